@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
+
+from keyhole.data.sample import Sample, eight_bit
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
@@ -29,8 +32,15 @@ class PictureFolder:
     under: str = ""
 
     def __post_init__(self) -> None:
-        if not self.root.exists():
+        if not self.root.is_dir() and not zipfile.is_zipfile(self.root):
             raise FileNotFoundError(f"no folder or zip of pictures at {self.root}")
+
+    def exists(self) -> bool:
+        """Whether there is anything under ``under``."""
+        if self.root.is_dir():
+            return (self.root / self.under).is_dir()
+        with zipfile.ZipFile(self.root) as archive:
+            return any(PurePosixPath(name).is_relative_to(self.under) for name in archive.namelist())
 
     def paths(self) -> list[PurePosixPath]:
         """Sorted paths of all pictures, relative to ``under``."""
@@ -46,16 +56,56 @@ class PictureFolder:
             raise FileNotFoundError(f"no pictures ({', '.join(sorted(SUFFIXES))}) under {self.root}/{self.under}")
         return found
 
-    def __iter__(self) -> Iterator[tuple[PurePosixPath, Tensor]]:
-        """Yield (path, RGB uint8 3×H×W) for every picture."""
-        names = self.paths()
+    @contextmanager
+    def reader(self) -> Iterator[Callable[[PurePosixPath], Tensor]]:
+        """A function from a path (as `paths` gives it) to RGB uint8 3×H×W, valid within the context."""
         if self.root.is_dir():
-            for name in names:
-                yield name, _decode((self.root / self.under / name).read_bytes())
+            yield lambda path: _decode((self.root / self.under / path).read_bytes())
         else:
             with zipfile.ZipFile(self.root) as archive:
-                for name in names:
-                    yield name, _decode(archive.read(str(PurePosixPath(self.under) / name)))
+                yield lambda path: _decode(archive.read(str(PurePosixPath(self.under) / path)))
+
+    def __iter__(self) -> Iterator[tuple[PurePosixPath, Tensor]]:
+        """Yield (path, RGB uint8 3×H×W) for every picture once."""
+        with self.reader() as read:
+            for path in self.paths():
+                yield path, read(path)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """An endless stream of a folder's pictures in a seeded order; a picture's folder is its label.
+
+    Attributes:
+        folder: where they are.
+        size: side to which they are fitted, in pixels.
+        seed: of the order, which is another in every round.
+        every: (first, step): the share of the sorted paths that belongs to this stream.
+    """
+
+    folder: PictureFolder
+    size: int
+    seed: int = 0
+    every: tuple[int, int] = (0, 1)
+
+    def __iter__(self) -> Iterator[Sample]:
+        first, step = self.every
+        paths = self.folder.paths()[first::step]
+        if not paths:
+            raise FileNotFoundError(f"{self.folder.root} holds too few pictures to make two pools of them")
+        generator = torch.Generator().manual_seed(self.seed)
+        with self.folder.reader() as read:
+            while True:
+                for position in torch.randperm(len(paths), generator=generator).tolist():
+                    path = paths[position]
+                    label = path.parent.name if len(path.parts) > 1 else None
+                    yield Sample(fit(read(path), self.size), label)
+
+
+def fit(picture: Tensor, size: int) -> Tensor:
+    """A uint8 picture 3×H×W, shorter side to ``size``, centre-cropped: RGB in [0, 1], every value n/255."""
+    resized = transform.resize(picture, [size], antialias=True)
+    return eight_bit(transform.center_crop(resized, [size, size]))
 
 
 def classes(paths: list[PurePosixPath]) -> tuple[str, ...]:

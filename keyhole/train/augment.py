@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 def random_resized_crop(
-    pictures: Tensor, size: int, generator: torch.Generator, scale: tuple[float, float] = (0.35, 1.0)
+    pictures: Tensor, size: int, generator: torch.Generator, scale: tuple[float, float] = (0.4, 1.0)
 ) -> Tensor:
     """Crop a random part of each picture, flip half of them, resize bilinearly.
 

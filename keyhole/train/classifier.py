@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -25,7 +26,7 @@ class Recipe:
     """How a classifier is trained.
 
     Attributes:
-        stages: (picture side in pixels, epochs), in order: small pictures first are cheap, the last stage sets the scale.
+        stages: (picture side in pixels, epochs), in order; small pictures first are cheap.
         batch: pictures per step.
         learning_rate: peak of the one-cycle schedule.
         weight_decay: on weights of two or more dimensions.
@@ -35,7 +36,7 @@ class Recipe:
         precision: ``no`` (fp32) or ``bf16``; bf16 pays only on processors with native bf16 arithmetic.
     """
 
-    stages: tuple[tuple[int, int], ...] = ((40, 8), (64, 7), (96, 2))
+    stages: tuple[tuple[int, int], ...] = ((64, 8), (96, 3))
     batch: int = 128
     learning_rate: float = 0.4
     weight_decay: float = 5e-4
@@ -87,9 +88,9 @@ def top_k(model: nn.Module, data: LabelledPictures, preprocess: Preprocess, k: i
     model.eval()
     hits = 0
     with torch.inference_mode():
-        for pictures, labels in zip(data.pictures.split(128), data.labels.split(128), strict=True):
+        for pictures, labels in zip(torch.split(data.pictures, 128), torch.split(data.labels, 128), strict=True):
             inputs = preprocess(pictures.float() / 255).contiguous(memory_format=torch.channels_last)
-            hits += int((model(inputs).topk(k).indices == labels[:, None]).sum())
+            hits += int((model(inputs).topk(min(k, len(data.names))).indices == labels[:, None]).sum())
     return 100 * hits / len(data.labels)
 
 
@@ -115,8 +116,9 @@ def train_classifier(
     accelerator = Accelerator(mixed_precision=recipe.precision)
     decayed = [p for p in model.parameters() if p.dim() > 1]
     others = [p for p in model.parameters() if p.dim() <= 1]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others}]
     optimiser = torch.optim.SGD(
-        [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": others}],
+        groups,
         lr=recipe.learning_rate,
         momentum=0.9,
         nesterov=True,
@@ -125,8 +127,12 @@ def train_classifier(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=recipe.epochs * steps, pct_start=0.2
     )
-    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+    model = model.to(memory_format=torch.channels_last)
+    average = AveragedModel(
+        model,
+        multi_avg_fn=get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
+        use_buffers=True,
+    )
     model, optimiser, schedule = accelerator.prepare(model, optimiser, schedule)
     accelerator.register_for_checkpointing(average)
     checkpoint = out / "checkpoint"
@@ -142,7 +148,7 @@ def train_classifier(
             order = torch.randperm(len(train.labels), generator=generator)
             model.train()
             total = 0.0
-            for chosen in order.split(recipe.batch):
+            for chosen in torch.split(order, recipe.batch):
                 pictures = random_resized_crop(train.pictures[chosen].float() / 255, size, generator)
                 inputs = preprocess.normalise(pictures).contiguous(memory_format=torch.channels_last)
                 with accelerator.autocast():

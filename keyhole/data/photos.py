@@ -1,0 +1,99 @@
+"""Real photographs that come with scikit-image, scikit-learn and matplotlib: nothing is downloaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transform
+
+from keyhole.data.sample import Sample, eight_bit
+
+FRAMES_PER_SCENE = 12
+
+
+def victim_photos() -> tuple[tuple[str, Tensor], ...]:
+    """Name and uint8 3×H×W of the photographs that the edge's camera looks at."""
+    from skimage import data  # noqa: PLC0415 - slow to import, and only this source needs it
+
+    return tuple((name, _chw(getattr(data, name)())) for name in ("astronaut", "chelsea", "coffee"))
+
+
+def public_photos() -> tuple[tuple[str, Tensor], ...]:
+    """Name and uint8 3×H×W of the photographs that an attacker may train on; none is a victim's."""
+    import matplotlib.cbook  # noqa: PLC0415
+    import skimage  # noqa: PLC0415
+    from skimage import data, io  # noqa: PLC0415
+    from sklearn.datasets import load_sample_image  # noqa: PLC0415
+
+    named = ("rocket", "immunohistochemistry", "retina", "camera", "coins", "brick", "grass", "gravel")
+    folder = f"{skimage.__path__[0]}/data"
+    return (
+        *((name, _chw(load_sample_image(f"{name}.jpg"))) for name in ("china", "flower")),
+        ("hopper", _chw(io.imread(str(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))))),
+        ("motorcycle", _chw(io.imread(f"{folder}/motorcycle_left.png"))),
+        *((name, _chw(getattr(data, name)())) for name in named),
+    )
+
+
+@dataclass(frozen=True)
+class PannedPhotos:
+    """A camera that pans over the upper part of each photograph in turn, a dozen frames a scene."""
+
+    photos: tuple[tuple[str, Tensor], ...]
+    size: int
+    seed: int = 0
+    share: float = 0.75
+
+    def __iter__(self) -> Iterator[Sample]:
+        generator = torch.Generator().manual_seed(self.seed)
+        while True:
+            for name, photo in self.photos:
+                height, width = photo.shape[-2:]
+                side = int(self.share * min(height, width))
+                start, turn = (float(torch.rand((), generator=generator)) * math.tau for _ in range(2))
+                for frame in range(FRAMES_PER_SCENE):
+                    phase = start + 0.15 * frame
+                    across = 0.5 + 0.5 * math.cos(phase)
+                    down = 0.25 + 0.25 * math.sin(phase + turn)
+                    top, left = int(down * (height - side)), int(across * (width - side))
+                    yield Sample(_crop(photo, top, left, side, self.size), name)
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Random crops of photographs at every scale, half of them mirrored."""
+
+    photos: tuple[tuple[str, Tensor], ...]
+    size: int
+    seed: int = 0
+
+    def __iter__(self) -> Iterator[Sample]:
+        generator = torch.Generator().manual_seed(self.seed)
+
+        def below(limit: int) -> int:
+            return int(torch.randint(max(limit, 1), (), generator=generator))
+
+        while True:
+            name, photo = self.photos[below(len(self.photos))]
+            height, width = photo.shape[-2:]
+            shorter = min(height, width)
+            side = min(self.size, shorter) + below(shorter - min(self.size, shorter) + 1)
+            picture = _crop(photo, below(height - side + 1), below(width - side + 1), side, self.size)
+            yield Sample(picture.flip(-1) if below(2) else picture, name)
+
+
+def _crop(photo: Tensor, top: int, left: int, side: int, size: int) -> Tensor:
+    return eight_bit(transform.resized_crop(photo, top, left, side, side, [size, size], antialias=True))
+
+
+def _chw(picture: np.typing.ArrayLike) -> Tensor:
+    photo = torch.from_numpy(np.array(picture))
+    if photo.dim() == 2:
+        photo = photo[..., None].expand(-1, -1, 3)
+    return photo[..., :3].permute(2, 0, 1).contiguous()

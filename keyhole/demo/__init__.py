@@ -1,0 +1,1 @@
+"""All the processes on one machine, for a while or until interrupted."""

@@ -1,0 +1,114 @@
+"""``keyhole demo`` and ``keyhole live``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import threading
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from keyhole.demo.launcher import Launcher, ProcessError
+from keyhole.demo.settings import DemoSettings, LiveSettings, SystemSettings
+from keyhole.demo.summary import print_summary
+from keyhole.demo.system import Addresses, System
+from keyhole.demo.watch import Progress, watch
+from keyhole.wire.channel import connect
+
+ATTACK_GRACE_SECONDS = 5.0
+
+
+def demo(settings: DemoSettings) -> int:
+    """Run the system for ``settings.frames`` frames and print what leaked."""
+    console = Console()
+    _clear(settings.out)
+    system = System(settings, Addresses.free(settings.page), settings.out)
+    try:
+        with Launcher(settings.out / "logs") as launcher:
+            _start(console, system, launcher)
+            system.start_edge(launcher, settings.fps, settings.frames)
+            _follow(console, system, launcher, settings.frames)
+            for name in ("adversary", "oracle", "cloud", "monitor"):
+                launcher.stop(name)
+    except (ProcessError, TimeoutError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    summary = json.loads((settings.out / "summary.json").read_text())
+    print_summary(console, summary)
+    if settings.json:
+        settings.json.parent.mkdir(parents=True, exist_ok=True)
+        settings.json.write_text(json.dumps(summary, indent=2) + "\n")
+    for name in ("contact-sheet.png", "report.html"):
+        console.print(f"{name:18} {settings.out / name}")
+    return 0
+
+
+def live(settings: LiveSettings) -> int:
+    """Run the system until interrupted."""
+    console = Console()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    system = System(settings, Addresses.free(settings.page), settings.out)
+    try:
+        with Launcher(settings.out / "logs") as launcher:
+            _start(console, system, launcher)
+            system.start_edge(launcher, settings.fps)
+            console.print(f"live at [bold]http://{settings.page}[/bold]   Ctrl-C stops it", highlight=False)
+            while not stop.wait(0.5):
+                launcher.check()
+            console.print("stopping")
+            for name in ("edge", "adversary", "oracle", "cloud", "monitor"):
+                launcher.stop(name)
+    except (ProcessError, TimeoutError) as error:
+        console.print(str(error), style="red", markup=False)
+        return 1
+    console.print(f"report: {settings.out / 'report.html'}")
+    return 0
+
+
+def _start(console: Console, system: System, launcher: Launcher) -> None:
+    settings: SystemSettings = system.settings
+    console.print(
+        f"[bold]{settings.target}[/bold] cut at [bold]{settings.cut}[/bold], {settings.codec}, "
+        f"defence {settings.defence}, link {settings.link}; attacks: {', '.join(settings.attacks)}"
+    )
+    with console.status("starting monitor, cloud, oracle and adversary"):
+        system.start_services(launcher)
+
+
+def _follow(console: Console, system: System, launcher: Launcher, frames: int) -> None:
+    progress = Progress()
+    tls = system.out / "certs" if system.settings.tls else None
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("frames"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with connect(system.addresses.truth, tls=tls, role="edge") as channel, Bars(*columns, console=console) as bars:
+        unwatch = watch(channel, progress)
+        task = bars.add_task("", total=frames)
+        while not launcher.done("edge"):
+            launcher.check()
+            bars.update(task, completed=progress.finished, description=str(progress))
+            time.sleep(0.2)
+        launcher.check()
+        bars.update(task, completed=progress.finished, description="the attacks finish what they hold")
+        time.sleep(ATTACK_GRACE_SECONDS)
+        unwatch()
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier run, and nothing that is not one."""
+    if not out.exists():
+        return
+    if any(out.iterdir()) and not (out / "logs").is_dir():
+        raise ValueError(f"{out} is not empty and holds no earlier run; give another --out")
+    shutil.rmtree(out)

@@ -1,0 +1,68 @@
+"""Flags of ``keyhole demo`` and ``keyhole live``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SystemSettings:
+    """What runs: one edge, one cloud, one oracle, one adversary and one monitor, on this machine."""
+
+    source: str = "photos"
+    """Pictures the edge sees: `photos` (they come with the libraries), or the path of a folder or zip of your own."""
+    public: str = "photos+leaves"
+    """Pictures the adversary may train on: never the ones the edge sees. `leaves` are synthetic."""
+    target: str = "resnet18-tinyimagenet"
+    """Model to split; `keyhole targets` lists them, `package.module:factory` is your own."""
+    weights: str | None = None
+    """Its weights: a safetensors or state-dict file, or `pretrained` from the hub. Absent: the shipped ones."""
+    cut: str = "layer2"
+    """Module whose output crosses the split; `keyhole cuts TARGET` lists them."""
+    size: int | None = None
+    """Side of the pictures, in pixels. Absent: what the target expects."""
+    codec: str = "fp32"
+    """Packing of the features: fp32, fp16, bf16 or int8, with `+zstd` to compress."""
+    defence: str = "none"
+    """What the edge does to the features before they leave. The adversary knows it."""
+    link: str = "none"
+    """Link between edge and cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
+    attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
+    """Attacks that run on the tapped frames."""
+    tap: str = "cloud"
+    """Where the adversary listens: `cloud` (it has the cloud's tap) or `wire` (it sits between edge and cloud)."""
+    tls: bool = False
+    """Encrypt every channel with mutual TLS. It stops the wire tap and not the cloud tap."""
+    budget_seconds: float = 20.0
+    """Longest time the optimiser spends on one frame."""
+    seed: int = 0
+    """Seed of the pictures and of the attacks."""
+
+
+@dataclass(frozen=True)
+class DemoSettings(SystemSettings):
+    """Split a model, attack its frames, score the attack: a table, a contact sheet and an HTML report."""
+
+    frames: int = 90
+    """Frames the edge sends before it stops."""
+    fps: float = 1.0
+    """Frames per second."""
+    out: Path = Path("runs/demo")
+    """Folder for scores, pictures, report and logs; a run already there is replaced."""
+    json: Path | None = None
+    """Also write the summary to this file."""
+    page: str | None = None
+    """Also serve the live page at this address, such as 127.0.0.1:8080."""
+
+
+@dataclass(frozen=True)
+class LiveSettings(SystemSettings):
+    """Run the demo's processes until interrupted and show the attack on a page."""
+
+    fps: float = 1.0
+    """Frames per second."""
+    out: Path = Path("runs/live")
+    """Folder for scores, pictures, report and logs; a run already there goes on."""
+    page: str = "127.0.0.1:8080"
+    """Address of the live page; 0.0.0.0:8080 shows it to the network."""

@@ -1,0 +1,35 @@
+"""A run's summary as tables in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
+    """Print attacks × scores and latency × stages.
+
+    Args:
+        console: where to.
+        summary: the monitor's ``summary.json``.
+    """
+    dropped = sum(summary["dropped"].values())
+    console.print(
+        f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, {dropped} dropped, "
+        f"{summary['frames_scored']} attacked and scored\n"
+    )
+    attacks = Table("attack", "frames", "PSNR, dB", "SSIM", title="What leaked", title_justify="left")
+    for name, row in summary["attacks"].items():
+        attacks.add_row(name, str(row["n"]), _number(row["psnr_mean"], 1), _number(row["ssim_mean"], 3))
+    console.print(attacks)
+    stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
+    for name, row in summary["latency_ms"].items():
+        stages.add_row(name, _number(row["p50"], 1), _number(row["p95"], 1))
+    console.print(stages)
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,159 @@
+"""The containers, built and brought up for real: ``make test-deploy``."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = "keyhole-test"
+PORTS = {"KEYHOLE_PAGE_PORT": "18080", "KEYHOLE_PROMETHEUS_PORT": "19090"}
+BUILD_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT")
+
+pytestmark = [pytest.mark.deploy, pytest.mark.timeout(2400)]
+
+
+def compose(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    command = ["docker", "compose"] if plugin else ["docker-compose"]
+    environment = {**os.environ, **PORTS, "DOCKER_BUILDKIT": os.environ.get("DOCKER_BUILDKIT", "0")}
+    done = subprocess.run(
+        [*command, "--project-name", PROJECT, "--file", str(ROOT / "deploy/compose.yaml"), *arguments],
+        env=environment,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    if check and done.returncode != 0:
+        pytest.fail(f"{' '.join(done.args)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return done
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[None]:
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode
+    ):
+        pytest.fail("no Docker engine answers; start one and try again")
+    given = [flag for name in BUILD_ARGUMENTS if name in os.environ for flag in ("--build-arg", name)]
+    compose("build", *given)
+    try:
+        compose("up", "--detach")
+        yield
+    finally:
+        if os.environ.get("KEEP_STACK") is None:
+            compose("down", "--volumes", "--timeout", "10", check=False)
+
+
+def inside(service: str, script: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a service's container."""
+    return compose("exec", "-T", service, "python", "-c", script, check=False)
+
+
+def prometheus(query: str) -> list[dict]:
+    address = f"http://127.0.0.1:{PORTS['KEYHOLE_PROMETHEUS_PORT']}/api/v1/query?query={urllib.parse.quote(query)}"
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        return json.load(answer)["data"]["result"]
+
+
+def eventually(probe, seconds: float, what: str):
+    deadline = time.monotonic() + seconds
+    seen = None
+    while time.monotonic() < deadline:
+        try:
+            seen = probe()
+        except OSError as error:
+            seen = error
+        else:
+            if seen:
+                return seen
+        time.sleep(3)
+    logs = compose("logs", "--tail", "15", check=False).stdout
+    return pytest.fail(f"{what} did not come within {seconds:.0f} s (last seen: {seen})\n{logs}")
+
+
+def test_every_process_is_scraped(stack):
+    def up() -> bool:
+        return {row["metric"]["process"] for row in prometheus("up == 1")} == {
+            *("edge", "cloud", "oracle", "adversary", "monitor")
+        }
+
+    eventually(up, 240, "all five processes at Prometheus")
+
+
+def test_scores_of_both_attacks_reach_prometheus(stack):
+    def scored() -> bool:
+        rows = prometheus('keyhole_ssim_count{process="monitor"} > 0')
+        return {row["metric"]["attack"] for row in rows} == {"pixels-white", "pixels-black"}
+
+    eventually(scored, 300, "scores of both attacks")
+    mean = prometheus('sum(keyhole_ssim_sum{process="monitor"}) / sum(keyhole_ssim_count{process="monitor"})')
+    assert -1 <= float(mean[0]["value"][1]) <= 1
+
+
+def test_the_page_is_served(stack):
+    def page() -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{PORTS['KEYHOLE_PAGE_PORT']}", timeout=5) as answer:
+            return b"Keyhole" in answer.read()
+
+    eventually(page, 60, "the page")
+
+
+REACH = """
+import socket, sys
+try:
+    socket.create_connection((sys.argv[1] if len(sys.argv) > 1 else HOST, PORT), timeout=4).close()
+except OSError as error:
+    sys.exit(f"unreachable: {error}")
+"""
+
+
+def reaches(service: str, host: str, port: int) -> bool:
+    done = inside(service, f"HOST, PORT = {host!r}, {port}\n{REACH}")
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode == 0
+
+
+def address_of(service: str, network: str) -> str:
+    """IP address of a service's container on one network, so that a missing name proves nothing by itself."""
+    container = compose("ps", "-q", service).stdout.split()[0]
+    networks = f'{{{{(index .NetworkSettings.Networks "{PROJECT}_{network}").IPAddress}}}}'
+    return subprocess.run(
+        ["docker", "inspect", "--format", networks, container], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(("host", "port"), [("cloud.tap", 50051), ("oracle.lab", 50052), ("monitor.submit", 50062)])
+def test_the_adversary_reaches_what_it_may(stack, host, port):
+    eventually(lambda: reaches("adversary", host, port), 60, f"{host}:{port} from the adversary")
+
+
+@pytest.mark.parametrize(
+    ("service", "network", "port"),
+    [
+        ("edge", "device", 9100),
+        ("edge", "truth", 9100),
+        ("monitor", "truth", 50061),
+        ("monitor", "truth", 9100),
+        ("monitor", "front", 8080),
+        ("monitor", "submit", 50061),
+        ("monitor", "submit", 8080),
+        ("monitor", "submit", 9100),
+    ],
+)
+def test_the_adversary_reaches_nothing_that_holds_the_truth(stack, service, network, port):
+    address = address_of(service, network)
+    assert address
+    assert not reaches("adversary", address, port)
+
+
+def test_what_the_adversary_cannot_reach_is_there(stack):
+    eventually(lambda: reaches("edge", "monitor.truth", 50061), 60, "the truth port from the edge")

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from keyhole.targets.preprocess import Preprocess
+from keyhole.train.augment import random_resized_crop
+from keyhole.train.classifier import LabelledPictures, Recipe, top_k, train_classifier
+
+PREPROCESS = Preprocess(16)
+
+
+def striped(count: int, seed: int) -> LabelledPictures:
+    """Class 0: horizontal stripes, class 1: vertical ones."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 2
+    stripes = (torch.arange(16) // 4 % 2 * 160).expand(3, 16, 16)
+    pictures = torch.stack([stripes if label else stripes.transpose(1, 2) for label in labels])
+    noise = torch.randint(0, 90, pictures.shape, generator=generator)
+    return LabelledPictures((pictures + noise).to(torch.uint8), labels, ("across", "down"))
+
+
+def network() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 5, padding=2),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.AdaptiveMaxPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 2),
+    )
+
+
+def recipe(epochs: int) -> Recipe:
+    return Recipe(stages=((16, epochs),), batch=16, learning_rate=0.1, ema=0.9)
+
+
+def test_it_learns_what_can_be_learned(tmp_path: Path):
+    data, unseen = striped(128, 0), striped(64, 1)
+    before = top_k(network(), unseen, PREPROCESS)
+    trained = train_classifier(network(), data, unseen, PREPROCESS, recipe(6), tmp_path)
+    assert before < 80
+    assert top_k(trained, unseen, PREPROCESS) > 95
+
+
+def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypatch):
+    data, unseen = striped(64, 0), striped(32, 1)
+    unbroken = train_classifier(network(), data, unseen, PREPROCESS, recipe(3), tmp_path / "a")
+
+    class KilledError(Exception):
+        pass
+
+    calls = []
+
+    def killed_after_two(*args, **kwargs):
+        calls.append(None)
+        if len(calls) == 3:
+            raise KilledError
+        return 0.0
+
+    with monkeypatch.context() as patch:
+        patch.setattr("keyhole.train.classifier.top_k", killed_after_two)
+        with pytest.raises(KilledError):
+            train_classifier(network(), data, unseen, PREPROCESS, recipe(3), tmp_path / "b")
+    resumed = train_classifier(network(), data, unseen, PREPROCESS, recipe(3), tmp_path / "b")
+    for name, value in unbroken.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value)
+
+
+def test_crops_keep_the_range_and_are_seeded():
+    pictures = torch.rand(6, 3, 20, 20)
+    first, again = (random_resized_crop(pictures, 12, torch.Generator().manual_seed(3)) for _ in range(2))
+    assert first.shape == (6, 3, 12, 12)
+    assert torch.equal(first, again)
+    assert pictures.min() <= first.min()
+    assert first.max() <= pictures.max()
+
+
+def test_pictures_of_several_sizes_are_refused(tmp_path: Path):
+    from PIL import Image
+
+    for number, side in enumerate((8, 9)):
+        path = tmp_path / "train" / "a" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (side, side)).save(path)
+    with pytest.raises(ValueError, match="resize them to one"):
+        LabelledPictures.load(tmp_path, "train")
