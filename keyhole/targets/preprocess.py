@@ -29,7 +29,8 @@ class Preprocess:
     def fit(self, picture: Tensor) -> Tensor:
         """Shorter side to ``size``, centre crop: RGB in [0, 1], …×3×H×W to …×3×size×size."""
         resized = transform.resize(picture, [self.size], antialias=True)
-        return transform.center_crop(resized, [self.size, self.size]).clamp(0, 1)
+        cropped: Tensor = transform.center_crop(resized, [self.size, self.size])
+        return cropped.clamp(0, 1)
 
     def normalise(self, pictures: Tensor) -> Tensor:
         """RGB pictures in [0, 1], N×3×H×W, to the model's input of the same shape."""

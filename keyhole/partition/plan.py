@@ -1,0 +1,81 @@
+"""A model in two parts, and the plan that says where it was cut and what crosses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx
+
+Features = Tensor | tuple[Tensor, ...]
+"""What crosses a cut: one tensor, or a tuple where several are live."""
+
+
+@dataclass(frozen=True)
+class LiveTensor:
+    """A tensor that is computed before the cut and needed after it.
+
+    Attributes:
+        name: dotted path of the operation that makes it.
+        shape: its shape for one picture; dimension 0 is the batch, here 1.
+        dtype: its type.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class CutPlan:
+    """Where a model is cut, and what crosses.
+
+    Attributes:
+        cut: canonical path of the point: the module (for a container its last block) or operation that runs last in the
+            head, or ``input``. Every name of the point gives this one: ``layer2``, ``L8`` and ``layer2.1``.
+        alias: the papers' name of the point (``L8``), empty where it has none.
+        tensors: what crosses, in order.
+        output: the model's answer; None where a model answers with more than one tensor.
+        input_shape: shape of one picture, 1×C×H×W, that the plan was made with.
+    """
+
+    cut: str
+    alias: str
+    tensors: tuple[LiveTensor, ...]
+    output: LiveTensor | None
+    input_shape: tuple[int, ...]
+
+    @property
+    def live(self) -> tuple[str, ...]:
+        """Names of the tensors that cross."""
+        return tuple(tensor.name for tensor in self.tensors)
+
+
+@dataclass(frozen=True, eq=False)
+class Partition:
+    """A model cut in two.
+
+    Head and tail share the model's parameters: nothing is copied, so move the model to its device first. For any batch
+    of pictures of the plan's size ``tail(head(x))`` equals ``model(x)`` to the bit, also when the features are copied
+    in between. The tail leaves the features that it is given as they are.
+
+    Attributes:
+        head: N×C×H×W to features: a tensor, or a tuple where the plan has several.
+        tail: what the head returned, to the model's output.
+        plan: where the cut is.
+    """
+
+    head: fx.GraphModule
+    tail: fx.GraphModule
+    plan: CutPlan
+
+
+def as_tuple(features: Features) -> tuple[Tensor, ...]:
+    """The tensors of features, in the plan's order."""
+    return (features,) if isinstance(features, Tensor) else tuple(features)
+
+
+def as_features(tensors: Sequence[Tensor]) -> Features:
+    """Inverse of `as_tuple`: what a tail takes."""
+    return tensors[0] if len(tensors) == 1 else tuple(tensors)

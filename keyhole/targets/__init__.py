@@ -1,0 +1,36 @@
+"""The models that can be split, by name, each with its preprocessing, labels and licence."""
+
+from typing import TYPE_CHECKING
+
+from keyhole.lazy import lazily
+
+if TYPE_CHECKING:
+    from keyhole.targets.card import Card, read_card, write_card
+    from keyhole.targets.errors import TargetError
+    from keyhole.targets.load import load_target
+    from keyhole.targets.preprocess import Preprocess
+    from keyhole.targets.settings import ModelSettings
+    from keyhole.targets.target import Target
+
+__all__ = [
+    "Card",
+    "ModelSettings",
+    "Preprocess",
+    "Target",
+    "TargetError",
+    "load_target",
+    "read_card",
+    "write_card",
+]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "keyhole.targets.card": ("Card", "read_card", "write_card"),
+        "keyhole.targets.errors": ("TargetError",),
+        "keyhole.targets.load": ("load_target",),
+        "keyhole.targets.preprocess": ("Preprocess",),
+        "keyhole.targets.settings": ("ModelSettings",),
+        "keyhole.targets.target": ("Target",),
+    },
+)

@@ -1,0 +1,36 @@
+"""`keyhole targets`: a table of the models that can be split."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from rich.console import Console
+from rich.table import Table
+
+from keyhole.targets.catalogue import Catalogue
+from keyhole.targets.errors import TargetError
+from keyhole.targets.settings import TargetsSettings
+
+
+def targets(settings: TargetsSettings) -> int:
+    """Print the models that can be split.
+
+    Raises:
+        TargetError: no name contains the filter.
+    """
+    listed = {name: entry.family.facts(entry.name) for name, entry in Catalogue().entries() if settings.filter in name}
+    if not listed:
+        raise TargetError(f"no target's name contains {settings.filter!r}")
+    table = Table(caption="and package.module:factory for a model of one's own", caption_justify="left")
+    for heading, align in (("target", "left"), ("px", "right"), ("outputs", "right"), ("weights", "left")):
+        table.add_column(heading, justify=align)  # type: ignore[arg-type]
+    table.add_column("licence")
+    for name, facts in listed.items():
+        outputs = str(facts.outputs or "embedding")
+        table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
+    Console().print(table)
+    if settings.json:
+        rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]
+        settings.json.write_text(json.dumps({"targets": rows}, indent=2) + "\n")
+    return 0

@@ -1,0 +1,58 @@
+"""A source of architectures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from keyhole.targets.preprocess import Preprocess
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known about a model before it is built.
+
+    Attributes:
+        preprocess: from a picture to its input.
+        outputs: number of classes, 0 for an embedding.
+        licence: of the architecture and, where the hub has them, of its weights.
+        weights: where its weights come from without a file: ``shipped``, ``hub`` or ``random``.
+    """
+
+    preprocess: Preprocess
+    outputs: int
+    licence: str
+    weights: str
+
+
+class Family(ABC):
+    """Architectures that are built by name."""
+
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """Every name that `facts` and `build` know."""
+
+    @abstractmethod
+    def facts(self, name: str) -> Facts:
+        """What is known about a model without building it."""
+
+    @abstractmethod
+    def labels(self, name: str) -> tuple[str, ...]:
+        """Name of each output of the hub's weights; empty where they have none."""
+
+    @abstractmethod
+    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        """A new model.
+
+        Args:
+            name: one of `names`.
+            size: side of the picture in pixels, for the architectures that depend on it; None: the model's own.
+            outputs: number of classes; None: the model's own.
+            pretrained: load the hub's weights, else random ones.
+
+        Raises:
+            OSError: the hub cannot be reached.
+        """

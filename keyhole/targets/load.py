@@ -1,0 +1,124 @@
+"""A target from a name and weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from keyhole.targets.catalogue import Catalogue, Entry
+from keyhole.targets.errors import TargetError
+from keyhole.targets.own import count_outputs, make_own
+from keyhole.targets.shipped import SHIPPED
+from keyhole.targets.state import load_state, read_state
+from keyhole.targets.target import Target
+
+PRETRAINED = "pretrained"
+_SEED = 0
+_RANDOM = f"random (seed {_SEED})"
+_log = logging.getLogger(__name__)
+
+
+def load_target(
+    name: str,
+    weights: str | Path | None = None,
+    *,
+    size: int | None = None,
+    strict: bool = True,
+    shipped: Path = SHIPPED,
+) -> Target:
+    """Load a model to split.
+
+    Args:
+        name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``, or
+            ``package.module:factory`` (a function without arguments that returns an ``nn.Module`` or a `Target`).
+        weights: a file (safetensors, or a state dict as .pt or .pth), ``pretrained`` (the hub's), or None: those
+            shipped with the target, else random ones that are the same in every process, with a warning. The number of
+            classes follows the file.
+        size: side of the square picture in pixels; None: the target's own.
+        strict: refuse weights that lack tensors of the model or have others. Without it what lacks stays random, which
+            suits weights of a head alone; `Target.missing` counts it and a warning says so.
+        shipped: folder of the shipped weights.
+
+    Raises:
+        TargetError: no such target, no such weights, or weights that do not fit.
+    """
+    target = assemble(name, weights, size=size, strict=strict, shipped=shipped)
+    if target.weights == _RANDOM:
+        _log.warning("%s has random weights (seed %d): its answers mean nothing", name, _SEED)
+    if target.missing:
+        _log.warning("%s: %d tensors are not in %s and stay random", name, target.missing, target.weights)
+    return target
+
+
+def assemble(
+    name: str, weights: str | Path | None = None, *, size: int | None, strict: bool = True, shipped: Path = SHIPPED
+) -> Target:
+    """`load_target` without warnings."""
+    entry = Catalogue(shipped).find(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_SEED)
+        target = _own(name, weights, size, strict) if entry is None else _known(name, entry, weights, size, strict)
+    target.model.eval().requires_grad_(False)
+    return target
+
+
+def _own(name: str, weights: str | Path | None, size: int | None, strict: bool) -> Target:
+    target = make_own(name, size)
+    if weights is None:
+        return target
+    if str(weights) == PRETRAINED:
+        raise TargetError(f"{name} has no weights on a hub: give a file, or let the factory load them")
+    missing = load_state(target.model, read_state(Path(weights)), str(weights), strict=strict)
+    return dataclasses.replace(target, weights=str(weights), missing=len(missing))
+
+
+def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None, strict: bool) -> Target:
+    family, own = entry.family, entry.name
+    facts = family.facts(own)
+    source = weights or (PRETRAINED if facts.weights == "shipped" else None)
+    missing: list[str] = []
+    if source is None:
+        model = family.build(own, size=size, outputs=None, pretrained=False)
+    elif str(source) == PRETRAINED:
+        model = _pretrained(name, entry, size)
+    else:
+        state = read_state(Path(source))
+        model = _for_state(entry, size, state)
+        missing = load_state(model, state, str(source), strict=strict)
+    preprocess = facts.preprocess if size is None else dataclasses.replace(facts.preprocess, size=size)
+    outputs = count_outputs(model, preprocess.size)
+    return Target(
+        name=name,
+        model=model,
+        preprocess=preprocess,
+        labels=family.labels(own) if source is not None and outputs == facts.outputs else (),
+        outputs=outputs,
+        licence=facts.licence,
+        weights=_RANDOM if source is None else facts.weights if str(source) == PRETRAINED else str(source),
+        missing=len(missing),
+    )
+
+
+def _pretrained(name: str, entry: Entry, size: int | None) -> nn.Module:
+    try:
+        return entry.family.build(entry.name, size=size, outputs=None, pretrained=True)
+    except (OSError, RuntimeError) as error:
+        raise TargetError(
+            f"cannot get the pretrained weights of {name}: {error}. Without a network give a file (--weights)"
+        ) from error
+
+
+def _for_state(entry: Entry, size: int | None, state: Mapping[str, Tensor]) -> nn.Module:
+    """A model with as many classes as the last layer in ``state`` has."""
+    model = entry.family.build(entry.name, size=size, outputs=None, pretrained=False)
+    layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
+    path, layer = layers[-1]
+    stored = state.get(f"{path}.weight")
+    if stored is None or stored.shape[1:] != layer.weight.shape[1:] or len(stored) == len(layer.weight):
+        return model
+    return entry.family.build(entry.name, size=size, outputs=len(stored), pretrained=False)

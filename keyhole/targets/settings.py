@@ -1,0 +1,33 @@
+"""Flags that name a model, and those of `keyhole targets`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Which model is split, and where. Every process of a deployment must be given the same."""
+
+    target: str = "resnet18-tinyimagenet"
+    """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME), or package.module:factory."""
+    weights: str | None = None
+    """Weights of the model: a safetensors file, a state dict (.pt, .pth), or `pretrained` from the hub. Absent: those
+    that are shipped with the target, else random ones that are the same in every process."""
+    cut: str = "layer2"
+    """Module whose output crosses the split (layer2.1), or a paper's name for it (L8); `keyhole cuts` lists them."""
+    size: int | None = None
+    """Side of the square picture in pixels. Absent: the target's own."""
+    strict: bool = True
+    """Refuse weights that lack tensors of the model. With --no-strict those stay random (weights of a head alone)."""
+
+
+@dataclass(frozen=True)
+class TargetsSettings:
+    """List the models that can be split, with picture size, outputs, licence and where their weights come from."""
+
+    filter: str = ""
+    """Only names that contain this text."""
+    json: Path | None = None
+    """File that the table is also written to, as JSON."""

@@ -1,0 +1,61 @@
+"""Weights that come with the package: a folder for each, with the weights and their card."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from keyhole.targets.card import CARD, WEIGHTS, Card, checksum, read_card
+from keyhole.targets.errors import TargetError
+from keyhole.targets.family import Facts, Family
+from keyhole.targets.quantise import load_weights
+
+SHIPPED = Path(__file__).parent / "weights"
+"""Folder of the weights in the package."""
+
+
+class ShippedFamily(Family):
+    """See `Family`. The models under ``folder``, whose architectures come from another family."""
+
+    def __init__(self, folder: Path, architectures: Family) -> None:
+        self._folder = folder
+        self._architectures = architectures
+
+    def names(self) -> Sequence[str]:
+        return sorted(path.parent.name for path in self._folder.glob(f"*/{CARD}"))
+
+    def card(self, name: str) -> Card:
+        """The card of a model."""
+        return read_card(self._folder / name)
+
+    def facts(self, name: str) -> Facts:
+        card = self.card(name)
+        return Facts(card.preprocess, len(card.labels), card.licence, "shipped")
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        return self.card(name).labels
+
+    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        card = self.card(name)
+        model = self._architectures.build(
+            card.architecture, size=size, outputs=outputs or len(card.labels), pretrained=False
+        )
+        if pretrained:
+            model.load_state_dict(self.state(name))
+        return model
+
+    def state(self, name: str) -> Mapping[str, Tensor]:
+        """The shipped weights.
+
+        Raises:
+            TargetError: they are not those that the card describes.
+        """
+        path = self._folder / name / WEIGHTS
+        card = self.card(name)
+        if not path.is_file():
+            raise TargetError(f"the weights of {name} are missing: expected {path}, made by `{card.command}`")
+        if checksum(path) != card.sha256:
+            raise TargetError(f"{path} is not the file that its card describes (SHA-256 {card.sha256[:16]}…)")
+        return load_weights(path)

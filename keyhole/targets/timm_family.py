@@ -1,0 +1,51 @@
+"""timm's models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from types import ModuleType
+from typing import Any, cast
+
+from torch import nn
+
+from keyhole.targets.family import Facts, Family
+from keyhole.targets.preprocess import Preprocess
+
+_IMAGENET = 1000
+
+
+class TimmFamily(Family):
+    """See `Family`. A name may carry the tag of its weights: ``vit_base_patch16_224.augreg_in21k``."""
+
+    def names(self) -> Sequence[str]:
+        return cast(Sequence[str], _timm().list_models())
+
+    def facts(self, name: str) -> Facts:
+        known = _timm().get_pretrained_cfg(name)
+        return Facts(
+            Preprocess(known.input_size[-1], tuple(known.mean), tuple(known.std)),
+            known.num_classes,
+            known.license or "Apache-2.0",
+            "hub" if known.has_weights else "random",
+        )
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        if self.facts(name).outputs != _IMAGENET:
+            return ()
+        names = _timm().data.ImageNetInfo("imagenet-1k")
+        return tuple(names.index_to_description(index) for index in range(_IMAGENET))
+
+    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        arguments: dict[str, Any] = {} if outputs is None else {"num_classes": outputs}
+        if size is not None and _timm().get_pretrained_cfg(name).fixed_input_size:
+            arguments["img_size"] = size
+        return cast(nn.Module, _timm().create_model(name, pretrained=pretrained, **arguments))
+
+
+@cache
+def _timm() -> ModuleType:
+    """timm, which takes seconds to import."""
+    import timm  # noqa: PLC0415
+
+    return timm

@@ -1,0 +1,37 @@
+"""Models and pictures for the tests of this folder."""
+
+from collections.abc import Callable
+
+import timm
+import torch
+import torchvision
+from torch import nn
+from torchvision.models.swin_transformer import SwinTransformer
+
+
+def build(name: str, **arguments: int) -> nn.Module:
+    """A model of torchvision or timm (``timm:NAME``) with random weights, in eval mode."""
+    family, _, own = name.rpartition(":")
+    make: Callable[..., nn.Module] = timm.create_model if family == "timm" else torchvision.models.get_model
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make(own, **arguments).eval()
+
+
+def tiny_vit() -> nn.Module:
+    """torchvision's vision transformer with two narrow blocks, for pictures of 32 pixels."""
+    return torchvision.models.VisionTransformer(
+        image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=5
+    ).eval()
+
+
+def tiny_swin() -> nn.Module:
+    """torchvision's Swin with two stages of two narrow blocks."""
+    return SwinTransformer(
+        patch_size=[4, 4], embed_dim=12, depths=[2, 2], num_heads=[2, 2], window_size=[7, 7], num_classes=5
+    ).eval()
+
+
+def pictures(batch: int, size: int) -> torch.Tensor:
+    """The same normal noise for the same batch and size."""
+    return torch.randn(batch, 3, size, size, generator=torch.Generator().manual_seed(batch))
