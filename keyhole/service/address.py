@@ -1,0 +1,53 @@
+"""Network addresses written ``host:port``."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+
+from keyhole.service.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Address:
+    """A TCP address.
+
+    Attributes:
+        host: name or IP address; IPv6 without brackets.
+        port: 0 to 65535; 0 lets the system choose when listening.
+    """
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``host:port`` or ``[ipv6]:port``.
+
+        Raises:
+            UsageError: the text is not of that form or the port is out of range.
+        """
+        host, colon, port = text.rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        host = host[1:-1] if bracketed else host
+        if not colon or not host or (":" in host and not bracketed):
+            raise UsageError(f"address {text!r}: expected HOST:PORT, for example 127.0.0.1:50051 or [::1]:50051")
+        if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+            raise UsageError(f"address {text!r}: expected a port from 0 to 65535 after the colon, got {port!r}")
+        return cls(host, int(port))
+
+    def with_port(self, port: int) -> Address:
+        """The same host with another port, as after binding to port 0."""
+        return Address(self.host, port)
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that is free now. Another process may take it before it is used; prefer binding to port 0."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port

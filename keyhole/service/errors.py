@@ -1,0 +1,22 @@
+"""Errors that a user can put right."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """A wrong argument or setting. Processes exit with code 2 and the message, which says what was expected."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that is not registered; it lists the nearest names, or all where none is near.
+
+    >>> str(unknown_name("codec", "fp23", ["fp32", "fp16"]))
+    "unknown codec 'fp23': did you mean fp32?"
+    """
+    names = list(known)
+    near = difflib.get_close_matches(name, names, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else f"expected one of {', '.join(names)}"
+    return UsageError(f"unknown {kind} {name!r}: {hint}")

@@ -1,0 +1,99 @@
+"""Start and stop of a process: signals, drain, exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+
+from keyhole.service import logs, memory
+from keyhole.service.errors import UsageError
+
+OK, FAILED, USAGE = 0, 1, 2
+DRAIN_SECONDS = 5.0
+_log = logging.getLogger(__name__)
+
+
+class Stop:
+    """Tells a process to finish. Set by SIGTERM and SIGINT, or by its owner."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Ask to finish."""
+        self._event.set()
+
+    def is_set(self) -> bool:
+        """Whether the process was asked to finish."""
+        return self._event.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Sleep until asked to finish, for at most ``timeout`` seconds; whether it was asked."""
+        return self._event.wait(timeout)
+
+
+def run(
+    name: str, body: Callable[[Stop], None], log_format: logs.LogFormat = "text", *, drain: float = DRAIN_SECONDS
+) -> int:
+    """Run a process's body to its end.
+
+    Args:
+        name: process name in the logs.
+        body: the work; returns when it is done or soon after ``stop`` is set.
+        log_format: form of the log lines.
+        drain: seconds from the first signal until the process is ended by force. A second signal ends it at once.
+
+    Returns:
+        The exit code: 0 for a clean end, 1 for a failure, 2 for a wrong argument (``UsageError``).
+        Failures are logged in one line; the traceback follows where KEYHOLE_LOG_LEVEL is debug.
+    """
+    logs.configure(name, log_format)
+    memory.keep_freed()
+    stop = Stop()
+    with _signals(stop, drain):
+        try:
+            body(stop)
+        except UsageError as error:
+            _log.error("%s", error, exc_info=_log.isEnabledFor(logging.DEBUG))
+            return USAGE
+        except Exception as error:
+            _log.error("%s: %s", type(error).__name__, error, exc_info=_log.isEnabledFor(logging.DEBUG))
+            return FAILED
+    _log.info("stopped")
+    return OK
+
+
+@contextlib.contextmanager
+def _signals(stop: Stop, drain: float) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set ``stop``. Outside the main thread, where Python allows no handler, do nothing."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    watchdog = threading.Timer(drain, _give_up, [f"not drained within {drain:g} s"])
+    watchdog.daemon = True
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            _give_up("second signal")
+        _log.info("stopping", extra={"signal": signal.Signals(number).name})
+        stop.set()
+        watchdog.start()
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _give_up(reason: str) -> None:
+    _log.error("ended by force", extra={"reason": reason})
+    logging.shutdown()
+    os._exit(FAILED)

@@ -1,0 +1,19 @@
+"""Settings that every serving process has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """Base of the settings of each process."""
+
+    metrics: str = "127.0.0.1:0"
+    """Address of the Prometheus page /metrics; port 0 takes a free one, which the log names."""
+    tls: Path | None = None
+    """Directory that `keyhole certs` made, or one role's folder in it: mutual TLS on every channel."""
+    log: Literal["text", "json"] = "text"
+    """Form of the log lines on standard error."""

@@ -1,0 +1,1 @@
+"""Everything that crosses a process boundary: codecs, messages, servers, channels, TLS."""

@@ -1,0 +1,129 @@
+"""Frames and answers with their payloads beside the message: what the hot path moves.
+
+The bytes are those of the proto's ``Frame`` and ``Answer``, so that any gRPC client or server understands them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError
+from torch import Tensor
+
+from keyhole.v1 import inference_pb2, tap_pb2, tensor_pb2
+from keyhole.wire.codecs import Payload
+from keyhole.wire.errors import invalid
+from keyhole.wire.tensors import PackedTensor, codec_value, pack_view
+from keyhole.wire.wireformat import MalformedError, bytes_field, take, varint_field
+
+_TENSOR_PADDING = tensor_pb2.Tensor.PADDING_FIELD_NUMBER
+_TENSOR_PAYLOAD = tensor_pb2.Tensor.PAYLOAD_FIELD_NUMBER
+_FRAME_TENSORS = inference_pb2.Frame.TENSORS_FIELD_NUMBER
+_ANSWER_OUTPUT = inference_pb2.Answer.OUTPUT_FIELD_NUMBER
+_TAPPED_FRAME = tap_pb2.TappedFrame.FRAME_FIELD_NUMBER
+_TAPPED_DROPPED = tap_pb2.TappedFrame.DROPPED_FIELD_NUMBER
+_ALIGNMENT = 16
+
+
+@dataclass(frozen=True)
+class PackedFrame:
+    """A ``Frame``; the attributes are named as in the proto."""
+
+    header: inference_pb2.FrameHeader
+    tensors: tuple[PackedTensor, ...]
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of all payloads, headers not counted."""
+        return sum(len(tensor.payload) for tensor in self.tensors)
+
+    def to_wire(self) -> bytes:
+        """The serialised ``Frame``; one copy of the payloads."""
+        return b"".join(self._parts())
+
+    def to_tapped(self, dropped: int) -> bytes:
+        """The serialised ``TappedFrame`` that holds this frame; one copy of the payloads."""
+        return b"".join([*bytes_field(_TAPPED_FRAME, *self._parts()), varint_field(_TAPPED_DROPPED, dropped)])
+
+    def message(self) -> inference_pb2.Frame:
+        """The message of the proto; copies the payloads."""
+        return inference_pb2.Frame(header=self.header, tensors=[tensor.message() for tensor in self.tensors])
+
+    @classmethod
+    def from_wire(cls, data: bytes | memoryview) -> PackedFrame:
+        """Read a serialised ``Frame``; the payloads are views of ``data``.
+
+        Raises:
+            WireError: INVALID_ARGUMENT, the bytes are no ``Frame``.
+        """
+        try:
+            rest, tensors = take(memoryview(data), _FRAME_TENSORS)
+            header = inference_pb2.Frame.FromString(rest).header
+            return cls(header, tuple(map(_read_tensor, tensors)))
+        except (MalformedError, DecodeError) as error:
+            raise invalid("frame", f"expected a serialised keyhole.v1.Frame: {error}") from error
+
+    def _parts(self) -> list[Payload]:
+        parts: list[Payload] = [inference_pb2.Frame(header=self.header).SerializeToString()]
+        for tensor in self.tensors:
+            parts += _tensor_field(_FRAME_TENSORS, tensor, sum(map(len, parts)))
+        return parts
+
+
+@dataclass(frozen=True)
+class PackedAnswer:
+    """An ``Answer``; the attributes are named as in the proto."""
+
+    frame_id: str
+    output: PackedTensor
+    times: inference_pb2.CloudTimes = field(default_factory=inference_pb2.CloudTimes)
+    batch: int = 1
+
+    def to_wire(self) -> bytes:
+        """The serialised ``Answer``; one copy of the payload."""
+        head = inference_pb2.Answer(frame_id=self.frame_id, times=self.times, batch=self.batch)
+        start = head.SerializeToString()
+        return b"".join([start, *_tensor_field(_ANSWER_OUTPUT, self.output, len(start))])
+
+    @classmethod
+    def from_wire(cls, data: bytes | memoryview) -> PackedAnswer:
+        """Read a serialised ``Answer``; the payload is a view of ``data``.
+
+        Raises:
+            WireError: INVALID_ARGUMENT, the bytes are no ``Answer`` with one output.
+        """
+        try:
+            rest, outputs = take(memoryview(data), _ANSWER_OUTPUT)
+            head = inference_pb2.Answer.FromString(rest)
+            if len(outputs) != 1:
+                raise MalformedError(f"{len(outputs)} outputs, expected 1")
+            return cls(head.frame_id, _read_tensor(outputs[0]), head.times, head.batch)
+        except (MalformedError, DecodeError) as error:
+            raise invalid("answer", f"expected a serialised keyhole.v1.Answer: {error}") from error
+
+
+def pack_frame(header: inference_pb2.FrameHeader, tensors: Sequence[Tensor], codec: int) -> PackedFrame:
+    """Encode a frame's live tensors; leave them alone until the frame is sent.
+
+    Args:
+        header: what the frame is.
+        tensors: the live tensors of the cut in the plan's order, each with a batch of one.
+        codec: value of the proto's enum.
+    """
+    return PackedFrame(header, tuple(pack_view(tensor, codec) for tensor in tensors))
+
+
+def _tensor_field(number: int, tensor: PackedTensor, at: int) -> list[Payload]:
+    """A tensor as a field that starts at byte ``at`` of its message, padded so that the payload is aligned there."""
+    head = tensor_pb2.Tensor(spec=tensor.spec, codec=codec_value(tensor.codec)).SerializeToString()
+    payload = bytes_field(_TENSOR_PAYLOAD, tensor.payload)
+    plain = bytes_field(number, head, *bytes_field(_TENSOR_PADDING), *payload)
+    padding = bytes(-(at + sum(map(len, plain[:-1]))) % _ALIGNMENT)
+    return bytes_field(number, head, *bytes_field(_TENSOR_PADDING, padding), *payload)
+
+
+def _read_tensor(data: memoryview) -> PackedTensor:
+    rest, payloads = take(data, _TENSOR_PAYLOAD)
+    head = tensor_pb2.Tensor.FromString(rest)
+    return PackedTensor(head.spec, head.codec, payloads[-1] if payloads else b"")

@@ -1,0 +1,59 @@
+"""Pictures in messages, as PNG."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from keyhole.v1 import tensor_pb2
+from keyhole.wire.errors import invalid
+
+MAX_PIXELS = 1 << 24
+"""Pixels of the largest picture that is decoded."""
+_COMPRESSION = 1
+
+
+def pack_picture(picture: Tensor) -> tensor_pb2.Picture:
+    """A picture as PNG.
+
+    Args:
+        picture: RGB, 3×H×W in [0, 1]; rounded to steps of 1/255, so that pictures in such steps come back exactly.
+
+    Raises:
+        ValueError: the tensor has another shape or numbers outside [0, 1].
+    """
+    if picture.dim() != 3 or picture.shape[0] != 3 or not picture.numel():
+        raise ValueError(f"picture of shape {tuple(picture.shape)}: expected 3×H×W")
+    low, high = (bound.item() for bound in picture.detach().float().aminmax())
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"picture with numbers from {low:g} to {high:g}: expected [0, 1]")
+    levels = (picture.detach().cpu().float() * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
+    buffer = io.BytesIO()
+    Image.fromarray(levels.numpy(), "RGB").save(buffer, "PNG", compress_level=_COMPRESSION)
+    return tensor_pb2.Picture(png=buffer.getvalue())
+
+
+def unpack_picture(message: tensor_pb2.Picture, *, field: str) -> Tensor:
+    """The picture of a message: RGB, float32, 3×H×W in [0, 1].
+
+    Args:
+        message: what came.
+        field: its path in the request, for the error.
+
+    Raises:
+        WireError: INVALID_ARGUMENT, the bytes are no RGB PNG of at most ``MAX_PIXELS`` pixels.
+    """
+    try:
+        with Image.open(io.BytesIO(message.png), formats=["PNG"]) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise invalid(f"{field}.png", f"expected at most {MAX_PIXELS} pixels, got {image.width}×{image.height}")
+            if image.mode != "RGB":
+                raise invalid(f"{field}.png", f"expected RGB, got {image.mode}")
+            levels = np.array(image)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise invalid(f"{field}.png", f"expected a PNG: {error}") from error
+    return torch.from_numpy(levels).permute(2, 0, 1).float() / 255

@@ -1,0 +1,120 @@
+"""gRPC servers, all made alike: limits, health, reflection, metrics, TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from keyhole.service.address import Address
+from keyhole.service.metrics import Metrics
+from keyhole.wire import tls as certificates
+from keyhole.wire.interceptors import CallInterceptor
+from keyhole.wire.limits import MAX_MESSAGE
+
+_OPTIONS = (
+    ("grpc.max_send_message_length", MAX_MESSAGE),
+    ("grpc.max_receive_message_length", MAX_MESSAGE),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+)
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A service to serve.
+
+    Attributes:
+        service: its full name, ``keyhole.v1.Referee``.
+        add: puts it into a server: ``partial(add_RefereeServicer_to_server, servicer)``.
+    """
+
+    service: str
+    add: Callable[[grpc.Server], None]
+
+    @classmethod
+    def of(cls, service: str, handlers: dict[str, grpc.RpcMethodHandler[Any, Any]]) -> Registration:
+        """A service given by the handler of each of its methods."""
+
+        def add(server: Any) -> None:
+            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
+            server.add_registered_method_handlers(service, handlers)
+
+        return cls(service, add)
+
+
+class RunningServer:
+    """A server that accepts calls. Keep it: it stops when nothing refers to it any more."""
+
+    def __init__(self, server: grpc.Server, health_service: health.HealthServicer, address: Address) -> None:
+        self._server = server
+        self._health = health_service
+        self.address = address
+
+    @property
+    def port(self) -> int:
+        """The port listened on, also where port 0 was asked for."""
+        return self.address.port
+
+    def stop(self, grace: float = 2.0) -> None:
+        """Report NOT_SERVING, refuse new calls, give running ones ``grace`` seconds, and return when all have ended."""
+        self._health.enter_graceful_shutdown()
+        self._server.stop(grace).wait()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the server has stopped, for at most ``timeout`` seconds; whether it has."""
+        return not self._server.wait_for_termination(timeout)
+
+
+def serve(
+    services: Sequence[Registration],
+    address: str | Address,
+    *,
+    metrics: Metrics,
+    tls: Path | None = None,
+    role: str | None = None,
+    workers: int = 16,
+) -> RunningServer:
+    """Start a server.
+
+    Args:
+        services: what it serves, besides health and reflection.
+        address: ``host:port``; port 0 takes a free one.
+        metrics: where calls are counted.
+        tls: directory of certificates: mutual TLS. Without it plain text.
+        role: whose certificate to show; the metrics' process where not given.
+        workers: calls served at once; a streaming call holds one for as long as it lasts.
+
+    Raises:
+        OSError: the address cannot be listened on.
+        UsageError: the address or the certificates' directory is wrong.
+    """
+    place = Address.parse(address) if isinstance(address, str) else address
+    credentials = certificates.server_credentials(tls, role or metrics.process) if tls else None
+    server = grpc.server(
+        ThreadPoolExecutor(workers, thread_name_prefix="rpc"),
+        interceptors=[CallInterceptor(metrics)],
+        options=_OPTIONS,
+    )
+    for registration in services:
+        registration.add(server)
+    names = [registration.service for registration in services]
+    health_service = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(health_service, server)
+    reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    try:
+        add = server.add_insecure_port
+        port = server.add_secure_port(str(place), credentials) if credentials else add(str(place))
+    except RuntimeError as error:
+        raise OSError(f"cannot listen on {place}: {error}; is the port taken?") from error
+    server.start()
+    for name in ["", *names]:
+        health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
+    return RunningServer(server, health_service, place.with_port(port))
