@@ -1,0 +1,88 @@
+"""The cloud process: frame -> tail -> answer, with a tap on the frames."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+
+from cloud.batching import Batcher
+from cloud.inference import Inference, description, expectation
+from cloud.settings import CloudSettings
+from cloud.tap import Tap
+from keyhole.partition import as_features, partitioned
+from keyhole.service import lifecycle
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import Stop
+from keyhole.service.memory import keep_freed
+from keyhole.service.metrics import Metrics
+from keyhole.wire.inference import inference
+from keyhole.wire.server import serve
+from keyhole.wire.tap import tap as tap_service
+
+WORKERS = 64  # calls at once: each frame that waits for the tail holds one, each subscriber of the tap another
+_log = logging.getLogger(__name__)
+
+
+def run(settings: CloudSettings) -> int:
+    """Serve until told to stop; returns the exit code."""
+    keep_freed()
+    return lifecycle.run("cloud", partial(cloud, settings), settings.log)
+
+
+def cloud(settings: CloudSettings, stop: Stop) -> None:
+    """Serve until ``stop``, then drain.
+
+    Raises:
+        UsageError: a setting is out of range, or no such model or cut.
+        OSError: the address cannot be listened on.
+    """
+    _check(settings)
+    target, partition = partitioned(settings)
+    metrics = Metrics("cloud")
+    page = metrics.serve(settings.metrics)
+
+    tap = Tap(settings.tap_token, settings.tap_queue, dropped=metrics.tap_dropped.inc)
+    metrics.queue_depth.labels("tap").set_function(tap.depth)
+    batcher = Batcher(
+        lambda tensors: partition.tail(as_features(tensors)),
+        max_batch=settings.max_batch,
+        max_wait=settings.max_wait_ms / 1e3,
+        depth=metrics.queue_depth.labels("tail").set,
+    )
+    service = Inference(description(target, partition), expectation(target, partition), batcher, tap.publish, metrics)
+    server = serve(
+        [inference(service), tap_service(tap.subscribe)],
+        settings.listen,
+        metrics=metrics,
+        tls=settings.tls,
+        workers=WORKERS,
+    )
+    _log.info(
+        "listening",
+        extra={
+            "address": str(server.address),
+            "metrics": page,
+            "target": target.name,
+            "model_hash": target.hash,
+            "cut": partition.plan.cut,
+            "tap": "off" if settings.tap_token is None else "on",
+            "tls": settings.tls is not None,
+        },
+    )
+    stop.wait()
+    tap.close()
+    server.stop()
+    batcher.close()
+    metrics.close()
+
+
+def _check(settings: CloudSettings) -> None:
+    for flag, value, least in (
+        ("--max-batch", settings.max_batch, 1),
+        ("--max-wait-ms", settings.max_wait_ms, 0),
+        ("--tap-queue", settings.tap_queue, 1),
+    ):
+        if value < least:
+            raise UsageError(f"{flag} {value}: expected {least} or more")
+    if settings.tap_token == "":
+        raise UsageError("--tap-token is empty: give a secret, or leave the flag out to turn the tap off")

@@ -1,0 +1,92 @@
+"""What runs on the device before anything leaves it: the head, then the defence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from edge.defences import Defence, defence_named
+from edge.settings import HeadSettings
+from keyhole.partition import Partition, as_tuple, partitioned
+from keyhole.service.errors import UsageError
+from keyhole.targets import Target
+from keyhole.v1 import inference_pb2
+from keyhole.wire.tensors import ExpectedTensor
+
+
+@dataclass(frozen=True)
+class Device:
+    """The protected head of a split model. The edge and the oracle run the same one.
+
+    Attributes:
+        target: whole model, for its preprocessing and its name.
+        partition: the model, split.
+        defence_name: for the frames' headers.
+        defence: applied to every feature tensor that leaves.
+        generator: the defence's randomness.
+    """
+
+    target: Target
+    partition: Partition
+    defence_name: str
+    defence: Defence
+    generator: torch.Generator
+
+    @classmethod
+    def load(cls, settings: HeadSettings) -> Device:
+        """The device that the flags describe.
+
+        Raises:
+            UsageError: no such model, cut or defence.
+        """
+        defence = defence_named(settings.defence)
+        target, partition = partitioned(settings)
+        generator = torch.Generator().manual_seed(settings.seed)
+        return cls(target, partition, settings.defence, defence, generator)
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures that the head takes, in pixels."""
+        return self.target.preprocess.size
+
+    @property
+    def live(self) -> tuple[ExpectedTensor, ...]:
+        """What crosses the split for one picture."""
+        return tuple(ExpectedTensor(tensor.name, tensor.shape, tensor.dtype) for tensor in self.partition.plan.tensors)
+
+    @property
+    def output(self) -> ExpectedTensor:
+        """What the cloud answers for one picture.
+
+        Raises:
+            UsageError: the model answers with more than one tensor.
+        """
+        output = self.partition.plan.output
+        if output is None:
+            raise UsageError(
+                f"{self.target.name} answers with more than one tensor; expected a model with one output tensor"
+            )
+        return ExpectedTensor("output", output.shape, output.dtype)
+
+    def header(self, frame_id: str, edge: str) -> inference_pb2.FrameHeader:
+        """The header of one frame."""
+        return inference_pb2.FrameHeader(
+            frame_id=frame_id,
+            edge=edge,
+            target=self.target.name,
+            model_hash=self.target.hash,
+            cut=self.partition.plan.cut,
+            defence=self.defence_name,
+        )
+
+    @torch.inference_mode()
+    def __call__(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Protected features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each."""
+        features = as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+        return self.defence.protect(features, self.generator)
+
+    def warm_up(self) -> None:
+        """Run once on nothing, so that the first frame is as quick as the others."""
+        self(torch.zeros(1, 3, self.size, self.size))

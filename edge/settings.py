@@ -1,0 +1,84 @@
+"""Flags of the edge and of the oracle."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from keyhole.service.errors import UsageError
+from keyhole.service.settings import ServiceSettings
+from keyhole.targets.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class HeadSettings(ServiceSettings, ModelSettings):
+    """Flags that say which head runs, and what protects its features."""
+
+    defence: str = "none"
+    """What is done to the features before they leave: none."""
+    seed: int = 0
+    """Seed of all random choices."""
+
+
+@dataclass(frozen=True)
+class EdgeSettings(HeadSettings):
+    """Run the first part of the model on pictures and send its features to the cloud.
+
+    The edge waits for a cloud that is not there yet, and refuses one that serves another model or cut. The picture
+    itself goes to the monitor only, as the truth that reconstructions are scored against.
+    """
+
+    cloud: str = "127.0.0.1:50051"
+    """Address of the cloud, or of a proxy in front of it."""
+    monitor: str | None = None
+    """Address of the monitor's truth port. Without one, nothing is scored."""
+    source: str = "photos"
+    """Pictures: photos, leaves, a folder or a zip; several joined by + take turns."""
+    codec: str = "fp32"
+    """How features are packed: fp32, fp16, bf16, int8, each also with +zstd."""
+    link: str = "none"
+    """Emulated link to the cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
+    fps: float = 2.0
+    """Pictures per second. 0: the next picture is taken as soon as a frame may leave, so none is dropped as backlog."""
+    frames: int = 0
+    """Pictures to take before ending. 0: endless."""
+    in_flight: int = 4
+    """Frames that may wait for an answer at once; a picture taken beyond that is dropped and counted."""
+    deadline: float = 5.0
+    """Seconds from picture to answer; a frame that takes longer is dropped and counted."""
+    name: str = "edge-0"
+    """Name of this edge, the first part of its frames' ids."""
+
+
+@dataclass(frozen=True)
+class OracleSettings(HeadSettings):
+    """Answer the adversary's queries: a device of its own that runs the edge's head and defence.
+
+    It sees the pictures that the adversary sends, and nothing else.
+    """
+
+    listen: str = "127.0.0.1:50052"
+    """Address to serve on; port 0 takes a free one, which the log names."""
+    budget: int | None = None
+    """Pictures that are answered in all; past that queries are refused. Absent: no limit."""
+
+
+def check(settings: EdgeSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    rules = (
+        ("--fps", settings.fps, settings.fps >= 0, "0 or more"),
+        ("--frames", settings.frames, settings.frames >= 0, "0 or more"),
+        ("--in-flight", settings.in_flight, settings.in_flight >= 1, "1 or more"),
+        ("--deadline", settings.deadline, settings.deadline > 0, "more than 0 seconds"),
+        ("--name", settings.name, _NAME.fullmatch(settings.name), "letters, digits, dots, dashes and underscores"),
+    )
+    for flag, value, holds, expected in rules:
+        if not holds:
+            raise UsageError(f"{flag} {value}: expected {expected}")
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -1,0 +1,133 @@
+"""A live cloud: answers, micro-batching across edges, its own durations, its metrics page."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc
+import pytest
+import torch
+
+from keyhole.service.address import free_port
+from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
+from keyhole.wire.channel import connect
+from keyhole.wire.client import InferenceClient
+from keyhole.wire.codecs import CODECS
+from keyhole.wire.tensors import unpack
+from tests.system.frames import Edge, pictures
+from tests.system.running import metrics_page, running_cloud
+
+
+def output(answer) -> torch.Tensor:
+    return unpack(answer.output, field="output")
+
+
+def test_it_describes_what_it_runs(channel, edge):
+    described = InferenceClient(channel).describe(30)
+    assert described.target == edge.device.target.name
+    assert described.model_hash == edge.device.target.hash
+    assert described.cut == "block.first"
+    assert [list(spec.shape) for spec in described.tensors] == [[1, 8, 16, 16], [1, 8, 16, 16]]
+    assert list(described.output.shape) == [1, 5]
+    assert "star" in described.labels
+    assert set(described.codecs) == set(CODECS)
+
+
+@pytest.mark.parametrize("codec", sorted(CODECS))
+def test_the_answer_is_the_whole_models(channel, edge, codec):
+    picture = pictures(1)
+    answer = InferenceClient(channel).infer(edge.frame(picture[0], codec=codec), timeout=30)
+    lossless = codec in (tensor_pb2.CODEC_FP32, tensor_pb2.CODEC_FP32_ZSTD)
+    torch.testing.assert_close(
+        output(answer), edge.whole(picture), **({} if lossless else {"rtol": 0.02, "atol": 0.02})
+    )
+    assert answer.batch == 1
+
+
+def test_a_stream_answers_in_the_order_of_its_frames(channel, edge):
+    batch = pictures(4)
+    messages = []
+    for number, picture in enumerate(batch):
+        frame = edge.frame(picture, str(number)).message()
+        start = inference_pb2.FrameChunk.Start(
+            header=frame.header,
+            tensors=[tensor_pb2.Tensor(spec=tensor.spec, codec=tensor.codec) for tensor in frame.tensors],
+            payload_bytes=[len(tensor.payload) for tensor in frame.tensors],
+        )
+        messages.append(inference_pb2.FrameChunk(start=start))
+        messages += [inference_pb2.FrameChunk(data=tensor.payload) for tensor in frame.tensors]
+    answers = list(inference_pb2_grpc.InferenceStub(channel).InferStream(iter(messages), timeout=30))
+    assert [answer.frame_id for answer in answers] == ["0", "1", "2", "3"]
+    torch.testing.assert_close(torch.cat([output(answer) for answer in answers]), edge.whole(batch))
+
+
+def test_frames_of_several_edges_share_forward_passes_and_get_their_own_answers(live, edge):
+    batch = pictures(96)
+    expected = edge.whole(batch)
+    frames = [edge.frame(picture, str(number)) for number, picture in enumerate(batch)]
+    with connect(live.listen) as one, connect(live.listen) as two, ThreadPoolExecutor(16) as pool:
+        clients = [InferenceClient(one), InferenceClient(two)]
+        answers = list(pool.map(lambda item: clients[item[0] % 2].infer(item[1], 60), enumerate(frames)))
+    torch.testing.assert_close(torch.cat([output(answer) for answer in answers]), expected, rtol=1e-4, atol=1e-5)
+    assert 1 < max(answer.batch for answer in answers) <= live.max_batch
+
+
+def test_its_durations_lie_within_the_call(channel, edge):
+    client, frame = InferenceClient(channel), edge.frame(pictures(1)[0])
+    client.infer(frame, 30)
+    started = time.perf_counter()
+    answer = client.infer(frame, 30)
+    elapsed = time.perf_counter() - started
+    times = answer.times
+    parts = [times.decode, times.queue, times.compute, times.encode]
+    assert all(seconds > 0 for seconds in parts)
+    assert sum(parts) < elapsed
+
+
+def test_a_call_that_is_already_late_is_not_answered(channel, edge):
+    with pytest.raises(grpc.RpcError) as late:
+        InferenceClient(channel).infer(edge.frame(pictures(1)[0]), timeout=1e-4)
+    assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_its_metrics_page_counts_calls_frames_and_stages(live, channel, edge):
+    InferenceClient(channel).infer(edge.frame(pictures(1)[0]), 30)
+    page = metrics_page(live)
+    for line in (
+        'keyhole_rpc_total{code="OK",method="/keyhole.v1.Inference/Infer"}',
+        'keyhole_frames_total{outcome="answered"}',
+        'keyhole_stage_seconds_count{stage="cloud_compute"}',
+        'keyhole_stage_seconds_count{stage="queue"}',
+        'keyhole_queue_depth{queue="tail"} 0.0',
+        'keyhole_queue_depth{queue="tap"} 0.0',
+        "keyhole_tap_dropped_total",
+    ):
+        assert line in page
+
+
+def test_running_calls_are_answered_while_it_stops():
+    edge = Edge()
+    frame = edge.frame(pictures(1)[0])
+    outcomes = []
+
+    def send(client: InferenceClient) -> None:
+        while True:
+            try:
+                outcomes.append(client.infer(frame, 10).frame_id)
+            except grpc.RpcError as error:
+                outcomes.append(error.code())
+                return
+
+    address = f"127.0.0.1:{free_port()}"
+    with connect(address) as channel:
+        senders = [threading.Thread(target=send, args=(InferenceClient(channel),)) for _ in range(4)]
+        with running_cloud(listen=address):
+            for sender in senders:
+                sender.start()
+            while len(outcomes) < 20:
+                time.sleep(0.01)
+        for sender in senders:
+            sender.join(10)
+    assert set(outcomes) == {"edge-0-1", grpc.StatusCode.UNAVAILABLE}

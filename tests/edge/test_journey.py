@@ -1,0 +1,173 @@
+"""A frame's journey to a real server and back: stages, retries, deadlines, refusals."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+import torch
+
+from edge.journey import Departure, Journey
+from edge.link import Link, link_profile
+from keyhole.service.address import free_port
+from keyhole.service.lifecycle import Stop
+from keyhole.service.metrics import Metrics
+from keyhole.v1 import inference_pb2, tensor_pb2
+from keyhole.wire.channel import connect
+from keyhole.wire.client import InferenceClient
+from keyhole.wire.errors import invalid
+from keyhole.wire.inference import InferenceService, inference
+from keyhole.wire.packed import PackedAnswer, pack_frame
+from keyhole.wire.server import serve
+from keyhole.wire.tensors import ExpectedTensor, pack_view
+
+STAGES = {
+    "edge_compute",
+    "encode",
+    "network",
+    "cloud_decode",
+    "queue",
+    "cloud_compute",
+    "cloud_encode",
+    "decode",
+    "total",
+}
+
+
+class FakeCloud(InferenceService):
+    """Answers with a fixed tensor, as ``behave`` tells it to."""
+
+    def __init__(self, behave=lambda: None, output=None) -> None:
+        self.behave = behave
+        self.output = torch.tensor([[1.0, 3.0, 2.0]]) if output is None else output
+        self.calls = 0
+
+    def describe(self):
+        return inference_pb2.DescribeResponse()
+
+    def infer(self, frame, _context):
+        self.calls += 1
+        self.behave()
+        times = inference_pb2.CloudTimes(decode=1e-5, queue=2e-5, compute=3e-5, encode=4e-5)
+        return PackedAnswer(frame.header.frame_id, pack_view(self.output, tensor_pb2.CODEC_FP32), times)
+
+
+def start(cloud: FakeCloud, port: int = 0):
+    return serve([inference(cloud)], f"127.0.0.1:{port}", metrics=Metrics("cloud"))
+
+
+@pytest.fixture
+def given_up():
+    return Stop()
+
+
+@pytest.fixture
+def travel(given_up):
+    """Send one frame to a port; returns how it ended and how long it took."""
+    channels = []
+
+    def go(port: int, *, deadline: float = 5.0, link: str = "none"):
+        channel = connect(f"127.0.0.1:{port}")
+        channels.append(channel)
+        journey = Journey(
+            InferenceClient(channel),
+            Link(link_profile(link), time.perf_counter, given_up.wait),
+            ExpectedTensor("output", (1, 3), torch.float32),
+            deadline,
+            given_up,
+        )
+        captured = time.perf_counter()
+        header = inference_pb2.FrameHeader(frame_id="edge-0-1")
+        frame = pack_frame(header, [torch.zeros(1, 4, 32, 32)], tensor_pb2.CODEC_FP32)
+        arrival = journey(Departure(frame, captured, time.perf_counter(), time.perf_counter()))
+        return arrival, time.perf_counter() - captured
+
+    yield go
+    for channel in channels:
+        channel.close()
+
+
+def test_an_answered_frame_has_its_output_and_stages_that_add_up(travel):
+    server = start(FakeCloud())
+    arrival, _ = travel(server.port)
+    server.stop(0)
+    assert arrival.dropped == ""
+    assert arrival.output.tolist() == [[1.0, 3.0, 2.0]]
+    assert set(arrival.stages) == STAGES
+    parts = sum(seconds for stage, seconds in arrival.stages.items() if stage != "total")
+    assert parts == pytest.approx(arrival.stages["total"], rel=1e-6)
+    assert arrival.stages["cloud_compute"] == 3e-5
+
+
+def test_the_link_delays_both_ways_and_counts_as_network(travel):
+    server = start(FakeCloud())
+    arrival, _ = travel(server.port, link="100mbit:60ms")
+    server.stop(0)
+    assert 0.11 <= arrival.stages["network"] < 0.6
+
+
+def test_a_frame_that_the_link_cannot_carry_in_time_never_calls(travel):
+    cloud = FakeCloud()
+    server = start(cloud)
+    arrival, seconds = travel(server.port, deadline=0.3, link="1kbit")
+    server.stop(0)
+    assert arrival.dropped == "deadline"
+    assert 0.25 < seconds < 1.0
+    assert cloud.calls == 0
+
+
+def test_a_cloud_that_comes_late_is_tried_again(travel):
+    port = free_port()
+    servers = []
+    timer = threading.Timer(0.4, lambda: servers.append(start(FakeCloud(), port)))
+    timer.start()
+    arrival, seconds = travel(port, deadline=10)
+    timer.join()
+    servers[0].stop(0)
+    assert arrival.dropped == ""
+    assert seconds >= 0.35
+
+
+def test_a_cloud_that_stays_away_costs_the_deadline(travel):
+    arrival, seconds = travel(free_port(), deadline=0.6)
+    assert arrival.dropped == "deadline"
+    assert seconds < 1.5
+
+
+def test_a_cloud_that_hangs_costs_the_deadline(travel):
+    gate = threading.Event()
+    server = start(FakeCloud(behave=lambda: gate.wait(10)))
+    arrival, seconds = travel(server.port, deadline=0.4)
+    gate.set()
+    server.stop(0)
+    assert arrival.dropped == "deadline"
+    assert 0.35 < seconds < 2.0
+
+
+def test_a_refusal_is_final_and_says_why(travel):
+    def refuse():
+        raise invalid("tensors[0].spec.shape", "expected (1, 2), got (1, 4, 8, 8)")
+
+    cloud = FakeCloud(behave=refuse)
+    server = start(cloud)
+    arrival, _ = travel(server.port)
+    server.stop(0)
+    assert arrival.dropped == "refused"
+    assert "tensors[0].spec.shape: expected (1, 2)" in arrival.detail
+    assert cloud.calls == 1
+
+
+def test_an_answer_of_the_wrong_shape_is_a_refusal(travel):
+    server = start(FakeCloud(output=torch.zeros(1, 5)))
+    arrival, _ = travel(server.port)
+    server.stop(0)
+    assert arrival.dropped == "refused"
+    assert "(1, 3)" in arrival.detail
+
+
+def test_giving_up_ends_the_retries(travel, given_up):
+    threading.Timer(0.3, given_up.set).start()
+    arrival, seconds = travel(free_port(), deadline=30)
+    assert arrival.dropped == "deadline"
+    assert seconds < 3

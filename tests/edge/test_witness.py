@@ -1,0 +1,136 @@
+"""The witness against a real monitor's port: order, absence, loss."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+
+import pytest
+
+from edge.witness import Unwatched, Witness
+from keyhole.service.address import free_port
+from keyhole.service.metrics import Metrics
+from keyhole.v1 import referee_pb2, referee_pb2_grpc
+from keyhole.wire.channel import connect
+from keyhole.wire.errors import invalid
+from keyhole.wire.server import Registration, serve
+
+
+class FakeReferee(referee_pb2_grpc.RefereeServicer):
+    def __init__(self, behave=lambda _: None) -> None:
+        self.behave = behave
+        self.got: list[str] = []
+
+    def Witness(self, request, _context):  # noqa: N802
+        return self._take("truth", request)
+
+    def Conclude(self, request, _context):  # noqa: N802
+        return self._take("outcome", request)
+
+    def _take(self, kind, request):
+        self.behave(request)
+        self.got.append(f"{kind} {request.frame_id}")
+        return referee_pb2.Ack()
+
+
+def start(referee: FakeReferee, port: int = 0):
+    add = partial(referee_pb2_grpc.add_RefereeServicer_to_server, referee)
+    return serve([Registration("keyhole.v1.Referee", add)], f"127.0.0.1:{port}", metrics=Metrics("monitor"))
+
+
+def truth(number: int):
+    return lambda: referee_pb2.Truth(frame_id=str(number))
+
+
+def outcome(number: int):
+    return lambda: referee_pb2.Outcome(frame_id=str(number))
+
+
+@pytest.fixture
+def lost():
+    return []
+
+
+def witness_of(port: int, lost: list[int], capacity: int = 128) -> Witness:
+    return Witness(connect(f"127.0.0.1:{port}"), lost=lambda: lost.append(1), capacity=capacity)
+
+
+def wait_until(condition, seconds: float = 10):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_messages_arrive_in_order_and_leaving_waits_for_them(lost):
+    referee = FakeReferee()
+    server = start(referee)
+    with witness_of(server.port, lost) as witness:
+        for number in range(10):
+            witness.tell(truth(number))
+            witness.tell(outcome(number))
+    server.stop(0)
+    assert referee.got == [f"{kind} {number}" for number in range(10) for kind in ("truth", "outcome")]
+    assert lost == []
+
+
+def test_telling_never_waits_and_what_overflows_is_counted_oldest_first(lost):
+    port = free_port()
+    with witness_of(port, lost, capacity=4) as witness:
+        witness.tell(truth(0))
+        time.sleep(0.1)
+        started = time.perf_counter()
+        for number in range(1, 11):
+            witness.tell(truth(number))
+        assert time.perf_counter() - started < 0.1
+        assert len(lost) == 6
+        referee = FakeReferee()
+        server = start(referee, port)
+        wait_until(lambda: len(referee.got) == 5)
+    server.stop(0)
+    assert referee.got == [f"truth {number}" for number in (0, 7, 8, 9, 10)]
+
+
+def test_a_monitor_that_stays_away_costs_little_at_the_end_and_everything_is_counted(lost, caplog):
+    with witness_of(free_port(), lost) as witness:
+        for number in range(5):
+            witness.tell(truth(number))
+        started = time.perf_counter()
+    assert time.perf_counter() - started < 2.5
+    assert len(lost) == 5
+    assert caplog.text.count("monitor is away") == 1
+
+
+def test_a_monitor_that_hangs_does_not_hold_up_the_end(lost):
+    gate = threading.Event()
+    server = start(FakeReferee(behave=lambda _: gate.wait(10)))
+    started = time.perf_counter()
+    with witness_of(server.port, lost) as witness:
+        witness.tell(truth(0))
+        witness.tell(truth(1))
+    assert time.perf_counter() - started < 2.5
+    gate.set()
+    server.stop(0)
+    assert len(lost) == 2
+
+
+def test_a_refused_message_is_counted_and_the_next_goes_on(lost, caplog):
+    def refuse(message):
+        if message.frame_id == "1":
+            raise invalid("picture.png", "expected a PNG")
+
+    referee = FakeReferee(behave=refuse)
+    server = start(referee)
+    with witness_of(server.port, lost) as witness:
+        for number in range(3):
+            witness.tell(truth(number))
+    server.stop(0)
+    assert referee.got == ["truth 0", "truth 2"]
+    assert len(lost) == 1
+    assert ["expected a PNG" in record.reason for record in caplog.records] == [True]
+
+
+def test_without_a_monitor_nothing_is_built():
+    with Unwatched() as nobody:
+        nobody.tell(lambda: pytest.fail("built a message for nobody"))
