@@ -1,0 +1,65 @@
+"""Pictures of a run on disk, the newest frames only."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import OrderedDict
+from pathlib import Path
+
+from monitor.checks import TRUTH
+
+
+class Album:
+    """``root/<frame id>/truth.png`` and ``root/<frame id>/<attack>.png`` of at most ``keep`` frames.
+
+    Names are checked where they come in (`monitor.checks`). Used by one thread.
+
+    Args:
+        root: folder; made if it is not there. Frames that it holds already are kept, newest first.
+        keep: frames, at least 1.
+    """
+
+    def __init__(self, root: Path, keep: int) -> None:
+        self.root = root
+        self._keep = keep
+        root.mkdir(parents=True, exist_ok=True)
+        self._frames = OrderedDict.fromkeys(folder.name for folder in sorted(root.iterdir(), key=_age))
+        self._drop_oldest()
+
+    def begin(self, frame_id: str, png: bytes) -> None:
+        """Store a frame's truth; pictures of an earlier frame of that name go."""
+        shutil.rmtree(self.root / frame_id, ignore_errors=True)
+        (self.root / frame_id).mkdir()
+        self._frames[frame_id] = None
+        self._frames.move_to_end(frame_id)
+        self._write(frame_id, TRUTH, png)
+        self._drop_oldest()
+
+    def add(self, frame_id: str, attack: str, png: bytes) -> None:
+        """Store an attack's newest picture of a frame; nothing happens when the frame is no longer kept."""
+        if frame_id in self._frames:
+            self._write(frame_id, attack, png)
+
+    def read(self, frame_id: str, name: str) -> bytes | None:
+        """PNG bytes, or none if the picture is not kept."""
+        try:
+            return (self.root / frame_id / f"{name}.png").read_bytes()
+        except OSError:
+            return None
+
+    def _write(self, frame_id: str, name: str, png: bytes) -> None:
+        path = self.root / frame_id / f"{name}.png"
+        partial = path.with_suffix(".part")
+        partial.write_bytes(png)
+        os.replace(partial, path)
+
+    def _drop_oldest(self) -> None:
+        while len(self._frames) > self._keep:
+            frame_id, _ = self._frames.popitem(last=False)
+            shutil.rmtree(self.root / frame_id, ignore_errors=True)
+
+
+def _age(folder: Path) -> tuple[int, str]:
+    truth = folder / f"{TRUTH}.png"
+    return (truth.stat().st_mtime_ns if truth.exists() else 0), folder.name

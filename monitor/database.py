@@ -1,0 +1,43 @@
+"""The database of a run."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from keyhole.service.errors import UsageError
+from monitor.tables import Base
+
+FILE = "run.sqlite"
+
+
+def open_database(run: Path, url: str | None = None) -> Engine:
+    """Connect to a run's database and make the tables that are missing.
+
+    Args:
+        run: the run's folder; without ``url`` the database is ``run.sqlite`` in it, in WAL mode.
+        url: SQLAlchemy URL of a server database that holds this run alone.
+
+    Raises:
+        UsageError: the database cannot be opened.
+    """
+    place = url or f"sqlite:///{run / FILE}"
+    try:
+        engine = create_engine(place, json_serializer=partial(json.dumps, sort_keys=True))
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _tune_sqlite)
+        Base.metadata.create_all(engine)
+    except (SQLAlchemyError, ModuleNotFoundError) as error:
+        raise UsageError(f"cannot open the run's database at {place}: {error}") from error
+    return engine
+
+
+def _tune_sqlite(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "busy_timeout = 5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

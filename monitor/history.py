@@ -1,0 +1,141 @@
+"""What a stored run holds, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Engine, and_, func, select
+from sqlalchemy.orm import Session
+
+from keyhole.service.errors import UsageError
+from monitor.database import FILE, open_database
+from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
+from monitor.tables import FrameRow, ScoreRow, UnmatchedRow
+
+TIMED_FRAMES = 20_000
+
+
+@dataclass(frozen=True)
+class LastScore:
+    """The score that counts of an attack on a frame: that of its last reconstruction.
+
+    Attributes:
+        frame: the frame's row; frame ids may come again, rows do not.
+        psnr: dB, peak 1.
+        at: Unix time, seconds.
+    """
+
+    frame: int
+    frame_id: str
+    attack: str
+    knowledge: str
+    tap: str
+    iteration: int
+    seconds: float
+    final: bool
+    at: float
+    psnr: float
+    ssim: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An answered frame.
+
+    Attributes:
+        at: Unix time at which the edge was finished with it, seconds.
+        stages: seconds by stage.
+    """
+
+    at: float
+    stages: Mapping[str, float]
+    payload_bytes: int
+
+
+@dataclass(frozen=True)
+class History:
+    """A run.
+
+    Attributes:
+        frames: frames that the edges took, dropped ones included.
+        dropped: frames by reason.
+        scores: the score that counts of every frame and attack, oldest first.
+        answered: the newest answered frames (at most 20,000), oldest first.
+        deployments: the newest first.
+        labels: frame id to label and prediction of the newest frame of that id among those scored.
+    """
+
+    frames: int
+    frames_answered: int
+    dropped: Mapping[str, int]
+    unmatched: int
+    scores: tuple[LastScore, ...]
+    answered: tuple[Timed, ...]
+    deployments: tuple[Deployment, ...]
+    labels: Mapping[str, tuple[str, str]]
+
+
+def read_history(run: Path, url: str | None = None) -> History:
+    """Read a stored run; the monitor that writes it may be at work.
+
+    Raises:
+        UsageError: there is no run.
+    """
+    if url is None and not (run / FILE).is_file():
+        raise UsageError(f"no run at {run}: expected the folder that `keyhole monitor --run` wrote, with {FILE} in it")
+    engine = open_database(run, url)
+    try:
+        return _read(engine)
+    finally:
+        engine.dispose()
+
+
+def _read(engine: Engine) -> History:
+    answered = and_(FrameRow.concluded_at.is_not(None), FrameRow.dropped == "")
+    with Session(engine) as session:
+        return History(
+            frames=_count(session, FrameRow.id > 0),
+            frames_answered=_count(session, answered),
+            dropped=_dropped(session),
+            unmatched=session.scalars(select(func.count(UnmatchedRow.id))).one(),
+            scores=_last_scores(session),
+            answered=_timed(session, answered),
+            deployments=_deployments(session),
+            labels=_labels(session),
+        )
+
+
+def _count(session: Session, condition: ColumnElement[bool]) -> int:
+    return session.scalars(select(func.count(FrameRow.id)).where(condition)).one()
+
+
+def _dropped(session: Session) -> dict[str, int]:
+    query = select(FrameRow.dropped, func.count(FrameRow.id)).where(FrameRow.dropped != "").group_by(FrameRow.dropped)
+    return dict(session.execute(query.order_by(FrameRow.dropped)).all())
+
+
+def _last_scores(session: Session) -> tuple[LastScore, ...]:
+    last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack)
+    fields = [getattr(ScoreRow, field) for field in LastScore.__dataclass_fields__]
+    rows = session.execute(select(*fields).where(ScoreRow.id.in_(last)).order_by(ScoreRow.id))
+    return tuple(LastScore(*row) for row in rows)
+
+
+def _timed(session: Session, answered: ColumnElement[bool]) -> tuple[Timed, ...]:
+    fields = (FrameRow.concluded_at, FrameRow.stages, FrameRow.payload_bytes)
+    rows = session.execute(select(*fields).where(answered).order_by(FrameRow.id.desc()).limit(TIMED_FRAMES)).all()
+    return tuple(Timed(at or 0.0, stages, size) for at, stages, size in reversed(rows))
+
+
+def _deployments(session: Session) -> tuple[Deployment, ...]:
+    fields = [getattr(FrameRow, field) for field in DEPLOYMENT_FIELDS]
+    query = select(*fields).where(FrameRow.captured_at.is_not(None)).group_by(*fields)
+    return tuple(Deployment(*row) for row in session.execute(query.order_by(func.max(FrameRow.id).desc())))
+
+
+def _labels(session: Session) -> dict[str, tuple[str, str]]:
+    scored = select(ScoreRow.frame)
+    query = select(FrameRow.frame_id, FrameRow.label, FrameRow.prediction).where(FrameRow.id.in_(scored))
+    return {name: (label, prediction) for name, label, prediction in session.execute(query.order_by(FrameRow.id))}

@@ -1,0 +1,45 @@
+"""What the monitor exports to Prometheus beyond the calls that its servers count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import Counter
+
+from keyhole.service.metrics import Metrics
+from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
+from monitor.referee import Case
+
+
+class Instruments:
+    """A listener of `monitor.referee.Referee`.
+
+    Args:
+        metrics: the process's instruments.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.registry = metrics.registry
+        self._unmatched = Counter(
+            "keyhole_unmatched_total", "Reconstructions whose truth never came.", ["attack"], registry=metrics.registry
+        )
+
+    def watch_queues(self, queues: Mapping[str, Callable[[], float]]) -> None:
+        """Export the depths of queues by name."""
+        for name, depth in queues.items():
+            self._metrics.queue_depth.labels(name).set_function(depth)
+
+    def witnessed(self, truth: Truth) -> None:  # noqa: ARG002
+        self._metrics.frames.labels("witnessed").inc()
+
+    def concluded(self, outcome: Outcome) -> None:
+        self._metrics.frames.labels("dropped" if outcome.dropped else "answered").inc()
+
+    def judged(self, case: Case) -> None:
+        if case.reconstruction.final:
+            self._metrics.psnr.labels(case.score.attack).observe(case.score.psnr)
+            self._metrics.ssim.labels(case.score.attack).observe(case.score.ssim)
+
+    def unmatched(self, reconstruction: Reconstruction) -> None:
+        self._unmatched.labels(reconstruction.attack).inc()

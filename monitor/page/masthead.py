@@ -1,0 +1,79 @@
+"""Name, deployment in one line, and the counts that matter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from nicegui import ui
+
+from monitor.board import Snapshot
+from monitor.deployment import Deployment
+from monitor.stages import TOTAL
+from monitor.summary import latency
+
+_MARK = (
+    '<svg viewBox="0 0 32 32" width="34" height="34" aria-hidden="true"><circle cx="16" cy="16" r="15" '
+    'fill="none" stroke="currentColor" stroke-width="2"/><path d="M16 8a4.6 4.6 0 0 0-2.6 8.4L12 24h8l-1.4-7.6A4.6 '
+    '4.6 0 0 0 16 8z" fill="currentColor"/></svg>'
+)
+_STALE_SECONDS = 6.0
+
+
+class Masthead:
+    """The page's head. It draws the tiles as well."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        dark = ui.dark_mode(value=True)
+        with ui.element("header").classes("kh-masthead"):
+            ui.html(_MARK, sanitize=False).classes("kh-mark")
+            with ui.element("div").classes("kh-names"):
+                ui.label("Keyhole").classes("kh-name")
+                self._line = ui.label().classes("kh-line")
+            self._pulse = ui.label().classes("kh-pulse").props("data-testid=pulse")
+            with ui.element("nav").classes("kh-nav"):
+                ui.link("Report", "/report", new_tab=True).classes("kh-button")
+                ui.button("Light / dark", on_click=dark.toggle, color=None).props("flat no-caps").classes("kh-button")
+        with ui.element("div").classes("kh-tiles"):
+            self._tiles = {name: self._tile(name) for name in ("seen", "answered", "dropped", "in flight", "latency")}
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the present."""
+        self._line.set_text(_sentence(snapshot.deployment))
+        age = self._clock() - snapshot.last_seen if snapshot.last_seen else None
+        fresh = age is not None and age < _STALE_SECONDS
+        self._pulse.classes(add="kh-fresh" if fresh else "kh-stale", remove="kh-stale" if fresh else "kh-fresh")
+        self._pulse.set_text(_freshness(age, snapshot.rate))
+        dropped = sum(snapshot.dropped.values())
+        total = latency(outcome.stages for outcome in snapshot.outcomes).get(TOTAL)
+        values = {
+            "seen": f"{snapshot.seen:,}",
+            "answered": f"{snapshot.answered:,}",
+            "dropped": f"{dropped:,}",
+            "in flight": f"{max(0, snapshot.seen - snapshot.answered - dropped):,}",
+            "latency": f"{total.p50:,.0f} ms" if total else "–",
+        }
+        for name, value in values.items():
+            self._tiles[name].set_text(value)
+
+    @staticmethod
+    def _tile(name: str) -> ui.label:
+        with ui.element("div").classes("kh-tile"):
+            value = ui.label("–").classes("kh-tile-value").props(f"data-testid=tile-{name.replace(' ', '-')}")
+            ui.label({"seen": "frames seen", "latency": "median latency"}.get(name, name)).classes("kh-faint")
+        return value
+
+
+def _sentence(where: Deployment | None) -> str:
+    if where is None:
+        return "waiting for the first frame"
+    parts = [f"{where.target} cut at {where.cut}", where.codec, f"defence {where.defence or 'none'}"]
+    parts += [f"link {where.link or 'none'}", "mutual TLS" if where.tls else "plain text"]
+    return "  ·  ".join(parts)
+
+
+def _freshness(age: float | None, rate: float) -> str:
+    if age is None:
+        return "no frames yet"
+    return f"live, {rate:.1f} frames/s" if age < _STALE_SECONDS else f"no frame for {age:,.0f} s"

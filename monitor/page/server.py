@@ -1,0 +1,90 @@
+"""Serves the page over HTTP in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Response
+from fastapi.responses import FileResponse
+from nicegui import ui
+
+from keyhole.service.address import Address
+from monitor.alarm import Alarm
+from monitor.board import Board
+from monitor.page.layout import draw
+
+_GRACE_SECONDS = 1
+
+
+class PageServer:
+    """The page at ``/``, the pictures it shows and ``/report``. One in a process.
+
+    Args:
+        board: what is shown.
+        alarm: shared threshold.
+        report: writes the run's report and says where it is.
+        address: ``host:port``; port 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+
+    def __init__(self, board: Board, alarm: Alarm, report: Callable[[], Path], address: str) -> None:
+        place = Address.parse(address)
+        self._socket = _listen(place)
+        self.address = place.with_port(self._socket.getsockname()[1])
+        config = uvicorn.Config(
+            _application(board, alarm, report),
+            log_config=None,
+            log_level="warning",
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="page", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Begin to close every connection; returns at once."""
+        self._server.should_exit = True
+
+    def join(self) -> None:
+        """Return when the thread has ended."""
+        self.close()
+        self._thread.join(2 * _GRACE_SECONDS)
+        self._socket.close()
+
+
+def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> FastAPI:
+    application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+
+    @application.get("/pictures/{frame_id}/{name}")
+    def picture(frame_id: str, name: str) -> Response:
+        png = board.picture(frame_id, name)
+        kept = {"Cache-Control": "private, max-age=600"}
+        return Response(png, media_type="image/png", headers=kept) if png else Response(status_code=404)
+
+    @application.get("/report")
+    def written_report() -> FileResponse:
+        return FileResponse(report(), media_type="text/html")
+
+    @ui.page("/", title="Keyhole")
+    def page() -> None:
+        draw(board, alarm)
+
+    # NiceGUI looks at every object of the process for its server, torch's deprecated ones among them
+    warnings.filterwarnings("ignore", message=".*torch.distributed.reduce_op", category=FutureWarning)
+    ui.run_with(application, tailwind=False, show_welcome_message=False)
+    return application
+
+
+def _listen(place: Address) -> socket.socket:
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    try:
+        return socket.create_server((place.host, place.port), family=family)
+    except OSError as error:
+        raise OSError(f"cannot serve the page on {place}: {error}; choose another --page address") from error

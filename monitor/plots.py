@@ -1,0 +1,94 @@
+"""The report's plots, as SVG that takes the colour of the text around it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from monitor import attacks, stages
+from monitor.history import LastScore, Timed
+
+_INK = "#010203"
+_STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "keyhole",
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.edgecolor": _INK,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": _INK,
+    "grid.alpha": 0.12,
+}
+_BARS = 60
+
+
+def scores_over_time(scores: Sequence[LastScore], quantity: str, label: str, threshold: float | None = None) -> str:
+    """A dot for each frame and attack, and each attack's mean as a line.
+
+    Args:
+        scores: the scores that count.
+        quantity: "psnr" or "ssim".
+        label: of the vertical axis.
+        threshold: drawn as a dashed line, where there is one.
+    """
+    with rc_context(_STYLE):
+        figure, axes = _axes()
+        start = min(score.at for score in scores)
+        for name in attacks.in_order(score.attack for score in scores):
+            points = [(score.at - start, getattr(score, quantity)) for score in scores if score.attack == name]
+            times, values = zip(*points, strict=True)
+            axes.plot(times, values, "o", markersize=4.5, alpha=0.75, color=attacks.colour(name), label=name)
+            axes.axhline(sum(values) / len(values), linewidth=1.6, color=attacks.colour(name))
+        if threshold is not None:
+            axes.axhline(threshold, linestyle=(0, (5, 4)), linewidth=1, color=_INK, alpha=0.6)
+            axes.set_ylim(min(0.0, *axes.get_ylim()), 1)
+        axes.set_xlabel("seconds since the first score")
+        axes.set_ylabel(label)
+        axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+        return _svg(figure)
+
+
+def latency_by_stage(frames: Sequence[Timed]) -> str:
+    """Stacked bars of milliseconds by stage; many frames are averaged in groups of equal number."""
+    group = -(-len(frames) // _BARS)
+    groups = [frames[at : at + group] for at in range(0, len(frames), group)]
+    with rc_context(_STYLE):
+        figure, axes = _axes()
+        floor = [0.0] * len(groups)
+        for name in stages.parts({name for frame in frames for name in frame.stages}):
+            heights = [1000 * sum(frame.stages.get(name, 0.0) for frame in some) / len(some) for some in groups]
+            shown = stages.stage(name)
+            top = [low + height for low, height in zip(floor, heights, strict=True)]
+            axes.stairs(top, baseline=floor, fill=True, color=shown.colour, label=shown.title)
+            floor = top
+        axes.set_xlabel("answered frames, in order" if group == 1 else f"answered frames, in order, means of {group}")
+        axes.set_ylabel("ms")
+        axes.set_xticks([])
+        axes.margins(x=0)
+        axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+        return _svg(figure)
+
+
+def _axes() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(9, 3.6))
+    axes = figure.add_axes((0.075, 0.14, 0.915, 0.7))
+    axes.grid(axis="y")
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _svg(figure: Figure) -> str:
+    page = io.StringIO()
+    figure.savefig(page, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    text = page.getvalue()
+    return text[text.index("<svg") :].replace(_INK, "currentColor")

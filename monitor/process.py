@@ -1,0 +1,91 @@
+"""``keyhole monitor``: the only process that holds both truth and reconstruction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from keyhole.service.address import Address
+from keyhole.service.lifecycle import Stop
+from keyhole.service.lifecycle import run as run_process
+from keyhole.service.metrics import Metrics
+from keyhole.wire.server import serve
+from monitor.alarm import Alarm
+from monitor.board import Board
+from monitor.broadcast import Broadcast
+from monitor.instruments import Instruments
+from monitor.page.server import PageServer
+from monitor.referee import Limits, Referee
+from monitor.report import REPORT, write_report
+from monitor.service import SubmitDesk, TruthDesk, registration
+from monitor.settings import MonitorSettings
+from monitor.store import RunStore
+
+_TICK_SECONDS = 0.5
+_GRACE_SECONDS = 0.5
+_log = logging.getLogger(__name__)
+
+
+def run(settings: MonitorSettings) -> int:
+    """Referee, store and show until told to stop; then write the report."""
+    return run_process("monitor", partial(_monitor, settings), settings.log)
+
+
+def _monitor(settings: MonitorSettings, stop: Stop) -> None:
+    torch.set_num_threads(1)
+    limits = Limits(waiting=settings.waiting, wait_seconds=settings.wait_seconds)
+    report = partial(_report, settings)
+    with ExitStack() as open_:
+        metrics = Metrics("monitor")
+        store = RunStore(settings.run, settings.keep, settings.database)
+        board, broadcast, instruments = Board(), Broadcast(), Instruments(metrics)
+        referee = Referee([store, board, broadcast, instruments], limits, store.known_truths(limits.truths))
+        queues: dict[str, Callable[[], int]] = {
+            "unmatched": lambda: referee.waiting,
+            "store": lambda: store.depth,
+            "watch": lambda: broadcast.depth,
+        }
+        board.watch_queues(queues)
+        instruments.watch_queues(queues)
+
+        places = {"metrics": Address.parse(settings.metrics).with_port(metrics.serve(settings.metrics))}
+        open_.callback(metrics.close)
+        if settings.page:
+            page = PageServer(board, Alarm(settings.alarm_ssim), lambda: _flushed(store, report), settings.page)
+            open_.callback(page.join)
+            places["page"] = page.address
+        open_.callback(_finish, store, report)
+        if settings.page:
+            open_.callback(page.close)
+        for name, desk, address in (
+            ("truth", TruthDesk(referee, broadcast, stop), settings.truth),
+            ("submit", SubmitDesk(referee), settings.submit),
+        ):
+            server = serve([registration(desk)], address, metrics=metrics, tls=settings.tls)
+            open_.callback(server.stop, _GRACE_SECONDS)
+            places[name] = server.address
+        _log.info("ready", extra={"run": settings.run, **places})
+
+        while not stop.wait(_TICK_SECONDS):
+            referee.expire()
+            store.check()
+
+
+def _finish(store: RunStore, report: partial[Path]) -> None:
+    store.close()
+    _log.info("wrote the report", extra={"path": report()})
+
+
+def _flushed(store: RunStore, report: partial[Path]) -> Path:
+    store.flush()
+    return report()
+
+
+def _report(settings: MonitorSettings) -> Path:
+    write_report(settings.run, settings.database, settings.alarm_ssim)
+    return settings.run / REPORT

@@ -1,0 +1,93 @@
+"""The report of a run: ``summary.json``, ``contact-sheet.png`` and ``report.html``, from what is stored."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import platform
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from monitor import attacks, plots, stages
+from monitor.contact_sheet import contact_sheet
+from monitor.gallery import Exhibit, choose
+from monitor.history import History, read_history
+from monitor.parties import parties
+from monitor.store import PICTURES
+from monitor.summary import Summary, summarise
+
+SUMMARY, CONTACT_SHEET, REPORT = "summary.json", "contact-sheet.png", "report.html"
+_SHEET_ROWS, _FRAMES = 8, 16
+
+
+def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> Summary:
+    """Write the three files into the run's folder; each appears whole or not at all.
+
+    Without a scored picture that is still kept there is no contact sheet.
+
+    Args:
+        run: the run's folder. The monitor that writes it may be at work.
+        url: the run's database, where it is not the one in the folder.
+        threshold: SSIM from which a reconstruction counts as recognisable.
+
+    Raises:
+        keyhole.service.errors.UsageError: there is no run.
+    """
+    history = read_history(run, url)
+    summary = summarise(history)
+    _write(run / SUMMARY, (json.dumps(summary.as_json(), indent=2) + "\n").encode())
+    exhibits = choose(run / PICTURES, history.scores, _FRAMES)
+    titles = _titles(summary)
+    if exhibits:
+        page = io.BytesIO()
+        contact_sheet(choose(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(page, "PNG", compress_level=2)
+        _write(run / CONTACT_SHEET, page.getvalue())
+    _write(run / REPORT, _page(run.resolve().name, history, summary, exhibits, threshold).encode())
+    return summary
+
+
+def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit, ...], threshold: float) -> str:
+    environment = Environment(
+        loader=PackageLoader("monitor", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters["picture"] = lambda png: "data:image/png;base64," + base64.b64encode(png).decode()
+    return environment.get_template("report.html.jinja").render(
+        name=name,
+        written=datetime.now(UTC),
+        machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
+        summary=summary,
+        titles=_titles(summary),
+        colours={attack: attacks.colour(attack) for attack in summary.attacks},
+        recognised={attack: _recognised(history, attack, threshold) for attack in summary.attacks},
+        threshold=threshold,
+        exhibits=exhibits,
+        labels=history.labels,
+        stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},
+        payload_kib=history.answered[-1].payload_bytes / 1024 if history.answered else None,
+        parties=parties(summary.deployment, frozenset(score.tap for score in history.scores))
+        if summary.deployment
+        else (),
+        ssim_plot=plots.scores_over_time(history.scores, "ssim", "SSIM", threshold) if history.scores else None,
+        psnr_plot=plots.scores_over_time(history.scores, "psnr", "PSNR, dB") if history.scores else None,
+        latency_plot=plots.latency_by_stage(history.answered) if history.answered else None,
+    )
+
+
+def _titles(summary: Summary) -> dict[str, str]:
+    """Heading by attack, in the order in which attacks are shown."""
+    return {name: attacks.title(name, summary.attacks[name].knowledge) for name in attacks.in_order(summary.attacks)}
+
+
+def _recognised(history: History, attack: str, threshold: float) -> int:
+    return sum(score.ssim >= threshold for score in history.scores if score.attack == attack)
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(f"{path.name}.{threading.get_ident()}.part")
+    partial.write_bytes(content)
+    os.replace(partial, path)

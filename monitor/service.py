@@ -1,0 +1,131 @@
+"""The referee on the wire: one service for the edge and the monitor's friends, one for the adversary."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, NoReturn
+
+import grpc
+
+from keyhole.service.lifecycle import Stop
+from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Reconstruction, Score, Truth, WatchRequest
+from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
+from keyhole.wire.errors import WireError, invalid
+from keyhole.wire.server import Registration
+from monitor.broadcast import Broadcast
+from monitor.checks import RejectedError
+from monitor.referee import Referee
+
+SERVICE = "keyhole.v1.Referee"
+_TRUSTED = frozenset({"edge", "monitor"})
+_POLL_SECONDS = 0.25
+
+
+class TruthDesk(RefereeServicer):
+    """Takes every call. Under TLS only the edge's and the monitor's certificates open it.
+
+    Args:
+        referee: judges.
+        broadcast: what `Watch` streams.
+        stop: ends the streams.
+    """
+
+    def __init__(self, referee: Referee, broadcast: Broadcast, stop: Stop) -> None:
+        self._referee = referee
+        self._broadcast = broadcast
+        self._stop = stop
+
+    def Witness(self, request: Truth, context: grpc.ServicerContext) -> Ack:  # noqa: N802
+        """Take the truth of a frame."""
+        _trusted(context)
+        with _rejections():
+            self._referee.witness(request)
+        return Ack()
+
+    def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> Ack:  # noqa: N802
+        """Take what became of a frame."""
+        _trusted(context)
+        with _rejections():
+            self._referee.conclude(request)
+        return Ack()
+
+    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Score:  # noqa: N802
+        """Score a reconstruction."""
+        _trusted(context)
+        with _rejections():
+            return self._referee.submit(request)
+
+    def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> Iterator[Event]:  # noqa: ARG002, N802
+        """Stream truths, outcomes, reconstructions and scores from now on."""
+        _trusted(context)
+        try:
+            with self._broadcast.watch() as events:
+                while context.is_active() and not self._stop.is_set():
+                    try:
+                        yield events.get(timeout=_POLL_SECONDS)
+                    except queue.Empty:
+                        continue
+        except OverflowError as error:
+            raise WireError(grpc.StatusCode.RESOURCE_EXHAUSTED, "watch", str(error)) from error
+
+
+class SubmitDesk(RefereeServicer):
+    """Takes `Submit` alone and answers with the score, nothing else.
+
+    Args:
+        referee: judges.
+    """
+
+    def __init__(self, referee: Referee) -> None:
+        self._referee = referee
+
+    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Score:  # noqa: ARG002, N802
+        """Score a reconstruction."""
+        with _rejections():
+            return self._referee.submit(request)
+
+    def Witness(self, request: Truth, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
+        """Refused."""
+        _refuse("Witness")
+
+    def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
+        """Refused."""
+        _refuse("Conclude")
+
+    def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
+        """Refused."""
+        _refuse("Watch")
+
+
+def registration(desk: RefereeServicer) -> Registration:
+    """A desk as `keyhole.wire.server.serve` takes it."""
+    return Registration(SERVICE, partial(add_RefereeServicer_to_server, desk))
+
+
+@contextmanager
+def _rejections() -> Iterator[None]:
+    try:
+        yield
+    except RejectedError as error:
+        raise invalid(error.field, error.reason) from error
+
+
+def _refuse(call: str) -> NoReturn:
+    raise WireError(
+        grpc.StatusCode.PERMISSION_DENIED,
+        "call",
+        f"the submit port takes Submit alone; {call} is served at the truth port, which an adversary has no access to",
+    )
+
+
+def _trusted(context: grpc.ServicerContext) -> None:
+    peer: Any = context.auth_context().get("x509_common_name")
+    if peer and peer[0].decode() not in _TRUSTED:
+        raise WireError(
+            grpc.StatusCode.PERMISSION_DENIED,
+            "certificate",
+            f"the truth port is open to {' and '.join(sorted(_TRUSTED))}, not to {peer[0].decode()!r}",
+        )

@@ -1,0 +1,154 @@
+"""The run store: what the referee heard, in a database, and the pictures beside it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Truth
+from keyhole.v1.tensor_pb2 import Picture
+from monitor.album import Album
+from monitor.checks import TRUTH
+from monitor.database import open_database
+from monitor.deployment import DEPLOYMENT_FIELDS
+from monitor.referee import Case
+from monitor.tables import FrameRow, ScoreRow, UnmatchedRow
+from monitor.writer import BatchWriter
+
+PICTURES = "pictures"
+
+
+class RunStore:
+    """Writes a run as the referee tells of it; a listener of `monitor.referee.Referee`.
+
+    Calls return at once; a thread writes in batches. What was committed survives the death of the process.
+
+    Args:
+        run: folder of the run; made if it is not there, gone on with if it is.
+        keep: newest frames whose pictures stay on disk.
+        url: database in place of ``run.sqlite``.
+
+    Raises:
+        keyhole.service.errors.UsageError: the database cannot be opened.
+    """
+
+    def __init__(self, run: Path, keep: int, url: str | None = None) -> None:
+        run.mkdir(parents=True, exist_ok=True)
+        self._engine = open_database(run, url)
+        self._album = Album(run / PICTURES, keep)
+        self._writer: BatchWriter[Callable[[Session], None]] = BatchWriter(self._write)
+
+    @property
+    def depth(self) -> int:
+        """Writes waiting."""
+        return self._writer.depth
+
+    def known_truths(self, limit: int) -> list[Truth]:
+        """The newest truths of the run whose pictures are still there, oldest first."""
+        query = select(FrameRow).where(FrameRow.captured_at.is_not(None)).order_by(FrameRow.id.desc()).limit(limit)
+        with Session(self._engine) as session:
+            rows = {row.frame_id: row for row in reversed(session.scalars(query).all())}
+        pictures = ((row, self._album.read(row.frame_id, TRUTH)) for row in rows.values())
+        return [_truth(row, png) for row, png in pictures if png is not None]
+
+    def witnessed(self, truth: Truth) -> None:
+        self._writer.put(lambda session: self._add_truth(session, truth))
+
+    def concluded(self, outcome: Outcome) -> None:
+        now = time.time()
+        self._writer.put(lambda session: _add_outcome(session, outcome, now))
+
+    def judged(self, case: Case) -> None:
+        self._writer.put(lambda session: self._add_case(session, case))
+
+    def unmatched(self, reconstruction: Reconstruction) -> None:
+        row = UnmatchedRow(frame_id=reconstruction.frame_id, attack=reconstruction.attack, at=time.time())
+        self._writer.put(lambda session: session.add(row))
+
+    def check(self) -> None:
+        """Raise what a write failed with, if one did."""
+        self._writer.check()
+
+    def flush(self) -> None:
+        """Return when all that was told so far is stored."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Store what is left and let go of the database."""
+        try:
+            self._writer.close()
+        finally:
+            self._engine.dispose()
+
+    def _write(self, jobs: Sequence[Callable[[Session], None]]) -> None:
+        with Session(self._engine) as session, session.begin():
+            for job in jobs:
+                job(session)
+
+    def _add_truth(self, session: Session, truth: Truth) -> None:
+        row = _newest(session, truth.frame_id)
+        if row is not None and row.captured_at == truth.captured_at:
+            return
+        if row is None or row.captured_at is not None:
+            row = FrameRow(frame_id=truth.frame_id)
+            session.add(row)
+        row.captured_at, row.label = truth.captured_at, truth.label
+        for field in DEPLOYMENT_FIELDS:
+            setattr(row, field, getattr(truth.deployment, field))
+        self._album.begin(truth.frame_id, truth.picture.png)
+
+    def _add_case(self, session: Session, case: Case) -> None:
+        frame = _newest(session, case.truth.frame_id)
+        if frame is not None:
+            session.add(_score(frame, case))
+            self._album.add(frame.frame_id, case.reconstruction.attack, case.reconstruction.picture.png)
+
+
+def _newest(session: Session, frame_id: str) -> FrameRow | None:
+    """The row that a frame id stands for."""
+    return session.scalars(select(FrameRow).filter_by(frame_id=frame_id).order_by(FrameRow.id.desc()).limit(1)).first()
+
+
+def _add_outcome(session: Session, outcome: Outcome, at: float) -> None:
+    row = _newest(session, outcome.frame_id)
+    if row is None:
+        row = FrameRow(frame_id=outcome.frame_id, edge=outcome.edge)
+        session.add(row)
+    row.concluded_at, row.dropped, row.prediction = at, outcome.dropped, outcome.prediction
+    row.payload_bytes, row.stages = outcome.payload_bytes, dict(outcome.stages)
+
+
+def _score(frame: FrameRow, case: Case) -> ScoreRow:
+    told = case.reconstruction
+    return ScoreRow(
+        frame=frame.id,
+        frame_id=frame.frame_id,
+        target=frame.target,
+        cut=frame.cut,
+        defence=frame.defence,
+        codec=frame.codec,
+        attack=told.attack,
+        knowledge=told.knowledge,
+        tap=told.tap,
+        seed=told.seed,
+        iteration=told.iteration,
+        seconds=told.seconds,
+        final=told.final,
+        at=case.at,
+        psnr=case.score.psnr,
+        ssim=case.score.ssim,
+    )
+
+
+def _truth(row: FrameRow, png: bytes) -> Truth:
+    return Truth(
+        frame_id=row.frame_id,
+        picture=Picture(png=png),
+        label=row.label,
+        deployment=Deployment(**{field: getattr(row, field) for field in DEPLOYMENT_FIELDS}),
+        captured_at=row.captured_at or 0.0,
+    )

@@ -1,0 +1,129 @@
+"""The figures of a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.special import stdtrit
+
+from monitor import attacks, stages
+from monitor.deployment import Deployment
+from monitor.history import History, LastScore
+
+
+@dataclass(frozen=True)
+class Attack:
+    """What one attack saw. Every frame counts once, with the attack's last reconstruction of it.
+
+    Attributes:
+        n: frames.
+        psnr_ci95: 95 % interval of the mean in dB by Student's t, frames taken as independent; none below two frames.
+        seconds_mean: spent on a frame.
+        iterations_mean: steps behind a picture.
+    """
+
+    n: int
+    psnr_mean: float
+    psnr_ci95: tuple[float, float] | None
+    ssim_mean: float
+    ssim_ci95: tuple[float, float] | None
+    knowledge: str
+    tap: str
+    seconds_mean: float
+    iterations_mean: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Percentiles of a stage over answered frames, in milliseconds."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A run in figures; ``as_json`` gives what ``summary.json`` holds.
+
+    Attributes:
+        frames_sent: frames that the edges took on; answered, dropped or still on their way.
+        frames_scored: frames that at least one reconstruction was scored on.
+        dropped: frames by reason.
+        unmatched: reconstructions whose truth never came.
+        deployment: the newest; none before the first frame.
+        deployments: how many different ones the run has seen.
+    """
+
+    frames_sent: int
+    frames_answered: int
+    frames_scored: int
+    dropped: Mapping[str, int]
+    unmatched: int
+    attacks: Mapping[str, Attack]
+    latency_ms: Mapping[str, Latency]
+    deployment: Deployment | None
+    deployments: int
+
+    def as_json(self) -> dict[str, object]:
+        """Only what JSON can hold."""
+        return asdict(self)
+
+
+def summarise(history: History) -> Summary:
+    """The figures of a run."""
+    by_attack: dict[str, list[LastScore]] = {}
+    for score in history.scores:
+        by_attack.setdefault(score.attack, []).append(score)
+    return Summary(
+        frames_sent=history.frames,
+        frames_answered=history.frames_answered,
+        frames_scored=len({score.frame for score in history.scores}),
+        dropped=dict(history.dropped),
+        unmatched=history.unmatched,
+        attacks={name: _attack(by_attack[name]) for name in attacks.in_order(by_attack)},
+        latency_ms=latency(frame.stages for frame in history.answered),
+        deployment=history.deployments[0] if history.deployments else None,
+        deployments=len(history.deployments),
+    )
+
+
+def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, Latency]:
+    """Percentiles by stage, in the order in which the stages come up."""
+    durations: dict[str, list[float]] = {}
+    for frame in frames:
+        for stage, seconds in frame.items():
+            durations.setdefault(stage, []).append(1000 * seconds)
+    percentiles = {name: np.percentile(durations[name], (50, 95)) for name in stages.in_order(durations)}
+    return {name: Latency(float(p50), float(p95)) for name, (p50, p95) in percentiles.items()}
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """95 % interval of the mean by Student's t; none below two values.
+
+    >>> low, high = interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    if len(values) < 2:
+        return None
+    reach = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    mean = float(np.mean(values))
+    return mean - reach, mean + reach
+
+
+def _attack(scores: Sequence[LastScore]) -> Attack:
+    psnr, ssim = [score.psnr for score in scores], [score.ssim for score in scores]
+    return Attack(
+        n=len(scores),
+        psnr_mean=float(np.mean(psnr)),
+        psnr_ci95=interval(psnr),
+        ssim_mean=float(np.mean(ssim)),
+        ssim_ci95=interval(ssim),
+        knowledge=scores[-1].knowledge,
+        tap=scores[-1].tap,
+        seconds_mean=float(np.mean([score.seconds for score in scores])),
+        iterations_mean=float(np.mean([score.iteration for score in scores])),
+    )

@@ -1,0 +1,73 @@
+"""The tables of a run: frames, scores of reconstructions, and reconstructions that never met their truth."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Base(DeclarativeBase):
+    """Holds the tables' metadata."""
+
+
+class FrameRow(Base):
+    """A frame of an edge: its truth's particulars and what became of it.
+
+    ``frame_id`` may come again when an edge starts again; the newest row of that name is the one that is meant.
+    """
+
+    __tablename__ = "frames"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    frame_id: Mapped[str] = mapped_column(String(128), index=True)
+    captured_at: Mapped[float | None]  # Unix time, seconds; none: the truth never came
+    label: Mapped[str] = mapped_column(default="")
+    edge: Mapped[str] = mapped_column(default="")
+    target: Mapped[str] = mapped_column(default="")
+    cut: Mapped[str] = mapped_column(default="")
+    codec: Mapped[str] = mapped_column(default="")
+    defence: Mapped[str] = mapped_column(default="")
+    link: Mapped[str] = mapped_column(default="")
+    cloud: Mapped[str] = mapped_column(default="")
+    tls: Mapped[bool] = mapped_column(default=False)
+    concluded_at: Mapped[float | None]  # none: still on its way
+    dropped: Mapped[str] = mapped_column(default="")  # reason; empty: answered, once concluded
+    prediction: Mapped[str] = mapped_column(default="")
+    payload_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    stages: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)  # seconds by stage
+
+
+class ScoreRow(Base):
+    """A scored reconstruction, intermediate ones included. Of a frame and attack the last row counts."""
+
+    __tablename__ = "scores"
+    __table_args__ = (Index("scores_by_frame_and_attack", "frame", "attack"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    frame: Mapped[int] = mapped_column(ForeignKey("frames.id"))
+    frame_id: Mapped[str] = mapped_column(String(128))
+    target: Mapped[str]
+    cut: Mapped[str]
+    defence: Mapped[str]
+    codec: Mapped[str]
+    attack: Mapped[str] = mapped_column(String(64))
+    knowledge: Mapped[str]
+    tap: Mapped[str]
+    seed: Mapped[int] = mapped_column(BigInteger)
+    iteration: Mapped[int] = mapped_column(BigInteger)  # optimiser or training steps spent
+    seconds: Mapped[float]  # spent on this frame
+    final: Mapped[bool]
+    at: Mapped[float]  # Unix time of the verdict, seconds
+    psnr: Mapped[float]  # dB, peak 1
+    ssim: Mapped[float]
+
+
+class UnmatchedRow(Base):
+    """A reconstruction that no truth came for."""
+
+    __tablename__ = "unmatched"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    frame_id: Mapped[str] = mapped_column(String(128))
+    attack: Mapped[str] = mapped_column(String(64))
+    at: Mapped[float]

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from monitor.alarm import Alarm
+from monitor.board import Board
+from monitor.page.server import PageServer
+from monitor.referee import Referee
+from tests.monitor.making import guess, outcome, truth
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PATIENCE_MS = 30_000
+expect.set_options(timeout=PATIENCE_MS)
+
+
+@dataclass
+class Live:
+    """A page, what feeds it, and what it said before it was fed."""
+
+    url: str
+    referee: Referee
+    alarm: Alarm
+    empty: str
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    installed = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        executable = installed or playwright.chromium.executable_path
+        if not Path(executable).exists():
+            message = f"no Chromium: none of {', '.join(BROWSERS)} is installed, nor Playwright's own"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    report = tmp_path_factory.mktemp("report") / "report.html"
+    report.write_text("<h1>the report</h1>")
+    board, alarm = Board(), Alarm(0.3)
+    board.watch_queues({"store": lambda: 7})
+    server = PageServer(board, alarm, lambda: report, "127.0.0.1:0")
+    url = f"http://{server.address}"
+    with browser.new_page() as unfed:
+        unfed.goto(url, timeout=PATIENCE_MS)
+        expect(unfed.get_by_test_id("alarm")).to_have_class(re.compile("kh-calm"))
+        empty = unfed.inner_text("main")
+    yield Live(url, Referee([board]), alarm, empty)
+    server.join()
+
+
+@pytest.fixture
+def page(browser: Browser, live: Live) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    shown = context.new_page()
+    errors: list[str] = []
+    shown.on("pageerror", lambda error: errors.append(str(error)))
+    shown.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    shown.goto(live.url)
+    yield shown
+    context.close()
+    assert errors == []
+
+
+def _loaded(page: Page, mark: str) -> str:
+    """Wait until a picture has pixels; its address."""
+    image = page.get_by_test_id(mark)
+    page.wait_for_function("image => image.naturalWidth > 1", arg=image.element_handle(), timeout=PATIENCE_MS)
+    return image.get_attribute("src") or ""
+
+
+def test_it_says_that_it_waits(live: Live) -> None:
+    for waiting in ("waiting for the first frame", "No reconstruction yet", "Pictures appear here"):
+        assert waiting in live.empty
+
+
+def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-1"))
+    live.referee.conclude(outcome("edge-0-1", edge_compute=0.02, network=0.05, total=0.1))
+    first = live.referee.submit(guess("edge-0-1", noise=0.6, iteration=10))
+    black = live.referee.submit(guess("edge-0-1", "pixels-black", noise=0.5))
+    expect(page.get_by_test_id("ssim-pixels-white")).to_have_text(f"{first.ssim:.3f}")
+    expect(page.get_by_test_id("psnr-pixels-black")).to_have_text(f"{black.psnr:.1f}")
+    before = _loaded(page, "made-pixels-white")
+    assert "edge-0-1/truth" in _loaded(page, "truth-pixels-white")
+
+    second = live.referee.submit(guess("edge-0-1", noise=0.5, iteration=20))
+    expect(page.get_by_test_id("ssim-pixels-white")).to_have_text(f"{second.ssim:.3f}")
+    expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("20 steps")
+    expect(page.get_by_test_id("made-pixels-white")).not_to_have_attribute("src", before)
+    _loaded(page, "made-pixels-white")
+
+
+def test_charts_latency_diagram_and_losses_are_drawn(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-8"))
+    live.referee.submit(guess("edge-0-8"))
+    live.referee.conclude(outcome("edge-0-8", network=0.05, total=0.1))
+    live.referee.conclude(outcome("edge-0-9", dropped="deadline"))
+    for chart in ("chart-ssim", "chart-psnr", "chart-latency"):
+        expect(page.get_by_test_id(chart).locator("canvas").first).to_be_visible()
+    expect(page.get_by_test_id("latency-table")).to_contain_text("network")
+    expect(page.get_by_test_id("latency-table")).to_contain_text("50.0")
+    expect(page.get_by_test_id("diagram")).to_contain_text("never through the cloud")
+    expect(page.get_by_test_id("diagram")).to_contain_text("head of tiny, up to layer2")
+    expect(page.get_by_test_id("losses")).to_contain_text("because of deadline")
+    expect(page.get_by_test_id("losses")).to_contain_text("writes that wait for the disk")
+
+
+def test_the_alarm_shows_and_clears(page: Page, live: Live) -> None:
+    alarm = page.get_by_test_id("alarm")
+    live.referee.witness(truth("edge-0-2"))
+    good = live.referee.submit(guess("edge-0-2", noise=0.02, final=True))
+    expect(alarm).to_have_class(re.compile("kh-raised"))
+    expect(alarm).to_contain_text(f"White box · pixels {good.ssim:.2f}")
+    for attack in ("pixels-white", "pixels-black"):
+        live.referee.submit(guess("edge-0-2", attack, noise=0.9, final=True))
+    expect(alarm).to_have_class(re.compile("kh-calm"))
+
+
+def test_the_threshold_can_be_set_on_the_page(page: Page, live: Live) -> None:
+    alarm = page.get_by_test_id("alarm")
+    live.referee.witness(truth("edge-0-4"))
+    for attack in ("pixels-white", "pixels-black"):
+        live.referee.submit(guess("edge-0-4", attack, noise=0.9, final=True))
+    expect(alarm).to_have_class(re.compile("kh-calm"))
+    page.get_by_label("threshold").fill("-0.5")
+    expect(alarm).to_have_class(re.compile("kh-raised"))
+    assert live.alarm.threshold == -0.5
+    page.get_by_label("threshold").fill("0.3")
+    expect(alarm).to_have_class(re.compile("kh-calm"))
+
+
+def test_nothing_is_loaded_from_elsewhere_and_a_phone_shows_it_without_scrolling_sideways(
+    browser: Browser, live: Live
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page, asked = context.new_page(), list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(live.url)
+    expect(page.get_by_test_id("attack-pixels-white")).to_be_visible()
+    _loaded(page, "made-pixels-white")
+    assert [url for url in asked if not url.startswith((live.url, "data:", "blob:"))] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_text_from_the_wire_cannot_become_markup(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-3", label="<img src=x onerror=alert(1)>"))
+    live.referee.submit(guess("edge-0-3", knowledge="<b id=evil>x</b>", tap="<b id=evil>y</b>", final=True))
+    expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("<b id=evil>")
+    assert page.locator("#evil").count() == 0
+
+
+def test_the_report_is_one_click_away(page: Page) -> None:
+    with page.context.expect_page() as opened:
+        page.get_by_text("Report", exact=True).click()
+    expect(opened.value.get_by_text("the report")).to_be_visible()
+
+
+def test_pictures_that_are_not_shown_are_not_served(page: Page, live: Live) -> None:
+    for path in ("/pictures/edge-9-9/truth", "/pictures/..%2f..%2fetc/passwd", "/pictures/edge-0-2/nothing"):
+        assert page.request.get(live.url + path).status == 404

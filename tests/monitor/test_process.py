@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from keyhole.v1.referee_pb2_grpc import RefereeStub
+from keyhole.wire.channel import connect
+from monitor.process import run
+from monitor.settings import MonitorSettings
+from tests.monitor.making import guess, outcome, truth
+from tests.system.processes import Process, process
+
+READY_SECONDS = 240
+
+
+@contextmanager
+def monitor(folder: Path) -> Iterator[tuple[Process, dict[str, Any], Any, Any]]:
+    """A monitor on free ports: the process, its addresses, the edge's and the adversary's stubs."""
+    free = dict.fromkeys(("truth", "submit", "page", "metrics"), "127.0.0.1:0")
+    with process("monitor", run=folder, **free) as running:
+        at = running.logged("ready", READY_SECONDS)
+        with connect(at["truth"]) as left, connect(at["submit"]) as right:
+            yield running, at, RefereeStub(left), RefereeStub(right)
+
+
+def _rows(folder: Path) -> list[tuple[str, str]]:
+    with sqlite3.connect(folder / "run.sqlite") as database:
+        return database.execute("select frame_id, attack from scores order by id").fetchall()
+
+
+def test_a_run_survives_kill_9_goes_on_and_ends_with_a_report(tmp_path: Path) -> None:
+    with monitor(tmp_path) as (running, _, edge, adversary):
+        for number in range(20):
+            edge.Witness(truth(f"edge-0-{number}", scene=number))
+            assert adversary.Submit(guess(f"edge-0-{number}", scene=number, final=True)).matched
+        time.sleep(1.0)
+        running.kill()
+    assert _rows(tmp_path) == [(f"edge-0-{number}", "pixels-white") for number in range(20)]
+    assert len(list((tmp_path / "pictures").iterdir())) == 20
+
+    with monitor(tmp_path) as (running, at, edge, adversary):
+        late = adversary.Submit(guess("edge-0-7", "pixels-black", scene=7, final=True))
+        assert late.matched, "the truth from before the kill is known"
+        edge.Witness(truth("edge-0-20", scene=20))
+        edge.Conclude(outcome("edge-0-20", network=0.05, total=0.08))
+        with urllib.request.urlopen(f"http://{at['metrics']}/metrics", timeout=10) as page:
+            metrics = page.read().decode()
+        running.terminate()
+        assert running.drained() < 5
+        assert running.wait() == 0
+    assert 'keyhole_ssim_count{attack="pixels-black"} 1.0' in metrics
+    assert 'keyhole_rpc_total{code="OK",method="/keyhole.v1.Referee/Submit"} 1.0' in metrics
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["frames_sent"], summary["frames_answered"], summary["frames_scored"]) == (21, 1, 20)
+    assert {name: attack["n"] for name, attack in summary["attacks"].items()} == {"pixels-white": 20, "pixels-black": 1}
+    assert f"{summary['attacks']['pixels-white']['ssim_mean']:.3f}" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "told"),
+    [
+        ({"truth": "nowhere"}, 2, "HOST:PORT"),
+        ({"truth": "203.0.113.1:1"}, 1, "203.0.113.1:1"),
+        ({"page": "203.0.113.1:1"}, 1, "--page"),
+        ({"database": "nonsense"}, 2, "cannot open the run's database"),
+        ({"tls": Path("/nowhere")}, 2, "keyhole certs"),
+    ],
+)
+def test_what_is_wrong_is_told_by_message_and_exit_code(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], wrong: dict[str, Any], code: int, told: str
+) -> None:
+    free = dict.fromkeys(("truth", "submit", "metrics"), "127.0.0.1:0")
+    assert run(MonitorSettings(**{**free, "page": None, "run": tmp_path, **wrong})) == code
+    logged = capfd.readouterr().err
+    assert told in logged
+    assert "Traceback" not in logged

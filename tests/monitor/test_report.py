@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from keyhole.service.errors import UsageError
+from keyhole.v1.referee_pb2 import Deployment
+from monitor.command import report
+from monitor.gallery import choose
+from monitor.history import read_history
+from monitor.referee import Referee
+from monitor.report import write_report
+from monitor.settings import ReportSettings
+from monitor.store import RunStore
+from tests.monitor.making import guess, outcome, truth
+
+
+def store_run(run: Path, frames: int = 5) -> None:
+    """Every frame met by the black box, every other one by the white box."""
+    store = RunStore(run, keep=10)
+    referee = Referee([store])
+    for number in range(frames):
+        frame_id = f"edge-0-{number}"
+        referee.witness(truth(frame_id, scene=number))
+        referee.conclude(outcome(frame_id, network=0.0625, total=0.125))
+        referee.submit(guess(frame_id, "pixels-black", scene=number, noise=0.2, final=True))
+        if number % 2 == 0:
+            referee.submit(guess(frame_id, "pixels-white", scene=number, noise=0.05, final=True))
+    store.close()
+
+
+def test_a_stored_runs_report_holds_its_numbers_and_pictures(tmp_path: Path) -> None:
+    store_run(tmp_path)
+    summary = write_report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    for name, attack in summary.attacks.items():
+        assert name in page
+        assert f"{attack.psnr_mean:.2f}" in page
+        assert f"{attack.ssim_mean:.3f}" in page
+    assert "62.50" in page
+    assert page.count("data:image/png;base64,") == 5 + 5 + 3
+    assert page.count("<svg") == 3
+    assert json.loads((tmp_path / "summary.json").read_text())["attacks"]["pixels-black"]["n"] == 5
+
+
+def test_the_report_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=2)
+    write_report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    links = re.findall(r"(?:src|href)\s*=\s*[\"']([^\"']+)", page)
+    assert all(link.startswith(("data:", "#")) for link in links)
+    assert "@import" not in page
+
+
+def test_text_from_the_wire_cannot_become_markup(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=10)
+    referee = Referee([store])
+    evil = "<script>alert(1)</script>"
+    referee.witness(truth(label=evil))
+    referee.submit(guess(knowledge=evil, tap=evil, final=True))
+    store.close()
+    write_report(tmp_path)
+    assert evil not in (tmp_path / "report.html").read_text()
+
+
+def test_the_contact_sheet_has_a_column_for_truth_and_each_attack(tmp_path: Path) -> None:
+    store_run(tmp_path)
+    write_report(tmp_path)
+    with Image.open(tmp_path / "contact-sheet.png") as sheet:
+        assert sheet.width == 16 + 3 * (224 + 16)
+        assert sheet.height == 44 + 5 * (224 + 30 + 16)
+
+
+def test_frames_are_chosen_by_the_attacks_that_met_them_and_not_by_score(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=7)
+    exhibits = choose(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    assert [exhibit.frame_id for exhibit in exhibits] == ["edge-0-2", "edge-0-4", "edge-0-6"]
+
+
+def test_pictures_that_are_gone_or_broken_are_left_out(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=2)
+    (tmp_path / "pictures" / "edge-0-0" / "pixels-white.png").write_bytes(b"\x89PNG")
+    (tmp_path / "pictures" / "edge-0-1" / "truth.png").unlink()
+    exhibits = choose(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    assert [(exhibit.frame_id, list(exhibit.shown)) for exhibit in exhibits] == [("edge-0-0", ["pixels-black"])]
+
+
+def test_a_run_without_scores_has_a_report_and_no_contact_sheet(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=1)
+    store.witnessed(truth(deployment=Deployment(edge="e", target="tiny", cut="layer1", codec="int8")))
+    store.close()
+    write_report(tmp_path)
+    assert "No reconstruction was scored" in (tmp_path / "report.html").read_text()
+    assert not (tmp_path / "contact-sheet.png").exists()
+
+
+def test_the_command_writes_the_files_and_says_where(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store_run(tmp_path / "run", frames=1)
+    assert report(ReportSettings(run=tmp_path / "run", json=tmp_path / "out" / "summary.json")) == 0
+    printed = capsys.readouterr().out.split()
+    assert [Path(line).name for line in printed] == ["summary.json", "contact-sheet.png", "report.html"]
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["frames_scored"] == 1
+
+
+def test_the_command_on_no_run_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no run at"):
+        report(ReportSettings(run=tmp_path))

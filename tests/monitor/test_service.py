@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from keyhole.service.lifecycle import Stop
+from keyhole.service.metrics import Metrics
+from keyhole.v1.referee_pb2 import WatchRequest
+from keyhole.v1.referee_pb2_grpc import RefereeStub
+from keyhole.wire.channel import connect
+from keyhole.wire.errors import explain, violations
+from keyhole.wire.server import serve
+from keyhole.wire.tls import make_certificates
+from monitor.broadcast import Broadcast
+from monitor.instruments import Instruments
+from monitor.referee import Referee
+from monitor.service import SubmitDesk, TruthDesk, registration
+from tests.monitor.making import guess, outcome, truth
+
+
+class Ports:
+    """Both ports of a monitor over real sockets."""
+
+    def __init__(self, tls: Path | None = None) -> None:
+        self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
+        self.referee = Referee([self.broadcast, Instruments(self.metrics)])
+        desks = (TruthDesk(self.referee, self.broadcast, self.stop), SubmitDesk(self.referee))
+        self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
+        self.tls = tls
+
+    def channel(self, port: int, role: str | None = None) -> grpc.Channel:
+        return connect(self.servers[port].address, tls=self.tls, role=role)
+
+    @contextmanager
+    def stubs(self, truth_role: str | None = None, submit_role: str | None = None) -> Iterator[tuple[Any, Any]]:
+        with self.channel(0, truth_role) as left, self.channel(1, submit_role) as right:
+            yield RefereeStub(left), RefereeStub(right)
+
+    def close(self) -> None:
+        self.stop.set()
+        for server in self.servers:
+            server.stop(0.2)
+
+
+@pytest.fixture
+def ports() -> Iterator[Ports]:
+    made = Ports()
+    yield made
+    made.close()
+
+
+def test_the_edge_witnesses_and_the_adversary_gets_the_score_alone(ports: Ports) -> None:
+    with ports.stubs() as (edge, adversary):
+        edge.Witness(truth())
+        edge.Conclude(outcome(total=0.1))
+        score = adversary.Submit(guess())
+    assert score.matched
+    assert {field.name for field, _ in score.ListFields()} == {"frame_id", "attack", "matched", "psnr", "ssim"}
+
+
+def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
+    with ports.stubs() as (_, adversary):
+        for call in (
+            lambda: adversary.Witness(truth()),
+            lambda: adversary.Conclude(outcome()),
+            lambda: list(adversary.Watch(WatchRequest())),
+        ):
+            with pytest.raises(grpc.RpcError) as refused:
+                call()
+            assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+            assert "submit port takes Submit alone" in explain(refused.value)
+        assert not adversary.Submit(guess()).matched
+
+
+def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) -> None:
+    with ports.stubs() as (edge, adversary):
+        edge.Witness(truth())
+        for call, message, field in (
+            (edge.Witness, truth("../../etc/cron.d/x"), "frame_id"),
+            (edge.Conclude, outcome("a/b"), "frame_id"),
+            (adversary.Submit, guess("../x"), "frame_id"),
+            (adversary.Submit, guess(attack="truth"), "attack"),
+            (adversary.Submit, guess(size=16), "picture.png"),
+        ):
+            with pytest.raises(grpc.RpcError) as rejected:
+                call(message)
+            assert rejected.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert [name for name, _ in violations(rejected.value)] == [field]
+        assert adversary.Submit(guess()).matched
+
+
+def test_watchers_see_truths_outcomes_reconstructions_and_scores(ports: Ports) -> None:
+    with ports.stubs() as (edge, adversary):
+        events = edge.Watch(WatchRequest())
+        _wait_for_watcher(ports.broadcast)
+        edge.Witness(truth())
+        adversary.Submit(guess())
+        edge.Conclude(outcome())
+        kinds = [next(events).WhichOneof("event") for _ in range(4)]
+        assert kinds == ["truth", "reconstruction", "score", "outcome"]
+        ports.stop.set()
+        assert list(events) == []
+
+
+def test_a_slow_watcher_loses_the_oldest_and_holds_nobody_up(ports: Ports) -> None:
+    with ports.broadcast.watch() as events:
+        for number in range(300):
+            ports.referee.conclude(outcome(f"edge-0-{number}"))
+        held = [events.get_nowait().outcome.frame_id for _ in range(events.qsize())]
+    assert held == [f"edge-0-{number}" for number in range(44, 300)]
+
+
+def test_watchers_are_bounded(ports: Ports) -> None:
+    with ports.stubs() as (edge, _):
+        calls = [edge.Watch(WatchRequest()) for _ in range(9)]
+        _wait_for_watcher(ports.broadcast, 8)
+        codes = set()
+        for call in calls:
+            if call.is_active():
+                time.sleep(0.05)
+            codes.add(call.code() if not call.is_active() else None)
+        assert codes == {None, grpc.StatusCode.RESOURCE_EXHAUSTED}
+        for call in calls:
+            call.cancel()
+
+
+def test_both_ports_are_healthy(ports: Ports) -> None:
+    for port in (0, 1):
+        with ports.channel(port) as channel:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=""))
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_final_scores_and_unmatched_are_exported(ports: Ports) -> None:
+    instruments = Instruments(Metrics("monitor"))
+    referee = Referee([instruments])
+    referee.witness(truth())
+    referee.submit(guess())
+    score = referee.submit(guess(noise=0.05, final=True))
+    referee.conclude(outcome(dropped="backlog"))
+    instruments.unmatched(guess("lost"))
+    instruments.watch_queues({"store": lambda: 3})
+    value = instruments.registry.get_sample_value
+    assert value("keyhole_ssim_count", {"attack": "pixels-white"}) == 1
+    assert value("keyhole_psnr_db_sum", {"attack": "pixels-white"}) == pytest.approx(score.psnr)
+    assert value("keyhole_frames_total", {"outcome": "witnessed"}) == 1
+    assert value("keyhole_frames_total", {"outcome": "dropped"}) == 1
+    assert value("keyhole_unmatched_total", {"attack": "pixels-white"}) == 1
+    assert value("keyhole_queue_depth", {"queue": "store"}) == 3
+
+
+def test_under_tls_the_adversarys_certificate_opens_the_submit_port_alone(tmp_path: Path) -> None:
+    make_certificates(tmp_path / "certs")
+    ports = Ports(tmp_path / "certs")
+    try:
+        with ports.stubs("edge", "adversary") as (edge, adversary):
+            edge.Witness(truth())
+            assert adversary.Submit(guess()).matched
+        with ports.stubs("adversary", "adversary") as (intruder, _):
+            for call in (lambda: intruder.Witness(truth()), lambda: list(intruder.Watch(WatchRequest()))):
+                with pytest.raises(grpc.RpcError) as refused:
+                    call()
+                assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+                assert "adversary" in explain(refused.value)
+    finally:
+        ports.close()
+
+
+def _wait_for_watcher(broadcast: Broadcast, watchers: int = 1) -> None:
+    end = time.monotonic() + 5
+    while broadcast.watchers < watchers:
+        assert time.monotonic() < end, "nobody watches"
+        time.sleep(0.01)
