@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -70,8 +71,15 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    sys.exit(dispatch(sys.argv[1:], os.environ))
+    """Entry point of the console script.
+
+    The interpreter is left without its teardown, which takes torch seconds and fails while threads still compute.
+    """
+    code = dispatch(sys.argv[1:], os.environ)
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
