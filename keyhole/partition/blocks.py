@@ -13,9 +13,9 @@ _SILENT = (nn.Identity, nn.Dropout)
 def block_ends(model: nn.Module) -> list[str]:
     """Dotted paths of the modules between which a model is naturally cut, innermost first.
 
-    A block is a child of the model or of a plain ``nn.Sequential``, ``nn.ModuleList`` or ``nn.ModuleDict``. What is
-    inside a block is left out, unless it is a stack of at least two blocks of a kind (a transformer's encoder). Dropout
-    and identities, which pass their input on, are left out too.
+    A block is a child of the model or of a stack: a plain ``nn.Sequential``, ``nn.ModuleList`` or ``nn.ModuleDict``, or
+    one's own kind of these that holds at least two blocks of a kind. What is inside a block is left out, unless it is
+    such a stack of two (a transformer's encoder). Dropout and identities, which pass their input on, are left out too.
     """
     return _walk(model, "")
 
@@ -32,7 +32,7 @@ def _walk(module: nn.Module, path: str) -> list[str]:
 
 
 def _is_stack(module: nn.Module) -> bool:
-    return type(module) in _STACKS
+    return type(module) in _STACKS or (isinstance(module, _STACKS) and _repeats(module))
 
 
 def _holds_stack(module: nn.Module) -> bool:

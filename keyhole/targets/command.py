@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -22,14 +23,16 @@ def targets(settings: TargetsSettings) -> int:
     listed = {name: entry.family.facts(entry.name) for name, entry in Catalogue().entries() if settings.filter in name}
     if not listed:
         raise TargetError(f"no target's name contains {settings.filter!r}")
-    table = Table(caption="and package.module:factory for a model of one's own", caption_justify="left")
-    for heading, align in (("target", "left"), ("px", "right"), ("outputs", "right"), ("weights", "left")):
-        table.add_column(heading, justify=align)  # type: ignore[arg-type]
-    table.add_column("licence")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("target", overflow="fold")
+    table.add_column("px", justify="right", no_wrap=True)
+    table.add_column("outputs", justify="right", no_wrap=True)
+    table.add_column("weights", no_wrap=True)
+    table.add_column("licence", overflow="fold")
     for name, facts in listed.items():
         outputs = str(facts.outputs or "embedding")
         table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
-    Console().print(table)
+    Console().print(table, "and package.module:factory for a model of one's own")
     if settings.json:
         rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]
         settings.json.write_text(json.dumps({"targets": rows}, indent=2) + "\n")

@@ -96,7 +96,7 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
         name=name,
         model=model,
         preprocess=preprocess,
-        labels=family.labels(own) if source is not None and outputs == facts.outputs else (),
+        labels=family.labels(own) if source is not None and not missing and outputs == facts.outputs else (),
         outputs=outputs,
         licence=facts.licence,
         weights=_RANDOM if source is None else facts.weights if str(source) == PRETRAINED else str(source),

@@ -20,9 +20,9 @@ class Target:
         name: the name that it was loaded by.
         model: N×3×size×size, normalised, to N×outputs; in eval mode, its parameters without gradient.
         preprocess: from a picture to the model's input.
-        labels: name of each output; empty where there are none (an embedding) or they are not known.
+        labels: name of each output; empty where there are none (an embedding), they are unknown, or weights are random.
         outputs: length of an answer: number of classes or embedding size.
-        licence: of the weights, where there are any, else of the architecture.
+        licence: of the shipped or the hub's weights, else of the architecture.
         weights: where the weights come from.
         missing: number of the model's tensors that the weights lack and that are random.
     """

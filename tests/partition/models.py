@@ -20,16 +20,18 @@ def build(name: str, **arguments: int) -> nn.Module:
 
 def tiny_vit() -> nn.Module:
     """torchvision's vision transformer with two narrow blocks, for pictures of 32 pixels."""
-    return torchvision.models.VisionTransformer(
+    model: nn.Module = torchvision.models.VisionTransformer(
         image_size=32, patch_size=16, num_layers=2, num_heads=2, hidden_dim=16, mlp_dim=32, num_classes=5
-    ).eval()
+    )
+    return model.eval()
 
 
 def tiny_swin() -> nn.Module:
     """torchvision's Swin with two stages of two narrow blocks."""
-    return SwinTransformer(
+    model: nn.Module = SwinTransformer(
         patch_size=[4, 4], embed_dim=12, depths=[2, 2], num_heads=[2, 2], window_size=[7, 7], num_classes=5
-    ).eval()
+    )
+    return model.eval()
 
 
 def pictures(batch: int, size: int) -> torch.Tensor:

@@ -41,11 +41,23 @@ MODELS: dict[str, tuple[int, dict[str, int], list[str]]] = {
 }
 
 
+ALIASES = {
+    "resnet18": {"L4": "layer1.1", "L8": "layer2.1", "L12": "layer3.1", "L16": "layer4.1"},
+    "resnet50": {"L12": "layer2.0", "L24": "layer3.0", "L36": "layer3.4", "L48": "layer4.2"},
+    "vgg16": {},
+    "vit_b_16": {f"L{block}": f"encoder.layers.encoder_layer_{block - 1}" for block in (3, 4, 5, 8)},
+    "swin_t": {},
+    "timm:vit_tiny_patch16_224": {f"L{block}": f"blocks.{block - 1}" for block in (3, 4, 5, 8)},
+    "timm:resnet18": {"L4": "layer1.1", "L8": "layer2.1", "L12": "layer3.1", "L16": "layer4.1"},
+}
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_blocks_are_boundaries_and_exact(name: str) -> None:
+def test_blocks_are_boundaries_with_the_papers_names_and_exact(name: str) -> None:
     size, arguments, blocks = MODELS[name]
     surveyed = survey(build(name, **arguments), pictures(1, size))
     assert set(surveyed.blocks.values()).issuperset(blocks)
+    assert {alias: surveyed.name(surveyed.index(alias)) for alias in ALIASES[name]} == ALIASES[name]
     check(surveyed, blocks, size)
 
 

@@ -40,7 +40,8 @@ class Tokens(nn.Module):
         y = y.reshape(batch, 4, height * width).permute(2, 0, 1)
         y = torch.cat([self.token.expand(-1, batch, -1), y])
         y = self.norm(self.mix(y))
-        return self.end(y[0].reshape(batch, -1))
+        result: Tensor = self.end(y[0].reshape(batch, -1))
+        return result
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,8 @@ class Windows(nn.Module):
         batch, channels, height, width = y.shape
         y = y.view(batch, channels, 2, height // 2, width).permute(0, 2, 3, 4, 1).reshape(batch * 2, -1, channels)
         y = self.inner(y)
-        return y.view(batch, -1).sum(1, keepdim=True)
+        result: Tensor = y.view(batch, -1).sum(1, keepdim=True)
+        return result
 
 
 def test_windows_are_grouped_by_picture() -> None:
@@ -99,7 +101,8 @@ class Chunks(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         left, right = self.conv(x).chunk(2, dim=1)
-        return (left * right.relu_()).flatten(1)
+        result: Tensor = (left * right.relu_()).flatten(1)
+        return result
 
 
 def test_the_items_of_a_tuple_cross() -> None:
@@ -129,7 +132,8 @@ class InPlace(nn.Module):
         first.add_(1)
         third = self.act(second)
         second.mul_(3)
-        return (self.end(first) + self.end(third)).flatten(1)
+        result: Tensor = (self.end(first) + self.end(third)).flatten(1)
+        return result
 
 
 @pytest.mark.parametrize("cut", ["conv", "mul", "add_", "mul_", "end"])
@@ -147,7 +151,8 @@ class TwoNames(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         first = self.conv(x)
         flat = first.view(first.shape[0], -1)
-        return flat.add_(1) + first.flatten(1)
+        result: Tensor = flat.add_(1) + first.flatten(1)
+        return result
 
 
 def test_a_tensor_under_two_names_is_refused_where_they_part() -> None:
@@ -168,7 +173,8 @@ class Branching(nn.Module):
 
     def forward(self, x: Tensor, scale: float = 1.0, mask: Tensor | None = None) -> Tensor:
         y = self.flatten(self.branch(self.conv(x)) * scale)
-        return y if mask is None else y * mask
+        result: Tensor = y if mask is None else y * mask
+        return result
 
 
 @pytest.mark.parametrize("cut", ["conv", "branch"])
@@ -194,7 +200,8 @@ class MixedBatch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv(x)
-        return (y - y.mean(0).sum()).flatten(1)
+        result: Tensor = (y - y.mean(0).sum()).flatten(1)
+        return result
 
 
 def test_a_tensor_without_a_batch_is_refused() -> None:
