@@ -46,7 +46,7 @@ class _Job:
 
 
 class Batcher:
-    """Runs ``tail`` on one thread for every frame that is submitted.
+    """Runs ``tail`` on one thread for every frame that is submitted. The tail gets copies and may write into them.
 
     Args:
         tail: live tensors N×…, in the plan's order, to an output N×….
@@ -145,6 +145,5 @@ class Batcher:
 
 
 def _stack(frames: Sequence[Features]) -> Features:
-    if len(frames) == 1:
-        return frames[0]
+    """A batch in memory of its own, also of one frame: the tap may hold the memory of what was submitted."""
     return tuple(torch.cat(tensors) for tensors in zip(*frames, strict=True))

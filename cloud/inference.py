@@ -91,7 +91,7 @@ class Inference(InferenceService):
     def _infer(self, frame: PackedFrame, context: grpc.ServicerContext) -> PackedAnswer:
         started = time.perf_counter()
         with self._batcher.announce() as submit:
-            features = validate(frame, self._expectation)
+            features = validate(frame, self._expectation, share=True)
             decoded = time.perf_counter()
             self._publish(frame)
             waiting = submit(features)

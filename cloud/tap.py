@@ -7,6 +7,7 @@ never waits for a subscriber. Frames are serialised on the subscriber's own thre
 from __future__ import annotations
 
 import hmac
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,6 +18,8 @@ from keyhole.v1 import tap_pb2
 from keyhole.wire.errors import WireError
 from keyhole.wire.packed import PackedFrame
 from keyhole.wire.tap import TOKEN_KEY
+
+_log = logging.getLogger(__name__)
 
 
 class Subscription:
@@ -44,7 +47,13 @@ class Subscription:
             self._closed = True
             self._changed.notify()
 
+    @property
+    def dropped(self) -> int:
+        """Frames lost so far."""
+        return self._dropped
+
     def __len__(self) -> int:
+        """Frames that wait."""
         return len(self._frames)
 
     def __iter__(self) -> Iterator[tuple[PackedFrame, int]]:
@@ -102,10 +111,12 @@ class Tap:
         if not context.add_callback(subscription.close):
             return
         self._add(subscription)
+        _log.info("a subscriber taps the frames", extra={"peer": context.peer()})
         try:
             yield from subscription
         finally:
             self._remove(subscription)
+            _log.info("a subscriber left the tap", extra={"peer": context.peer(), "dropped": subscription.dropped})
 
     def close(self) -> None:
         """End all streams, present and future."""

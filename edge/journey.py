@@ -17,6 +17,7 @@ from keyhole.wire.errors import WireError, explain
 from keyhole.wire.packed import PackedAnswer, PackedFrame
 from keyhole.wire.tensors import ExpectedTensor, unpack
 
+_PAUSE_SECONDS = 0.05  # before a cancelled call is made again
 DEADLINE, REFUSED, BACKLOG = "deadline", "refused", "backlog"
 _LATE = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 
@@ -103,21 +104,27 @@ class Journey:
     def _exchange(self, frame: PackedFrame, limit: float) -> PackedAnswer:
         if not self._link.carry_up(frame.payload_bytes + frame.header.ByteSize(), limit):
             raise _LateError
-        remaining = limit - self._clock()
-        if remaining <= 0 or self._given_up.is_set():
+        if self._clock() >= limit or self._given_up.is_set():
             raise _LateError
-        answer = self._call(frame, remaining)
+        answer = self._call(frame, limit)
         if not self._link.carry_down(len(answer.output.payload), limit) or self._given_up.is_set():
             raise _LateError
         return answer
 
-    def _call(self, frame: PackedFrame, seconds: float) -> PackedAnswer:
-        try:
-            return Retry(seconds).call(lambda timeout: self._client.infer(frame, timeout), self._given_up)
-        except ValueError as error:  # how gRPC says that the channel was closed
-            if self._given_up.is_set():
-                raise _LateError from error
-            raise
+    def _call(self, frame: PackedFrame, limit: float) -> PackedAnswer:
+        """Call until the cloud answers. One that stops cancels the calls that it has not begun; they are made again."""
+        while True:
+            try:
+                return Retry(limit - self._clock()).call(lambda left: self._client.infer(frame, left), self._given_up)
+            except grpc.RpcError as error:
+                cancelled = isinstance(error, grpc.Call) and error.code() is grpc.StatusCode.CANCELLED
+                if not cancelled or self._given_up.is_set():
+                    raise
+            except ValueError as error:  # how gRPC says that the channel was closed
+                if self._given_up.is_set():
+                    raise _LateError from error
+                raise
+            self._given_up.wait(_PAUSE_SECONDS)
 
 
 class _LateError(Exception):

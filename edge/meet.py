@@ -20,7 +20,7 @@ from keyhole.wire.tensors import spec_of
 CALL_SECONDS = 5.0
 PAUSE_SECONDS = 0.2
 REMIND_SECONDS = 5.0
-_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 _log = logging.getLogger(__name__)
 
 

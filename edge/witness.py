@@ -23,7 +23,7 @@ CAPACITY = 128
 CALL_SECONDS = 2.0
 PAUSE_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
-_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED})
+_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 _log = logging.getLogger(__name__)
 
 
@@ -94,7 +94,12 @@ class Witness:
 
     def _work(self) -> None:
         while make := self._next():
-            if not self._deliver(make()):
+            try:
+                delivered = self._deliver(make())
+            except Exception:
+                _log.exception("a message to the monitor could not be made")
+                delivered = False
+            if not delivered:
                 self._lost()
             with self._changed:
                 self._busy = False

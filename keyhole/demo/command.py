@@ -8,17 +8,20 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import cast
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from keyhole.data import Pool, open_source
 from keyhole.demo.launcher import Launcher, ProcessError
 from keyhole.demo.settings import DemoSettings, LiveSettings, SystemSettings
 from keyhole.demo.summary import print_summary
 from keyhole.demo.system import Addresses, System
 from keyhole.demo.watch import Progress, watch
 from keyhole.wire.channel import connect
+from keyhole.wire.codecs import codec_named
 
 ATTACK_GRACE_SECONDS = 5.0
 
@@ -26,6 +29,7 @@ ATTACK_GRACE_SECONDS = 5.0
 def demo(settings: DemoSettings) -> int:
     """Run the system for ``settings.frames`` frames and print what leaked."""
     console = Console()
+    _check(settings)
     _clear(settings.out)
     system = System(settings, Addresses.free(settings.page), settings.out)
     try:
@@ -51,6 +55,7 @@ def demo(settings: DemoSettings) -> int:
 def live(settings: LiveSettings) -> int:
     """Run the system until interrupted."""
     console = Console()
+    _check(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -70,6 +75,13 @@ def live(settings: LiveSettings) -> int:
         return 1
     console.print(f"report: {settings.out / 'report.html'}")
     return 0
+
+
+def _check(settings: SystemSettings) -> None:
+    """Refuse at once what a process would refuse after its start."""
+    codec_named(settings.codec)
+    for spec, pool in ((settings.source, "audit"), (settings.public, "public")):
+        open_source(spec, pool=cast("Pool", pool), size=1)
 
 
 def _start(console: Console, system: System, launcher: Launcher) -> None:

@@ -5,23 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyhole.targets.settings import ModelSettings
+
 
 @dataclass(frozen=True)
-class SystemSettings:
+class SystemSettings(ModelSettings):
     """What runs: one edge, one cloud, one oracle, one adversary and one monitor, on this machine."""
 
     source: str = "photos"
     """Pictures the edge sees: `photos` (they come with the libraries), or the path of a folder or zip of your own."""
     public: str = "photos+leaves"
     """Pictures the adversary may train on: never the ones the edge sees. `leaves` are synthetic."""
-    target: str = "resnet18-tinyimagenet"
-    """Model to split; `keyhole targets` lists them, `package.module:factory` is your own."""
-    weights: str | None = None
-    """Its weights: a safetensors or state-dict file, or `pretrained` from the hub. Absent: the shipped ones."""
-    cut: str = "layer2"
-    """Module whose output crosses the split; `keyhole cuts TARGET` lists them."""
-    size: int | None = None
-    """Side of the pictures, in pixels. Absent: what the target expects."""
     codec: str = "fp32"
     """Packing of the features: fp32, fp16, bf16 or int8, with `+zstd` to compress."""
     defence: str = "none"

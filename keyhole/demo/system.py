@@ -89,8 +89,6 @@ class System:
             ("oracle", "--listen", at.oracle, *self._model, "--defence", self.settings.defence, *self._tls),
             self._threads(share=2),
         )
-        for name, address in (("monitor", at.truth), ("cloud", at.cloud), ("oracle", at.oracle)):
-            self._await(launcher, name, address)
         launcher.start(
             "adversary",
             (
@@ -103,6 +101,8 @@ class System:
             ),
             {**self._threads(share=1), "KEYHOLE_ADVERSARY_TAP_TOKEN": token},
         )
+        for name, address in (("monitor", at.truth), ("cloud", at.cloud), ("oracle", at.oracle)):
+            self._await(launcher, name, address)
 
     def start_edge(self, launcher: Launcher, fps: float, frames: int = 0) -> None:
         """Start the edge; ``frames`` 0 means until it is stopped."""
@@ -123,7 +123,8 @@ class System:
     def _model(self) -> tuple[str, ...]:
         optional: Iterable[tuple[str, object]] = (("weights", self.settings.weights), ("size", self.settings.size))
         extra = (part for name, value in optional if value is not None for part in (f"--{name}", str(value)))
-        return ("--target", self.settings.target, "--cut", self.settings.cut, *extra)
+        strict = () if self.settings.strict else ("--no-strict",)
+        return ("--target", self.settings.target, "--cut", self.settings.cut, *extra, *strict)
 
     @property
     def _tls(self) -> tuple[str, ...]:

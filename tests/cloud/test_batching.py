@@ -155,6 +155,16 @@ def test_the_depth_is_reported(tail):
     assert depths[-1] == 0
 
 
+def test_the_tail_gets_copies_also_of_a_lone_frame():
+    batcher = Batcher(lambda features: features[0].add_(1), max_batch=4, max_wait=0.01)
+    features = (torch.zeros(1, 3),)
+    with batcher.announce() as send:
+        output = send(features).result(5).output
+    batcher.close()
+    assert output.tolist() == [[1.0, 1.0, 1.0]]
+    assert features[0].tolist() == [[0.0, 0.0, 0.0]]
+
+
 def test_batched_answers_equal_single_ones_within_float_tolerance():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(6, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 5)).eval()

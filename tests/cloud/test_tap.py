@@ -31,6 +31,9 @@ class Context:
         self._callbacks.append(callback)
         return True
 
+    def peer(self):
+        return "ipv4:127.0.0.1:1"
+
     def leave(self):
         for callback in self._callbacks:
             callback()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
+import grpc
 import pytest
 import torch
 
@@ -16,7 +17,7 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
-from keyhole.wire.errors import invalid
+from keyhole.wire.errors import WireError, invalid
 from keyhole.wire.inference import InferenceService, inference
 from keyhole.wire.packed import PackedAnswer, pack_frame
 from keyhole.wire.server import serve
@@ -127,6 +128,19 @@ def test_a_cloud_that_comes_late_is_tried_again(travel):
     servers[0].stop(0)
     assert arrival.dropped == ""
     assert seconds >= 0.35
+
+
+def test_a_call_that_a_stopping_cloud_cancels_is_made_again(travel):
+    def cancel():
+        if cloud.calls < 3:
+            raise WireError(grpc.StatusCode.CANCELLED, "frame", "the server is stopping")
+
+    cloud = FakeCloud(behave=cancel)
+    server = start(cloud)
+    arrival, _ = travel(server.port)
+    server.stop(0)
+    assert arrival.dropped == ""
+    assert cloud.calls == 3
 
 
 def test_a_cloud_that_stays_away_costs_the_deadline(travel):

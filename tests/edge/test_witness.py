@@ -131,6 +131,18 @@ def test_a_refused_message_is_counted_and_the_next_goes_on(lost, caplog):
     assert ["expected a PNG" in record.reason for record in caplog.records] == [True]
 
 
+def test_a_message_that_cannot_be_made_is_counted_and_the_next_goes_on(lost, caplog):
+    referee = FakeReferee()
+    server = start(referee)
+    with witness_of(server.port, lost) as witness:
+        witness.tell(lambda: 1 // 0)
+        witness.tell(truth(1))
+    server.stop(0)
+    assert referee.got == ["truth 1"]
+    assert len(lost) == 1
+    assert "could not be made" in caplog.text
+
+
 def test_without_a_monitor_nothing_is_built():
     with Unwatched() as nobody:
         nobody.tell(lambda: pytest.fail("built a message for nobody"))

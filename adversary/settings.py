@@ -1,0 +1,126 @@
+"""Flags of the adversary and of the offline attack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.service.errors import UsageError
+from keyhole.service.settings import ServiceSettings
+from keyhole.targets.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class AdversarySettings(ServiceSettings, ModelSettings):
+    """Copy frames on their way or at the cloud, and reconstruct the pictures behind them while the system runs.
+
+    It sees frames, the answers of its own oracle and public pictures; the white box knows the head as well. The monitor
+    alone holds the truth, and returns a score for each reconstruction.
+    """
+
+    tap: Literal["cloud", "wire"] = "cloud"
+    """Where frames are copied: `cloud` subscribes to the cloud's tap; `wire` is a proxy between edge and cloud, and
+    sees nothing where they use TLS."""
+    cloud: str = "127.0.0.1:50051"
+    """Address of the cloud."""
+    tap_token: str | None = None
+    """Secret that opens the cloud's tap."""
+    listen: str = "127.0.0.1:50053"
+    """Address of the proxy of `--tap wire`, which the edge takes for the cloud; port 0 takes a free one."""
+    oracle: str = "127.0.0.1:50052"
+    """Address of the oracle, which black-box attacks learn from."""
+    referee: str | None = "127.0.0.1:50062"
+    """Address of the monitor's submit port. None: reconstructions are made and not scored."""
+    attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
+    """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, pixels-black
+    trains a network on the oracle's answers."""
+    recipe: str = "strong"
+    """How white-box attacks optimise: strong, or paper (plain Adam as in the feature-inversion paper)."""
+    defence: str = "none"
+    """Defence of the edge, as far as the adversary knows it: none."""
+    public: str = "photos+leaves"
+    """Pictures that black-box attacks learn from: photos, leaves, a folder or a zip; several joined by +."""
+    budget_seconds: float = 20.0
+    """Longest time that an optimiser spends on one frame."""
+    backlog: int = 4
+    """Frames that wait for an attack; the newest goes first, the oldest is dropped and counted."""
+    interval: float = 1.0
+    """Seconds between the pictures that an attack under way hands in."""
+    threads: int = 1
+    """Threads of one tensor operation. More help only on idle cores: waiting for each other costs more on busy ones."""
+    seed: int = 0
+    """Seed of all random choices."""
+
+
+@dataclass(frozen=True)
+class AttackSettings(ModelSettings):
+    """Attack pictures offline, without processes: PSNR and SSIM for each cut, beside the published figures.
+
+    The pictures are run through the head and the attack gets the features, in full precision. Black-box attacks are
+    trained first, on public pictures.
+    """
+
+    source: str = "photos"
+    """Pictures to attack: photos, leaves, a folder or a zip."""
+    cuts: tuple[str, ...] = ()
+    """Cuts to attack. Absent: the one of `--cut`."""
+    attack: str = "pixels-white"
+    """Attack to run."""
+    recipe: str = "strong"
+    """How a white-box attack optimises: strong, or paper."""
+    n: int = 8
+    """Pictures."""
+    every: int = 1
+    """Take every n-th picture of the source; neighbours in `photos` are alike."""
+    batch: int = 4
+    """Pictures that are attacked together."""
+    iterations: int | None = None
+    """Steps of the optimiser, or of the black box's training. Absent: the recipe's; 1000 of training."""
+    public: str = "photos+leaves"
+    """Pictures that a black-box attack is trained on."""
+    seed: int = 0
+    """Seed of the choice of pictures and of the attack."""
+    threads: int = 1
+    """Threads of one tensor operation."""
+    out: Path | None = None
+    """Folder that keeps every finished picture; a run that was stopped goes on from there."""
+    json: Path | None = None
+    """File that the scores are also written to, as JSON."""
+    sheet: Path | None = None
+    """File for a contact sheet as PNG: each truth with its reconstruction from every cut."""
+
+
+def check(settings: AdversarySettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    rules = (
+        ("--attacks", settings.attacks, settings.attacks, "one or more"),
+        ("--budget-seconds", settings.budget_seconds, settings.budget_seconds > 0, "more than 0"),
+        ("--backlog", settings.backlog, settings.backlog >= 1, "1 or more"),
+        ("--interval", settings.interval, settings.interval >= 0, "0 or more seconds"),
+        ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
+    )
+    _refuse(rules)
+
+
+def check_attack(settings: AttackSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    counts = {"--n": settings.n, "--every": settings.every, "--batch": settings.batch, "--threads": settings.threads}
+    if settings.iterations is not None:
+        counts["--iterations"] = settings.iterations
+    _refuse(tuple((flag, value, value >= 1, "1 or more") for flag, value in counts.items()))
+
+
+def _refuse(rules: Iterable[tuple[str, object, object, str]]) -> None:
+    for flag, value, holds, expected in rules:
+        if not holds:
+            raise UsageError(f"{flag} {value}: expected {expected}")

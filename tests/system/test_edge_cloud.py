@@ -1,0 +1,219 @@
+"""Edges against a cloud over real sockets: answers, truth, batching, refusals, TLS."""
+
+from __future__ import annotations
+
+import threading
+
+import grpc
+import pytest
+import torch
+
+from edge.link import BURST
+from edge.process import edge
+from edge.settings import EdgeSettings
+from keyhole.service.address import free_port
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import Stop
+from keyhole.v1 import tap_pb2, tap_pb2_grpc
+from keyhole.wire.channel import connect
+from keyhole.wire.client import InferenceClient
+from keyhole.wire.pictures import unpack_picture
+from keyhole.wire.tls import make_certificates
+from tests.system.frames import Edge, pictures
+from tests.system.referee import notebook
+from tests.system.running import CUT, TINY, running_cloud
+from tests.system.tiny_target import LABELS
+
+STAGES = {
+    "edge_compute",
+    "encode",
+    "network",
+    "cloud_decode",
+    "queue",
+    "cloud_compute",
+    "cloud_encode",
+    "decode",
+    "total",
+}
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    with running_cloud() as settings:
+        yield settings
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("certificates") / "tls"
+    make_certificates(directory)
+    return directory
+
+
+def settings(cloud: str, **flags) -> EdgeSettings:
+    return EdgeSettings(**{"target": TINY, "cut": CUT, "source": "leaves", "cloud": cloud, "fps": 0.0, **flags})
+
+
+def run(*edges: EdgeSettings) -> None:
+    """Run edges to their end, all at once."""
+    threads = [threading.Thread(target=edge, args=(one, Stop())) for one in edges]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_two_edges_get_the_right_answers_through_shared_batches(cloud):
+    with notebook() as book:
+        run(
+            settings(cloud.listen, name="left", seed=1, frames=40, monitor=book.address),
+            settings(cloud.listen, name="right", seed=2, frames=40, monitor=book.address),
+        )
+    assert len(book.outcomes) == len(book.truths) == 80
+    assert {frame_id.split("-")[0] for frame_id in book.outcomes} == {"left", "right"}
+    assert book.dropped == []
+    whole = Edge().whole(
+        torch.stack([unpack_picture(book.truths[frame_id].picture, field="picture") for frame_id in book.outcomes])
+    )
+    assert [outcome.prediction for outcome in book.outcomes.values()] == [LABELS[row.argmax()] for row in whole]
+
+
+def test_the_monitor_learns_the_truth_first_then_the_outcome_with_its_stages(cloud):
+    with notebook() as book:
+        run(settings(cloud.listen, frames=5, monitor=book.address, codec="int8+zstd", link="lan"))
+    for frame_id, outcome in book.outcomes.items():
+        assert book.order.index(("truth", frame_id)) < book.order.index(("outcome", frame_id))
+        assert set(outcome.stages) == STAGES
+        parts = sum(seconds for stage, seconds in outcome.stages.items() if stage != "total")
+        assert parts == pytest.approx(outcome.stages["total"], rel=0.01)
+        assert outcome.payload_bytes > 0
+        assert outcome.edge == "edge-0"
+    deployment = next(iter(book.truths.values())).deployment
+    assert (deployment.target, deployment.cut, deployment.codec) == (TINY, "block.first", "int8+zstd")
+    assert (deployment.link, deployment.defence, deployment.tls) == ("lan", "none", False)
+
+
+def test_a_link_slows_frames_down(cloud):
+    with notebook() as book:
+        run(settings(cloud.listen, frames=3, monitor=book.address, link="1mbit:50ms"))
+    least = (2 * 8192 - BURST) * 8 / 1e6 + 2 * 0.05
+    assert len(book.answered) == 3
+    assert all(least < outcome.stages["network"] for outcome in book.answered)
+
+
+def test_frames_beyond_the_bound_are_dropped_and_counted(cloud):
+    with notebook() as book:
+        run(settings(cloud.listen, frames=12, fps=50.0, in_flight=1, monitor=book.address, link="1mbit:100ms"))
+    dropped = [frame_id for frame_id, outcome in book.outcomes.items() if outcome.dropped]
+    assert len(book.outcomes) == 12
+    assert set(book.dropped) == {"backlog"}
+    assert len(dropped) >= 8
+    assert not set(dropped) & set(book.truths)
+
+
+def test_an_edge_goes_on_without_its_monitor(cloud, caplog):
+    caplog.set_level("INFO")
+    run(settings(cloud.listen, frames=3, monitor=f"127.0.0.1:{free_port()}"))
+    finished = next(record for record in caplog.records if record.message == "finished")
+    assert (finished.taken, finished.sent, finished.answered) == (3, 3, 3)
+    assert finished.undelivered == 6
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"link": "ltee"}, "no link 'ltee': nearest lte"),
+        ({"codec": "fp23"}, "did you mean fp32"),
+        ({"defence": "nome"}, "did you mean none"),
+        ({"in_flight": 0}, "--in-flight 0: expected 1 or more"),
+        ({"cut": "stemm"}, "stem"),
+        ({"cloud": "localhost"}, "expected HOST:PORT"),
+    ],
+)
+def test_an_edge_refuses_wrong_settings_in_one_line(flags, message):
+    with pytest.raises(UsageError, match=message):
+        edge(settings(**{"cloud": "127.0.0.1:1", **flags}), Stop())
+
+
+@pytest.mark.parametrize(
+    ("flags", "difference"),
+    [
+        ({"cut": "stem"}, "cut is block.first there, stem here"),
+        ({"target": "tests.system.tiny_target:other"}, "model hash is"),
+        ({"size": 64}, "tensors is 1×8×16×16"),
+    ],
+)
+def test_an_edge_refuses_a_cloud_that_runs_something_else(cloud, flags, difference):
+    with pytest.raises(UsageError, match="same --target, --weights and --cut") as refusal:
+        edge(settings(cloud.listen, frames=1, **flags), Stop())
+    assert difference in str(refusal.value)
+
+
+def test_an_edge_waits_for_its_cloud_and_says_so(caplog):
+    address = f"127.0.0.1:{free_port()}"
+    waiting = threading.Thread(target=run, args=(settings(address, frames=2),))
+    waiting.start()
+    while "waiting for the cloud" not in caplog.text:
+        waiting.join(0.02)
+    with running_cloud(listen=address):
+        waiting.join(60)
+        assert not waiting.is_alive()
+
+
+def test_an_edge_that_waits_can_be_stopped():
+    stop = Stop()
+    waiting = threading.Thread(target=edge, args=(settings(f"127.0.0.1:{free_port()}"), stop))
+    waiting.start()
+    stop.set()
+    waiting.join(30)
+    assert not waiting.is_alive()
+
+
+def test_an_edge_without_a_certificate_is_refused_and_one_with_is_served(certificates, tmp_path, caplog):
+    stranger = tmp_path / "stranger"
+    make_certificates(stranger)
+    with running_cloud(tls=certificates, tap_token="s3cret") as cloud, notebook(certificates) as book:
+        for tls in (None, stranger):
+            with connect(cloud.listen, tls=tls, role="edge") as channel, pytest.raises(grpc.RpcError) as refusal:
+                InferenceClient(channel).describe(5)
+            assert refusal.value.code() is grpc.StatusCode.UNAVAILABLE
+
+        stop = Stop()
+        refused = threading.Thread(target=edge, args=(settings(cloud.listen, frames=1), stop))
+        refused.start()
+        while "waiting for the cloud" not in caplog.text:
+            refused.join(0.02)
+        stop.set()
+        refused.join(30)
+        assert "start both with --tls" in caplog.text
+
+        run(settings(cloud.listen, frames=3, tls=certificates, monitor=book.address))
+        assert len(book.answered) == 3
+        assert next(iter(book.truths.values())).deployment.tls
+
+
+def test_the_cloud_tap_does_not_care_for_tls(certificates):
+    frame = Edge().frame(pictures(1)[0])
+    with (
+        running_cloud(tls=certificates, tap_token="s3cret") as cloud,
+        connect(cloud.listen, tls=certificates, role="adversary") as spy,
+        connect(cloud.listen, tls=certificates, role="edge") as victim,
+    ):
+        stream = tap_pb2_grpc.TapStub(spy).Subscribe(
+            tap_pb2.SubscribeRequest(), metadata=(("keyhole-tap-token", "s3cret"),), timeout=30
+        )
+        done = threading.Event()
+
+        def keep_sending():
+            while not done.wait(0.05):
+                InferenceClient(victim).infer(frame, 10)
+
+        sender = threading.Thread(target=keep_sending)
+        sender.start()
+        tapped = next(stream)
+        done.set()
+        sender.join()
+        stream.cancel()
+    assert tapped.frame.header == frame.header
+    assert [tensor.payload for tensor in tapped.frame.tensors] == [bytes(tensor.payload) for tensor in frame.tensors]
