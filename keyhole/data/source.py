@@ -12,6 +12,7 @@ from keyhole.data.folder import PictureFolder, Pictures
 from keyhole.data.leaves import DeadLeaves
 from keyhole.data.photos import PannedPhotos, Photos, public_photos, victim_photos
 from keyhole.data.sample import Sample
+from keyhole.data.streetcam.stream import Streetcam
 
 Pool = Literal["public", "audit"]
 
@@ -39,7 +40,8 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
     """Open a stream of pictures.
 
     Args:
-        spec: ``photos`` (real photographs that come with the libraries), ``leaves`` (synthetic pictures), the path of
+        spec: ``photos`` (real photographs that come with the libraries), ``leaves`` (synthetic pictures),
+            ``streetcam`` (drawn vehicles before surveillance cameras), the path of
             a folder or zip of pictures, or several of these joined by ``+``, which take turns.
         pool: ``audit``: what the victim sees and attacks are scored on; ``public``: what the attacker may train on.
             The two never share a picture.
@@ -77,4 +79,5 @@ NAMED: dict[str, Callable[[Pool, int, int], Source]] = {
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),
     "leaves": lambda pool, size, seed: DeadLeaves(size, 2 * seed + (pool == "public")),
+    "streetcam": Streetcam,
 }

@@ -1,0 +1,22 @@
+"""``keyhole data streetcam``: look at the embedded world."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from keyhole.data.streetcam.settings import StreetcamSettings
+from keyhole.data.streetcam.sheet import SHEETS, contact_sheet
+from keyhole.data.streetcam.stream import Streetcam
+
+
+def streetcam(settings: StreetcamSettings) -> int:
+    """Write a contact sheet and print what its first pictures show."""
+    source = Streetcam(settings.pool, settings.size, settings.seed, settings.world)
+    shots = SHEETS[settings.show](source)
+    settings.sheet.parent.mkdir(parents=True, exist_ok=True)
+    contact_sheet(shots).save(settings.sheet)
+    console = Console()
+    for shot in shots[:8]:
+        console.print(f"{shot.identity:>8}  camera {shot.camera:>2}  {shot.caption}", highlight=False)
+    console.print(f"{len(shots)} pictures of pool {settings.pool}: {settings.sheet}", highlight=False)
+    return 0

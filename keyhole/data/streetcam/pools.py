@@ -1,0 +1,44 @@
+"""Pools whose vehicles never meet: what the victim trains on, what an attacker may have, what both are scored on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Pool = Literal["private-train", "private-test", "public", "audit", "public-shifted"]
+POOLS: tuple[Pool, ...] = get_args(Pool)
+
+IDENTITIES = 2**20
+"""Vehicles in each pool of each world."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """What the cameras of a pool have in common.
+
+    Attributes:
+        cameras: name of the set of cameras; sets share no camera.
+        palette: name of the paints that vehicles come in, and of the white balance.
+        glyphs: name of the typeface of plates and signs.
+    """
+
+    cameras: str
+    palette: str
+    glyphs: str
+
+
+HOME = Style(cameras="home", palette="home", glyphs="round")
+ABROAD = Style(cameras="abroad", palette="abroad", glyphs="angular")
+
+
+def style(pool: Pool) -> Style:
+    """The style of a pool: only ``public-shifted`` looks different."""
+    return ABROAD if pool == "public-shifted" else HOME
+
+
+def identity_range(pool: Pool) -> range:
+    """The vehicles of a pool, as numbers that are unique over all pools of a world."""
+    if pool not in POOLS:
+        raise ValueError(f"no pool {pool!r}: expected one of {', '.join(POOLS)}")
+    first = POOLS.index(pool) * IDENTITIES
+    return range(first, first + IDENTITIES)

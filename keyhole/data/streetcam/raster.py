@@ -1,0 +1,169 @@
+"""From faces to a map of face numbers, with what varies over each face as a plane over the picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw
+
+from keyhole.data.streetcam.camera import View
+from keyhole.data.streetcam.draws import Point, cosine, sine
+from keyhole.data.streetcam.mesh import Faces, Floats, Layer, dot
+
+Map = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a vehicle stands (metres, on the ground) and where it heads (radians from x, counter-clockwise)."""
+
+    x: float
+    y: float
+    heading: float
+
+    def turn(self, vectors: Floats) -> Floats:
+        """Directions from the vehicle's axes to the world's."""
+        c, s = cosine(self.heading), sine(self.heading)
+        return np.stack(
+            [c * vectors[:, 0] - s * vectors[:, 1], s * vectors[:, 0] + c * vectors[:, 1], vectors[:, 2]], axis=1
+        )
+
+    def move(self, points: Floats) -> Floats:
+        """Points from the vehicle's axes to the world's."""
+        moved: Floats = self.turn(points) + np.array([self.x, self.y, 0.0])
+        return moved
+
+    def point(self, point: Point) -> Point:
+        """One point from the vehicle's axes to the world's."""
+        c, s = cosine(self.heading), sine(self.heading)
+        return c * point[0] - s * point[1] + self.x, s * point[0] + c * point[1] + self.y, point[2]
+
+    def back(self, point: Point) -> Point:
+        """One point from the world's axes to the vehicle's."""
+        return self.back_turn((point[0] - self.x, point[1] - self.y, point[2]))
+
+    def back_turn(self, vector: Point) -> Point:
+        """One direction from the world's axes to the vehicle's."""
+        c, s = cosine(self.heading), sine(self.heading)
+        return c * vector[0] + s * vector[1], c * vector[1] - s * vector[0], vector[2]
+
+
+@dataclass(frozen=True)
+class Projected:
+    """Faces as a camera sees them.
+
+    Attributes:
+        faces: what was projected.
+        world: corners in the world, V×3.
+        normals: V×3, in the world.
+        pixels: corners in the picture, V×2.
+        depth: middle of each face, metres, F.
+        facing: which faces turn towards the camera, F.
+    """
+
+    faces: Faces
+    world: Floats
+    normals: Floats
+    pixels: Floats
+    depth: Floats
+    facing: npt.NDArray[np.bool_]
+
+    def corner_list(self) -> list[int]:
+        """Corners rounded to pixels: right, down, right, down, …"""
+        flat: list[int] = np.clip(np.rint(self.pixels), -20000, 20000).astype(np.int64).reshape(-1).tolist()
+        return flat
+
+
+def project(faces: Faces, pose: Pose, view: View) -> Projected:
+    """Turn, move and project all faces."""
+    world, normals = pose.move(faces.points), pose.turn(faces.normals)
+    pixels, depths = view.project(world)
+    corners = world[faces.corners]
+    middle = (corners[:, 0] + corners[:, 1] + corners[:, 2] + corners[:, 3]) / 4
+    tilt = normals[faces.corners]
+    mean = tilt[:, 0] + tilt[:, 1] + tilt[:, 2] + tilt[:, 3]
+    eye = np.array(view.eye)
+    deep = depths[faces.corners]
+    return Projected(
+        faces=faces,
+        world=world,
+        normals=normals,
+        pixels=pixels,
+        depth=(deep[:, 0] + deep[:, 1] + deep[:, 2] + deep[:, 3]) / 4,
+        facing=(dot(eye - middle, mean) > 0) & (deep.min(axis=1) > 0.3),
+    )
+
+
+def order(seen: Projected, pose: Pose, view: View) -> list[int]:
+    """Faces that are visible, from far to near as painters do it."""
+    faces = seen.faces
+    hand = (view.eye[1] - pose.y) * cosine(pose.heading) - (view.eye[0] - pose.x) * sine(pose.heading)
+    near_side = faces.side * hand > 0
+    ahead = (view.eye[0] - pose.x) * cosine(pose.heading) + (view.eye[1] - pose.y) * sine(pose.heading)
+    layer = np.where((faces.side != 0) & ~near_side, np.where(faces.layer == Layer.TOP, Layer.BEHIND, -1), faces.layer)
+    roof = np.flatnonzero(layer == Layer.ROOF)
+    if len(roof):
+        above = view.eye[2] > faces.points[faces.start[roof], 2].min() + 0.15
+        layer[roof] = Layer.TOP if above else Layer.BEHIND
+    part = faces.part if ahead > 0 else -faces.part
+    shown = seen.facing & (layer >= 0)
+    sorted_layer = (layer == Layer.BODY) | (layer == Layer.TOP)
+    deep = np.where(sorted_layer, -seen.depth, 0.0)
+    body = np.where(layer == Layer.BODY, part, 0)
+    ranks: list[int] = np.lexsort((np.arange(len(layer)), deep, body, layer)).tolist()
+    visible = shown.tolist()
+    return [face for face in ranks if visible[face]]
+
+
+def paint(seen: Projected, sequence: list[int], view: View, fine: float) -> Map:
+    """A map of face numbers plus one, 0 where there is none, size×size.
+
+    Args:
+        seen: projected faces.
+        sequence: which to draw, in this order.
+        view: for its size.
+        fine: width of lines in pixels.
+    """
+    canvas = Image.new("I", (view.size, view.size))
+    pen = ImageDraw.Draw(canvas)
+    flat = seen.corner_list()
+    start, count, lines = seen.faces.start.tolist(), seen.faces.count.tolist(), seen.faces.open.tolist()
+    width = max(1, round(fine))
+    for face in sequence:
+        first = 2 * start[face]
+        corners = flat[first : first + 2 * count[face]]
+        if lines[face]:
+            pen.line(corners, fill=face + 1, width=width)
+        else:
+            pen.polygon(corners, fill=face + 1)
+    return np.asarray(canvas)
+
+
+def planes(values: Floats, pixels: Floats) -> Floats:
+    """Fit a plane over the picture to values at the four corners of each face.
+
+    Args:
+        values: F×4×K.
+        pixels: F×4×2.
+
+    Returns:
+        F×K×3: value at pixel (0, 0), change per pixel to the right, change per pixel down.
+    """
+    x, y = pixels[..., 0], pixels[..., 1]
+    middle_x, middle_y = (_sum(x) / 4)[:, None], (_sum(y) / 4)[:, None]
+    x, y = x - middle_x, y - middle_y
+    mean = (values[:, 0] + values[:, 1] + values[:, 2] + values[:, 3]) / 4
+    xx, yy, xy = _sum(x * x) + 0.5, _sum(y * y) + 0.5, _sum(x * y)
+    determinant = xx * yy - xy * xy
+    off = values - mean[:, None]
+    xv, yv = _sum(x[..., None] * off), _sum(y[..., None] * off)
+    across = (yy[:, None] * xv - xy[:, None] * yv) / determinant[:, None]
+    down = (xx[:, None] * yv - xy[:, None] * xv) / determinant[:, None]
+    return np.stack([mean - across * middle_x - down * middle_y, across, down], axis=2)
+
+
+def _sum(values: Floats) -> Floats:
+    result: Floats = values[:, 0] + values[:, 1] + values[:, 2] + values[:, 3]
+    return result

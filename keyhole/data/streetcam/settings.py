@@ -1,0 +1,27 @@
+"""Flags of ``keyhole data streetcam``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.data.streetcam.pools import Pool
+
+
+@dataclass(frozen=True)
+class StreetcamSettings:
+    """Draw pictures of the embedded world."""
+
+    sheet: Path = Path("streetcam.png")
+    """Where to write the contact sheet (PNG)."""
+    show: Literal["bodies", "stream", "vehicle", "clip"] = "bodies"
+    """Every body from every viewpoint, the first pictures of the stream, one vehicle before all cameras, or clips."""
+    pool: Pool = "audit"
+    """Whose vehicles to draw."""
+    size: Literal[64, 128, 256] = 128
+    """Side of a picture in pixels."""
+    seed: int = 0
+    """Of the passes: hour, weather, people, plates."""
+    world: int = 0
+    """Of the vehicles and the cameras."""

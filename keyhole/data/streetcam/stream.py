@@ -1,0 +1,114 @@
+"""Streetcam: an endless stream of surveillance pictures of vehicles, with the truth about each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+
+from keyhole.data.sample import Sample, eight_bit
+from keyhole.data.streetcam.camera import CAMERAS, Camera, camera
+from keyhole.data.streetcam.caption import caption
+from keyhole.data.streetcam.draws import Draw
+from keyhole.data.streetcam.framing import frame, stand
+from keyhole.data.streetcam.identity import Vehicle, vehicle
+from keyhole.data.streetcam.journey import Journey, journey
+from keyhole.data.streetcam.model import build
+from keyhole.data.streetcam.pools import Pool, identity_range, style
+from keyhole.data.streetcam.raster import Pose
+from keyhole.data.streetcam.render import Setting, render
+from keyhole.data.streetcam.shot import Shot
+
+SIZES = (64, 128, 256)
+
+
+@dataclass(frozen=True)
+class Streetcam:
+    """Pictures of the vehicles of one pool.
+
+    Attributes:
+        pool: which vehicles; pools share none.
+        size: side of the pictures in pixels: 64, 128 or 256.
+        seed: of the order, the weather, the secrets: everything but vehicles and cameras.
+        world: of the vehicles and the cameras; who trains and who tests must use the same.
+        identities: how many of the pool's vehicles drive here.
+
+    Raises:
+        ValueError: unknown pool or size, or more identities than the pool has.
+    """
+
+    pool: Pool
+    size: int = 128
+    seed: int = 0
+    world: int = 0
+    identities: int = 2**20
+
+    def __post_init__(self) -> None:
+        if self.size not in SIZES:
+            raise ValueError(f"streetcam pictures of {self.size} pixels: expected one of {SIZES}")
+        most = len(identity_range(self.pool))
+        if not 0 < self.identities <= most:
+            raise ValueError(f"{self.identities} identities in pool {self.pool!r}: expected 1 … {most}")
+
+    def item(self, index: int) -> Shot:
+        """Picture ``index`` (0 …): a random vehicle before a random camera."""
+        draw = Draw("item", self.world, self.pool, self.seed, index)
+        return self.shot(draw.below(self.identities), draw.below(CAMERAS), index)
+
+    def shot(self, place: int, camera_number: int, index: int = 0) -> Shot:
+        """The ``place``-th vehicle of the pool before one of the 24 cameras; ``index`` tells its passes apart."""
+        which, car, trip = self._pass(place, camera_number, index)
+        return self._take(car, which, trip, (0.0,))[0]
+
+    def shots_of(self, place: int, count: int = CAMERAS, first: int = 0) -> Iterator[Shot]:
+        """Pictures of one vehicle by ``count`` cameras in turn, from camera ``first`` on: probes and gallery."""
+        for number in range(first, first + count):
+            yield self.shot(place, number % CAMERAS, number)
+
+    def clip(self, place: int, frames: int, camera_number: int = 0, index: int = 0, rate: float = 25.0) -> list[Shot]:
+        """Consecutive frames of one vehicle driving through before a camera that stands still, ``rate`` a second."""
+        which, car, trip = self._pass(place, camera_number, index)
+        moving = replace(trip, speed=0.6 + 0.12 * trip.speed)
+        return self._take(car, which, moving, tuple((number - (frames - 1) / 2) / rate for number in range(frames)))
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Endless samples in the order of `item`; the label is the identity."""
+        index = 0
+        while True:
+            shot = self.item(index)
+            picture = torch.from_numpy(shot.picture).permute(2, 0, 1).contiguous()
+            yield Sample(eight_bit(picture), str(shot.identity))
+            index += 1
+
+    def _pass(self, place: int, camera_number: int, index: int) -> tuple[Camera, Vehicle, Journey]:
+        look = style(self.pool)
+        which = camera(self.world, look.cameras, camera_number)
+        number = identity_range(self.pool)[place]
+        car = vehicle(self.world, number, look.palette)
+        return which, car, journey(Draw("journey", self.world, self.seed, number, camera_number, index), which)
+
+    def _take(self, car: Vehicle, which: Camera, trip: Journey, times: tuple[float, ...]) -> list[Shot]:
+        look = style(self.pool)
+        setting = Setting(self.world, look.cameras, look.glyphs)
+        model = build(car)
+        start = stand(model, which, trip)
+        view = frame(model, start, which, trip, self.size)
+        shots = []
+        for number, time in enumerate(times):
+            x, y, _ = start.point((trip.speed * time, 0.0, 0.0))
+            picture, secrets = render(setting, car, model, which, trip.frame(number), Pose(x, y, start.heading), view)
+            shots.append(
+                Shot(
+                    picture=picture,
+                    identity=car.identity,
+                    camera=which.number,
+                    viewpoint=which.viewpoint,
+                    scene=which.scene,
+                    weather=trip.weather,
+                    hour=trip.hour,
+                    caption=caption(car, which, trip.hour, trip.weather),
+                    secrets=secrets,
+                )
+            )
+        return shots
