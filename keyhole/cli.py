@@ -62,7 +62,14 @@ COMMANDS: Mapping[str, Command] = {
     "cuts": Command(
         "keyhole.partition.settings:CutsSettings", "keyhole.partition.command:cuts", "Profile every cut of a model"
     ),
-    "train": Command("keyhole.train.settings:TrainSettings", "keyhole.train.command:train", "Train a target"),
+    "train target": Command(
+        "keyhole.train.settings:TrainSettings", "keyhole.train.command:train", "Train a classifier that can be split"
+    ),
+    "data streetcam": Command(
+        "keyhole.data.streetcam.settings:StreetcamSettings",
+        "keyhole.data.streetcam.command:streetcam",
+        "Draw a contact sheet of the embedded world",
+    ),
     "certs": Command("keyhole.wire.command:CertsSettings", "keyhole.wire.command:certs", "Make a CA and certificates"),
     "health": Command(
         "keyhole.wire.health:HealthSettings", "keyhole.wire.health:health", "Ask whether a process is well"
@@ -85,10 +92,11 @@ def main() -> None:
 def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad arguments."""
     console = Console(stderr=True)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        overview(Console())
+    words = 2 if arguments and any(name.startswith(f"{arguments[0]} ") for name in COMMANDS) else 1
+    name, rest = " ".join(arguments[:words]), arguments[words:]
+    if not arguments or {"-h", "--help"} & set(arguments[:words]):
+        overview(Console(), "" if words == 1 else f"{arguments[0]} ")
         return 0 if arguments else 2
-    name, *rest = arguments
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, n=1)
         hint = f"; did you mean [bold]{near[0]}[/bold]?" if near else ""
@@ -108,12 +116,13 @@ def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return 2
 
 
-def overview(console: Console) -> None:
-    """Print every command with its summary."""
+def overview(console: Console, prefix: str = "") -> None:
+    """Print the commands that start with ``prefix``, each with its summary."""
     console.print("[bold]keyhole[/bold] COMMAND [--help] …   Collaborative split inference, and what it leaks.\n")
     table = Table.grid(padding=(0, 2))
     for name, command in COMMANDS.items():
-        table.add_row(f"  [bold]{name}[/bold]", command.summary)
+        if name.startswith(prefix):
+            table.add_row(f"  [bold]{name}[/bold]", command.summary)
     console.print(table)
     console.print(
         "\nEvery flag of a service can also be set by an environment variable: --max-batch of the cloud is\n"
@@ -125,7 +134,7 @@ def _from_environment(name: str, settings: type[Any], environment: Mapping[str, 
     """Flags for the fields that ``KEYHOLE_<NAME>_<FIELD>`` sets; flags on the command line come later and win."""
     flags: list[str] = []
     for field in dataclasses.fields(settings):
-        value = environment.get(f"KEYHOLE_{name}_{field.name}".upper())
+        value = environment.get(f"KEYHOLE_{name}_{field.name}".upper().replace(" ", "_"))
         if value is not None:
             flag = field.name.replace("_", "-")
             if value.lower() in ("true", "false"):

@@ -6,15 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tyro.conf import Positional
-
 
 @dataclass(frozen=True)
 class TrainSettings:
     """Train a target from scratch; write its weights as int8 with a card. A stopped run goes on where it was."""
 
-    what: Positional[Literal["target"]]
-    """What to train."""
     data: Path
     """Folder or zip with `train/<class>/…` and `val/<class>/…`, all pictures of one size."""
     out: Path

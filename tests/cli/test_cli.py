@@ -18,6 +18,13 @@ def test_no_command_is_a_mistake(capsys):
     assert "COMMAND" in capsys.readouterr().out
 
 
+def test_a_group_of_commands_lists_its_own(capsys):
+    assert dispatch(["train", "--help"], {}) == 0
+    printed = capsys.readouterr().out
+    assert "train target" in printed
+    assert "\n  demo" not in printed
+
+
 def test_an_unknown_command_names_the_nearest(capsys):
     assert dispatch(["advesary"], {}) == 2
     assert "did you mean adversary" in capsys.readouterr().err
@@ -26,7 +33,7 @@ def test_an_unknown_command_names_the_nearest(capsys):
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_every_command_has_help_that_explains_each_flag(name, capsys):
     with pytest.raises(SystemExit) as stopped:
-        dispatch([name, "--help"], {})
+        dispatch([*name.split(), "--help"], {})
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
     assert f"keyhole {name}" in printed
@@ -36,7 +43,7 @@ def test_every_command_has_help_that_explains_each_flag(name, capsys):
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_an_unknown_flag_is_a_mistake(name, capsys):
     with pytest.raises(SystemExit) as stopped:
-        dispatch([name, "--no-such-flag"], {})
+        dispatch([*name.split(), "--no-such-flag"], {})
     assert stopped.value.code == 2
     assert f"keyhole {name} --help" in capsys.readouterr().err
 
