@@ -1,0 +1,1 @@
+"""Attacks: frames in, pictures out."""

@@ -1,0 +1,94 @@
+"""What every attack is: frames in, better and better pictures out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+Knowledge = Literal["white box", "black box"]
+
+
+class MismatchError(ValueError):
+    """A frame does not come from the head that the attack is for."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What an attack sees of one picture: the frame, decoded.
+
+    Attributes:
+        frame_id: its name.
+        tensors: the live tensors of the cut in the plan's order, each with a batch of one.
+    """
+
+    frame_id: str
+    tensors: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an attack may spend on one call of ``reconstruct``; whichever ends first.
+
+    Attributes:
+        iterations: steps of the optimiser.
+        seconds: wall-clock time.
+    """
+
+    iterations: int
+    seconds: float = math.inf
+
+    def __post_init__(self) -> None:
+        if self.iterations < 1 or not self.seconds > 0:
+            raise ValueError(f"{self}: expected at least one iteration and more than 0 seconds")
+
+    def progress(self, iterations: int, seconds: float) -> float:
+        """Share that is spent, 0 … 1; schedules follow it, so that an attack cut short by the clock has cooled down."""
+        return min(1.0, max(iterations / self.iterations, seconds / self.seconds))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The pictures as the attack has them so far.
+
+    Attributes:
+        pictures: RGB in [0, 1], N×3×H×W, one per frame in the order given.
+        iteration: optimiser steps behind them; for a learned attack, training steps of its network.
+        seconds: spent on these frames so far.
+        loss: the attack's own objective, which it can know; not the distance to the truth.
+        final: nothing better follows.
+    """
+
+    pictures: Tensor
+    iteration: int
+    seconds: float
+    loss: float
+    final: bool
+
+
+class Attack(Protocol):
+    """Reconstructs pictures from frames."""
+
+    def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
+        """Better and better estimates of the frames' pictures; the last one is final. May be abandoned at any time.
+
+        Raises:
+            MismatchError: the frames do not come from the head that the attack is for.
+        """
+        ...
+
+
+def stacked(frames: Sequence[Observation]) -> tuple[Tensor, ...]:
+    """The frames' tensors along the batch dimension, as float32.
+
+    Raises:
+        MismatchError: the frames' shapes differ, or there is none.
+    """
+    shapes = {tuple(tensor.shape for tensor in frame.tensors) for frame in frames}
+    if len(shapes) != 1:
+        raise MismatchError(f"expected frames of one cut, got {len(shapes)} different shapes")
+    return tuple(torch.cat(parts).float() for parts in zip(*(frame.tensors for frame in frames), strict=True))

@@ -1,0 +1,77 @@
+"""The terms of Eq. 6 of the feature-inversion paper: distance between features, smoothness of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+_MATCHED = 1e-4  # relative distance below which a match is good enough
+_FLAT = 1e-3  # gradients below this, in picture units, cost next to nothing
+
+
+def squared_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:
+    """‖F₁(x) − z‖² of Algorithm 1, one number per picture; live tensors are summed.
+
+    Args:
+        features: of the candidate pictures, N×… each.
+        observed: of the frames, in the same order.
+    """
+    return torch.stack(
+        [(ours - theirs).square().flatten(1).sum(1) for ours, theirs in zip(features, observed, strict=True)]
+    ).sum(0)
+
+
+def relative_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:
+    """Mean over the live tensors of ‖F₁(x) − z‖² / ‖z‖², one number per picture; near 1 for a grey picture."""
+    shares = [
+        (ours - theirs).square().flatten(1).sum(1) / theirs.square().flatten(1).sum(1).clamp_min(1e-12)
+        for ours, theirs in zip(features, observed, strict=True)
+    ]
+    return torch.stack(shares).mean(0)
+
+
+def log_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:
+    """Logarithm of `relative_distance`, one number per picture.
+
+    What is left of the distance at the end differs tenfold between cuts and between pictures, and the smoothness should
+    weigh in proportion to it. The gradient of the logarithm is the distance's over the distance: one weight serves all
+    cuts, and the smoothness leads at first and yields as the features come to match.
+    """
+    return (relative_distance(features, observed) + _MATCHED).log()
+
+
+def total_variation(pictures: Tensor) -> Tensor:
+    """Eq. 7: squared differences between neighbours over the number of pixels MN, one number per picture.
+
+    The paper writes it for one channel; a colour pixel's |x − x'|² is taken as the squared norm of the RGB difference,
+    so that the channels add up.
+
+    Args:
+        pictures: N×3×M×N.
+
+    >>> total_variation(torch.tensor([[[[0.0, 1.0], [0.0, 3.0]]]])).item()
+    3.5
+    """
+    height, width = pictures.shape[-2:]
+    down = (pictures[..., 1:, :] - pictures[..., :-1, :]).square().flatten(1).sum(1)
+    across = (pictures[..., :, 1:] - pictures[..., :, :-1]).square().flatten(1).sum(1)
+    return (down + across) / (height * width)
+
+
+def isotropic_variation(pictures: Tensor) -> Tensor:
+    """Σ √(|∂x|² + |∂y|² + ε²) over pixels and channels, over MN: keeps edges that Eq. 7 would blur.
+
+    Args:
+        pictures: N×3×M×N.
+
+    Returns:
+        One number per picture.
+    """
+    height, width = pictures.shape[-2:]
+    across = F.pad(pictures[..., :, 1:] - pictures[..., :, :-1], (0, 1))
+    down = F.pad(pictures[..., 1:, :] - pictures[..., :-1, :], (0, 0, 0, 1))
+    length = (across.square() + down.square() + _FLAT**2).sqrt()
+    return length.flatten(1).sum(1) / (height * width)

@@ -1,0 +1,102 @@
+"""How the white-box optimiser is run: hyper-parameters as data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from torch import Tensor
+
+from adversary.attacks.objective import isotropic_variation, log_distance, squared_distance, total_variation
+
+Distance = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+Smoothness = Callable[[Tensor], Tensor]
+Schedule = Callable[[float], float]
+"""From the share of the budget that is spent, 0 … 1, to a factor."""
+
+
+Weight = Callable[[int, int], float]
+"""λ_s, from how many numbers a picture and its payload have."""
+
+
+def fixed(weight: float) -> Weight:
+    """λ_s = ``weight``, whatever the sizes."""
+    return lambda _picture, _payload: weight
+
+
+def per_number(weight: float) -> Weight:
+    """λ_s in proportion to the numbers of the picture for each number of the payload: what is not seen is assumed."""
+    return lambda picture, payload: weight * picture / payload
+
+
+def constant(_progress: float) -> float:
+    """1."""
+    return 1.0
+
+
+def never(_progress: float) -> float:
+    """0."""
+    return 0.0
+
+
+def cosine(progress: float) -> float:
+    """From 1 to 0 along half a cosine."""
+    return 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def falling(progress: float) -> float:
+    """From 1 to 0, by equal differences."""
+    return 1 - progress
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Minimise ``distance + weight × smoothness`` (Eq. 6) with Adam.
+
+    Attributes:
+        iterations: steps, unless the clock ends them.
+        learning_rate: of Adam at the peak of its schedule, in the units of the variable.
+        distance: L_re between the features of the candidate and of the frame.
+        smoothness: the prior.
+        weight: λ_s of the smoothness.
+        betas: decay rates of Adam's moments.
+        warm_up: iterations over which the learning rate rises.
+        rate: schedule of the learning rate.
+        relaxation: schedule of how much of the head's relaxation is in force (`adversary.attacks.relaxed`).
+    """
+
+    iterations: int
+    learning_rate: float
+    distance: Distance
+    smoothness: Smoothness
+    weight: Weight
+    betas: tuple[float, float] = (0.9, 0.999)
+    warm_up: int = 0
+    rate: Schedule = constant
+    relaxation: Schedule = never
+
+
+PAPER = Recipe(
+    iterations=1500, learning_rate=0.1, distance=squared_distance, smoothness=total_variation, weight=fixed(1.0)
+)
+"""Direct optimisation as the feature-inversion paper runs it (§6.1)."""
+
+STRONG = Recipe(
+    iterations=600,
+    learning_rate=0.15,
+    distance=log_distance,
+    smoothness=isotropic_variation,
+    weight=per_number(8.0),
+    betas=(0.95, 0.99),
+    warm_up=10,
+    rate=cosine,
+    relaxation=falling,
+)
+"""For a variable in white coordinates (`adversary.generators.pixels.SpectralPixels`)."""
+
+RECIPES: Mapping[str, Recipe] = MappingProxyType({"paper": PAPER, "strong": STRONG})
+
+LONGEST = max(recipe.iterations for recipe in RECIPES.values())
+"""Iterations that end no recipe early: for a budget in seconds alone."""

@@ -1,0 +1,100 @@
+"""White box: optimise a generator's variable until the head makes of its picture what the frame holds."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from adversary.attacks.attack import Budget, Estimate, MismatchError, Observation, stacked
+from adversary.attacks.recipe import Recipe
+from adversary.attacks.relaxed import RelaxedHead
+from adversary.generators.generator import Generator
+from adversary.knowledge import WhiteBox
+
+
+@dataclass(frozen=True)
+class Optimiser:
+    """The attack of Algorithm 1 (feature-inversion paper) for any generator; Eq. 4 and 6.
+
+    Attributes:
+        known: the head and its preprocessing.
+        generator: D.
+        recipe: the hyper-parameters.
+        budget: per call; the recipe's iterations where it has more.
+        interval: seconds between estimates; 0 for one per iteration.
+        seed: of the start.
+        stepped: called after every iteration.
+        clock: seconds, monotonic.
+    """
+
+    known: WhiteBox
+    generator: Generator
+    recipe: Recipe
+    budget: Budget
+    interval: float = 1.0
+    seed: int = 0
+    stepped: Callable[[], object] = lambda: None
+    clock: Callable[[], float] = time.perf_counter
+
+    def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
+        """Optimise the frames' pictures together, each by itself: no number of one enters another's.
+
+        Raises:
+            MismatchError: the frames do not come from the head.
+        """
+        recipe, budget = self.recipe, self._limits
+        observed = tuple(tensor.contiguous(memory_format=_layout(tensor)) for tensor in stacked(frames))
+        head = RelaxedHead(self.known.head)
+        random = torch.Generator().manual_seed(self.seed)
+        variable = self.generator.start(len(frames), random).requires_grad_(True)
+        weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
+        adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
+
+        started = reported = self.clock()
+        for iteration in range(1, budget.iterations + 1):
+            progress = budget.progress(iteration - 1, self.clock() - started)
+            head.relax(recipe.relaxation(progress))
+            adam.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress) * _ramp(iteration, recipe.warm_up)
+            pictures = self.generator(variable)
+            features = head(self.known.normalise(pictures))
+            _same_shapes(features, observed)
+            losses = recipe.distance(features, observed)
+            losses = losses + weight * recipe.smoothness(pictures)
+            (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
+            adam.step()
+            self.stepped()
+
+            now = self.clock()
+            final = iteration == budget.iterations or now - started >= budget.seconds
+            if final or now - reported >= self.interval:
+                with torch.no_grad():
+                    current = self.generator(variable).clamp(0, 1)
+                yield Estimate(current, iteration, now - started, float(losses.detach().mean()), final)
+                reported = now
+            if final:
+                return
+
+    @property
+    def _limits(self) -> Budget:
+        return dataclasses.replace(self.budget, iterations=min(self.budget.iterations, self.recipe.iterations))
+
+
+def _ramp(iteration: int, warm_up: int) -> float:
+    return min(1.0, iteration / warm_up) if warm_up else 1.0
+
+
+def _layout(tensor: Tensor) -> torch.memory_format:
+    return torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
+
+
+def _same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:
+    ours, theirs = ([tuple(tensor.shape[1:]) for tensor in tensors] for tensors in (features, observed))
+    if ours != theirs:
+        raise MismatchError(
+            f"expected frames of shape {ours}, which the head makes, got {theirs}: another cut or size?"
+        )

@@ -1,0 +1,53 @@
+"""The frames that wait for one attack: newest first, bounded."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Backlog(Generic[Item]):
+    """A stack that forgets its oldest entries. Safe for several threads.
+
+    Args:
+        size: entries kept.
+        dropped: called for each entry that is lost.
+    """
+
+    def __init__(self, size: int, dropped: Callable[[], object] = lambda: None) -> None:
+        if size < 1:
+            raise ValueError(f"backlog of {size}: expected room for 1 or more")
+        self._items: deque[Item] = deque(maxlen=size)
+        self._on_drop = dropped
+        self._closed = False
+        self._changed = threading.Condition()
+        self.dropped = 0
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: Item) -> None:
+        """Add the newest entry; the oldest goes if there is no room."""
+        with self._changed:
+            full = len(self._items) == self._items.maxlen
+            self.dropped += full
+            self._items.append(item)
+            self._changed.notify()
+        if full:
+            self._on_drop()
+
+    def take(self) -> Item | None:
+        """The newest entry, waiting for one; None once closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed)
+            return None if self._closed else self._items.pop()
+
+    def close(self) -> None:
+        """End all waiting; what still waits is not handed out."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -1,0 +1,109 @@
+"""`keyhole attack`: how much one attack sees at each cut of a model."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from adversary.attacks.registry import attack_named
+from adversary.evaluation.ledger import Ledger
+from adversary.evaluation.offline import Offline, steps_of
+from adversary.evaluation.published import DIRECT
+from adversary.evaluation.report import Row, document, table
+from adversary.evaluation.scores import score
+from adversary.evaluation.sheet import contact_sheet
+from adversary.settings import AttackSettings, check_attack
+from keyhole.data import open_source
+from keyhole.partition import Partition, cut_at, survey
+from keyhole.targets import Target, load_target
+
+
+def attack(settings: AttackSettings) -> int:
+    """Attack pictures, print a table, write what was asked for.
+
+    Raises:
+        UsageError: a setting is wrong, or no such attack, recipe, model or cut.
+        FileNotFoundError: no such pictures.
+    """
+    check_attack(settings)
+    attack_named(settings.attack)
+    torch.set_num_threads(settings.threads)
+    console = Console()
+    target = load_target(settings.target, settings.weights, size=settings.size, strict=settings.strict)
+    surveyed = survey(target)
+    partitions = [cut_at(surveyed, cut) for cut in settings.cuts or (settings.cut,)]
+    truths = _pictures(settings, target)
+
+    rows, columns = [], {}
+    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*bars, console=console) as progress:
+        for partition in partitions:
+            made = _attacked(settings, target, partition, truths, progress)
+            published = DIRECT.get(settings.attack, {}).get((_architecture(target), partition.plan.alias))
+            rows.append(Row(partition.plan, score(torch.stack(made), truths), published))
+            columns[rows[-1].name] = made
+    run = _description(settings, target)
+    console.print(table(f"{settings.attack} on {target.name} at {target.preprocess.size} px", rows))
+    if settings.json:
+        _parent(settings.json).write_text(json.dumps(document(run, rows), indent=2, default=str) + "\n")
+    if settings.sheet:
+        contact_sheet(list(truths), columns).save(_parent(settings.sheet))
+    return 0
+
+
+def _pictures(settings: AttackSettings, target: Target) -> Tensor:
+    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=settings.seed)
+    chosen = itertools.islice(source, 0, settings.n * settings.every, settings.every)
+    return torch.stack([sample.picture for sample in chosen])
+
+
+def _attacked(
+    settings: AttackSettings, target: Target, partition: Partition, truths: Tensor, progress: Progress
+) -> list[Tensor]:
+    """The reconstruction of every picture from one cut: those of an earlier run, and the others anew."""
+    cut = partition.plan.cut
+    ledger = Ledger.open(settings.out, _description(settings, target))
+    missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
+    if missing:
+        batches = [missing[at : at + settings.batch] for at in range(0, len(missing), settings.batch)]
+        rounds = 1 if attack_named(settings.attack).learns else len(batches)
+        task = progress.add_task(cut, total=rounds * steps_of(settings))
+        offline = Offline(settings, target, partition, stepped=lambda: progress.advance(task))
+        for indices, pictures in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
+            for index, picture in zip(indices, pictures, strict=True):
+                ledger.keep(cut, index, picture)
+    return [ledger.read(cut, index) for index in range(len(truths))]
+
+
+def _description(settings: AttackSettings, target: Target) -> dict[str, object]:
+    """All that decides what a reconstruction looks like."""
+    return {
+        "target": target.name,
+        "model_hash": target.hash,
+        "size": target.preprocess.size,
+        "source": settings.source,
+        "every": settings.every,
+        "attack": settings.attack,
+        "knowledge": attack_named(settings.attack).knowledge,
+        "recipe": settings.recipe,
+        "iterations": steps_of(settings),
+        "batch": settings.batch,
+        "public": settings.public,
+        "seed": settings.seed,
+    }
+
+
+def _architecture(target: Target) -> str:
+    """``resnet18`` of ``torchvision:resnet18`` or ``resnet18-tinyimagenet``."""
+    return target.name.rpartition(":")[2].partition("-")[0]
+
+
+def _parent(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

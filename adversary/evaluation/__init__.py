@@ -1,0 +1,1 @@
+"""Attacks on pictures without processes, for figures."""

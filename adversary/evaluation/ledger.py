@@ -1,0 +1,65 @@
+"""Finished pictures of an evaluation, kept so that a run that was stopped goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torchvision.transforms.v2 import functional as transform
+
+
+@dataclass
+class Ledger:
+    """Reconstructions as PNG files in a folder named after what made them.
+
+    Attributes:
+        folder: where; created when needed.
+    """
+
+    folder: Path
+    _temporary: TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, out: Path | None, description: dict[str, object]) -> Ledger:
+        """The ledger of a run.
+
+        Args:
+            out: folder for many runs; None: a temporary one.
+            description: all that decides what a reconstruction looks like.
+        """
+        if out is None:
+            temporary = TemporaryDirectory()
+            return cls(Path(temporary.name), temporary)
+        text = json.dumps(description, sort_keys=True, default=str)
+        folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "run.json").write_text(text + "\n")
+        return cls(folder)
+
+    def has(self, cut: str, index: int) -> bool:
+        """Whether the picture was reconstructed from that cut."""
+        return self._path(cut, index).exists()
+
+    def keep(self, cut: str, index: int, picture: Tensor) -> None:
+        """Store a picture 3×H×W in [0, 1]."""
+        path = self._path(cut, index)
+        path.parent.mkdir(exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
+        transform.to_pil_image(levels).save(unfinished, format="PNG")
+        unfinished.rename(path)
+
+    def read(self, cut: str, index: int) -> Tensor:
+        """The stored picture, 3×H×W in [0, 1]."""
+        with Image.open(self._path(cut, index)) as picture:
+            tensor: Tensor = transform.pil_to_tensor(picture.convert("RGB"))
+        return tensor.float() / 255
+
+    def _path(self, cut: str, index: int) -> Path:
+        return self.folder / cut / f"{index:04d}.png"

@@ -1,0 +1,118 @@
+"""Run one attack on pictures whose features are computed here."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from adversary.attacks.attack import Budget, Observation
+from adversary.attacks.recipe import RECIPES
+from adversary.attacks.registry import Terms, attack_named
+from adversary.knowledge import BlackBox, Lab, WhiteBox
+from adversary.public import public_pictures
+from adversary.settings import AttackSettings
+from keyhole.partition import Partition, as_tuple
+from keyhole.targets import Target
+
+TRAINING_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class LocalOracle:
+    """The head, as an oracle of which only the answers are seen."""
+
+    target: Target
+    partition: Partition
+
+    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Features of RGB pictures in [0, 1], N×3×size×size."""
+        with torch.no_grad():
+            return as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+
+
+class Steps:
+    """Counts an attack's steps, and tells when there were enough.
+
+    Args:
+        enough: steps to wait for.
+        stepped: called after each.
+    """
+
+    def __init__(self, enough: int, stepped: Callable[[], object]) -> None:
+        self._left = enough
+        self._stepped = stepped
+        self.done = threading.Event()
+
+    def __call__(self) -> None:
+        """Count one."""
+        self._stepped()
+        self._left -= 1
+        if self._left <= 0:
+            self.done.set()
+
+
+@dataclass(frozen=True)
+class Offline:
+    """An attack on one cut.
+
+    Attributes:
+        settings: which attack, and how.
+        target: the whole model.
+        partition: the model, cut.
+        stepped: called after every step of an optimiser.
+    """
+
+    settings: AttackSettings
+    target: Target
+    partition: Partition
+    stepped: Callable[[], object]
+
+    def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
+        """The final reconstruction of each batch of pictures N×3×size×size, in order.
+
+        Raises:
+            UsageError: no such attack or recipe.
+        """
+        kind = attack_named(self.settings.attack)
+        limit = steps_of(self.settings)
+        steps = Steps(limit, self.stepped)
+        terms = Terms(
+            Budget(limit), self.settings.recipe, math.inf, self.settings.seed, steps, self.settings.threads, limit
+        )
+        with kind.open(self._lab, terms) as attack:
+            if kind.learns:
+                steps.done.wait()
+            for pictures in batches:
+                *_, last = attack.reconstruct(self._frames(pictures))
+                yield last.pictures
+
+    @property
+    def _lab(self) -> Lab:
+        preprocess, settings = self.target.preprocess, self.settings
+        return Lab(
+            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size),
+            lambda: BlackBox(
+                LocalOracle(self.target, self.partition),
+                public_pictures(settings.public, preprocess.size, settings.seed),
+                preprocess.size,
+            ),
+        )
+
+    def _frames(self, pictures: Tensor) -> list[Observation]:
+        features = LocalOracle(self.target, self.partition).query(pictures)
+        return [
+            Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
+            for index in range(len(pictures))
+        ]
+
+
+def steps_of(settings: AttackSettings) -> int:
+    """Steps of one optimisation, or of the training of an attack that learns."""
+    if settings.iterations is not None:
+        return settings.iterations
+    return TRAINING_STEPS if attack_named(settings.attack).learns else RECIPES[settings.recipe].iterations

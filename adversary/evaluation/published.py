@@ -1,0 +1,41 @@
+"""Published figures of direct optimisation, for printing beside measured ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of the feature-inversion paper: ImageNet, 100 pictures, direct optimisation (DO).
+
+    Attributes:
+        eq14: what the paper calls PSNR, its Eq. 14; not the standard one.
+        ssim: structural similarity.
+    """
+
+    eq14: float
+    ssim: float
+
+
+def _row(name: str, cuts: tuple[str, ...], eq14: tuple[float, ...], ssim: tuple[float, ...]) -> Rows:
+    return {(name, cut): Published(*figures) for cut, *figures in zip(cuts, eq14, ssim, strict=True)}
+
+
+Rows = dict[tuple[str, str], Published]
+_WHITE: Rows = {
+    **_row("resnet18", ("L4", "L8", "L12"), (29.3, 14.6, 9.51), (0.87, 0.58, 0.13)),
+    **_row("resnet50", ("L12", "L24", "L36"), (28.9, 15.3, 8.04), (0.85, 0.62, 0.09)),
+    **_row("vit_b_16", ("L3", "L4", "L5"), (28.5, 17.6, 9.42), (0.87, 0.66, 0.11)),
+}
+_BLACK: Rows = {
+    **_row("resnet18", ("L4", "L8", "L12"), (27.6, 11.1, 7.74), (0.84, 0.40, 0.08)),
+    **_row("resnet50", ("L12", "L24", "L36"), (26.3, 13.1, 7.11), (0.84, 0.54, 0.07)),
+    **_row("vit_b_16", ("L3", "L4", "L5"), (26.6, 13.2, 7.80), (0.85, 0.62, 0.08)),
+}
+DIRECT: Mapping[str, Mapping[tuple[str, str], Published]] = MappingProxyType(
+    {"pixels-white": _WHITE, "pixels-black": _BLACK}
+)
+"""Attack → (architecture, alias of the cut) → figures: tables 1 and 4."""

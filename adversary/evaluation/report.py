@@ -1,0 +1,87 @@
+"""An evaluation as a table and as JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from adversary.evaluation.published import Published
+from adversary.evaluation.scores import Mean, Scores
+from keyhole.partition import CutPlan
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an attack made of one cut.
+
+    Attributes:
+        plan: the cut.
+        scores: one per picture.
+        published: the paper's figures of the same model and cut, if it has any.
+    """
+
+    plan: CutPlan
+    scores: Sequence[Scores]
+    published: Published | None
+
+    def mean(self, figure: str) -> Mean:
+        """Mean of one of the figures of `Scores`, by its name."""
+        return Mean.of([getattr(scores, figure) for scores in self.scores])
+
+    @property
+    def name(self) -> str:
+        """The cut with its alias."""
+        return f"{self.plan.cut} ({self.plan.alias})" if self.plan.alias else self.plan.cut
+
+
+def table(title: str, rows: Sequence[Row]) -> Table:
+    """Means ± 95 % intervals per cut, beside the published figures."""
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("cut", "n", "PSNR dB", "SSIM", "Eq. 14", "published\nSSIM", "published\nEq. 14"):
+        made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+    for row in rows:
+        made.add_row(
+            row.name,
+            str(len(row.scores)),
+            _with_reach(row.mean("psnr"), 2),
+            _with_reach(row.mean("ssim"), 3),
+            _with_reach(row.mean("eq14"), 1),
+            f"{row.published.ssim:.2f}" if row.published else "–",
+            f"{row.published.eq14:.1f}" if row.published else "–",
+        )
+    made.caption = "± 95 % interval of the mean. Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
+    made.caption_justify = "left"
+    return made
+
+
+def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
+    """The same with every picture's scores, for JSON."""
+    return {
+        **run,
+        "cuts": [
+            {
+                "cut": row.plan.cut,
+                "alias": row.plan.alias,
+                "n": len(row.scores),
+                **{f"{figure}_mean": row.mean(figure).mean for figure in ("psnr", "ssim", "eq14")},
+                **{f"{figure}_ci95": _finite(row.mean(figure).reach) for figure in ("psnr", "ssim", "eq14")},
+                "published": asdict(row.published) if row.published else None,
+                "pictures": [asdict(scores) for scores in row.scores],
+            }
+            for row in rows
+        ],
+    }
+
+
+def _with_reach(mean: Mean, digits: int) -> str:
+    reach = "" if math.isnan(mean.reach) else f" ± {mean.reach:.{digits}f}"
+    return f"{mean.mean:.{digits}f}{reach}"
+
+
+def _finite(value: float) -> float | None:
+    return None if math.isnan(value) else value

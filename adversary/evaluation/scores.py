@@ -1,0 +1,72 @@
+"""Scores of reconstructions, and what many of them say together."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.special import stdtrit
+from torch import Tensor
+
+from keyhole.metrics import psnr, ssim
+
+
+@dataclass(frozen=True)
+class Scores:
+    """How near one reconstruction came.
+
+    Attributes:
+        psnr: peak signal-to-noise ratio in dB, peak 1.
+        ssim: structural similarity.
+        eq14: the feature-inversion paper's own "PSNR", see `eq14`.
+    """
+
+    psnr: float
+    ssim: float
+    eq14: float
+
+
+def score(reconstructions: Tensor, truths: Tensor) -> list[Scores]:
+    """Scores of RGB pictures in [0, 1], N×3×H×W, against as many truths."""
+    columns = (psnr(reconstructions, truths), ssim(reconstructions, truths), eq14(reconstructions, truths))
+    return [Scores(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def eq14(reconstructions: Tensor, truths: Tensor) -> Tensor:
+    """10 · ln(peak / mean absolute error): Eq. 14 of the feature-inversion paper, one number per picture.
+
+    The paper squares nothing and gives no base; with the natural logarithm its figures are within reach.
+
+    >>> import torch
+    >>> round(eq14(torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.6)).item(), 2)
+    23.03
+    """
+    error = (reconstructions - truths).abs().flatten(1).mean(1).clamp_min(1e-6)
+    return -10 * error.log()
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its 95 % interval by Student's t.
+
+    Attributes:
+        mean: of the values.
+        reach: from the mean to either end of the interval; NaN for a single value.
+    """
+
+    mean: float
+    reach: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Mean:
+        """
+        >>> round(Mean.of([1.0, 2.0, 3.0]).reach, 3)
+        2.484
+        """
+        count = len(values)
+        if count < 2:
+            return cls(statistics.fmean(values), math.nan)
+        spread = statistics.stdev(values) / math.sqrt(count)
+        return cls(statistics.fmean(values), float(stdtrit(count - 1, 0.975)) * spread)

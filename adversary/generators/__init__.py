@@ -1,0 +1,1 @@
+"""What the optimised variable is, and how it becomes a picture."""

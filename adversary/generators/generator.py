@@ -1,0 +1,20 @@
+"""The seam between the optimiser and what it optimises."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+
+class Generator(Protocol):
+    """D of the feature-inversion paper (Eq. 6): turns a variable into pictures, differentiably."""
+
+    def start(self, count: int, random: torch.Generator) -> Tensor:
+        """A first variable for ``count`` pictures; dimension 0 is the batch."""
+        ...
+
+    def __call__(self, variable: Tensor) -> Tensor:
+        """Pictures N×3×H×W of a variable; values may leave [0, 1] slightly."""
+        ...

@@ -1,0 +1,73 @@
+"""What an attacker may know. An attack is built from exactly one of these, so that it cannot know more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class WhiteBox:
+    """Knows the head to the last weight.
+
+    Attributes:
+        head: N×3×size×size, normalised, to the features that cross the cut.
+        normalise: RGB pictures in [0, 1] to the head's input.
+        size: side of the picture in pixels.
+    """
+
+    head: nn.Module
+    normalise: Callable[[Tensor], Tensor]
+    size: int
+
+
+class Oracle(Protocol):
+    """A device that runs the head, of which only the answers are seen."""
+
+    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each.
+
+        Raises:
+            OracleAwayError: no answer now; ask again later.
+            OracleSpentError: it answers no more.
+        """
+        ...
+
+
+class OracleAwayError(RuntimeError):
+    """The oracle does not answer at the moment."""
+
+
+class OracleSpentError(RuntimeError):
+    """The oracle's budget of queries is used up, or it refuses these queries for good."""
+
+
+@dataclass(frozen=True)
+class BlackBox:
+    """Knows answers to its own queries, public pictures and the size of the picture. No head, no weights.
+
+    Attributes:
+        oracle: answers queries.
+        public: endless RGB pictures in [0, 1], 3×size×size, none of them the victim's.
+        size: side of the picture in pixels.
+    """
+
+    oracle: Oracle
+    public: Iterator[Tensor]
+    size: int
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What the adversary can find out, by kind; each is only looked up when an attack of that kind runs.
+
+    Attributes:
+        white: the head.
+        black: the oracle and public pictures.
+    """
+
+    white: Callable[[], WhiteBox]
+    black: Callable[[], BlackBox]

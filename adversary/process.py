@@ -1,0 +1,111 @@
+"""The adversary process: tap -> frames -> each attack's backlog -> pictures -> the referee's scores."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+
+from prometheus_client import Counter
+
+from adversary.attacks.attack import Budget
+from adversary.attacks.recipe import LONGEST
+from adversary.attacks.registry import Terms, attack_named
+from adversary.door import Door
+from adversary.lab import lab
+from adversary.meter import Meter
+from adversary.referee import Referee
+from adversary.settings import AdversarySettings, check
+from adversary.taps import CloudTap, Tap
+from adversary.wire_tap import WireTap
+from adversary.worker import Signature, Submit, Worker
+from keyhole.service import lifecycle
+from keyhole.service.address import Address
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import Stop
+from keyhole.service.metrics import Metrics
+from keyhole.wire.channel import connect
+
+DRAIN_SECONDS = 3.0
+ROLE = "adversary"
+_log = logging.getLogger(__name__)
+
+
+def run(settings: AdversarySettings) -> int:
+    """Attack until told to stop; returns the exit code."""
+    return lifecycle.run(ROLE, partial(adversary, settings), settings.log)
+
+
+def adversary(settings: AdversarySettings, stop: Stop) -> None:
+    """Attack every frame that the tap copies, as far as time allows.
+
+    Raises:
+        UsageError: a setting is wrong, or the cloud refuses the tap's token.
+        OSError: an address cannot be listened on.
+    """
+    check(settings)
+    kinds = {name: attack_named(name) for name in settings.attacks}
+    metrics = Metrics(ROLE)
+    _log.info("metrics", extra={"port": metrics.serve(settings.metrics)})
+
+    with ExitStack() as stack:  # closed from the last line to the first
+        stack.callback(metrics.close)
+        submit = _submit(settings, metrics, stop, stack)
+        workers: list[Worker] = []
+        stack.callback(_close, workers)
+        tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
+        known = lab(settings, stack, ROLE)
+        for name, kind in kinds.items():
+            meter = Meter(metrics.attack_iterations.labels(name).inc)
+            metrics.attack_rate.labels(name).set_function(meter.rate)
+            budget = Budget(LONGEST, settings.budget_seconds)
+            terms = Terms(budget, settings.recipe, settings.interval, settings.seed, meter.step, settings.threads)
+            attack = stack.enter_context(kind.open(known, terms))
+            signature = Signature(name, kind.knowledge, settings.tap, settings.seed)
+            workers.append(Worker(signature, attack, submit, metrics, stop, settings.backlog, settings.threads))
+        _log.info("attacking", extra={"attacks": ",".join(kinds), "tap": settings.tap, "target": settings.target})
+
+        door = Door(metrics, settings)
+        for frame in tap.frames(stop):
+            if (observation := door.admit(frame)) is not None:
+                for worker in workers:
+                    worker.offer(observation)
+
+
+def _close(workers: Sequence[Worker]) -> None:
+    end = time.monotonic() + DRAIN_SECONDS
+    for worker in workers:
+        worker.close(max(0.0, end - time.monotonic()))
+
+
+def _cloud_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:
+    if not settings.tap_token:
+        raise UsageError("--tap cloud needs --tap-token, the one that the cloud was started with")
+    return CloudTap(connect(settings.cloud, tls=settings.tls, role=ROLE), settings.tap_token, metrics.tap_dropped.inc)
+
+
+def _wire_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:
+    unread = Counter(
+        "keyhole_ciphertext_bytes_total", "Bytes relayed unread, by the wire tap.", registry=metrics.registry
+    )
+    return WireTap(
+        Address.parse(settings.listen),
+        Address.parse(settings.cloud),
+        connect(settings.cloud),
+        lost=metrics.tap_dropped.inc,
+        malformed=metrics.dropped.labels("malformed").inc,
+        ciphertext=unread.inc,
+    )
+
+
+TAPS: dict[str, Callable[[AdversarySettings, Metrics], Tap]] = {"cloud": _cloud_tap, "wire": _wire_tap}
+
+
+def _submit(settings: AdversarySettings, metrics: Metrics, stop: Stop, stack: ExitStack) -> Submit:
+    if settings.referee is None:
+        return lambda _: None
+    channel = stack.enter_context(connect(settings.referee, tls=settings.tls, role=ROLE))
+    referee = Referee(channel, metrics.dropped.labels("unsubmitted").inc)
+    return lambda reconstruction: referee.submit(reconstruction, stop)

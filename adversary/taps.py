@@ -1,0 +1,98 @@
+"""Where frames are copied from."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import grpc
+
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import Stop
+from keyhole.v1 import inference_pb2, tap_pb2, tap_pb2_grpc
+from keyhole.wire.channel import Backoff
+from keyhole.wire.errors import explain
+from keyhole.wire.packed import PackedFrame
+from keyhole.wire.tap import TOKEN_KEY
+
+_log = logging.getLogger(__name__)
+
+Frame = PackedFrame | inference_pb2.Frame
+
+
+class Tap(AbstractContextManager["Tap"], Protocol):
+    """A source of copied frames, open for as long as its context."""
+
+    def frames(self, stop: Stop) -> Iterator[Frame]:
+        """Frames as they come, until ``stop``. It outlives restarts of what it listens to."""
+        ...
+
+
+class CloudTap(AbstractContextManager["CloudTap"]):
+    """Subscribes to the cloud's tap, and again whenever the stream breaks.
+
+    Args:
+        channel: to the cloud; closed with the tap.
+        token: the tap's secret.
+        lost: called with the number of frames that the cloud dropped for this subscriber.
+        backoff: pauses between attempts.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        token: str,
+        lost: Callable[[int], object] = lambda _: None,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self._channel = channel
+        self._metadata = ((TOKEN_KEY, token),)
+        self._lost = lost
+        self._backoff = backoff or Backoff(first=0.1, most=2.0)
+        self._listened = False
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def frames(self, stop: Stop) -> Iterator[Frame]:
+        """Frames as they come, until ``stop``.
+
+        Raises:
+            UsageError: the cloud refused the token at first contact.
+        """
+        threading.Thread(target=self._close_at, args=(stop,), name="tap-close", daemon=True).start()
+        attempt = 0
+        while not stop.is_set():
+            reason = "the cloud ended the stream"
+            try:
+                for frame in self._subscribe():
+                    if attempt or not self._listened:
+                        _log.info("listening at the cloud's tap")
+                    self._listened, attempt = True, 0
+                    yield frame
+            except ValueError:  # how gRPC says that the channel was closed
+                return
+            except grpc.RpcError as error:
+                reason = explain(error)
+                if error.code() is grpc.StatusCode.PERMISSION_DENIED and not self._listened:
+                    raise UsageError(f"--tap cloud: {reason}") from error
+            if attempt == 0 and not stop.is_set():
+                _log.warning("the cloud's tap is away; trying again", extra={"reason": reason})
+            stop.wait(self._backoff.pause(attempt))
+            attempt += 1
+
+    def _subscribe(self) -> Iterator[Frame]:
+        """One stream, to its end."""
+        stub = tap_pb2_grpc.TapStub(self._channel)
+        before = 0
+        for tapped in stub.Subscribe(tap_pb2.SubscribeRequest(), metadata=self._metadata):
+            self._lost(max(0, tapped.dropped - before))
+            before = tapped.dropped
+            yield tapped.frame
+
+    def _close_at(self, stop: Stop) -> None:
+        stop.wait()
+        self._channel.close()

@@ -1,0 +1,86 @@
+"""Reading any payload as maps: what a convolutional network takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class MapLayout:
+    """How live tensors become one stack of maps, from their shapes alone.
+
+    A tensor N×C×H×W is one already; N×H×W×C with H = W is turned; of tokens N×T×C the last g², g = ⌊√T⌋, are a g×g
+    grid, and what comes before them (class tokens) is averaged and repeated over it; anything else is a vector, a map
+    of 1×1. Tensors of several resolutions are brought to the finest.
+
+    Attributes:
+        shapes: of the live tensors for one picture, without the batch.
+    """
+
+    shapes: tuple[Shape, ...]
+
+    def __post_init__(self) -> None:
+        if not self.shapes or any(math.prod(shape) == 0 for shape in self.shapes):
+            raise ValueError(f"payload of shapes {self.shapes}: expected at least one tensor, and none empty")
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Height and width of the maps."""
+        sides = [_map_shape(shape)[1:] for shape in self.shapes]
+        return max(height for height, _ in sides), max(width for _, width in sides)
+
+    @property
+    def channels(self) -> int:
+        """Maps in the stack."""
+        return sum(_map_shape(shape)[0] for shape in self.shapes)
+
+    def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The tensors, N×… each, as N×channels×height×width.
+
+        Raises:
+            ValueError: their shapes are not the layout's.
+        """
+        got = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
+        if got != self.shapes:
+            raise ValueError(f"expected tensors of shapes {self.shapes} after the batch, got {got}")
+        maps = [_as_map(tensor) for tensor in tensors]
+        grid = self.grid
+        return torch.cat([m if m.shape[2:] == grid else F.interpolate(m, grid, mode="nearest") for m in maps], 1)
+
+
+def _map_shape(shape: Shape) -> tuple[int, int, int]:
+    if len(shape) == 3:
+        a, b, c = shape
+        return (c, a, b) if _channels_last(shape) else (a, b, c)
+    if len(shape) == 2:
+        tokens, channels = shape
+        side = math.isqrt(tokens)
+        return (channels if side * side == tokens else 2 * channels), side, side
+    return math.prod(shape), 1, 1
+
+
+def _as_map(tensor: Tensor) -> Tensor:
+    shape = tuple(tensor.shape[1:])
+    channels, height, width = _map_shape(shape)
+    if len(shape) == 3:
+        return tensor.permute(0, 3, 1, 2) if _channels_last(shape) else tensor
+    if len(shape) == 2:
+        extra = shape[0] - height * width
+        grid = tensor[:, extra:].transpose(1, 2).reshape(-1, shape[1], height, width)
+        if not extra:
+            return grid
+        summary = tensor[:, :extra].mean(1)[:, :, None, None].expand_as(grid)
+        return torch.cat([grid, summary], 1)
+    return tensor.reshape(-1, channels, 1, 1)
+
+
+def _channels_last(shape: Shape) -> bool:
+    return shape[0] == shape[1] != shape[2]

@@ -1,0 +1,104 @@
+"""The mirror inversion network: from what crosses a cut back to the picture.
+
+Every convolution of a head is undone by a transposed convolution, as in PATROL (§IV-A) after He et al. Of the head it
+needs to know only what it can see and count: shapes of the payload, size of the picture, number of convolutions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from keyhole.nn.layout import MapLayout, Shape
+
+_NARROWEST, _WIDEST = 16, 256  # channels at the full side, and most at any
+_SLOPE = 0.1
+_GREY = 0.45
+
+
+class MirrorNetwork(nn.Module):
+    """Transposed convolutions, each with batch norm and a leaky ReLU, halving the channels as they double the side.
+
+    It starts from a grey picture, whatever the features.
+
+    Args:
+        shapes: of the live tensors for one picture, without the batch.
+        size: side of the picture in pixels.
+        layers: transposed convolutions; at least one for each doubling of the side. None: two for each.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, shapes: Sequence[Shape], size: int, layers: int | None = None) -> None:
+        super().__init__()
+        self.layout = MapLayout(tuple(tuple(shape) for shape in shapes))
+        self.size = size
+        doublings = max(0, round(math.log2(size / max(self.layout.grid))))
+        layers = max(1, 2 * doublings if layers is None else max(layers, doublings))
+        self.register_buffer("mean", torch.zeros(self.layout.channels))
+        self.register_buffer("deviation", torch.ones(self.layout.channels))
+        self.body = nn.Sequential(*_mirror(self.layout.channels, doublings, layers))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """The live tensors, N×… each, to RGB pictures N×3×size×size around [0, 1], not clamped.
+
+        Raises:
+            ValueError: their shapes are not those that the network was made for.
+        """
+        maps = (self.layout(tensors) - self.mean[:, None, None]) / self.deviation[:, None, None]
+        picture: Tensor = self.body(maps.contiguous(memory_format=torch.channels_last))
+        if picture.shape[2:] != (self.size, self.size):
+            picture = F.interpolate(picture, (self.size, self.size), mode="bilinear", antialias=True)
+        return picture
+
+    @torch.no_grad()
+    def standardise(self, tensors: Sequence[Tensor]) -> None:
+        """From now on take each channel as its distance from the mean that it has here, in deviations.
+
+        Args:
+            tensors: the live tensors of typical pictures, N×… each.
+        """
+        maps = self.layout(tensors)
+        self.mean.copy_(maps.mean((0, 2, 3)))
+        self.deviation.copy_(maps.std((0, 2, 3), correction=0).clamp_min(1e-6))
+
+
+def _mirror(channels: int, doublings: int, layers: int) -> list[nn.Module]:
+    """Transposed convolutions from maps of ``channels`` to the three colours.
+
+    Those that double the side are spread evenly; those that keep it come first at the coarse sides.
+    """
+    keeping = layers - doublings
+    kept = [keeping // (doublings + 1) + (stage < keeping % (doublings + 1)) for stage in range(doublings + 1)]
+    steps: list[tuple[int, int]] = []  # (doublings left after the layer, stride)
+    for stage, count in enumerate(kept):
+        steps += [(doublings - stage, 1)] * count
+        steps += [(doublings - stage - 1, 2)] if stage < doublings else []
+    body: list[nn.Module] = []
+    width = channels
+    for left, stride in steps[:-1]:
+        body += [_undo(width, _width(left), stride), nn.BatchNorm2d(_width(left)), nn.LeakyReLU(_SLOPE)]
+        width = _width(left)
+    last = _undo(width, 3, steps[-1][1])
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, _GREY)  # type: ignore[arg-type]
+    return [*body, last]
+
+
+def _undo(inputs: int, outputs: int, stride: int) -> nn.ConvTranspose2d:
+    """A transposed convolution that keeps or doubles the side, and keeps the scale of what passes."""
+    kernel = 3 if stride == 1 else 4
+    layer = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=1)
+    nn.init.normal_(layer.weight, std=math.sqrt(2 / (1 + _SLOPE**2) / inputs) * stride / kernel)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def _width(doublings_left: int) -> int:
+    return int(min(_WIDEST, _NARROWEST << doublings_left))

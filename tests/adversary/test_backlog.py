@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from adversary.backlog import Backlog
+
+
+def test_newest_first_and_the_oldest_dropped():
+    dropped = []
+    backlog = Backlog(3, lambda: dropped.append(1))
+    for number in range(5):
+        backlog.put(number)
+    assert (len(backlog), backlog.dropped, len(dropped)) == (3, 2, 2)
+    assert [backlog.take() for _ in range(3)] == [4, 3, 2]
+
+
+def test_taking_waits_for_an_entry():
+    backlog, got = Backlog(1), []
+    taker = threading.Thread(target=lambda: got.append(backlog.take()))
+    taker.start()
+    backlog.put("frame")
+    taker.join(5)
+    assert got == ["frame"]
+
+
+def test_closing_ends_all_waiting_and_hands_out_nothing_more():
+    backlog, got = Backlog(2), []
+    takers = [threading.Thread(target=lambda: got.append(backlog.take())) for _ in range(2)]
+    for taker in takers:
+        taker.start()
+    backlog.close()
+    for taker in takers:
+        taker.join(5)
+    backlog.put("late")
+    assert got == [None, None]
+    assert backlog.take() is None
+
+
+def test_it_needs_room_for_one():
+    with pytest.raises(ValueError, match="room for 1 or more"):
+        Backlog(0)

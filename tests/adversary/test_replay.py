@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import torch
+
+from adversary.attacks.replay import Replay
+
+
+def pair(count: int, value: float):
+    return torch.full((count, 3, 4, 4), value), (torch.full((count, 2, 2), 10 * value), torch.full((count, 5), value))
+
+
+def test_it_hands_out_pictures_with_their_own_features():
+    replay = Replay()
+    replay.add(*pair(3, 0.2))
+    replay.add(*pair(3, 0.6))
+    assert replay.shapes == ((2, 2), (5,))
+    pictures, (first, second) = replay.draw(20, torch.Generator().manual_seed(0))
+    assert pictures.shape == (20, 3, 4, 4)
+    assert torch.allclose(first[:, 0, 0], 10 * pictures[:, 0, 0, 0], atol=1e-2)
+    assert torch.allclose(second[:, 0], pictures[:, 0, 0, 0], atol=1e-2)
+    assert len(pictures[:, 0, 0, 0].unique()) == 2
+
+
+def test_the_newest_stay_when_memory_is_full():
+    replay = Replay(megabytes=600 / 2**20)  # a pair takes 48 + 2 × 9 bytes
+    for number in range(40):
+        replay.add(*pair(1, number / 255))
+    assert len(replay) == 600 // 66
+    pictures, _ = replay.newest(100)
+    assert (pictures[:, 0, 0, 0] * 255).round().tolist() == list(range(31, 40))
+
+
+def test_one_pair_stays_however_large():
+    replay = Replay(megabytes=1e-6)
+    replay.add(*pair(2, 0.5))
+    assert len(replay) == 1
