@@ -24,21 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17keyhole/v1/tensor.proto\x12\nkeyhole.v1\"=\n\nTensorSpec\x12\r\n\x05shape\x18\x01 \x03(\x03\x12 \n\x05\x64type\x18\x02 \x01(\x0e\x32\x11.keyhole.v1.Dtype\"a\n\x06Tensor\x12$\n\x04spec\x18\x01 \x01(\x0b\x32\x16.keyhole.v1.TensorSpec\x12 \n\x05\x63odec\x18\x02 \x01(\x0e\x32\x11.keyhole.v1.Codec\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\"\x16\n\x07Picture\x12\x0b\n\x03png\x18\x01 \x01(\x0c*\xb2\x01\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x0e\n\nCODEC_FP32\x10\x01\x12\x0e\n\nCODEC_FP16\x10\x02\x12\x0e\n\nCODEC_BF16\x10\x03\x12\x0e\n\nCODEC_INT8\x10\x04\x12\x13\n\x0f\x43ODEC_FP32_ZSTD\x10\x05\x12\x13\n\x0f\x43ODEC_FP16_ZSTD\x10\x06\x12\x13\n\x0f\x43ODEC_BF16_ZSTD\x10\x07\x12\x13\n\x0f\x43ODEC_INT8_ZSTD\x10\x08*X\n\x05\x44type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rDTYPE_FLOAT32\x10\x01\x12\x11\n\rDTYPE_FLOAT16\x10\x02\x12\x12\n\x0e\x44TYPE_BFLOAT16\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17keyhole/v1/tensor.proto\x12\nkeyhole.v1\"=\n\nTensorSpec\x12\r\n\x05shape\x18\x01 \x03(\x03\x12 \n\x05\x64type\x18\x02 \x01(\x0e\x32\x11.keyhole.v1.Dtype\"r\n\x06Tensor\x12$\n\x04spec\x18\x01 \x01(\x0b\x32\x16.keyhole.v1.TensorSpec\x12 \n\x05\x63odec\x18\x02 \x01(\x0e\x32\x11.keyhole.v1.Codec\x12\x0f\n\x07padding\x18\x0e \x01(\x0c\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\"\x16\n\x07Picture\x12\x0b\n\x03png\x18\x01 \x01(\x0c*\xb2\x01\n\x05\x43odec\x12\x15\n\x11\x43ODEC_UNSPECIFIED\x10\x00\x12\x0e\n\nCODEC_FP32\x10\x01\x12\x0e\n\nCODEC_FP16\x10\x02\x12\x0e\n\nCODEC_BF16\x10\x03\x12\x0e\n\nCODEC_INT8\x10\x04\x12\x13\n\x0f\x43ODEC_FP32_ZSTD\x10\x05\x12\x13\n\x0f\x43ODEC_FP16_ZSTD\x10\x06\x12\x13\n\x0f\x43ODEC_BF16_ZSTD\x10\x07\x12\x13\n\x0f\x43ODEC_INT8_ZSTD\x10\x08*X\n\x05\x44type\x12\x15\n\x11\x44TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rDTYPE_FLOAT32\x10\x01\x12\x11\n\rDTYPE_FLOAT16\x10\x02\x12\x12\n\x0e\x44TYPE_BFLOAT16\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'keyhole.v1.tensor_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CODEC']._serialized_start=226
-  _globals['_CODEC']._serialized_end=404
-  _globals['_DTYPE']._serialized_start=406
-  _globals['_DTYPE']._serialized_end=494
+  _globals['_CODEC']._serialized_start=243
+  _globals['_CODEC']._serialized_end=421
+  _globals['_DTYPE']._serialized_start=423
+  _globals['_DTYPE']._serialized_end=511
   _globals['_TENSORSPEC']._serialized_start=39
   _globals['_TENSORSPEC']._serialized_end=100
   _globals['_TENSOR']._serialized_start=102
-  _globals['_TENSOR']._serialized_end=199
-  _globals['_PICTURE']._serialized_start=201
-  _globals['_PICTURE']._serialized_end=223
+  _globals['_TENSOR']._serialized_end=216
+  _globals['_PICTURE']._serialized_start=218
+  _globals['_PICTURE']._serialized_end=240
 # @@protoc_insertion_point(module_scope)

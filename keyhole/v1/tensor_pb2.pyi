@@ -96,8 +96,11 @@ class Tensor(google.protobuf.message.Message):
 
     SPEC_FIELD_NUMBER: builtins.int
     CODEC_FIELD_NUMBER: builtins.int
+    PADDING_FIELD_NUMBER: builtins.int
     PAYLOAD_FIELD_NUMBER: builtins.int
     codec: Global___Codec.ValueType
+    padding: builtins.bytes
+    """to be ignored; lets a sender place the payload at a multiple of 16 bytes in the message"""
     payload: builtins.bytes
     @property
     def spec(self) -> Global___TensorSpec: ...
@@ -106,10 +109,11 @@ class Tensor(google.protobuf.message.Message):
         *,
         spec: Global___TensorSpec | None = ...,
         codec: Global___Codec.ValueType = ...,
+        padding: builtins.bytes = ...,
         payload: builtins.bytes = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["spec", b"spec"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["codec", b"codec", "payload", b"payload", "spec", b"spec"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["codec", b"codec", "padding", b"padding", "payload", b"payload", "spec", b"spec"]) -> None: ...
 
 Global___Tensor: typing_extensions.TypeAlias = Tensor
 

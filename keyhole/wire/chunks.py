@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from keyhole.v1 import inference_pb2, tensor_pb2
+from keyhole.v1 import inference_pb2
 from keyhole.wire.errors import invalid
 from keyhole.wire.limits import MAX_CHUNK, MAX_MESSAGE
 from keyhole.wire.packed import PackedFrame
-from keyhole.wire.tensors import PackedTensor, codec_value
+from keyhole.wire.tensors import PackedTensor
 from keyhole.wire.wireformat import MalformedError, bytes_field, take
 
 _DATA = inference_pb2.FrameChunk.DATA_FIELD_NUMBER
@@ -21,7 +21,7 @@ def to_chunks(frame: PackedFrame) -> Iterator[bytes]:
     """The frame as serialised chunks of at most ``MAX_CHUNK`` bytes of payload."""
     start = inference_pb2.FrameChunk.Start(
         header=frame.header,
-        tensors=[tensor_pb2.Tensor(spec=tensor.spec, codec=codec_value(tensor.codec)) for tensor in frame.tensors],
+        tensors=[tensor.head() for tensor in frame.tensors],
         payload_bytes=[len(tensor.payload) for tensor in frame.tensors],
     )
     yield inference_pb2.FrameChunk(start=start).SerializeToString()
@@ -95,6 +95,6 @@ class _Assembly:
     def frame(self) -> PackedFrame:
         tensors, at = [], 0
         for tensor, size in zip(self._start.tensors, self._sizes, strict=True):
-            tensors.append(PackedTensor(tensor.spec, tensor.codec, self._buffer[at : at + size]))
+            tensors.append(PackedTensor.of(tensor, self._buffer[at : at + size]))
             at += size
         return PackedFrame(self._start.header, tuple(tensors))

@@ -10,6 +10,8 @@ from google.protobuf import any_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
+MAX_REASON = 500
+
 
 class WireError(Exception):
     """A call that cannot be served as it was made.
@@ -19,10 +21,11 @@ class WireError(Exception):
     Args:
         code: status of the call, for example ``grpc.StatusCode.INVALID_ARGUMENT``.
         field: path of the field at fault, for example ``tensors[0].spec.shape``.
-        reason: what was expected and what came.
+        reason: what was expected and what came; cut at ``MAX_REASON`` characters, since it may quote the caller.
     """
 
     def __init__(self, code: grpc.StatusCode, field: str, reason: str) -> None:
+        reason = reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]}…"
         super().__init__(f"{field}: {reason}")
         self.code = code
         self.field = field

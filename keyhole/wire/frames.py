@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,9 @@ from keyhole.wire.codecs import CODECS
 from keyhole.wire.errors import invalid, unmet
 from keyhole.wire.packed import PackedFrame
 from keyhole.wire.tensors import AnyTensor, ExpectedTensor, unpack
+
+FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""Frame ids end up in file names."""
 
 AnyFrame = inference_pb2.Frame | PackedFrame
 
@@ -35,20 +39,25 @@ class Expectation:
     codecs: frozenset[int] = frozenset(CODECS)
 
 
-def validate(frame: AnyFrame, expectation: Expectation) -> tuple[Tensor, ...]:
+def validate(frame: AnyFrame, expectation: Expectation, *, share: bool = False) -> tuple[Tensor, ...]:
     """Check a frame and decode its tensors.
 
+    Args:
+        frame: what came.
+        expectation: what it must be.
+        share: leave the numbers in the frame's memory where that can be. A tap may hold that memory too, so nothing may
+            write into the tensors: make a batch of them, also of one, with ``torch.cat``, which copies.
+
     Returns:
-        The live tensors in the plan's order, on the CPU. They may share the frame's memory, which a tap may hold too:
-        copy them before anything writes into them, as ``torch.cat`` does when it makes a batch.
+        The live tensors in the plan's order, on the CPU, in memory of their own unless shared.
 
     Raises:
         WireError: FAILED_PRECONDITION where the frame is meant for another target, model or cut; INVALID_ARGUMENT where
             it is wrong in itself. The field and what was expected are named.
     """
     header = frame.header
-    if not header.frame_id:
-        raise invalid("header.frame_id", "expected a non-empty id")
+    if not FRAME_ID.fullmatch(header.frame_id):
+        raise invalid("header.frame_id", f"expected 1 to 128 letters, digits and . _ -, got {header.frame_id!r}")
     for name in ("target", "model_hash", "cut"):
         wanted, got = getattr(expectation, name), getattr(header, name)
         if got != wanted:
@@ -60,6 +69,6 @@ def validate(frame: AnyFrame, expectation: Expectation) -> tuple[Tensor, ...]:
         names = ", ".join(tensor.name for tensor in expectation.tensors)
         raise invalid("tensors", f"expected {len(expectation.tensors)} ({names}), got {len(tensors)}")
     return tuple(
-        unpack(tensor, field=f"tensors[{index}]", expected=expected, codecs=expectation.codecs, share=True)
+        unpack(tensor, field=f"tensors[{index}]", expected=expected, codecs=expectation.codecs, share=share)
         for index, (tensor, expected) in enumerate(zip(tensors, expectation.tensors, strict=True))
     )

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 from torch import Tensor
 
 from keyhole.v1 import inference_pb2, tap_pb2, tensor_pb2
-from keyhole.wire.codecs import Payload
+from keyhole.wire.codec import Payload
 from keyhole.wire.errors import invalid
-from keyhole.wire.tensors import PackedTensor, codec_value, pack_view
-from keyhole.wire.wireformat import MalformedError, bytes_field, take, varint_field
+from keyhole.wire.tensors import PackedTensor, pack_view
+from keyhole.wire.wireformat import MalformedError, bytes_field, tag, take, varint, varint_field
 
-_TENSOR_PADDING = tensor_pb2.Tensor.PADDING_FIELD_NUMBER
-_TENSOR_PAYLOAD = tensor_pb2.Tensor.PAYLOAD_FIELD_NUMBER
+_FRAME_HEADER = inference_pb2.Frame.HEADER_FIELD_NUMBER
 _FRAME_TENSORS = inference_pb2.Frame.TENSORS_FIELD_NUMBER
 _ANSWER_OUTPUT = inference_pb2.Answer.OUTPUT_FIELD_NUMBER
 _TAPPED_FRAME = tap_pb2.TappedFrame.FRAME_FIELD_NUMBER
 _TAPPED_DROPPED = tap_pb2.TappedFrame.DROPPED_FIELD_NUMBER
+_PADDING_TAG = tag(tensor_pb2.Tensor.PADDING_FIELD_NUMBER)
+_PAYLOAD_TAG = tag(tensor_pb2.Tensor.PAYLOAD_FIELD_NUMBER)
 _ALIGNMENT = 16
+_CACHED_HEAD = 256
+"""Bytes of the longest tensor head that is remembered; ours are shorter, longer ones are someone's padding."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class PackedFrame:
             raise invalid("frame", f"expected a serialised keyhole.v1.Frame: {error}") from error
 
     def _parts(self) -> list[Payload]:
-        parts: list[Payload] = [inference_pb2.Frame(header=self.header).SerializeToString()]
+        parts = bytes_field(_FRAME_HEADER, self.header.SerializeToString())
         for tensor in self.tensors:
             parts += _tensor_field(_FRAME_TENSORS, tensor, sum(map(len, parts)))
         return parts
@@ -116,14 +120,26 @@ def pack_frame(header: inference_pb2.FrameHeader, tensors: Sequence[Tensor], cod
 
 def _tensor_field(number: int, tensor: PackedTensor, at: int) -> list[Payload]:
     """A tensor as a field that starts at byte ``at`` of its message, padded so that the payload is aligned there."""
-    head = tensor_pb2.Tensor(spec=tensor.spec, codec=codec_value(tensor.codec)).SerializeToString()
-    payload = bytes_field(_TENSOR_PAYLOAD, tensor.payload)
-    plain = bytes_field(number, head, *bytes_field(_TENSOR_PADDING), *payload)
-    padding = bytes(-(at + sum(map(len, plain[:-1]))) % _ALIGNMENT)
-    return bytes_field(number, head, *bytes_field(_TENSOR_PADDING, padding), *payload)
+    head, payload = _written_head(tensor.shape, tensor.dtype, tensor.codec), tensor.payload
+    opening = _PAYLOAD_TAG + varint(len(payload))
+    length = len(head) + 2 + len(opening) + len(payload)
+    padding = -(at + 1 + len(varint(length)) + length - len(payload)) % _ALIGNMENT
+    lead = (tag(number), varint(length + padding), head, _PADDING_TAG, bytes([padding]), bytes(padding))
+    return [*lead, opening, payload]
 
 
 def _read_tensor(data: memoryview) -> PackedTensor:
-    rest, payloads = take(data, _TENSOR_PAYLOAD)
-    head = tensor_pb2.Tensor.FromString(rest)
-    return PackedTensor(head.spec, head.codec, payloads[-1] if payloads else b"")
+    rest, payloads = take(data, tensor_pb2.Tensor.PAYLOAD_FIELD_NUMBER)
+    read = _read_head if len(rest) <= _CACHED_HEAD else _read_head.__wrapped__
+    return PackedTensor(*read(rest), payloads[-1] if payloads else b"")
+
+
+@lru_cache
+def _written_head(shape: tuple[int, ...], dtype: int, codec: int) -> bytes:
+    return PackedTensor(shape, dtype, codec, b"").head().SerializeToString()
+
+
+@lru_cache
+def _read_head(data: bytes) -> tuple[tuple[int, ...], int, int]:
+    tensor = PackedTensor.of(tensor_pb2.Tensor.FromString(data), b"")
+    return tensor.shape, tensor.dtype, tensor.codec

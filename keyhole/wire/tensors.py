@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from keyhole.v1 import tensor_pb2
-from keyhole.wire.codecs import CODECS, CodecError, Payload, codec_name
+from keyhole.wire.codec import CodecError, Payload
+from keyhole.wire.codecs import CODECS, codec_name
 from keyhole.wire.errors import invalid
-from keyhole.wire.finite import all_finite
 from keyhole.wire.limits import MAX_ELEMENTS, MAX_RANK
 
 DTYPES: Mapping[int, torch.dtype] = {
@@ -21,7 +20,7 @@ DTYPES: Mapping[int, torch.dtype] = {
     tensor_pb2.DTYPE_FLOAT16: torch.float16,
     tensor_pb2.DTYPE_BFLOAT16: torch.bfloat16,
 }
-_DTYPE_VALUES: Mapping[torch.dtype, Any] = {dtype: value for value, dtype in DTYPES.items()}
+_VALUES: Mapping[torch.dtype, int] = {dtype: value for value, dtype in DTYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -45,26 +44,38 @@ class ExpectedTensor:
 
 @dataclass(frozen=True)
 class PackedTensor:
-    """A ``tensor_pb2.Tensor`` whose payload is held beside the message, so that it is never copied in Python.
+    """A ``tensor_pb2.Tensor`` whose payload is not copied: it is memory of what was packed, or of what was received.
 
-    The payload may be borrowed from the tensor that was packed, or from the message that was received.
+    Attributes:
+        shape: every dimension, as stated.
+        dtype: value of the proto's ``Dtype``, as stated.
+        codec: value of the proto's ``Codec``, as stated.
+        payload: the encoded numbers.
     """
 
-    spec: tensor_pb2.TensorSpec
+    shape: tuple[int, ...]
+    dtype: int
     codec: int
     payload: Payload
 
+    def head(self) -> tensor_pb2.Tensor:
+        """The message of the proto without the payload."""
+        dtype, codec = tensor_pb2.Dtype.ValueType(self.dtype), tensor_pb2.Codec.ValueType(self.codec)
+        return tensor_pb2.Tensor(spec=tensor_pb2.TensorSpec(shape=self.shape, dtype=dtype), codec=codec)
+
     def message(self) -> tensor_pb2.Tensor:
         """The message of the proto; copies the payload."""
-        return tensor_pb2.Tensor(spec=self.spec, codec=codec_value(self.codec), payload=bytes(self.payload))
+        message = self.head()
+        message.payload = bytes(self.payload)
+        return message
+
+    @classmethod
+    def of(cls, message: tensor_pb2.Tensor, payload: Payload) -> PackedTensor:
+        """A message's tensor with the payload that belongs to it."""
+        return cls(tuple(message.spec.shape), message.spec.dtype, message.codec, payload)
 
 
 AnyTensor = tensor_pb2.Tensor | PackedTensor
-
-
-def codec_value(codec: int) -> Any:
-    """A number as a value of the proto's open enum, known or not."""
-    return codec
 
 
 def spec_of(shape: Sequence[int], dtype: torch.dtype) -> tensor_pb2.TensorSpec:
@@ -73,9 +84,7 @@ def spec_of(shape: Sequence[int], dtype: torch.dtype) -> tensor_pb2.TensorSpec:
     Raises:
         TypeError: the wire does not carry tensors of that dtype.
     """
-    if dtype not in _DTYPE_VALUES:
-        raise TypeError(f"tensor of {dtype}: expected one of {', '.join(map(str, _DTYPE_VALUES))}; convert it first")
-    return tensor_pb2.TensorSpec(shape=shape, dtype=_DTYPE_VALUES[dtype])
+    return tensor_pb2.TensorSpec(shape=shape, dtype=tensor_pb2.Dtype.ValueType(_dtype_value(dtype)))
 
 
 def pack(tensor: Tensor, codec: int) -> tensor_pb2.Tensor:
@@ -90,7 +99,7 @@ def pack(tensor: Tensor, codec: int) -> tensor_pb2.Tensor:
 
 def pack_view(tensor: Tensor, codec: int) -> PackedTensor:
     """``pack`` without copies: leave the tensor alone until the message is sent."""
-    return PackedTensor(spec_of(tensor.shape, tensor.dtype), codec, CODECS[codec].view(tensor))
+    return PackedTensor(tuple(tensor.shape), _dtype_value(tensor.dtype), codec, CODECS[codec].view(tensor))
 
 
 def unpack(
@@ -118,45 +127,42 @@ def unpack(
     Raises:
         WireError: INVALID_ARGUMENT, with the field and what was expected.
     """
-    shape = _checked_shape(message.spec, field, expected)
-    dtype = _checked_dtype(message.spec, field, expected)
-    if message.codec not in codecs or message.codec not in CODECS:
+    packed = message if isinstance(message, PackedTensor) else PackedTensor.of(message, message.payload)
+    _check_shape(packed.shape, field, expected)
+    dtype = _checked_dtype(packed.dtype, field, expected)
+    if packed.codec not in codecs or packed.codec not in CODECS:
         names = ", ".join(codec_name(codec) for codec in codecs)
-        raise invalid(f"{field}.codec", f"expected one of {names}, got {_codec_text(message.codec)}")
+        got = codec_name(packed.codec) if packed.codec in CODECS else f"{packed.codec}, which is no codec"
+        raise invalid(f"{field}.codec", f"expected one of {names}, got {got}")
+    codec = CODECS[packed.codec]
     try:
-        codec = CODECS[message.codec]
-        tensor = (codec.decode_view if share else codec.decode)(message.payload, shape, dtype)
+        decode = codec.decode_view if share else codec.decode
+        return decode(packed.payload, packed.shape, dtype, finite=finite)
     except CodecError as error:
         raise invalid(f"{field}.payload", str(error)) from error
-    if finite and not all_finite(tensor):
-        bad = int((~tensor.isfinite()).sum())
-        raise invalid(f"{field}.payload", f"expected finite numbers, got {bad} of {tensor.numel()} NaN or infinite")
-    return tensor
 
 
-def _checked_shape(spec: tensor_pb2.TensorSpec, field: str, expected: ExpectedTensor | None) -> tuple[int, ...]:
-    shape = tuple(spec.shape)
+def _dtype_value(dtype: torch.dtype) -> int:
+    if dtype not in _VALUES:
+        raise TypeError(f"tensor of {dtype}: expected one of {', '.join(map(str, _VALUES))}; convert it first")
+    return _VALUES[dtype]
+
+
+def _check_shape(shape: tuple[int, ...], field: str, expected: ExpectedTensor | None) -> None:
     if expected:
         if shape != expected.shape:
             raise invalid(f"{field}.spec.shape", f"expected {expected.shape} for {expected.name}, got {shape}")
-        return shape
+        return
     if len(shape) > MAX_RANK or any(side < 0 for side in shape):
         raise invalid(f"{field}.spec.shape", f"expected up to {MAX_RANK} sides of 0 or more, got {shape}")
     if math.prod(max(side, 1) for side in shape) > MAX_ELEMENTS:
         raise invalid(f"{field}.spec.shape", f"expected up to {MAX_ELEMENTS} elements, got {shape}")
-    return shape
 
 
-def _checked_dtype(spec: tensor_pb2.TensorSpec, field: str, expected: ExpectedTensor | None) -> torch.dtype:
-    dtype = DTYPES.get(spec.dtype)
+def _checked_dtype(value: int, field: str, expected: ExpectedTensor | None) -> torch.dtype:
+    dtype = DTYPES.get(value)
     if dtype is None:
-        raise invalid(
-            f"{field}.spec.dtype", f"expected one of {', '.join(map(str, DTYPES.values()))}, got {spec.dtype}"
-        )
+        raise invalid(f"{field}.spec.dtype", f"expected one of {', '.join(map(str, _VALUES))}, got {value}")
     if expected and dtype != expected.dtype:
         raise invalid(f"{field}.spec.dtype", f"expected {expected.dtype} for {expected.name}, got {dtype}")
     return dtype
-
-
-def _codec_text(codec: int) -> str:
-    return codec_name(codec) if codec in CODECS else f"{codec}, which is no codec"

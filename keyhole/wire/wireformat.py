@@ -6,17 +6,20 @@ protobuf library serialised, and found again in the bytes received (https://prot
 
 from __future__ import annotations
 
-from keyhole.wire.codecs import Payload
+from functools import lru_cache
+
+from keyhole.wire.codec import Payload
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZE = {_FIXED64: 8, _FIXED32: 4}
-_MAX_VARINT = 10
+_MAX_SHIFT = 63
 
 
 class MalformedError(ValueError):
     """Bytes that are no protobuf message."""
 
 
+@lru_cache
 def varint(value: int) -> bytes:
     """A non-negative integer in base 128, least significant group first."""
     groups = bytearray()
@@ -27,9 +30,14 @@ def varint(value: int) -> bytes:
     return bytes(groups)
 
 
+def tag(number: int) -> bytes:
+    """What a length-delimited field begins with, before its length."""
+    return varint(number << 3 | _BYTES)
+
+
 def bytes_field(number: int, *parts: Payload) -> list[Payload]:
     """A length-delimited field whose content is the parts joined."""
-    return [varint(number << 3 | _BYTES) + varint(sum(map(len, parts))), *parts]
+    return [tag(number) + varint(sum(map(len, parts))), *parts]
 
 
 def varint_field(number: int, value: int) -> bytes:
@@ -50,38 +58,48 @@ def take(data: memoryview, number: int) -> tuple[bytes, list[memoryview]]:
     taken: list[memoryview] = []
     wanted = number << 3 | _BYTES
     at, end = 0, len(data)
-    while at < end:
-        start = at
-        tag, content = _read_varint(data, at)
-        content, at = _content(data, content, tag & 7)
-        if at > end:
-            raise MalformedError(f"the field at byte {start} ends at byte {at} of {end}")
-        if tag == wanted:
-            taken.append(data[content:at])
-        else:
-            rest.append(data[start:at])
+    try:
+        while at < end:
+            start = at
+            key = data[at]
+            at += 1
+            if key > 0x7F:
+                key, at = _read(data, start)
+            if key & 7 == _BYTES:
+                length = data[at]
+                content = at + 1
+                if length > 0x7F:
+                    length, content = _read(data, at)
+                at = content + length
+            else:
+                content, at = at, _skip(data, at, key & 7)
+            if at > end:
+                raise MalformedError(f"the field at byte {start} ends at byte {at} of {end}")
+            if key == wanted:
+                taken.append(data[content:at])
+            else:
+                rest.append(data[start:at])
+    except IndexError as error:
+        raise MalformedError(f"the message ends within the field at byte {start}") from error
     return b"".join(rest), taken
 
 
-def _content(data: memoryview, at: int, kind: int) -> tuple[int, int]:
-    """Start and end of a field's content, from the byte after its tag."""
-    if kind == _BYTES:
-        length, start = _read_varint(data, at)
-        return start, start + length
+def _skip(data: memoryview, at: int, kind: int) -> int:
+    """The position after a field that is not length-delimited, from that after its key."""
     if kind == _VARINT:
-        return at, _read_varint(data, at)[1]
+        return _read(data, at)[1]
     if kind in _FIXED_SIZE:
-        return at, at + _FIXED_SIZE[kind]
+        return at + _FIXED_SIZE[kind]
     raise MalformedError(f"wire type {kind} before byte {at}")
 
 
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
-    """An integer and the position after it."""
+def _read(data: memoryview, at: int) -> tuple[int, int]:
+    """An integer of one to ten bytes, and the position after it."""
     value = shift = 0
-    for group in data[at : at + _MAX_VARINT]:
-        at += 1
+    while (group := data[at]) > 0x7F:
         value |= (group & 0x7F) << shift
-        if group < 0x80:
-            return value, at
         shift += 7
-    raise MalformedError(f"no integer before byte {at}")
+        at += 1
+        if shift > _MAX_SHIFT:
+            raise MalformedError(f"an integer of more than ten bytes before byte {at}")
+    return value | group << shift, at + 1

@@ -1,0 +1,154 @@
+"""What the wire adds to gRPC: a frame's way to the cloud and back against bare bytes of the same length.
+
+Ours: encode an fp32 tensor, call ``Infer`` (``InferStream`` for large frames), which decodes it, checks it and sends it
+back as an answer, decode the answer. Bare: a unary call that echoes bytes, with identity serialisers. Each server is a
+process of its own. Calls are warm and interleaved, in alternating order; the figures are medians.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import grpc
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from wire_server import LIMITS, MODEL_HASH, RAW_METHOD, TARGET
+
+from keyhole.service.memory import keep_freed
+from keyhole.v1 import inference_pb2
+from keyhole.wire.channel import connect
+from keyhole.wire.client import InferenceClient
+from keyhole.wire.codecs import codec_named
+from keyhole.wire.limits import KIB, UNARY_LIMIT
+from keyhole.wire.packed import pack_frame
+from keyhole.wire.tensors import ExpectedTensor, unpack
+
+SERVER = Path(__file__).with_name("wire_server.py")
+TIMEOUT = 30.0
+WARM_UP = 10
+
+
+@dataclass(frozen=True)
+class Case:
+    """One payload: channels × height × width of fp32, calls of each kind, and the ratio aimed at."""
+
+    shape: tuple[int, int, int]
+    calls: int
+    target: float | None = None
+
+
+CASES = (
+    Case((128, 14, 14), 300),
+    Case((64, 56, 56), 300, 1.25),
+    Case((768, 32, 32), 150, 1.15),
+    Case((96, 256, 256), 40, 1.15),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Medians of one case, in milliseconds."""
+
+    kib: float
+    way: str
+    bare_ms: float
+    ours_ms: float
+    ratio: float
+    target: float | None
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Time a frame's way to the cloud and back against bare gRPC."""
+
+    json: Path | None = None
+    """Also write the rows to this file."""
+
+
+@contextmanager
+def server(kind: str) -> Iterator[int]:
+    """A server process of a kind that wire_server.py knows; its port."""
+    process = subprocess.Popen([sys.executable, SERVER, kind], stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def measure(case: Case, client: InferenceClient, echo: Callable[..., bytes]) -> Row:
+    """Time both ways in turn."""
+    tensor = torch.randn(1, *case.shape, generator=torch.Generator().manual_seed(0))
+    expected = ExpectedTensor("output", tuple(tensor.shape), tensor.dtype)
+    payload = tensor.numpy().tobytes()
+    header = inference_pb2.FrameHeader(
+        frame_id="perf-0", target=TARGET, model_hash=MODEL_HASH, cut="x".join(map(str, case.shape))
+    )
+
+    def bare() -> bytes:
+        return echo(payload, timeout=TIMEOUT)
+
+    def ours() -> torch.Tensor:
+        answer = client.infer(pack_frame(header, [tensor], codec_named("fp32")), TIMEOUT)
+        return unpack(answer.output, field="output", expected=expected, share=True, finite=False)
+
+    assert bare() == payload
+    assert torch.equal(ours(), tensor)
+    times: dict[Callable[[], object], list[float]] = {bare: [], ours: []}
+    for turn in range(WARM_UP + case.calls):
+        for call in (bare, ours) if turn % 2 else (ours, bare):
+            times[call].append(seconds(call))
+    bare_ms, ours_ms = (1e3 * statistics.median(taken[WARM_UP:]) for taken in times.values())
+    way = "InferStream" if len(payload) > UNARY_LIMIT else "Infer"
+    return Row(len(payload) / KIB, way, bare_ms, ours_ms, ours_ms / bare_ms, case.target)
+
+
+def table(rows: list[Row]) -> Table:
+    """The rows for reading."""
+    result = Table(title="A frame to the cloud and back against bare gRPC, medians")
+    for heading in ("payload KiB", "call", "bare ms", "ours ms", "ratio", "target", "met"):
+        result.add_column(heading, justify="right")
+    for row in rows:
+        target = ("", "") if row.target is None else (f"{row.target:.2f}", "yes" if row.ratio <= row.target else "no")
+        result.add_row(
+            f"{row.kib:.0f}", row.way, f"{row.bare_ms:.2f}", f"{row.ours_ms:.2f}", f"{row.ratio:.2f}", *target
+        )
+    return result
+
+
+def main(settings: Settings) -> None:
+    """Measure every case and print the table."""
+    keep_freed()
+    with (
+        server("infer") as infer_port,
+        server("raw") as raw_port,
+        connect(f"127.0.0.1:{infer_port}") as channel,
+        grpc.insecure_channel(f"127.0.0.1:{raw_port}", LIMITS) as raw,
+    ):
+        client, echo = InferenceClient(channel), raw.unary_unary(RAW_METHOD, None, None)
+        rows = [measure(case, client, echo) for case in CASES]
+    Console().print(table(rows))
+    if settings.json:
+        settings.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Settings))

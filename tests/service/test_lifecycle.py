@@ -1,0 +1,117 @@
+"""Processes that are started, signalled and watched from outside."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import FAILED, OK, USAGE, Stop, run
+
+SCRIPT = """
+import sys, time
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import run
+
+def body(stop):
+    print("up", flush=True)
+    {body}
+
+sys.exit(run("edge", body, "text", drain=1.0))
+"""
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
+    def start(body: str) -> subprocess.Popen[str]:
+        path = tmp_path / "process.py"
+        path.write_text(SCRIPT.format(body=body))
+        child = subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert child.stdout
+        assert child.stdout.readline() == "up\n"
+        return child
+
+    return start
+
+
+Start = Callable[[str], subprocess.Popen[str]]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_cleanly(process: Start, number: int) -> None:
+    child = process("stop.wait()")
+    child.send_signal(number)
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == OK
+    assert f"stopping signal={signal.Signals(number).name}" in log
+    assert log.endswith("INFO edge: stopped\n")
+
+
+def test_a_process_that_does_not_drain_is_ended(process: Start) -> None:
+    child = process("time.sleep(60)")
+    child.terminate()
+    started = time.monotonic()
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == FAILED
+    assert time.monotonic() - started < 10
+    assert 'ended by force reason="not drained within 1 s"' in log
+
+
+def test_a_second_signal_ends_the_process_at_once(process: Start) -> None:
+    child = process("stop.wait(); print('draining', flush=True); time.sleep(60)")
+    child.terminate()
+    assert child.stdout
+    assert child.stdout.readline() == "draining\n"
+    child.terminate()
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == FAILED
+    assert 'reason="second signal"' in log
+
+
+def test_a_failure_is_one_line(process: Start) -> None:
+    child = process("raise OSError('the disk is full')")
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == FAILED
+    (line,) = log.splitlines()
+    assert line.endswith("ERROR edge: OSError: the disk is full")
+
+
+def test_a_wrong_argument_is_another_exit_code(process: Start) -> None:
+    child = process("raise UsageError('cut layr2: did you mean layer2?')")
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == USAGE
+    assert log.endswith("ERROR edge: cut layr2: did you mean layer2?\n")
+
+
+def test_the_traceback_is_for_debugging(process: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEYHOLE_LOG_LEVEL", "debug")
+    _, log = process("raise OSError('the disk is full')").communicate(timeout=20)
+    assert "Traceback" in log
+
+
+def test_run_works_outside_the_main_thread() -> None:
+    codes: list[int] = []
+
+    def fails(_stop: Stop) -> None:
+        raise UsageError("no")
+
+    thread = threading.Thread(target=lambda: codes.extend([run("a", lambda stop: stop.set()), run("a", fails)]))
+    thread.start()
+    thread.join(20)
+    assert codes == [OK, USAGE]
+
+
+def test_stop_is_seen_by_those_who_wait() -> None:
+    stop = Stop()
+    assert not stop.is_set()
+    assert not stop.wait(0.01)
+    threading.Timer(0.05, stop.set).start()
+    assert stop.wait(20)
+    assert stop.is_set()
