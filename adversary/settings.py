@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import UsageError, unknown_name
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
+
+DEFENCES = ("none",)
+"""Defences that the attacks know how to take into account."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,8 @@ def check(settings: AdversarySettings) -> None:
     Raises:
         UsageError: names the flag, its value and what was expected.
     """
+    if settings.defence not in DEFENCES:
+        raise unknown_name("defence", settings.defence, DEFENCES)
     rules = (
         ("--attacks", settings.attacks, settings.attacks, "one or more"),
         ("--budget-seconds", settings.budget_seconds, settings.budget_seconds > 0, "more than 0"),
