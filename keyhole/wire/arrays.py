@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -37,16 +36,17 @@ def numbers_in(payload: Payload, shape: Sequence[int], dtype: torch.dtype, *, fi
     array = np.frombuffer(payload, _NUMPY[dtype])
     if not array.flags.aligned:
         array = array.copy()
-    if finite:
-        check_finite(array, dtype)
-    tensor = torch.from_numpy(array.reshape(shape))
-    return tensor.view(dtype) if dtype is torch.bfloat16 else tensor
+    plain = torch.from_numpy(array.reshape(shape))
+    tensor = plain.view(dtype) if dtype is torch.bfloat16 else plain
+    if finite and not finite_bits(array, dtype):
+        raise not_finite(tensor)
+    return tensor
 
 
-def check_finite(array: np.ndarray[Any, Any], dtype: torch.dtype) -> None:
-    """Raise ``CodecError`` where the numbers, whose bits the array holds, are not all finite."""
-    if not finite_bits(array, dtype):
-        raise CodecError("expected finite numbers, got NaN or infinity")
+def not_finite(tensor: Tensor) -> CodecError:
+    """The error for a tensor with NaN or infinity."""
+    bad = int((~tensor.isfinite()).sum())
+    return CodecError(f"expected finite numbers, got {bad} of {tensor.numel()} NaN or infinite")
 
 
 def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:

@@ -57,7 +57,10 @@ def validate(frame: AnyFrame, expectation: Expectation, *, share: bool = False) 
     """
     header = frame.header
     if not FRAME_ID.fullmatch(header.frame_id):
-        raise invalid("header.frame_id", f"expected 1 to 128 letters, digits and . _ -, got {header.frame_id!r}")
+        raise invalid(
+            "header.frame_id",
+            f"expected a non-empty id of up to 128 letters, digits and . _ -, got {header.frame_id!r}",
+        )
     for name in ("target", "model_hash", "cut"):
         wanted, got = getattr(expectation, name), getattr(header, name)
         if got != wanted:

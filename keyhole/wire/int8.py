@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from keyhole.wire.arrays import cast, check_finite, memory_of, numbers_in
+from keyhole.wire.arrays import cast, memory_of, not_finite, numbers_in
 from keyhole.wire.codec import Codec, Payload
+from keyhole.wire.finite import all_finite
 
 
 class Int8(Codec):
@@ -38,8 +39,8 @@ class Int8(Codec):
         scales = numbers_in(view[: 4 * channels], (channels,), torch.float32)
         integers = numbers_in(view[4 * channels :], shape, torch.int8)
         numbers = integers * scales.view(self._broadcast(shape))
-        if finite:
-            check_finite(numbers.numpy(), numbers.dtype)
+        if finite and not all_finite(numbers):
+            raise not_finite(numbers)
         return cast(numbers, dtype)
 
     def size(self, shape: Sequence[int]) -> int:

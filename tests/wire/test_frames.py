@@ -39,9 +39,9 @@ def test_tensors_are_ones_own_unless_shared(frame: PackedFrame, expectation: Exp
 @pytest.mark.parametrize(
     ("name", "value", "code", "reason"),
     [
-        ("frame_id", "", INVALID, "expected 1 to 128 letters, digits and . _ -, got ''"),
+        ("frame_id", "", INVALID, "expected a non-empty id of up to 128 letters, digits and . _ -, got ''"),
         ("frame_id", "../../etc/passwd", INVALID, "got '../../etc/passwd'"),
-        ("frame_id", "x" * 129, INVALID, "expected 1 to 128"),
+        ("frame_id", "x" * 129, INVALID, "of up to 128 letters"),
         ("target", "vgg16", UNMET, "expected 'resnet18', got 'vgg16'"),
         ("model_hash", "f" * 16, UNMET, "expected '0123456789abcdef', got 'ffffffffffffffff'"),
         ("cut", "layer3", UNMET, "expected 'layer2', got 'layer3'"),

@@ -121,8 +121,8 @@ BAD_FRAMES = [
     (setter("header.target", "vgg16"), UNMET, "header.target", "expected 'resnet18'"),
     (setter("header.cut", "layer9"), UNMET, "header.cut", "expected 'layer2'"),
     (setter("header.cut", "x" * 1_000_000), UNMET, "header.cut", "expected 'layer2'"),
-    (setter("header.frame_id", ""), INVALID, "header.frame_id", "expected 1 to 128 letters"),
-    (lambda frame: frame.ClearField("header"), INVALID, "header.frame_id", "expected 1 to 128 letters"),
+    (setter("header.frame_id", ""), INVALID, "header.frame_id", "expected a non-empty id"),
+    (lambda frame: frame.ClearField("header"), INVALID, "header.frame_id", "expected a non-empty id"),
     (lambda frame: frame.ClearField("tensors"), INVALID, "tensors", "expected 2 (features, skip), got 0"),
     (lambda frame: frame.tensors.append(frame.tensors[0]), INVALID, "tensors", "got 3"),
     (lambda frame: frame.tensors[0].ClearField("spec"), INVALID, "tensors[0].spec.shape", "expected (1, 4, 3, 3)"),
@@ -135,8 +135,8 @@ BAD_FRAMES = [
     (setter("tensors.0.payload", bytes(143)), INVALID, "tensors[0].payload", "expected 144 bytes"),
     (setter("tensors.0.payload", b""), INVALID, "tensors[0].payload", "got 0"),
     (setter("tensors.0.codec", 5), INVALID, "tensors[0].payload", "zstd frame that holds 144 bytes"),
-    (fill(float("nan")), INVALID, "tensors[0].payload", "expected finite numbers, got NaN or infinity"),
-    (fill(float("inf")), INVALID, "tensors[0].payload", "expected finite numbers, got NaN or infinity"),
+    (fill(float("nan")), INVALID, "tensors[0].payload", "got 1 of 36 NaN or infinite"),
+    (fill(float("inf")), INVALID, "tensors[0].payload", "got 1 of 36 NaN or infinite"),
 ]
 
 

@@ -94,7 +94,7 @@ def test_numbers_that_are_not_finite_are_refused_in_every_codec(bad: float, code
     tensor[0, 1, 2] = bad
     error = refusal(pack(tensor, codec))
     assert error.field == "tensors[0].payload"
-    assert "NaN or infinity" in error.reason
+    assert "NaN or infinite" in error.reason
 
 
 def test_the_check_for_finite_numbers_can_be_left_out() -> None:

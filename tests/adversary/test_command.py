@@ -1,0 +1,133 @@
+"""`keyhole attack` on a tiny model and a folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional as transform
+
+from adversary.command import attack
+from adversary.evaluation.ledger import Ledger
+from adversary.evaluation.published import DIRECT
+from adversary.evaluation.scores import Mean, eq14, score
+from adversary.settings import AttackSettings
+from keyhole.service.errors import UsageError
+from tests.adversary.tiny import pictures
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "pictures" / "audit"
+    place.mkdir(parents=True)
+    for number, picture in enumerate(pictures(4, size=32)):
+        transform.to_pil_image(picture).save(place / f"{number}.png")
+    return place.parent
+
+
+@pytest.fixture
+def settings(folder, tmp_path):
+    return AttackSettings(
+        target="tests.system.tiny_target:tiny",
+        source=str(folder),
+        cuts=("stem", "block.first"),
+        n=3,
+        batch=2,
+        iterations=25,
+        json=tmp_path / "out" / "scores.json",
+        sheet=tmp_path / "out" / "sheet.png",
+    )
+
+
+def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
+    assert attack(settings) == 0
+    shown = capsys.readouterr().out
+    assert "stem" in shown
+    assert "block.first" in shown
+    written = json.loads(settings.json.read_text())
+    assert written["knowledge"] == "white box"
+    assert written["iterations"] == 25
+    assert [cut["cut"] for cut in written["cuts"]] == ["stem", "block.first"]
+    for cut in written["cuts"]:
+        assert cut["n"] == len(cut["pictures"]) == 3
+        assert cut["psnr_mean"] == pytest.approx(sum(one["psnr"] for one in cut["pictures"]) / 3)
+        assert cut["psnr_mean"] > 10
+        assert cut["psnr_ci95"] > 0
+        assert cut["published"] is None
+    with Image.open(settings.sheet) as sheet:
+        assert sheet.width > 3 * 192
+        assert sheet.height > 3 * 192
+
+
+def test_a_run_goes_on_where_it_stopped(settings, tmp_path):
+    kept = replace(settings, out=tmp_path / "kept", n=2)
+    attack(kept)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*.png")}
+    assert len(before) == 4
+    attack(replace(kept, n=3))
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*.png")}
+    assert len(after) == 6
+    assert before.items() <= after.items()
+    attack(replace(kept, iterations=26))
+    assert len(list((tmp_path / "kept").rglob("*.png"))) == 10
+
+
+def test_a_black_box_is_trained_first(settings, tmp_path):
+    done = replace(settings, attack="pixels-black", cuts=("stem",), public="leaves", iterations=12)
+    assert attack(done) == 0
+    written = json.loads(settings.json.read_text())
+    assert (written["knowledge"], written["iterations"]) == ("black box", 12)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"attack": "pixel-white"}, "did you mean pixels-white"),
+        ({"recipe": "papr"}, "did you mean paper"),
+        ({"n": 0}, "--n 0"),
+        ({"cuts": ("blok",)}, "blok"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, change, message):
+    with pytest.raises(UsageError, match=message):
+        attack(replace(settings, **change))
+
+
+def test_equation_14_as_it_is_written():
+    truth, guess = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
+    for row in range(2):
+        error = sum(
+            abs(a - b) for a, b in zip(truth[row].flatten().tolist(), guess[row].flatten().tolist(), strict=True)
+        )
+        expected = 10 * math.log(255 / (255 * error / 48))
+        assert eq14(guess, truth)[row].item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_scores_of_a_perfect_reconstruction():
+    truth = pictures(1, size=32)
+    (scores,) = score(truth, truth)
+    assert scores.ssim == pytest.approx(1)
+    assert scores.psnr > 60
+
+
+def test_a_mean_of_one_has_no_interval():
+    assert math.isnan(Mean.of([2.0]).reach)
+    assert Mean.of([1.0, 2.0, 3.0]).reach == pytest.approx(2.484, abs=1e-3)
+
+
+def test_pictures_survive_the_ledger(tmp_path):
+    picture = pictures(1)[0]
+    ledger = Ledger.open(tmp_path, {"a": 1})
+    assert not ledger.has("layer1.1", 0)
+    ledger.keep("layer1.1", 0, picture)
+    assert torch.equal(Ledger.open(tmp_path, {"a": 1}).read("layer1.1", 0), picture)
+    assert not Ledger.open(tmp_path, {"a": 2}).has("layer1.1", 0)
+
+
+def test_published_rows_are_those_of_the_paper():
+    assert DIRECT["pixels-white"]["resnet18", "L4"].ssim == 0.87
+    assert DIRECT["pixels-black"]["resnet18", "L8"].ssim == 0.40

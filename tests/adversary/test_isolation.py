@@ -1,0 +1,65 @@
+"""The adversary cannot reach what holds the truth."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import adversary
+
+PACKAGE = Path(adversary.__file__).parent
+OTHERS = {"edge", "cloud", "monitor", "bench", "tests"}
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+    for path in PACKAGE.rglob("*.py")
+    if path.name != "__init__.py"
+)
+
+
+def test_no_module_imports_another_process():
+    found = {
+        (str(path.relative_to(PACKAGE)), name)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in _imported(node)
+        if name.split(".")[0] in OTHERS
+    }
+    assert not found
+
+
+def test_none_is_loaded_by_the_whole_package():
+    code = f"""
+import importlib, sys
+for name in {MODULES!r}:
+    importlib.import_module(name)
+print(sorted(name for name in sys.modules if name.split(".")[0] in {OTHERS!r}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_it_calls_nothing_at_the_monitor_but_submit():
+    source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
+    assert ".Submit(" in source
+    assert not any(call in source for call in (".Witness(", ".Conclude(", ".Watch("))
+
+
+def test_black_box_modules_do_not_know_how_to_load_a_head():
+    reached, todo = set(), ["adversary.attacks.black_box"]
+    while todo:
+        module = todo.pop()
+        reached.add(module)
+        path = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+        imports = {name for node in ast.walk(ast.parse(path.read_text())) for name in _imported(node)}
+        assert not any(name.startswith(("keyhole.targets", "keyhole.partition")) for name in imports), module
+        todo += [name for name in imports if name.startswith("adversary.") and name not in reached]
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        return [node.module]
+    return []

@@ -1,0 +1,195 @@
+"""The adversary's process among scripted servers, over real sockets."""
+
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+import torch
+
+from adversary.process import adversary
+from adversary.settings import AdversarySettings
+from keyhole.partition import partitioned
+from keyhole.service.address import free_port
+from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import Stop
+from keyhole.wire.channel import connect, wait_ready
+from keyhole.wire.client import InferenceClient
+from keyhole.wire.pictures import unpack_picture
+from tests.adversary.servers import TOKEN, Cloud, Monitor, Oracle, Tapped, frame, wait_until
+from tests.adversary.tiny import pictures, white_box
+from tests.system.tiny_target import SIZE
+
+TARGET, CUT = "tests.system.tiny_target:tiny", "stem"
+
+
+@pytest.fixture(scope="module")
+def victim():
+    """Target and head, as the edge has them."""
+    return partitioned(AdversarySettings(target=TARGET, cut=CUT))
+
+
+def seen(victim, name: str, seed: int = 0):
+    target, partition = victim
+    with torch.no_grad():
+        features = partition.head(target.preprocess.normalise(pictures(1, seed, SIZE)))
+    return frame(name, features, target=TARGET, cut=CUT, defence="none")
+
+
+@pytest.fixture
+def settings():
+    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("cloud", "oracle", "referee", "listen", "metrics")}
+    return AdversarySettings(
+        target=TARGET, cut=CUT, tap_token=TOKEN, public="leaves", budget_seconds=1.5, interval=0.2, **addresses
+    )
+
+
+def port(address: str) -> int:
+    return int(address.rpartition(":")[2])
+
+
+@contextmanager
+def running(settings: AdversarySettings):
+    stop, errors = Stop(), []
+
+    def work() -> None:
+        try:
+            adversary(settings, stop)
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        stop.set()
+        began = time.monotonic()
+        thread.join(10)
+        assert not thread.is_alive(), "the adversary did not end"
+        assert time.monotonic() - began < 5
+        assert not errors
+
+
+def page(settings: AdversarySettings) -> str:
+    with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=10) as answer:
+        return answer.read().decode()
+
+
+@contextmanager
+def serving(*servers):
+    try:
+        yield
+    finally:
+        for server in servers:
+            server.stop(0)
+
+
+def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
+    cloud, monitor = Tapped(), Monitor()
+    target, partition = victim
+    oracle = Oracle(replace(white_box(partition.head), normalise=target.preprocess.normalise))
+    with (
+        serving(
+            cloud.serve(port(settings.cloud)),
+            oracle.serve(port(settings.oracle)),
+            monitor.serve(port(settings.referee)),
+        ),
+        running(settings),
+    ):
+        wait_until(lambda: cloud.subscribers, 60)
+        cloud.publish(frame("broken", torch.full((1, 2), float("nan"))), frame("odd", torch.ones(1, 2)))
+        cloud.publish(seen(victim, "edge-0"))
+        wait_until(lambda: {one.attack for one in monitor.got if one.final} == {"pixels-white", "pixels-black"}, 60)
+        cloud.publish(seen(victim, "edge-1", seed=1))
+        wait_until(lambda: len([one for one in monitor.got if one.final and one.frame_id == "edge-1"]) == 2, 60)
+        wait_until(lambda: 'keyhole_ssim_count{attack="pixels-white"} 2.0' in page(settings))
+        text = page(settings)
+        cloud.end()
+    white = [one for one in monitor.got if (one.attack, one.frame_id) == ("pixels-white", "edge-0")]
+    assert len(white) >= 3
+    assert [one.final for one in white] == [False] * (len(white) - 1) + [True]
+    assert [one.iteration for one in white] == sorted(one.iteration for one in white)
+    assert {(one.knowledge, one.tap) for one in white} == {("white box", "cloud")}
+    assert unpack_picture(white[-1].picture, field="picture").shape == (3, SIZE, SIZE)
+    assert {one.knowledge for one in monitor.got if one.attack == "pixels-black"} == {"black box"}
+    assert not [one for one in monitor.got if one.frame_id in ("broken", "odd")]
+    assert 'keyhole_dropped_total{reason="malformed"} 1.0' in text
+    assert 'keyhole_dropped_total{reason="mismatch"} 2.0' in text
+    assert 'keyhole_frames_total{outcome="tapped"} 3.0' in text
+    for name in ("keyhole_attack_iterations_total", "keyhole_attack_iterations_per_second", "keyhole_queue_depth"):
+        assert f'{name}{{attack="pixels-white"}}' in text or f'{name}{{queue="pixels-white"}}' in text
+
+
+def test_it_outlives_everything_it_talks_to(settings, victim):
+    cloud, monitor = Tapped(), Monitor()
+    target, partition = victim
+    oracle = Oracle(replace(white_box(partition.head), normalise=target.preprocess.normalise))
+    quick = replace(settings, budget_seconds=0.5)
+    with running(quick):  # nothing is there yet
+        time.sleep(0.5)
+        for round_ in ("first", "second"):
+            cloud_server = cloud.serve(port(settings.cloud))
+            rest = (oracle.serve(port(settings.oracle)), monitor.serve(port(settings.referee)))
+            before = cloud.subscribers
+            wait_until(lambda before=before: cloud.subscribers > before, 60)
+
+            def scored(name: str = round_) -> bool:
+                if not cloud.waiting.qsize():
+                    cloud.publish(seen(victim, name))
+                return {"pixels-white", "pixels-black"} == {one.attack for one in monitor.got if one.frame_id == name}
+
+            wait_until(scored, 60)
+            cloud.end()
+            for server in (cloud_server, *rest):
+                server.stop(0)
+        with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=10) as answer:
+            assert answer.status == 200
+
+
+def test_the_wire_tap_needs_no_token(settings, victim):
+    cloud, monitor = Cloud(), Monitor()
+    wired = replace(settings, tap="wire", tap_token=None, attacks=("pixels-white",))
+    with serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))), running(wired):
+        wait_ready(settings.listen, 60)
+        with connect(settings.listen) as channel:
+            answer = InferenceClient(channel).infer(seen(victim, "edge-0"), timeout=10)
+            assert answer.frame_id == "edge-0"
+            wait_until(lambda: any(one.final for one in monitor.got), 60)
+    assert {(one.frame_id, one.tap) for one in monitor.got} == {("edge-0", "wire")}
+
+
+def test_told_to_stop_it_hands_in_what_it_has(settings, victim):
+    cloud, monitor = Tapped(), Monitor()
+    slow = replace(settings, attacks=("pixels-white",), budget_seconds=600.0)
+    with serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))):
+        with running(slow):
+            wait_until(lambda: cloud.subscribers, 60)
+            cloud.publish(seen(victim, "edge-0"))
+            wait_until(lambda: monitor.got, 60)
+        cloud.end()
+    assert monitor.got[-1].final
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"tap_token": None}, "needs --tap-token"),
+        ({"attacks": ("pixels-whit",)}, "did you mean pixels-white"),
+        ({"recipe": "strongest"}, "did you mean strong"),
+        ({"target": "resnet"}, "unknown target"),
+    ],
+)
+def test_wrong_settings_end_it_at_once(settings, change, message):
+    with pytest.raises(UsageError, match=message):
+        adversary(replace(settings, **change), Stop())
+
+
+def test_a_wrong_token_ends_it(settings):
+    cloud = Tapped()
+    with serving(cloud.serve(port(settings.cloud))), pytest.raises(UsageError, match="wrong token"):
+        adversary(replace(settings, tap_token="guess", attacks=("pixels-white",)), Stop())
