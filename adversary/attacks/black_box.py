@@ -95,7 +95,10 @@ class Inverter:
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
-        self.train(self._steps)
+        try:
+            self.train(self._steps)
+        except Exception:
+            _log.exception("training ended early; the newest weights stay in use")
 
     def train(self, steps: int | None = None) -> None:
         """Train for so many steps, or until the context closes; on the caller's thread."""
@@ -136,6 +139,8 @@ class Inverter:
         try:
             self._replay.add(pictures, self._known.oracle.query(pictures))
             self._note(away=False)
+        except ValueError as error:
+            self._note(away=True, reason=str(error))
         except OracleSpentError as error:
             self._spent = True
             _log.warning("the oracle answers no more; going on with what it said", extra={"reason": str(error)})

@@ -84,11 +84,11 @@ PAPER = Recipe(
 """Direct optimisation as the feature-inversion paper runs it (§6.1)."""
 
 STRONG = Recipe(
-    iterations=600,
+    iterations=1500,
     learning_rate=0.15,
     distance=log_distance,
     smoothness=isotropic_variation,
-    weight=per_number(8.0),
+    weight=per_number(9.0),
     betas=(0.95, 0.99),
     warm_up=10,
     rate=cosine,

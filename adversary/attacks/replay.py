@@ -34,7 +34,14 @@ class Replay:
         return tuple(tuple(tensor.shape) for tensor in self._pairs[-1][1])
 
     def add(self, pictures: Tensor, features: Sequence[Tensor]) -> None:
-        """Remember pictures N×3×H×W in [0, 1] and the oracle's answer, N×… each."""
+        """Remember pictures N×3×H×W in [0, 1] and the oracle's answer, N×… each.
+
+        Raises:
+            ValueError: the answer has other shapes than those before.
+        """
+        shapes = tuple(tuple(tensor.shape[1:]) for tensor in features)
+        if self._pairs and shapes != self.shapes:
+            raise ValueError(f"expected features of shapes {self.shapes}, as before, got {shapes}")
         levels = (pictures * 255).round().to(torch.uint8)
         halves = [tensor.half() for tensor in features]
         for index in range(len(pictures)):
