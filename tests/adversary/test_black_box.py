@@ -106,6 +106,17 @@ def test_it_goes_on_with_what_it_has_when_the_oracle_is_spent():
     assert estimate.iteration == 40
 
 
+def test_an_oracle_that_changes_its_head_is_not_learned_from():
+    class Changing(Oracle):
+        def query(self, pictures):
+            (features,) = super().query(pictures)
+            return (features if self.queries < 4 else features[:, :3],)
+
+    attack = inverter(Changing(), replace(QUICK, first=8))
+    attack.train(20)
+    assert quality(attack) > 0
+
+
 def test_closing_frees_those_who_wait_for_first_weights():
     oracle = Oracle(itertools.repeat(OracleSpentError("refused")))
     got = []

@@ -182,6 +182,7 @@ def test_told_to_stop_it_hands_in_what_it_has(settings, victim):
         ({"attacks": ("pixels-whit",)}, "did you mean pixels-white"),
         ({"recipe": "strongest"}, "did you mean strong"),
         ({"target": "resnet"}, "unknown target"),
+        ({"public": "photoes"}, "--public: no picture source 'photoes'"),
     ],
 )
 def test_wrong_settings_end_it_at_once(settings, change, message):

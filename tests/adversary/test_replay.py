@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from adversary.attacks.replay import Replay
@@ -33,4 +34,12 @@ def test_the_newest_stay_when_memory_is_full():
 def test_one_pair_stays_however_large():
     replay = Replay(megabytes=1e-6)
     replay.add(*pair(2, 0.5))
+    assert len(replay) == 1
+
+
+def test_answers_of_another_shape_are_refused():
+    replay = Replay()
+    replay.add(*pair(1, 0.5))
+    with pytest.raises(ValueError, match="as before"):
+        replay.add(torch.zeros(1, 3, 4, 4), (torch.zeros(1, 3),))
     assert len(replay) == 1
