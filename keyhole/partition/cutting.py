@@ -13,6 +13,7 @@ from keyhole.partition.measuring import Seen
 from keyhole.partition.plan import CutPlan, LiveTensor, Partition
 from keyhole.partition.proof import prove
 from keyhole.partition.surveying import OUTPUT, Survey, survey
+from keyhole.partition.tracing import TRACING
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
@@ -38,7 +39,8 @@ def split(model: nn.Module | Target, cut: str, example: Tensor | None = None) ->
     >>> parts.plan.cut, parts.plan.tensors[0].shape
     ('layer2.1', (1, 128, 28, 28))
     """
-    return cut_at(survey(model, example), cut)
+    with TRACING:
+        return cut_at(survey(model, example), cut)
 
 
 def cut_at(surveyed: Survey, cut: str) -> Partition:

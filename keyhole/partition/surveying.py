@@ -14,7 +14,7 @@ from keyhole.partition.aliases import aliases
 from keyhole.partition.blocks import block_ends
 from keyhole.partition.errors import CutError, unknown_cut
 from keyhole.partition.measuring import holds_tensor, measure
-from keyhole.partition.tracing import trace
+from keyhole.partition.tracing import TRACING, trace
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
@@ -106,7 +106,8 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
         first = next(network.parameters(), noise)
         example = noise.to(first.device, first.dtype)
     network.eval()
-    graph, names = trace(network)
+    with TRACING:
+        graph, names = trace(network)
     nodes = tuple(node for node in graph.nodes if node.op != "output")
     paths = (INPUT, *(names.get(node, str(node.target)) for node in nodes[1:]))
     measured = measure(fx.GraphModule(network, graph), example)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,9 @@ from torch import fx, nn
 from torchvision.models.feature_extraction import NodePathTracer
 
 from keyhole.partition.errors import CutError
+
+TRACING = threading.RLock()
+"""Held while a model is traced or cut: tracing replaces methods of ``nn.Module`` itself, for every thread."""
 
 
 class _UntraceableError(Exception):
