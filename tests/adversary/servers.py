@@ -55,18 +55,21 @@ class Tapped:
         if dict(context.invocation_metadata()).get(TOKEN_KEY) != TOKEN:
             raise WireError(grpc.StatusCode.PERMISSION_DENIED, TOKEN_KEY, "wrong token")
         self.subscribers += 1
-        while context.is_active() and not self._over.is_set():
+        over = self._over
+        while context.is_active() and not over.is_set():
             try:
                 yield self.waiting.get(timeout=0.05)
             except queue.Empty:
                 continue
 
     def serve(self, port: int = 0) -> RunningServer:
-        self._over.clear()
+        self._over = threading.Event()
         return serve([tap(self.subscribe)], f"127.0.0.1:{port}", metrics=Metrics("cloud"))
 
     def end(self) -> None:
+        """End the streams of the server that was started last, and wait until none can take another frame."""
         self._over.set()
+        time.sleep(0.1)
 
 
 class Cloud(InferenceService):
