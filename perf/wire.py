@@ -22,7 +22,6 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from wire_server import LIMITS, MODEL_HASH, RAW_METHOD, TARGET
 
 from keyhole.service.memory import keep_freed
 from keyhole.v1 import inference_pb2
@@ -32,8 +31,9 @@ from keyhole.wire.codecs import codec_named
 from keyhole.wire.limits import KIB, UNARY_LIMIT
 from keyhole.wire.packed import pack_frame
 from keyhole.wire.tensors import ExpectedTensor, unpack
+from perf.wire_server import LIMITS, MODEL_HASH, RAW_METHOD, TARGET
 
-SERVER = Path(__file__).with_name("wire_server.py")
+ROOT = Path(__file__).parents[1]
 TIMEOUT = 30.0
 WARM_UP = 10
 
@@ -71,14 +71,17 @@ class Row:
 class Settings:
     """Time a frame's way to the cloud and back against bare gRPC."""
 
+    calls: int | None = None
+    """Calls of each kind; unset: enough for a stable median of each payload."""
     json: Path | None = None
     """Also write the rows to this file."""
 
 
 @contextmanager
 def server(kind: str) -> Iterator[int]:
-    """A server process of a kind that wire_server.py knows; its port."""
-    process = subprocess.Popen([sys.executable, SERVER, kind], stdout=subprocess.PIPE, text=True)
+    """A server process of a kind that `perf.wire_server` knows; its port."""
+    command = [sys.executable, "-m", "perf.wire_server", kind]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     try:
         assert process.stdout
         yield int(process.stdout.readline())
@@ -94,8 +97,8 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def measure(case: Case, client: InferenceClient, echo: Callable[..., bytes]) -> Row:
-    """Time both ways in turn."""
+def measure(case: Case, calls: int, client: InferenceClient, echo: Callable[..., bytes]) -> Row:
+    """Time both ways in turn, ``calls`` times each."""
     tensor = torch.randn(1, *case.shape, generator=torch.Generator().manual_seed(0))
     expected = ExpectedTensor("output", tuple(tensor.shape), tensor.dtype)
     payload = tensor.numpy().tobytes()
@@ -113,7 +116,7 @@ def measure(case: Case, client: InferenceClient, echo: Callable[..., bytes]) -> 
     assert bare() == payload
     assert torch.equal(ours(), tensor)
     times: dict[Callable[[], object], list[float]] = {bare: [], ours: []}
-    for turn in range(WARM_UP + case.calls):
+    for turn in range(WARM_UP + calls):
         for call in (bare, ours) if turn % 2 else (ours, bare):
             times[call].append(seconds(call))
     bare_ms, ours_ms = (1e3 * statistics.median(taken[WARM_UP:]) for taken in times.values())
@@ -144,7 +147,7 @@ def main(settings: Settings) -> None:
         grpc.insecure_channel(f"127.0.0.1:{raw_port}", LIMITS) as raw,
     ):
         client, echo = InferenceClient(channel), raw.unary_unary(RAW_METHOD, None, None)
-        rows = [measure(case, client, echo) for case in CASES]
+        rows = [measure(case, settings.calls or case.calls, client, echo) for case in CASES]
     Console().print(table(rows))
     if settings.json:
         settings.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
