@@ -70,6 +70,11 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.data.streetcam.command:streetcam",
         "Draw a contact sheet of the embedded world",
     ),
+    "data sets": Command(
+        "keyhole.data.sets.settings:SetsSettings",
+        "keyhole.data.sets.command:sets",
+        "List the data sets that can be opened from where their owners leave them",
+    ),
     "certs": Command("keyhole.wire.command:CertsSettings", "keyhole.wire.command:certs", "Make a CA and certificates"),
     "health": Command(
         "keyhole.wire.health:HealthSettings", "keyhole.wire.health:health", "Ask whether a process is well"

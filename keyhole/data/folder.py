@@ -60,10 +60,10 @@ class PictureFolder:
     def reader(self) -> Iterator[Callable[[PurePosixPath], Tensor]]:
         """A function from a path (as `paths` gives it) to RGB uint8 3×H×W, valid within the context."""
         if self.root.is_dir():
-            yield lambda path: _decode((self.root / self.under / path).read_bytes())
+            yield lambda path: decode((self.root / self.under / path).read_bytes())
         else:
             with zipfile.ZipFile(self.root) as archive:
-                yield lambda path: _decode(archive.read(str(PurePosixPath(self.under) / path)))
+                yield lambda path: decode(archive.read(str(PurePosixPath(self.under) / path)))
 
     def __iter__(self) -> Iterator[tuple[PurePosixPath, Tensor]]:
         """Yield (path, RGB uint8 3×H×W) for every picture once."""
@@ -113,6 +113,7 @@ def classes(paths: list[PurePosixPath]) -> tuple[str, ...]:
     return tuple(sorted({path.parent.name for path in paths}))
 
 
-def _decode(data: bytes) -> Tensor:
+def decode(data: bytes) -> Tensor:
+    """An encoded picture (JPEG, PNG, …) as RGB uint8 3×H×W."""
     with Image.open(io.BytesIO(data)) as picture:
         return torch.as_tensor(transform.pil_to_tensor(picture.convert("RGB")))

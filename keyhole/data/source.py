@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-from keyhole.data.folder import PictureFolder, Pictures
+from keyhole.data.folder import Pictures
 from keyhole.data.leaves import DeadLeaves
 from keyhole.data.photos import PannedPhotos, Photos, public_photos, victim_photos
+from keyhole.data.pools import Pool, share
 from keyhole.data.sample import Sample
+from keyhole.data.sets.open import open_collection
+from keyhole.data.sets.stream import Shuffled
+from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import Streetcam
-
-Pool = Literal["public", "audit"]
 
 
 class Source(Protocol):
@@ -41,38 +43,36 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
 
     Args:
         spec: ``photos`` (real photographs that come with the libraries), ``leaves`` (synthetic pictures),
-            ``streetcam`` (drawn vehicles before surveillance cameras), the path of
-            a folder or zip of pictures, or several of these joined by ``+``, which take turns.
+            ``streetcam`` (drawn vehicles before surveillance cameras), a data set's name and its path
+            (``veri:/data/VeRi``; `keyhole.data.sets` has the names), the path of a folder or zip of pictures,
+            or several of these joined by ``+``, which take turns.
         pool: ``audit``: what the victim sees and attacks are scored on; ``public``: what the attacker may train on.
-            The two never share a picture.
+            The two never share a picture, nor an identity or a clip of a data set.
         size: side of the pictures, in pixels.
         seed: of the order and the crops.
 
     Raises:
-        FileNotFoundError: neither a known name nor an existing path.
+        FileNotFoundError: neither a known name nor an existing path, or a file of a data set is missing.
+        ValueError: a file of a data set is damaged.
     """
-    if "+" in spec and not Path(spec).exists():
+    name, _, root = spec.partition(":")
+    path = Path(root if name in SETS and root else spec).expanduser()
+    if "+" in spec and not path.exists():
         return Turns(tuple(open_source(part, pool=pool, size=size, seed=seed) for part in spec.split("+")))
-    path = Path(spec).expanduser()
+    if name in SETS and root:
+        return Shuffled(open_collection(spec, pool), size, seed)
     if spec in NAMED:
         return NAMED[spec](pool, size, seed)
     if not path.exists():
-        near = get_close_matches(spec, NAMED, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
+        near = get_close_matches(name, [*NAMED, *SETS], n=1)
+        hint = "".join(f"did you mean {known + ':PATH' * (known in SETS)!r}? " for known in near)
         raise FileNotFoundError(
-            f"no picture source {spec!r}: {hint}it is one of {', '.join(sorted(NAMED))}, or the path of a folder or zip"
+            f"no picture source {spec!r}: {hint}it is one of {', '.join(sorted(NAMED))}, the path of a folder or zip, "
+            "or SET:PATH with a set that `keyhole data sets` lists"
         )
-    for under in _POOL_FOLDERS[pool]:
-        folder = PictureFolder(path, under)
-        if folder.exists():
-            return Pictures(folder, size, seed)
-    return Pictures(PictureFolder(path), size, seed, (("audit", "public").index(pool), 2))
+    folder, every = share(path, pool)
+    return Pictures(folder, size, seed, every)
 
-
-_POOL_FOLDERS: dict[Pool, tuple[str, ...]] = {
-    "public": ("public", "train"),
-    "audit": ("audit", "private", "val", "test"),
-}
 
 NAMED: dict[str, Callable[[Pool, int, int], Source]] = {
     "photos": lambda pool, size, seed: (

@@ -61,6 +61,11 @@ class Streetcam:
         which, car, trip = self._pass(place, camera_number, index)
         return self._take(car, which, trip, (0.0,))[0]
 
+    def caption_of(self, place: int, camera_number: int, index: int = 0) -> str:
+        """The caption of `shot`, without drawing it."""
+        which, car, trip = self._pass(place, camera_number, index)
+        return caption(car, which, trip.hour, trip.weather)
+
     def shots_of(self, place: int, count: int = CAMERAS, first: int = 0) -> Iterator[Shot]:
         """Pictures of one vehicle by ``count`` cameras in turn, from camera ``first`` on: probes and gallery."""
         for number in range(first, first + count):

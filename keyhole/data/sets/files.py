@@ -1,0 +1,104 @@
+"""The files of one data set; a missing one is named, with where it belongs and who hands it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from torch import Tensor
+
+from keyhole.data.folder import SUFFIXES, decode
+from keyhole.data.sets.tree import Tree
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files of a data set, at paths relative to its top folder.
+
+    Attributes:
+        tree: where they are.
+        root: path of the folder or zip, for messages.
+        title: the set's name, for messages.
+        advice: the layout and where the set is obtained, for messages.
+        under: the top folder inside ``tree``.
+    """
+
+    tree: Tree
+    root: Path
+    title: str
+    advice: str
+    under: str = ""
+
+    def inside(self, *folders: str) -> Files:
+        """The same files seen from the first of ``folders`` that is there; unchanged where none is."""
+        return next((replace(self, under=folder) for folder in folders if self.exists(folder)), self)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder at ``path``."""
+        return self.tree.exists(self._whole(path))
+
+    def need(self, *paths: str) -> None:
+        """FileNotFoundError for the first of ``paths`` that is not there."""
+        for path in paths:
+            if not self.exists(path):
+                raise self.missing(path)
+
+    def first(self, *paths: str) -> str:
+        """The first of ``paths`` that is there; FileNotFoundError names the first one where none is."""
+        return self.some(*paths)[0]
+
+    def some(self, *paths: str) -> list[str]:
+        """Those of ``paths`` that are there; FileNotFoundError names the first one where none is."""
+        found = [path for path in paths if self.exists(path)]
+        if not found:
+            raise self.missing(paths[0])
+        return found
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes."""
+        try:
+            return self.tree.read(self._whole(path))
+        except FileNotFoundError as error:
+            raise self.missing(path) from error
+
+    def lines(self, path: str) -> list[str]:
+        """A text file's lines, without those that are blank."""
+        text = self.read(path).decode("utf-8-sig", errors="replace")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+
+    def pairs(self, path: str) -> dict[str, str]:
+        """A text file's lines as first word: the rest."""
+        rows = [line.split(maxsplit=1) for line in self.lines(path)]
+        if any(len(row) != 2 for row in rows):
+            raise self.damaged(path, "expected two words in every line")
+        return dict(rows)
+
+    def pictures(self, folder: str) -> list[PurePosixPath]:
+        """Sorted paths of the pictures under ``folder``, relative to it; FileNotFoundError where there are none."""
+        self.need(folder)
+        found = sorted(map(PurePosixPath, self.tree.files(self._whole(folder))))
+        pictures = [path for path in found if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+        if not pictures:
+            raise self.missing(str(PurePosixPath(folder) / "*.jpg"))
+        return pictures
+
+    def picture(self, path: str) -> Callable[[], Tensor]:
+        """A function that reads the picture at ``path`` as RGB uint8 3×H×W; worker processes can be given it."""
+        return partial(_decoded, self, path)
+
+    def missing(self, path: str) -> FileNotFoundError:
+        """The error for a file that is not there."""
+        return FileNotFoundError(f"{self.title}: {self.root / self.under / path} is missing. {self.advice}")
+
+    def damaged(self, path: str, fault: str) -> ValueError:
+        """The error for a file that does not hold what it should."""
+        return ValueError(f"{self.title}: {self.root / self.under / path}: {fault}. {self.advice}")
+
+    def _whole(self, path: str) -> str:
+        return str(PurePosixPath(self.under) / path)
+
+
+def _decoded(files: Files, path: str) -> Tensor:
+    return decode(files.read(path))

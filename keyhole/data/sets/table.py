@@ -1,0 +1,31 @@
+"""The data sets by the names that they are opened by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from keyhole.data.sets.celeba import CELEBA
+from keyhole.data.sets.cifar import CIFAR_10, CIFAR_100
+from keyhole.data.sets.clips import CLIPS
+from keyhole.data.sets.coco import COCO
+from keyhole.data.sets.cub import CUB
+from keyhole.data.sets.dogs import DOGS
+from keyhole.data.sets.facescrub import FACESCRUB
+from keyhole.data.sets.imagenet import IMAGENET
+from keyhole.data.sets.layout import Layout
+from keyhole.data.sets.veri import VERI
+from keyhole.data.sets.veriwild import VERI_WILD
+
+SETS: Mapping[str, Layout] = {
+    "celeba": CELEBA,
+    "cifar10": CIFAR_10,
+    "cifar100": CIFAR_100,
+    "clips": CLIPS,
+    "coco": COCO,
+    "cub": CUB,
+    "dogs": DOGS,
+    "facescrub": FACESCRUB,
+    "imagenet": IMAGENET,
+    "veri": VERI,
+    "veri-wild": VERI_WILD,
+}
