@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from scipy.special import stdtrit
 from torch import Tensor
 
-from keyhole.metrics import psnr, ssim
+from keyhole.metrics import eq14, psnr, ssim
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Scores:
     Attributes:
         psnr: peak signal-to-noise ratio in dB, peak 1.
         ssim: structural similarity.
-        eq14: the feature-inversion paper's own "PSNR", see `eq14`.
+        eq14: the feature-inversion paper's own "PSNR", see `keyhole.metrics.eq14`.
     """
 
     psnr: float
@@ -32,19 +32,6 @@ def score(reconstructions: Tensor, truths: Tensor) -> list[Scores]:
     """Scores of RGB pictures in [0, 1], N×3×H×W, against as many truths."""
     columns = (psnr(reconstructions, truths), ssim(reconstructions, truths), eq14(reconstructions, truths))
     return [Scores(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
-
-
-def eq14(reconstructions: Tensor, truths: Tensor) -> Tensor:
-    """10 · ln(peak / mean absolute error): Eq. 14 of the feature-inversion paper, one number per picture.
-
-    The paper squares nothing and gives no base; with the natural logarithm its figures are within reach.
-
-    >>> import torch
-    >>> round(eq14(torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.6)).item(), 2)
-    23.03
-    """
-    error = (reconstructions - truths).abs().flatten(1).mean(1).clamp_min(1e-6)
-    return -10 * error.log()
 
 
 @dataclass(frozen=True)

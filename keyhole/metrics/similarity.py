@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.functional.image import (
+    multiscale_structural_similarity_index_measure,
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+from keyhole.metrics.pictures import check_pair
 
 _KERNEL = 11
+_SCALES = ((5, 176), (4, 99), (3, 44))
+_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
 
 def psnr(reconstruction: Tensor, truth: Tensor) -> Tensor:
@@ -25,7 +33,7 @@ def psnr(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Raises:
         ValueError: shapes differ, values leave [0, 1], or a value is not finite.
     """
-    _check(reconstruction, truth)
+    check_pair(reconstruction, truth)
     return peak_signal_noise_ratio(reconstruction, truth, data_range=1.0, reduction="none", dim=(1, 2, 3))
 
 
@@ -44,19 +52,38 @@ def ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Raises:
         ValueError: as `psnr`, or a side shorter than the window.
     """
-    _check(reconstruction, truth)
-    if min(truth.shape[-2:]) < _KERNEL:
-        raise ValueError(f"SSIM needs pictures of at least {_KERNEL} pixels a side, not {tuple(truth.shape[-2:])}")
+    check_pair(reconstruction, truth, metric="SSIM", smallest=_KERNEL)
     value = structural_similarity_index_measure(reconstruction, truth, data_range=1.0, reduction="none")
     return torch.as_tensor(value).reshape(len(truth))
 
 
-def _check(reconstruction: Tensor, truth: Tensor) -> None:
-    if reconstruction.shape != truth.shape:
-        raise ValueError(f"shapes differ: {tuple(reconstruction.shape)} and {tuple(truth.shape)}")
-    if truth.dim() != 4 or truth.shape[1] != 3:
-        raise ValueError(f"pictures are N×3×H×W, not {tuple(truth.shape)}")
-    for name, pictures in (("reconstruction", reconstruction), ("truth", truth)):
-        low, high = torch.aminmax(pictures)
-        if not (low >= 0 and high <= 1):
-            raise ValueError(f"{name}: values lie in [{float(low):.3g}, {float(high):.3g}], not in [0, 1]")
+def ms_ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """Multi-scale structural similarity (Wang et al. 2003, equation 7), one per picture.
+
+    The window of `ssim` at five scales, each half the size of the one before, from 176 pixels a side. Smaller pictures
+    have fewer scales, the coarse ones left out and the weights of the others divided by their sum: four from 99 pixels,
+    three from 44. Values of different numbers of scales are not to be compared. The finer scales count only
+    windows within the picture; negative terms count as 0.
+
+    Args:
+        reconstruction: N×3×H×W in [0, 1], at least 44 pixels a side.
+        truth: same shape.
+
+    Returns:
+        N values in [0, 1].
+
+    Raises:
+        ValueError: as `psnr`, or a side shorter than 44 pixels.
+    """
+    check_pair(reconstruction, truth, metric="MS-SSIM", smallest=_SCALES[-1][1])
+    scales = next(count for count, smallest in _SCALES if min(truth.shape[-2:]) >= smallest)
+    weights = _WEIGHTS[:scales]
+    total = sum(weights) if scales < len(_WEIGHTS) else 1.0
+    return multiscale_structural_similarity_index_measure(
+        reconstruction,
+        truth,
+        data_range=1.0,
+        reduction="none",
+        kernel_size=_KERNEL,
+        betas=tuple(weight / total for weight in weights),
+    )

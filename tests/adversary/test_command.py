@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as transform
 from adversary.command import attack
 from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.published import DIRECT
-from adversary.evaluation.scores import Mean, eq14, score
+from adversary.evaluation.scores import Mean, score
 from adversary.settings import AttackSettings
 from keyhole.service.errors import UsageError
 from tests.adversary.tiny import pictures
@@ -95,16 +95,6 @@ def test_a_black_box_is_trained_first(settings, tmp_path):
 def test_wrong_settings_are_refused(settings, change, message):
     with pytest.raises(UsageError, match=message):
         attack(replace(settings, **change))
-
-
-def test_equation_14_as_it_is_written():
-    truth, guess = torch.rand(2, 3, 4, 4), torch.rand(2, 3, 4, 4)
-    for row in range(2):
-        error = sum(
-            abs(a - b) for a, b in zip(truth[row].flatten().tolist(), guess[row].flatten().tolist(), strict=True)
-        )
-        expected = 10 * math.log(255 / (255 * error / 48))
-        assert eq14(guess, truth)[row].item() == pytest.approx(expected, rel=1e-4)
 
 
 def test_scores_of_a_perfect_reconstruction():

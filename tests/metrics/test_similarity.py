@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 from scipy.signal import convolve2d
+from skimage.measure import block_reduce
 from skimage.metrics import peak_signal_noise_ratio
 
-from keyhole.metrics import psnr, ssim
+from keyhole.metrics import ms_ssim, psnr, ssim
 
 
 @pytest.fixture
@@ -25,8 +26,8 @@ def test_psnr_equals_an_independent_computation(pair):
     assert psnr(reconstruction, truth).tolist() == pytest.approx(expected, abs=1e-3)
 
 
-def reference_ssim(first: np.ndarray, second: np.ndarray) -> float:
-    """Wang et al. 2004, equation 13, at every pixel of a channel whose borders are mirrored."""
+def luminance_and_contrast(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The two factors of Wang et al. 2004, equation 13, at every pixel of a channel whose borders are mirrored."""
     offsets = np.arange(-5, 6)
     weights = np.exp(-(offsets**2) / (2 * 1.5**2))
     window = np.outer(weights, weights) / weights.sum() ** 2
@@ -38,7 +39,26 @@ def reference_ssim(first: np.ndarray, second: np.ndarray) -> float:
     variance_1, variance_2 = blur(first**2) - mean_1**2, blur(second**2) - mean_2**2
     covariance = blur(first * second) - mean_1 * mean_2
     luminance = (2 * mean_1 * mean_2 + 0.01**2) / (mean_1**2 + mean_2**2 + 0.01**2)
-    return float((luminance * (2 * covariance + 0.03**2) / (variance_1 + variance_2 + 0.03**2)).mean())
+    return luminance, (2 * covariance + 0.03**2) / (variance_1 + variance_2 + 0.03**2)
+
+
+def reference_ssim(first: np.ndarray, second: np.ndarray) -> float:
+    luminance, contrast = luminance_and_contrast(first, second)
+    return float((luminance * contrast).mean())
+
+
+def reference_ms_ssim(first: np.ndarray, second: np.ndarray, weights: list[float]) -> float:
+    """Wang et al. 2003, equation 7, of 3×H×W pictures whose channels are averaged at each scale."""
+    value = 1.0
+    for scale, weight in enumerate(weights):
+        if scale == len(weights) - 1:
+            term = np.mean([reference_ssim(a, b) for a, b in zip(first, second, strict=True)])
+        else:
+            contrasts = [luminance_and_contrast(a, b)[1][5:-5, 5:-5] for a, b in zip(first, second, strict=True)]
+            term = np.mean(contrasts)
+        value *= max(term, 0) ** weight
+        first, second = (block_reduce(picture, (1, 2, 2), np.mean) for picture in (first, second))
+    return value
 
 
 def test_ssim_equals_an_independent_computation(pair):
@@ -50,20 +70,41 @@ def test_ssim_equals_an_independent_computation(pair):
     assert ssim(*pair).tolist() == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("size", "weights"),
+    [
+        (64, [0.0448, 0.2856, 0.3001]),
+        (128, [0.0448, 0.2856, 0.3001, 0.2363]),
+        (176, [0.0448, 0.2856, 0.3001, 0.2363, 0.1333]),
+    ],
+)
+def test_ms_ssim_equals_an_independent_computation(size, weights, photographs, degraded):
+    truth = photographs(2, size)
+    reconstruction = degraded(truth, 0.1)
+    if len(weights) < 5:
+        weights = [weight / sum(weights) for weight in weights]
+    expected = [
+        reference_ms_ssim(r, t, weights)
+        for r, t in zip(reconstruction.double().numpy(), truth.double().numpy(), strict=True)
+    ]
+    assert ms_ssim(reconstruction, truth).tolist() == pytest.approx(expected, abs=1e-4)
+
+
+def test_pictures_too_small_for_the_window_are_refused(photographs):
+    small = photographs(1, 43)
+    with pytest.raises(ValueError, match="MS-SSIM needs pictures of at least 44 pixels"):
+        ms_ssim(small, small)
+    with pytest.raises(ValueError, match="SSIM needs pictures of at least 11 pixels"):
+        ssim(small[..., :10], small[..., :10])
+
+
+def test_negatives_have_no_multi_scale_similarity(photographs):
+    truth = photographs(2, 64)
+    assert ms_ssim(1 - truth, truth).tolist() == [0, 0]
+
+
 def test_equal_pictures_are_at_the_top(pair):
     _, truth = pair
     assert ssim(truth, truth).tolist() == pytest.approx([1, 1, 1])
+    assert ms_ssim(truth, truth).tolist() == pytest.approx([1, 1, 1])
     assert torch.isinf(psnr(truth, truth)).all()
-
-
-@pytest.mark.parametrize("metric", [psnr, ssim])
-def test_pictures_are_checked_at_the_door(metric, pair):
-    reconstruction, truth = pair
-    with pytest.raises(ValueError, match="shapes differ"):
-        metric(reconstruction[..., :-1], truth)
-    with pytest.raises(ValueError, match="N×3×H×W"):
-        metric(reconstruction[:, :1], truth[:, :1])
-    with pytest.raises(ValueError, match="not in \\[0, 1\\]"):
-        metric(reconstruction * 255, truth)
-    with pytest.raises(ValueError, match="not in \\[0, 1\\]"):
-        metric(torch.full_like(truth, torch.nan), truth)

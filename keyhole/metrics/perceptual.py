@@ -1,0 +1,89 @@
+"""How alike two pictures look: full-reference quality indices, thin over piq.
+
+Every function takes a reconstruction and its truth, RGB float tensors N×3×H×W in [0, 1], and returns N values; that of
+a picture does not depend on the others of its batch. They raise ValueError where shapes differ, values leave [0, 1] or
+are not finite, or a side is shorter than the function says.
+"""
+
+from __future__ import annotations
+
+import piq
+import torch
+from torch import Tensor
+
+from keyhole.metrics.pictures import check_pair
+
+_HAARPSI_SMALLEST = 16
+_SR_SIM_SMALLEST = 40
+_DSS_SMALLEST = 32
+
+
+def fsim(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """Feature similarity with colour, FSIMc (Zhang et al. 2011): phase congruency, gradients and chromaticity.
+
+    Returns:
+        N values in [0, 1], 1 for equal pictures.
+    """
+    check_pair(reconstruction, truth)
+    return torch.as_tensor(piq.fsim(reconstruction, truth, reduction="none", data_range=1.0))
+
+
+def vsi(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """Visual saliency-induced index (Zhang, Shen and Li 2014).
+
+    Returns:
+        N values in [0, 1], 1 for equal pictures; also 1 where neither picture has any saliency (both of one colour).
+    """
+    check_pair(reconstruction, truth)
+    return torch.as_tensor(piq.vsi(reconstruction, truth, reduction="none", data_range=1.0))
+
+
+def haarpsi(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """Haar wavelet-based perceptual similarity index with colour (Reisenhofer et al. 2018).
+
+    Pictures have at least 16 pixels a side.
+
+    Returns:
+        N values in [0, 1], 1 for equal pictures. Two black pictures, for which the published quotient is 0 / 0, get 1.
+    """
+    check_pair(reconstruction, truth, metric="HaarPSI", smallest=_HAARPSI_SMALLEST)
+    value = torch.as_tensor(piq.haarpsi(reconstruction, truth, reduction="none", data_range=1.0))
+    return value.clamp(max=1)
+
+
+def sr_sim(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """Spectral residual based similarity of the luminance (Zhang and Li 2012).
+
+    Pictures have at least 40 pixels a side. piq scales saliency by the extremes of its whole batch, so it gets one
+    picture at a time.
+
+    Returns:
+        N values in [0, 1], 1 for equal pictures.
+    """
+    check_pair(reconstruction, truth, metric="SR-SIM", smallest=_SR_SIM_SMALLEST)
+    pairs = zip(torch.split(reconstruction, 1), torch.split(truth, 1), strict=True)
+    return torch.cat([piq.srsim(*pair, reduction="none", data_range=1.0) for pair in pairs])
+
+
+def dss(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """DCT subband similarity of the luminance (Balanov et al. 2015).
+
+    Pictures have at least 32 pixels a side: the index averages the worst 5 % of the 8×8 blocks.
+
+    Returns:
+        N values in [0, 1], 1 for equal pictures.
+    """
+    check_pair(reconstruction, truth, metric="DSS", smallest=_DSS_SMALLEST)
+    return torch.as_tensor(piq.dss(reconstruction, truth, reduction="none", data_range=1.0)).clamp(max=1)
+
+
+def mdsi(reconstruction: Tensor, truth: Tensor) -> Tensor:
+    """Mean deviation similarity index (Nafchi et al. 2016), gradient and chromaticity similarities summed.
+
+    The one index that changes when the two pictures are swapped.
+
+    Returns:
+        N values, 0 for equal pictures; greater is worse.
+    """
+    check_pair(reconstruction, truth)
+    return torch.as_tensor(piq.mdsi(reconstruction, truth, reduction="none", data_range=1.0))
