@@ -20,8 +20,8 @@ from adversary.evaluation.scores import score
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AttackSettings, check_attack
 from keyhole.data import open_source
-from keyhole.partition import Partition, cut_at, survey
-from keyhole.targets import Target, load_target
+from keyhole.partition import Partition, partitioned_at
+from keyhole.targets import Target
 
 
 def attack(settings: AttackSettings) -> int:
@@ -35,9 +35,7 @@ def attack(settings: AttackSettings) -> int:
     attack_named(settings.attack)
     torch.set_num_threads(settings.threads)
     console = Console()
-    target = load_target(settings.target, settings.weights, size=settings.size, strict=settings.strict)
-    surveyed = survey(target)
-    partitions = [cut_at(surveyed, cut) for cut in settings.cuts or (settings.cut,)]
+    target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
     truths = _pictures(settings, target)
 
     rows, columns = [], {}

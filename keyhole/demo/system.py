@@ -123,8 +123,8 @@ class System:
     def _model(self) -> tuple[str, ...]:
         optional: Iterable[tuple[str, object]] = (("weights", self.settings.weights), ("size", self.settings.size))
         extra = (part for name, value in optional if value is not None for part in (f"--{name}", str(value)))
-        strict = () if self.settings.strict else ("--no-strict",)
-        return ("--target", self.settings.target, "--cut", self.settings.cut, *extra, *strict)
+        alone = ("--head-only",) if self.settings.head_only else ()
+        return ("--target", self.settings.target, "--cut", self.settings.cut, *extra, *alone)
 
     @property
     def _tls(self) -> tuple[str, ...]:

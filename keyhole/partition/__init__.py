@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from keyhole.partition.costs import CutProfile, profile
     from keyhole.partition.cutting import cut_at, split
     from keyhole.partition.errors import CutError
-    from keyhole.partition.load import partitioned
+    from keyhole.partition.load import partitioned, partitioned_at
     from keyhole.partition.plan import CutPlan, Features, LiveTensor, Partition, as_features, as_tuple
     from keyhole.partition.surveying import Survey, survey
 
@@ -26,6 +26,7 @@ __all__ = [
     "as_tuple",
     "cut_at",
     "partitioned",
+    "partitioned_at",
     "points",
     "profile",
     "split",
@@ -39,7 +40,7 @@ __getattr__ = lazily(
         "keyhole.partition.costs": ("CutProfile", "profile"),
         "keyhole.partition.cutting": ("cut_at", "split"),
         "keyhole.partition.errors": ("CutError",),
-        "keyhole.partition.load": ("partitioned",),
+        "keyhole.partition.load": ("partitioned", "partitioned_at"),
         "keyhole.partition.plan": ("CutPlan", "Features", "LiveTensor", "Partition", "as_features", "as_tuple"),
         "keyhole.partition.surveying": ("Survey", "survey"),
     },

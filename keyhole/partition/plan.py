@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor, fx, nn
 
 Features = Tensor | tuple[Tensor, ...]
 """What crosses a cut: one tensor, or a tuple where several are live."""
@@ -67,7 +67,7 @@ class Partition:
     """
 
     head: fx.GraphModule
-    tail: fx.GraphModule
+    tail: nn.Module
     plan: CutPlan
 
 

@@ -41,7 +41,7 @@ def load_target(
             classes follows the file.
         size: side of the square picture in pixels; None: the target's own.
         strict: refuse weights that lack tensors of the model or have others. Without it what lacks stays random, which
-            suits weights of a head alone; `Target.missing` counts it and a warning says so.
+            suits weights of a head alone; `Target.missing` names it and a warning says so.
         shipped: folder of the shipped weights.
 
     Raises:
@@ -51,7 +51,7 @@ def load_target(
     if target.weights == _RANDOM:
         _log.warning("%s has random weights (seed %d): its answers mean nothing", name, _SEED)
     if target.missing:
-        _log.warning("%s: %d tensors are not in %s and stay random", name, target.missing, target.weights)
+        _log.warning("%s: %d tensors are not in %s and stay random", name, len(target.missing), target.weights)
     return target
 
 
@@ -74,7 +74,7 @@ def _own(name: str, weights: str | Path | None, size: int | None, strict: bool) 
     if str(weights) == PRETRAINED:
         raise TargetError(f"{name} has no weights on a hub: give a file, or let the factory load them")
     missing = load_state(target.model, read_state(Path(weights)), str(weights), strict=strict)
-    return dataclasses.replace(target, weights=str(weights), missing=len(missing))
+    return dataclasses.replace(target, weights=str(weights), missing=tuple(missing))
 
 
 def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None, strict: bool) -> Target:
@@ -100,7 +100,7 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
         outputs=outputs,
         licence=facts.licence,
         weights=_RANDOM if source is None else facts.weights if str(source) == PRETRAINED else str(source),
-        missing=len(missing),
+        missing=tuple(missing),
     )
 
 

@@ -19,8 +19,9 @@ class ModelSettings:
     """Module whose output crosses the split (layer2.1), or a paper's name for it (L8); `keyhole cuts` lists them."""
     size: int | None = None
     """Side of the square picture in pixels. Absent: the target's own."""
-    strict: bool = True
-    """Refuse weights that lack tensors of the model. With --no-strict those stay random (weights of a head alone)."""
+    head_only: bool = False
+    """The weights are those of a head alone: all that they lack must lie after the cut, and the cloud answers every
+    frame with nothing."""
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str, *, st
         problems += [f"missing: {_some(missing)}"] if missing else []
         problems += [f"unexpected: {_some(unexpected)}"] if unexpected else []
     if problems:
-        hint = "; weights of a part of the model load with strict=False (--no-strict)" if missing and not wrong else ""
+        hint = "; weights of a part of the model load with strict=False (--head-only)" if missing and not wrong else ""
         raise TargetError(f"the weights in {source} do not fit {type(model).__name__}: {'; '.join(problems)}{hint}")
     model.load_state_dict(dict(state), strict=False)
     return missing

@@ -24,7 +24,7 @@ class Target:
         outputs: length of an answer: number of classes or embedding size.
         licence: of the shipped or the hub's weights, else of the architecture.
         weights: where the weights come from.
-        missing: number of the model's tensors that the weights lack and that are random.
+        missing: names of the model's tensors that the weights lack and that are random.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Target:
     outputs: int
     licence: str
     weights: str
-    missing: int = 0
+    missing: tuple[str, ...] = ()
 
     @cached_property
     def hash(self) -> str:

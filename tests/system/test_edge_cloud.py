@@ -7,6 +7,7 @@ import threading
 import grpc
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from edge.link import BURST
 from edge.process import edge
@@ -22,7 +23,7 @@ from keyhole.wire.tls import make_certificates
 from tests.system.frames import Edge, pictures
 from tests.system.referee import notebook
 from tests.system.running import CUT, TINY, running_cloud
-from tests.system.tiny_target import LABELS
+from tests.system.tiny_target import LABELS, tiny
 
 STAGES = {
     "edge_compute",
@@ -92,6 +93,16 @@ def test_the_monitor_learns_the_truth_first_then_the_outcome_with_its_stages(clo
     deployment = next(iter(book.truths.values())).deployment
     assert (deployment.target, deployment.cut, deployment.codec) == (TINY, "block.first", "int8+zstd")
     assert (deployment.link, deployment.defence, deployment.tls) == ("lan", "none", False)
+
+
+def test_a_head_alone_is_answered_with_nothing(tmp_path):
+    state = tiny().model.state_dict()
+    save_file({name: state[name] for name in state if not name.startswith("classifier")}, tmp_path / "head.safetensors")
+    model = {"weights": str(tmp_path / "head.safetensors"), "head_only": True}
+    with running_cloud(**model) as cloud, notebook() as book:
+        run(settings(cloud.listen, frames=3, monitor=book.address, **model))
+    assert len(book.answered) == 3
+    assert {outcome.prediction for outcome in book.answered} == {""}
 
 
 def test_a_link_slows_frames_down(cloud):

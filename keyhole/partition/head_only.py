@@ -1,0 +1,41 @@
+"""A head without its tail, for weights that end at the cut."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+from torch import Tensor, nn
+
+from keyhole.partition.errors import CutError
+from keyhole.partition.plan import Features, LiveTensor, Partition, as_tuple
+from keyhole.targets import Target
+
+_NOTHING = LiveTensor("nothing", (1, 0), torch.float32)
+
+
+class NoTail(nn.Module):
+    """Answers N pictures with N×0."""
+
+    def forward(self, features: Features) -> Tensor:
+        """An empty answer to each picture of the batch."""
+        return torch.zeros(len(as_tuple(features)[0]), 0)
+
+
+def head_only(target: Target, partition: Partition) -> Partition:
+    """The same head with `NoTail`.
+
+    Args:
+        target: what was cut; it may lack weights after the cut.
+        partition: its parts.
+
+    Raises:
+        CutError: the head itself lacks weights.
+    """
+    lacking = sorted(set(target.missing) & set(partition.head.state_dict()))
+    if lacking:
+        raise CutError(
+            f"{target.weights} ends before {partition.plan.cut}: it lacks {lacking[0]} and {len(lacking) - 1} more "
+            "tensors of the head; cut earlier"
+        )
+    return Partition(partition.head, NoTail(), dataclasses.replace(partition.plan, output=_NOTHING))
