@@ -44,7 +44,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none."""
     public: str = "photos+leaves"
-    """Pictures that black-box attacks learn from: photos, leaves, a folder or a zip; several joined by +."""
+    """Pictures that black-box attacks learn from: photos, leaves, streetcam, a folder or zip, or SET:PATH (see
+    `keyhole data sets`); several joined by + take turns."""
     budget_seconds: float = 20.0
     """Longest time that an optimiser spends on one frame."""
     backlog: int = 4
@@ -66,7 +67,7 @@ class AttackSettings(ModelSettings):
     """
 
     source: str = "photos"
-    """Pictures to attack: photos, leaves, a folder or a zip."""
+    """Pictures to attack: photos, leaves, streetcam, a folder or zip, or SET:PATH (`keyhole data sets` lists them)."""
     cuts: tuple[str, ...] = ()
     """Cuts to attack. Absent: the one of `--cut`."""
     attack: str = "pixels-white"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
-from keyhole.data.folder import Pictures
+import torch
+
+from keyhole.data.folder import Pictures, fit
 from keyhole.data.leaves import DeadLeaves
 from keyhole.data.photos import PannedPhotos, Photos, public_photos, victim_photos
 from keyhole.data.pools import Pool, share
@@ -16,7 +19,7 @@ from keyhole.data.sample import Sample
 from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.stream import Shuffled
 from keyhole.data.sets.table import SETS
-from keyhole.data.streetcam.stream import Streetcam
+from keyhole.data.streetcam.stream import SIZES, Streetcam
 
 
 class Source(Protocol):
@@ -36,6 +39,19 @@ class Turns:
         while True:
             for stream in streams:
                 yield next(stream)
+
+
+@dataclass(frozen=True)
+class Resized:
+    """A source's pictures at another size, in pixels a side."""
+
+    source: Source
+    size: int
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.source:
+            levels = (sample.picture * 255).round().to(torch.uint8)
+            yield dataclasses.replace(sample, picture=fit(levels, self.size))
 
 
 def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
@@ -74,10 +90,19 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
     return Pictures(folder, size, seed, every)
 
 
+def _drawn(size: int) -> int:
+    """The size that streetcam draws pictures of ``size`` pixels at: the next of its own."""
+    return next((own for own in SIZES if own >= size), SIZES[-1])
+
+
+def _resized(source: Streetcam, size: int) -> Source:
+    return source if source.size == size else Resized(source, size)
+
+
 NAMED: dict[str, Callable[[Pool, int, int], Source]] = {
     "photos": lambda pool, size, seed: (
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),
     "leaves": lambda pool, size, seed: DeadLeaves(size, 2 * seed + (pool == "public")),
-    "streetcam": Streetcam,
+    "streetcam": lambda pool, size, seed: _resized(Streetcam(pool, _drawn(size), seed), size),
 }

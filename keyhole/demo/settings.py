@@ -13,7 +13,8 @@ class SystemSettings(ModelSettings):
     """What runs: one edge, one cloud, one oracle, one adversary and one monitor, on this machine."""
 
     source: str = "photos"
-    """Pictures the edge sees: `photos` (they come with the libraries), or the path of a folder or zip of your own."""
+    """Pictures the edge sees: `photos` (they come with the libraries), `streetcam` (drawn vehicles), the path of a
+    folder or zip of your own, or SET:PATH (`keyhole data sets` lists the sets)."""
     public: str = "photos+leaves"
     """Pictures the adversary may train on: never the ones the edge sees. `leaves` are synthetic."""
     codec: str = "fp32"

@@ -91,3 +91,11 @@ def test_a_file_that_is_no_zip_is_refused(tmp_path):
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no pictures"):
         take(str(tmp_path), "audit", 1)
+
+
+@pytest.mark.parametrize("size", [48, 128, 224])
+def test_streetcam_comes_at_any_size(size: int) -> None:
+    first = next(iter(open_source("streetcam", pool="audit", size=size, seed=3)))
+    assert first.picture.shape == (3, size, size)
+    assert torch.equal((first.picture * 255).round() / 255, first.picture)
+    assert first.label is not None
