@@ -51,7 +51,7 @@ def neck_path(model: nn.Module) -> str:
     Raises:
         TargetError: it has none.
     """
-    paths = [path for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)]
+    paths: list[str] = [path for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)]
     if not paths:
         raise TargetError(f"{type(model).__name__} has no BNNeck")
     return paths[-1]

@@ -28,7 +28,7 @@ def fit(task: Task, out: Path) -> nn.Module:
     recipe = task.recipe
     set_seed(recipe.seed)
     accelerator = Accelerator(mixed_precision=recipe.precision)
-    module = task.module.to(accelerator.device, memory_format=torch.channels_last)
+    module = task.module.to(accelerator.device).to(memory_format=torch.channels_last)
     optimiser = make_optimiser(module, recipe)
     total = recipe.epochs * task.steps
     schedule = torch.optim.lr_scheduler.OneCycleLR(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from keyhole.train.settings import TrainSettings
 
@@ -62,7 +62,7 @@ def adjusted(recipe: R, settings: TrainSettings) -> R:
     Raises:
         ValueError: a stage is not of the form SIDE:EPOCHS.
     """
-    given = {
+    given: dict[str, Any] = {
         "stages": tuple(_stage(text) for text in settings.stages) or None,
         "batch": settings.batch,
         "learning_rate": settings.learning_rate,

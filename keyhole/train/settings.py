@@ -35,11 +35,13 @@ class TrainSettings:
     """Side of the pictures the target will take, in pixels."""
     stages: tuple[str, ...] = ()
     """Picture side and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save time, where the
-    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 for classification."""
+    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 for classification; 64:16 96:2 128:2 for
+    re-identification, 128:20 with a ViT."""
     batch: int | None = None
-    """Pictures per step. Absent: the recipe's, 128 for classification."""
+    """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
     learning_rate: float | None = None
-    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification."""
+    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification; 0.05 for re-identification,
+    0.0005 with a ViT."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0

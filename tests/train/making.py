@@ -1,4 +1,4 @@
-"""Small pictures of identities: a checkerboard of the identity's own colour on a ground of any colour."""
+"""Small pictures of identities: bright fields of the identity's own colour among dark ones of any colour."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PREPROCESS = Preprocess(SIDE)
 
 def boards(identities: int, views: int, seed: int) -> IdentifiedPictures:
     generator = torch.Generator().manual_seed(seed)
-    own = torch.rand(identities, 1, 3, 1, 1, generator=generator)
-    ground = torch.rand(identities, views, 3, 1, 1, generator=generator)
-    place = torch.arange(SIDE)
-    black = (place[:, None] + place) % 2 == 0
-    pictures = torch.where(black, own, ground).flatten(0, 1)
+    own = 0.5 + 0.5 * torch.rand(identities, 1, 3, 1, 1, generator=generator)
+    ground = 0.5 * torch.rand(identities, views, 3, 1, 1, generator=generator)
+    place = torch.arange(SIDE) // 4
+    bright = (place[:, None] + place) % 2 == 0
+    pictures = torch.where(bright, own, ground).flatten(0, 1)
     pictures = (pictures * 240 + 15 * torch.rand(pictures.shape, generator=generator)).to(torch.uint8)
     return IdentifiedPictures(
         pictures, torch.arange(identities).repeat_interleave(views), torch.arange(identities * views)

@@ -30,7 +30,7 @@ def pk_batches(identities: Tensor, batch: int, per_identity: int, seed: int) -> 
         order = list(MPerClassSampler(identities, per_identity, batch, length_before_new_iter=len(identities)))
     finally:
         np.random.set_state(kept)
-    yield from torch.tensor(order).split(batch)
+    yield from torch.split(torch.tensor(order), batch)
 
 
 def check_pk(identities: Tensor, batch: int, per_identity: int) -> None:
@@ -45,7 +45,7 @@ def check_pk(identities: Tensor, batch: int, per_identity: int) -> None:
             f"batches of {batch} pictures, {per_identity} of each identity: expected 2 or more of each, and a multiple "
             "of that for 2 identities or more"
         )
-    needed, found = batch // per_identity, len(identities.unique())
+    needed, found = batch // per_identity, len(set(identities.tolist()))
     if needed > found or batch > len(identities):
         raise ValueError(
             f"a batch of {batch} needs {needed} identities with {per_identity} pictures each; there are {found} "
