@@ -63,7 +63,7 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.partition.settings:CutsSettings", "keyhole.partition.command:cuts", "Profile every cut of a model"
     ),
     "train target": Command(
-        "keyhole.train.settings:TrainSettings", "keyhole.train.command:train", "Train a classifier that can be split"
+        "keyhole.train.settings:TrainSettings", "keyhole.train.command:train", "Train a target: classes or identities"
     ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",

@@ -12,8 +12,11 @@ from typing import Any
 
 from keyhole.targets.errors import TargetError
 from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.tasks import TaskName
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
+_OUTPUTS: Mapping[str, tuple[bool, bool]] = {"classification": (True, False), "re-identification": (False, True)}
+"""Whether a task's cards have labels, and an embedding."""
 
 
 @dataclass(frozen=True)
@@ -22,18 +25,20 @@ class Card:
 
     Attributes:
         name: the target's name.
-        architecture: target whose architecture it has, such as ``resnet18``.
+        architecture: whose weights they are, such as ``resnet18`` or ``timm:vit_tiny_patch16_224``.
         data: what it was trained on.
         licence: licence of the weights.
         recipe: settings of the training.
         seed: seed of the training.
-        figures: measured values by name, such as ``top1``.
+        figures: measured values by name, such as ``top1`` or ``rank_1``; shares in percent.
         command: command that makes the weights again.
         size: side of the square picture in pixels.
         mean: per-channel mean of the preprocessing.
         std: per-channel deviation of the preprocessing.
-        labels: name of each output.
+        labels: name of each class; empty for an embedding.
         sha256: SHA-256 of the file of weights, in hexadecimal.
+        task: what it was trained for.
+        embedding: length of the embedding; None where it answers with classes.
     """
 
     name: str
@@ -49,6 +54,8 @@ class Card:
     std: tuple[float, float, float]
     labels: tuple[str, ...]
     sha256: str
+    task: TaskName = "classification"
+    embedding: int | None = None
 
     @property
     def preprocess(self) -> Preprocess:
@@ -60,21 +67,28 @@ def read_card(folder: Path) -> Card:
     """The card in ``folder``.
 
     Raises:
-        TargetError: no card there, or it lacks fields or has unknown ones.
+        TargetError: no card there, it lacks fields or has unknown ones, or its task and its outputs do not agree.
     """
     path = folder / CARD
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise TargetError(f"cannot read the card {path}: {error}") from error
-    expected = {field.name for field in dataclasses.fields(Card)}
-    if not isinstance(fields, dict) or set(fields) != expected:
-        found = set(fields) if isinstance(fields, dict) else set()
+    found = set(fields) if isinstance(fields, dict) else set()
+    known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Card)}
+    lacking, unknown = {name for name, needed in known.items() if needed} - found, found - set(known)
+    if lacking or unknown:
         raise TargetError(
-            f"the card {path} lacks {sorted(expected - found) or 'nothing'} and has the unknown fields "
-            f"{sorted(found - expected) or 'none'}"
+            f"the card {path} lacks {sorted(lacking) or 'nothing'} and has the unknown fields "
+            f"{sorted(unknown) or 'none'}"
         )
-    return Card(**(fields | {name: tuple(fields[name]) for name in ("mean", "std", "labels")}))
+    card = Card(**(fields | {name: tuple(fields[name]) for name in ("mean", "std", "labels")}))
+    if _OUTPUTS.get(card.task) != (bool(card.labels), card.embedding is not None):
+        raise TargetError(
+            f"the card {path}: expected labels and no embedding for classification, or an embedding and no labels for "
+            f"re-identification; got {card.task}, {len(card.labels)} labels, embedding {card.embedding}"
+        )
+    return card
 
 
 def write_card(card: Card, folder: Path) -> None:

@@ -3,31 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
+from keyhole.targets.architectures import ARCHITECTURES, BARE
 from keyhole.targets.errors import TargetError
-from keyhole.targets.family import Family
+from keyhole.targets.family import Entry, Family
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
-from keyhole.targets.timm_family import TimmFamily
-from keyhole.targets.torchvision_family import TorchvisionFamily
-
-_TORCHVISION = TorchvisionFamily()
-_FAMILIES: Mapping[str, Family] = {"torchvision": _TORCHVISION, "timm": TimmFamily()}
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A model of a family.
-
-    Attributes:
-        family: where it comes from.
-        name: its name there.
-    """
-
-    family: Family
-    name: str
 
 
 class Catalogue:
@@ -35,7 +17,7 @@ class Catalogue:
 
     def __init__(self, shipped: Path = SHIPPED) -> None:
         self._folder = shipped
-        self._bare: tuple[Family, ...] = (ShippedFamily(shipped, _TORCHVISION), _TORCHVISION)
+        self._bare: tuple[Family, ...] = (ShippedFamily(shipped), ARCHITECTURES[BARE])
 
     def find(self, name: str) -> Entry | None:
         """The model of that name; None where the name is of the form ``package.module:factory``.
@@ -44,9 +26,9 @@ class Catalogue:
             TargetError: no such model; the message lists the nearest names.
         """
         prefix, colon, rest = name.partition(":")
-        if colon and prefix not in _FAMILIES:
+        if colon and prefix not in ARCHITECTURES:
             return None
-        for family in (_FAMILIES[prefix],) if colon else self._bare:
+        for family in (ARCHITECTURES[prefix],) if colon else self._bare:
             if (own := rest or prefix) in family.names() or (colon and own.partition(".")[0] in family.names()):
                 return Entry(family, own)
         near = difflib.get_close_matches(name, list(self.names()), n=4)
@@ -62,5 +44,5 @@ class Catalogue:
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Every model with its name, shipped ones first."""
-        for prefix, family in (*(("", family) for family in self._bare), ("timm:", _FAMILIES["timm"])):
+        for prefix, family in (*(("", family) for family in self._bare), ("timm:", ARCHITECTURES["timm"])):
             yield from ((prefix + name, Entry(family, name)) for name in family.names())

@@ -30,7 +30,7 @@ def targets(settings: TargetsSettings) -> int:
     table.add_column("weights", no_wrap=True)
     table.add_column("licence", overflow="fold")
     for name, facts in listed.items():
-        outputs = str(facts.outputs or "embedding")
+        outputs = str(facts.outputs or f"embedding {facts.embedding or ''}".rstrip())
         table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
     Console().print(table, "and package.module:factory for a model of one's own")
     if settings.json:

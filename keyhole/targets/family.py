@@ -20,12 +20,14 @@ class Facts:
         outputs: number of classes, 0 for an embedding.
         licence: of the architecture and, where the hub has them, of its weights.
         weights: where its weights come from without a file: ``shipped``, ``hub`` or ``random``.
+        embedding: length of the embedding; None for classes, or where it is known only once the model is built.
     """
 
     preprocess: Preprocess
     outputs: int
     licence: str
     weights: str
+    embedding: int | None = None
 
 
 class Family(ABC):
@@ -56,3 +58,16 @@ class Family(ABC):
         Raises:
             OSError: the hub cannot be reached.
         """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model of a family.
+
+    Attributes:
+        family: where it comes from.
+        name: its name there.
+    """
+
+    family: Family
+    name: str

@@ -10,8 +10,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from keyhole.targets.catalogue import Catalogue, Entry
+from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.errors import TargetError
+from keyhole.targets.family import Entry
+from keyhole.targets.neck import with_neck
 from keyhole.targets.own import count_outputs, make_own
 from keyhole.targets.shipped import SHIPPED
 from keyhole.targets.state import load_state, read_state
@@ -38,7 +40,7 @@ def load_target(
             ``package.module:factory`` (a function without arguments that returns an ``nn.Module`` or a `Target`).
         weights: a file (safetensors, or a state dict as .pt or .pth), ``pretrained`` (the hub's), or None: those
             shipped with the target, else random ones that are the same in every process, with a warning. The number of
-            classes follows the file.
+            classes follows the file, and so does whether there is a BNNeck in the classifier's place.
         size: side of the square picture in pixels; None: the target's own.
         strict: refuse weights that lack tensors of the model or have others. Without it what lacks stays random, which
             suits weights of a head alone; `Target.missing` names it and a warning says so.
@@ -114,10 +116,12 @@ def _pretrained(name: str, entry: Entry, size: int | None) -> nn.Module:
 
 
 def _for_state(entry: Entry, size: int | None, state: Mapping[str, Tensor]) -> nn.Module:
-    """A model with as many classes as the last layer in ``state`` has."""
+    """A model with as many classes as the last layer in ``state`` has, or with a BNNeck in that layer's place."""
     model = entry.family.build(entry.name, size=size, outputs=None, pretrained=False)
     layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     path, layer = layers[-1]
+    if f"{path}.running_mean" in state:
+        return with_neck(entry, size)
     stored = state.get(f"{path}.weight")
     if stored is None or stored.shape[1:] != layer.weight.shape[1:] or len(stored) == len(layer.weight):
         return model

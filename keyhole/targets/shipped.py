@@ -7,21 +7,23 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from keyhole.targets.architectures import architecture
 from keyhole.targets.card import CARD, WEIGHTS, Card, checksum, read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
+from keyhole.targets.neck import with_neck
 from keyhole.targets.quantise import load_weights
+from keyhole.targets.state import load_state
 
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights in the package."""
 
 
 class ShippedFamily(Family):
-    """See `Family`. The models under ``folder``, whose architectures come from another family."""
+    """See `Family`. The models under ``folder``, whose architectures come from the other families."""
 
-    def __init__(self, folder: Path, architectures: Family) -> None:
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._architectures = architectures
 
     def names(self) -> Sequence[str]:
         return sorted(path.parent.name for path in self._folder.glob(f"*/{CARD}"))
@@ -32,18 +34,21 @@ class ShippedFamily(Family):
 
     def facts(self, name: str) -> Facts:
         card = self.card(name)
-        return Facts(card.preprocess, len(card.labels), card.licence, "shipped")
+        return Facts(card.preprocess, len(card.labels), card.licence, "shipped", card.embedding)
 
     def labels(self, name: str) -> tuple[str, ...]:
         return self.card(name).labels
 
     def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
         card = self.card(name)
-        model = self._architectures.build(
-            card.architecture, size=size, outputs=outputs or len(card.labels), pretrained=False
-        )
+        entry = architecture(card.architecture)
+        if card.embedding and outputs is None:
+            model = with_neck(entry, size or card.size)
+        else:
+            classes = outputs or len(card.labels)
+            model = entry.family.build(entry.name, size=size or card.size, outputs=classes, pretrained=False)
         if pretrained:
-            model.load_state_dict(self.state(name))
+            load_state(model, self.state(name), f"{name} (for pictures of {card.size} pixels)", strict=True)
         return model
 
     def state(self, name: str) -> Mapping[str, Tensor]:

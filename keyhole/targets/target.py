@@ -20,7 +20,7 @@ class Target:
         name: the name that it was loaded by.
         model: N×3×size×size, normalised, to N×outputs; in eval mode, its parameters without gradient.
         preprocess: from a picture to the model's input.
-        labels: name of each output; empty where there are none (an embedding), they are unknown, or weights are random.
+        labels: name of each class; empty where there are none (an embedding), they are unknown, or weights are random.
         outputs: length of an answer: number of classes or embedding size.
         licence: of the shipped or the hub's weights, else of the architecture.
         weights: where the weights come from.

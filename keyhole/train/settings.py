@@ -6,30 +6,63 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.targets.tasks import TaskName
+
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Train a target from scratch; write its weights as int8 with a card. A stopped run goes on where it was."""
+    """Train a target from scratch; write its weights as int8 with a card. A stopped run goes on where it was.
 
-    data: Path
-    """Folder or zip with `train/<class>/…` and `val/<class>/…`, all pictures of one size."""
+    Classification gives each picture a class. Re-identification gives it an embedding by which pictures of the same
+    identity (a vehicle, a person) are found again; it is tested on identities that it was not trained on. For example
+
+        keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
+        keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam
+        keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
+    """
+
+    data: str
+    """Classification: folder or zip with `train/<class>/…` and `val/<class>/…`, all pictures of one size.
+    Re-identification: `streetcam`, a data set as NAME:PATH (`keyhole data sets` lists them), or a folder or zip with a
+    folder of pictures for each identity."""
     out: Path
-    """Folder for checkpoints, model.safetensors and card.json."""
+    """Folder for checkpoints, model.safetensors and card.json; its name becomes the target's."""
+    task: TaskName = "classification"
+    """What the target is for."""
     architecture: str = "resnet18"
-    """Classifier of torchvision.models."""
+    """Architecture: a name of torchvision (resnet18), or one of timm after `timm:` (timm:vit_tiny_patch16_224)."""
     size: int = 128
     """Side of the pictures the target will take, in pixels."""
-    stages: tuple[str, ...] = ("64:8", "96:3")
-    """Picture side and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save time."""
-    batch: int = 128
-    """Pictures per step."""
-    learning_rate: float = 0.4
-    """Peak of the one-cycle schedule."""
+    stages: tuple[str, ...] = ()
+    """Picture side and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save time, where the
+    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 for classification; 64:16 96:2 128:2 for
+    re-identification, 128:20 with a ViT."""
+    batch: int | None = None
+    """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
+    learning_rate: float | None = None
+    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification; 0.05 for re-identification,
+    0.0005 with a ViT."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0
-    """Seed of weights, order and augmentation."""
-    data_name: str = "Tiny-ImageNet, 100 classes"
-    """What the card calls the data."""
+    """Seed of weights, order and augmentation, and of which identities are held out."""
+    data_name: str | None = None
+    """What the card calls the data. Absent: Tiny-ImageNet for classification, else the data itself."""
     licence: str = "Apache-2.0"
     """Licence of the weights, for the card."""
+    per_identity: int = 4
+    """Re-identification: pictures of each identity in a batch (K of a PK batch; P is batch / K)."""
+    identities: int = 1000
+    """Re-identification on streetcam: vehicles to train on."""
+    views: int = 12
+    """Re-identification on streetcam: pictures of each vehicle, by different cameras up to 24."""
+    part: str = ""
+    """Re-identification on a folder or zip: the folder in it to use. On a data set whose owner has no queries: its
+    pool, `private` where absent."""
+    held_out: int | None = None
+    """Re-identification: identities that are kept from training for the test. Absent: 150 of streetcam, a fifth
+    elsewhere. A data set whose owner has queries is tested on those."""
+    probes: int = 1
+    """Re-identification: pictures of each held-out identity that are searched for among the others."""
+    workers: int = 2
+    """Re-identification: processes that draw or read the pictures, once before the training."""

@@ -6,7 +6,9 @@ from torch import nn
 
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import random_resized_crop
-from keyhole.train.classifier import LabelledPictures, Recipe, top_k, train_classifier
+from keyhole.train.classifier import Classification, LabelledPictures, top_k
+from keyhole.train.loop import fit
+from keyhole.train.recipe import Recipe
 
 PREPROCESS = Preprocess(16)
 
@@ -33,21 +35,22 @@ def network() -> nn.Module:
     )
 
 
-def recipe(epochs: int) -> Recipe:
-    return Recipe(stages=((16, epochs),), batch=16, learning_rate=0.1, ema=0.9)
+def lesson(train: LabelledPictures, validation: LabelledPictures, epochs: int) -> Classification:
+    recipe = Recipe(stages=((16, epochs),), batch=16, learning_rate=0.1, ema=0.9)
+    return Classification(network(), train, validation, PREPROCESS, recipe)
 
 
 def test_it_learns_what_can_be_learned(tmp_path: Path):
     data, unseen = striped(128, 0), striped(64, 1)
     before = top_k(network(), unseen, PREPROCESS)
-    trained = train_classifier(network(), data, unseen, PREPROCESS, recipe(6), tmp_path)
+    trained = fit(lesson(data, unseen, 6), tmp_path)
     assert before < 80
     assert top_k(trained, unseen, PREPROCESS) > 95
 
 
 def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypatch):
     data, unseen = striped(64, 0), striped(32, 1)
-    unbroken = train_classifier(network(), data, unseen, PREPROCESS, recipe(3), tmp_path / "a")
+    unbroken = fit(lesson(data, unseen, 3), tmp_path / "a")
 
     class KilledError(Exception):
         pass
@@ -63,8 +66,8 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr("keyhole.train.classifier.top_k", killed_after_two)
         with pytest.raises(KilledError):
-            train_classifier(network(), data, unseen, PREPROCESS, recipe(3), tmp_path / "b")
-    resumed = train_classifier(network(), data, unseen, PREPROCESS, recipe(3), tmp_path / "b")
+            fit(lesson(data, unseen, 3), tmp_path / "b")
+    resumed = fit(lesson(data, unseen, 3), tmp_path / "b")
     for name, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value)
 

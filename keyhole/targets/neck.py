@@ -1,0 +1,57 @@
+"""Networks that answer with an embedding: a BNNeck where an architecture has its classifier."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from keyhole.targets.errors import TargetError
+from keyhole.targets.family import Entry
+
+_CLASSES = 7
+"""Classes that an architecture is built with, by which its classifier is told from other layers."""
+
+
+def with_neck(entry: Entry, size: int | None) -> nn.Module:
+    """A new network, N×3×size×size to N×embedding: the architecture with `bn_neck` in its classifier's place.
+
+    The other modules keep their names, so that cuts do (``layer2``, ``blocks.5``). Weights are random.
+
+    Args:
+        entry: an architecture.
+        size: side of the picture in pixels, for the architectures that depend on it; None: the architecture's own.
+
+    Raises:
+        TargetError: the architecture does not end in a linear classifier.
+    """
+    model = entry.family.build(entry.name, size=size, outputs=_CLASSES, pretrained=False)
+    linear = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    if not linear or linear[-1][1].out_features != _CLASSES:
+        raise TargetError(f"{entry.name} does not end in a linear classifier that a BNNeck could replace")
+    path, classifier = linear[-1]
+    model.set_submodule(path, bn_neck(classifier.in_features))
+    return model
+
+
+def bn_neck(width: int) -> nn.BatchNorm1d:
+    """The BNNeck of Luo et al. 2019 ("Bag of tricks", §3.5): batch norm whose bias is 0 and is not trained.
+
+    Without a bias the embeddings lie around the origin, which suits retrieval by cosine.
+
+    Args:
+        width: length of the features and of the embedding.
+    """
+    neck = nn.BatchNorm1d(width)
+    neck.bias.requires_grad_(False)
+    return neck
+
+
+def neck_path(model: nn.Module) -> str:
+    """The dotted path of a network's BNNeck.
+
+    Raises:
+        TargetError: it has none.
+    """
+    paths: list[str] = [path for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)]
+    if not paths:
+        raise TargetError(f"{type(model).__name__} has no BNNeck")
+    return paths[-1]

@@ -1,0 +1,79 @@
+"""How a target is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from keyhole.train.settings import TrainSettings
+
+OptimiserName = Literal["sgd", "adamw"]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The hyper-parameters of every task.
+
+    Attributes:
+        stages: (picture side in pixels, epochs), in order; small pictures first are cheap.
+        batch: pictures per step.
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: on weights of two or more dimensions.
+        label_smoothing: share of the target spread over all classes.
+        ema: decay of the averaged weights, which are the ones kept.
+        seed: seeds weights, order and augmentation.
+        precision: ``no`` (fp32) or ``bf16``; bf16 pays only on processors with native bf16 arithmetic.
+        optimiser: a name in `keyhole.train.optimisers.OPTIMISERS`.
+        warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
+    """
+
+    stages: tuple[tuple[int, int], ...] = ((64, 8), (96, 3))
+    batch: int = 128
+    learning_rate: float = 0.4
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.1
+    ema: float = 0.998
+    seed: int = 0
+    precision: str = "no"
+    optimiser: OptimiserName = "sgd"
+    warm_up: float = 0.2
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of all stages together."""
+        return sum(epochs for _, epochs in self.stages)
+
+    def size_at(self, epoch: int) -> int:
+        """Side of the pictures in an epoch (from 0)."""
+        for size, epochs in self.stages:
+            if epoch < epochs:
+                return size
+            epoch -= epochs
+        raise ValueError(f"the recipe has {self.epochs} epochs")
+
+
+R = TypeVar("R", bound=Recipe)
+
+
+def adjusted(recipe: R, settings: TrainSettings) -> R:
+    """``recipe`` with what the flags set.
+
+    Raises:
+        ValueError: a stage is not of the form SIDE:EPOCHS.
+    """
+    given: dict[str, Any] = {
+        "stages": tuple(_stage(text) for text in settings.stages) or None,
+        "batch": settings.batch,
+        "learning_rate": settings.learning_rate,
+        "seed": settings.seed,
+        "precision": settings.precision,
+    }
+    return dataclasses.replace(recipe, **{name: value for name, value in given.items() if value is not None})
+
+
+def _stage(text: str) -> tuple[int, int]:
+    side, _, epochs = text.partition(":")
+    if not (side.isdecimal() and epochs.isdecimal() and int(side) and int(epochs)):
+        raise ValueError(f"stage {text!r}: expected SIDE:EPOCHS, for example 64:8")
+    return int(side), int(epochs)

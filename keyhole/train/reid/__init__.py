@@ -1,0 +1,1 @@
+"""Training of targets that tell identities apart by an embedding."""

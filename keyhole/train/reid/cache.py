@@ -1,0 +1,48 @@
+"""Drawn pictures kept in a file, because drawing them takes longer than reading them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from keyhole.data import streetcam
+from keyhole.data.sets.passes import Passes
+from keyhole.data.sets.record import Collection
+
+
+def cached(collection: Collection, size: int, folder: Path, make: Callable[[], Tensor]) -> Tensor:
+    """The pictures that ``make`` gives, from a file in ``folder`` where they were made before.
+
+    Only drawn collections are kept: those on disk are read again, since they may have changed.
+
+    Args:
+        collection: what the pictures are.
+        size: side that they are fitted to, in pixels.
+        folder: where the file is; it is made where it is missing.
+        make: gives uint8 N×3×size×size.
+    """
+    if not isinstance(collection, Passes):
+        return make()
+    path = folder / f"pictures-{key(collection, size)}.npy"
+    if path.is_file():
+        return torch.from_numpy(np.load(path))
+    pictures = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, pictures.numpy())
+    partial.replace(path)
+    return pictures
+
+
+def key(collection: Passes, size: int) -> str:
+    """16 hexadecimal digits that change with what is drawn: pool, vehicles, views, seeds, sizes, the drawing's code."""
+    digest = hashlib.sha256(f"{collection!r} {size}".encode())
+    for path in sorted(Path(streetcam.__path__[0]).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]

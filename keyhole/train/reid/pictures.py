@@ -1,0 +1,100 @@
+"""Pictures of identities, held in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from keyhole.data.folder import fit
+from keyhole.data.sets.record import Collection, Facts
+from keyhole.train.progress import progress_bar
+from keyhole.train.reid.cache import cached
+
+_BATCH = 16
+
+
+@dataclass(frozen=True)
+class IdentifiedPictures:
+    """Pictures, who is seen in them and by which camera.
+
+    Attributes:
+        pictures: uint8 N×3×size×size.
+        identities: N integers from 0 on.
+        cameras: N integers; a picture whose camera is not known has one of its own.
+    """
+
+    pictures: Tensor
+    identities: Tensor
+    cameras: Tensor
+
+    @property
+    def count(self) -> int:
+        """How many identities there are."""
+        return int(self.identities.max()) + 1
+
+    @classmethod
+    def load(
+        cls, collection: Collection, size: int, *, workers: int, folder: Path, console: Console
+    ) -> IdentifiedPictures:
+        """Draw or read a collection, fitted to ``size``; what was drawn is kept in a file and read from there.
+
+        Args:
+            collection: the pictures, all with an identity.
+            size: side of the square pictures in pixels.
+            workers: processes that draw or read; 0: this one.
+            folder: where drawn pictures are kept.
+            console: shows the progress.
+        """
+        pictures = cached(collection, size, folder, lambda: _read(collection, size, workers, console))
+        return cls(pictures, *numbered([collection.facts(index) for index in range(len(collection))]))
+
+
+def numbered(facts: Sequence[Facts]) -> tuple[Tensor, Tensor]:
+    """Identities and cameras as integers, one of each per picture.
+
+    Cameras that are not known (None) count as all different, so that no gallery entry is dropped for its camera.
+    """
+    identities = {name: number for number, name in enumerate(sorted({str(known.identity) for known in facts}))}
+    names = sorted({known.camera for known in facts if known.camera is not None})
+    cameras = {name: number for number, name in enumerate(names)}
+    return (
+        torch.tensor([identities[str(known.identity)] for known in facts]),
+        torch.tensor(
+            [
+                len(cameras) + index if known.camera is None else cameras[known.camera]
+                for index, known in enumerate(facts)
+            ]
+        ),
+    )
+
+
+class _Fitted(Dataset[Tensor]):
+    """Pictures of a collection as uint8 3×size×size."""
+
+    def __init__(self, collection: Collection, size: int) -> None:
+        self._collection, self._size = collection, size
+
+    def __len__(self) -> int:
+        return len(self._collection)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return (fit(self._collection[index].picture, self._size) * 255).round().to(torch.uint8)
+
+
+def _read(collection: Collection, size: int, workers: int, console: Console) -> Tensor:
+    batches = iter(DataLoader(_Fitted(collection, size), batch_size=_BATCH, num_workers=workers))
+    pictures = torch.empty(len(collection), 3, size, size, dtype=torch.uint8)
+    done = 0
+    with progress_bar(console) as progress:
+        bar = progress.add_task("pictures", total=len(collection))
+        for batch in batches:
+            pictures[done : done + len(batch)] = batch
+            done += len(batch)
+            progress.advance(bar, len(batch))
+    return pictures

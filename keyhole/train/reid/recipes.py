@@ -1,0 +1,62 @@
+"""How re-identification is trained, by architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+
+from keyhole.train.recipe import Recipe, adjusted
+from keyhole.train.settings import TrainSettings
+
+
+@dataclass(frozen=True)
+class ReidRecipe(Recipe):
+    """The hyper-parameters of re-identification, besides those of `Recipe`.
+
+    PATROL §IV-A trains ResNet-18 with fast-reid for 90 epochs at a rate of 0.0003 in batches of 512, and names neither
+    the optimiser, nor the margin, nor the weights of the two losses. The margin of 0.3 and the weights of 1 are those
+    of "Bag of tricks" (Luo et al. 2019), fast-reid's strong baseline, which starts from ImageNet's weights. Here
+    training starts from scratch and is short, on small pictures first, hence other optimisers and rates.
+
+    Attributes:
+        per_identity: pictures of each identity in a batch.
+        margin: of the triplet loss, in the unit of the features.
+        crop: smallest share of a picture's area that a random crop keeps.
+        colour: strength of the change of brightness and contrast.
+        erase: share of the pictures in which a rectangle is erased.
+    """
+
+    stages: tuple[tuple[int, int], ...] = ((64, 16), (96, 2), (128, 2))
+    batch: int = 64
+    learning_rate: float = 0.05
+    per_identity: int = 4
+    margin: float = 0.3
+    crop: float = 0.7
+    colour: float = 0.15
+    erase: float = 0.5
+
+
+_CONVOLUTIONS = ReidRecipe()
+_TRANSFORMERS = ReidRecipe(
+    stages=((128, 20),), optimiser="adamw", learning_rate=5e-4, weight_decay=0.05, warm_up=0.15, erase=0.25
+)
+
+RECIPES: Mapping[str, ReidRecipe] = {
+    "*vit_*": _TRANSFORMERS,
+    "*deit*": _TRANSFORMERS,
+    "*swin*": _TRANSFORMERS,
+    "*": _CONVOLUTIONS,
+}
+"""Recipes by pattern of the architecture's name; the first that fits is used."""
+
+
+def recipe_for(settings: TrainSettings) -> ReidRecipe:
+    """The architecture's recipe with what the flags set; its own stages are not larger than the target's pictures.
+
+    Raises:
+        ValueError: a stage is not of the form SIDE:EPOCHS.
+    """
+    recipe = next(recipe for pattern, recipe in RECIPES.items() if fnmatch(settings.architecture, pattern))
+    stages = tuple((min(side, settings.size), epochs) for side, epochs in recipe.stages)
+    return adjusted(replace(recipe, stages=stages, per_identity=settings.per_identity), settings)

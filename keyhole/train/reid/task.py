@@ -1,0 +1,124 @@
+"""Re-identification: an embedding by which pictures of an identity are found again (PATROL §IV-A)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from keyhole.targets.architectures import architecture
+from keyhole.targets.errors import TargetError
+from keyhole.targets.neck import with_neck
+from keyhole.targets.own import count_outputs
+from keyhole.targets.preprocess import Preprocess
+from keyhole.train.augment import erase, random_resized_crop, recolour
+from keyhole.train.recipe import Recipe
+from keyhole.train.reid.learner import Learner
+from keyhole.train.reid.loss import ReidLoss
+from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.pictures import IdentifiedPictures
+from keyhole.train.reid.recipes import ReidRecipe, recipe_for
+from keyhole.train.reid.sampling import check_pk, pk_batches
+from keyhole.train.reid.trial import Trial
+from keyhole.train.settings import TrainSettings
+from keyhole.train.task import Batch, Outputs, Task
+
+
+class Reidentification(Task):
+    """See `Task`. The module is a `Learner`, the target its network.
+
+    Args:
+        network: N×3×H×W to embeddings, N×D, with a BNNeck, at any picture size of the recipe; it is taken apart.
+        train: training pictures.
+        trial: pictures of other identities.
+        preprocess: of the target.
+        recipe: the hyper-parameters.
+        data: one line on the training pictures, for the card.
+
+    Raises:
+        ValueError: the pictures do not suffice for PK batches.
+    """
+
+    recipe: ReidRecipe
+
+    def __init__(
+        self,
+        network: nn.Module,
+        train: IdentifiedPictures,
+        trial: Trial,
+        preprocess: Preprocess,
+        recipe: ReidRecipe,
+        data: str = "",
+    ) -> None:
+        check_pk(train.identities, recipe.batch, recipe.per_identity)
+        learner = Learner(network, train.count)
+        self.module, self.recipe, self.preprocess, self.data = learner, recipe, preprocess, data
+        self.steps = len(train.identities) // recipe.batch
+        self.outputs = Outputs(embedding=learner.classifier.in_features)
+        self.tested_on = trial.counts
+        self._train, self._trial = train, trial
+        self._loss = ReidLoss(recipe.margin, recipe.label_smoothing)
+
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        recipe, train = self.recipe, self._train
+        seed = int(torch.randint(2**31, (), generator=generator))
+        for chosen in pk_batches(train.identities, recipe.batch, recipe.per_identity, seed):
+            pictures = train.pictures[chosen].float() / 255
+            pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
+            pictures = erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
+            yield Batch(self.preprocess.normalise(pictures), train.identities[chosen])
+
+    def loss(self, answers: Any, labels: Tensor) -> Tensor:
+        features, logits = answers
+        return self._loss(features, logits, labels)
+
+    def network(self, module: nn.Module) -> nn.Module:
+        return cast(Learner, module).network()
+
+    def assess(self, network: nn.Module, size: int) -> str:
+        found = self._trial.retrieval(network, Preprocess(size, self.preprocess.mean, self.preprocess.std))
+        return f"rank-1 {100 * found.rank_1:.1f} %, mAP {100 * found.mean_ap:.1f} %"
+
+    def figures(self, network: nn.Module) -> Mapping[str, float]:
+        return self._trial.figures(network, self.preprocess)
+
+
+def reidentification(settings: TrainSettings, console: Console) -> Task:
+    """The task that the flags describe.
+
+    Raises:
+        FileNotFoundError: no data there.
+        ValueError: an unknown architecture, one that cannot take the recipe's pictures or that has no classifier to
+            replace, or data that does not suffice (see `open_parts` and `check_pk`).
+    """
+    recipe = recipe_for(settings)
+    torch.manual_seed(settings.seed)
+    network = with_neck(architecture(settings.architecture), settings.size)
+    _check_sizes(network, settings, recipe)
+    parts = open_parts(settings)
+    train, test = (
+        IdentifiedPictures.load(
+            collection, settings.size, workers=settings.workers, folder=settings.out, console=console
+        )
+        for collection in (parts.train, parts.test)
+    )
+    trial = Trial(test, parts.probes, parts.gallery)
+    pictures = f"{len(train.pictures)} pictures of {train.count} identities"
+    console.print(f"{pictures}, {recipe.epochs} epochs; tested on {test.count} others, {len(parts.probes)} probes")
+    data = f"{settings.data_name or settings.data}: {pictures}, {settings.size} pixels"
+    torch.manual_seed(settings.seed)
+    return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data)
+
+
+def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: Recipe) -> None:
+    for size in sorted({settings.size, *(size for size, _ in recipe.stages)}):
+        try:
+            count_outputs(network, size)
+        except TargetError as error:
+            raise TargetError(
+                f"{error}. Where an architecture takes one size only, name it in both: --size {settings.size} "
+                f"--stages {settings.size}:{recipe.epochs}"
+            ) from error

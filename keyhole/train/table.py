@@ -1,0 +1,18 @@
+"""The tasks that a target can be trained for, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from rich.console import Console
+
+from keyhole.targets.tasks import TaskName
+from keyhole.train.classifier import classification
+from keyhole.train.reid.task import reidentification
+from keyhole.train.settings import TrainSettings
+from keyhole.train.task import Task
+
+TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
+    "classification": classification,
+    "re-identification": reidentification,
+}

@@ -1,0 +1,88 @@
+"""What a target learns."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from keyhole.targets.preprocess import Preprocess
+from keyhole.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's data.
+
+    Attributes:
+        inputs: N×3×size×size, normalised.
+        labels: N integers, classes or identities.
+    """
+
+    inputs: Tensor
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the finished target answers with, for its card.
+
+    Attributes:
+        labels: name of each class; empty for an embedding.
+        embedding: length of the embedding; None for classes.
+    """
+
+    labels: tuple[str, ...] = ()
+    embedding: int | None = None
+
+
+class Task(ABC):
+    """Data, module and loss of a training, and how its result is measured.
+
+    Attributes:
+        module: what the loop trains.
+        recipe: its hyper-parameters.
+        steps: batches in an epoch.
+        preprocess: of the finished target.
+        data: one line on the training pictures, for the card.
+        outputs: what the finished target answers with.
+        tested_on: how many identities and pictures the figures are measured on, by name, for the card.
+    """
+
+    module: nn.Module
+    recipe: Recipe
+    steps: int
+    preprocess: Preprocess
+    data: str
+    outputs: Outputs
+    tested_on: Mapping[str, int] = MappingProxyType({})
+
+    @abstractmethod
+    def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """The batches of one epoch.
+
+        Args:
+            size: side of the pictures in this epoch.
+            generator: the only source of randomness, so that a resumed epoch is the same.
+        """
+
+    @abstractmethod
+    def loss(self, answers: Any, labels: Tensor) -> Tensor:
+        """The loss of what the module answered to a batch: a scalar."""
+
+    @abstractmethod
+    def network(self, module: nn.Module) -> nn.Module:
+        """The part of a trained module that is kept: the target."""
+
+    @abstractmethod
+    def assess(self, network: nn.Module, size: int) -> str:
+        """A few words on how good the target is, on pictures of side ``size`` that it was not trained on."""
+
+    @abstractmethod
+    def figures(self, network: nn.Module) -> Mapping[str, float]:
+        """What the card says of the target: shares in percent, measured on pictures it was not trained on."""

@@ -1,0 +1,155 @@
+"""Re-identification: batches, loss, training."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from keyhole.train.augment import erase, recolour
+from keyhole.train.loop import fit
+from keyhole.train.reid.learner import Learner
+from keyhole.train.reid.loss import ReidLoss
+from keyhole.train.reid.recipes import RECIPES, recipe_for
+from keyhole.train.reid.sampling import check_pk, pk_batches
+from keyhole.train.settings import TrainSettings
+from tests.train.making import PREPROCESS, boards, lesson, neck_of, network, trial
+
+
+def test_batches_hold_p_identities_with_k_pictures_each() -> None:
+    identities = torch.arange(10).repeat_interleave(6)
+    before = np.random.get_state()[1].copy()
+    batches = list(pk_batches(identities, 12, 3, seed=4))
+    assert (np.random.get_state()[1] == before).all()
+    assert len(batches) == 5
+    for batch in batches:
+        assert len(batch.unique()) == 12
+        _, counts = identities[batch].unique(return_counts=True)
+        assert counts.tolist() == [3, 3, 3, 3]
+    again, other = (list(pk_batches(identities, 12, 3, seed=seed)) for seed in (4, 5))
+    assert all(torch.equal(left, right) for left, right in zip(batches, again, strict=True))
+    assert not all(torch.equal(left, right) for left, right in zip(batches, other, strict=True))
+
+
+def test_an_identity_with_few_pictures_gives_them_twice() -> None:
+    identities = torch.tensor([0, 0, 1, 1, 1, 1, 1, 1])
+    for batch in pk_batches(identities, 8, 4, seed=0):
+        assert identities[batch].bincount().tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(
+    ("batch", "each", "message"),
+    [
+        (12, 5, "expected 2 or more of each, and a multiple"),
+        (8, 1, "expected 2 or more"),
+        (4, 4, "2 identities or more"),
+        (48, 4, "needs 12 identities with 4 pictures each; there are 10 identities and 60 pictures"),
+        (80, 8, "there are 10 identities and 60 pictures"),
+    ],
+)
+def test_batches_that_cannot_be_made(batch: int, each: int, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        check_pk(torch.arange(10).repeat_interleave(6), batch, each)
+
+
+def test_the_loss_is_cross_entropy_plus_hardest_triplets() -> None:
+    torch.manual_seed(1)
+    features, logits = torch.randn(12, 5, requires_grad=True), torch.randn(12, 4)
+    points, labels = features.detach(), torch.arange(4).repeat(3)
+    terms = []
+    for anchor in range(12):
+        distance = [float((points[anchor] - other).square().sum().sqrt()) for other in points]
+        same = [distance[i] for i in range(12) if labels[i] == labels[anchor] and i != anchor]
+        different = [distance[i] for i in range(12) if labels[i] != labels[anchor]]
+        terms.append(max(0.0, max(same) - min(different) + 0.7))
+    share = logits.log_softmax(1)
+    entropy = [-(0.8 * row[label] + 0.2 * row.mean()) for row, label in zip(share, labels, strict=True)]
+    expected = sum(terms) / 12 + float(sum(entropy)) / 12
+    loss = ReidLoss(margin=0.7, smoothing=0.2)(features, logits, labels)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert features.grad is not None
+    assert features.grad.isfinite().all()
+
+
+def test_triplets_that_keep_the_margin_cost_nothing() -> None:
+    features = torch.tensor([[0.0, 0], [0, 1], [9, 0], [9, 1]])
+    labels = torch.tensor([0, 0, 1, 1])
+    logits = torch.full((4, 2), 0.0)
+    assert float(ReidLoss(0.3, 0.0)(features, logits, labels)) == pytest.approx(np.log(2))
+
+
+def test_the_network_is_the_learner_without_the_classifier() -> None:
+    learner = Learner(network(), 5).eval()
+    pictures = torch.rand(3, 3, 16, 16)
+    features, logits = learner(pictures)
+    embedding = learner.network()(pictures)
+    assert torch.equal(embedding, learner.neck(features))
+    assert torch.equal(logits, embedding @ learner.classifier.weight.T)
+    assert learner.classifier.bias is None
+    assert learner.network().state_dict().keys() == network().state_dict().keys()
+
+
+def test_unseen_identities_are_found_better_after_training_and_the_neck_has_no_bias(tmp_path: Path) -> None:
+    tested = trial(boards(24, 4, seed=1), 4)
+    before = tested.retrieval(network(), PREPROCESS).rank_1
+    task = lesson(boards(48, 6, seed=0), tested, 12)
+    assert task.tested_on == {"identities": 24, "pictures": 96, "probes": 24}
+    trained = fit(task, tmp_path)
+    after = tested.retrieval(trained, PREPROCESS).rank_1
+    assert after > 0.5
+    assert after > before + 0.1
+    weight, bias = neck_of(trained)
+    assert not bias.any()
+    assert (weight != 1).any()
+
+
+def test_a_stopped_run_ends_where_an_unbroken_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    data, tested = boards(10, 8, seed=0), trial(boards(4, 3, seed=1), 3)
+    unbroken = fit(lesson(data, tested, 3), tmp_path / "a")
+
+    stopped = lesson(data, tested, 3)
+    assess = stopped.assess
+    answers = iter((assess, assess))
+
+    def killed_in_the_third(module: nn.Module, size: int) -> str:
+        for answer in answers:
+            return answer(module, size)
+        raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stopped, "assess", killed_in_the_third)
+        with pytest.raises(KilledError):
+            fit(stopped, tmp_path / "b")
+    resumed = fit(lesson(data, tested, 3), tmp_path / "b").state_dict()
+    assert capsys.readouterr().out.count("epoch 3/3") == 2
+    for name, value in unbroken.state_dict().items():
+        torch.testing.assert_close(resumed[name], value)
+
+
+def test_erased_rectangles_and_changed_colours_are_seeded_and_stay_in_range() -> None:
+    pictures = torch.rand(40, 3, 20, 24)
+    for change in (lambda g: erase(pictures, g, 0.5), lambda g: recolour(pictures, g, 0.3)):
+        first, again = (change(torch.Generator().manual_seed(2)) for _ in range(2))
+        assert torch.equal(first, again)
+        assert 0 <= first.min() <= first.max() <= 1
+    erased = (erase(pictures, torch.Generator().manual_seed(2), 0.5) != pictures).any(1).flatten(1).float().mean(1)
+    assert 8 < (erased > 0).sum() < 32
+    assert erased.max() < 0.5
+    assert torch.equal(erase(pictures, torch.Generator(), 0.0), pictures)
+
+
+def test_flags_change_the_recipe_of_the_architecture() -> None:
+    settings = TrainSettings(data="streetcam", out=Path("x"), architecture="timm:vit_tiny_patch16_224")
+    assert recipe_for(settings) == RECIPES["*vit_*"]
+    assert recipe_for(TrainSettings(data="faces", out=Path("x"), size=96)).stages == ((64, 16), (96, 2), (96, 2))
+    changed = TrainSettings(data="streetcam", out=Path("x"), stages=("64:2", "96:1"), batch=24, per_identity=3, seed=7)
+    made = recipe_for(changed)
+    assert (made.stages, made.batch, made.per_identity, made.seed) == (((64, 2), (96, 1)), 24, 3, 7)
+    assert (made.optimiser, made.learning_rate) == ("sgd", RECIPES["*"].learning_rate)

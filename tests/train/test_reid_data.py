@@ -1,0 +1,144 @@
+"""Which pictures re-identification trains on and is tested on, and the command on them."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from rich.console import Console
+
+import keyhole
+from keyhole.data.sets.passes import Passes
+from keyhole.data.sets.record import Facts
+from keyhole.data.streetcam import Streetcam
+from keyhole.targets import TargetError, load_target, read_card
+from keyhole.train.command import train
+from keyhole.train.reid.cache import cached, key
+from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.pictures import IdentifiedPictures, numbered
+from keyhole.train.reid.subsets import identities_of
+from keyhole.train.settings import TrainSettings
+from tests.train.making import boards, files
+
+
+def settings(data: str | Path, out: Path, **flags: object) -> TrainSettings:
+    return TrainSettings(data=str(data), out=out, task="re-identification", **flags)  # type: ignore[arg-type]
+
+
+def test_identities_of_a_folder_are_held_out(tmp_path: Path) -> None:
+    files(tmp_path / "private", boards(10, 4, seed=0))
+    parts = open_parts(settings(tmp_path, tmp_path, part="private", held_out=3, probes=2))
+    seen, unseen = set(identities_of(parts.train)), identities_of(parts.test)
+    assert (len(seen), len(set(unseen)), len(parts.train)) == (7, 3, 28)
+    assert seen.isdisjoint(unseen)
+    assert sorted((*parts.probes, *parts.gallery)) == list(range(12))
+    assert sorted(unseen[place] for place in parts.probes) == sorted(2 * sorted(set(unseen)))
+    again, other = (
+        open_parts(settings(tmp_path, tmp_path, part="private", held_out=3, probes=2, seed=seed)) for seed in (0, 1)
+    )
+    assert (identities_of(again.test), again.probes) == (unseen, parts.probes)
+    assert identities_of(other.test) != unseen
+
+
+def test_streetcam_is_tested_on_vehicles_of_another_pool(tmp_path: Path) -> None:
+    parts = open_parts(settings("streetcam", tmp_path, identities=3, views=2, held_out=2, size=64))
+    assert (len(parts.train), len(parts.test)) == (6, 4)
+    assert set(identities_of(parts.train)).isdisjoint(identities_of(parts.test))
+    assert isinstance(parts.train, Passes)
+    assert (parts.train.source.pool, parts.train.source.size) == ("private-train", 64)
+
+
+def test_the_owners_queries_and_gallery_are_used(tmp_path: Path) -> None:
+    names = {"train": ("0001_c001_0_0", "0001_c002_0_0"), "query": ("0002_c001_0_0",), "test": ("0002_c003_0_0",)}
+    for split, stems in names.items():
+        for stem in stems:
+            path = tmp_path / f"image_{split}" / f"{stem}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            Image.new("RGB", (8, 8)).save(path)
+    parts = open_parts(settings(f"veri:{tmp_path}", tmp_path))
+    assert (len(parts.train), parts.probes, parts.gallery) == (2, (0,), (1,))
+    assert [parts.test.facts(place).camera for place in (0, 1)] == ["c001", "c003"]
+
+
+def test_too_few_pictures_or_identities(tmp_path: Path) -> None:
+    files(tmp_path / "single", boards(5, 1, seed=0))
+    with pytest.raises(ValueError, match="each of 5 identities has one picture"):
+        open_parts(settings(tmp_path / "single", tmp_path))
+    files(tmp_path / "few", boards(3, 2, seed=0))
+    with pytest.raises(ValueError, match="at least 2 must be held out and 2 left"):
+        open_parts(settings(tmp_path / "few", tmp_path))
+    with pytest.raises(ValueError, match="0 probes"):
+        open_parts(settings("streetcam", tmp_path, views=2, identities=2, held_out=2, probes=0))
+
+
+def test_unknown_cameras_count_as_all_different() -> None:
+    facts = [Facts(identity=who, camera=where) for who, where in (("b", "x"), ("a", None), ("b", "x"), ("b", None))]
+    identities, cameras = numbered(facts)
+    assert identities.tolist() == [1, 0, 1, 1]
+    assert cameras[0] == cameras[2]
+    assert len(cameras.unique()) == 3
+
+
+def test_drawn_pictures_are_kept_by_what_decides_them(tmp_path: Path) -> None:
+    passes = Passes(Streetcam("private-train", 64), vehicles=2, views=2)
+    load = {"workers": 1, "folder": tmp_path / "cache", "console": Console(quiet=True)}
+    drawn = IdentifiedPictures.load(passes, 48, **load)
+    assert drawn.pictures.shape == (4, 3, 48, 48)
+    assert drawn.identities.tolist() == [0, 0, 1, 1]
+
+    def never() -> torch.Tensor:
+        raise AssertionError
+
+    assert torch.equal(cached(passes, 48, tmp_path / "cache", never), drawn.pictures)
+    others = [
+        (Passes(Streetcam("private-test", 64), 2, 2), 48),
+        (Passes(Streetcam("private-train", 64, seed=1), 2, 2), 48),
+        (Passes(Streetcam("private-train", 64), 2, 3), 48),
+        (passes, 64),
+    ]
+    assert len({key(passes, 48), *(key(*other) for other in others)}) == 5
+
+
+def test_the_command_leaves_a_target_that_answers_with_an_embedding(tmp_path: Path) -> None:
+    data, out = tmp_path / "people", tmp_path / "weights" / "resnet18-people"
+    files(data, boards(6, 4, seed=0))
+    assert train(settings(data, out, size=32, stages=("16:1", "32:1"), batch=8, held_out=2, workers=0)) == 0
+    card = read_card(out)
+    assert (card.task, card.embedding, card.labels) == ("re-identification", 512, ())
+    shares = {"rank_1", "rank_5", "rank_10", "mAP", "mINP"}
+    assert card.figures.keys() == {*shares, *(f"{name}_fp32" for name in shares), "identities", "pictures", "probes"}
+    assert (card.figures["identities"], card.figures["pictures"], card.figures["probes"]) == (2, 8, 2)
+    assert card.recipe["margin"] == 0.3
+    target = load_target("resnet18-people", shipped=out.parent)
+    assert (target.outputs, target.labels, target.preprocess.size) == (512, (), 32)
+    assert load_target("resnet18", out / "model.safetensors", size=32).hash == target.hash
+    parts = keyhole.split(target, "layer2")
+    pictures = torch.randn(3, 3, 32, 32)
+    assert torch.equal(parts.tail(parts.head(pictures)), target.model(pictures))
+    assert json.loads((out / "card.json").read_text())["embedding"] == 512
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"architecture": "resnet-18"}, "unknown architecture 'resnet-18' .*nearest: .*resnet18"),
+        ({"architecture": "jax:resnet18"}, "expected a name of torchvision, or one after timm:"),
+        ({"architecture": "squeezenet1_0"}, "does not end in a linear classifier"),
+        (
+            {"architecture": "timm:vit_tiny_patch16_224", "size": 32, "stages": ("64:3",)},
+            "cannot take a picture of 64×64.*--size 32 --stages 32:3",
+        ),
+        ({"size": 32, "stages": ("32:1",)}, "a batch of 64 needs 16 identities"),
+        ({"stages": ("big",)}, "expected SIDE:EPOCHS"),
+    ],
+)
+def test_settings_that_cannot_be_trained_with(flags: dict[str, object], message: str, tmp_path: Path) -> None:
+    files(tmp_path / "people", boards(6, 4, seed=0))
+    with pytest.raises(ValueError, match=message):
+        train(settings(tmp_path / "people", tmp_path / "out", workers=0, **flags))
+
+
+def test_classification_takes_no_unknown_architecture(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="unknown architecture"):
+        train(TrainSettings(data=str(tmp_path), out=tmp_path / "out", architecture="resnet19"))
