@@ -38,7 +38,7 @@ class Turns:
                 yield next(stream)
 
 
-def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
+def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: bool = False) -> Source:
     """Open a stream of pictures.
 
     Args:
@@ -50,6 +50,8 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
             The two never share a picture, nor an identity or a clip of a data set.
         size: side of the pictures, in pixels.
         seed: of the order and the crops.
+        secrets: whether samples carry the labels of their secrets, where the source has any. Only who reports to a
+            referee asks for them.
 
     Raises:
         FileNotFoundError: neither a known name nor an existing path, or a file of a data set is missing.
@@ -58,11 +60,12 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
     name, _, root = spec.partition(":")
     path = Path(root if name in SETS and root else spec).expanduser()
     if "+" in spec and not path.exists():
-        return Turns(tuple(open_source(part, pool=pool, size=size, seed=seed) for part in spec.split("+")))
+        parts = spec.split("+")
+        return Turns(tuple(open_source(part, pool=pool, size=size, seed=seed, secrets=secrets) for part in parts))
     if name in SETS and root:
         return Shuffled(open_collection(spec, pool), size, seed)
     if spec in NAMED:
-        return NAMED[spec](pool, size, seed)
+        return NAMED[spec](pool, size, seed, secrets)
     if not path.exists():
         near = get_close_matches(name, [*NAMED, *SETS], n=1)
         hint = "".join(f"did you mean {known + ':PATH' * (known in SETS)!r}? " for known in near)
@@ -74,10 +77,10 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
     return Pictures(folder, size, seed, every)
 
 
-NAMED: dict[str, Callable[[Pool, int, int], Source]] = {
-    "photos": lambda pool, size, seed: (
+NAMED: dict[str, Callable[[Pool, int, int, bool], Source]] = {
+    "photos": lambda pool, size, seed, _: (
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),
-    "leaves": lambda pool, size, seed: DeadLeaves(size, 2 * seed + (pool == "public")),
-    "streetcam": Streetcam,
+    "leaves": lambda pool, size, seed, _: DeadLeaves(size, 2 * seed + (pool == "public")),
+    "streetcam": lambda pool, size, seed, secrets: Streetcam(pool, size, seed, secrets=secrets),
 }

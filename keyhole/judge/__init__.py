@@ -1,0 +1,36 @@
+"""A judge that is never the network under attack: it reads secrets from pictures and tells vehicles apart."""
+
+from typing import TYPE_CHECKING
+
+from keyhole.lazy import lazily
+
+if TYPE_CHECKING:
+    from keyhole.judge.find import JudgeError, find_judge
+    from keyhole.judge.judge import Judge
+    from keyhole.judge.load import load_judge
+    from keyhole.judge.reader import Reader
+    from keyhole.judge.recovery import AttributeScore, Recovery, SecretRecovery, read_secrets, summarise
+
+__all__ = [
+    "AttributeScore",
+    "Judge",
+    "JudgeError",
+    "Reader",
+    "Recovery",
+    "SecretRecovery",
+    "find_judge",
+    "load_judge",
+    "read_secrets",
+    "summarise",
+]
+
+__getattr__ = lazily(
+    __name__,
+    {
+        "keyhole.judge.find": ("JudgeError", "find_judge"),
+        "keyhole.judge.judge": ("Judge",),
+        "keyhole.judge.load": ("load_judge",),
+        "keyhole.judge.reader": ("Reader",),
+        "keyhole.judge.recovery": ("AttributeScore", "Recovery", "SecretRecovery", "read_secrets", "summarise"),
+    },
+)
