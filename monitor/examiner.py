@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from keyhole.judge.reader import Reader
-from keyhole.judge.recovery import Recovery, identity_rank_1, read_secrets
+from keyhole.judge.reading import identity_rank_1, read_secrets
+from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Reconstruction, Truth
 from monitor.checks import read_labels, read_picture
 

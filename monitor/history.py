@@ -121,10 +121,11 @@ def _dropped(session: Session) -> dict[str, int]:
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack)
-    fields = [getattr(ScoreRow, field) for field in LastScore.__dataclass_fields__ if field != "recovery"]
+    names = [name for name in LastScore.__dataclass_fields__ if name != "recovery"]
+    fields = [getattr(ScoreRow, name) for name in names]
     query = select(*fields, RecoveryRow).outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id)
     rows = session.execute(query.where(ScoreRow.id.in_(last)).order_by(ScoreRow.id))
-    return tuple(LastScore(*row[:-1], _recovery(row[-1])) for row in rows)
+    return tuple(LastScore(**dict(zip(names, row, strict=False)), recovery=_recovery(row[-1])) for row in rows)
 
 
 def _recovery(row: RecoveryRow | None) -> Recovery | None:

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from keyhole.judge.judge import Judge
     from keyhole.judge.load import load_judge
     from keyhole.judge.reader import Reader
-    from keyhole.judge.recovery import AttributeScore, Recovery, SecretRecovery, read_secrets, summarise
+    from keyhole.judge.reading import identity_rank_1, read_secrets
+    from keyhole.judge.recovery import AttributeScore, Recovery, SecretRecovery, summarise
 
 __all__ = [
     "AttributeScore",
@@ -19,6 +20,7 @@ __all__ = [
     "Recovery",
     "SecretRecovery",
     "find_judge",
+    "identity_rank_1",
     "load_judge",
     "read_secrets",
     "summarise",
@@ -31,6 +33,7 @@ __getattr__ = lazily(
         "keyhole.judge.judge": ("Judge",),
         "keyhole.judge.load": ("load_judge",),
         "keyhole.judge.reader": ("Reader",),
-        "keyhole.judge.recovery": ("AttributeScore", "Recovery", "SecretRecovery", "read_secrets", "summarise"),
+        "keyhole.judge.reading": ("identity_rank_1", "read_secrets"),
+        "keyhole.judge.recovery": ("AttributeScore", "Recovery", "SecretRecovery", "summarise"),
     },
 )

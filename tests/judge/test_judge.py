@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,10 +27,10 @@ def judge() -> Judge:
 
 
 @pytest.fixture
-def stored(judge: Judge, tmp_path: Path) -> Iterator[Path]:
+def stored(judge: Judge, tmp_path: Path) -> Path:
     save_quantised(judge.state_dict(), tmp_path / WEIGHTS)
     write_judge_card(CARD, tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 def test_answers_have_the_shapes_that_were_promised(judge: Judge) -> None:

@@ -5,13 +5,12 @@ import torch
 
 from keyhole.data.secrets import SecretLabels
 from keyhole.judge.near import near_head, near_plate
+from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import (
     GLYPH_CHANCE,
     AttributeScore,
     Recovery,
     attribute_score,
-    identity_rank_1,
-    read_secrets,
     summarise,
 )
 from tests.judge.making import LABELS, Parrot, labels

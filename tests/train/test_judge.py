@@ -119,9 +119,8 @@ def test_each_picture_is_blurred_by_its_own_width() -> None:
 
 
 def test_the_margin_lowers_the_own_classs_cosine() -> None:
-    embeddings = torch.tensor([[1.0, 0.0]])
+    embeddings = torch.tensor([[0.6, 0.8]])
     classes = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    loss = cosine_margin(embeddings, classes, torch.tensor([0]))
-    assert float(loss) == pytest.approx(math.log(1 + math.exp(-24 * 0.8)), rel=1e-4)
-    wrong = cosine_margin(embeddings, classes, torch.tensor([1]))
-    assert float(wrong) == pytest.approx(24 * 1.2, rel=1e-4)
+    for own, gap in ((0, 0.8 - 0.4), (1, 0.6 - 0.6)):
+        loss = cosine_margin(embeddings, classes, torch.tensor([own]))
+        assert float(loss) == pytest.approx(math.log(1 + math.exp(24 * gap)), rel=1e-4)

@@ -13,7 +13,8 @@ from keyhole.data.streetcam.camera import CAMERAS
 from keyhole.data.streetcam.labels import secret_labels
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.judge import Judge
-from keyhole.judge.recovery import Recovery, read_secrets, summarise
+from keyhole.judge.reading import read_secrets
+from keyhole.judge.recovery import Recovery, summarise
 from keyhole.metrics.retrieval import Views, retrieve
 
 _PROBES = 4

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.transforms.v2 import functional as transform
+
+from keyhole.data.sample import eight_bit
 
 _BLUR, _NOISE, _CONTRAST, _QUALITY = (0.3, 2.0), (0.01, 0.15), (0.35, 1.0), (12, 80)
 _REACH = 6
@@ -37,7 +42,7 @@ def spoil(pictures: Tensor, generator: torch.Generator, clean: float = 0.5) -> T
     made = torch.where(chosen(), made + uniform(*_NOISE) * noise, made).clamp(0, 1)
     quality = torch.randint(*_QUALITY, (len(pictures),), generator=generator).tolist()
     for place in chosen().flatten().nonzero().flatten().tolist():
-        made[place] = transform.jpeg((made[place] * 255).round().to(torch.uint8), quality[place]) / 255
+        made[place] = _jpeg(made[place], quality[place])
     return made
 
 
@@ -56,3 +61,11 @@ def blur(pictures: Tensor, deviations: Tensor) -> Tensor:
     across = F.conv2d(padded, kernels[:, None, None, :], groups=count * channels)
     down = F.conv2d(across, kernels[:, None, :, None], groups=count * channels)
     return down.view(count, channels, height, width)
+
+
+def _jpeg(picture: Tensor, quality: int) -> Tensor:
+    buffer = io.BytesIO()
+    levels = (picture * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous()
+    Image.fromarray(levels.numpy()).save(buffer, "JPEG", quality=quality)
+    with Image.open(buffer) as compressed:
+        return eight_bit(torch.from_numpy(np.array(compressed)).permute(2, 0, 1))
