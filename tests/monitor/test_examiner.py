@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from keyhole.judge.judge import Judge
 from keyhole.judge.recovery import AttributeScore
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Point, Secrets, Truth
@@ -69,6 +70,18 @@ def test_vehicles_are_looked_up_among_those_that_were_attacked(referee: Referee,
     assert [(found.identified, found.gallery) for found in recoveries if found] == [
         (None, 0), (None, 0), (True, 3), (True, 4), (False, 4)
     ]  # fmt: skip
+
+
+def test_the_judge_itself_can_be_asked(ear: Ear) -> None:
+    referee = Referee([ear], examine=Examiner(Judge().eval(), least=1))
+    referee.witness(secret_truth())
+    attack(referee, 0)
+    found = ear.cases[0].recovery
+    assert found is not None
+    assert found.plate is not None
+    assert len(found.plate[1]) == 6
+    assert set(found.attributes) == {"hat", "hair", "passenger"}
+    assert found.identified
 
 
 def test_the_gallery_is_bounded(ear: Ear) -> None:

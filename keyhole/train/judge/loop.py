@@ -60,7 +60,7 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
     Raises:
         ValueError: no picture shows a plate or a person.
     """
-    known, readable = _which(data)
+    known, readable = (data.identities != UNKNOWN).nonzero().flatten(), _readable(data)
     set_seed(recipe.seed)
     accelerator = Accelerator(mixed_precision=recipe.precision)
     lesson = Lesson(Judge(), int(data.identities.max()) + 1, LENGTH)
@@ -82,7 +82,8 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
         sums: dict[str, float] = {}
         for step in range(done, recipe.steps):
             generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-            whom, read_from = (_draw(chosen, recipe.batch, generator) for chosen in (known, readable))
+            whom = _draw((known,), recipe.batch, generator)
+            read_from = _draw(readable, recipe.batch, generator)
             seen, read = (_each(data, itemgetter(places)) for places in (whom, read_from))
             vehicles, pictures = (spoil(eight_bit(part.pictures), generator, recipe.clean) for part in (seen, read))
             labels = _each(_jittered(read, generator), lambda tensor: tensor.to(accelerator.device))
@@ -112,17 +113,20 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
     return trained.judge.cpu().eval()
 
 
-def _which(data: TruePictures) -> tuple[Tensor, Tensor]:
-    """Pictures whose vehicle is known, and those that show a plate or a person."""
-    shown = (data.plates[:, 0] != UNKNOWN) | (data.drivers[:, 0] != UNKNOWN) | (data.passengers[:, 0] != UNKNOWN)
-    readable = shown.nonzero().flatten()
-    if not len(readable):
+def _readable(data: TruePictures) -> tuple[Tensor, ...]:
+    """Pictures that show a plate, and those that show a person; each batch is drawn from both alike."""
+    people = (data.drivers[:, 0] != UNKNOWN) | (data.passengers[:, 0] != UNKNOWN)
+    shown = (data.plates[:, 0] != UNKNOWN, people)
+    readable = tuple(which.nonzero().flatten() for which in shown if which.any())
+    if not readable:
         raise ValueError("no picture shows a plate or a person near enough: draw more near ones")
-    return (data.identities != UNKNOWN).nonzero().flatten(), readable
+    return readable
 
 
-def _draw(chosen: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    return chosen[torch.randint(len(chosen), (count,), generator=generator)]
+def _draw(kinds: tuple[Tensor, ...], count: int, generator: torch.Generator) -> Tensor:
+    """``count`` pictures, an equal share of each kind."""
+    each = -(-count // len(kinds))
+    return torch.cat([kind[torch.randint(len(kind), (each,), generator=generator)] for kind in kinds])[:count]
 
 
 def _each(data: TruePictures, change: Callable[[Tensor], Tensor]) -> TruePictures:
