@@ -49,7 +49,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     check(settings)
     codec, profile = codec_named(settings.codec), link_profile(settings.link)
     device = Device.load(settings)
-    source = open_source(settings.source, pool="audit", size=device.size, seed=settings.seed)
+    source = open_source(settings.source, pool="audit", size=device.size, seed=settings.seed, secrets=True)
     metrics = Metrics("edge")
     _log.info("metrics", extra={"port": metrics.serve(settings.metrics)})
 

@@ -13,6 +13,7 @@ from keyhole.data import Sample
 from keyhole.v1 import referee_pb2
 from keyhole.wire.packed import PackedFrame
 from keyhole.wire.pictures import pack_picture
+from keyhole.wire.secrets import pack_secrets
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Reporter:
             label=sample.label or "",
             deployment=self._deployment,
             captured_at=captured_at,
+            secrets=pack_secrets(sample.secrets) if sample.secrets else None,
         )
 
     def _prediction(self, arrival: Arrival) -> str:

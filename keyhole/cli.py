@@ -65,6 +65,11 @@ COMMANDS: Mapping[str, Command] = {
     "train target": Command(
         "keyhole.train.settings:TrainSettings", "keyhole.train.command:train", "Train a target: classes or identities"
     ),
+    "train judge": Command(
+        "keyhole.train.judge.settings:JudgeSettings",
+        "keyhole.train.judge.command:judge",
+        "Train the judge that reads secrets from reconstructions",
+    ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",
         "keyhole.data.streetcam.command:streetcam",

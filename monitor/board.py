@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from monitor import attacks
 from monitor.checks import TRUTH
@@ -25,6 +26,7 @@ class Attempt:
     Attributes:
         version: changes with every new picture.
         at: Unix time, seconds.
+        recovery: what the judge read from it; None where it was not asked.
     """
 
     frame_id: str
@@ -40,6 +42,7 @@ class Attempt:
     skipped: int
     at: float
     version: int
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True)
@@ -214,4 +217,5 @@ def _attempt(case: Case, version: int) -> Attempt:
         skipped=told.dropped,
         at=case.at,
         version=version,
+        recovery=case.recovery,
     )

@@ -14,7 +14,7 @@ from monitor.referee import Case
 class Broadcast:
     """A listener of `monitor.referee.Referee` that copies events into a bounded queue per watcher.
 
-    A full queue loses its oldest event.
+    A full queue loses its oldest event. Truths go without their secrets.
 
     Args:
         queued: most events held for a watcher.
@@ -56,7 +56,9 @@ class Broadcast:
                 self._watchers.remove(events)
 
     def witnessed(self, truth: Truth) -> None:
-        self._send(Event(truth=truth))
+        seen = Event(truth=truth)
+        seen.truth.ClearField("secrets")
+        self._send(seen)
 
     def concluded(self, outcome: Outcome) -> None:
         self._send(Event(outcome=outcome))

@@ -7,10 +7,12 @@ import re
 
 from torch import Tensor
 
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
+from keyhole.data.secrets import SecretLabels
+from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import unpack_picture
+from keyhole.wire.secrets import unpack_secrets
 
 FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 ATTACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -34,11 +36,13 @@ class RejectedError(ValueError):
 
 
 def check_truth(truth: Truth) -> None:
-    """Raise `RejectedError` unless the frame id can name a folder, the time is one and the picture is a picture."""
+    """Raise `RejectedError` unless the frame id can name a folder, the time is one, the picture is a picture and
+    its secrets are labels."""
     _check_frame_id(truth.frame_id)
     _check_number("captured_at", truth.captured_at)
     _check_text("label", truth.label)
     read_picture(truth.picture)
+    read_labels(truth.secrets)
 
 
 def check_outcome(outcome: Outcome) -> None:
@@ -77,6 +81,18 @@ def read_picture(picture: Picture) -> Tensor:
     if min(height, width) < SMALLEST:
         raise RejectedError("picture.png", f"{width}×{height} pixels: expected at least {SMALLEST} on each side")
     return pixels
+
+
+def read_labels(secrets: Secrets) -> SecretLabels:
+    """The labels of a truth's secrets.
+
+    Raises:
+        RejectedError: see `keyhole.wire.secrets.unpack_secrets`.
+    """
+    try:
+        return unpack_secrets(secrets, field="secrets")
+    except WireError as error:
+        raise RejectedError(error.field, error.reason) from error
 
 
 def _check_frame_id(frame_id: str) -> None:

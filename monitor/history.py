@@ -9,10 +9,11 @@ from pathlib import Path
 from sqlalchemy import ColumnElement, Engine, and_, func, select
 from sqlalchemy.orm import Session
 
+from keyhole.judge.recovery import Recovery
 from keyhole.service.errors import UsageError
 from monitor.database import FILE, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
-from monitor.tables import FrameRow, ScoreRow, UnmatchedRow
+from monitor.tables import FrameRow, RecoveryRow, ScoreRow, UnmatchedRow
 
 TIMED_FRAMES = 20_000
 
@@ -25,6 +26,7 @@ class LastScore:
         frame: the frame's row; frame ids may come again, rows do not.
         psnr: dB, peak 1.
         at: Unix time, seconds.
+        recovery: what the judge read from it; None where it was not asked.
     """
 
     frame: int
@@ -38,6 +40,7 @@ class LastScore:
     at: float
     psnr: float
     ssim: float
+    recovery: Recovery | None = None
 
 
 @dataclass(frozen=True)
@@ -118,9 +121,19 @@ def _dropped(session: Session) -> dict[str, int]:
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack)
-    fields = [getattr(ScoreRow, field) for field in LastScore.__dataclass_fields__]
-    rows = session.execute(select(*fields).where(ScoreRow.id.in_(last)).order_by(ScoreRow.id))
-    return tuple(LastScore(*row) for row in rows)
+    names = [name for name in LastScore.__dataclass_fields__ if name != "recovery"]
+    fields = [getattr(ScoreRow, name) for name in names]
+    query = select(*fields, RecoveryRow).outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id)
+    rows = session.execute(query.where(ScoreRow.id.in_(last)).order_by(ScoreRow.id))
+    return tuple(LastScore(**dict(zip(names, row, strict=False)), recovery=_recovery(row[-1])) for row in rows)
+
+
+def _recovery(row: RecoveryRow | None) -> Recovery | None:
+    if row is None:
+        return None
+    plate = (row.plate[0], row.plate[1]) if row.plate else None
+    return Recovery(plate, {name: (true, read) for name, (true, read) in row.attributes.items()}, row.identified,
+                    row.gallery)  # fmt: skip
 
 
 def _timed(session: Session, answered: ColumnElement[bool]) -> tuple[Timed, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from prometheus_client import Counter
 
+from keyhole.judge.recovery import Recovery
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from monitor.referee import Case
@@ -25,6 +26,13 @@ class Instruments:
             "keyhole_unmatched_total", "Reconstructions whose truth never came.", ["attack"], registry=metrics.registry
         )
 
+        self._secrets = Counter(
+            "keyhole_secrets_total",
+            "What the judge was asked of final reconstructions: glyphs, attributes and identities, right or wrong.",
+            ["attack", "secret", "result"],
+            registry=metrics.registry,
+        )
+
     def watch_queues(self, queues: Mapping[str, Callable[[], float]]) -> None:
         """Export the depths of queues by name."""
         for name, depth in queues.items():
@@ -40,6 +48,18 @@ class Instruments:
         if case.reconstruction.final:
             self._metrics.psnr.labels(case.score.attack).observe(case.score.psnr)
             self._metrics.ssim.labels(case.score.attack).observe(case.score.ssim)
+        if case.recovery:
+            self._recovered(case.score.attack, case.recovery)
 
     def unmatched(self, reconstruction: Reconstruction) -> None:
         self._unmatched.labels(reconstruction.attack).inc()
+
+    def _recovered(self, attack: str, found: Recovery) -> None:
+        right, asked = found.glyphs
+        counts = {"glyph": (right, asked - right)} if asked else {}
+        counts |= {name: (int(true == read), int(true != read)) for name, (true, read) in found.attributes.items()}
+        if found.identified is not None:
+            counts["identity"] = (int(found.identified), int(not found.identified))
+        for secret, (hits, misses) in counts.items():
+            self._secrets.labels(attack, secret, "right").inc(hits)
+            self._secrets.labels(attack, secret, "wrong").inc(misses)

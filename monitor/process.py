@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from keyhole.judge.find import find_judge
 from keyhole.service.address import Address
 from keyhole.service.lifecycle import Stop
 from keyhole.service.lifecycle import run as run_process
@@ -18,6 +19,7 @@ from keyhole.wire.server import serve
 from monitor.alarm import Alarm
 from monitor.board import Board
 from monitor.broadcast import Broadcast
+from monitor.examiner import Examiner
 from monitor.instruments import Instruments
 from monitor.page.server import PageServer
 from monitor.referee import Limits, Referee
@@ -40,11 +42,14 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
     torch.set_num_threads(1)
     limits = Limits(waiting=settings.waiting, wait_seconds=settings.wait_seconds)
     report = partial(_report, settings)
+    judge = find_judge(settings.judge)
     with ExitStack() as open_:
         metrics = Metrics("monitor")
         store = RunStore(settings.run, settings.keep, settings.database)
         board, broadcast, instruments = Board(), Broadcast(), Instruments(metrics)
-        referee = Referee([store, board, broadcast, instruments], limits, store.known_truths(limits.truths))
+        examine = Examiner(judge) if judge else None
+        known = store.known_truths(limits.truths)
+        referee = Referee([store, board, broadcast, instruments], limits, known, examine=examine)
         queues: dict[str, Callable[[], int]] = {
             "unmatched": lambda: referee.waiting,
             "store": lambda: store.depth,
@@ -69,7 +74,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
             server = serve([registration(desk)], address, metrics=metrics, tls=settings.tls)
             open_.callback(server.stop, _GRACE_SECONDS)
             places[name] = server.address
-        _log.info("ready", extra={"run": settings.run, **places})
+        _log.info("ready", extra={"run": settings.run, "judge": judge is not None, **places})
 
         while not stop.wait(_TICK_SECONDS):
             referee.expire()

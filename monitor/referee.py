@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
 from monitor.checks import RejectedError, check_outcome, check_reconstruction, check_truth
 from monitor.scoring import similarity
@@ -23,12 +24,14 @@ class Case:
         reconstruction: what the adversary made of the features.
         score: PSNR in dB (peak 1), SSIM.
         at: Unix time of the verdict, seconds.
+        recovery: what a judge read of the truth's secrets; None where there is no judge or nothing to ask it.
     """
 
     truth: Truth
     reconstruction: Reconstruction
     score: Score
     at: float
+    recovery: Recovery | None = None
 
 
 class Listener(Protocol):
@@ -75,6 +78,7 @@ class Referee:
         limits: bounds on memory and patience.
         known: truths of an earlier life of the same run, oldest first; nobody is told of them again.
         clock: Unix time, seconds.
+        examine: says what a reconstruction gives away of its truth's secrets, which no answer to `submit` tells.
     """
 
     def __init__(
@@ -83,7 +87,9 @@ class Referee:
         limits: Limits = DEFAULT_LIMITS,
         known: Iterable[Truth] = (),
         clock: Callable[[], float] = time.time,
+        examine: Callable[[Truth, Reconstruction], Recovery | None] | None = None,
     ) -> None:
+        self._examine = examine
         self._listeners = tuple(listeners)
         self._limits = limits
         self._clock = clock
@@ -161,7 +167,8 @@ class Referee:
     def _judge(self, truth: Truth, reconstruction: Reconstruction) -> Score:
         psnr, ssim = similarity(reconstruction.picture, truth.picture)
         score = Score(frame_id=truth.frame_id, attack=reconstruction.attack, matched=True, psnr=psnr, ssim=ssim)
-        case = Case(truth, reconstruction, score, self._clock())
+        recovery = self._examine(truth, reconstruction) if self._examine else None
+        case = Case(truth, reconstruction, score, self._clock(), recovery)
         for listener in self._listeners:
             listener.judged(case)
         return score

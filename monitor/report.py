@@ -18,6 +18,7 @@ from monitor.contact_sheet import contact_sheet
 from monitor.gallery import Exhibit, choose
 from monitor.history import History, read_history
 from monitor.parties import parties
+from monitor.recovered import table
 from monitor.store import PICTURES
 from monitor.summary import Summary, summarise
 
@@ -65,6 +66,7 @@ def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit
         colours={attack: attacks.colour(attack) for attack in summary.attacks},
         recognised={attack: _recognised(history, attack, threshold) for attack in summary.attacks},
         threshold=threshold,
+        secrets={name: tuple(table(row.secrets)) for name, row in summary.attacks.items() if row.secrets},
         exhibits=exhibits,
         labels=history.labels,
         stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},

@@ -27,6 +27,9 @@ class MonitorSettings(ServiceSettings):
     """SQLAlchemy URL of a database for this run alone, in place of run.sqlite in the folder."""
     alarm_ssim: float = 0.3
     """SSIM from which a reconstruction counts as recognisable and the page raises its alarm."""
+    judge: Path | None = None
+    """Folder of the judge that reads secrets from reconstructions, as `keyhole train judge` makes it. Absent: the
+    shipped one; where there is none, secrets are not scored."""
     keep: int = 500
     """Newest frames whose pictures stay on disk; scores stay for ever."""
     wait_seconds: float = 10.0

@@ -9,14 +9,15 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Truth
+from keyhole.judge.recovery import Recovery
+from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from monitor.album import Album
 from monitor.checks import TRUTH
 from monitor.database import open_database
 from monitor.deployment import DEPLOYMENT_FIELDS
 from monitor.referee import Case
-from monitor.tables import FrameRow, ScoreRow, UnmatchedRow
+from monitor.tables import FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
 from monitor.writer import BatchWriter
 
 PICTURES = "pictures"
@@ -52,8 +53,11 @@ class RunStore:
         query = select(FrameRow).where(FrameRow.captured_at.is_not(None)).order_by(FrameRow.id.desc()).limit(limit)
         with Session(self._engine) as session:
             rows = {row.frame_id: row for row in reversed(session.scalars(query).all())}
+            numbers = [row.id for row in rows.values()]
+            found = session.scalars(select(SecretsRow).where(SecretsRow.frame.in_(numbers))).all()
+            secrets = {row.frame: row.message for row in found}
         pictures = ((row, self._album.read(row.frame_id, TRUTH)) for row in rows.values())
-        return [_truth(row, png) for row, png in pictures if png is not None]
+        return [_truth(row, png, secrets.get(row.id)) for row, png in pictures if png is not None]
 
     def witnessed(self, truth: Truth) -> None:
         self._writer.put(lambda session: self._add_truth(session, truth))
@@ -99,12 +103,19 @@ class RunStore:
         row.captured_at, row.label = truth.captured_at, truth.label
         for field in DEPLOYMENT_FIELDS:
             setattr(row, field, getattr(truth.deployment, field))
+        if truth.HasField("secrets"):
+            session.flush()
+            session.add(SecretsRow(frame=row.id, message=truth.secrets.SerializeToString()))
         self._album.begin(truth.frame_id, truth.picture.png)
 
     def _add_case(self, session: Session, case: Case) -> None:
         frame = _newest(session, case.truth.frame_id)
         if frame is not None:
-            session.add(_score(frame, case))
+            row = _score(frame, case)
+            session.add(row)
+            if case.recovery:
+                session.flush()
+                session.add(_recovery(row.id, case.recovery))
             self._album.add(frame.frame_id, case.reconstruction.attack, case.reconstruction.picture.png)
 
 
@@ -144,11 +155,22 @@ def _score(frame: FrameRow, case: Case) -> ScoreRow:
     )
 
 
-def _truth(row: FrameRow, png: bytes) -> Truth:
+def _recovery(score: int, found: Recovery) -> RecoveryRow:
+    return RecoveryRow(
+        score=score,
+        plate=list(found.plate) if found.plate else None,
+        attributes={name: list(pair) for name, pair in found.attributes.items()},
+        identified=found.identified,
+        gallery=found.gallery,
+    )
+
+
+def _truth(row: FrameRow, png: bytes, secrets: bytes | None) -> Truth:
     return Truth(
         frame_id=row.frame_id,
         picture=Picture(png=png),
         label=row.label,
         deployment=Deployment(**{field: getattr(row, field) for field in DEPLOYMENT_FIELDS}),
         captured_at=row.captured_at or 0.0,
+        secrets=None if secrets is None else Secrets.FromString(secrets),
     )

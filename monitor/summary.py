@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.special import stdtrit
 
+from keyhole.judge import recovery
+from keyhole.judge.recovery import SecretRecovery
 from monitor import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
@@ -23,6 +25,7 @@ class Attack:
         psnr_ci95: 95 % interval of the mean in dB by Student's t, frames taken as independent; none below two frames.
         seconds_mean: spent on a frame.
         iterations_mean: steps behind a picture.
+        secrets: what the judge read from the frames that it was asked about; none where it was not asked.
     """
 
     n: int
@@ -34,6 +37,7 @@ class Attack:
     tap: str
     seconds_mean: float
     iterations_mean: float
+    secrets: SecretRecovery | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,7 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
 def _attack(scores: Sequence[LastScore]) -> Attack:
     psnr, ssim = [score.psnr for score in scores], [score.ssim for score in scores]
+    recoveries = [score.recovery for score in scores if score.recovery]
     return Attack(
         n=len(scores),
         psnr_mean=float(np.mean(psnr)),
@@ -126,4 +131,5 @@ def _attack(scores: Sequence[LastScore]) -> Attack:
         tap=scores[-1].tap,
         seconds_mean=float(np.mean([score.seconds for score in scores])),
         iterations_mean=float(np.mean([score.iteration for score in scores])),
+        secrets=recovery.summarise(recoveries) if recoveries else None,
     )

@@ -1,8 +1,8 @@
-"""The tables of a run: frames, scores of reconstructions, and reconstructions that never met their truth."""
+"""The tables of a run: frames, their secrets, scores of reconstructions, and reconstructions that met no truth."""
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
@@ -60,6 +60,27 @@ class ScoreRow(Base):
     at: Mapped[float]  # Unix time of the verdict, seconds
     psnr: Mapped[float]  # dB, peak 1
     ssim: Mapped[float]
+
+
+class SecretsRow(Base):
+    """The secrets of a frame's truth, where they are known."""
+
+    __tablename__ = "secrets"
+
+    frame: Mapped[int] = mapped_column(ForeignKey("frames.id"), primary_key=True)
+    message: Mapped[bytes] = mapped_column(LargeBinary)  # keyhole.v1.Secrets
+
+
+class RecoveryRow(Base):
+    """What the judge read from a scored reconstruction."""
+
+    __tablename__ = "recoveries"
+
+    score: Mapped[int] = mapped_column(ForeignKey("scores.id"), primary_key=True)
+    plate: Mapped[list[str] | None] = mapped_column(JSON)  # written, read
+    attributes: Mapped[dict[str, list[str]]] = mapped_column(JSON)  # true, read
+    identified: Mapped[bool | None]
+    gallery: Mapped[int]  # vehicles
 
 
 class UnmatchedRow(Base):

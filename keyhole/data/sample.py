@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from keyhole.data.secrets import SecretLabels
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -14,10 +16,12 @@ class Sample:
     Attributes:
         picture: RGB in [0, 1], 3×size×size, every value n/255, so that a PNG holds it exactly.
         label: class or identity, where known.
+        secrets: what else it gives away, where known and asked for; for the referee alone.
     """
 
     picture: Tensor
     label: str | None = None
+    secrets: SecretLabels | None = None
 
 
 def eight_bit(picture: Tensor) -> Tensor:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
-import torch
-
-from keyhole.data.folder import Pictures, fit
+from keyhole.data.folder import Pictures
 from keyhole.data.leaves import DeadLeaves
 from keyhole.data.photos import PannedPhotos, Photos, public_photos, victim_photos
 from keyhole.data.pools import Pool, share
+from keyhole.data.resized import Resized
 from keyhole.data.sample import Sample
 from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.stream import Shuffled
@@ -41,20 +39,7 @@ class Turns:
                 yield next(stream)
 
 
-@dataclass(frozen=True)
-class Resized:
-    """A source's pictures at another size, in pixels a side."""
-
-    source: Source
-    size: int
-
-    def __iter__(self) -> Iterator[Sample]:
-        for sample in self.source:
-            levels = (sample.picture * 255).round().to(torch.uint8)
-            yield dataclasses.replace(sample, picture=fit(levels, self.size))
-
-
-def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
+def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: bool = False) -> Source:
     """Open a stream of pictures.
 
     Args:
@@ -66,6 +51,8 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
             The two never share a picture, nor an identity or a clip of a data set.
         size: side of the pictures, in pixels.
         seed: of the order and the crops.
+        secrets: whether samples carry the labels of their secrets, where the source has any. Only who reports to a
+            referee asks for them.
 
     Raises:
         FileNotFoundError: neither a known name nor an existing path, or a file of a data set is missing.
@@ -74,11 +61,12 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0) -> Source:
     name, _, root = spec.partition(":")
     path = Path(root if name in SETS and root else spec).expanduser()
     if "+" in spec and not path.exists():
-        return Turns(tuple(open_source(part, pool=pool, size=size, seed=seed) for part in spec.split("+")))
+        parts = spec.split("+")
+        return Turns(tuple(open_source(part, pool=pool, size=size, seed=seed, secrets=secrets) for part in parts))
     if name in SETS and root:
         return Shuffled(open_collection(spec, pool), size, seed)
     if spec in NAMED:
-        return NAMED[spec](pool, size, seed)
+        return NAMED[spec](pool, size, seed, secrets)
     if not path.exists():
         near = get_close_matches(name, [*NAMED, *SETS], n=1)
         hint = "".join(f"did you mean {known + ':PATH' * (known in SETS)!r}? " for known in near)
@@ -99,10 +87,10 @@ def _resized(source: Streetcam, size: int) -> Source:
     return source if source.size == size else Resized(source, size)
 
 
-NAMED: dict[str, Callable[[Pool, int, int], Source]] = {
-    "photos": lambda pool, size, seed: (
+NAMED: dict[str, Callable[[Pool, int, int, bool], Source]] = {
+    "photos": lambda pool, size, seed, _: (
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),
-    "leaves": lambda pool, size, seed: DeadLeaves(size, 2 * seed + (pool == "public")),
-    "streetcam": lambda pool, size, seed: _resized(Streetcam(pool, _drawn(size), seed), size),
+    "leaves": lambda pool, size, seed, _: DeadLeaves(size, 2 * seed + (pool == "public")),
+    "streetcam": lambda pool, size, seed, secrets: _resized(Streetcam(pool, _drawn(size), seed, secrets=secrets), size),
 }

@@ -57,6 +57,116 @@ class Deployment(google.protobuf.message.Message):
 Global___Deployment: typing_extensions.TypeAlias = Deployment
 
 @typing.final
+class Point(google.protobuf.message.Message):
+    """Pixels of a picture, to the right and down from its upper left corner."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    X_FIELD_NUMBER: builtins.int
+    Y_FIELD_NUMBER: builtins.int
+    x: builtins.float
+    y: builtins.float
+    def __init__(
+        self,
+        *,
+        x: builtins.float = ...,
+        y: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["x", b"x", "y", b"y"]) -> None: ...
+
+Global___Point: typing_extensions.TypeAlias = Point
+
+@typing.final
+class Box(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LEFT_FIELD_NUMBER: builtins.int
+    TOP_FIELD_NUMBER: builtins.int
+    RIGHT_FIELD_NUMBER: builtins.int
+    BOTTOM_FIELD_NUMBER: builtins.int
+    left: builtins.float
+    top: builtins.float
+    right: builtins.float
+    bottom: builtins.float
+    def __init__(
+        self,
+        *,
+        left: builtins.float = ...,
+        top: builtins.float = ...,
+        right: builtins.float = ...,
+        bottom: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["bottom", b"bottom", "left", b"left", "right", b"right", "top", b"top"]) -> None: ...
+
+Global___Box: typing_extensions.TypeAlias = Box
+
+@typing.final
+class Secrets(google.protobuf.message.Message):
+    """What a picture gives away besides what the task asks for. Nobody but the referee is told."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class AttributesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.str
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.str = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    IDENTITY_FIELD_NUMBER: builtins.int
+    PLATE_FIELD_NUMBER: builtins.int
+    PLATE_CORNERS_FIELD_NUMBER: builtins.int
+    PLATE_LEGIBLE_FIELD_NUMBER: builtins.int
+    ATTRIBUTES_FIELD_NUMBER: builtins.int
+    DRIVER_BOX_FIELD_NUMBER: builtins.int
+    PASSENGER_BOX_FIELD_NUMBER: builtins.int
+    identity: builtins.str
+    """empty: unknown"""
+    plate: builtins.str
+    """glyphs; empty: unknown"""
+    plate_legible: builtins.bool
+    @property
+    def plate_corners(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Point]:
+        """upper left, upper right, lower right, lower left as read; empty: not to be seen"""
+
+    @property
+    def attributes(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.str]:
+        """of the people: "hat" to "cap" """
+
+    @property
+    def driver_box(self) -> Global___Box:
+        """the head; absent: not to be seen"""
+
+    @property
+    def passenger_box(self) -> Global___Box:
+        """the place, taken or empty; absent: not to be seen"""
+
+    def __init__(
+        self,
+        *,
+        identity: builtins.str = ...,
+        plate: builtins.str = ...,
+        plate_corners: collections.abc.Iterable[Global___Point] | None = ...,
+        plate_legible: builtins.bool = ...,
+        attributes: collections.abc.Mapping[builtins.str, builtins.str] | None = ...,
+        driver_box: Global___Box | None = ...,
+        passenger_box: Global___Box | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["driver_box", b"driver_box", "passenger_box", b"passenger_box"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attributes", b"attributes", "driver_box", b"driver_box", "identity", b"identity", "passenger_box", b"passenger_box", "plate", b"plate", "plate_corners", b"plate_corners", "plate_legible", b"plate_legible"]) -> None: ...
+
+Global___Secrets: typing_extensions.TypeAlias = Secrets
+
+@typing.final
 class Truth(google.protobuf.message.Message):
     """The truth of a frame, sent by the edge before the frame leaves."""
 
@@ -67,6 +177,7 @@ class Truth(google.protobuf.message.Message):
     LABEL_FIELD_NUMBER: builtins.int
     DEPLOYMENT_FIELD_NUMBER: builtins.int
     CAPTURED_AT_FIELD_NUMBER: builtins.int
+    SECRETS_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     label: builtins.str
     """empty: unknown"""
@@ -76,6 +187,10 @@ class Truth(google.protobuf.message.Message):
     def picture(self) -> keyhole.v1.tensor_pb2.Picture: ...
     @property
     def deployment(self) -> Global___Deployment: ...
+    @property
+    def secrets(self) -> Global___Secrets:
+        """absent: none known; never streamed by Watch"""
+
     def __init__(
         self,
         *,
@@ -84,9 +199,10 @@ class Truth(google.protobuf.message.Message):
         label: builtins.str = ...,
         deployment: Global___Deployment | None = ...,
         captured_at: builtins.float = ...,
+        secrets: Global___Secrets | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["deployment", b"deployment", "picture", b"picture"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["captured_at", b"captured_at", "deployment", b"deployment", "frame_id", b"frame_id", "label", b"label", "picture", b"picture"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["deployment", b"deployment", "picture", b"picture", "secrets", b"secrets"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["captured_at", b"captured_at", "deployment", b"deployment", "frame_id", b"frame_id", "label", b"label", "picture", b"picture", "secrets", b"secrets"]) -> None: ...
 
 Global___Truth: typing_extensions.TypeAlias = Truth
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from nicegui import ui
 
+from keyhole.judge.recovery import Recovery
 from monitor import attacks
 from monitor.alarm import Alarm
 from monitor.board import Attempt, Snapshot
 from monitor.checks import TRUTH
 from monitor.page.photo import Photo
+from monitor.recovered import sentence
 
 
 class Stage:
@@ -32,7 +34,8 @@ class Stage:
             with self._row:
                 self._cards = {name: AttackCard(name) for name in snapshot.attacks}
         for name, card in self._cards.items():
-            card.update(snapshot.current[name], self._alarm.threshold)
+            settled = snapshot.settled.get(name)
+            card.update(snapshot.current[name], self._alarm.threshold, settled.recovery if settled else None)
 
 
 class AttackCard:
@@ -60,9 +63,11 @@ class AttackCard:
                     self._level = ui.element("i")
                     self._mark = ui.element("b")
                 self._psnr = self._score("dB PSNR")
+            self._secrets = ui.label().classes("kh-faint").props(f"data-testid=secrets-{name}")
+            self._secrets.set_visibility(False)
 
-    def update(self, attempt: Attempt, threshold: float) -> None:
-        """Show the attack's newest reconstruction."""
+    def update(self, attempt: Attempt, threshold: float, recovery: Recovery | None) -> None:
+        """Show the attack's newest reconstruction, and what the judge read from the last one that was finished."""
         over = attempt.ssim >= threshold
         self._card.classes(add="kh-over" if over else "", remove="" if over else "kh-over")
         self._title.set_text(attempt.title)
@@ -77,6 +82,9 @@ class AttackCard:
         self._effort.set_text(f"{attempt.iteration:,} steps, {attempt.seconds:.1f} s")
         self._ssim.set_text(f"{attempt.ssim:.3f}")
         self._psnr.set_text(f"{attempt.psnr:.1f}")
+        self._secrets.set_visibility(recovery is not None)
+        if recovery is not None:
+            self._secrets.set_text(f"Judge, last finished: {sentence(recovery)}")
         self._level.style(f"width: {100 * min(1.0, max(0.0, attempt.ssim)):.1f}%")
         self._mark.style(f"left: {100 * min(1.0, max(0.0, threshold)):.1f}%")
 

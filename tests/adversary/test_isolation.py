@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import adversary
+from keyhole.data import open_source
 
 PACKAGE = Path(adversary.__file__).parent
 OTHERS = {"edge", "cloud", "monitor", "bench", "tests"}
@@ -44,6 +45,21 @@ def test_it_calls_nothing_at_the_monitor_but_submit():
     source = "\n".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     assert ".Submit(" in source
     assert not any(call in source for call in (".Witness(", ".Conclude(", ".Watch("))
+
+
+def test_no_module_knows_secrets_or_the_judge():
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            held = ("keyhole.judge", "keyhole.data.streetcam", "keyhole.data.secrets", "keyhole.wire.secrets")
+            assert not any(name.startswith(held) for name in _imported(node)), path
+            assert not (isinstance(node, ast.Attribute) and node.attr == "secrets"), path
+            assert not (isinstance(node, ast.keyword) and node.arg == "secrets"), path
+
+
+def test_its_pictures_carry_no_secrets():
+    for pool in ("public", "audit"):
+        sample = next(iter(open_source("streetcam", pool=pool, size=64)))
+        assert sample.secrets is None
 
 
 def test_black_box_modules_do_not_know_how_to_load_a_head():

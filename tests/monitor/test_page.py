@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from keyhole.judge.recovery import Recovery
+from keyhole.v1.referee_pb2 import Score
 from monitor.alarm import Alarm
 from monitor.board import Board
 from monitor.page.server import PageServer
-from monitor.referee import Referee
+from monitor.referee import Case, Referee
 from tests.monitor.making import guess, outcome, truth
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,6 +29,7 @@ class Live:
 
     url: str
     referee: Referee
+    board: Board
     alarm: Alarm
     empty: str
 
@@ -59,7 +62,7 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         unfed.goto(url, timeout=PATIENCE_MS)
         expect(unfed.get_by_test_id("alarm")).to_have_class(re.compile("kh-calm"))
         empty = unfed.inner_text("main")
-    yield Live(url, Referee([board]), alarm, empty)
+    yield Live(url, Referee([board]), board, alarm, empty)
     server.join()
 
 
@@ -104,6 +107,16 @@ def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
     expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("20 steps")
     expect(page.get_by_test_id("made-pixels-white")).not_to_have_attribute("src", before)
     _loaded(page, "made-pixels-white")
+
+
+def test_what_the_judge_read_is_shown_where_it_was_asked(page: Page, live: Live) -> None:
+    seen, made = truth("edge-0-1"), guess("edge-0-1", "judged-white", final=True)
+    score = Score(frame_id="edge-0-1", attack="judged-white", matched=True, psnr=20, ssim=0.1)
+    live.board.judged(Case(seen, made, score, 2000.0))
+    expect(page.get_by_test_id("ssim-judged-white")).to_have_text("0.100")
+    expect(page.get_by_test_id("secrets-judged-white")).to_be_hidden()
+    live.board.judged(Case(seen, made, score, 2001.0, Recovery(("AB12CD", "AB12XX"), {}, True, 30)))
+    expect(page.get_by_test_id("secrets-judged-white")).to_contain_text("plate 4 of 6 glyphs · vehicle recognised")
 
 
 def test_charts_latency_diagram_and_losses_are_drawn(page: Page, live: Live) -> None:

@@ -82,8 +82,15 @@ def glyph(character: str, face: str = "round") -> Image.Image:
 
 def write(text: str, face: str, gap_after: int = 0) -> Image.Image:
     """A line of text as white on black, mode L, 56 pixels high; a wider gap after the first ``gap_after`` glyphs."""
-    pitch, gap = CELL[0] + 2, 16 if 0 < gap_after < len(text) else 0
-    line = Image.new("L", (pitch * len(text) + gap, CELL[1]))
-    for place, character in enumerate(text):
-        line.paste(glyph(character, face), (1 + pitch * place + (gap if gap and place >= gap_after else 0), 0))
+    places, width = layout(len(text), gap_after)
+    line = Image.new("L", (width, CELL[1]))
+    for place, character in zip(places, text, strict=True):
+        line.paste(glyph(character, face), (place, 0))
     return line
+
+
+def layout(count: int, gap_after: int = 0) -> tuple[tuple[int, ...], int]:
+    """Left edges of the glyphs of a line as `write` sets it, and the line's width, both in pixels."""
+    pitch, gap = CELL[0] + 2, 16 if 0 < gap_after < count else 0
+    places = tuple(1 + pitch * place + (gap if place >= gap_after else 0) for place in range(count))
+    return places, pitch * count + gap

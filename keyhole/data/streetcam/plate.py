@@ -9,14 +9,17 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from keyhole.data.streetcam.draws import RGB, Draw, linear
-from keyhole.data.streetcam.glyphs import ALPHABET, write
+from keyhole.data.streetcam.glyphs import ALPHABET, CELL, layout, write
 
 Texture = npt.NDArray[np.float32]
 PLATE_SIZE = (0.74, 0.19)
 """Width and height of a plate in metres."""
 SIGN_SIZE = (1.05, 0.36)
 """Width and height of a street sign in metres."""
+PLATE_PIXELS = (296, 76)
+"""Width and height of a plate's print."""
 GLYPHS = 6
+_GAP_AFTER = 3
 SIGN_GLYPHS = 4
 
 _PLATES = {
@@ -63,11 +66,19 @@ class Print:
 
 def plate_print(text: str, face: str) -> Print:
     """What a plate looks like."""
-    ink = Image.new("L", (296, 76))
-    ImageDraw.Draw(ink).rectangle((2, 2, 293, 73), outline=255, width=3)
-    line = write(text, face, gap_after=3)
-    ink.paste(255, ((296 - line.width) // 2, 10), line)
+    wide, tall = PLATE_PIXELS
+    ink = Image.new("L", PLATE_PIXELS)
+    ImageDraw.Draw(ink).rectangle((2, 2, wide - 3, tall - 3), outline=255, width=3)
+    line = write(text, face, gap_after=_GAP_AFTER)
+    ink.paste(255, ((wide - line.width) // 2, 10), line)
     return Print(ink, *_PLATES[face])
+
+
+def glyph_middles() -> tuple[float, ...]:
+    """Where the middles of a plate's glyphs are, as shares of its width."""
+    places, width = layout(GLYPHS, _GAP_AFTER)
+    left = (PLATE_PIXELS[0] - width) // 2
+    return tuple((left + place + CELL[0] / 2) / PLATE_PIXELS[0] for place in places)
 
 
 def sign_print(text: str, face: str) -> Print:

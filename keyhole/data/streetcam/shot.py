@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from keyhole.data.secrets import Box, Corners
 from keyhole.data.streetcam.driver import Occupants
 
 Bytes = npt.NDArray[np.uint8]
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,12 @@ class Secrets:
     Attributes:
         plate: six glyphs.
         plate_box: left, top, right, bottom of the plate in pixels; None where it is not in the picture.
+        plate_corners: the plate's corners in pixels: upper left, upper right, lower right, lower left as read; None as
+            for the box.
         plate_legible: whether its glyphs can be read in this picture.
         occupants: the driver and the passenger.
         driver_box: the driver's head in pixels; None where no glass shows it.
+        passenger_box: the passenger's head, or its place where there is no passenger; None where no glass shows it.
         sign: the street sign's four letters; None where there is no sign.
         sign_box: the sign in pixels; None where it is not in the picture.
         sign_legible: whether its letters can be read in this picture.
@@ -30,9 +33,11 @@ class Secrets:
 
     plate: str
     plate_box: Box | None
+    plate_corners: Corners | None
     plate_legible: bool
     occupants: Occupants
     driver_box: Box | None
+    passenger_box: Box | None
     sign: str | None
     sign_box: Box | None
     sign_legible: bool

@@ -14,6 +14,7 @@ from keyhole.data.streetcam.draws import Draw
 from keyhole.data.streetcam.framing import frame, stand
 from keyhole.data.streetcam.identity import Vehicle, vehicle
 from keyhole.data.streetcam.journey import Journey, journey
+from keyhole.data.streetcam.labels import secret_labels
 from keyhole.data.streetcam.model import build
 from keyhole.data.streetcam.pools import Pool, identity_range, style
 from keyhole.data.streetcam.raster import Pose
@@ -33,6 +34,7 @@ class Streetcam:
         seed: of the order, the weather, the secrets: everything but vehicles and cameras.
         world: of the vehicles and the cameras; who trains and who tests must use the same.
         identities: how many of the pool's vehicles drive here.
+        secrets: whether samples carry the labels of their secrets, for a referee.
 
     Raises:
         ValueError: unknown pool or size, or more identities than the pool has.
@@ -43,6 +45,7 @@ class Streetcam:
     seed: int = 0
     world: int = 0
     identities: int = 2**20
+    secrets: bool = False
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
@@ -83,7 +86,8 @@ class Streetcam:
         while True:
             shot = self.item(index)
             picture = torch.from_numpy(shot.picture).permute(2, 0, 1).contiguous()
-            yield Sample(eight_bit(picture), str(shot.identity))
+            secrets = secret_labels(shot) if self.secrets else None
+            yield Sample(eight_bit(picture), str(shot.identity), secrets)
             index += 1
 
     def _pass(self, place: int, camera_number: int, index: int) -> tuple[Camera, Vehicle, Journey]:

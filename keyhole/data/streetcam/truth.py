@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyhole.data.secrets import Box, Corners
 from keyhole.data.streetcam.camera import View
 from keyhole.data.streetcam.draws import Point
 from keyhole.data.streetcam.journey import Journey
@@ -9,7 +10,7 @@ from keyhole.data.streetcam.materials import Stuff
 from keyhole.data.streetcam.model import Model
 from keyhole.data.streetcam.raster import Map, Pose, Projected
 from keyhole.data.streetcam.samples import FINE
-from keyhole.data.streetcam.shot import Box, Secrets
+from keyhole.data.streetcam.shot import Secrets
 
 
 def secrets_in(
@@ -27,22 +28,27 @@ def secrets_in(
         sign_corners: the sign's corners in the world.
         clear: whether neither mist nor motion makes a plate unreadable.
     """
-    plate_box, legible = None, False
+    plate_box, plate_corners, legible = None, None, False
     for face in shown:
-        corners = both.pixels[both.faces.start[face] : both.faces.start[face] + 4] / FINE
+        a, b, c, d = (both.pixels[both.faces.start[face] : both.faces.start[face] + 4] / FINE).tolist()
+        corners: Corners = (a[0], a[1]), (b[0], b[1]), (c[0], c[1]), (d[0], d[1])
         seen = int((face_map == face + 1).sum()) / FINE**2
-        plate_box, legible = _read([(float(x), float(y)) for x, y in corners], seen, view.size, 30.0, 6.5)
+        plate_box, legible = _read(list(corners), seen, view.size, 30.0, 6.5)
+        plate_corners = corners if plate_box else None
     sign_box, sign_legible = None, False
     if sign_corners:
         spots = [view.pixel(point)[:2] for point in sign_corners]
         seen = int((face_map == len(both.faces.count)).sum()) / FINE**2
         sign_box, sign_legible = _read(spots, seen, view.size, 20.0, 6.0)
+    x, y, z = model.driver
     return Secrets(
         plate=trip.plate,
         plate_box=plate_box,
+        plate_corners=plate_corners,
         plate_legible=legible and clear,
         occupants=trip.people,
-        driver_box=_head(model, pose, view, face_map, both),
+        driver_box=_head((x, y, z), pose, view, face_map, both),
+        passenger_box=_head((x, -y, z), pose, view, face_map, both),
         sign=trip.sign,
         sign_box=sign_box,
         sign_legible=sign_legible,
@@ -64,8 +70,8 @@ def _read(
     return box, inside and across >= wide and down >= tall and seen >= 0.9 * area
 
 
-def _head(model: Model, pose: Pose, view: View, numbers: Map, both: Projected) -> Box | None:
-    x, y, scale = view.pixel(pose.point(model.driver))
+def _head(place: Point, pose: Pose, view: View, numbers: Map, both: Projected) -> Box | None:
+    x, y, scale = view.pixel(pose.point(place))
     column, row = int(x * FINE), int(y * FINE)
     if not (0 <= column < numbers.shape[1] and 0 <= row < numbers.shape[0]):
         return None

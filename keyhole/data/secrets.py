@@ -1,0 +1,52 @@
+"""Labels of what a picture gives away besides what the task asks for. They are told to the referee alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+Corner = tuple[float, float]
+Corners = tuple[Corner, Corner, Corner, Corner]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class SecretLabels:
+    """The secrets of one picture and where in it they are. Places are in the picture's pixels, right and down.
+
+    Attributes:
+        identity: who or what the picture shows; empty: unknown.
+        plate: glyphs of the number plate; empty: unknown.
+        plate_corners: upper left, upper right, lower right, lower left as read; None where the plate is not to be seen.
+        plate_legible: whether the glyphs can be read in this picture.
+        attributes: of the people, value by name; whoever has no box below is not to be seen.
+        driver_box: left, top, right, bottom of the driver's head; None where nothing shows it.
+        passenger_box: the same for the passenger's place, taken or empty.
+    """
+
+    identity: str = ""
+    plate: str = ""
+    plate_corners: Corners | None = None
+    plate_legible: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    driver_box: Box | None = None
+    passenger_box: Box | None = None
+
+    def scaled(self, factor: float) -> SecretLabels:
+        """The same in a picture that is ``factor`` times as large."""
+        return replace(
+            self,
+            plate_corners=self.plate_corners and _corners(self.plate_corners, factor),
+            driver_box=self.driver_box and _box(self.driver_box, factor),
+            passenger_box=self.passenger_box and _box(self.passenger_box, factor),
+        )
+
+
+def _corners(corners: Corners, factor: float) -> Corners:
+    first, second, third, fourth = ((factor * x, factor * y) for x, y in corners)
+    return first, second, third, fourth
+
+
+def _box(box: Box, factor: float) -> Box:
+    left, top, right, bottom = (factor * side for side in box)
+    return left, top, right, bottom

@@ -1,0 +1,109 @@
+"""Secret recovery: what a judge read from reconstructions beside what their truths give away, as scores."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from keyhole.data.streetcam.glyphs import ALPHABET
+
+GLYPH_CHANCE = 1 / len(ALPHABET)
+"""Glyph accuracy of a blind guess: glyphs are equally likely."""
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What was read from one picture.
+
+    Attributes:
+        plate: what is written and what was read; None where the true picture shows no plate near enough.
+        attributes: what is so and what was read, by name; without those that the true picture does not show.
+        identified: whether the nearest truth of the gallery shows the same vehicle; None: not asked.
+        gallery: vehicles in that gallery.
+    """
+
+    plate: tuple[str, str] | None = None
+    attributes: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    identified: bool | None = None
+    gallery: int = 0
+
+    @property
+    def glyphs(self) -> tuple[int, int]:
+        """Glyphs read right, and glyphs asked for."""
+        if self.plate is None:
+            return 0, 0
+        true, read = self.plate
+        return sum(a == b for a, b in zip(true, read, strict=False)), len(true)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing could be asked."""
+        return self.plate is None and not self.attributes and self.identified is None
+
+
+@dataclass(frozen=True)
+class AttributeScore:
+    """How an attribute was read from ``n`` pictures.
+
+    Attributes:
+        accuracy: share read right.
+        majority: share of the most frequent true value: what always saying that value would score.
+    """
+
+    n: int
+    accuracy: float
+    majority: float
+
+
+@dataclass(frozen=True)
+class SecretRecovery:
+    """What was read from many pictures; shares lie in [0, 1] and are None where nothing was asked.
+
+    Attributes:
+        glyphs: glyphs asked for; ``glyph_accuracy`` is the share read right, `GLYPH_CHANCE` by chance.
+        attributes: by name.
+        identities: pictures that were looked up in a gallery; ``identity_rank_1`` is the share found first.
+        gallery_mean: vehicles in the gallery, on average; one over it is chance.
+    """
+
+    glyphs: int
+    glyph_accuracy: float | None
+    attributes: Mapping[str, AttributeScore]
+    identities: int
+    identity_rank_1: float | None
+    gallery_mean: float | None
+
+
+def summarise(recoveries: Sequence[Recovery]) -> SecretRecovery:
+    """Shares over all that was asked; glyphs count one by one."""
+    right, asked = (sum(found.glyphs[part] for found in recoveries) for part in (0, 1))
+    pairs: dict[str, list[tuple[str, str]]] = {}
+    for found in recoveries:
+        for name, pair in found.attributes.items():
+            pairs.setdefault(name, []).append(pair)
+    looked_up = [found for found in recoveries if found.identified is not None]
+    count = len(looked_up)
+    return SecretRecovery(
+        glyphs=asked,
+        glyph_accuracy=right / asked if asked else None,
+        attributes={name: attribute_score(pairs[name]) for name in pairs},
+        identities=count,
+        identity_rank_1=sum(bool(found.identified) for found in looked_up) / count if count else None,
+        gallery_mean=sum(found.gallery for found in looked_up) / count if count else None,
+    )
+
+
+def attribute_score(pairs: Sequence[tuple[str, str]]) -> AttributeScore:
+    """
+    >>> attribute_score([("cap", "cap"), ("none", "cap"), ("none", "none"), ("none", "none")])
+    AttributeScore(n=4, accuracy=0.75, majority=0.75)
+
+    Raises:
+        ValueError: no pair of what is so and what was read.
+    """
+    if not pairs:
+        raise ValueError("an attribute's score needs at least one picture")
+    right = sum(true == read for true, read in pairs)
+    frequent = Counter(true for true, _ in pairs).most_common(1)[0][1]
+    return AttributeScore(len(pairs), right / len(pairs), frequent / len(pairs))

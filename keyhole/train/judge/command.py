@@ -1,0 +1,49 @@
+"""``keyhole train judge``: from drawn pictures to the judge's weights with a card."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+
+from rich.console import Console
+
+from keyhole.judge.card import JudgeCard, write_judge_card
+from keyhole.judge.identity import ARCHITECTURE
+from keyhole.judge.load import load_judge
+from keyhole.targets.card import WEIGHTS
+from keyhole.targets.quantise import save_quantised
+from keyhole.train.judge.figures import judge_figures
+from keyhole.train.judge.loop import JudgeRecipe, train_judge
+from keyhole.train.judge.pictures import Plan, true_pictures
+from keyhole.train.judge.settings import JudgeSettings
+
+
+def judge(settings: JudgeSettings) -> int:
+    """Draw, train, store as int8, measure what is stored, write the card; the exit code."""
+    console = Console()
+    settings.out.mkdir(parents=True, exist_ok=True)
+    plan = Plan(settings.identities, settings.views, settings.near, settings.seed)
+    recipe = JudgeRecipe(
+        **{name: getattr(settings, name) for name in ("steps", "batch", "learning_rate", "clean", "every", "seed")},
+        precision=settings.precision,
+    )
+    trained = train_judge(true_pictures(plan, settings.out, settings.workers), recipe, settings.out)
+
+    save_quantised(trained.state_dict(), settings.out / WEIGHTS)
+    card = JudgeCard(
+        architecture=ARCHITECTURE,
+        data=f"streetcam, pool public: {len(plan)} pictures at {plan.size} px",
+        licence=settings.licence,
+        recipe=dataclasses.asdict(plan) | dataclasses.asdict(recipe),
+        seed=settings.seed,
+        figures={},
+        command=shlex.join(["keyhole", *sys.argv[1:]]),
+    )
+    write_judge_card(card, settings.out)
+    figures = judge_figures(load_judge(settings.out), settings.audit, settings.seed, settings.workers)
+    rounded = {name: round(value, 4) for name, value in figures.items()}
+    write_judge_card(dataclasses.replace(card, figures=rounded), settings.out)
+    console.print(rounded)
+    console.print(f"{(settings.out / WEIGHTS).stat().st_size / 2**20:.2f} MiB in {settings.out / WEIGHTS}")
+    return 0

@@ -1,0 +1,72 @@
+"""What the judge's networks are asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from keyhole.data.streetcam.labels import DRIVER, PASSENGER
+from keyhole.judge.judge import Judge
+from keyhole.train.judge.pictures import UNKNOWN, TruePictures
+
+_MARGIN, _SCALE = 0.2, 24.0
+
+
+class Lesson(nn.Module):
+    """The judge, and a class vector for each vehicle, which only the training needs.
+
+    Args:
+        judge: what is trained.
+        identities: vehicles.
+        length: of an embedding.
+    """
+
+    def __init__(self, judge: Judge, identities: int, length: int) -> None:
+        super().__init__()
+        self.judge = judge
+        self.classes = nn.Parameter(torch.randn(identities, length))
+
+    def forward(
+        self, vehicles: Tensor, identities: Tensor, pictures: Tensor, labels: TruePictures
+    ) -> dict[str, Tensor]:
+        """Losses by name.
+
+        Args:
+            vehicles: RGB in [0, 1], B×3×H×W.
+            identities: of these, B integers.
+            pictures: RGB in [0, 1], N×3×H×W, what plates and people are read from.
+            labels: of the N pictures; their own pictures are not used.
+        """
+        losses = {"identity": cosine_margin(self.judge.embedder(vehicles), F.normalize(self.classes), identities)}
+        shown = (labels.plates[:, 0] != UNKNOWN).nonzero().flatten()
+        if len(shown):
+            scores = self.judge.plates(pictures[shown], labels.corners[shown])
+            losses["plate"] = F.cross_entropy(scores.flatten(0, 1), labels.plates[shown].flatten())
+        for name, reader, numbers, boxes, attributes in (
+            ("driver", self.judge.drivers, labels.drivers, labels.driver_boxes, DRIVER),
+            ("passenger", self.judge.passengers, labels.passengers, labels.passenger_boxes, PASSENGER),
+        ):
+            shown = (numbers[:, 0] != UNKNOWN).nonzero().flatten()
+            if len(shown) > 1:
+                losses[name] = _mean_loss(reader(pictures[shown], boxes[shown]), numbers[shown], attributes)
+        return losses
+
+
+def cosine_margin(embeddings: Tensor, classes: Tensor, identities: Tensor) -> Tensor:
+    """CosFace (Wang et al. 2018, Eq. 4): cross-entropy over cosines, the own class's lowered by a margin.
+
+    Args:
+        embeddings: B×D unit vectors.
+        classes: K×D unit vectors.
+        identities: B integers in [0, K).
+    """
+    own = F.one_hot(identities, len(classes))
+    return F.cross_entropy(_SCALE * (embeddings @ classes.T - _MARGIN * own), identities)
+
+
+def _mean_loss(scores: Mapping[str, Tensor], numbers: Tensor, attributes: Mapping[str, tuple[str, ...]]) -> Tensor:
+    losses = [F.cross_entropy(scores[name], numbers[:, place]) for place, name in enumerate(attributes)]
+    return torch.stack(losses).mean()

@@ -1,0 +1,55 @@
+"""Flags of ``keyhole train judge``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.service.errors import UsageError
+
+
+@dataclass(frozen=True)
+class JudgeSettings:
+    """Train the judge that reads plates, people and identities from pictures of streetcam; write int8 weights with a
+    card. It sees true pictures of the pool `public` alone, half of them spoilt to look like reconstructions. A stopped
+    run goes on where it was. model.safetensors and card.json are what `keyhole monitor --judge` needs; the shipped ones
+    lie in keyhole/judge/weights."""
+
+    out: Path
+    """Folder for the drawn pictures (1.3 GB by default), checkpoints, model.safetensors and card.json."""
+    identities: int = 1500
+    """Vehicles that the embedding learns to tell apart."""
+    views: int = 10
+    """Cameras that see each of them, 24 at most."""
+    near: int = 12000
+    """Pictures of further vehicles by near cameras, for plates and people. A picture takes 48 KiB of memory."""
+    steps: int = 3000
+    """Steps of the training; each takes one batch for identities and one for plates and people."""
+    batch: int = 64
+    """Pictures in each of the two batches."""
+    learning_rate: float = 2e-3
+    """Peak of the one-cycle schedule."""
+    clean: float = 0.5
+    """Share of the pictures that are not spoilt."""
+    every: int = 250
+    """Steps between checkpoints."""
+    audit: int = 200
+    """Vehicles of the pool `audit` that the card's figures are measured on, each before all 24 cameras."""
+    workers: int = 2
+    """Processes that draw the pictures; 0: this one."""
+    precision: Literal["no", "bf16"] = "no"
+    """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
+    seed: int = 0
+    """Seed of pictures, weights, order and spoiling."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights, for the card."""
+
+    def __post_init__(self) -> None:
+        for name in ("identities", "near", "steps", "batch", "every", "audit"):
+            if getattr(self, name) < 2:
+                raise UsageError(f"--{name} {getattr(self, name)}: expected 2 or more")
+        if not 2 <= self.views <= 24:
+            raise UsageError(f"--views {self.views}: expected 2 to 24, as there are 24 cameras")
+        if not 0 <= self.clean <= 1:
+            raise UsageError(f"--clean {self.clean:g}: expected a share from 0 to 1")

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from keyhole.data.streetcam.glyphs import ALPHABET
+from keyhole.data.streetcam.labels import DRIVER
+from keyhole.data.streetcam.plate import plate_print
+from keyhole.judge.card import JudgeCard, read_judge_card, write_judge_card
+from keyhole.judge.find import JudgeError, find_judge
+from keyhole.judge.judge import Judge
+from keyhole.judge.load import load_judge
+from keyhole.judge.plate import PlateReader
+from keyhole.targets.card import WEIGHTS
+from keyhole.targets.quantise import save_quantised
+from tests.judge.making import LABELS
+
+CARD = JudgeCard("mobilenetv3_small_100", "nothing", "Apache-2.0", {}, 0, {}, "keyhole train judge --out here")
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    torch.manual_seed(0)
+    return Judge().eval()
+
+
+@pytest.fixture
+def stored(judge: Judge, tmp_path: Path) -> Path:
+    save_quantised(judge.state_dict(), tmp_path / WEIGHTS)
+    write_judge_card(CARD, tmp_path)
+    return tmp_path
+
+
+def test_answers_have_the_shapes_that_were_promised(judge: Judge) -> None:
+    pictures = torch.rand(2, 3, 64, 64)
+    embeddings = judge.embed(pictures)
+    assert embeddings.shape == (2, 128)
+    torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
+    plates = judge.read_plates(pictures, torch.tensor([LABELS.plate_corners] * 2))
+    assert [len(text) for text in plates] == [6, 6]
+    assert set("".join(plates)) <= set(ALPHABET)
+    boxes = torch.tensor([LABELS.driver_box] * 2)
+    drivers = judge.read_drivers(pictures, boxes)
+    assert all(driver[name] in values for driver in drivers for name, values in DRIVER.items())
+    assert [set(answer) for answer in judge.read_passengers(pictures, boxes)] == [{"passenger"}] * 2
+
+
+def test_it_is_small_enough_to_ship(judge: Judge, stored: Path) -> None:
+    assert sum(value.numel() for value in judge.embedder.parameters()) < 2e6
+    assert (stored / WEIGHTS).stat().st_size <= 3 * 2**20
+
+
+def test_what_is_stored_answers_alike(judge: Judge, stored: Path) -> None:
+    again = load_judge(stored)
+    pictures = torch.rand(2, 3, 128, 128)
+    assert not again.training
+    assert torch.cosine_similarity(judge.embed(pictures), again.embed(pictures)).min() > 0.95
+    assert read_judge_card(stored).command == CARD.command
+    assert find_judge(stored) is not None
+
+
+def test_no_judge_says_how_one_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(JudgeError, match="keyhole train judge --out"):
+        load_judge(tmp_path / "nowhere")
+    with pytest.raises(JudgeError, match="no judge at"):
+        find_judge(tmp_path)
+    monkeypatch.setattr("keyhole.judge.find.SHIPPED", tmp_path)
+    assert find_judge() is None
+
+
+def test_weights_that_are_not_the_cards_are_refused(stored: Path) -> None:
+    other = Judge()
+    save_quantised(other.state_dict(), stored / WEIGHTS)
+    with pytest.raises(JudgeError, match="not the file that its card describes"):
+        load_judge(stored)
+    save_quantised({"weight": torch.rand(2, 2)}, stored / WEIGHTS)
+    with pytest.raises(JudgeError, match="do not fit"):
+        load_judge(stored)
+    (stored / "card.json").write_text("{}")
+    with pytest.raises(JudgeError, match="cannot read the card"):
+        load_judge(stored)
+
+
+def test_a_plate_reader_learns_plates_by_heart() -> None:
+    torch.manual_seed(0)
+    texts = ["ABCDEF", "012345"]
+    ink = torch.stack([torch.tensor(list(plate_print(text, "round").ink.tobytes())).view(76, 296) for text in texts])
+    pictures = torch.nn.functional.interpolate(ink[:, None].expand(-1, 3, -1, -1) / 255, size=(19, 74))
+    corners = torch.tensor([[[0.0, 0.0], [74.0, 0.0], [74.0, 19.0], [0.0, 19.0]]] * 2)
+    goal = torch.tensor([[ALPHABET.index(glyph) for glyph in text] for text in texts])
+    reader = PlateReader()
+    optimiser = torch.optim.AdamW(reader.parameters(), lr=3e-3)
+    for _ in range(25):
+        loss = torch.nn.functional.cross_entropy(reader(pictures, corners).flatten(0, 1), goal.flatten())
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert torch.equal(reader.eval()(pictures, corners).argmax(dim=2), goal)

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from keyhole.data.secrets import SecretLabels
+from keyhole.judge.near import near_head, near_plate
+from keyhole.judge.reading import identity_rank_1, read_secrets
+from keyhole.judge.recovery import (
+    GLYPH_CHANCE,
+    AttributeScore,
+    Recovery,
+    attribute_score,
+    summarise,
+)
+from tests.judge.making import LABELS, Parrot, labels
+
+
+def test_only_what_the_truth_shows_large_enough_is_asked() -> None:
+    far = labels(plate_corners=((10, 10), (30, 10), (30, 15), (10, 15)), driver_box=(3, 3, 8, 8), passenger_box=None)
+    parrot = Parrot()
+    near, nothing, blank = read_secrets(parrot, torch.rand(3, 3, 32, 32), [LABELS, far, SecretLabels()])
+    assert near.plate == ("AB12CD", "AB12XX")
+    assert near.glyphs == (4, 6)
+    assert near.attributes == {"hat": ("cap", "cap"), "hair": ("red", "black"), "passenger": ("no", "no")}
+    assert nothing.empty
+    assert blank.empty
+    assert nothing.glyphs == (0, 0)
+    assert parrot.asked == [(1, 4, 2), (1, 4), (1, 4)]
+
+
+def test_nothing_near_means_that_nobody_is_asked() -> None:
+    parrot = Parrot()
+    assert read_secrets(parrot, torch.rand(1, 3, 32, 32), [SecretLabels()])[0].empty
+    assert parrot.asked == []
+
+
+def test_bad_input_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 pictures and the secrets of 1"):
+        read_secrets(Parrot(), torch.rand(2, 3, 8, 8), [LABELS])
+    with pytest.raises(ValueError, match="not in \\[0, 1\\]"):
+        read_secrets(Parrot(), torch.full((1, 3, 8, 8), 2.0), [LABELS])
+    with pytest.raises(ValueError, match="at least one"):
+        attribute_score([])
+
+
+def test_shares_are_those_counted_by_hand() -> None:
+    recoveries = [
+        Recovery(("AAAAAA", "AAAAAA"), {"hat": ("none", "none")}, True, 10),
+        Recovery(("ABCDEF", "ABXXXX"), {"hat": ("none", "cap")}, False, 20),
+        Recovery(None, {"hat": ("cap", "cap"), "cut": ("long", "short")}),
+    ]
+    found = summarise(recoveries)
+    assert (found.glyphs, found.glyph_accuracy) == (12, 8 / 12)
+    assert found.attributes == {"hat": AttributeScore(3, 2 / 3, 2 / 3), "cut": AttributeScore(1, 0.0, 1.0)}
+    assert (found.identities, found.identity_rank_1, found.gallery_mean) == (2, 0.5, 15.0)
+    assert pytest.approx(0.02778, abs=1e-5) == GLYPH_CHANCE
+
+
+def test_of_nothing_asked_there_is_no_share() -> None:
+    found = summarise([])
+    assert (found.glyph_accuracy, found.identity_rank_1, found.gallery_mean) == (None, None, None)
+    assert found.attributes == {}
+
+
+def test_rank_1_asks_for_the_nearest_truth_by_cosine() -> None:
+    gallery = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    probes = torch.tensor([[5.0, 0.1], [0.9, 1.0], [0.1, 1.0], [-2.0, 1.9]])
+    assert identity_rank_1(probes, torch.tensor([0, 0, 1, 2]), gallery, torch.tensor([0, 1, 2])) == 0.75
+
+
+def test_a_plate_is_near_by_the_length_of_its_upper_edge() -> None:
+    corners = LABELS.plate_corners
+    assert near_plate(LABELS) == corners
+    assert near_plate(LABELS, width=51) is None
+    assert near_plate(labels(plate_legible=False)) is None
+    assert near_plate(labels(plate="")) is None
+    assert near_plate(labels(plate_corners=None)) is None
+
+
+def test_corners_that_are_no_plates_are_never_near() -> None:
+    a, b, c, d = ((0.0, 0.0), (50.0, 0.0), (50.0, 12.0), (0.0, 12.0))
+    assert near_plate(labels(plate_corners=(a, b, c, d)))
+    assert near_plate(labels(plate_corners=(b, a, d, c))) is None
+    assert near_plate(labels(plate_corners=(a, b, b, d))) is None
+
+
+def test_a_head_is_near_by_its_box() -> None:
+    assert near_head((0, 0, 9, 9)) == (0, 0, 9, 9)
+    assert near_head((0, 0, 8.9, 9)) is None
+    assert near_head((9, 9, 0, 0)) is None
+    assert near_head(None) is None

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from scipy.ndimage import gaussian_filter
+
+from keyhole.judge.load import load_judge
+from keyhole.service.errors import UsageError
+from keyhole.train.judge import loop
+from keyhole.train.judge.command import judge
+from keyhole.train.judge.loop import JudgeRecipe, train_judge
+from keyhole.train.judge.losses import cosine_margin
+from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
+from keyhole.train.judge.settings import JudgeSettings
+from keyhole.train.judge.spoil import blur, spoil
+
+PLAN = Plan(identities=2, views=2, near=8, seed=0)
+RECIPE = JudgeRecipe(steps=4, batch=4, every=2)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> TruePictures:
+    return true_pictures(PLAN, tmp_path_factory.mktemp("drawn"), workers=0)
+
+
+def test_pictures_come_with_their_secrets(data: TruePictures) -> None:
+    assert data.pictures.shape == (12, 3, 128, 128)
+    assert data.identities.tolist() == [0, 0, 1, 1] + [UNKNOWN] * 8
+    readable = data.plates[:, 0] != UNKNOWN
+    assert readable[4:].any()
+    assert ((data.plates >= 0) == readable[:, None]).all()
+    widths = (data.corners[readable, 1] - data.corners[readable, 0]).norm(dim=1)
+    assert widths.min() >= 26
+    assert (data.drivers[:, 0] != UNKNOWN).any()
+    assert data.passengers.max() <= 1
+
+
+def test_pictures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = Plan(identities=1, views=2, near=1, seed=3)
+    first = true_pictures(plan, tmp_path, workers=0)
+    with monkeypatch.context() as patch:
+        patch.setattr("keyhole.train.judge.pictures.Streetcam", None)
+        again = true_pictures(plan, tmp_path, workers=0)
+    assert torch.equal(first.pictures, again.pictures)
+    other = true_pictures(dataclasses.replace(plan, near=2), tmp_path, workers=0)
+    assert len(other.pictures) == 4
+
+
+def test_a_stopped_run_ends_where_an_unbroken_one_does(
+    data: TruePictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = train_judge(data, RECIPE, tmp_path / "a")
+
+    class KilledError(Exception):
+        pass
+
+    calls: list[None] = []
+
+    def killed_in_the_third_step(*arguments: object) -> torch.Tensor:
+        calls.append(None)
+        if len(calls) > 4:
+            raise KilledError
+        return spoil(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "spoil", killed_in_the_third_step)
+        with pytest.raises(KilledError):
+            train_judge(data, RECIPE, tmp_path / "b")
+    resumed = train_judge(data, RECIPE, tmp_path / "b")
+    assert not resumed.training
+    for name, value in unbroken.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value)
+
+
+def test_pictures_that_show_nothing_are_refused(data: TruePictures, tmp_path: Path) -> None:
+    hidden = {name: torch.full_like(getattr(data, name), UNKNOWN) for name in ("plates", "drivers", "passengers")}
+    with pytest.raises(ValueError, match="draw more near ones"):
+        train_judge(dataclasses.replace(data, **hidden), RECIPE, tmp_path)
+
+
+def test_the_command_leaves_a_judge_with_its_card(tmp_path: Path) -> None:
+    settings = JudgeSettings(out=tmp_path, identities=2, views=2, near=4, steps=2, batch=4, every=2, audit=2, workers=0)
+    assert judge(settings) == 0
+    load_judge(tmp_path)
+    card = json.loads((tmp_path / "card.json").read_text())
+    assert {"identity_rank_1", "hat_accuracy", "hat_majority"} <= set(card["figures"])
+    assert card["recipe"]["identities"] == 2
+    assert "public" in card["data"]
+
+
+@pytest.mark.parametrize("wrong", [{"steps": 0}, {"views": 25}, {"clean": 1.5}])
+def test_wrong_settings_say_what_was_expected(wrong: dict[str, int]) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        JudgeSettings(out=Path("x"), **wrong)  # type: ignore[arg-type]
+
+
+def test_spoiling_is_seeded_keeps_the_range_and_leaves_the_clean_alone() -> None:
+    pictures = torch.rand(8, 3, 24, 24)
+    first, again = (spoil(pictures, torch.Generator().manual_seed(1), clean=0.0) for _ in range(2))
+    assert torch.equal(first, again)
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert not torch.equal(first, pictures)
+    assert torch.equal(spoil(pictures, torch.Generator().manual_seed(1), clean=1.0), pictures)
+
+
+def test_each_picture_is_blurred_by_its_own_width() -> None:
+    pictures = torch.rand(2, 3, 20, 24, dtype=torch.float64)
+    made = blur(pictures, torch.tensor([0.5, 1.5], dtype=torch.float64))
+    for picture, blurred, deviation in zip(pictures, made, (0.5, 1.5), strict=True):
+        for channel, shown in zip(picture, blurred, strict=True):
+            expected = gaussian_filter(channel.numpy(), deviation, mode="mirror", radius=6)
+            torch.testing.assert_close(shown, torch.from_numpy(expected))
+
+
+def test_the_margin_lowers_the_own_classs_cosine() -> None:
+    embeddings = torch.tensor([[0.6, 0.8]])
+    classes = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    for own, gap in ((0, 0.8 - 0.4), (1, 0.6 - 0.6)):
+        loss = cosine_margin(embeddings, classes, torch.tensor([own]))
+        assert float(loss) == pytest.approx(math.log(1 + math.exp(24 * gap)), rel=1e-4)
