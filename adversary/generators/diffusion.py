@@ -22,11 +22,17 @@ class Diffusion:
         prior: with a diffusion model.
         size: side of the picture in pixels; what the decoder makes is shrunk to it where the U-Net needs a larger grid.
         steps: of the sampler; the paper takes 20.
+
+    Raises:
+        UsageError: the prior has no diffusion model, or fewer timesteps.
     """
 
     prior: Prior
     size: int
     steps: int = 20
+
+    def __post_init__(self) -> None:
+        _ = self._plan  # a prior that has no diffusion model or not so many timesteps is refused here, not at a frame
 
     @property
     def passes(self) -> int:

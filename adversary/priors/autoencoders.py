@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from safetensors import SafetensorError
 from torch import Tensor
 
 from adversary.priors.autoencoder import Autoencoder, Function, LatentScale
@@ -16,7 +17,7 @@ from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
 
 TAEF2_SPREAD = 0.9
-"""Standard deviation of TAEF2's latents of photographs, over all channels."""
+"""Standard deviation of TAEF2's latents over all channels: 0.87 of photographs at 128 pixels, 0.94 of faces at 112."""
 
 
 def load_autoencoder(folder: Path, *, quantise: bool = True) -> Autoencoder:
@@ -62,7 +63,7 @@ def _tiny(place: Path, _quantise: bool) -> Autoencoder:
 def _taef2(place: Path, _quantise: bool) -> Autoencoder:
     try:
         network = taef2.Taef2.load(place).eval().requires_grad_(False)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, SafetensorError) as error:
         raise UsageError(f"prior: {place} does not hold TAEF2: {error}") from error
     given = config(place / "config.json") if (place / "config.json").exists() else {}
     scale = LatentScale.of({"scaling_factor": 1 / TAEF2_SPREAD, **given})

@@ -25,24 +25,15 @@ class Taef2(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = nn.Sequential(
-            _conv(3, _WIDTH),
-            _Block(),
-            *(
-                layer
-                for pooled in (False, False, True)
-                for layer in _stage(pooled, before=(_conv(stride=2, bias=False),))
-            ),
-            _conv(_WIDTH, CHANNELS),
+            _conv(3, _WIDTH), _Block(), *_down(), *_down(), *_down(pooled=True), _conv(_WIDTH, CHANNELS)
         )
         self.decoder = nn.Sequential(
             _SoftClamp(),
             _conv(CHANNELS, _WIDTH),
             nn.ReLU(),
-            *(
-                layer
-                for pooled in (True, False, False)
-                for layer in _stage(pooled, after=(nn.Upsample(scale_factor=2), _conv(bias=False)))
-            ),
+            *_up(pooled=True),
+            *_up(),
+            *_up(),
             _Block(),
             _conv(_WIDTH, 3),
         )
@@ -54,6 +45,7 @@ class Taef2(nn.Module):
         Raises:
             FileNotFoundError: one of the two files is not there.
             RuntimeError: a file holds other tensors.
+            SafetensorError: a file is not one of tensors.
         """
         network = cls()
         network.encoder.load_state_dict(load_file(folder / ENCODER))
@@ -89,10 +81,12 @@ class _Block(nn.Module):
         return torch.relu(self.conv(x) + x)
 
 
-def _stage(
-    pooled: bool, before: tuple[nn.Module, ...] = (), after: tuple[nn.Module, ...] = ()
-) -> tuple[nn.Module, ...]:
-    return *before, _Block(pooled), _Block(pooled), _Block(pooled), *after
+def _down(pooled: bool = False) -> list[nn.Module]:
+    return [_conv(stride=2, bias=False), _Block(pooled), _Block(pooled), _Block(pooled)]
+
+
+def _up(pooled: bool = False) -> list[nn.Module]:
+    return [_Block(pooled), _Block(pooled), _Block(pooled), nn.Upsample(scale_factor=2), _conv(bias=False)]
 
 
 def _conv(inputs: int = _WIDTH, outputs: int = _WIDTH, stride: int = 1, bias: bool = True) -> nn.Conv2d:

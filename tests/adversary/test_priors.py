@@ -114,7 +114,7 @@ def test_attacks_through_the_decoder_do_without_a_network_for_noise(tmp_path):
 
 
 def test_what_is_wrong_with_a_prior_is_said(tmp_path):
-    with pytest.raises(UsageError, match="give --prior PATH|NAME"):
+    with pytest.raises(UsageError, match="give --prior PATH"):
         load_prior(None)
     with pytest.raises(UsageError, match="no such folder; expected a diffusers directory"):
         load_prior("./nowhere")
@@ -130,8 +130,11 @@ def test_what_is_wrong_with_a_prior_is_said(tmp_path):
     with pytest.raises(UsageError, match="no weights of VQModel"):
         load_prior(str(tmp_path))
     (tmp_path / "vae" / taef2.DECODER).write_bytes(b"")
-    with pytest.raises(UsageError, match="does not hold TAEF2"):
-        load_prior(str(tmp_path))
+    for content in (None, b"not tensors"):
+        if content:
+            (tmp_path / "vae" / taef2.ENCODER).write_bytes(content)
+        with pytest.raises(UsageError, match="does not hold TAEF2"):
+            load_prior(str(tmp_path))
 
 
 def test_networks_that_do_not_fit_are_refused(tmp_path):
@@ -157,10 +160,8 @@ def test_schedules_that_cannot_be_read_are_refused(tmp_path, schedule, message):
 
 def test_a_network_that_wants_classes_is_refused(tmp_path):
     tiny(tmp_path)
-    network = unet(4)
-    network.register_to_config(num_class_embeds=3)
-    network.save_config(tmp_path / "unet")
-    with pytest.raises(UsageError, match="lack|num_class_embeds"):
+    unet(4, num_class_embeds=3).save_pretrained(tmp_path / "unet")
+    with pytest.raises(UsageError, match=r"more than text \(num_class_embeds\)"):
         _ = load_prior(str(tmp_path)).denoiser
 
 

@@ -81,7 +81,7 @@ def flux(folder: Path) -> Path:
     return folder
 
 
-def unet(channels: int) -> diffusers.UNet2DModel:
+def unet(channels: int, **more) -> diffusers.UNet2DModel:
     return diffusers.UNet2DModel(
         in_channels=channels,
         out_channels=channels,
@@ -91,4 +91,5 @@ def unet(channels: int) -> diffusers.UNet2DModel:
         up_block_types=("AttnUpBlock2D", "UpBlock2D"),
         attention_head_dim=4,
         **GROUPS,
+        **more,
     )
