@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import statistics
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,10 +16,11 @@ from torch import Tensor
 from adversary.attacks.registry import attack_named
 from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.offline import Offline, steps_of
-from adversary.evaluation.published import DIRECT
+from adversary.evaluation.published import PUBLISHED
 from adversary.evaluation.report import Row, document, table
 from adversary.evaluation.scores import score
 from adversary.evaluation.sheet import contact_sheet
+from adversary.priors.folder import fingerprint, prior_folder
 from adversary.settings import AttackSettings, check_attack
 from keyhole.data import open_source
 from keyhole.partition import Partition, partitioned_at
@@ -28,7 +31,7 @@ def attack(settings: AttackSettings) -> int:
     """Attack pictures, print a table, write what was asked for.
 
     Raises:
-        UsageError: a setting is wrong, or no such attack, recipe, model or cut.
+        UsageError: a setting is wrong, or no such attack, recipe, prior, model or cut.
         FileNotFoundError: no such pictures.
     """
     check_attack(settings)
@@ -43,9 +46,10 @@ def attack(settings: AttackSettings) -> int:
     with Progress(*bars, console=console) as progress:
         for partition in partitions:
             made = _attacked(settings, target, partition, truths, progress)
-            published = DIRECT.get(settings.attack, {}).get((_architecture(target), partition.plan.alias))
-            rows.append(Row(partition.plan, score(torch.stack(made), truths), published))
-            columns[rows[-1].name] = made
+            published = PUBLISHED.get(settings.attack, {}).get((_architecture(target), partition.plan.alias))
+            scores = score(torch.stack(made.pictures), truths)
+            rows.append(Row(partition.plan, scores, published, statistics.fmean(made.passes)))
+            columns[rows[-1].name] = made.pictures
     run = _description(settings, target)
     console.print(table(f"{settings.attack} on {target.name} at {target.preprocess.size} px", rows))
     if settings.json:
@@ -53,6 +57,14 @@ def attack(settings: AttackSettings) -> int:
     if settings.sheet:
         contact_sheet(list(truths), columns).save(_parent(settings.sheet))
     return 0
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made of every picture from one cut, and the U-Net passes that each took."""
+
+    pictures: list[Tensor]
+    passes: list[int]
 
 
 def _pictures(settings: AttackSettings, target: Target) -> Tensor:
@@ -63,7 +75,7 @@ def _pictures(settings: AttackSettings, target: Target) -> Tensor:
 
 def _attacked(
     settings: AttackSettings, target: Target, partition: Partition, truths: Tensor, progress: Progress
-) -> list[Tensor]:
+) -> _Made:
     """The reconstruction of every picture from one cut: those of an earlier run, and the others anew."""
     cut = partition.plan.cut
     ledger = Ledger.open(settings.out, _description(settings, target))
@@ -73,14 +85,16 @@ def _attacked(
         rounds = 1 if attack_named(settings.attack).learns else len(batches)
         task = progress.add_task(cut, total=rounds * steps_of(settings))
         offline = Offline(settings, target, partition, stepped=lambda: progress.advance(task))
-        for indices, pictures in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
-            for index, picture in zip(indices, pictures, strict=True):
-                ledger.keep(cut, index, picture)
-    return [ledger.read(cut, index) for index in range(len(truths))]
+        for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
+            for index, picture in zip(indices, last.pictures, strict=True):
+                ledger.keep(cut, index, picture, last.passes)
+    every = range(len(truths))
+    return _Made([ledger.read(cut, index) for index in every], [ledger.passes(cut, index) for index in every])
 
 
 def _description(settings: AttackSettings, target: Target) -> dict[str, object]:
     """All that decides what a reconstruction looks like."""
+    kind = attack_named(settings.attack)
     return {
         "target": target.name,
         "model_hash": target.hash,
@@ -88,12 +102,21 @@ def _description(settings: AttackSettings, target: Target) -> dict[str, object]:
         "source": settings.source,
         "every": settings.every,
         "attack": settings.attack,
-        "knowledge": attack_named(settings.attack).knowledge,
+        "knowledge": kind.knowledge,
         "recipe": settings.recipe,
         "iterations": steps_of(settings),
         "batch": settings.batch,
         "public": settings.public,
         "seed": settings.seed,
+        **(_prior(settings) if kind.uses_prior else {}),
+    }
+
+
+def _prior(settings: AttackSettings) -> dict[str, object]:
+    return {
+        "prior": settings.prior,
+        "prior_hash": fingerprint(prior_folder(settings.prior)),
+        "sampling_steps": settings.sampling_steps,
     }
 
 

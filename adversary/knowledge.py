@@ -8,6 +8,17 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from adversary.priors.prior import Prior, load_prior
+
+
+def no_prior() -> Prior:
+    """What an attack gets that needs a prior where none was named.
+
+    Raises:
+        UsageError: always; says what to give.
+    """
+    return load_prior(None)
+
 
 @dataclass(frozen=True)
 class WhiteBox:
@@ -17,11 +28,13 @@ class WhiteBox:
         head: N×3×size×size, normalised, to the features that cross the cut.
         normalise: RGB pictures in [0, 1] to the head's input.
         size: side of the picture in pixels.
+        prior: what it knows of pictures; only looked up by attacks that use it.
     """
 
     head: nn.Module
     normalise: Callable[[Tensor], Tensor]
     size: int
+    prior: Callable[[], Prior] = no_prior
 
 
 class Oracle(Protocol):

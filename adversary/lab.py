@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import cache, partial
 
 from adversary.knowledge import BlackBox, Lab, WhiteBox
 from adversary.oracle import RemoteOracle
+from adversary.priors.prior import Prior, load_prior
 from adversary.public import public_pictures
 from adversary.settings import AdversarySettings
 from keyhole.partition import partitioned
@@ -29,18 +32,19 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
         return BlackBox(RemoteOracle(channel), public_pictures(settings.public, size, settings.seed), size)
 
-    return Lab(lambda: white_box(settings), black)
+    prior = cache(partial(load_prior, settings.prior))
+    return Lab(lambda: white_box(settings, prior), black)
 
 
-def white_box(settings: ModelSettings) -> WhiteBox:
-    """The head that the flags name.
+def white_box(settings: ModelSettings, prior: Callable[[], Prior]) -> WhiteBox:
+    """The head that the flags name, beside a prior.
 
     Raises:
         TargetError: no such target or weights.
         CutError: no such cut.
     """
     target, partition = partitioned(settings)
-    return WhiteBox(partition.head, target.preprocess.normalise, target.preprocess.size)
+    return WhiteBox(partition.head, target.preprocess.normalise, target.preprocess.size, prior)
 
 
 def picture_size(settings: ModelSettings) -> int:

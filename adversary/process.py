@@ -11,8 +11,8 @@ from functools import partial
 from prometheus_client import Counter
 
 from adversary.attacks.attack import Budget
-from adversary.attacks.recipe import LONGEST
-from adversary.attacks.registry import Terms, attack_named
+from adversary.attacks.kinds import Kind, Terms
+from adversary.attacks.registry import attack_named
 from adversary.door import Door
 from adversary.lab import lab
 from adversary.meter import Meter
@@ -60,9 +60,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         for name, kind in kinds.items():
             meter = Meter(metrics.attack_iterations.labels(name).inc)
             metrics.attack_rate.labels(name).set_function(meter.rate)
-            budget = Budget(LONGEST, settings.budget_seconds)
-            terms = Terms(budget, settings.recipe, settings.interval, settings.seed, meter.step, settings.threads)
-            attack = stack.enter_context(kind.open(known, terms))
+            attack = stack.enter_context(kind.open(known, _terms(settings, kind, meter)))
             signature = Signature(name, kind.knowledge, settings.tap, settings.seed)
             workers.append(Worker(signature, attack, submit, metrics, stop, settings.backlog, settings.threads))
         _log.info("attacking", extra={"attacks": ",".join(kinds), "tap": settings.tap, "target": settings.target})
@@ -72,6 +70,18 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             if (observation := door.admit(frame)) is not None:
                 for worker in workers:
                     worker.offer(observation)
+
+
+def _terms(settings: AdversarySettings, kind: Kind, meter: Meter) -> Terms:
+    return Terms(
+        Budget(kind.steps(settings.recipe), settings.budget_seconds),
+        settings.recipe,
+        settings.interval,
+        settings.seed,
+        meter.step,
+        settings.threads,
+        sampling_steps=settings.sampling_steps,
+    )
 
 
 def _close(workers: Sequence[Worker]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -37,10 +37,16 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     referee: str | None = "127.0.0.1:50062"
     """Address of the monitor's submit port. None: reconstructions are made and not scored."""
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
-    """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, pixels-black
-    trains a network on the oracle's answers."""
+    """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, decoder-white
+    the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black trains a network
+    on the oracle's answers."""
     recipe: str = "strong"
     """How white-box attacks optimise: strong, or paper (plain Adam as in the feature-inversion paper)."""
+    prior: str | None = None
+    """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
+    owner/name on the Hugging Face hub."""
+    sampling_steps: int | None = None
+    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper."""
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none."""
     public: str = "photos+leaves"
@@ -71,9 +77,14 @@ class AttackSettings(ModelSettings):
     cuts: tuple[str, ...] = ()
     """Cuts to attack. Absent: the one of `--cut`."""
     attack: str = "pixels-white"
-    """Attack to run."""
+    """Attack to run: pixels-white, decoder-white, diffusion-white or pixels-black."""
     recipe: str = "strong"
     """How a white-box attack optimises: strong, or paper."""
+    prior: str | None = None
+    """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
+    owner/name on the Hugging Face hub."""
+    sampling_steps: int | None = None
+    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper."""
     n: int = 8
     """Pictures."""
     every: int = 1
@@ -112,6 +123,7 @@ def check(settings: AdversarySettings) -> None:
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
     )
     _refuse(rules)
+    _refuse_counts({"--sampling-steps": settings.sampling_steps})
 
 
 def check_attack(settings: AttackSettings) -> None:
@@ -120,10 +132,21 @@ def check_attack(settings: AttackSettings) -> None:
     Raises:
         UsageError: names the flag, its value and what was expected.
     """
-    counts = {"--n": settings.n, "--every": settings.every, "--batch": settings.batch, "--threads": settings.threads}
-    if settings.iterations is not None:
-        counts["--iterations"] = settings.iterations
-    _refuse(tuple((flag, value, value >= 1, "1 or more") for flag, value in counts.items()))
+    _refuse_counts(
+        {
+            "--n": settings.n,
+            "--every": settings.every,
+            "--batch": settings.batch,
+            "--threads": settings.threads,
+            "--iterations": settings.iterations,
+            "--sampling-steps": settings.sampling_steps,
+        }
+    )
+
+
+def _refuse_counts(counts: Mapping[str, int | None]) -> None:
+    """Of the counts that are given, those below 1."""
+    _refuse((flag, value, value >= 1, "1 or more") for flag, value in counts.items() if value is not None)
 
 
 def _refuse(rules: Iterable[tuple[str, object, object, str]]) -> None:

@@ -115,6 +115,8 @@ class Worker:
             "iteration": estimate.iteration,
             "seconds": round(estimate.seconds, 2),
         }
+        if estimate.passes:
+            facts["unet_passes"] = estimate.passes
         if score is not None and score.matched:
             self._metrics.psnr.labels(attack).observe(score.psnr)
             self._metrics.ssim.labels(attack).observe(score.ssim)

@@ -61,6 +61,7 @@ class Estimate:
         seconds: spent on these frames so far.
         loss: the attack's own objective, which it can know; not the distance to the truth.
         final: nothing better follows.
+        passes: U-Net passes spent on each picture so far, those for showing it included.
     """
 
     pictures: Tensor
@@ -68,6 +69,7 @@ class Estimate:
     seconds: float
     loss: float
     final: bool
+    passes: int = 0
 
 
 class Attack(Protocol):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from adversary.attacks.objective import isotropic_variation, log_distance, squared_distance, total_variation
+from adversary.attacks.objective import (
+    isotropic_variation,
+    log_distance,
+    relative_distance,
+    squared_distance,
+    total_variation,
+)
 
 Distance = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
 Smoothness = Callable[[Tensor], Tensor]
@@ -65,6 +70,7 @@ class Recipe:
         warm_up: iterations over which the learning rate rises.
         rate: schedule of the learning rate.
         relaxation: schedule of how much of the head's relaxation is in force (`adversary.attacks.relaxed`).
+        sampling_steps: of the diffusion, where the generator has one.
     """
 
     iterations: int
@@ -76,12 +82,13 @@ class Recipe:
     warm_up: int = 0
     rate: Schedule = constant
     relaxation: Schedule = never
+    sampling_steps: int = 20
 
 
 PAPER = Recipe(
     iterations=1500, learning_rate=0.1, distance=squared_distance, smoothness=total_variation, weight=fixed(1.0)
 )
-"""Direct optimisation as the feature-inversion paper runs it (§6.1)."""
+"""Algorithm 1 as the feature-inversion paper runs it (§6.1), whatever the generator."""
 
 STRONG = Recipe(
     iterations=1500,
@@ -96,7 +103,16 @@ STRONG = Recipe(
 )
 """For a variable in white coordinates (`adversary.generators.pixels.SpectralPixels`)."""
 
-RECIPES: Mapping[str, Recipe] = MappingProxyType({"paper": PAPER, "strong": STRONG})
+LATENT = Recipe(
+    iterations=300,
+    learning_rate=0.1,
+    distance=relative_distance,
+    smoothness=total_variation,
+    weight=fixed(0.1),
+    rate=cosine,
+)
+"""For a latent that spreads by about one (`adversary.generators.decoder.Decoder`)."""
 
-LONGEST = max(recipe.iterations for recipe in RECIPES.values())
-"""Iterations that end no recipe early: for a budget in seconds alone."""
+NOISE = replace(LATENT, iterations=150, sampling_steps=4)
+"""For the noise before a sampler (`adversary.generators.diffusion.Diffusion`): 600 U-Net passes, against the paper's
+30,000, and few enough steps that every one of them learns from the features."""

@@ -55,6 +55,7 @@ class Optimiser:
         weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
 
+        shown = 0
         started = reported = self.clock()
         for iteration in range(1, budget.iterations + 1):
             progress = budget.progress(iteration - 1, self.clock() - started)
@@ -74,7 +75,9 @@ class Optimiser:
             if final or now - reported >= self.interval:
                 with torch.no_grad():
                     current = self.generator(variable).clamp(0, 1)
-                yield Estimate(current, iteration, now - started, float(losses.detach().mean()), final)
+                shown += 1
+                passes = (iteration + shown) * self.generator.passes
+                yield Estimate(current, iteration, now - started, float(losses.detach().mean()), final, passes)
                 reported = now
             if final:
                 return

@@ -10,8 +10,11 @@ from tempfile import TemporaryDirectory
 
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
+
+_PASSES = "U-Net passes"
 
 
 @dataclass
@@ -46,13 +49,15 @@ class Ledger:
         """Whether the picture was reconstructed from that cut."""
         return self._path(cut, index).exists()
 
-    def keep(self, cut: str, index: int, picture: Tensor) -> None:
-        """Store a picture 3×H×W in [0, 1]."""
+    def keep(self, cut: str, index: int, picture: Tensor, passes: int = 0) -> None:
+        """Store a picture 3×H×W in [0, 1] with the U-Net passes that it took."""
         path = self._path(cut, index)
         path.parent.mkdir(exist_ok=True)
         unfinished = path.with_suffix(".part")
         levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
-        transform.to_pil_image(levels).save(unfinished, format="PNG")
+        facts = PngInfo()
+        facts.add_text(_PASSES, str(passes))
+        transform.to_pil_image(levels).save(unfinished, format="PNG", pnginfo=facts)
         unfinished.rename(path)
 
     def read(self, cut: str, index: int) -> Tensor:
@@ -60,6 +65,11 @@ class Ledger:
         with Image.open(self._path(cut, index)) as picture:
             tensor: Tensor = transform.pil_to_tensor(picture.convert("RGB"))
         return tensor.float() / 255
+
+    def passes(self, cut: str, index: int) -> int:
+        """U-Net passes that the stored picture took."""
+        with Image.open(self._path(cut, index)) as picture:
+            return int(picture.info.get(_PASSES, 0))
 
     def _path(self, cut: str, index: int) -> Path:
         return self.folder / cut / f"{index:04d}.png"

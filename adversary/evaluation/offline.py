@@ -10,16 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adversary.attacks.attack import Budget, Observation
-from adversary.attacks.recipe import RECIPES
-from adversary.attacks.registry import Terms, attack_named
+from adversary.attacks.attack import Budget, Estimate, Observation
+from adversary.attacks.kinds import Terms
+from adversary.attacks.registry import attack_named
 from adversary.knowledge import BlackBox, Lab, WhiteBox
+from adversary.priors.prior import load_prior
 from adversary.public import public_pictures
 from adversary.settings import AttackSettings
 from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
-
-TRAINING_STEPS = 1000
 
 
 @dataclass(frozen=True)
@@ -72,30 +71,39 @@ class Offline:
     partition: Partition
     stepped: Callable[[], object]
 
-    def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Tensor]:
-        """The final reconstruction of each batch of pictures N×3×size×size, in order.
+    def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
+        """The final estimate of each batch of pictures N×3×size×size, in order.
 
         Raises:
-            UsageError: no such attack or recipe.
+            UsageError: no such attack, recipe or prior.
         """
         kind = attack_named(self.settings.attack)
         limit = steps_of(self.settings)
         steps = Steps(limit, self.stepped)
         terms = Terms(
-            Budget(limit), self.settings.recipe, math.inf, self.settings.seed, steps, self.settings.threads, limit
+            Budget(limit),
+            self.settings.recipe,
+            math.inf,
+            self.settings.seed,
+            steps,
+            self.settings.threads,
+            limit,
+            self.settings.sampling_steps,
         )
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
                 steps.done.wait()
             for pictures in batches:
                 *_, last = attack.reconstruct(self._frames(pictures))
-                yield last.pictures
+                yield last
 
     @property
     def _lab(self) -> Lab:
         preprocess, settings = self.target.preprocess, self.settings
         return Lab(
-            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size),
+            lambda: WhiteBox(
+                self.partition.head, preprocess.normalise, preprocess.size, lambda: load_prior(settings.prior)
+            ),
             lambda: BlackBox(
                 LocalOracle(self.target, self.partition),
                 public_pictures(settings.public, preprocess.size, settings.seed),
@@ -115,4 +123,4 @@ def steps_of(settings: AttackSettings) -> int:
     """Steps of one optimisation, or of the training of an attack that learns."""
     if settings.iterations is not None:
         return settings.iterations
-    return TRAINING_STEPS if attack_named(settings.attack).learns else RECIPES[settings.recipe].iterations
+    return attack_named(settings.attack).steps(settings.recipe)

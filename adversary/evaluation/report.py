@@ -22,12 +22,14 @@ class Row:
     Attributes:
         plan: the cut.
         scores: one per picture.
-        published: the paper's figures of the same model and cut, if it has any.
+        published: the paper's figures of the same attack, model and cut, if it has any.
+        passes: U-Net passes that each picture took, on average.
     """
 
     plan: CutPlan
     scores: Sequence[Scores]
     published: Published | None
+    passes: float = 0.0
 
     def mean(self, figure: str) -> Mean:
         """Mean of one of the figures of `Scores`, by its name."""
@@ -44,6 +46,9 @@ def table(title: str, rows: Sequence[Row]) -> Table:
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for heading in ("cut", "n", "PSNR dB", "SSIM", "Eq. 14", "published\nSSIM", "published\nEq. 14"):
         made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+    diffused = any(row.passes for row in rows)
+    if diffused:
+        made.add_column("U-Net\npasses", justify="right", no_wrap=True)
     for row in rows:
         made.add_row(
             row.name,
@@ -53,6 +58,7 @@ def table(title: str, rows: Sequence[Row]) -> Table:
             _with_reach(row.mean("eq14"), 1),
             f"{row.published.ssim:.2f}" if row.published else "–",
             f"{row.published.eq14:.1f}" if row.published else "–",
+            *((f"{row.passes:.0f}",) if diffused else ()),
         )
     made.caption = "± 95 % interval of the mean. Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
     made.caption_justify = "left"
@@ -70,6 +76,7 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
                 "n": len(row.scores),
                 **{f"{figure}_mean": row.mean(figure).mean for figure in ("psnr", "ssim", "eq14")},
                 **{f"{figure}_ci95": _finite(row.mean(figure).reach) for figure in ("psnr", "ssim", "eq14")},
+                "unet_passes": row.passes,
                 "published": asdict(row.published) if row.published else None,
                 "pictures": [asdict(scores) for scores in row.scores],
             }

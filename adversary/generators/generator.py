@@ -11,6 +11,11 @@ from torch import Tensor
 class Generator(Protocol):
     """D of the feature-inversion paper (Eq. 6): turns a variable into pictures, differentiably."""
 
+    @property
+    def passes(self) -> int:
+        """U-Net passes that one call spends on each picture."""
+        ...
+
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """A first variable for ``count`` pictures; dimension 0 is the batch."""
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ class Pixels:
 
     size: int
     noise: float = 0.01
+    passes: ClassVar[int] = 0
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """N×3×size×size."""
@@ -45,6 +47,7 @@ class SpectralPixels:
 
     size: int
     noise: float = 0.01
+    passes: ClassVar[int] = 0
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """N×3×size×(size//2+1)×2: real and imaginary parts."""

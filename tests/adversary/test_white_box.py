@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from adversary.attacks.attack import Budget, MismatchError
-from adversary.attacks.recipe import PAPER, RECIPES, STRONG
-from adversary.attacks.registry import Terms, pixels_white
+from adversary.attacks.kinds import Terms
+from adversary.attacks.recipe import PAPER, STRONG
+from adversary.attacks.registry import attack_named
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.pixels import Pixels, SpectralPixels
 from keyhole.metrics import psnr
@@ -63,10 +64,8 @@ def test_the_strong_recipe_beats_the_papers():
     known, truth = white_box(), pictures(3, seed=5)
     seen = frames(known, truth)
     scores = {
-        name: psnr(
-            list(optimiser(known, 150, RECIPES[name], interval=1e9).reconstruct(seen))[-1].pictures, truth
-        ).mean()
-        for name in ("paper", "strong")
+        name: psnr(list(optimiser(known, 150, recipe, interval=1e9).reconstruct(seen))[-1].pictures, truth).mean()
+        for name, recipe in (("paper", PAPER), ("strong", STRONG))
     }
     assert scores["strong"] > scores["paper"] + 1
 
@@ -152,7 +151,7 @@ def test_the_head_is_left_as_it_was():
 
 def test_unknown_recipes_list_the_nearest():
     with pytest.raises(UsageError, match="did you mean strong"):
-        pixels_white(white_box(), Terms(Budget(1), recipe="strng"))
+        attack_named("pixels-white").make(white_box(), Terms(Budget(1), recipe="strng"))
 
 
 @pytest.mark.parametrize("budget", [(0, 1.0), (1, 0.0), (1, float("nan"))])

@@ -1,0 +1,38 @@
+"""The latent of an autoencoder as the variable: the papers' decoder-based attack, DB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from adversary.generators.resize import resized
+from adversary.priors.autoencoder import Autoencoder
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """D = decoder: the variable is the latent in the units of the diffusion (`LatentScale`), in which the latents of
+    pictures spread by about one. It starts as standard normal noise.
+
+    The paper does not say how DB's variable is normalised. Here it is not, beyond those units: v_n of its §4 is for the
+    input of the diffusion, which is noise, while mean and spread of a latent are part of the picture.
+
+    Attributes:
+        autoencoder: of the prior.
+        size: side of the picture in pixels; what the decoder makes is shrunk to it where the latent's grid is larger.
+    """
+
+    autoencoder: Autoencoder
+    size: int
+    passes: ClassVar[int] = 0
+
+    def start(self, count: int, random: torch.Generator) -> Tensor:
+        """N×C×h×w."""
+        return torch.randn(count, *self.autoencoder.latent_shape(self.size), generator=random)
+
+    def __call__(self, variable: Tensor) -> Tensor:
+        """Pictures N×3×size×size."""
+        return resized(self.autoencoder.decode(variable), self.size)

@@ -1,0 +1,1 @@
+"""Priors: what an attacker knows of pictures, as diffusers directories."""

@@ -1,0 +1,97 @@
+"""The half of a prior that tells noise from latent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from adversary.priors.folder import config, part
+from adversary.priors.library import load_network
+from adversary.priors.schedule import Prediction, Schedule, load_schedule
+from keyhole.service.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Denoiser:
+    """A U-Net with its schedule.
+
+    Attributes:
+        network: latents N×C×h×w, timestep and, where it takes text, ``encoder_hidden_states`` to an object whose
+            ``sample`` is the output.
+        schedule: that it was trained with.
+        channels: of the latent.
+        multiple: that the latent's sides must be of.
+        width: of the text embedding; None: it takes no text.
+    """
+
+    network: nn.Module
+    schedule: Schedule
+    channels: int
+    multiple: int
+    width: int | None = None
+
+    def no_text(self, count: int) -> Tensor | None:
+        """The embedding N×1×width of no prompt: zeroes, as in §4 of the feature-inversion paper; None without text.
+
+        One token does for any number: attention to zeroes gives the same whatever their number.
+        """
+        return None if self.width is None else torch.zeros(count, 1, self.width)
+
+    def predict(self, latents: Tensor, timestep: int, embedding: Tensor | None = None) -> Prediction:
+        """Clean latent and noise in noisy latents N×C×h×w; one U-Net pass.
+
+        Args:
+            latents: x_t.
+            timestep: t, the same for all.
+            embedding: N×tokens×width of a prompt; None: no prompt.
+        """
+        if embedding is None:
+            embedding = self.no_text(len(latents))
+        text = {} if embedding is None else {"encoder_hidden_states": embedding}
+        output: Tensor = self.network(latents, timestep, **text).sample
+        return self.schedule.read(latents, output, self.schedule.alphas_cumprod[timestep])
+
+    def predict_noise(self, latents: Tensor, timestep: int, embedding: Tensor | None = None) -> Tensor:
+        """ε of `predict`, whatever the U-Net predicts."""
+        return self.predict(latents, timestep, embedding).noise
+
+
+def load_denoiser(folder: Path) -> Denoiser:
+    """The U-Net in ``unet/`` with the schedule in ``scheduler/``.
+
+    Raises:
+        UsageError: either is not there, or of a kind that is not known.
+    """
+    place = part(folder, "unet")
+    kind = str(config(place / "config.json").get("_class_name"))
+    if kind not in WIDTHS:
+        raise UsageError(f"prior: {place} is of class {kind}: expected one of {', '.join(WIDTHS)}")
+    schedule = load_schedule(folder)
+    network: Any = load_network(place, kind)
+    facts = network.config
+    more = [name for name in _CONDITIONS if facts.get(name) is not None]
+    if more:
+        raise UsageError(
+            f"prior: {place} is conditional on more than text ({', '.join(more)}), which no attack gives it"
+        )
+    multiple = 2 ** (len(facts["block_out_channels"]) - 1)
+    return Denoiser(network, schedule, facts["in_channels"], multiple, WIDTHS[kind](facts))
+
+
+def _text_width(facts: Mapping[str, Any]) -> int:
+    widths = facts.get("encoder_hid_dim") or facts["cross_attention_dim"]
+    return int(widths if isinstance(widths, int) else widths[0])
+
+
+_CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type", "time_cond_proj_dim")
+
+WIDTHS: Mapping[str, Callable[[Mapping[str, Any]], int | None]] = MappingProxyType(
+    {"UNet2DConditionModel": _text_width, "UNet2DModel": lambda _facts: None}
+)
+"""Width of the text embedding from the configuration of a U-Net, by its class."""
