@@ -26,6 +26,9 @@ from keyhole.data import open_source
 from keyhole.partition import Partition, partitioned_at
 from keyhole.targets import Target
 
+TABLE_WIDTH = 96
+"""Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
+
 
 def attack(settings: AttackSettings) -> int:
     """Attack pictures, print a table, write what was asked for.
@@ -51,7 +54,8 @@ def attack(settings: AttackSettings) -> int:
             rows.append(Row(partition.plan, scores, published, statistics.fmean(made.passes)))
             columns[rows[-1].name] = made.pictures
     run = _description(settings, target)
-    console.print(table(f"{settings.attack} on {target.name} at {target.preprocess.size} px", rows))
+    wide = Console(width=max(console.width, TABLE_WIDTH))
+    wide.print(table(f"{settings.attack} on {target.name} at {target.preprocess.size} px", rows))
     if settings.json:
         _parent(settings.json).write_text(json.dumps(document(run, rows), indent=2, default=str) + "\n")
     if settings.sheet:
