@@ -11,7 +11,6 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
 from keyhole.data.sample import eight_bit
@@ -20,6 +19,7 @@ from keyhole.judge.judge import Judge
 from keyhole.train.judge.losses import Lesson
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 from keyhole.train.judge.spoil import spoil
+from keyhole.train.progress import progress_bar
 
 _JITTER = 0.4  # pixels by which a place is off, so that the readers do not rely on more than the truth is good for
 
@@ -76,8 +76,7 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
     lesson, optimiser, schedule = accelerator.prepare(lesson, optimiser, schedule)
     checkpoint = out / "checkpoint"
     done = _resume(accelerator, checkpoint)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress:
+    with progress_bar() as progress:
         bar = progress.add_task("training", total=recipe.steps, completed=done)
         sums: dict[str, float] = {}
         for step in range(done, recipe.steps):
