@@ -17,8 +17,10 @@ from keyhole.data.folder import PictureFolder, classes
 from keyhole.targets.architectures import architecture
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import random_resized_crop
+from keyhole.train.calibration import plain_batches
 from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.settings import TrainSettings
+from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
 
 _DATA = "Tiny-ImageNet, 100 classes"
@@ -93,6 +95,9 @@ class Classification(Task):
             pictures = random_resized_crop(self._train.pictures[chosen].float() / 255, size, generator)
             yield Batch(self.preprocess.normalise(pictures), self._train.labels[chosen])
 
+    def plain(self, count: int) -> Iterator[Tensor]:
+        return plain_batches(self._train.pictures, count, self.preprocess)
+
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
         return F.cross_entropy(answers, labels, label_smoothing=self.recipe.label_smoothing)
 
@@ -123,6 +128,7 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     console.print(f"{len(train.labels)} pictures of {len(train.names)} classes, {recipe.epochs} epochs")
     torch.manual_seed(settings.seed)
     model = entry.family.build(entry.name, size=settings.size, outputs=len(train.names), pretrained=False)
+    start_from(model, settings.init)
     data = f"{settings.data_name or _DATA}: {len(train.labels)} pictures, enlarged to {settings.size} pixels"
     return Classification(model, train, validation, Preprocess(settings.size), recipe, data)
 

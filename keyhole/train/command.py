@@ -10,8 +10,10 @@ from rich.console import Console
 
 from keyhole.targets.card import WEIGHTS, Card, write_card
 from keyhole.targets.quantise import load_weights, save_quantised
+from keyhole.train.calibration import calibrate
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
+from keyhole.train.start import card_of
 from keyhole.train.table import TASKS
 
 
@@ -25,21 +27,26 @@ def train(settings: TrainSettings) -> int:
     console = Console()
     task = TASKS[settings.task](settings, console)
     settings.out.mkdir(parents=True, exist_ok=True)
-    network = fit(task, settings.out).cpu()
+    network = fit(task, settings.out)
+    calibrate(network, task)
+    network.cpu()
 
     figures = {f"{name}_fp32": value for name, value in task.figures(network).items()}
     save_quantised(network.state_dict(), settings.out / WEIGHTS)
     network.load_state_dict(load_weights(settings.out / WEIGHTS))
     figures |= task.figures(network)
+    command, recipe = shlex.join(["keyhole", *sys.argv[1:]]), dataclasses.asdict(task.recipe)
+    if earlier := card_of(settings.init):
+        command, recipe = f"{earlier.command} && {command}", {**recipe, "init": earlier.recipe}
     card = Card(
         name=settings.out.name,
         architecture=settings.architecture,
         data=task.data,
         licence=settings.licence,
-        recipe=dataclasses.asdict(task.recipe),
+        recipe=recipe,
         seed=settings.seed,
         figures={**{name: round(value, 2) for name, value in figures.items()}, **task.tested_on},
-        command=shlex.join(["keyhole", *sys.argv[1:]]),
+        command=command,
         size=task.preprocess.size,
         mean=task.preprocess.mean,
         std=task.preprocess.std,

@@ -11,7 +11,7 @@ from keyhole.targets.tasks import TaskName
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Train a target from scratch; write its weights as int8 with a card. A stopped run goes on where it was.
+    """Train a target; write its weights as int8 with a card. A stopped run goes on where it was.
 
     Classification gives each picture a class. Re-identification gives it an embedding by which pictures of the same
     identity (a vehicle, a person) are found again; it is tested on identities that it was not trained on. For example
@@ -19,6 +19,12 @@ class TrainSettings:
         keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
         keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam
         keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
+
+    Two runs, the second at the target's own size and a small learning rate, cost less than one at that size:
+
+        keyhole train target --data tiny-imagenet-100.zip --out runs/small --stages 64:12 96:4
+        keyhole train target --data tiny-imagenet-100.zip --out runs/large --init runs/small --stages 128:1 \\
+            --learning-rate 0.02
     """
 
     data: str
@@ -31,6 +37,9 @@ class TrainSettings:
     """What the target is for."""
     architecture: str = "resnet18"
     """Architecture: a name of torchvision (resnet18), or one of timm after `timm:` (timm:vit_tiny_patch16_224)."""
+    init: Path | None = None
+    """Weights to start from: a folder that `keyhole train target` wrote, or a file of weights, of the same architecture
+    and classes. Absent: random ones."""
     size: int = 128
     """Side of the pictures the target will take, in pixels."""
     stages: tuple[str, ...] = ()

@@ -30,6 +30,7 @@ class ReidRecipe(Recipe):
     stages: tuple[tuple[int, int], ...] = ((64, 16), (96, 2), (128, 2))
     batch: int = 64
     learning_rate: float = 0.05
+    calibration: int = 0
     per_identity: int = 4
     margin: float = 0.3
     crop: float = 0.7

@@ -15,6 +15,7 @@ from keyhole.targets.neck import with_neck
 from keyhole.targets.own import count_outputs
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import erase, random_resized_crop, recolour
+from keyhole.train.calibration import plain_batches
 from keyhole.train.recipe import Recipe
 from keyhole.train.reid.learner import Learner
 from keyhole.train.reid.loss import ReidLoss
@@ -24,6 +25,7 @@ from keyhole.train.reid.recipes import ReidRecipe, recipe_for
 from keyhole.train.reid.sampling import check_pk, pk_batches
 from keyhole.train.reid.trial import Trial
 from keyhole.train.settings import TrainSettings
+from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
 
 
@@ -71,6 +73,9 @@ class Reidentification(Task):
             pictures = erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
             yield Batch(self.preprocess.normalise(pictures), train.identities[chosen])
 
+    def plain(self, count: int) -> Iterator[Tensor]:
+        return plain_batches(self._train.pictures, count, self.preprocess)
+
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
         features, logits = answers
         return self._loss(features, logits, labels)
@@ -97,6 +102,7 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     recipe = recipe_for(settings)
     torch.manual_seed(settings.seed)
     network = with_neck(architecture(settings.architecture), settings.size)
+    start_from(network, settings.init)
     _check_sizes(network, settings, recipe)
     parts = open_parts(settings)
     train, test = (

@@ -1,0 +1,57 @@
+"""Trainings that start from weights."""
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torchvision.utils import save_image
+
+from keyhole.targets.card import read_card
+from keyhole.targets.errors import TargetError
+from keyhole.targets.quantise import load_weights
+from keyhole.train.command import train
+from keyhole.train.settings import TrainSettings
+from tests.train.test_classifier import striped
+
+
+def folders(root: Path, names: tuple[str, ...] = ("across", "down")) -> Path:
+    for split, count in (("train", 16), ("val", 8)):
+        data = striped(count, seed=count)
+        for number, (picture, label) in enumerate(zip(data.pictures, data.labels, strict=True)):
+            path = root / split / names[int(label)] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_image(picture / 255, path)
+    return root
+
+
+def run(monkeypatch: pytest.MonkeyPatch, data: Path, out: Path, init: Path | None, rate: float) -> None:
+    monkeypatch.setattr(sys, "argv", ["keyhole", "train", "target", "--out", out.name])
+    settings = TrainSettings(data=str(data), out=out, init=init, size=16, stages=("16:1",), batch=8, learning_rate=rate)
+    assert train(settings) == 0
+
+
+def test_a_second_run_goes_on_from_the_first_and_its_card_tells_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, first, second = folders(tmp_path / "data"), tmp_path / "first", tmp_path / "second"
+    run(monkeypatch, data, first, None, 0.1)
+    run(monkeypatch, data, second, first, 1e-9)
+    before, after = (load_weights(out / "model.safetensors") for out in (first, second))
+    for name in ("conv1.weight", "layer3.0.conv2.weight", "fc.weight", "bn1.bias"):
+        assert (before[name] - after[name]).abs().max() <= before[name].abs().max() / 100
+    cards = read_card(first), read_card(second)
+    assert cards[1].command == f"{cards[0].command} && {shlex.join(sys.argv)}"
+    assert cards[1].recipe["init"] == cards[0].recipe
+    assert "init" not in cards[0].recipe
+
+
+def test_weights_that_do_not_fit(tmp_path: Path) -> None:
+    data, weights = folders(tmp_path / "data"), tmp_path / "weights.safetensors"
+    save_file({"fc.weight": torch.zeros(9, 512)}, weights)
+    with pytest.raises(TargetError, match=r"fc.weight is \(9, 512\), expected \(2, 512\)"):
+        train(TrainSettings(data=str(data), out=tmp_path / "out", init=weights))
+    with pytest.raises(TargetError, match=r"no file of weights at .*nowhere"):
+        train(TrainSettings(data=str(data), out=tmp_path / "out", init=tmp_path / "nowhere"))
