@@ -9,8 +9,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
+from keyhole.train.averaging import warming_average
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.progress import progress_bar
 from keyhole.train.task import Task
@@ -34,11 +35,7 @@ def fit(task: Task, out: Path) -> nn.Module:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.learning_rate, total_steps=total, pct_start=recipe.warm_up
     )
-    average = AveragedModel(
-        module,
-        multi_avg_fn=get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
-        use_buffers=True,
-    )
+    average = AveragedModel(module, multi_avg_fn=warming_average(recipe.ema), use_buffers=True)
     module, optimiser, schedule = accelerator.prepare(module, optimiser, schedule)
     accelerator.register_for_checkpointing(average)
     checkpoint = out / "checkpoint"

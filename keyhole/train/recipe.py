@@ -21,7 +21,7 @@ class Recipe:
         learning_rate: peak of the one-cycle schedule.
         weight_decay: on weights of two or more dimensions.
         label_smoothing: share of the target spread over all classes.
-        ema: decay of the averaged weights, which are the ones kept.
+        ema: decay of the averaged weights, which are the ones kept; less at first (see `warming_average`).
         seed: seeds weights, order and augmentation.
         precision: ``no`` (fp32) or ``bf16``; bf16 pays only on processors with native bf16 arithmetic.
         optimiser: a name in `keyhole.train.optimisers.OPTIMISERS`.
