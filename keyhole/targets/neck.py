@@ -51,7 +51,13 @@ def neck_path(model: nn.Module) -> str:
     Raises:
         TargetError: it has none.
     """
-    paths: list[str] = [path for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)]
-    if not paths:
+    path = find_neck(model)
+    if path is None:
         raise TargetError(f"{type(model).__name__} has no BNNeck")
-    return paths[-1]
+    return path
+
+
+def find_neck(model: nn.Module) -> str | None:
+    """The dotted path of a network's BNNeck; None where it has none."""
+    paths: list[str] = [path for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)]
+    return paths[-1] if paths else None

@@ -39,7 +39,7 @@ class TrainSettings:
     """Architecture: a name of torchvision (resnet18), or one of timm after `timm:` (timm:vit_tiny_patch16_224)."""
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, or a file of weights, of the same architecture
-    and classes. Absent: random ones."""
+    and classes; re-identification takes a classifier's too. Absent: random ones."""
     size: int = 128
     """Side of the pictures the target will take, in pixels."""
     stages: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ def averaged(values: list[float], decay: float) -> float:
         with torch.no_grad():
             model.weight.fill_(value)
         average.update_parameters(model)
-    return float(average.module.weight)
+    return float(average.module.weight.detach())
 
 
 def test_the_decay_grows_to_its_limit() -> None:

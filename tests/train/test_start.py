@@ -7,13 +7,17 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision.models import resnet18
 from torchvision.utils import save_image
 
+from keyhole.targets.architectures import architecture
 from keyhole.targets.card import read_card
 from keyhole.targets.errors import TargetError
+from keyhole.targets.neck import with_neck
 from keyhole.targets.quantise import load_weights
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
+from keyhole.train.start import start_from
 from tests.train.test_classifier import striped
 
 
@@ -55,3 +59,16 @@ def test_weights_that_do_not_fit(tmp_path: Path) -> None:
         train(TrainSettings(data=str(data), out=tmp_path / "out", init=weights))
     with pytest.raises(TargetError, match=r"no file of weights at .*nowhere"):
         train(TrainSettings(data=str(data), out=tmp_path / "out", init=tmp_path / "nowhere"))
+
+
+def test_re_identification_starts_from_a_classifier_but_for_its_last_layer(tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    torch.manual_seed(0)
+    classifier = resnet18(num_classes=9)
+    save_file(classifier.state_dict(), weights)
+    network = with_neck(architecture("resnet18"), 32)
+    start_from(network, weights)
+    state = network.state_dict()
+    assert torch.equal(state["layer4.1.conv2.weight"], classifier.layer4[1].conv2.weight)
+    assert torch.equal(state["fc.running_var"], torch.ones(512))
+    assert torch.equal(state["fc.weight"], torch.ones(512))
