@@ -17,7 +17,6 @@ from keyhole.data.folder import PictureFolder, classes
 from keyhole.targets.architectures import architecture
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import random_resized_crop
-from keyhole.train.calibration import plain_batches
 from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import start_from
@@ -94,9 +93,6 @@ class Classification(Task):
         for chosen in torch.split(order, self.recipe.batch):
             pictures = random_resized_crop(self._train.pictures[chosen].float() / 255, size, generator)
             yield Batch(self.preprocess.normalise(pictures), self._train.labels[chosen])
-
-    def plain(self, count: int) -> Iterator[Tensor]:
-        return plain_batches(self._train.pictures, count, self.preprocess)
 
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
         return F.cross_entropy(answers, labels, label_smoothing=self.recipe.label_smoothing)

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from keyhole.targets.card import WEIGHTS, Card, write_card
 from keyhole.targets.quantise import load_weights, save_quantised
-from keyhole.train.calibration import calibrate
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import card_of
@@ -27,9 +26,7 @@ def train(settings: TrainSettings) -> int:
     console = Console()
     task = TASKS[settings.task](settings, console)
     settings.out.mkdir(parents=True, exist_ok=True)
-    network = fit(task, settings.out)
-    calibrate(network, task)
-    network.cpu()
+    network = fit(task, settings.out).cpu()
 
     figures = {f"{name}_fp32": value for name, value in task.figures(network).items()}
     save_quantised(network.state_dict(), settings.out / WEIGHTS)

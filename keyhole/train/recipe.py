@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeVar
 
 from keyhole.train.settings import TrainSettings
 
+Stages = tuple[tuple[int, int], ...]
 OptimiserName = Literal["sgd", "adamw"]
 
 
@@ -16,7 +17,9 @@ class Recipe:
     """The hyper-parameters of every task.
 
     Attributes:
-        stages: (picture side in pixels, epochs), in order; small pictures first are cheap.
+        stages: (picture side in pixels, epochs), in order. Small pictures first are cheap; the target's own size must
+            come last, since things look larger in larger pictures (Touvron et al. 2019, "Fixing the train-test
+            resolution discrepancy").
         batch: pictures per step.
         learning_rate: peak of the one-cycle schedule.
         weight_decay: on weights of two or more dimensions.
@@ -26,13 +29,9 @@ class Recipe:
         precision: ``no`` (fp32) or ``bf16``; bf16 pays only on processors with native bf16 arithmetic.
         optimiser: a name in `keyhole.train.optimisers.OPTIMISERS`.
         warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
-        calibration: training pictures, uncropped and at the target's own size, on which the batch-norm statistics are
-            taken anew at the end: crops show things larger than they will be (Touvron et al. 2019, "Fixing the
-            train-test resolution discrepancy"), and averaged weights have statistics of their own (Izmailov et al.
-            2018, §3.2). 0: those of the training stay.
     """
 
-    stages: tuple[tuple[int, int], ...] = ((64, 8), (96, 3))
+    stages: Stages = ((64, 8), (96, 3), (128, 1))
     batch: int = 128
     learning_rate: float = 0.4
     weight_decay: float = 5e-4
@@ -42,7 +41,6 @@ class Recipe:
     precision: str = "no"
     optimiser: OptimiserName = "sgd"
     warm_up: float = 0.2
-    calibration: int = 2_560
 
     @property
     def epochs(self) -> int:
@@ -62,19 +60,23 @@ R = TypeVar("R", bound=Recipe)
 
 
 def adjusted(recipe: R, settings: TrainSettings) -> R:
-    """``recipe`` with what the flags set.
+    """``recipe`` with what the flags set; its own stages fit the target's pictures, and the last has their size.
 
     Raises:
         ValueError: a stage is not of the form SIDE:EPOCHS.
     """
     given: dict[str, Any] = {
-        "stages": tuple(_stage(text) for text in settings.stages) or None,
+        "stages": tuple(_stage(text) for text in settings.stages) or _fitted(recipe.stages, settings.size),
         "batch": settings.batch,
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
         "precision": settings.precision,
     }
     return dataclasses.replace(recipe, **{name: value for name, value in given.items() if value is not None})
+
+
+def _fitted(stages: Stages, size: int) -> Stages:
+    return (*((min(side, size), epochs) for side, epochs in stages[:-1]), (size, stages[-1][1]))
 
 
 def _stage(text: str) -> tuple[int, int]:

@@ -44,8 +44,8 @@ class TrainSettings:
     """Side of the pictures the target will take, in pixels."""
     stages: tuple[str, ...] = ()
     """Picture side and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save time, where the
-    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 for classification; 64:16 96:2 128:2 for
-    re-identification, 128:20 with a ViT."""
+    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification; 64:16 96:2 128:2
+    for re-identification, 128:20 with a ViT; the last one at the target's size."""
     batch: int | None = None
     """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
     learning_rate: float | None = None

@@ -72,10 +72,6 @@ class Task(ABC):
         """
 
     @abstractmethod
-    def plain(self, count: int) -> Iterator[Tensor]:
-        """Batches of about ``count`` training pictures as the finished target takes them, N×3×size×size."""
-
-    @abstractmethod
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
         """The loss of what the module answered to a batch: a scalar."""
 

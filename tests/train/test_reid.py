@@ -9,6 +9,7 @@ from torch import nn
 
 from keyhole.train.augment import erase, recolour
 from keyhole.train.loop import fit
+from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.reid.learner import Learner
 from keyhole.train.reid.loss import ReidLoss
 from keyhole.train.reid.recipes import RECIPES, recipe_for
@@ -149,6 +150,8 @@ def test_flags_change_the_recipe_of_the_architecture() -> None:
     settings = TrainSettings(data="streetcam", out=Path("x"), architecture="timm:vit_tiny_patch16_224")
     assert recipe_for(settings) == RECIPES["*vit_*"]
     assert recipe_for(TrainSettings(data="faces", out=Path("x"), size=96)).stages == ((64, 16), (96, 2), (96, 2))
+    cats = TrainSettings(data="cats", out=Path("x"), size=224)
+    assert adjusted(Recipe(), cats).stages == ((64, 8), (96, 3), (224, 1))
     changed = TrainSettings(data="streetcam", out=Path("x"), stages=("64:2", "96:1"), batch=24, per_identity=3, seed=7)
     made = recipe_for(changed)
     assert (made.stages, made.batch, made.per_identity, made.seed) == (((64, 2), (96, 1)), 24, 3, 7)

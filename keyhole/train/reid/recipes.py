@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
-from keyhole.train.recipe import Recipe, adjusted
+from keyhole.train.recipe import Recipe, Stages, adjusted
 from keyhole.train.settings import TrainSettings
 
 
@@ -27,10 +27,9 @@ class ReidRecipe(Recipe):
         erase: share of the pictures in which a rectangle is erased.
     """
 
-    stages: tuple[tuple[int, int], ...] = ((64, 16), (96, 2), (128, 2))
+    stages: Stages = ((64, 16), (96, 2), (128, 2))
     batch: int = 64
     learning_rate: float = 0.05
-    calibration: int = 0
     per_identity: int = 4
     margin: float = 0.3
     crop: float = 0.7
@@ -53,11 +52,10 @@ RECIPES: Mapping[str, ReidRecipe] = {
 
 
 def recipe_for(settings: TrainSettings) -> ReidRecipe:
-    """The architecture's recipe with what the flags set; its own stages are not larger than the target's pictures.
+    """The architecture's recipe with what the flags set.
 
     Raises:
         ValueError: a stage is not of the form SIDE:EPOCHS.
     """
     recipe = next(recipe for pattern, recipe in RECIPES.items() if fnmatch(settings.architecture, pattern))
-    stages = tuple((min(side, settings.size), epochs) for side, epochs in recipe.stages)
-    return adjusted(replace(recipe, stages=stages, per_identity=settings.per_identity), settings)
+    return adjusted(replace(recipe, per_identity=settings.per_identity), settings)

@@ -15,7 +15,6 @@ from keyhole.targets.neck import with_neck
 from keyhole.targets.own import count_outputs
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import erase, random_resized_crop, recolour
-from keyhole.train.calibration import plain_batches
 from keyhole.train.recipe import Recipe
 from keyhole.train.reid.learner import Learner
 from keyhole.train.reid.loss import ReidLoss
@@ -72,9 +71,6 @@ class Reidentification(Task):
             pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
             pictures = erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
             yield Batch(self.preprocess.normalise(pictures), train.identities[chosen])
-
-    def plain(self, count: int) -> Iterator[Tensor]:
-        return plain_batches(self._train.pictures, count, self.preprocess)
 
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
         features, logits = answers
