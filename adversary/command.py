@@ -111,6 +111,7 @@ def _description(settings: AttackSettings, target: Target) -> dict[str, object]:
         "iterations": steps_of(settings),
         "batch": settings.batch,
         "public": settings.public,
+        "queries": settings.queries,
         "seed": settings.seed,
         **(_prior(settings) if kind.uses_prior else {}),
     }

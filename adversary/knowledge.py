@@ -60,17 +60,22 @@ class OracleSpentError(RuntimeError):
 
 @dataclass(frozen=True)
 class BlackBox:
-    """Knows answers to its own queries, public pictures and the size of the picture. No head, no weights.
+    """Knows answers to its own queries, public pictures, a prior and the size of the picture. No head, no weights.
 
     Attributes:
         oracle: answers queries.
         public: endless RGB pictures in [0, 1], 3×size×size, none of them the victim's.
         size: side of the picture in pixels.
+        prior: what it knows of pictures; only looked up by attacks that use it.
     """
 
     oracle: Oracle
     public: Iterator[Tensor]
     size: int
+    prior: Callable[[], Prior] = no_prior
+
+
+Known = WhiteBox | BlackBox
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,13 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
         role: whose certificate to show.
     """
 
+    prior = cache(partial(load_prior, settings.prior))
+
     def black() -> BlackBox:
         size = picture_size(settings)
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
-        return BlackBox(RemoteOracle(channel), public_pictures(settings.public, size, settings.seed), size)
+        return BlackBox(RemoteOracle(channel), public_pictures(settings.public, size, settings.seed), size, prior)
 
-    prior = cache(partial(load_prior, settings.prior))
     return Lab(lambda: white_box(settings, prior), black)
 
 

@@ -38,10 +38,11 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Address of the monitor's submit port. None: reconstructions are made and not scored."""
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
     """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, decoder-white
-    the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black trains a network
-    on the oracle's answers."""
+    the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black, decoder-black
+    and diffusion-black train a network on the oracle's answers that makes picture, latent or noise."""
     recipe: str = "strong"
-    """How white-box attacks optimise: strong, or paper (plain Adam as in the feature-inversion paper)."""
+    """How attacks work: strong, or paper (as the feature-inversion paper has them; its black box asks the oracle 4096
+    times before it begins)."""
     prior: str | None = None
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
@@ -52,6 +53,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     public: str = "photos+leaves"
     """Pictures that black-box attacks learn from: photos, leaves, streetcam, a folder or zip, or SET:PATH (see
     `keyhole data sets`); several joined by + take turns."""
+    queries: int | None = None
+    """Public pictures that a black box asks the oracle about. Absent: as many as it answers; 4096 for paper."""
     budget_seconds: float = 20.0
     """Longest time that an optimiser spends on one frame."""
     backlog: int = 4
@@ -77,9 +80,9 @@ class AttackSettings(ModelSettings):
     cuts: tuple[str, ...] = ()
     """Cuts to attack. Absent: the one of `--cut`."""
     attack: str = "pixels-white"
-    """Attack to run: pixels-white, decoder-white, diffusion-white or pixels-black."""
+    """Attack to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black or diffusion-black."""
     recipe: str = "strong"
-    """How a white-box attack optimises: strong, or paper."""
+    """How the attack works: strong, or paper (plain Adam; a black box is trained for 96 epochs on 4096 queries)."""
     prior: str | None = None
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
@@ -92,7 +95,10 @@ class AttackSettings(ModelSettings):
     batch: int = 4
     """Pictures that are attacked together."""
     iterations: int | None = None
-    """Steps of the optimiser, or of the black box's training. Absent: the recipe's; 1000 of training."""
+    """Steps of the optimiser, or of the black box's training. Absent: the recipe's; of training 1000 for strong, 3072
+    for paper."""
+    queries: int | None = None
+    """Public pictures that a black box asks about. Absent: the recipe's; 4096 for paper, and for strong 2 each step."""
     public: str = "photos+leaves"
     """Pictures that a black-box attack is trained on."""
     seed: int = 0
@@ -123,7 +129,7 @@ def check(settings: AdversarySettings) -> None:
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
     )
     _refuse(rules)
-    _refuse_counts({"--sampling-steps": settings.sampling_steps})
+    _refuse_counts({"--sampling-steps": settings.sampling_steps, "--queries": settings.queries})
 
 
 def check_attack(settings: AttackSettings) -> None:
@@ -140,6 +146,7 @@ def check_attack(settings: AttackSettings) -> None:
             "--threads": settings.threads,
             "--iterations": settings.iterations,
             "--sampling-steps": settings.sampling_steps,
+            "--queries": settings.queries,
         }
     )
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from adversary.attacks.attack import Attack, Budget, Knowledge
+from adversary.attacks.black_box import Inverter
 from adversary.attacks.recipe import Recipe
+from adversary.attacks.training import Training
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.generator import Generator
 from adversary.knowledge import BlackBox, Lab, WhiteBox
 from keyhole.service.errors import unknown_name
 
 TRAINING_STEPS = 1000
+W = TypeVar("W")
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,15 @@ class Terms:
 
     Attributes:
         budget: of one frame.
-        recipe: name of the optimiser's hyper-parameters.
+        recipe: name of the hyper-parameters.
         interval: seconds between estimates.
         seed: of all random choices.
         stepped: called after every step of the optimiser.
         threads: of one tensor operation.
         training: steps after which an attack that learns stops learning; None: it goes on.
         sampling_steps: of a diffusion; None: the recipe's.
+        queries: pictures that an attack that learns asks the oracle about; None: the recipe's.
+        noted: called with the loss of every step.
     """
 
     budget: Budget
@@ -40,6 +45,8 @@ class Terms:
     threads: int = 1
     training: int | None = None
     sampling_steps: int | None = None
+    queries: int | None = None
+    noted: Callable[[float], object] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -75,11 +82,9 @@ class White:
         Raises:
             UsageError: there is none; the message lists the nearest.
         """
-        if recipe not in self.ways:
-            raise unknown_name("recipe", recipe, self.ways)
-        return self.ways[recipe]
+        return _way(self.ways, recipe)
 
-    def steps(self, recipe: str) -> int:
+    def steps(self, recipe: str, _queries: int | None = None) -> int:
         """Steps of the optimiser for one frame, unless the clock ends them."""
         return self.way(recipe).recipe.iterations
 
@@ -91,7 +96,9 @@ class White:
         """
         way = self.way(terms.recipe)
         generator = way.generator(known, terms.sampling_steps or way.recipe.sampling_steps)
-        return Optimiser(known, generator, way.recipe, terms.budget, terms.interval, terms.seed, terms.stepped)
+        return Optimiser(
+            known, generator, way.recipe, terms.budget, terms.interval, terms.seed, terms.stepped, terms.noted
+        )
 
     def open(self, lab: Lab, terms: Terms) -> AbstractContextManager[Attack]:
         """The attack, ready for frames while the context is open."""
@@ -99,17 +106,56 @@ class White:
 
 
 @dataclass(frozen=True)
-class Black:
-    """An attack that is made from a `BlackBox` and nothing else; it learns while its context is open."""
+class BlackWay:
+    """One recipe of a black-box attack.
 
-    make: Callable[[BlackBox, Terms], AbstractContextManager[Attack]]
+    Attributes:
+        training: the hyper-parameters.
+        generator: what the network feeds, from what is known and the steps of a sampler.
+    """
+
+    training: Training
+    generator: Callable[[BlackBox, int], Generator]
+
+
+@dataclass(frozen=True)
+class Black:
+    """An attack that is made from a `BlackBox` and nothing else; it learns while its context is open.
+
+    Attributes:
+        ways: by name of the recipe.
+        uses_prior: whether the generator needs one.
+    """
+
+    ways: Mapping[str, BlackWay]
     uses_prior: bool = False
     knowledge: ClassVar[Knowledge] = "black box"
     learns: ClassVar[bool] = True
 
-    def steps(self, _recipe: str) -> int:
-        """Steps of the training where it is to end; the recipe is for white boxes."""
-        return TRAINING_STEPS
+    def way(self, recipe: str) -> BlackWay:
+        """The way of that name.
+
+        Raises:
+            UsageError: there is none; the message lists the nearest.
+        """
+        return _way(self.ways, recipe)
+
+    def steps(self, recipe: str, queries: int | None = None) -> int:
+        """Steps of the training where it is to end."""
+        return self.way(recipe).training.limited(queries).steps or TRAINING_STEPS
+
+    def make(self, known: BlackBox, terms: Terms) -> Inverter:
+        """The network and its training.
+
+        Raises:
+            UsageError: no such recipe, or no prior where one is needed.
+        """
+        way = self.way(terms.recipe)
+        generator = way.generator(known, terms.sampling_steps or way.training.sampling_steps)
+        training = way.training.limited(terms.queries)
+        return Inverter(
+            known, training, generator, terms.seed, terms.training, terms.stepped, terms.noted, terms.threads
+        )
 
     def open(self, lab: Lab, terms: Terms) -> AbstractContextManager[Attack]:
         """The attack, ready for frames while the context is open."""
@@ -117,3 +163,9 @@ class Black:
 
 
 Kind = White | Black
+
+
+def _way(ways: Mapping[str, W], recipe: str) -> W:
+    if recipe not in ways:
+        raise unknown_name("recipe", recipe, ways)
+    return ways[recipe]

@@ -29,6 +29,7 @@ class Optimiser:
         interval: seconds between estimates; 0 for one per iteration.
         seed: of the start.
         stepped: called after every iteration.
+        noted: called with the loss of every iteration, the mean over the pictures.
         clock: seconds, monotonic.
     """
 
@@ -39,6 +40,7 @@ class Optimiser:
     interval: float = 1.0
     seed: int = 0
     stepped: Callable[[], object] = lambda: None
+    noted: Callable[[float], object] = lambda _: None
     clock: Callable[[], float] = time.perf_counter
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
@@ -68,6 +70,8 @@ class Optimiser:
             losses = losses + weight * recipe.smoothness(pictures)
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
+            loss = float(losses.detach().mean())
+            self.noted(loss)
             self.stepped()
 
             now = self.clock()
@@ -77,7 +81,7 @@ class Optimiser:
                     current = self.generator(variable).clamp(0, 1)
                 shown += 1
                 passes = (iteration + shown) * self.generator.passes
-                yield Estimate(current, iteration, now - started, float(losses.detach().mean()), final, passes)
+                yield Estimate(current, iteration, now - started, loss, final, passes)
                 reported = now
             if final:
                 return

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -89,6 +90,7 @@ class Offline:
             self.settings.threads,
             limit,
             self.settings.sampling_steps,
+            self.settings.queries,
         )
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
@@ -100,14 +102,14 @@ class Offline:
     @property
     def _lab(self) -> Lab:
         preprocess, settings = self.target.preprocess, self.settings
+        prior = cache(partial(load_prior, settings.prior))
         return Lab(
-            lambda: WhiteBox(
-                self.partition.head, preprocess.normalise, preprocess.size, lambda: load_prior(settings.prior)
-            ),
+            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior),
             lambda: BlackBox(
                 LocalOracle(self.target, self.partition),
                 public_pictures(settings.public, preprocess.size, settings.seed),
                 preprocess.size,
+                prior,
             ),
         )
 
@@ -123,4 +125,4 @@ def steps_of(settings: AttackSettings) -> int:
     """Steps of one optimisation, or of the training of an attack that learns."""
     if settings.iterations is not None:
         return settings.iterations
-    return attack_named(settings.attack).steps(settings.recipe)
+    return attack_named(settings.attack).steps(settings.recipe, settings.queries)

@@ -123,3 +123,5 @@ def test_published_rows_are_those_of_the_paper():
     assert PUBLISHED["pixels-black"]["resnet18", "L8"].ssim == 0.40
     assert PUBLISHED["decoder-white"]["resnet18", "L12"].eq14 == 18.6
     assert PUBLISHED["diffusion-white"]["vit_b_16", "L5"].ssim == 0.91
+    assert PUBLISHED["decoder-black"]["resnet50", "L36"].eq14 == 12.3
+    assert PUBLISHED["diffusion-black"]["resnet18", "L12"].ssim == 0.46
