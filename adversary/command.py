@@ -15,7 +15,7 @@ from torch import Tensor
 
 from adversary.attacks.registry import attack_named
 from adversary.evaluation.ledger import Ledger
-from adversary.evaluation.offline import Offline, steps_of
+from adversary.evaluation.offline import Offline, steps_of, training_steps_of
 from adversary.evaluation.published import PUBLISHED
 from adversary.evaluation.report import Row, document, table
 from adversary.evaluation.scores import score
@@ -87,7 +87,8 @@ def _attacked(
     if missing:
         batches = [missing[at : at + settings.batch] for at in range(0, len(missing), settings.batch)]
         rounds = 1 if attack_named(settings.attack).learns else len(batches)
-        task = progress.add_task(cut, total=rounds * steps_of(settings))
+        steps = training_steps_of(settings) + rounds * steps_of(settings)
+        task = progress.add_task(cut, total=steps)
         offline = Offline(settings, target, partition, stepped=lambda: progress.advance(task))
         for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
             for index, picture in zip(indices, last.pictures, strict=True):
@@ -112,6 +113,8 @@ def _description(settings: AttackSettings, target: Target) -> dict[str, object]:
         "batch": settings.batch,
         "public": settings.public,
         "queries": settings.queries,
+        "training_steps": training_steps_of(settings),
+        "patience": settings.patience,
         "seed": settings.seed,
         **(_prior(settings) if kind.uses_prior else {}),
     }

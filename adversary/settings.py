@@ -41,8 +41,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black, decoder-black
     and diffusion-black train a network on the oracle's answers that makes picture, latent or noise."""
     recipe: str = "strong"
-    """How attacks work: strong, or paper (as the feature-inversion paper has them; its black box asks the oracle 4096
-    times before it begins)."""
+    """How attacks work: strong; paper (as the feature-inversion paper has them; its black box asks the oracle 4096
+    times before it begins); guided (diffusion-white alone); refined (decoder-white and diffusion-white)."""
     prior: str | None = None
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
@@ -82,7 +82,9 @@ class AttackSettings(ModelSettings):
     attack: str = "pixels-white"
     """Attack to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black or diffusion-black."""
     recipe: str = "strong"
-    """How the attack works: strong, or paper (plain Adam; a black box is trained for 96 epochs on 4096 queries)."""
+    """How the attack works: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096 queries); for
+    diffusion-white guided (the sampler is led by the features, not differentiated); for decoder-white and
+    diffusion-white refined (from the latent that a network trained on the head's answers finds)."""
     prior: str | None = None
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
@@ -99,6 +101,11 @@ class AttackSettings(ModelSettings):
     for paper."""
     queries: int | None = None
     """Public pictures that a black box asks about. Absent: the recipe's; 4096 for paper, and for strong 2 each step."""
+    training_steps: int | None = None
+    """Steps of training of the network that recipe refined starts from. Absent: 1000."""
+    patience: int | None = None
+    """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
+    recipe's; none but refined (30) stops early."""
     public: str = "photos+leaves"
     """Pictures that a black-box attack is trained on."""
     seed: int = 0
@@ -147,6 +154,8 @@ def check_attack(settings: AttackSettings) -> None:
             "--iterations": settings.iterations,
             "--sampling-steps": settings.sampling_steps,
             "--queries": settings.queries,
+            "--training-steps": settings.training_steps,
+            "--patience": settings.patience,
         }
     )
 

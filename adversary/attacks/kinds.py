@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Protocol, TypeVar
 
 from adversary.attacks.attack import Attack, Budget, Knowledge
 from adversary.attacks.black_box import Inverter
+from adversary.attacks.guided import Guidance, Guided
 from adversary.attacks.recipe import Recipe
+from adversary.attacks.refined import OwnOracle, Refined
 from adversary.attacks.training import Training
 from adversary.attacks.white_box import Optimiser
+from adversary.generators.diffusion import Diffusion
 from adversary.generators.generator import Generator
 from adversary.knowledge import BlackBox, Lab, WhiteBox
 from keyhole.service.errors import unknown_name
@@ -31,9 +34,10 @@ class Terms:
         seed: of all random choices.
         stepped: called after every step of the optimiser.
         threads: of one tensor operation.
-        training: steps after which an attack that learns stops learning; None: it goes on.
+        training: steps after which a network stops learning, before the first frame; None: it goes on.
         sampling_steps: of a diffusion; None: the recipe's.
         queries: pictures that an attack that learns asks the oracle about; None: the recipe's.
+        patience: iterations of an optimiser without better features, after which it stops; None: the recipe's.
         noted: called with the loss of every step.
     """
 
@@ -46,12 +50,35 @@ class Terms:
     training: int | None = None
     sampling_steps: int | None = None
     queries: int | None = None
+    patience: int | None = None
     noted: Callable[[float], object] = lambda _: None
+
+
+class WhiteWay(Protocol):
+    """One recipe of a white-box attack."""
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser for one frame, unless the clock ends them."""
+        ...
+
+    @property
+    def prepares(self) -> int:
+        """Steps of a training that comes before the first frame."""
+        ...
+
+    def make(self, known: WhiteBox, terms: Terms) -> Attack:
+        """The attack; if it is a context manager, it is ready once entered.
+
+        Raises:
+            UsageError: no prior where one is needed.
+        """
+        ...
 
 
 @dataclass(frozen=True)
 class Way:
-    """One recipe of a white-box attack.
+    """Optimise a generator's variable.
 
     Attributes:
         recipe: the hyper-parameters.
@@ -60,23 +87,94 @@ class Way:
 
     recipe: Recipe
     generator: Callable[[WhiteBox, int], Generator]
+    prepares: ClassVar[int] = 0
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.recipe.iterations
+
+    def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
+        """The optimiser."""
+        recipe = self.recipe if terms.patience is None else replace(self.recipe, patience=terms.patience)
+        generator = self.generator(known, terms.sampling_steps or recipe.sampling_steps)
+        return Optimiser(known, generator, recipe, terms.budget, terms.interval, terms.seed, terms.stepped, terms.noted)
+
+
+@dataclass(frozen=True)
+class GuidedWay:
+    """Guide a sampler."""
+
+    guidance: Guidance
+    prepares: ClassVar[int] = 0
+
+    @property
+    def iterations(self) -> int:
+        """U-Net passes."""
+        return self.guidance.iterations
+
+    def make(self, known: WhiteBox, terms: Terms) -> Guided:
+        """The sampler."""
+        generator = Diffusion(known.prior(), known.size, terms.sampling_steps or self.guidance.steps)
+        return Guided(
+            known, generator, self.guidance, terms.budget, terms.interval, terms.seed, terms.stepped, terms.noted
+        )
+
+
+@dataclass(frozen=True)
+class RefinedWay:
+    """Start from a network's latent.
+
+    Attributes:
+        training: of the network.
+        way: that refines the latent.
+        last: that samples from there, with a budget of its own; None: nothing.
+    """
+
+    training: Training
+    way: Way
+    last: GuidedWay | None = None
+    prepares: ClassVar[int] = TRAINING_STEPS
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.way.iterations
+
+    def make(self, known: WhiteBox, terms: Terms) -> Refined:
+        """The network, the optimiser and the sampler."""
+        sampler = None
+        if self.last is not None:
+            budget = replace(terms.budget, iterations=self.last.iterations)
+            sampler = self.last.make(known, replace(terms, budget=budget))
+        black = BlackBox(OwnOracle(known), known.public(), known.size, known.prior)
+        optimiser = self.way.make(known, terms)
+        inverter = Inverter(
+            black,
+            self.training.limited(terms.queries),
+            optimiser.generator,
+            terms.seed,
+            stepped=terms.stepped,
+            threads=terms.threads,
+        )
+        return Refined(known, inverter, optimiser, sampler, terms.training)
 
 
 @dataclass(frozen=True)
 class White:
-    """An attack that is made from a `WhiteBox` and nothing else: the one optimiser, for some generator.
+    """An attack that is made from a `WhiteBox` and nothing else.
 
     Attributes:
         ways: by name of the recipe.
-        uses_prior: whether the generator needs one.
+        uses_prior: whether one of them needs one.
     """
 
-    ways: Mapping[str, Way]
+    ways: Mapping[str, WhiteWay]
     uses_prior: bool = False
     knowledge: ClassVar[Knowledge] = "white box"
     learns: ClassVar[bool] = False
 
-    def way(self, recipe: str) -> Way:
+    def way(self, recipe: str) -> WhiteWay:
         """The way of that name.
 
         Raises:
@@ -86,23 +184,24 @@ class White:
 
     def steps(self, recipe: str, _queries: int | None = None) -> int:
         """Steps of the optimiser for one frame, unless the clock ends them."""
-        return self.way(recipe).recipe.iterations
+        return self.way(recipe).iterations
 
-    def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
-        """The optimiser.
+    def prepares(self, recipe: str) -> int:
+        """Steps of a training that comes before the first frame."""
+        return self.way(recipe).prepares
+
+    def make(self, known: WhiteBox, terms: Terms) -> Attack:
+        """The attack.
 
         Raises:
             UsageError: no such recipe, or no prior where one is needed.
         """
-        way = self.way(terms.recipe)
-        generator = way.generator(known, terms.sampling_steps or way.recipe.sampling_steps)
-        return Optimiser(
-            known, generator, way.recipe, terms.budget, terms.interval, terms.seed, terms.stepped, terms.noted
-        )
+        return self.way(terms.recipe).make(known, terms)
 
     def open(self, lab: Lab, terms: Terms) -> AbstractContextManager[Attack]:
         """The attack, ready for frames while the context is open."""
-        return nullcontext(self.make(lab.white(), terms))
+        attack = self.make(lab.white(), terms)
+        return attack if isinstance(attack, AbstractContextManager) else nullcontext(attack)
 
 
 @dataclass(frozen=True)
@@ -143,6 +242,10 @@ class Black:
     def steps(self, recipe: str, queries: int | None = None) -> int:
         """Steps of the training where it is to end."""
         return self.way(recipe).training.limited(queries).steps or TRAINING_STEPS
+
+    def prepares(self, _recipe: str) -> int:
+        """Nothing but what `steps` counts."""
+        return 0
 
     def make(self, known: BlackBox, terms: Terms) -> Inverter:
         """The network and its training.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from adversary.attacks.kinds import Black, BlackWay, Kind, Way, White
-from adversary.attacks.recipe import LATENT, NOISE, PAPER, STRONG
+from adversary.attacks.guided import CLOSING, Guidance
+from adversary.attacks.kinds import Black, BlackWay, GuidedWay, Kind, RefinedWay, Way, White
+from adversary.attacks.recipe import LATENT, NOISE, PAPER, REFINING, STRONG
 from adversary.attacks.training import DEFAULT_TRAINING, LATENT_TRAINING, NOISE_TRAINING, PAPER_TRAINING
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
@@ -34,8 +35,23 @@ def _diffusion(known: Known, steps: int) -> Diffusion:
 ATTACKS: Mapping[str, Kind] = MappingProxyType(
     {
         "pixels-white": White({"strong": Way(STRONG, _spectral), "paper": Way(PAPER, _pixels)}),
-        "decoder-white": White({"strong": Way(LATENT, _decoder), "paper": Way(PAPER, _decoder)}, uses_prior=True),
-        "diffusion-white": White({"strong": Way(NOISE, _diffusion), "paper": Way(PAPER, _diffusion)}, uses_prior=True),
+        "decoder-white": White(
+            {
+                "strong": Way(LATENT, _decoder),
+                "paper": Way(PAPER, _decoder),
+                "refined": RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder)),
+            },
+            uses_prior=True,
+        ),
+        "diffusion-white": White(
+            {
+                "strong": Way(NOISE, _diffusion),
+                "paper": Way(PAPER, _diffusion),
+                "guided": GuidedWay(Guidance()),
+                "refined": RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder), GuidedWay(CLOSING)),
+            },
+            uses_prior=True,
+        ),
         "pixels-black": Black(
             {"strong": BlackWay(DEFAULT_TRAINING, _pixels), "paper": BlackWay(PAPER_TRAINING, _pixels)}
         ),

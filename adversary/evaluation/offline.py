@@ -88,9 +88,10 @@ class Offline:
             self.settings.seed,
             steps,
             self.settings.threads,
-            limit,
+            limit if kind.learns else training_steps_of(self.settings),
             self.settings.sampling_steps,
             self.settings.queries,
+            self.settings.patience,
         )
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
@@ -103,14 +104,10 @@ class Offline:
     def _lab(self) -> Lab:
         preprocess, settings = self.target.preprocess, self.settings
         prior = cache(partial(load_prior, settings.prior))
+        public = partial(public_pictures, settings.public, preprocess.size, settings.seed)
         return Lab(
-            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior),
-            lambda: BlackBox(
-                LocalOracle(self.target, self.partition),
-                public_pictures(settings.public, preprocess.size, settings.seed),
-                preprocess.size,
-                prior,
-            ),
+            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior, public),
+            lambda: BlackBox(LocalOracle(self.target, self.partition), public(), preprocess.size, prior),
         )
 
     def _frames(self, pictures: Tensor) -> list[Observation]:
@@ -126,3 +123,9 @@ def steps_of(settings: AttackSettings) -> int:
     if settings.iterations is not None:
         return settings.iterations
     return attack_named(settings.attack).steps(settings.recipe, settings.queries)
+
+
+def training_steps_of(settings: AttackSettings) -> int:
+    """Steps of the training that an attack does before its first frame, where that is not all it does."""
+    steps = attack_named(settings.attack).prepares(settings.recipe)
+    return settings.training_steps if steps and settings.training_steps is not None else steps

@@ -32,12 +32,12 @@ class Diffusion:
     steps: int = 20
 
     def __post_init__(self) -> None:
-        _ = self._plan  # a prior that has no diffusion model or not so many timesteps is refused here, not at a frame
+        _ = self.plan  # a prior that has no diffusion model or not so many timesteps is refused here, not at a frame
 
     @property
     def passes(self) -> int:
         """U-Net passes of one call. What is computed once more for the gradient is not counted."""
-        return len(self._plan)
+        return len(self.plan)
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """Standard normal noise N×C×h×w."""
@@ -49,7 +49,7 @@ class Diffusion:
 
     def latents(self, variable: Tensor) -> Tensor:
         """Latents N×C×h×w that the sampler makes of v_n."""
-        return sample(self.prior.denoiser, normalised(variable), self._plan)
+        return sample(self.prior.denoiser, normalised(variable), self.plan)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures N×3×size×size of latents."""
@@ -65,7 +65,8 @@ class Diffusion:
         return Decoder(self.prior.autoencoder, self.size, self.prior.denoiser.multiple)
 
     @cached_property
-    def _plan(self) -> tuple[Step, ...]:
+    def plan(self) -> tuple[Step, ...]:
+        """The sampler's steps."""
         return self.prior.denoiser.schedule.steps(self.steps)
 
 
