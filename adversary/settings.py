@@ -47,7 +47,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper."""
+    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none."""
     public: str = "photos+leaves"
@@ -89,7 +89,7 @@ class AttackSettings(ModelSettings):
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper."""
+    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     n: int = 8
     """Pictures."""
     every: int = 1
@@ -118,6 +118,21 @@ class AttackSettings(ModelSettings):
     """File that the scores are also written to, as JSON."""
     sheet: Path | None = None
     """File for a contact sheet as PNG: each truth with its reconstruction from every cut."""
+    curves: Path | None = None
+    """File for a plot of the loss by step, PNG or SVG."""
+
+
+@dataclass(frozen=True)
+class AblationSettings(AttackSettings):
+    """Attack pictures offline at several values of one setting: PSNR and SSIM for each, as table, JSON and plot."""
+
+    over: Literal["sampling-steps", "queries", "iterations"] = "sampling-steps"
+    """What is varied: steps of a diffusion's sampler (Table 3 of the feature-inversion paper), pictures that a learned
+    attack asks about (its Fig. 20 b), or steps of the optimiser or the training."""
+    values: tuple[int, ...] = ()
+    """Values to try. Absent: 10 15 20 25 30 sampling steps, 512 1024 2048 4096 queries, 100 300 600 1500 iterations."""
+    plot: Path | None = None
+    """File for a plot of the scores over the values, PNG or SVG."""
 
 
 def check(settings: AdversarySettings) -> None:
@@ -158,6 +173,17 @@ def check_attack(settings: AttackSettings) -> None:
             "--patience": settings.patience,
         }
     )
+
+
+def check_ablation(settings: AblationSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    check_attack(settings)
+    for value in settings.values:
+        _refuse_counts({"--values": value})
 
 
 def _refuse_counts(counts: Mapping[str, int | None]) -> None:

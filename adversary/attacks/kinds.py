@@ -146,7 +146,7 @@ class RefinedWay:
         sampler = None
         if self.last is not None:
             budget = replace(terms.budget, iterations=self.last.iterations)
-            sampler = self.last.make(known, replace(terms, budget=budget))
+            sampler = self.last.make(known, replace(terms, budget=budget, noted=_unnoted))
         black = BlackBox(OwnOracle(known), known.public(), known.size, known.prior)
         optimiser = self.way.make(known, terms)
         inverter = Inverter(
@@ -266,6 +266,10 @@ class Black:
 
 
 Kind = White | Black
+
+
+def _unnoted(_loss: float) -> None:
+    """The loss of a refined attack is that of its optimiser."""
 
 
 def _way(ways: Mapping[str, W], recipe: str) -> W:

@@ -65,12 +65,14 @@ class Offline:
         target: the whole model.
         partition: the model, cut.
         stepped: called after every step of an optimiser.
+        noted: called with the loss of every step.
     """
 
     settings: AttackSettings
     target: Target
     partition: Partition
     stepped: Callable[[], object]
+    noted: Callable[[float], object] = lambda _: None
 
     def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
         """The final estimate of each batch of pictures N×3×size×size, in order.
@@ -92,6 +94,7 @@ class Offline:
             self.settings.sampling_steps,
             self.settings.queries,
             self.settings.patience,
+            self.noted,
         )
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
