@@ -107,7 +107,7 @@ class AttackSettings(ModelSettings):
     """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
     recipe's; none but refined (30) stops early."""
     public: str = "photos+leaves"
-    """Pictures that a black-box attack is trained on."""
+    """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
     seed: int = 0
     """Seed of the choice of pictures and of the attack."""
     threads: int = 1
