@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import statistics
-from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor
 
-from adversary.attacks.registry import attack_named
-from adversary.evaluation.ledger import Ledger
-from adversary.evaluation.offline import Offline, steps_of
-from adversary.evaluation.published import PUBLISHED
-from adversary.evaluation.report import Row, document, table
-from adversary.evaluation.scores import score
+from adversary.evaluation.plots import loss_curves
+from adversary.evaluation.report import document, table
+from adversary.evaluation.run import evaluate
 from adversary.evaluation.sheet import contact_sheet
-from adversary.priors.folder import fingerprint, prior_folder
 from adversary.settings import AttackSettings, check_attack
-from keyhole.data import open_source
-from keyhole.partition import Partition, partitioned_at
-from keyhole.targets import Target
 
 TABLE_WIDTH = 96
 """Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
@@ -38,97 +25,20 @@ def attack(settings: AttackSettings) -> int:
         FileNotFoundError: no such pictures.
     """
     check_attack(settings)
-    attack_named(settings.attack)
-    torch.set_num_threads(settings.threads)
     console = Console()
-    target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    truths = _pictures(settings, target)
-
-    rows, columns = [], {}
-    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*bars, console=console) as progress:
-        for partition in partitions:
-            made = _attacked(settings, target, partition, truths, progress)
-            published = PUBLISHED.get(settings.attack, {}).get((_architecture(target), partition.plan.alias))
-            scores = score(torch.stack(made.pictures), truths)
-            rows.append(Row(partition.plan, scores, published, statistics.fmean(made.passes)))
-            columns[rows[-1].name] = made.pictures
-    run = _description(settings, target)
+    done = evaluate(settings, console)
     wide = Console(width=max(console.width, TABLE_WIDTH))
-    wide.print(table(f"{settings.attack} on {target.name} at {target.preprocess.size} px", rows))
+    wide.print(table(f"{settings.attack} on {done.target.name} at {done.target.preprocess.size} px", done.rows))
     if settings.json:
-        _parent(settings.json).write_text(json.dumps(document(run, rows), indent=2, default=str) + "\n")
+        parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:
-        contact_sheet(list(truths), columns).save(_parent(settings.sheet))
+        contact_sheet(list(done.truths), done.made).save(parent(settings.sheet))
+    if settings.curves:
+        loss_curves({row.name: row.losses for row in done.rows}, settings.attack).savefig(parent(settings.curves))
     return 0
 
 
-@dataclass(frozen=True)
-class _Made:
-    """What was made of every picture from one cut, and the U-Net passes that each took."""
-
-    pictures: list[Tensor]
-    passes: list[int]
-
-
-def _pictures(settings: AttackSettings, target: Target) -> Tensor:
-    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=settings.seed)
-    chosen = itertools.islice(source, 0, settings.n * settings.every, settings.every)
-    return torch.stack([sample.picture for sample in chosen])
-
-
-def _attacked(
-    settings: AttackSettings, target: Target, partition: Partition, truths: Tensor, progress: Progress
-) -> _Made:
-    """The reconstruction of every picture from one cut: those of an earlier run, and the others anew."""
-    cut = partition.plan.cut
-    ledger = Ledger.open(settings.out, _description(settings, target))
-    missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
-    if missing:
-        batches = [missing[at : at + settings.batch] for at in range(0, len(missing), settings.batch)]
-        rounds = 1 if attack_named(settings.attack).learns else len(batches)
-        task = progress.add_task(cut, total=rounds * steps_of(settings))
-        offline = Offline(settings, target, partition, stepped=lambda: progress.advance(task))
-        for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
-            for index, picture in zip(indices, last.pictures, strict=True):
-                ledger.keep(cut, index, picture, last.passes)
-    every = range(len(truths))
-    return _Made([ledger.read(cut, index) for index in every], [ledger.passes(cut, index) for index in every])
-
-
-def _description(settings: AttackSettings, target: Target) -> dict[str, object]:
-    """All that decides what a reconstruction looks like."""
-    kind = attack_named(settings.attack)
-    return {
-        "target": target.name,
-        "model_hash": target.hash,
-        "size": target.preprocess.size,
-        "source": settings.source,
-        "every": settings.every,
-        "attack": settings.attack,
-        "knowledge": kind.knowledge,
-        "recipe": settings.recipe,
-        "iterations": steps_of(settings),
-        "batch": settings.batch,
-        "public": settings.public,
-        "seed": settings.seed,
-        **(_prior(settings) if kind.uses_prior else {}),
-    }
-
-
-def _prior(settings: AttackSettings) -> dict[str, object]:
-    return {
-        "prior": settings.prior,
-        "prior_hash": fingerprint(prior_folder(settings.prior)),
-        "sampling_steps": settings.sampling_steps,
-    }
-
-
-def _architecture(target: Target) -> str:
-    """``resnet18`` of ``torchvision:resnet18`` or ``resnet18-tinyimagenet``."""
-    return target.name.rpartition(":")[2].partition("-")[0]
-
-
-def _parent(path: Path) -> Path:
+def parent(path: Path) -> Path:
+    """The path, in a folder that is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path

@@ -20,6 +20,15 @@ def no_prior() -> Prior:
     return load_prior(None)
 
 
+def no_public() -> Iterator[Tensor]:
+    """What an attack gets that learns from public pictures where it was given none.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError("this attack learns from public pictures, and was given none")
+
+
 @dataclass(frozen=True)
 class WhiteBox:
     """Knows the head to the last weight.
@@ -29,12 +38,14 @@ class WhiteBox:
         normalise: RGB pictures in [0, 1] to the head's input.
         size: side of the picture in pixels.
         prior: what it knows of pictures; only looked up by attacks that use it.
+        public: opens endless RGB pictures in [0, 1], 3×size×size, none of them the victim's; as `prior`.
     """
 
     head: nn.Module
     normalise: Callable[[Tensor], Tensor]
     size: int
     prior: Callable[[], Prior] = no_prior
+    public: Callable[[], Iterator[Tensor]] = no_public
 
 
 class Oracle(Protocol):
@@ -60,17 +71,22 @@ class OracleSpentError(RuntimeError):
 
 @dataclass(frozen=True)
 class BlackBox:
-    """Knows answers to its own queries, public pictures and the size of the picture. No head, no weights.
+    """Knows answers to its own queries, public pictures, a prior and the size of the picture. No head, no weights.
 
     Attributes:
         oracle: answers queries.
         public: endless RGB pictures in [0, 1], 3×size×size, none of them the victim's.
         size: side of the picture in pixels.
+        prior: what it knows of pictures; only looked up by attacks that use it.
     """
 
     oracle: Oracle
     public: Iterator[Tensor]
     size: int
+    prior: Callable[[], Prior] = no_prior
+
+
+Known = WhiteBox | BlackBox
 
 
 @dataclass(frozen=True)

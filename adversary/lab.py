@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
 
-from adversary.knowledge import BlackBox, Lab, WhiteBox
+from torch import Tensor
+
+from adversary.knowledge import BlackBox, Lab, WhiteBox, no_public
 from adversary.oracle import RemoteOracle
 from adversary.priors.prior import Prior, load_prior
 from adversary.public import public_pictures
@@ -27,24 +29,29 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
         role: whose certificate to show.
     """
 
-    def black() -> BlackBox:
-        size = picture_size(settings)
-        channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
-        return BlackBox(RemoteOracle(channel), public_pictures(settings.public, size, settings.seed), size)
-
     prior = cache(partial(load_prior, settings.prior))
-    return Lab(lambda: white_box(settings, prior), black)
+
+    def public() -> Iterator[Tensor]:
+        return public_pictures(settings.public, picture_size(settings), settings.seed)
+
+    def black() -> BlackBox:
+        channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
+        return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior)
+
+    return Lab(lambda: white_box(settings, prior, public), black)
 
 
-def white_box(settings: ModelSettings, prior: Callable[[], Prior]) -> WhiteBox:
-    """The head that the flags name, beside a prior.
+def white_box(
+    settings: ModelSettings, prior: Callable[[], Prior], public: Callable[[], Iterator[Tensor]] = no_public
+) -> WhiteBox:
+    """The head that the flags name, beside a prior and public pictures.
 
     Raises:
         TargetError: no such target or weights.
         CutError: no such cut.
     """
     target, partition = partitioned(settings)
-    return WhiteBox(partition.head, target.preprocess.normalise, target.preprocess.size, prior)
+    return WhiteBox(partition.head, target.preprocess.normalise, target.preprocess.size, prior, public)
 
 
 def picture_size(settings: ModelSettings) -> int:

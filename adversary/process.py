@@ -81,6 +81,7 @@ def _terms(settings: AdversarySettings, kind: Kind, meter: Meter) -> Terms:
         meter.step,
         settings.threads,
         sampling_steps=settings.sampling_steps,
+        queries=settings.queries,
     )
 
 

@@ -38,20 +38,23 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Address of the monitor's submit port. None: reconstructions are made and not scored."""
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
     """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, decoder-white
-    the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black trains a network
-    on the oracle's answers."""
+    the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black, decoder-black
+    and diffusion-black train a network on the oracle's answers that makes picture, latent or noise."""
     recipe: str = "strong"
-    """How white-box attacks optimise: strong, or paper (plain Adam as in the feature-inversion paper)."""
+    """How attacks work: strong; paper (as the feature-inversion paper has them; its black box asks the oracle 4096
+    times before it begins); guided (diffusion-white alone); refined (decoder-white and diffusion-white)."""
     prior: str | None = None
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper."""
+    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none."""
     public: str = "photos+leaves"
     """Pictures that black-box attacks learn from: photos, leaves, streetcam, a folder or zip, or SET:PATH (see
     `keyhole data sets`); several joined by + take turns."""
+    queries: int | None = None
+    """Public pictures that a black box asks the oracle about. Absent: as many as it answers; 4096 for paper."""
     budget_seconds: float = 20.0
     """Longest time that an optimiser spends on one frame."""
     backlog: int = 4
@@ -77,14 +80,16 @@ class AttackSettings(ModelSettings):
     cuts: tuple[str, ...] = ()
     """Cuts to attack. Absent: the one of `--cut`."""
     attack: str = "pixels-white"
-    """Attack to run: pixels-white, decoder-white, diffusion-white or pixels-black."""
+    """Attack to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black or diffusion-black."""
     recipe: str = "strong"
-    """How a white-box attack optimises: strong, or paper."""
+    """How the attack works: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096 queries); for
+    diffusion-white guided (the sampler is led by the features, not differentiated); for decoder-white and
+    diffusion-white refined (from the latent that a network trained on the head's answers finds)."""
     prior: str | None = None
     """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
     owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper."""
+    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     n: int = 8
     """Pictures."""
     every: int = 1
@@ -92,9 +97,17 @@ class AttackSettings(ModelSettings):
     batch: int = 4
     """Pictures that are attacked together."""
     iterations: int | None = None
-    """Steps of the optimiser, or of the black box's training. Absent: the recipe's; 1000 of training."""
+    """Steps of the optimiser, or of the black box's training. Absent: the recipe's; of training 1000 for strong, 3072
+    for paper."""
+    queries: int | None = None
+    """Public pictures that a black box asks about. Absent: the recipe's; 4096 for paper, and for strong 2 each step."""
+    training_steps: int | None = None
+    """Steps of training of the network that recipe refined starts from. Absent: 1000."""
+    patience: int | None = None
+    """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
+    recipe's; none but refined (30) stops early."""
     public: str = "photos+leaves"
-    """Pictures that a black-box attack is trained on."""
+    """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
     seed: int = 0
     """Seed of the choice of pictures and of the attack."""
     threads: int = 1
@@ -105,6 +118,21 @@ class AttackSettings(ModelSettings):
     """File that the scores are also written to, as JSON."""
     sheet: Path | None = None
     """File for a contact sheet as PNG: each truth with its reconstruction from every cut."""
+    curves: Path | None = None
+    """File for a plot of the loss by step, PNG or SVG."""
+
+
+@dataclass(frozen=True)
+class AblationSettings(AttackSettings):
+    """Attack pictures offline at several values of one setting: PSNR and SSIM for each, as table, JSON and plot."""
+
+    over: Literal["sampling-steps", "queries", "iterations"] = "sampling-steps"
+    """What is varied: steps of a diffusion's sampler (Table 3 of the feature-inversion paper), pictures that a learned
+    attack asks about (its Fig. 20 b), or steps of the optimiser or the training."""
+    values: tuple[int, ...] = ()
+    """Values to try. Absent: 10 15 20 25 30 sampling steps, 512 1024 2048 4096 queries, 100 300 600 1500 iterations."""
+    plot: Path | None = None
+    """File for a plot of the scores over the values, PNG or SVG."""
 
 
 def check(settings: AdversarySettings) -> None:
@@ -123,7 +151,7 @@ def check(settings: AdversarySettings) -> None:
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
     )
     _refuse(rules)
-    _refuse_counts({"--sampling-steps": settings.sampling_steps})
+    _refuse_counts({"--sampling-steps": settings.sampling_steps, "--queries": settings.queries})
 
 
 def check_attack(settings: AttackSettings) -> None:
@@ -140,8 +168,22 @@ def check_attack(settings: AttackSettings) -> None:
             "--threads": settings.threads,
             "--iterations": settings.iterations,
             "--sampling-steps": settings.sampling_steps,
+            "--queries": settings.queries,
+            "--training-steps": settings.training_steps,
+            "--patience": settings.patience,
         }
     )
+
+
+def check_ablation(settings: AblationSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    check_attack(settings)
+    for value in settings.values:
+        _refuse_counts({"--values": value})
 
 
 def _refuse_counts(counts: Mapping[str, int | None]) -> None:

@@ -55,6 +55,9 @@ COMMANDS: Mapping[str, Command] = {
     "attack": Command(
         "adversary.settings:AttackSettings", "adversary.command:attack", "Attack pictures offline and print the scores"
     ),
+    "ablation": Command(
+        "adversary.settings:AblationSettings", "adversary.ablation:ablation", "Attack at several values of one setting"
+    ),
     "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
     "targets": Command(
         "keyhole.targets.settings:TargetsSettings", "keyhole.targets.command:targets", "List the models to split"

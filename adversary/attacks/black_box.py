@@ -11,11 +11,14 @@ from types import TracebackType
 from typing import Self
 
 import torch
+from torch import Tensor
 
 from adversary.attacks.attack import Estimate, MismatchError, Observation, stacked
 from adversary.attacks.learner import Learner, Snapshot
 from adversary.attacks.replay import Replay
 from adversary.attacks.training import DEFAULT_TRAINING, Training
+from adversary.generators.generator import Generator
+from adversary.generators.pixels import Pixels
 from adversary.knowledge import BlackBox, OracleAwayError, OracleSpentError
 from keyhole.service.lifecycle import Stop
 
@@ -27,14 +30,17 @@ _log = logging.getLogger(__name__)
 class Inverter:
     """Trains on a thread of its own for as long as its context is open, and answers with the newest weights published.
 
-    Frames are inverted in one forward pass. Those that come before the first weights wait for them.
+    Frames are inverted in one forward pass of the network and one call of the generator. Those that come before the
+    first weights wait for them.
 
     Args:
-        known: oracle and public pictures; nothing of the head.
+        known: oracle, public pictures, prior; nothing of the head.
         training: the hyper-parameters.
+        generator: D of Eq. 11; None: the network makes pictures itself.
         seed: of the network.
-        steps: of training; None: it goes on until the context closes.
+        steps: of training; None: the training's own end, or it goes on until the context closes.
         stepped: called after each training step, on the training thread.
+        noted: called with the loss of each.
         threads: of one tensor operation while training.
         clock: seconds, monotonic.
     """
@@ -43,20 +49,26 @@ class Inverter:
         self,
         known: BlackBox,
         training: Training = DEFAULT_TRAINING,
+        generator: Generator | None = None,
         seed: int = 0,
         steps: int | None = None,
         stepped: Callable[[], object] = lambda: None,
+        noted: Callable[[float], object] = lambda _: None,
         threads: int = 1,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._known = known
         self._training = training
         self._seed = seed
-        self._steps = steps
+        self._steps = training.steps if steps is None else steps
         self._stepped = stepped
+        self._noted = noted
         self._threads = threads
         self._clock = clock
-        self._replay = Replay(training.megabytes)
+        self._generator = generator or Pixels(known.size)
+        self._aim = training.aim(self._generator)
+        self._replay = Replay(training.megabytes, self._aim.levels)
+        self._asked = 0
         self._learner: Learner | None = None
         self._spent = self._away = False
         self._stop = Stop()
@@ -82,16 +94,29 @@ class Inverter:
             MismatchError: the frames' shapes are not those of the oracle's answers.
         """
         started = self._clock()
-        self._published.wait()
-        snapshot = self._snapshot
+        snapshot = self._newest()
         if snapshot is None:
             return
-        try:
-            with torch.inference_mode():
-                pictures = snapshot.network(*stacked(frames)).clamp(0, 1)
-        except ValueError as error:
-            raise MismatchError(f"the oracle's answers are not like the frames: {error}") from error
-        yield Estimate(pictures, snapshot.step, self._clock() - started, snapshot.loss, final=True)
+        with torch.inference_mode():
+            pictures = self._generator(_variable(snapshot, frames)).clamp(0, 1)
+        seconds = self._clock() - started
+        yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self._generator.passes)
+
+    def variable(self, frames: Sequence[Observation]) -> Tensor | None:
+        """The generator's variable for the frames, by the newest weights; None if the context closes before any.
+
+        Raises:
+            MismatchError: the frames' shapes are not those of the oracle's answers.
+        """
+        snapshot = self._newest()
+        if snapshot is None:
+            return None
+        with torch.inference_mode():
+            return _variable(snapshot, frames)
+
+    def _newest(self) -> Snapshot | None:
+        self._published.wait()
+        return self._snapshot
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
@@ -108,9 +133,9 @@ class Inverter:
         for step in itertools.count(1):
             if self._stop.is_set() or self._learner is None or (steps is not None and step > steps):
                 return
-            if step % training.every == 0:
+            if training.epochs is None and step % training.every == 0:
                 self._ask(training.query)
-            self._learner.step()
+            self._noted(self._learner.step())
             if step % training.publish == 0 or step == steps:
                 self._publish(self._learner)
             self._stepped()
@@ -118,10 +143,11 @@ class Inverter:
     def _begin(self) -> None:
         """Collect the first answers, fit, publish."""
         training = self._training
-        while len(self._replay) < training.first and not self._spent and not self._stop.is_set():
-            self._ask(min(16, training.first))
+        while self._asked < training.first and not self._spent and not self._stop.is_set():
+            self._ask(min(16, training.first - self._asked))
         if len(self._replay):
-            self._learner = Learner(self._replay, self._known.size, training, self._seed)
+            shape = tuple(self._generator.start(1, torch.Generator()).shape[1:])
+            self._learner = Learner(self._replay, shape, self._aim, training, self._seed)
             self._publish(self._learner)
         elif self._spent:
             _log.warning("no answer from the oracle: the black-box attack has nothing to learn from")
@@ -133,11 +159,14 @@ class Inverter:
 
     def _ask(self, count: int) -> None:
         """Put one more query's answers into the replay, if the oracle gives any."""
-        if self._spent:
+        limit = self._training.limit
+        count = count if limit is None else min(count, limit - self._asked)
+        if self._spent or count < 1:
             return
         pictures = torch.stack([next(self._known.public) for _ in range(count)])
         try:
-            self._replay.add(pictures, self._known.oracle.query(pictures))
+            self._replay.add(self._aim.target(pictures), self._known.oracle.query(pictures))
+            self._asked += count
             self._note(away=False)
         except ValueError as error:
             self._note(away=True, reason=str(error))
@@ -153,3 +182,11 @@ class Inverter:
         if away != self._away:
             self._away = away
             _log.warning("the oracle is away", extra={"reason": reason}) if away else _log.info("the oracle is back")
+
+
+def _variable(snapshot: Snapshot, frames: Sequence[Observation]) -> Tensor:
+    try:
+        variable: Tensor = snapshot.network(*stacked(frames))
+    except ValueError as error:
+        raise MismatchError(f"the oracle's answers are not like the frames: {error}") from error
+    return variable

@@ -1,4 +1,4 @@
-"""The mirror network and its optimiser."""
+"""The network of a black-box attack and its optimiser."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from adversary.attacks.objective import total_variation
+from adversary.attacks.aim import Aim
+from adversary.attacks.order import at_random, in_epochs
 from adversary.attacks.replay import Replay
 from adversary.attacks.training import Training
-from keyhole.nn.mirror import MirrorNetwork
+from keyhole.nn.layout import Shape
+from keyhole.nn.payload import PayloadNetwork
 
 
 @dataclass(frozen=True)
@@ -20,52 +21,59 @@ class Snapshot:
     """Weights that nobody changes any more.
 
     Attributes:
-        network: in evaluation mode.
+        network: in evaluation mode; from features to a generator's variable.
         step: training steps behind it.
         loss: mean of the latest ones.
     """
 
-    network: MirrorNetwork
+    network: PayloadNetwork
     step: int
     loss: float
 
 
 class Learner:
-    """Minimises Eq. 5 of the feature-inversion paper, Σ‖F⁻¹(F₁(x)) − x‖², over what a replay holds.
+    """Minimises an aim (Eq. 5 and 11 of the feature-inversion paper) over what a replay holds.
 
     Args:
         replay: holds at least one pair.
-        size: side of the pictures.
+        variable: shape of the network's output for one picture.
+        aim: the loss.
         training: the hyper-parameters.
         seed: of weights and order.
     """
 
-    def __init__(self, replay: Replay, size: int, training: Training, seed: int) -> None:
+    def __init__(self, replay: Replay, variable: Shape, aim: Aim, training: Training, seed: int) -> None:
         self._replay = replay
+        self._aim = aim
         self._training = training
-        self._random = torch.Generator().manual_seed(seed)
+        random = torch.Generator().manual_seed(seed)
+        self._order = (at_random if training.epochs is None else in_epochs)(training.batch, random)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self._network = MirrorNetwork(replay.shapes, size, training.layers)
-        self._network.standardise(replay.newest(training.first)[1])
+            self._network = training.network(replay.shapes, variable)
+        if training.standardise:
+            self._network.standardise(replay.newest(training.first)[1])
         self._average = copy.deepcopy(self._network).requires_grad_(False)
-        self._adam = torch.optim.AdamW(self._network.parameters(), lr=training.learning_rate, betas=(0.9, 0.99))
+        self._adam = torch.optim.AdamW(
+            self._network.parameters(), lr=training.learning_rate, betas=training.betas, weight_decay=training.decay
+        )
         self._loss = 0.0
         self.steps = 0
 
-    def step(self) -> None:
-        """One step on a random batch."""
+    def step(self) -> float:
+        """One step on the next batch; returns its loss, the mean over its pictures."""
         training = self._training
-        pictures, features = self._replay.draw(training.batch, self._random)
-        self._adam.param_groups[0]["lr"] = training.learning_rate * min(1.0, (self.steps + 1) / training.warm_up)
-        guess = self._network(*features)
-        distance = F.mse_loss(guess, pictures)
-        loss = distance + training.tv_weight * total_variation(guess).mean() if training.tv_weight else distance
+        targets, features = self._replay.take(self._order(len(self._replay)))
+        ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
+        self._adam.param_groups[0]["lr"] = training.learning_rate * ramp
+        loss = self._aim.losses(self._network(*features), targets).mean()
         self._adam.zero_grad()
         torch.autograd.backward(loss)
         self._adam.step()
         self.steps += 1
-        self._remember(float(distance.detach()))
+        now = float(loss.detach())
+        self._remember(now)
+        return now
 
     def snapshot(self) -> Snapshot:
         """The averaged weights as they are now."""

@@ -43,6 +43,20 @@ def log_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tens
     return (relative_distance(features, observed) + _MATCHED).log()
 
 
+def matching_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:
+    """Mean over the live tensors of `relative_distance`, or for tokens N×T×C of 1 − cosine, averaged over the tokens;
+    one number per picture. Tokens are compared by direction because their lengths differ by orders of magnitude.
+    """
+    return torch.stack(
+        [
+            1 - F.cosine_similarity(ours, theirs, dim=2).mean(1)
+            if ours.dim() == 3
+            else relative_distance([ours], [theirs])
+            for ours, theirs in zip(features, observed, strict=True)
+        ]
+    ).mean(0)
+
+
 def total_variation(pictures: Tensor) -> Tensor:
     """Eq. 7: squared differences between neighbours over the number of pixels MN, one number per picture.
 

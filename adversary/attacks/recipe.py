@@ -71,6 +71,7 @@ class Recipe:
         rate: schedule of the learning rate.
         relaxation: schedule of how much of the head's relaxation is in force (`adversary.attacks.relaxed`).
         sampling_steps: of the diffusion, where the generator has one.
+        patience: iterations without features that match better, after which it stops; None: it does not.
     """
 
     iterations: int
@@ -83,6 +84,7 @@ class Recipe:
     rate: Schedule = constant
     relaxation: Schedule = never
     sampling_steps: int = 20
+    patience: int | None = None
 
 
 PAPER = Recipe(
@@ -116,3 +118,6 @@ LATENT = Recipe(
 NOISE = replace(LATENT, iterations=150, sampling_steps=4)
 """For the noise before a sampler (`adversary.generators.diffusion.Diffusion`): 600 U-Net passes, against the paper's
 30,000, and few enough steps that every one of them learns from the features."""
+
+REFINING = replace(LATENT, learning_rate=0.05, iterations=200, patience=30)
+"""For a latent that a network has found: shorter steps, and an end when the features match no better."""

@@ -5,43 +5,64 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from adversary.attacks.black_box import Inverter
-from adversary.attacks.kinds import Black, Kind, Terms, Way, White
-from adversary.attacks.recipe import LATENT, NOISE, PAPER, STRONG
+from adversary.attacks.guided import CLOSING, Guidance
+from adversary.attacks.kinds import Black, BlackWay, GuidedWay, Kind, RefinedWay, Way, White
+from adversary.attacks.recipe import LATENT, NOISE, PAPER, REFINING, STRONG
+from adversary.attacks.training import DEFAULT_TRAINING, LATENT_TRAINING, NOISE_TRAINING, PAPER_TRAINING
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels, SpectralPixels
-from adversary.knowledge import BlackBox, WhiteBox
+from adversary.knowledge import Known
 from keyhole.service.errors import unknown_name
 
 
-def _pixels(known: WhiteBox, _steps: int) -> Pixels:
+def _pixels(known: Known, _steps: int) -> Pixels:
     return Pixels(known.size)
 
 
-def _spectral(known: WhiteBox, _steps: int) -> SpectralPixels:
+def _spectral(known: Known, _steps: int) -> SpectralPixels:
     return SpectralPixels(known.size)
 
 
-def _decoder(known: WhiteBox, _steps: int) -> Decoder:
+def _decoder(known: Known, _steps: int) -> Decoder:
     return Decoder(known.prior().autoencoder, known.size)
 
 
-def _diffusion(known: WhiteBox, steps: int) -> Diffusion:
+def _diffusion(known: Known, steps: int) -> Diffusion:
     return Diffusion(known.prior(), known.size, steps)
-
-
-def _inverter(known: BlackBox, terms: Terms) -> Inverter:
-    """The mirror inversion network."""
-    return Inverter(known, seed=terms.seed, steps=terms.training, stepped=terms.stepped, threads=terms.threads)
 
 
 ATTACKS: Mapping[str, Kind] = MappingProxyType(
     {
         "pixels-white": White({"strong": Way(STRONG, _spectral), "paper": Way(PAPER, _pixels)}),
-        "decoder-white": White({"strong": Way(LATENT, _decoder), "paper": Way(PAPER, _decoder)}, uses_prior=True),
-        "diffusion-white": White({"strong": Way(NOISE, _diffusion), "paper": Way(PAPER, _diffusion)}, uses_prior=True),
-        "pixels-black": Black(_inverter),
+        "decoder-white": White(
+            {
+                "strong": Way(LATENT, _decoder),
+                "paper": Way(PAPER, _decoder),
+                "refined": RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder)),
+            },
+            uses_prior=True,
+        ),
+        "diffusion-white": White(
+            {
+                "strong": Way(NOISE, _diffusion),
+                "paper": Way(PAPER, _diffusion),
+                "guided": GuidedWay(Guidance()),
+                "refined": RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder), GuidedWay(CLOSING)),
+            },
+            uses_prior=True,
+        ),
+        "pixels-black": Black(
+            {"strong": BlackWay(DEFAULT_TRAINING, _pixels), "paper": BlackWay(PAPER_TRAINING, _pixels)}
+        ),
+        "decoder-black": Black(
+            {"strong": BlackWay(LATENT_TRAINING, _decoder), "paper": BlackWay(PAPER_TRAINING, _decoder)},
+            uses_prior=True,
+        ),
+        "diffusion-black": Black(
+            {"strong": BlackWay(NOISE_TRAINING, _diffusion), "paper": BlackWay(PAPER_TRAINING, _diffusion)},
+            uses_prior=True,
+        ),
     }
 )
 

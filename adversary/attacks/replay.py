@@ -1,4 +1,4 @@
-"""What the oracle has answered: a bounded memory of pictures and their features."""
+"""What the oracle has answered: a bounded memory of targets (pictures, or their latents) and features."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ class Replay:
     """Keeps the newest pairs, features in half precision; the oldest leave when the memory is full.
 
     Args:
-        megabytes: of pictures and features together.
+        megabytes: of targets and features together.
+        levels: targets are in [0, 1] and kept in steps of 1/255; otherwise in half precision.
     """
 
-    def __init__(self, megabytes: float = 256.0) -> None:
-        self._room = int(megabytes * 2**20)
+    def __init__(self, megabytes: float = 256.0, levels: bool = True) -> None:
+        self._room = megabytes * 2**20
+        self._levels = levels
         self._pairs: deque[tuple[Tensor, tuple[Tensor, ...]]] = deque()
         self._bytes = 0
 
@@ -33,8 +35,8 @@ class Replay:
         """
         return tuple(tuple(tensor.shape) for tensor in self._pairs[-1][1])
 
-    def add(self, pictures: Tensor, features: Sequence[Tensor]) -> None:
-        """Remember pictures N×3×H×W in [0, 1] and the oracle's answer, N×… each.
+    def add(self, targets: Tensor, features: Sequence[Tensor]) -> None:
+        """Remember targets and the oracle's answer, N×… each.
 
         Raises:
             ValueError: the answer has other shapes than those before.
@@ -42,30 +44,27 @@ class Replay:
         shapes = tuple(tuple(tensor.shape[1:]) for tensor in features)
         if self._pairs and shapes != self.shapes:
             raise ValueError(f"expected features of shapes {self.shapes}, as before, got {shapes}")
-        levels = (pictures * 255).round().to(torch.uint8)
+        packed = (targets * 255).round().to(torch.uint8) if self._levels else targets.half()
         halves = [tensor.half() for tensor in features]
-        for index in range(len(pictures)):
-            pair = levels[index].clone(), tuple(tensor[index].clone() for tensor in halves)
+        for index in range(len(targets)):
+            pair = packed[index].clone(), tuple(tensor[index].clone() for tensor in halves)
             self._pairs.append(pair)
             self._bytes += _bytes(pair)
         while self._bytes > self._room and len(self._pairs) > 1:
             self._bytes -= _bytes(self._pairs.popleft())
 
-    def draw(self, count: int, random: torch.Generator) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """``count`` pairs at random, with replacement: pictures, features."""
-        return self._gather(torch.randint(0, len(self._pairs), (count,), generator=random).tolist())
-
     def newest(self, count: int) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The last ``count`` pairs, or as many as there are."""
-        return self._gather(range(max(0, len(self._pairs) - count), len(self._pairs)))
+        return self.take(range(max(0, len(self._pairs) - count), len(self._pairs)))
 
-    def _gather(self, indices: Sequence[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def take(self, indices: Sequence[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The pairs at these places, oldest first: targets, features."""
         chosen = [self._pairs[index] for index in indices]
-        pictures = torch.stack([picture for picture, _ in chosen]).float() / 255
+        targets = torch.stack([target for target, _ in chosen]).float()
         columns = zip(*(features for _, features in chosen), strict=True)
-        return pictures, tuple(torch.stack(column).float() for column in columns)
+        return targets / 255 if self._levels else targets, tuple(torch.stack(column).float() for column in columns)
 
 
 def _bytes(pair: tuple[Tensor, tuple[Tensor, ...]]) -> int:
-    picture, features = pair
-    return picture.nbytes + sum(tensor.nbytes for tensor in features)
+    target, features = pair
+    return target.nbytes + sum(tensor.nbytes for tensor in features)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from adversary.attacks.attack import Budget, Estimate, MismatchError, Observation, stacked
+from adversary.attacks.objective import relative_distance
+from adversary.attacks.plateau import Plateau
 from adversary.attacks.recipe import Recipe
 from adversary.attacks.relaxed import RelaxedHead
 from adversary.generators.generator import Generator
@@ -29,6 +31,7 @@ class Optimiser:
         interval: seconds between estimates; 0 for one per iteration.
         seed: of the start.
         stepped: called after every iteration.
+        noted: called with the loss of every iteration, the mean over the pictures.
         clock: seconds, monotonic.
     """
 
@@ -39,6 +42,7 @@ class Optimiser:
     interval: float = 1.0
     seed: int = 0
     stepped: Callable[[], object] = lambda: None
+    noted: Callable[[float], object] = lambda _: None
     clock: Callable[[], float] = time.perf_counter
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
@@ -47,11 +51,18 @@ class Optimiser:
         Raises:
             MismatchError: the frames do not come from the head.
         """
+        return self.refine(frames, self.generator.start(len(frames), torch.Generator().manual_seed(self.seed)))
+
+    def refine(self, frames: Sequence[Observation], start: Tensor) -> Iterator[Estimate]:
+        """The same from a given variable of the generator, one for each frame.
+
+        Raises:
+            MismatchError: the frames do not come from the head.
+        """
         recipe, budget = self.recipe, self._limits
-        observed = tuple(tensor.contiguous(memory_format=_layout(tensor)) for tensor in stacked(frames))
-        head = RelaxedHead(self.known.head)
-        random = torch.Generator().manual_seed(self.seed)
-        variable = self.generator.start(len(frames), random).requires_grad_(True)
+        observed, head = observed_of(frames), RelaxedHead(self.known.head)
+        variable = start.clone().requires_grad_(True)
+        plateau = Plateau(recipe.patience)
         weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
 
@@ -63,21 +74,25 @@ class Optimiser:
             adam.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress) * _ramp(iteration, recipe.warm_up)
             pictures = self.generator(variable)
             features = head(self.known.normalise(pictures))
-            _same_shapes(features, observed)
+            same_shapes(features, observed)
             losses = recipe.distance(features, observed)
             losses = losses + weight * recipe.smoothness(pictures)
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
+            loss = float(losses.detach().mean())
+            self.noted(loss)
             self.stepped()
 
             now = self.clock()
             final = iteration == budget.iterations or now - started >= budget.seconds
+            if recipe.patience and plateau(relative_distance([ours.detach() for ours in features], observed)):
+                final = True
             if final or now - reported >= self.interval:
                 with torch.no_grad():
                     current = self.generator(variable).clamp(0, 1)
                 shown += 1
                 passes = (iteration + shown) * self.generator.passes
-                yield Estimate(current, iteration, now - started, float(losses.detach().mean()), final, passes)
+                yield Estimate(current, iteration, now - started, loss, final, passes)
                 reported = now
             if final:
                 return
@@ -91,13 +106,27 @@ def _ramp(iteration: int, warm_up: int) -> float:
     return min(1.0, iteration / warm_up) if warm_up else 1.0
 
 
-def _layout(tensor: Tensor) -> torch.memory_format:
-    return torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
+def observed_of(frames: Sequence[Observation]) -> tuple[Tensor, ...]:
+    """The frames' tensors along the batch dimension, in the layout that a head's features have.
+
+    Raises:
+        MismatchError: the frames' shapes differ.
+    """
+    return tuple(tensor.contiguous(memory_format=_layout(tensor)) for tensor in stacked(frames))
 
 
-def _same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:
+def same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:
+    """Check that features can be compared.
+
+    Raises:
+        MismatchError: they cannot.
+    """
     ours, theirs = ([tuple(tensor.shape[1:]) for tensor in tensors] for tensors in (features, observed))
     if ours != theirs:
         raise MismatchError(
             f"expected frames of shape {ours}, which the head makes, got {theirs}: another cut or size?"
         )
+
+
+def _layout(tensor: Tensor) -> torch.memory_format:
+    return torch.channels_last if tensor.dim() == 4 else torch.contiguous_format

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
+import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -70,6 +73,17 @@ class Ledger:
         """U-Net passes that the stored picture took."""
         with Image.open(self._path(cut, index)) as picture:
             return int(picture.info.get(_PASSES, 0))
+
+    def keep_losses(self, cut: str, first: int, losses: Sequence[float]) -> None:
+        """Store the loss by step of the batch whose first picture is ``first``, or of a training before it."""
+        if losses:
+            (self.folder / cut / f"{first:04d}.loss.json").write_text(json.dumps(list(losses)))
+
+    def losses(self, cut: str) -> list[float]:
+        """The loss by step, the mean over the batches that got so far; empty if none is stored."""
+        curves = [json.loads(path.read_text()) for path in sorted((self.folder / cut).glob("*.loss.json"))]
+        steps = itertools.zip_longest(*curves)
+        return [statistics.fmean(loss for loss in step if loss is not None) for step in steps]
 
     def _path(self, cut: str, index: int) -> Path:
         return self.folder / cut / f"{index:04d}.png"

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from torch import Tensor
@@ -64,12 +65,14 @@ class Offline:
         target: the whole model.
         partition: the model, cut.
         stepped: called after every step of an optimiser.
+        noted: called with the loss of every step.
     """
 
     settings: AttackSettings
     target: Target
     partition: Partition
     stepped: Callable[[], object]
+    noted: Callable[[float], object] = lambda _: None
 
     def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
         """The final estimate of each batch of pictures N×3×size×size, in order.
@@ -87,8 +90,11 @@ class Offline:
             self.settings.seed,
             steps,
             self.settings.threads,
-            limit,
+            limit if kind.learns else training_steps_of(self.settings),
             self.settings.sampling_steps,
+            self.settings.queries,
+            self.settings.patience,
+            self.noted,
         )
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
@@ -100,15 +106,11 @@ class Offline:
     @property
     def _lab(self) -> Lab:
         preprocess, settings = self.target.preprocess, self.settings
+        prior = cache(partial(load_prior, settings.prior))
+        public = partial(public_pictures, settings.public, preprocess.size, settings.seed)
         return Lab(
-            lambda: WhiteBox(
-                self.partition.head, preprocess.normalise, preprocess.size, lambda: load_prior(settings.prior)
-            ),
-            lambda: BlackBox(
-                LocalOracle(self.target, self.partition),
-                public_pictures(settings.public, preprocess.size, settings.seed),
-                preprocess.size,
-            ),
+            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior, public),
+            lambda: BlackBox(LocalOracle(self.target, self.partition), public(), preprocess.size, prior),
         )
 
     def _frames(self, pictures: Tensor) -> list[Observation]:
@@ -123,4 +125,10 @@ def steps_of(settings: AttackSettings) -> int:
     """Steps of one optimisation, or of the training of an attack that learns."""
     if settings.iterations is not None:
         return settings.iterations
-    return attack_named(settings.attack).steps(settings.recipe)
+    return attack_named(settings.attack).steps(settings.recipe, settings.queries)
+
+
+def training_steps_of(settings: AttackSettings) -> int:
+    """Steps of the training that an attack does before its first frame, where that is not all it does."""
+    steps = attack_named(settings.attack).prepares(settings.recipe)
+    return settings.training_steps if steps and settings.training_steps is not None else steps

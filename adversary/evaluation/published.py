@@ -45,12 +45,24 @@ _DIRECT_BLACK: Rows = {
     **_row("resnet50", ("L12", "L24", "L36"), (26.3, 13.1, 7.11), (0.84, 0.54, 0.07)),
     **_row("vit_b_16", ("L3", "L4", "L5"), (26.6, 13.2, 7.80), (0.85, 0.62, 0.08)),
 }
+_DECODER_BLACK: Rows = {
+    **_row("resnet18", ("L4", "L8", "L12"), (34.3, 24.3, 9.6), (0.90, 0.78, 0.38)),
+    **_row("resnet50", ("L12", "L24", "L36"), (33.4, 27.0, 12.3), (0.92, 0.79, 0.43)),
+    **_row("vit_b_16", ("L3", "L4", "L5"), (35.3, 23.9, 11.5), (0.91, 0.80, 0.55)),
+}
+_DIFFUSION_BLACK: Rows = {
+    **_row("resnet18", ("L4", "L8", "L12"), (40.4, 32.5, 20.6), (0.92, 0.84, 0.46)),
+    **_row("resnet50", ("L12", "L24", "L36"), (39.2, 31.4, 23.9), (0.94, 0.88, 0.67)),
+    **_row("vit_b_16", ("L3", "L4", "L5"), (41.6, 31.5, 19.5), (0.95, 0.88, 0.71)),
+}
 PUBLISHED: Mapping[str, Mapping[tuple[str, str], Published]] = MappingProxyType(
     {
         "pixels-white": _DIRECT_WHITE,
         "decoder-white": _DECODER_WHITE,
         "diffusion-white": _DIFFUSION_WHITE,
         "pixels-black": _DIRECT_BLACK,
+        "decoder-black": _DECODER_BLACK,
+        "diffusion-black": _DIFFUSION_BLACK,
     }
 )
-"""Attack → (architecture, alias of the cut) → figures: DO, DB and DMB of table 1, DO of table 4."""
+"""Attack → (architecture, alias of the cut) → figures: DO, DB and DMB of tables 1 and 4."""

@@ -24,12 +24,14 @@ class Row:
         scores: one per picture.
         published: the paper's figures of the same attack, model and cut, if it has any.
         passes: U-Net passes that each picture took, on average.
+        losses: of the attack by step, the mean over its batches.
     """
 
     plan: CutPlan
     scores: Sequence[Scores]
     published: Published | None
     passes: float = 0.0
+    losses: Sequence[float] = ()
 
     def mean(self, figure: str) -> Mean:
         """Mean of one of the figures of `Scores`, by its name."""
@@ -53,9 +55,9 @@ def table(title: str, rows: Sequence[Row]) -> Table:
         made.add_row(
             row.name,
             str(len(row.scores)),
-            _with_reach(row.mean("psnr"), 2),
-            _with_reach(row.mean("ssim"), 3),
-            _with_reach(row.mean("eq14"), 1),
+            with_reach(row.mean("psnr"), 2),
+            with_reach(row.mean("ssim"), 3),
+            with_reach(row.mean("eq14"), 1),
             f"{row.published.ssim:.2f}" if row.published else "–",
             f"{row.published.eq14:.1f}" if row.published else "–",
             *((f"{row.passes:.0f}",) if diffused else ()),
@@ -71,21 +73,30 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
         **run,
         "cuts": [
             {
-                "cut": row.plan.cut,
-                "alias": row.plan.alias,
-                "n": len(row.scores),
-                **{f"{figure}_mean": row.mean(figure).mean for figure in ("psnr", "ssim", "eq14")},
-                **{f"{figure}_ci95": _finite(row.mean(figure).reach) for figure in ("psnr", "ssim", "eq14")},
-                "unet_passes": row.passes,
+                **summary(row),
                 "published": asdict(row.published) if row.published else None,
                 "pictures": [asdict(scores) for scores in row.scores],
+                "losses": list(row.losses),
             }
             for row in rows
         ],
     }
 
 
-def _with_reach(mean: Mean, digits: int) -> str:
+def summary(row: Row) -> dict[str, Any]:
+    """A row's figures over all of its pictures, for JSON."""
+    return {
+        "cut": row.plan.cut,
+        "alias": row.plan.alias,
+        "n": len(row.scores),
+        **{f"{figure}_mean": row.mean(figure).mean for figure in ("psnr", "ssim", "eq14")},
+        **{f"{figure}_ci95": _finite(row.mean(figure).reach) for figure in ("psnr", "ssim", "eq14")},
+        "unet_passes": row.passes,
+    }
+
+
+def with_reach(mean: Mean, digits: int) -> str:
+    """``mean ± reach``, or the mean alone."""
     reach = "" if math.isnan(mean.reach) else f" ± {mean.reach:.{digits}f}"
     return f"{mean.mean:.{digits}f}{reach}"
 

@@ -23,16 +23,31 @@ class Decoder:
     Attributes:
         autoencoder: of the prior.
         size: side of the picture in pixels; what the decoder makes is shrunk to it where the latent's grid is larger.
+        multiple: that the latent's side must be of, for a U-Net that works on it later.
     """
 
     autoencoder: Autoencoder
     size: int
+    multiple: int = 1
     passes: ClassVar[int] = 0
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """N×C×h×w."""
-        return torch.randn(count, *self.autoencoder.latent_shape(self.size), generator=random)
+        return torch.randn(count, *self.autoencoder.latent_shape(self.size, self.multiple), generator=random)
 
     def __call__(self, variable: Tensor) -> Tensor:
         """Pictures N×3×size×size."""
-        return resized(self.autoencoder.decode(variable), self.size)
+        return self.decode(variable)
+
+    def latents(self, variable: Tensor) -> Tensor:
+        """The variable."""
+        return variable
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures N×3×size×size of latents N×C×h×w."""
+        return resized(self.autoencoder.decode(latents), self.size)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents N×C×h×w of pictures N×3×size×size, enlarged where the latent's grid needs it."""
+        side = self.autoencoder.latent_shape(self.size, self.multiple)[-1]
+        return self.autoencoder.encode(resized(pictures, side * self.autoencoder.factor))

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from adversary.generators.resize import resized
+from adversary.generators.decoder import Decoder
 from adversary.priors.ddim import sample
 from adversary.priors.prior import Prior
 from adversary.priors.schedule import Step
@@ -32,25 +32,41 @@ class Diffusion:
     steps: int = 20
 
     def __post_init__(self) -> None:
-        _ = self._plan  # a prior that has no diffusion model or not so many timesteps is refused here, not at a frame
+        _ = self.plan  # a prior that has no diffusion model or not so many timesteps is refused here, not at a frame
 
     @property
     def passes(self) -> int:
         """U-Net passes of one call. What is computed once more for the gradient is not counted."""
-        return len(self._plan)
+        return len(self.plan)
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """Standard normal noise N×C×h×w."""
-        shape = self.prior.autoencoder.latent_shape(self.size, self.prior.denoiser.multiple)
-        return torch.randn(count, *shape, generator=random)
+        return self.decoder.start(count, random)
 
     def __call__(self, variable: Tensor) -> Tensor:
         """Pictures N×3×size×size."""
-        latents = sample(self.prior.denoiser, normalised(variable), self._plan)
-        return resized(self.prior.autoencoder.decode(latents), self.size)
+        return self.decode(self.latents(variable))
+
+    def latents(self, variable: Tensor) -> Tensor:
+        """Latents N×C×h×w that the sampler makes of v_n."""
+        return sample(self.prior.denoiser, normalised(variable), self.plan)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures N×3×size×size of latents."""
+        return self.decoder.decode(latents)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents of pictures N×3×size×size."""
+        return self.decoder.encode(pictures)
 
     @cached_property
-    def _plan(self) -> tuple[Step, ...]:
+    def decoder(self) -> Decoder:
+        """What follows the sampler, on a grid that the U-Net can take."""
+        return Decoder(self.prior.autoencoder, self.size, self.prior.denoiser.multiple)
+
+    @cached_property
+    def plan(self) -> tuple[Step, ...]:
+        """The sampler's steps."""
         return self.prior.denoiser.schedule.steps(self.steps)
 
 

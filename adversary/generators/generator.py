@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -22,4 +22,21 @@ class Generator(Protocol):
 
     def __call__(self, variable: Tensor) -> Tensor:
         """Pictures N×3×H×W of a variable; values may leave [0, 1] slightly."""
+        ...
+
+
+@runtime_checkable
+class LatentGenerator(Generator, Protocol):
+    """A generator that makes pictures through the latents of an autoencoder."""
+
+    def latents(self, variable: Tensor) -> Tensor:
+        """The latents N×C×h×w that a variable leads to, differentiably."""
+        ...
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures N×3×H×W of latents: ``generator(v) == generator.decode(generator.latents(v))``."""
+        ...
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents of RGB pictures N×3×H×W in [0, 1]."""
         ...

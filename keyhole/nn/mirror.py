@@ -13,14 +13,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.nn.layout import MapLayout, Shape
+from keyhole.nn.layout import Shape
+from keyhole.nn.payload import PayloadNetwork
 
 _NARROWEST, _WIDEST = 16, 256  # channels at the full side, and most at any
 _SLOPE = 0.1
 _GREY = 0.45
 
 
-class MirrorNetwork(nn.Module):
+class MirrorNetwork(PayloadNetwork):
     """Transposed convolutions, each with batch norm and a leaky ReLU, halving the channels as they double the side.
 
     It starts from a grey picture, whatever the features.
@@ -31,17 +32,11 @@ class MirrorNetwork(nn.Module):
         layers: transposed convolutions; at least one for each doubling of the side. None: two for each.
     """
 
-    mean: Tensor
-    deviation: Tensor
-
     def __init__(self, shapes: Sequence[Shape], size: int, layers: int | None = None) -> None:
-        super().__init__()
-        self.layout = MapLayout(tuple(tuple(shape) for shape in shapes))
+        super().__init__(shapes)
         self.size = size
         doublings = max(0, round(math.log2(size / max(self.layout.grid))))
         layers = max(1, 2 * doublings if layers is None else max(layers, doublings))
-        self.register_buffer("mean", torch.zeros(self.layout.channels))
-        self.register_buffer("deviation", torch.ones(self.layout.channels))
         self.body = nn.Sequential(*_mirror(self.layout.channels, doublings, layers))
         self.to(memory_format=torch.channels_last)
 
@@ -51,22 +46,10 @@ class MirrorNetwork(nn.Module):
         Raises:
             ValueError: their shapes are not those that the network was made for.
         """
-        maps = (self.layout(tensors) - self.mean[:, None, None]) / self.deviation[:, None, None]
-        picture: Tensor = self.body(maps.contiguous(memory_format=torch.channels_last))
+        picture: Tensor = self.body(self.maps(tensors))
         if picture.shape[2:] != (self.size, self.size):
             picture = F.interpolate(picture, (self.size, self.size), mode="bilinear", antialias=True)
         return picture
-
-    @torch.no_grad()
-    def standardise(self, tensors: Sequence[Tensor]) -> None:
-        """From now on take each channel as its distance from the mean that it has here, in deviations.
-
-        Args:
-            tensors: the live tensors of typical pictures, N×… each.
-        """
-        maps = self.layout(tensors)
-        self.mean.copy_(maps.mean((0, 2, 3)))
-        self.deviation.copy_(maps.std((0, 2, 3), correction=0).clamp_min(1e-6))
 
 
 def _mirror(channels: int, doublings: int, layers: int) -> list[nn.Module]:

@@ -6,10 +6,12 @@ import inspect
 import itertools
 import threading
 from dataclasses import fields, replace
+from functools import partial
 
 import pytest
 import torch
 
+from adversary.attacks.aim import Pictures
 from adversary.attacks.attack import MismatchError, Observation
 from adversary.attacks.black_box import Inverter
 from adversary.attacks.training import Training
@@ -138,7 +140,7 @@ def test_frames_unlike_the_oracles_answers_are_refused():
 
 
 def test_smoothness_is_part_of_the_loss_where_asked_for():
-    plain, smooth = inverter(), inverter(training=replace(QUICK, tv_weight=1.0))
+    plain, smooth = inverter(), inverter(training=replace(QUICK, aim=partial(Pictures, tv_weight=1.0)))
     for attack in (plain, smooth):
         attack.train(60)
     seen = frames(white_box(), pictures(4))
@@ -147,7 +149,9 @@ def test_smoothness_is_part_of_the_loss_where_asked_for():
 
 
 def test_it_cannot_be_given_the_head():
-    assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size"}
+    assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size", "prior"}
     parameters = inspect.signature(Inverter).parameters
-    assert set(parameters) == {"known", "training", "seed", "steps", "stepped", "threads", "clock"}
+    assert set(parameters) == {
+        "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock"
+    }  # fmt: skip
     assert parameters["known"].annotation == "BlackBox"

@@ -123,3 +123,26 @@ def test_published_rows_are_those_of_the_paper():
     assert PUBLISHED["pixels-black"]["resnet18", "L8"].ssim == 0.40
     assert PUBLISHED["decoder-white"]["resnet18", "L12"].eq14 == 18.6
     assert PUBLISHED["diffusion-white"]["vit_b_16", "L5"].ssim == 0.91
+    assert PUBLISHED["decoder-black"]["resnet50", "L36"].eq14 == 12.3
+    assert PUBLISHED["diffusion-black"]["resnet18", "L12"].ssim == 0.46
+
+
+def test_losses_are_written_and_drawn(settings, tmp_path):
+    kept = replace(settings, out=tmp_path / "kept", curves=tmp_path / "loss.png", iterations=12)
+    for _ in range(2):
+        attack(kept)
+        for cut in json.loads(settings.json.read_text())["cuts"]:
+            assert len(cut["losses"]) == 12
+            assert cut["losses"][-1] < cut["losses"][0]
+    with Image.open(kept.curves) as plot:
+        assert plot.width > 400
+
+
+def test_losses_of_several_batches_are_averaged_as_far_as_they_go(tmp_path):
+    ledger = Ledger.open(tmp_path, {})
+    ledger.keep("stem", 0, pictures(1)[0])
+    ledger.keep_losses("stem", 0, [4.0, 2.0, 1.0])
+    ledger.keep_losses("stem", 2, [2.0, 1.0])
+    ledger.keep_losses("stem", 4, [])
+    assert ledger.losses("stem") == [3.0, 1.5, 1.0]
+    assert ledger.losses("other") == []

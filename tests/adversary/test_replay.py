@@ -15,11 +15,17 @@ def test_it_hands_out_pictures_with_their_own_features():
     replay.add(*pair(3, 0.2))
     replay.add(*pair(3, 0.6))
     assert replay.shapes == ((2, 2), (5,))
-    pictures, (first, second) = replay.draw(20, torch.Generator().manual_seed(0))
+    pictures, (first, second) = replay.take([0, 5, 2, 4] * 5)
     assert pictures.shape == (20, 3, 4, 4)
     assert torch.allclose(first[:, 0, 0], 10 * pictures[:, 0, 0, 0], atol=1e-2)
     assert torch.allclose(second[:, 0], pictures[:, 0, 0, 0], atol=1e-2)
     assert len(pictures[:, 0, 0, 0].unique()) == 2
+
+
+def test_targets_beyond_pictures_keep_their_range():
+    replay = Replay(levels=False)
+    replay.add(torch.full((1, 4, 2, 2), -3.0), (torch.zeros(1, 2),))
+    assert replay.newest(1)[0].unique().tolist() == [-3.0]
 
 
 def test_the_newest_stay_when_memory_is_full():

@@ -25,6 +25,7 @@ def test_the_defaults_hold():
         ({"interval": -1.0}, "--interval -1"),
         ({"threads": 0}, "--threads 0"),
         ({"sampling_steps": 0}, "--sampling-steps 0: expected 1 or more"),
+        ({"queries": 0}, "--queries 0: expected 1 or more"),
         ({"defence": "noise"}, "unknown defence 'noise'"),
     ],
 )
@@ -33,7 +34,9 @@ def test_impossible_values_are_refused_by_flag(settings, message):
         check(AdversarySettings(**settings))
 
 
-@pytest.mark.parametrize("field", ["n", "every", "batch", "iterations", "threads", "sampling_steps"])
+@pytest.mark.parametrize(
+    "field", ["n", "every", "batch", "iterations", "threads", "sampling_steps", "queries", "training_steps", "patience"]
+)
 def test_counts_of_the_offline_attack_start_at_one(field):
     with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} 0: expected 1 or more"):
         check_attack(AttackSettings(**{field: 0}))

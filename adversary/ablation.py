@@ -1,0 +1,105 @@
+"""`keyhole ablation`: what one setting of an attack changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from adversary.attacks.registry import attack_named
+from adversary.command import TABLE_WIDTH, parent
+from adversary.evaluation.offline import training_steps_of
+from adversary.evaluation.plots import loss_curves, scores_over
+from adversary.evaluation.report import Row, summary, with_reach
+from adversary.evaluation.run import evaluate
+from adversary.evaluation.sheet import contact_sheet
+from adversary.settings import AblationSettings, AttackSettings, check_ablation
+from keyhole.service.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting to vary.
+
+    Attributes:
+        values: of the feature-inversion paper.
+        applies: whether it changes anything for an attack.
+        needs: the attacks of which that is true, in words.
+    """
+
+    values: tuple[int, ...]
+    applies: Callable[[AttackSettings], bool]
+    needs: str
+
+
+def _learns(settings: AttackSettings) -> bool:
+    return attack_named(settings.attack).learns or training_steps_of(settings) > 0
+
+
+AXES: Mapping[str, Axis] = MappingProxyType(
+    {
+        "sampling-steps": Axis((10, 15, 20, 25, 30), lambda settings: "diffusion" in settings.attack, "diffusion-…"),
+        "queries": Axis((512, 1024, 2048, 4096), _learns, "…-black or recipe refined"),
+        "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack"),
+    }
+)
+"""By name: steps are those of Table 3; sizes of Fig. 20 (b) end at 4096, and the text names 1024 alone."""
+
+
+def ablation(settings: AblationSettings) -> int:
+    """Attack pictures at every value of one setting, print a table, write what was asked for.
+
+    Raises:
+        UsageError: a setting is wrong, or the one to vary means nothing to the attack.
+        FileNotFoundError: no such pictures.
+    """
+    check_ablation(settings)
+    axis = AXES[settings.over]
+    if not axis.applies(settings):
+        raise UsageError(
+            f"--over {settings.over} changes nothing for {settings.attack} by recipe {settings.recipe}: "
+            f"give --attack {axis.needs}"
+        )
+    console = Console()
+    field = settings.over.replace("-", "_")
+    points: dict[int, Sequence[Row]] = {}
+    columns: dict[str, Sequence[Tensor]] = {}
+    for value in settings.values or axis.values:
+        changed: dict[str, Any] = {field: value}
+        done = evaluate(replace(settings, **changed), console)
+        points[value] = done.rows
+        columns |= {f"{name} · {value}": made for name, made in done.made.items()}
+    title = f"{settings.attack} on {done.target.name} at {done.target.preprocess.size} px"
+    Console(width=max(console.width, TABLE_WIDTH)).print(_table(title, settings.over, points))
+    if settings.json:
+        rows = [{settings.over: value, **summary(row)} for value, rows in points.items() for row in rows]
+        fixed = {name: value for name, value in done.run.items() if name != field}
+        text = json.dumps({**fixed, "over": settings.over, "rows": rows}, indent=2, default=str)
+        parent(settings.json).write_text(text + "\n")
+    if settings.plot:
+        scores_over(settings.over, points).savefig(parent(settings.plot))
+    if settings.curves:
+        curves = {f"{row.name} · {value}": row.losses for value, rows in points.items() for row in rows}
+        loss_curves(curves, settings.attack).savefig(parent(settings.curves))
+    if settings.sheet:
+        contact_sheet(list(done.truths), columns).save(parent(settings.sheet))
+    return 0
+
+
+def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption="± 95 % interval of the mean.")
+    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "U-Net passes"):
+        made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+    for value, rows in points.items():
+        for row in rows:
+            scores = with_reach(row.mean("psnr"), 2), with_reach(row.mean("ssim"), 3)
+            made.add_row(str(value), row.name, str(len(row.scores)), *scores, f"{row.passes:.0f}")
+    made.caption_justify = "left"
+    return made

@@ -1,0 +1,166 @@
+"""The inversion network of the feature-inversion paper (§5, Fig. 7): from what crosses a cut to a generator's input."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from keyhole.nn.layout import Shape
+from keyhole.nn.payload import PayloadNetwork
+
+PARAMETERS = 4_000_000
+"""Weights of the network, whatever it makes, before what a payload of many channels adds."""
+PER_CHANNEL = 9 * 32
+"""Weights added for each channel of the payload: a convolution to 32 maps, so that no payload is too wide."""
+_COARSEST, _NARROWEST = 4, 8  # side at the bottom, channels at the full side
+_FARTHEST = 3  # doublings between payload and output; the resizing does the rest
+
+
+@dataclass(frozen=True)
+class Sides:
+    """At which sides the network works, from those of payload and output.
+
+    Attributes:
+        coarse: at the bottom.
+        halvings: on the way down.
+        doublings: on the way up.
+    """
+
+    coarse: int
+    halvings: int
+    doublings: int
+
+    @classmethod
+    def between(cls, payload: int, output: int) -> Sides:
+        """The input is resized by less than a factor of √2 where sides are at most eightfold apart.
+
+        >>> Sides.between(56, 64), Sides.between(56, 64).first  # Fig. 7
+        (Sides(coarse=8, halvings=3, doublings=3), 64)
+        """
+        apart = max(-_FARTHEST, min(_FARTHEST, round(math.log2(output / payload))))
+        shared = max(1, min(3, int(math.log2(max(1.0, output / 2 ** max(0, apart) / _COARSEST)))))
+        doublings = shared + max(0, apart)
+        return cls(math.ceil(output / 2**doublings), shared + max(0, -apart), doublings)
+
+    @property
+    def first(self) -> int:
+        """Side that the payload is resized to."""
+        return self.coarse << self.halvings
+
+
+class InversionUNet(PayloadNetwork):
+    """F_u of Eq. 11: the payload is resized, halved and doubled by strided (de)convolutions with skips between equal
+    sides, every one followed by batch norm and ReLU; a last convolution gives the generator's input.
+
+    The paper gives the sides of one example (64×56×56 to 4×64×64), the kinds of layers, and that the variants for DO,
+    DB and DMB are changed to have equally many parameters; widths, depth and their number it leaves open. Here the
+    channels double with every halving and are set so that the parameters are as many as asked for, whatever comes out.
+    Where payload and output differ in side, the way down or the way up is longer by so many halvings or doublings, so
+    that the resizing loses nothing. The paper normalises the output before the diffusion model; that is part of the
+    generator there (v_n).
+
+    Args:
+        shapes: of the live tensors for one picture, without the batch.
+        output: C×h×h of the generator's input.
+        parameters: of the network for a payload without channels; each of its channels adds `PER_CHANNEL`.
+    """
+
+    def __init__(self, shapes: Sequence[Shape], output: Shape, parameters: int = PARAMETERS) -> None:
+        super().__init__(shapes)
+        self.output = tuple(output)
+        self.sides = Sides.between(max(self.layout.grid), output[-1])
+        channels = self.layout.channels
+        self._build(channels, _widths(self.sides, channels, output[0], parameters + PER_CHANNEL * channels))
+        self.to(memory_format=torch.channels_last)
+
+    def _build(self, channels: int, widths: Sequence[int]) -> None:
+        self.stem, self.down, self.up, self.merge, self.last = _layers(self.sides, channels, widths, self.output[0])
+
+    def forward(self, *tensors: Tensor) -> Tensor:
+        """The live tensors, N×… each, to N×C×h×h.
+
+        Raises:
+            ValueError: their shapes are not those that the network was made for.
+        """
+        sides = self.sides
+        skips = [self.stem(_resized(self.maps(tensors), sides.first))]
+        for halve in self.down:
+            skips += [halve(skips[-1])]
+        x = skips[-1]
+        for level, (double, merge) in enumerate(zip(self.up, self.merge, strict=True), 1):
+            x = double(x)
+            x = merge(torch.cat([x, skips[-1 - level]], 1) if level <= sides.halvings else x)
+        return _resized(self.last(x), self.output[-1])
+
+
+def _layers(
+    sides: Sides, channels: int, widths: Sequence[int], colours: int
+) -> tuple[nn.Module, nn.ModuleList, nn.ModuleList, nn.ModuleList, nn.Module]:
+    """Stem, halvings, doublings, what follows each doubling, last.
+
+    Args:
+        sides: of the network.
+        channels: of the payload.
+        widths: channels at the bottom, one doubling above it, …
+        colours: channels of the output.
+    """
+    stem = _block(nn.Conv2d(channels, widths[sides.halvings], 3, padding=1))
+    down = [
+        nn.Sequential(
+            _block(nn.Conv2d(widths[level + 1], widths[level], 3, stride=2, padding=1)),
+            _block(nn.Conv2d(widths[level], widths[level], 3, padding=1)),
+        )
+        for level in reversed(range(sides.halvings))
+    ]
+    levels = range(1, sides.doublings + 1)
+    up = [_block(nn.ConvTranspose2d(widths[level - 1], widths[level], 4, stride=2, padding=1)) for level in levels]
+    merge = [
+        _block(nn.Conv2d(widths[level] * (2 if level <= sides.halvings else 1), widths[level], 3, padding=1))
+        for level in levels
+    ]
+    last = nn.Conv2d(widths[sides.doublings], colours, 3, padding=1)
+    return stem, nn.ModuleList(down), nn.ModuleList(up), nn.ModuleList(merge), last
+
+
+def _block(layer: nn.Conv2d | nn.ConvTranspose2d) -> nn.Sequential:
+    return nn.Sequential(layer, nn.BatchNorm2d(layer.out_channels), nn.ReLU(inplace=True))
+
+
+def _widths(sides: Sides, channels: int, colours: int, parameters: int) -> tuple[int, ...]:
+    """Channels by level, the widest network of so many parameters; what is left over goes to the finer levels.
+
+    Raises:
+        ValueError: even the narrowest has more.
+    """
+    levels = max(sides.halvings, sides.doublings) + 1
+
+    def fits(widths: Sequence[int]) -> bool:
+        with torch.device("meta"):
+            parts = _layers(sides, channels, widths, colours)
+        return sum(weight.numel() for part in parts for weight in part.parameters()) <= parameters
+
+    def scaled(width: float) -> list[int]:
+        return [max(_NARROWEST, round(width / 2**level)) for level in range(levels)]
+
+    if not fits(scaled(0)):
+        raise ValueError(f"{parameters} parameters: too few for a network of {levels} sides")
+    low, high = 0.0, 4096.0
+    while high - low > 0.5:
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(scaled(middle)) else (low, middle)
+    widths = scaled(low)
+    for level in range(levels):
+        while fits(wider := [*widths[:level], widths[level] + 1, *widths[level + 1 :]]):
+            widths = wider
+    return tuple(widths)
+
+
+def _resized(maps: Tensor, side: int) -> Tensor:
+    if maps.shape[-2:] == (side, side):
+        return maps
+    return F.interpolate(maps, (side, side), mode="bilinear", align_corners=False, antialias=True)
