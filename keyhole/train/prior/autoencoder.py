@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import diffusers
 import torch
+from rich.progress import track
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
@@ -46,24 +47,27 @@ class Autoencoder:
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """The network's own latents of uint8 pictures N×3×H×W, in parts."""
-        return torch.cat([self.to_latent(part / 255).float().cpu() for part in self._parts(pictures)])
+        parts = track(torch.split(pictures, _BATCH), f"encoding {len(pictures)} pictures")
+        return torch.cat([self.to_latent(part.to(self._device) / 255).float().cpu() for part in parts])
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """RGB pictures in [0, 1] of the network's own latents, in parts."""
-        return torch.cat([self.to_picture(part).float().clamp(0, 1).cpu() for part in self._parts(latents)])
+        return torch.cat(
+            [self.to_picture(part.to(self._device)).float().clamp(0, 1).cpu() for part in torch.split(latents, _BATCH)]
+        )
 
-    def _parts(self, whole: Tensor) -> list[Tensor]:
-        device = next(self.network.parameters()).device
-        return [part.to(device) for part in torch.split(whole, _BATCH)]
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
 
 
 def new_network(channels: int, widths: Sequence[int]) -> nn.Module:
     """An AutoencoderKL of random weights (Rombach et al. 2022, appendix G, without its attention, so that it costs the
     same per pixel at any size), one residual block a resolution in the encoder and two in the decoder.
 
-    It stores less and computes less than an AutoencoderTiny for the same quality, because the channels of the latter
-    are as many at the full resolution as at the lowest.
+    It computes less than an AutoencoderTiny of as many parameters, which has as many channels at the full resolution as
+    at the lowest.
 
     Args:
         channels: of the latents.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from collections.abc import Callable
 from typing import Any, cast
 
 from accelerate import Accelerator
@@ -93,7 +94,7 @@ def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Au
     return as_stored(trained.network)
 
 
-def _unet(settings: PriorSettings, latents: Tensor, look: Any) -> nn.Module:
+def _unet(settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], str]) -> nn.Module:
     set_seed(settings.seed)
     training = DiffusionTraining(
         new_unet(latents.shape[1], latents.shape[2], settings.unet_widths),

@@ -18,7 +18,7 @@ class PriorSettings:
     `keyhole adversary` takes. A stopped run goes on where it was, in either stage. For example
 
         keyhole train prior --data streetcam --out runs/prior-streetcam
-        keyhole train prior --data lfw-112.zip --size 112 --widths 32 64 128 --out runs/prior-lfw
+        keyhole train prior --data lfw-112.zip --size 112 --unet-widths 96 128 --out runs/prior-lfw
         keyhole train prior --data streetcam --autoencoder taef2/ --unet-widths 96 128 192 --out runs/prior-taef2
 
     The first suits two cores without a GPU. With a GPU: --precision bf16, five to ten times the steps, wider networks.
@@ -71,7 +71,7 @@ class PriorSettings:
     seed: int = 0
     """Seed of the choice of pictures, of weights, order and noise."""
     licence: str = "Apache-2.0"
-    """Licence of the weights, for the card."""
+    """Licence of the weights, for the card; name that of a given autoencoder too."""
 
     def __post_init__(self) -> None:
         if self.pool not in POOLS:
