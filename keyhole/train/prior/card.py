@@ -64,8 +64,8 @@ def _readme(card: PriorCard, megabytes: float) -> str:
     return f"""# {card.name}
 
 A prior: what an attacker knows of pictures before it sees a frame. An autoencoder ({card.autoencoder})
-turns pictures of {card.size}×{card.size} pixels into latents of {latent} values and back. A U-Net (UNet2DModel)
-takes noise off latents, so that a deterministic DDIM sampler makes pictures of noise.
+turns pictures of {card.size}×{card.size} pixels into latents of {latent} values and back. A U-Net (UNet2DModel) takes
+noise off latents, so that a deterministic DDIM sampler makes pictures of noise.
 
     keyhole attack --attack decoder-white --prior {card.name}
     keyhole attack --attack diffusion-white --prior {card.name}
@@ -78,9 +78,8 @@ has them. The U-Net predicts velocities; the scheduler starts from noise without
 - **Ceiling**: {figures["audit_pictures"]} pictures that it never saw, encoded and decoded again, come back with
   PSNR {figures["psnr"]:.2f} ± {figures["psnr_95"]:.2f} dB{ssim} (means with 95 % intervals, one training).
   That is the practical ceiling of attacks that decode through this autoencoder, however much the features leak.
-- **Denoising**: the mean squared error of predicted velocities is {figures["denoising_loss"]:.4f} on latents of
-  those pictures and {figures["denoising_loss_public"]:.4f} on as many that were trained on. A network that always
-  answers 0 has 1.
+- **Denoising**: the mean squared error of predicted velocities is {figures["denoising_loss"]:.4f} on latents of those
+  pictures and {figures["denoising_loss_public"]:.4f} on as many that were trained on. A network that answers 0 has 1.
 - **Parameters**: {parameters["autoencoder"]:,} in the autoencoder, {parameters["unet"]:,} in the U-Net, stored in
   {megabytes:.1f} MB.
 - **Seed** {card.seed}. **Licence** of the weights: {card.licence}. `card.json` has the whole recipe.

@@ -15,8 +15,8 @@ from keyhole.train.prior.diffusion import new_scheduler
 def save_diffusion(network: Any, folder: Path) -> nn.Module:
     """Write ``unet/`` in half precision, ``scheduler/`` and ``model_index.json`` beside a ``vae/`` that is there.
 
-    The index lists the parts under the base class of pipelines: no pipeline of diffusers reads per-channel statistics
-    of latents, so naming one (LDMPipeline) would promise samples that it does not make.
+    The index lists the parts under the base class of pipelines, which does not load them at once: no unconditional
+    pipeline of diffusers (LDMPipeline) reads per-channel statistics of latents, so none would sample rightly.
 
     Returns:
         The network with its weights rounded as they are stored, in evaluation mode, on the processor.
