@@ -31,7 +31,7 @@ def settings(root: Path, out: str = "out", **flags: object) -> PriorSettings:
     data = root / "pictures"
     if not data.exists():
         files(data, boards(12, 2, seed=0))
-    tiny = {"size": SIZE, "latent_channels": 3, "widths": (4, 8), "unet_widths": (8, 16)}
+    tiny = {"size": SIZE, "latent_channels": 3, "widths": (4, 8), "halved": 0.4, "unet_widths": (8, 16)}
     short = {"steps": 3, "unet_steps": 3, "batch": 4, "unet_batch": 4, "every": 2, "audit": 6, "workers": 0}
     return PriorSettings(**{"data": str(data), "out": root / out, **tiny, **short, **flags})  # type: ignore[arg-type]
 
@@ -196,6 +196,7 @@ def test_pictures_of_the_victim_are_refused(tmp_path: Path, pool: str) -> None:
     ("flags", "message"),
     [
         ({"size": 18}, "expected a multiple of 4"),
+        ({"halved": 1.5}, "--halved 1.5: expected a share"),
         ({"steps": 0}, "--steps 0: expected 1 or more"),
         ({"unet_batch": 0}, "--unet-batch 0: expected 1 or more"),
         ({"widths": ()}, "one number of channels for each resolution"),

@@ -92,7 +92,8 @@ def test_the_diffusions_loss_is_the_weighted_mean_of_a_step() -> None:
     assert all(torch.equal(left, right) for left, right in zip(batch, again, strict=True))
     assert not torch.equal(batch.noise, other.noise)
     assert all(any(torch.equal(one, known) for known in latents) for one in batch.latents)
-    loss = training.losses(Answer(lambda noisy, _: torch.zeros_like(noisy)), batch)["velocity"]
+    with torch.no_grad():
+        loss = training.losses(Answer(lambda noisy, _: torch.zeros_like(noisy)), batch)["velocity"]
     expected = 0.0
     for latent, noise, timestep in zip(*batch, strict=True):
         alpha = float(alphas()[timestep])
@@ -201,10 +202,21 @@ def test_a_network_learns_to_denoise_one_latent(tmp_path) -> None:
     assert denoising_loss(trained, latents.expand(32, -1, -1, -1), 0) < 0.5 * before
 
 
-def _reconstruction(pictures: Tensor, steps: int = 2, every: int = 1) -> ReconstructionTraining:
+def test_the_first_steps_are_on_pictures_of_half_the_side() -> None:
+    pictures = torch.randint(0, 256, (6, 3, 8, 8), dtype=torch.uint8)
+    training = _reconstruction(pictures, steps=3, halved=2)
+    halves = pictures.double().reshape(6, 3, 4, 2, 4, 2).mean(dim=(3, 5))
+    batches = list(training.batches(0, 3))
+    assert [batch.shape for batch in batches] == [(4, 3, 4, 4), (4, 3, 4, 4), (4, 3, 8, 8)]
+    for one in batches[0].double():
+        assert any((one - half).abs().max() <= 0.5 for half in halves)
+    assert all(any(torch.equal(one, known) for known in pictures) for one in batches[2])
+
+
+def _reconstruction(pictures: Tensor, steps: int = 2, every: int = 1, halved: int = 0) -> ReconstructionTraining:
     network = new_network(2, (8, 16))
     return ReconstructionTraining(
-        network, pictures, steps=steps, batch=4, every=every, optimisation=HOW, look=lambda _: ""
+        network, pictures, steps=steps, halved=halved, batch=4, every=every, optimisation=HOW, look=lambda _: ""
     )
 
 

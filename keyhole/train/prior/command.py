@@ -85,6 +85,7 @@ def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Au
         new_network(settings.latent_channels, settings.widths),
         pictures,
         steps=settings.steps,
+        halved=round(settings.halved * settings.steps),
         batch=settings.batch,
         every=settings.every,
         optimisation=_optimisation(settings, settings.learning_rate),
@@ -114,11 +115,12 @@ def _optimisation(settings: PriorSettings, learning_rate: float, ema: float | No
 
 def _check_sides(settings: PriorSettings, given: Autoencoder | None) -> None:
     factor = given.factor if given else 2 ** (len(settings.widths) - 1)
-    multiple = factor * 2 ** (len(settings.unet_widths) - 1)
+    halvings = len(settings.unet_widths) - 1
+    multiple = factor * 2 ** max(halvings, int(given is None and settings.halved > 0))
     if settings.size % multiple:
         raise UsageError(
-            f"--size {settings.size}: the autoencoder makes latents of 1/{factor} of a side, which the U-Net halves "
-            f"{len(settings.unet_widths) - 1} times: expected a multiple of {multiple}"
+            f"--size {settings.size}: the autoencoder makes latents of 1/{factor} of a side, and the U-Net halves them "
+            f"{halvings} times: expected a multiple of {multiple}"
         )
 
 

@@ -49,6 +49,8 @@ class ReconstructionTraining(Training):
     Args:
         network: diffusers' AutoencoderKL.
         pictures: uint8 N×3×H×W.
+        halved: so many steps, the first ones, are on pictures of half the side: they cost a quarter, and what they
+            teach of colours and edges holds at the full size.
         steps, batch, every, optimisation: see `Training`.
         look: called after each round with the module; a few words on how good it is.
     """
@@ -59,6 +61,7 @@ class ReconstructionTraining(Training):
         pictures: Tensor,
         *,
         steps: int,
+        halved: int,
         batch: int,
         every: int,
         optimisation: Optimisation,
@@ -66,12 +69,13 @@ class ReconstructionTraining(Training):
     ) -> None:
         self.module = Reconstructor(network).to(memory_format=torch.channels_last)
         self.steps, self.every, self.optimisation = steps, every, optimisation
-        self._pictures, self._batch, self._look = pictures, batch, look
+        self._pictures, self._batch, self._halved, self._look = pictures, batch, halved, look
 
     def batches(self, first: int, last: int) -> Iterator[Tensor]:
         for step in range(first, last):
             generator = torch.Generator().manual_seed(self.optimisation.seed * 1_000_003 + step)
-            yield self._pictures[torch.randint(len(self._pictures), (self._batch,), generator=generator)]
+            pictures = self._pictures[torch.randint(len(self._pictures), (self._batch,), generator=generator)]
+            yield F.avg_pool2d(pictures.float(), 2).round().to(torch.uint8) if step < self._halved else pictures
 
     def losses(self, module: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
         pictures = (batch / 255).contiguous(memory_format=torch.channels_last)

@@ -48,19 +48,21 @@ class PriorSettings:
     of the picture's side."""
     unet_widths: tuple[int, ...] = (64, 96, 128)
     """Channels of the U-Net at each resolution; all but the first have attention."""
-    steps: int = 2000
+    steps: int = 12000
     """Steps of the autoencoder's training."""
-    unet_steps: int = 3000
+    halved: float = 0.5
+    """Share of these steps, the first ones, on pictures of half the side, which cost a quarter."""
+    unet_steps: int = 2400
     """Steps of the U-Net's training."""
-    batch: int = 16
+    batch: int = 4
     """Pictures in a step of the autoencoder."""
     unet_batch: int = 64
     """Latents in a step of the U-Net."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 1.5e-3
     """Peak of the one-cycle schedule of the autoencoder."""
     unet_learning_rate: float = 1e-3
     """Peak of the one-cycle schedule of the U-Net."""
-    every: int = 250
+    every: int = 300
     """Steps between checkpoints, each with a new samples.png."""
     audit: int = 200
     """Pictures of the pool `audit` that the figures are measured on."""
@@ -85,6 +87,8 @@ class PriorSettings:
         for name, smallest in {**least, "latent_channels": 1, "size": 1}.items():
             if getattr(self, name) < smallest:
                 raise UsageError(f"--{_flag(name)} {getattr(self, name)}: expected {smallest} or more")
+        if not 0 <= self.halved <= 1:
+            raise UsageError(f"--halved {self.halved:g}: expected a share from 0 to 1")
         for name in ("widths", "unet_widths"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise UsageError(f"--{_flag(name)}: expected one number of channels for each resolution, 1 or more")
