@@ -71,7 +71,8 @@ def encoded(autoencoder: Autoencoder, pictures: Tensor, file: Path) -> Tensor:
 
 
 def _key(autoencoder: Autoencoder, pictures: Tensor) -> dict[str, str]:
-    digest = hashlib.sha256(pictures.numpy().tobytes())
+    digest = hashlib.sha256(pictures.contiguous().numpy().data)
     for name, value in autoencoder.network.state_dict().items():
-        digest.update(name.encode() + value.cpu().contiguous().numpy().tobytes())
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().data)
     return {"key": digest.hexdigest()}
