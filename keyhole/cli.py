@@ -73,6 +73,11 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.train.judge.command:judge",
         "Train the judge that reads secrets from reconstructions",
     ),
+    "train prior": Command(
+        "keyhole.train.prior.settings:PriorSettings",
+        "keyhole.train.prior.command:prior",
+        "Train an attacker's prior: an autoencoder and a diffusion model on its latents",
+    ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",
         "keyhole.data.streetcam.command:streetcam",

@@ -1,20 +1,23 @@
-"""The loop that every training of a target shares."""
+"""The loop that every training shares."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import send_to_device, set_seed
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from keyhole.train.averaging import warming_average
+from keyhole.train.epochs import Epochs
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.progress import progress_bar
 from keyhole.train.task import Task
+from keyhole.train.training import Round, Training
 
 
 def fit(task: Task, out: Path) -> nn.Module:
@@ -26,54 +29,71 @@ def fit(task: Task, out: Path) -> nn.Module:
         task: what is learned.
         out: folder for checkpoints.
     """
-    recipe = task.recipe
-    set_seed(recipe.seed)
-    accelerator = Accelerator(mixed_precision=recipe.precision)
-    module = task.module.to(accelerator.device).to(memory_format=torch.channels_last)
-    optimiser = make_optimiser(module, recipe)
-    total = recipe.epochs * task.steps
+    return task.network(learn(Epochs(task), out))
+
+
+def learn(training: Training, out: Path) -> nn.Module:
+    """Train and return the module, with averaged weights where they are asked for; picks up ``out/checkpoint``.
+
+    After every round the checkpoint is written and the training's report is printed.
+
+    Args:
+        training: what is learned.
+        out: folder for checkpoints.
+    """
+    how = training.optimisation
+    set_seed(how.seed)
+    accelerator = Accelerator(mixed_precision=how.precision)
+    module = training.module.to(accelerator.device)
+    optimiser = make_optimiser(module, how)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, recipe.learning_rate, total_steps=total, pct_start=recipe.warm_up
+        optimiser, how.learning_rate, total_steps=training.steps, pct_start=how.warm_up
     )
-    average = AveragedModel(module, multi_avg_fn=warming_average(recipe.ema), use_buffers=True)
+    average = _average(module, how.ema)
     module, optimiser, schedule = accelerator.prepare(module, optimiser, schedule)
-    accelerator.register_for_checkpointing(average)
+    if average:
+        accelerator.register_for_checkpointing(average)
+    kept: nn.Module = average.module if average else accelerator.unwrap_model(module)
     checkpoint = out / "checkpoint"
-    done = _resume(accelerator, checkpoint)
 
     with progress_bar() as progress:
-        bar = progress.add_task("training", total=total, completed=done * task.steps)
-        for epoch in range(done, recipe.epochs):
-            started = time.perf_counter()
-            size = recipe.size_at(epoch)
-            generator = torch.Generator().manual_seed(recipe.seed * 10_000 + epoch)
+        done = _resume(accelerator, checkpoint)
+        bar = progress.add_task("training", total=training.steps, completed=done)
+        while done < training.steps:
+            started, first = time.perf_counter(), done
+            last = min(first - first % training.every + training.every, training.steps)
+            sums: Counter[str] = Counter()
             module.train()
-            losses, seen = 0.0, 0
-            for batch in task.batches(size, generator):
-                inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
+            for batch in training.batches(first, last):
                 with accelerator.autocast():
-                    loss = task.loss(module(inputs.to(accelerator.device)), batch.labels.to(accelerator.device))
+                    losses = training.losses(module, send_to_device(batch, accelerator.device))
                 optimiser.zero_grad()
-                accelerator.backward(loss)
+                accelerator.backward(sum(losses.values()))
+                if how.clip is not None:
+                    accelerator.clip_grad_norm_(module.parameters(), how.clip)
                 optimiser.step()
                 schedule.step()
-                average.update_parameters(accelerator.unwrap_model(module))
-                losses += float(loss.detach()) * len(inputs)
-                seen += len(inputs)
+                if average:
+                    average.update_parameters(accelerator.unwrap_model(module))
+                sums.update({name: float(loss.detach()) for name, loss in losses.items()})
                 progress.advance(bar)
-            quality = task.assess(task.network(average.module), size)
-            progress.console.print(
-                f"epoch {epoch + 1}/{recipe.epochs}  {size} px  loss {losses / seen:.3f}  "
-                f"{quality} at {size} px  {time.perf_counter() - started:.0f} s",
-                soft_wrap=True,
-            )
+            done = last
+            means = {name: total / (last - first) for name, total in sums.items()}
+            report = training.report(kept, Round(done, means, time.perf_counter() - started))
+            progress.console.print(report, soft_wrap=True)
             accelerator.save_state(str(checkpoint))
-            (checkpoint / "epochs").write_text(str(epoch + 1))
-    return task.network(average.module)
+            (checkpoint / "steps").write_text(str(done))
+    return kept
+
+
+def _average(module: nn.Module, decay: float | None) -> AveragedModel | None:
+    if decay is None:
+        return None
+    return AveragedModel(module, multi_avg_fn=warming_average(decay), use_buffers=True)
 
 
 def _resume(accelerator: Accelerator, checkpoint: Path) -> int:
-    marker = checkpoint / "epochs"
+    marker = checkpoint / "steps"
     if not marker.exists():
         return 0
     accelerator.load_state(str(checkpoint))

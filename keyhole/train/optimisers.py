@@ -3,24 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from keyhole.train.recipe import OptimiserName, Recipe
+from keyhole.train.recipe import OptimiserName
 
 Groups = list[dict[str, Any]]
 
 
-def optimiser(model: nn.Module, recipe: Recipe) -> Optimizer:
-    """The recipe's optimiser of the model's trainable parameters; those of one dimension do not decay."""
+@dataclass(frozen=True)
+class Optimisation:
+    """How the weights of a module are moved.
+
+    Attributes:
+        learning_rate: peak of the one-cycle schedule.
+        weight_decay: on weights of two or more dimensions.
+        optimiser: a name in `OPTIMISERS`.
+        warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
+        ema: decay of the averaged weights, which are then the ones kept; None: no average is taken.
+        clip: longest gradient, as an L2 norm over all weights; None: any.
+        seed: of everything that the module itself draws, such as dropout.
+        precision: ``no`` (fp32) or ``bf16``.
+    """
+
+    learning_rate: float
+    weight_decay: float = 0.0
+    optimiser: OptimiserName = "adamw"
+    warm_up: float = 0.15
+    ema: float | None = None
+    clip: float | None = None
+    seed: int = 0
+    precision: str = "no"
+
+
+def optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
+    """The optimiser of the model's trainable parameters; those of one dimension do not decay."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: Groups = [
-        {"params": [parameter for parameter in trainable if parameter.dim() > 1], "weight_decay": recipe.weight_decay},
+        {"params": [parameter for parameter in trainable if parameter.dim() > 1], "weight_decay": how.weight_decay},
         {"params": [parameter for parameter in trainable if parameter.dim() <= 1], "weight_decay": 0.0},
     ]
-    return OPTIMISERS[recipe.optimiser](groups, recipe.learning_rate)
+    return OPTIMISERS[how.optimiser](groups, how.learning_rate)
 
 
 def _sgd(groups: Groups, learning_rate: float) -> Optimizer:

@@ -11,13 +11,13 @@ from scipy.ndimage import gaussian_filter
 
 from keyhole.judge.load import load_judge
 from keyhole.service.errors import UsageError
-from keyhole.train.judge import loop
+from keyhole.train.judge import training
 from keyhole.train.judge.command import judge
-from keyhole.train.judge.loop import JudgeRecipe, train_judge
 from keyhole.train.judge.losses import cosine_margin
 from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
 from keyhole.train.judge.settings import JudgeSettings
 from keyhole.train.judge.spoil import blur, spoil
+from keyhole.train.judge.training import JudgeRecipe, train_judge
 
 PLAN = Plan(identities=2, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(steps=4, batch=4, every=2)
@@ -68,7 +68,7 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
         return spoil(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "spoil", killed_in_the_third_step)
+        patch.setattr(training, "spoil", killed_in_the_third_step)
         with pytest.raises(KilledError):
             train_judge(data, RECIPE, tmp_path / "b")
     resumed = train_judge(data, RECIPE, tmp_path / "b")

@@ -13,8 +13,8 @@ from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Facts
 from keyhole.data.streetcam import Streetcam
 from keyhole.targets import TargetError, load_target, read_card
+from keyhole.train.cache import cached, key
 from keyhole.train.command import train
-from keyhole.train.reid.cache import cached, key
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.pictures import IdentifiedPictures, numbered
 from keyhole.train.reid.subsets import identities_of

@@ -14,9 +14,9 @@ from keyhole.judge.load import load_judge
 from keyhole.targets.card import WEIGHTS
 from keyhole.targets.quantise import save_quantised
 from keyhole.train.judge.figures import judge_figures
-from keyhole.train.judge.loop import JudgeRecipe, train_judge
 from keyhole.train.judge.pictures import Plan, true_pictures
 from keyhole.train.judge.settings import JudgeSettings
+from keyhole.train.judge.training import JudgeRecipe, train_judge
 
 
 def judge(settings: JudgeSettings) -> int:

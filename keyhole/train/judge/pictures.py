@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,6 +75,14 @@ class TruePictures:
     driver_boxes: Tensor
     passengers: Tensor
     passenger_boxes: Tensor
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> TruePictures:
+        """With every tensor changed alike, such as cut to some pictures."""
+        return TruePictures(**{name: change(getattr(self, name)) for name in _FIELDS})
+
+    def to(self, device: torch.device) -> TruePictures:
+        """On another device."""
+        return self.each(lambda tensor: tensor.to(device))
 
 
 def true_pictures(plan: Plan, out: Path, workers: int) -> TruePictures:

@@ -9,14 +9,9 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from keyhole.data.folder import fit
 from keyhole.data.sets.record import Collection, Facts
-from keyhole.train.progress import progress_bar
-from keyhole.train.reid.cache import cached
-
-_BATCH = 16
+from keyhole.train.pictures import read
 
 
 @dataclass(frozen=True)
@@ -51,7 +46,7 @@ class IdentifiedPictures:
             folder: where drawn pictures are kept.
             console: shows the progress.
         """
-        pictures = cached(collection, size, folder, lambda: _read(collection, size, workers, console))
+        pictures = read(collection, size, workers=workers, folder=folder, console=console)
         return cls(pictures, *numbered([collection.facts(index) for index in range(len(collection))]))
 
 
@@ -72,29 +67,3 @@ def numbered(facts: Sequence[Facts]) -> tuple[Tensor, Tensor]:
             ]
         ),
     )
-
-
-class _Fitted(Dataset[Tensor]):
-    """Pictures of a collection as uint8 3×size×size."""
-
-    def __init__(self, collection: Collection, size: int) -> None:
-        self._collection, self._size = collection, size
-
-    def __len__(self) -> int:
-        return len(self._collection)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return (fit(self._collection[index].picture, self._size) * 255).round().to(torch.uint8)
-
-
-def _read(collection: Collection, size: int, workers: int, console: Console) -> Tensor:
-    batches = iter(DataLoader(_Fitted(collection, size), batch_size=_BATCH, num_workers=workers))
-    pictures = torch.empty(len(collection), 3, size, size, dtype=torch.uint8)
-    done = 0
-    with progress_bar(console) as progress:
-        bar = progress.add_task("pictures", total=len(collection))
-        for batch in batches:
-            pictures[done : done + len(batch)] = batch
-            done += len(batch)
-            progress.advance(bar, len(batch))
-    return pictures

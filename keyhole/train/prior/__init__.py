@@ -1,0 +1,1 @@
+"""Training of a prior: an autoencoder, and a diffusion model on its latents."""

@@ -1,0 +1,91 @@
+"""What is known about a prior, for programs and for people."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from keyhole.targets.card import CARD, checksum
+
+README = "README.md"
+
+
+@dataclass(frozen=True)
+class PriorCard:
+    """What is known about a prior.
+
+    Attributes:
+        name: of the folder.
+        data: what it was trained on.
+        autoencoder: the class of the autoencoder, and where it comes from if it was not trained here.
+        licence: licence of the weights.
+        recipe: settings of the training.
+        seed: seed of the training.
+        figures: measured values by name; see `keyhole.train.prior.figures`.
+        parameters: of the autoencoder and of the U-Net.
+        command: command that makes the weights again.
+        size: side of the pictures in pixels.
+        latent: shape of a picture's latent, C×h×w.
+        sha256: SHA-256 of each file of weights, in hexadecimal, by path.
+    """
+
+    name: str
+    data: str
+    autoencoder: str
+    licence: str
+    recipe: Mapping[str, Any]
+    seed: int
+    figures: Mapping[str, float]
+    parameters: Mapping[str, int]
+    command: str
+    size: int
+    latent: tuple[int, ...]
+    sha256: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+def write_prior_card(card: PriorCard, folder: Path) -> None:
+    """Write ``card.json`` and ``README.md``, with checksums of the weights that lie in ``vae/`` and ``unet/``."""
+    files = sorted(file for part in ("vae", "unet") for file in (folder / part).glob("*.safetensors"))
+    stamped = dataclasses.replace(card, sha256={file.relative_to(folder).as_posix(): checksum(file) for file in files})
+    text = json.dumps(dataclasses.asdict(stamped), indent=2, ensure_ascii=False)
+    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+    megabytes = sum(file.stat().st_size for file in files) / 1e6
+    (folder / README).write_text(_readme(stamped, megabytes), encoding="utf-8")
+
+
+def _readme(card: PriorCard, megabytes: float) -> str:
+    figures, parameters = card.figures, card.parameters
+    ssim = f", SSIM {figures['ssim']:.3f} ± {figures['ssim_95']:.3f}" if "ssim" in figures else ""
+    latent = "×".join(str(side) for side in card.latent)
+    return f"""# {card.name}
+
+A prior: what an attacker knows of pictures before it sees a frame. An autoencoder ({card.autoencoder})
+turns pictures of {card.size}×{card.size} pixels into latents of {latent} values and back. A U-Net (UNet2DModel) takes
+noise off latents, so that a deterministic DDIM sampler makes pictures of noise.
+
+    keyhole attack --attack decoder-white --prior {card.name}
+    keyhole attack --attack diffusion-white --prior {card.name}
+
+Each part is a folder of diffusers and loads on its own, such as `UNet2DModel.from_pretrained("{card.name}/unet")`. The
+U-Net's latents are `(own − latents_mean) / latents_std` of the autoencoder's own, per channel, as `vae/config.json`
+has them. The U-Net predicts velocities; the scheduler starts from noise without any signal.
+
+- **Trained on** {card.data}.
+- **Ceiling**: {figures["audit_pictures"]} pictures that it never saw, encoded and decoded again, come back with
+  PSNR {figures["psnr"]:.2f} ± {figures["psnr_95"]:.2f} dB{ssim} (means with 95 % intervals, one training).
+  That is the practical ceiling of attacks that decode through this autoencoder, however much the features leak.
+- **Denoising**: the mean squared error of predicted velocities is {figures["denoising_loss"]:.4f} on latents of those
+  pictures and {figures["denoising_loss_public"]:.4f} on as many that were trained on. A network that answers 0 has 1.
+- **Parameters**: {parameters["autoencoder"]:,} in the autoencoder, {parameters["unet"]:,} in the U-Net, stored in
+  {megabytes:.1f} MB.
+- **Seed** {card.seed}. **Licence** of the weights: {card.licence}. `card.json` has the whole recipe.
+- `samples.png`: audit pictures, below them their reconstructions, then samples of the U-Net.
+
+Made by
+
+    {card.command}
+"""

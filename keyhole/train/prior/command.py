@@ -1,0 +1,134 @@
+"""``keyhole train prior``: from pictures to a diffusers directory with a card."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from rich.console import Console
+from torch import Tensor, nn
+
+from keyhole.service.errors import UsageError
+from keyhole.train.loop import learn
+from keyhole.train.optimisers import Optimisation
+from keyhole.train.prior.autoencoder import Autoencoder, as_stored, new_network, open_autoencoder
+from keyhole.train.prior.card import PriorCard, write_prior_card
+from keyhole.train.prior.diffusion import DiffusionTraining, new_unet
+from keyhole.train.prior.directory import save_diffusion
+from keyhole.train.prior.figures import ceiling, denoising
+from keyhole.train.prior.latents import Scale, encoded
+from keyhole.train.prior.pictures import learned_from, measured_on
+from keyhole.train.prior.reconstruction import ReconstructionTraining, Reconstructor
+from keyhole.train.prior.settings import PriorSettings
+from keyhole.train.prior.sheet import reconstruction_sheet, sample_sheet
+
+_CLIP = 1.0
+_DECAY = 0.01
+_EMA = 0.998
+
+
+def prior(settings: PriorSettings) -> int:
+    """Train both stages, store them, measure what is stored, write the card; the exit code.
+
+    Raises:
+        FileNotFoundError: no data there.
+        UsageError: no such autoencoder, or sides that do not divide.
+        ValueError: damaged data.
+    """
+    console, work = Console(), settings.out / "training"
+    given = open_autoencoder(settings.autoencoder) if settings.autoencoder else None
+    _check_sides(settings, given)
+    work.mkdir(parents=True, exist_ok=True)
+    pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
+    console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
+
+    autoencoder = given or _autoencoder(settings, pictures, audit)
+    autoencoder.network.to(Accelerator(mixed_precision=settings.precision).device)
+    own = encoded(autoencoder, pictures, work / "latents.safetensors")
+    own_audit = autoencoder.encode(audit)
+    scale = Scale.of(own)
+    autoencoder.save(settings.out / "vae", scale.facts)
+    latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
+
+    look = sample_sheet(autoencoder, scale, audit, latents_audit, settings.seed, settings.out)
+    unet = save_diffusion(_unet(settings, latents, look), settings.out)
+    look(unet)
+    figures = ceiling(autoencoder, own_audit, audit) | denoising(unet, latents, latents_audit, settings.seed)
+    kind = type(autoencoder.network).__name__
+    card = PriorCard(
+        name=settings.out.name,
+        data=f"{settings.data}, pool {settings.pool}: {len(pictures)} pictures at {settings.size} px",
+        autoencoder=kind if given is None else f"{kind}, given as {settings.autoencoder}",
+        licence=settings.licence,
+        recipe=_recipe(settings),
+        seed=settings.seed,
+        figures={name: round(value, 4) for name, value in figures.items()},
+        parameters={"autoencoder": _count(autoencoder.network), "unet": _count(unet)},
+        command=shlex.join(["keyhole", *sys.argv[1:]]),
+        size=settings.size,
+        latent=tuple(latents.shape[1:]),
+    )
+    write_prior_card(card, settings.out)
+    console.print(dict(card.figures))
+    console.print(f"the prior is in {settings.out}; PSNR and SSIM are the ceiling of what decodes through it")
+    return 0
+
+
+def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Autoencoder:
+    set_seed(settings.seed)
+    training = ReconstructionTraining(
+        new_network(settings.latent_channels, settings.widths),
+        pictures,
+        steps=settings.steps,
+        halved=round(settings.halved * settings.steps),
+        batch=settings.batch,
+        every=settings.every,
+        optimisation=_optimisation(settings, settings.learning_rate),
+        look=reconstruction_sheet(audit, settings.out),
+    )
+    trained = cast(Reconstructor, learn(training, settings.out / "training" / "autoencoder"))
+    return as_stored(trained.network)
+
+
+def _unet(settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], str]) -> nn.Module:
+    set_seed(settings.seed)
+    training = DiffusionTraining(
+        new_unet(latents.shape[1], latents.shape[2], settings.unet_widths),
+        latents,
+        steps=settings.unet_steps,
+        batch=settings.unet_batch,
+        every=settings.every,
+        optimisation=_optimisation(settings, settings.unet_learning_rate, ema=_EMA),
+        look=look,
+    )
+    return learn(training, settings.out / "training" / "unet")
+
+
+def _optimisation(settings: PriorSettings, learning_rate: float, ema: float | None = None) -> Optimisation:
+    return Optimisation(learning_rate, _DECAY, ema=ema, clip=_CLIP, seed=settings.seed, precision=settings.precision)
+
+
+def _check_sides(settings: PriorSettings, given: Autoencoder | None) -> None:
+    factor = given.factor if given else 2 ** (len(settings.widths) - 1)
+    halvings = len(settings.unet_widths) - 1
+    multiple = factor * 2 ** max(halvings, int(given is None and settings.halved > 0))
+    if settings.size % multiple:
+        raise UsageError(
+            f"--size {settings.size}: the autoencoder makes latents of 1/{factor} of a side, and the U-Net halves them "
+            f"{halvings} times: expected a multiple of {multiple}"
+        )
+
+
+def _recipe(settings: PriorSettings) -> dict[str, Any]:
+    """The settings, without the places where things lie."""
+    left_out = {"data", "out", "autoencoder", "licence", "seed", "workers"}
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in left_out}
+
+
+def _count(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())

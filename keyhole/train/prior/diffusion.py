@@ -1,0 +1,166 @@
+"""The second stage: a U-Net learns to tell noise from latent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, cast
+
+import diffusers
+import torch
+from torch import Tensor, nn
+
+from keyhole.train.optimisers import Optimisation
+from keyhole.train.training import Round, Training
+
+GAMMA = 5.0
+"""Largest weight of a clean latent's squared error."""
+SAMPLING_STEPS = 20
+"""Of the sampler, as the feature-inversion paper has them."""
+_GROUPS = 32
+
+
+def new_scheduler() -> Any:
+    """The noise, as DDIM reads it.
+
+    Stable Diffusion's betas, stretched until the last timestep holds noise alone, with velocities to predict and
+    timesteps from the last one down (Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed").
+    An attack starts a sampler of 4 to 20 steps from pure noise and moves that noise: so the network must know pure
+    noise, which a schedule that keeps a rest of signal never shows it, and the first step must start there. A network
+    that predicts noise cannot be used there, because the clean latent would be divided by √ᾱ = 0.
+    """
+    return diffusers.DDIMScheduler(  # type: ignore[no-untyped-call]
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def new_unet(channels: int, side: int, widths: Sequence[int]) -> nn.Module:
+    """A UNet2DModel of random weights, one residual block a resolution down and two up.
+
+    Args:
+        channels: of the latents.
+        side: of the latents, which ``2 ** (len(widths) - 1)`` divides.
+        widths: channels at each resolution, each half the one before; all but the first have attention.
+    """
+    down = ["DownBlock2D", *["AttnDownBlock2D"] * (len(widths) - 1)]
+    up = [*["AttnUpBlock2D"] * (len(widths) - 1), "UpBlock2D"]
+    shared = math.gcd(_GROUPS, *widths)
+    network: Any = diffusers.UNet2DModel(  # type: ignore[no-untyped-call]
+        sample_size=side,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=tuple(widths),
+        layers_per_block=1,
+        down_block_types=tuple(down),
+        up_block_types=tuple(up),
+        attention_head_dim=shared,
+        norm_num_groups=shared,
+    )
+    return cast(nn.Module, network)
+
+
+class Noising(NamedTuple):
+    """A step's data: latents N×C×h×w, the noise to add, as many, and N timesteps."""
+
+    latents: Tensor
+    noise: Tensor
+    timesteps: Tensor
+
+
+class DiffusionTraining(Training):
+    """See `Training`. The module is a U-Net of diffusers.
+
+    Args:
+        network: takes noisy latents and timesteps.
+        latents: normalised, N×C×h×w.
+        batch: latents in a step.
+        steps, every, optimisation: see `Training`.
+        look: called after each round with the module.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        latents: Tensor,
+        *,
+        steps: int,
+        batch: int,
+        every: int,
+        optimisation: Optimisation,
+        look: Callable[[nn.Module], str],
+    ) -> None:
+        self.module = network.to(memory_format=torch.channels_last)
+        self.steps, self.every, self.optimisation = steps, every, optimisation
+        self._latents, self._batch, self._look = latents, batch, look
+        self._scheduler = new_scheduler()
+
+    def batches(self, first: int, last: int) -> Iterator[Noising]:
+        for step in range(first, last):
+            generator = torch.Generator().manual_seed(self.optimisation.seed * 1_000_003 + step)
+            latents = self._latents[torch.randint(len(self._latents), (self._batch,), generator=generator)]
+            noise = torch.randn(latents.shape, generator=generator)
+            trained = len(self._scheduler.alphas_cumprod)
+            yield Noising(latents, noise, torch.randint(trained, (self._batch,), generator=generator))
+
+    def losses(self, module: nn.Module, batch: Noising) -> Mapping[str, Tensor]:
+        errors = velocity_errors(module, self._scheduler, batch)
+        alphas = self._scheduler.alphas_cumprod.to(errors.device)[batch.timesteps]
+        return {"velocity": (min_snr(alphas) * errors).mean()}
+
+    def report(self, module: nn.Module, done: Round) -> str:
+        means = "  ".join(f"{name} {mean:.4f}" for name, mean in done.losses.items())
+        return f"U-Net {done.steps}/{self.steps}  {means}  {self._look(module)}  {done.seconds:.0f} s"
+
+
+def velocity_errors(network: nn.Module, scheduler: Any, batch: Noising) -> Tensor:
+    """Mean squared errors of predicted velocities, v = √ᾱ·ε − √(1 − ᾱ)·x₀ (Salimans and Ho 2022, §4), N of them."""
+    noisy = scheduler.add_noise(batch.latents, batch.noise, batch.timesteps)
+    velocity: Tensor = scheduler.get_velocity(batch.latents, batch.noise, batch.timesteps)
+    predicted: Tensor = network(noisy.contiguous(memory_format=torch.channels_last), batch.timesteps).sample
+    return (predicted.float() - velocity).square().mean(dim=(1, 2, 3))
+
+
+def min_snr(alphas: Tensor) -> Tensor:
+    """Weights of squared errors of velocities at ᾱ, N of them: min(SNR + 1, γ) / (SNR + 1) = min(1, γ·(1 − ᾱ)).
+
+    The error of the velocity is that of the clean latent times √(SNR + 1), so the latter's squared error gets the
+    weight min(SNR + 1, γ). Min-SNR-γ (Hang et al. 2023, §3.4) is min(SNR, γ), which leaves the timestep without signal
+    untrained: their schedule has none. The 1 makes up for that.
+    """
+    return (GAMMA * (1 - alphas)).clamp(max=1)
+
+
+@torch.no_grad()
+def denoising_loss(network: nn.Module, latents: Tensor, seed: int, batch: int = 64) -> float:
+    """Mean squared error of the velocities of latents N×C×h×w, without weights: 1 for a network that answers 0.
+
+    The timesteps are spread evenly over all, each latent at one of them.
+    """
+    scheduler = new_scheduler()
+    device = next(network.parameters()).device
+    generator = torch.Generator().manual_seed(seed)
+    trained, count = len(scheduler.alphas_cumprod), len(latents)
+    timesteps = (torch.arange(count) * trained // count)[torch.randperm(count, generator=generator)]
+    noise = torch.randn(latents.shape, generator=generator)
+    network.eval()
+    parts = zip(*(torch.split(whole.to(device), batch) for whole in (latents, noise, timesteps)), strict=True)
+    return float(torch.cat([velocity_errors(network, scheduler, Noising(*part)) for part in parts]).mean())
+
+
+@torch.no_grad()
+def sample(network: nn.Module, shape: tuple[int, int, int, int], seed: int, steps: int = SAMPLING_STEPS) -> Tensor:
+    """Latents of a shape N×C×h×w that deterministic DDIM makes of seeded noise."""
+    scheduler = new_scheduler()
+    scheduler.set_timesteps(steps)
+    network.eval()
+    device = next(network.parameters()).device
+    latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
+    for timestep in scheduler.timesteps:
+        latents = scheduler.step(network(latents, timestep.to(device)).sample, timestep, latents).prev_sample
+    return latents.cpu()

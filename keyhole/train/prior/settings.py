@@ -1,0 +1,98 @@
+"""Flags of ``keyhole train prior``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.service.errors import UsageError
+
+POOLS = ("public", "public-shifted")
+
+
+@dataclass(frozen=True)
+class PriorSettings:
+    """Train a prior, which is what an attacker knows of pictures before it sees a frame: an autoencoder, then a U-Net
+    that takes noise off its latents. The result is a diffusers directory that `--prior` of `keyhole attack` and
+    `keyhole adversary` takes. A stopped run goes on where it was, in either stage. For example
+
+        keyhole train prior --data streetcam --out runs/prior-streetcam
+        keyhole train prior --data lfw-112.zip --size 112 --unet-widths 96 128 --out runs/prior-lfw
+        keyhole train prior --data streetcam --autoencoder taef2/ --unet-widths 96 128 192 --out runs/prior-taef2
+
+    The first suits two cores without a GPU. With a GPU: --precision bf16, five to ten times the steps, wider networks.
+    """
+
+    data: str
+    """`streetcam`, a data set as NAME:PATH (`keyhole data sets` lists them), a folder or zip of pictures, `photos`,
+    `leaves`, or several of them joined by `+`."""
+    out: Path
+    """Folder for vae/, unet/, scheduler/, model_index.json, README.md, card.json and samples.png; what a stopped run
+    needs lies in its folder `training`, which may be deleted in the end."""
+    pool: str = "public"
+    """Pictures to learn from: `public`; or, of streetcam, `public-shifted`, an attacker's who only knows other cameras.
+    The figures are measured on the pool `audit`."""
+    pictures: int = 12000
+    """Pictures to learn from; fewer where the data has fewer. One of 128 pixels takes 48 KiB of memory and its latent
+    16 KiB."""
+    size: int = 128
+    """Side of the pictures in pixels."""
+    autoencoder: Path | None = None
+    """A finished autoencoder, so that only the U-Net is trained: a diffusers directory of AutoencoderKL or
+    AutoencoderTiny, or one that has it in `vae/`, or a folder with the two taef2_*.safetensors."""
+    latent_channels: int = 16
+    """Channels of the autoencoder's latents."""
+    widths: tuple[int, ...] = (16, 32, 64, 96)
+    """Channels of the autoencoder at each resolution, each half the one before: four of them make latents of an eighth
+    of the picture's side."""
+    unet_widths: tuple[int, ...] = (64, 96, 128)
+    """Channels of the U-Net at each resolution; all but the first have attention."""
+    steps: int = 12000
+    """Steps of the autoencoder's training."""
+    halved: float = 0.5
+    """Share of these steps, the first ones, on pictures of half the side, which cost a quarter."""
+    unet_steps: int = 2400
+    """Steps of the U-Net's training."""
+    batch: int = 4
+    """Pictures in a step of the autoencoder."""
+    unet_batch: int = 64
+    """Latents in a step of the U-Net."""
+    learning_rate: float = 1.5e-3
+    """Peak of the one-cycle schedule of the autoencoder."""
+    unet_learning_rate: float = 1e-3
+    """Peak of the one-cycle schedule of the U-Net."""
+    every: int = 300
+    """Steps between checkpoints, each with a new samples.png."""
+    audit: int = 200
+    """Pictures of the pool `audit` that the figures are measured on."""
+    precision: Literal["no", "bf16"] = "no"
+    """`bf16` pays on GPUs and on processors with native bf16 arithmetic and is many times slower on others."""
+    workers: int = 2
+    """Processes that draw or read the pictures, once before the training; 0: this one."""
+    seed: int = 0
+    """Seed of the choice of pictures, of weights, order and noise."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights, for the card; name that of a given autoencoder too."""
+
+    def __post_init__(self) -> None:
+        if self.pool not in POOLS:
+            raise UsageError(
+                f"--pool {self.pool}: a prior is what an attacker knows, so it must not learn from the victim's "
+                f"pictures nor from those that attacks are scored on: expected {' or '.join(POOLS)}"
+            )
+        if self.pool != "public" and self.data != "streetcam":
+            raise UsageError(f"--pool {self.pool}: only streetcam has it; expected public for {self.data}")
+        least = {"pictures": 2, "audit": 2, "steps": 1, "unet_steps": 1, "batch": 1, "unet_batch": 1, "every": 1}
+        for name, smallest in {**least, "latent_channels": 1, "size": 1}.items():
+            if getattr(self, name) < smallest:
+                raise UsageError(f"--{_flag(name)} {getattr(self, name)}: expected {smallest} or more")
+        if not 0 <= self.halved <= 1:
+            raise UsageError(f"--halved {self.halved:g}: expected a share from 0 to 1")
+        for name in ("widths", "unet_widths"):
+            if not getattr(self, name) or min(getattr(self, name)) < 1:
+                raise UsageError(f"--{_flag(name)}: expected one number of channels for each resolution, 1 or more")
+
+
+def _flag(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,122 @@
+"""The loop itself, on a line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from keyhole.train.loop import learn
+from keyhole.train.optimisers import Optimisation
+from keyhole.train.training import Round, Training
+
+HOW = {"learning_rate": 0.1, "weight_decay": 0.01, "optimiser": "sgd", "warm_up": 0.3, "clip": 0.5}
+
+
+class Line(Training):
+    """Learns y = 3x; its batches are points that depend on the step alone."""
+
+    def __init__(self, **how) -> None:
+        torch.manual_seed(0)
+        self.module, self.steps, self.every = nn.Linear(1, 1), 7, 3
+        self.optimisation = Optimisation(**{**HOW, **how})
+        self.asked: list[tuple[int, int]] = []
+        self.rounds: list[Round] = []
+
+    def batches(self, first: int, last: int) -> Iterator[Tensor]:
+        self.asked.append((first, last))
+        for step in range(first, last):
+            yield points(step)
+
+    def losses(self, module: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
+        error = module(batch) - 3 * batch
+        return {"square": error.square().mean(), "mean": error.mean().abs()}
+
+    def report(self, module: nn.Module, done: Round) -> str:  # noqa: ARG002
+        self.rounds.append(done)
+        return f"{done.steps} of 7"
+
+
+def points(step: int) -> Tensor:
+    return torch.randn(5, 1, generator=torch.Generator().manual_seed(step))
+
+
+def by_hand(ema: float | None) -> tuple[nn.Module, list[float]]:
+    """The same in so many words."""
+    torch.manual_seed(0)
+    line, seen = nn.Linear(1, 1), []
+    groups = [{"params": [line.weight], "weight_decay": 0.01}, {"params": [line.bias], "weight_decay": 0.0}]
+    optimiser = torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=7, pct_start=0.3)
+    average = None
+    for step in range(7):
+        error = line(points(step)) - 3 * points(step)
+        square, mean = error.square().mean(), error.mean().abs()
+        optimiser.zero_grad()
+        (square + mean).backward()
+        torch.nn.utils.clip_grad_norm_(line.parameters(), 0.5)
+        optimiser.step()
+        schedule.step()
+        seen.append(float(square.detach()))
+        now = torch.cat([line.weight.detach().flatten(), line.bias.detach()])
+        if average is None or ema is None:
+            average = now
+        else:
+            decay = min(ema, (1 + step) / (10 + step))
+            average = decay * average + (1 - decay) * now
+    with torch.no_grad():
+        line.weight.fill_(average[0])
+        line.bias.fill_(average[1])
+    return line, seen
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+def test_the_loop_does_what_is_written_out_by_hand(tmp_path: Path, ema: float | None, capsys) -> None:
+    training = Line(ema=ema)
+    learned = learn(training, tmp_path)
+    expected, seen = by_hand(ema)
+    for name, value in expected.state_dict().items():
+        torch.testing.assert_close(learned.state_dict()[name], value)
+    assert training.asked == [(0, 3), (3, 6), (6, 7)]
+    assert [done.steps for done in training.rounds] == [3, 6, 7]
+    means = [sum(part) / len(part) for part in (seen[:3], seen[3:6], seen[6:])]
+    assert [done.losses["square"] for done in training.rounds] == pytest.approx(means)
+    assert "6 of 7" in capsys.readouterr().out
+
+
+class KilledError(Exception):
+    pass
+
+
+class Killed(Line):
+    """Ends when it is asked for a round that starts late."""
+
+    def batches(self, first: int, last: int) -> Iterator[Tensor]:
+        if first >= 4:
+            raise KilledError
+        return super().batches(first, last)
+
+
+@pytest.mark.parametrize("ema", [None, 0.8])
+def test_a_stopped_run_goes_on_and_a_finished_one_is_not_run_again(tmp_path: Path, ema: float | None) -> None:
+    with pytest.raises(KilledError):
+        learn(Killed(ema=ema), tmp_path)
+    for asked in ([(6, 7)], []):
+        training = Line(ema=ema)
+        learned = learn(training, tmp_path)
+        assert training.asked == asked
+        for name, value in by_hand(ema)[0].state_dict().items():
+            torch.testing.assert_close(learned.state_dict()[name], value)
+
+
+def test_a_run_goes_on_within_a_round_when_rounds_are_of_another_length(tmp_path: Path) -> None:
+    stopped = Killed()
+    stopped.every = 4
+    with pytest.raises(KilledError):
+        learn(stopped, tmp_path)
+    training = Line()
+    learn(training, tmp_path)
+    assert training.asked == [(4, 6), (6, 7)]
