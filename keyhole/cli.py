@@ -73,6 +73,11 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.train.judge.command:judge",
         "Train the judge that reads secrets from reconstructions",
     ),
+    "train patrol": Command(
+        "keyhole.train.patrol.settings:PatrolSettings",
+        "keyhole.train.patrol.command:patrol",
+        "Defend a target by PATROL: prune its head for privacy",
+    ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",
         "keyhole.data.streetcam.command:streetcam",
