@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 
 from keyhole.partition.boundaries import CutPoint
-from keyhole.partition.costs import CutProfile, profile
+from keyhole.partition.costs import CutProfile, profile_surveyed
 from keyhole.partition.errors import CutError
 from keyhole.partition.surveying import survey
 
@@ -83,11 +83,11 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
     peaks = list(accumulate(recorder.live, max))
     return [
         Fit(costs, Footprint(costs.head_bytes, peaks[surveyed.index(costs.point.cut)]))
-        for costs in profile(model, surveyed.example)
+        for costs in profile_surveyed(surveyed)
     ]
 
 
-def deepest(fits: list[Fit], room: int, limit: str) -> Fit:
+def deepest(fits: Sequence[Fit], room: int, limit: str) -> Fit:
     """The last cut up to ``limit`` whose head fits.
 
     Args:
@@ -108,7 +108,7 @@ def deepest(fits: list[Fit], room: int, limit: str) -> Fit:
     return within[-1]
 
 
-def footprint_at(fits: list[Fit], cut: str) -> Footprint:
+def footprint_at(fits: Sequence[Fit], cut: str) -> Footprint:
     """The footprint at a cut: its path, or the papers' name of it.
 
     Raises:

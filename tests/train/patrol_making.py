@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock
 
+from keyhole.targets import Preprocess, Target
 from keyhole.targets.neck import bn_neck
 
 SIDE = 16
@@ -68,3 +69,8 @@ def class_folders(root: Path, each: int = 16) -> Path:
                 pixels = (255 * (0.5 * colour + 0.5 * noise)).to(torch.uint8)
                 Image.fromarray(pixels.numpy()).save(folder / f"{index}.png")
     return root
+
+
+def target() -> Target:
+    """The classifier as a target of one's own."""
+    return Target("narrow", classifier(), Preprocess(SIDE), (), 3, "MIT", "drawn")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import sys
+from collections.abc import Sequence
 
 import torch
 from rich.console import Console
-from torch import Tensor, nn
+from torch import nn
 
-from keyhole.partition import survey
+from keyhole.partition import Survey, cut_at, survey
 from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import write_plan
@@ -45,10 +46,11 @@ def patrol(settings: PatrolSettings) -> int:
         raise UsageError(f"{settings.target} has random weights: PATROL starts from a trained target (--weights FILE)")
     recipe, size = settings.hyper_parameters(), target.preprocess.size
     network, example = target.model, torch.zeros(1, 3, size, size)
-    ends = block_ends(survey(network, example), settings.cut)
+    surveyed = survey(network, example)
+    ends = block_ends(surveyed, settings.cut)
     before = footprints(network, example)
-    goal = _goal(settings.room, recipe, before, ends[-1])
-    masks = _masks(settings, recipe, network, example)
+    goal = _goal(settings.room, recipe, before, cut_at(surveyed, ends[-1]).head, ends[-1])
+    masks = _masks(settings, recipe, surveyed)
     make_trainable(network)
     task = own_task(target, recipe, settings, console)
     unpruned = task.figures(task.network(task.module))
@@ -88,19 +90,18 @@ def patrol(settings: PatrolSettings) -> int:
     return 0
 
 
-def _goal(room: str | None, recipe: PatrolRecipe, before: list[Fit], cut: str) -> Goal | None:
+def _goal(room: str | None, recipe: PatrolRecipe, before: Sequence[Fit], head: nn.Module, cut: str) -> Goal | None:
     """What is enough; None where the mask is trained to the end, or there is none."""
-    whole = footprint_at(before, cut)
-    if room is None:
-        return None if recipe.ratio == 1 or "pruning" not in recipe.terms else Goal.of(cut, whole, recipe.ratio, None)
-    goal = Goal.of(cut, whole, recipe.ratio, footprint_at(before, room))
-    if whole.total <= footprint_at(before, room).total:
+    if "pruning" not in recipe.terms or (room is None and recipe.ratio == 1):
+        return None
+    goal = Goal.of(head, before, cut, recipe.ratio, room)
+    if goal.total is not None and footprint_at(before, cut).total <= goal.total:
         raise UsageError(f"--room {room} holds the head up to {cut} as it is: choose a deeper --cut")
     return goal
 
 
-def _masks(settings: PatrolSettings, recipe: PatrolRecipe, network: nn.Module, example: Tensor) -> Masks | None:
+def _masks(settings: PatrolSettings, recipe: PatrolRecipe, surveyed: Survey) -> Masks | None:
     if "pruning" not in recipe.terms:
         return None
-    structures = structures_before(survey(network, example), settings.cut, settings.structures)
-    return Masks(structures, network, recipe.start, torch.Generator().manual_seed(settings.seed))
+    structures = structures_before(surveyed, settings.cut, settings.structures)
+    return Masks(structures, surveyed.model, recipe.start, torch.Generator().manual_seed(settings.seed))

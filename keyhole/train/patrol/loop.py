@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -18,7 +19,7 @@ from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks
 from keyhole.train.patrol.fista import Fista
-from keyhole.train.patrol.goal import Goal
+from keyhole.train.patrol.goal import Goal, least_threshold
 from keyhole.train.patrol.lipschitz import random_noise
 from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.objective import Objective
@@ -105,7 +106,7 @@ class Patrol:
                 for number, batch in enumerate(self._batches(epoch, size, 0)):
                     losses += self._step(batch, generator)
                     if (number + 1) % max(1, self._steps // _LOOKS) == 0:
-                        self._look()
+                        self._look(last=2 * (epoch * self._steps + number + 1) >= recipe.epochs * self._steps)
                     progress.advance(bar)
                 quality = task.assess(self._pruned()[0], size)
                 gone = "" if self._masks is None else f"  masks {100 * self._masks.zeros():.0f} % zero"
@@ -124,7 +125,11 @@ class Patrol:
         self._task.module.train()
         noise = random_noise(batch.inputs, generator)
         losses = torch.zeros(2)
-        for place, loss_of in enumerate((self._objective.adversarial, lambda b: self._objective.lipschitz(b, noise))):
+        steps: tuple[Callable[[Batch], Tensor], ...] = (
+            self._objective.adversarial,
+            partial(self._objective.lipschitz, noise=noise),
+        )
+        for place, loss_of in enumerate(steps):
             with self._accelerator.autocast():
                 loss = loss_of(batch)
             self._optimiser.zero_grad()
@@ -157,24 +162,41 @@ class Patrol:
             total += float(loss.detach())
         return f"  surrogate {total / self._steps:.2f}"
 
-    def _look(self) -> None:
-        """Let the mask be once the goal is reached."""
-        if self._masks is None or self._goal is None or self._masks.settled:
-            return
-        if self._goal.reached(self._pruned()[0], self._example(self._task.preprocess.size).cpu()):
-            self._fista.settle()
-            self._masks.settled.fill_(True)
+    def _look(self, *, last: bool) -> None:
+        """Let the mask be once the goal is reached.
 
-    def _pruned(self) -> tuple[nn.Module, PruningPlan]:
-        """A copy of the target without the structures that the mask switches off."""
+        In the second half of the training (``last``) it is reached at once, by setting to 0 as many of the smallest
+        entries as that takes: a larger τ, chosen while the model can still make up for it.
+        """
+        masks, goal = self._masks, self._goal
+        if masks is None or goal is None or masks.settled:
+            return
+        example = self._example(self._task.preprocess.size).cpu()
+
+        def enough(threshold: float) -> bool:
+            return goal.reached(self._pruned(threshold)[0], example)
+
+        threshold = self._recipe.threshold
+        if last:
+            threshold = max(threshold, least_threshold(self._entries(masks), enough))
+        if last or enough(threshold):
+            self._fista.settle()
+            masks.settle(threshold)
+
+    def _pruned(self, threshold: float | None = None) -> tuple[nn.Module, PruningPlan]:
+        """A copy of the target without the structures that the mask switches off, and what they were."""
+        threshold = self._recipe.threshold if threshold is None else threshold
         network = copy.deepcopy(self._task.network(self._task.module)).cpu().eval()
         structures = () if self._masks is None else self._masks.structures
-        masks = [] if self._masks is None else [self._fista.solution(entry).cpu() for entry in self._masks.entries]
+        masks = [] if self._masks is None else self._entries(self._masks)
         example = self._example(self._task.preprocess.size).cpu()
-        plan = prune_masked(
-            network, structures, masks, example, threshold=self._recipe.threshold, defence=DEFENCE, cut=self._cut
-        )
+        plan = prune_masked(network, structures, masks, example, threshold=threshold, defence=DEFENCE, cut=self._cut)
         return network, plan
+
+    def _entries(self, masks: Masks) -> list[Tensor]:
+        """The mask, settled or as FISTA has it."""
+        entries = list(masks.entries) if masks.settled else [self._fista.solution(m) for m in masks.entries]
+        return [entry.detach().cpu() for entry in entries]
 
     def _batches(self, epoch: int, size: int, stream: int) -> Iterator[Batch]:
         device = self._accelerator.device

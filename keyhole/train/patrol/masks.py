@@ -70,6 +70,13 @@ class Masks(nn.Module):
             entries.copy_(torch.where(entries < 0, -1.0, 1.0) * entries.abs().clamp_min(1e-3))
             fold(self._scaled, place, 1 / entries)
 
+    @torch.no_grad()
+    def settle(self, threshold: float) -> None:
+        """Keep the mask as it is, with 0 for entries that are no larger than a threshold in magnitude."""
+        for entries in self.entries:
+            entries.mul_(entries.abs() > threshold)
+        self.settled.fill_(True)
+
     def zeros(self) -> float:
         """Share of the entries that are 0."""
         return float(torch.cat([entries.detach() for entries in self.entries]).eq(0).float().mean())

@@ -46,12 +46,16 @@ class Objective:
         return crossing
 
     def adversarial(self, batch: Batch) -> Tensor:
-        """L − β L_adv for θ to minimise (lines 13 to 15, Eq. 9), the surrogate being what it is."""
+        """L − β L_adv for θ to minimise (lines 13 to 15, Eq. 9), the surrogate being what it is.
+
+        Reconstructions are clamped to [0, 1], as an attacker's are. Otherwise Eq. 9 has no minimum: by making its
+        features large the head could drive the output of a surrogate that stands still, and so L_adv, to any size.
+        """
         loss, features = self._predict(batch)
         if "adversarial" not in self._recipe.terms:
             return loss
         with as_deployed(self._surrogate), constant(self._surrogate):
-            reconstructed = self._surrogate(features)
+            reconstructed = self._surrogate(features).clamp(0, 1)
         return loss - self._recipe.beta * reconstruction_distance(self._pictures(batch), reconstructed)
 
     def lipschitz(self, batch: Batch, noise: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def _best(after: Sequence[Fit], cut: str, goal: Goal | None) -> tuple[str | None
     if goal is None or goal.total is None:
         return cut, "use it with"
     try:
-        return deepest(list(after), goal.total, cut).point.cut, f"the deepest head in {goal.total / _MIB:.2f} MiB"
+        return deepest(after, goal.total, cut).point.cut, f"the deepest head in {goal.total / _MIB:.2f} MiB"
     except CutError as error:
         return None, f"{error}; train longer, or with a larger --l1"
 

@@ -57,7 +57,8 @@ def reconstruction_distance(pictures: Tensor, reconstructed: Tensor) -> Tensor:
         pictures: in [0, 1], N×3×H×W.
         reconstructed: the same shape.
     """
-    return torch.linalg.vector_norm((pictures - reconstructed).flatten(1), dim=1).mean()
+    distances: Tensor = torch.linalg.vector_norm((pictures - reconstructed).flatten(1), dim=1)
+    return distances.mean()
 
 
 def denormalised(inputs: Tensor, preprocess: Preprocess) -> Tensor:

@@ -31,8 +31,7 @@ def make_trainable(network: nn.Module) -> None:
     """Let all of a network learn but the bias of a BNNeck, which has none (see `keyhole.targets.neck`)."""
     network.requires_grad_(True)
     if answers_with_embedding(network):
-        neck = network.get_submodule(neck_path(network))
-        neck.bias.requires_grad_(False)  # type: ignore[union-attr,operator]
+        network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
 
 
 def own_task(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
