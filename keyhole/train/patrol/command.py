@@ -21,7 +21,6 @@ from keyhole.targets.card import WEIGHTS
 from keyhole.targets.own import count_outputs
 from keyhole.targets.pruned import architecture_of
 from keyhole.targets.quantise import load_weights, save_quantised
-from keyhole.train.calibration import calibrate
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
 from keyhole.train.patrol.loop import Patrol
@@ -58,7 +57,6 @@ def patrol(settings: PatrolSettings) -> int:
         masks.make_up_for()
     settings.out.mkdir(parents=True, exist_ok=True)
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
-    calibrate(pruned, task)
 
     figures = {f"{name}_unpruned": value for name, value in unpruned.items()}
     figures |= {f"{name}_fp32": value for name, value in task.figures(pruned).items()}
