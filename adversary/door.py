@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 
 from adversary.attacks.attack import Observation
-from adversary.settings import AdversarySettings
 from adversary.taps import Frame
 from keyhole.service.metrics import Metrics
 from keyhole.wire.errors import WireError, invalid
@@ -21,12 +20,13 @@ class Door:
 
     Args:
         metrics: frames are counted here, by outcome and reason.
-        settings: which deployment the attacks are for; frames of another are let through, with one warning.
+        target: which target the attacks are for; frames of another are let through, with one warning.
+        defence: which defence they are for; the same.
     """
 
-    def __init__(self, metrics: Metrics, settings: AdversarySettings) -> None:
+    def __init__(self, metrics: Metrics, target: str, defence: str) -> None:
         self._metrics = metrics
-        self._settings = settings
+        self._target, self._defence = target, defence
         self._warned: set[tuple[str, str]] = set()
 
     def admit(self, frame: Frame) -> Observation | None:
@@ -38,8 +38,8 @@ class Door:
             _log.warning("malformed frame", extra={"frame": frame.header.frame_id[:64], "reason": str(error)})
             return None
         self._metrics.frames.labels("tapped").inc()
-        self._compare("target", frame.header.target, self._settings.target)
-        self._compare("defence", frame.header.defence, self._settings.defence)
+        self._compare("target", frame.header.target, self._target)
+        self._compare("defence", frame.header.defence, self._defence)
         return observation
 
     def _compare(self, what: str, theirs: str, ours: str) -> None:

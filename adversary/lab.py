@@ -16,6 +16,7 @@ from adversary.settings import AdversarySettings
 from keyhole.partition import partitioned
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue
+from keyhole.targets.defence import defence_name
 from keyhole.targets.load import assemble
 from keyhole.wire.channel import connect
 
@@ -66,3 +67,14 @@ def picture_size(settings: ModelSettings) -> int:
     if entry is None:
         return assemble(settings.target, size=None).preprocess.size
     return entry.family.facts(entry.name).preprocess.size
+
+
+def known_defence(settings: AdversarySettings) -> str:
+    """The defence of the frames that the attacks are for: what the target was trained as, and the flag.
+
+    Raises:
+        TargetError: no such target.
+    """
+    entry = Catalogue().find(settings.target)
+    trained = "" if entry is None else entry.family.facts(entry.name).defence
+    return defence_name(trained, settings.defence)

@@ -14,7 +14,7 @@ from adversary.attacks.attack import Budget
 from adversary.attacks.kinds import Kind, Terms
 from adversary.attacks.registry import attack_named
 from adversary.door import Door
-from adversary.lab import lab
+from adversary.lab import known_defence, lab
 from adversary.meter import Meter
 from adversary.referee import Referee
 from adversary.settings import AdversarySettings, check
@@ -65,7 +65,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             workers.append(Worker(signature, attack, submit, metrics, stop, settings.backlog, settings.threads))
         _log.info("attacking", extra={"attacks": ",".join(kinds), "tap": settings.tap, "target": settings.target})
 
-        door = Door(metrics, settings)
+        door = Door(metrics, settings.target, known_defence(settings))
         for frame in tap.frames(stop):
             if (observation := door.admit(frame)) is not None:
                 for worker in workers:

@@ -12,6 +12,7 @@ from edge.settings import HeadSettings
 from keyhole.partition import Partition, as_tuple, partitioned
 from keyhole.service.errors import UsageError
 from keyhole.targets import Target
+from keyhole.targets.defence import defence_name
 from keyhole.v1 import inference_pb2
 from keyhole.wire.tensors import ExpectedTensor
 
@@ -23,7 +24,7 @@ class Device:
     Attributes:
         target: whole model, for its preprocessing and its name.
         partition: the model, split.
-        defence_name: for the frames' headers.
+        defence_name: for the frames' headers: what the target was trained as, and what is applied to its features.
         defence: applied to every feature tensor that leaves.
         generator: the defence's randomness.
     """
@@ -44,7 +45,8 @@ class Device:
         defence = defence_named(settings.defence)
         target, partition = partitioned(settings)
         generator = torch.Generator().manual_seed(settings.seed)
-        return cls(target, partition, settings.defence, defence, generator)
+        name = defence_name(target.defence, settings.defence)
+        return cls(target, partition, name, defence, generator)
 
     @property
     def size(self) -> int:

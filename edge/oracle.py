@@ -140,7 +140,7 @@ def oracle(settings: OracleSettings, stop: Stop) -> None:
             "metrics": page,
             "target": device.target.name,
             "cut": device.partition.plan.cut,
-            "defence": settings.defence,
+            "defence": device.defence_name,
             "budget": "none" if settings.budget is None else settings.budget,
         },
     )

@@ -65,7 +65,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
         target=device.target.name,
         cut=device.partition.plan.cut,
         codec=settings.codec,
-        defence=settings.defence,
+        defence=device.defence_name,
         link=settings.link,
         cloud=settings.cloud,
         tls=settings.tls is not None,

@@ -15,7 +15,7 @@ class HeadSettings(ServiceSettings, ModelSettings):
     """Flags that say which head runs, and what protects its features."""
 
     defence: str = "none"
-    """What is done to the features before they leave: none."""
+    """What is done to the features before they leave: none. What the target was trained as (PATROL) comes with it."""
     seed: int = 0
     """Seed of all random choices."""
 

@@ -78,6 +78,11 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.train.prior.command:prior",
         "Train an attacker's prior: an autoencoder and a diffusion model on its latents",
     ),
+    "train patrol": Command(
+        "keyhole.train.patrol.settings:PatrolSettings",
+        "keyhole.train.patrol.command:patrol",
+        "Defend a target by PATROL: prune its head for privacy",
+    ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",
         "keyhole.data.streetcam.command:streetcam",

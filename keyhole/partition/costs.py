@@ -42,7 +42,11 @@ class CutProfile:
 
 def profile(model: nn.Module | Target, example: Tensor | None = None, *, every: bool = False) -> list[CutProfile]:
     """`points` with their costs. Arguments and errors are those of `points`."""
-    surveyed = survey(model, example)
+    return profile_surveyed(survey(model, example), every=every)
+
+
+def profile_surveyed(surveyed: Survey, *, every: bool = False) -> list[CutProfile]:
+    """`profile` of a model that is surveyed already."""
     macs = list(accumulate(surveyed.macs))
     held = list(accumulate((_tensors(surveyed, node) for node in surveyed.nodes), lambda left, right: left | right))
     return [

@@ -9,11 +9,15 @@ from pathlib import Path
 from keyhole.targets.architectures import ARCHITECTURES, BARE
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Entry, Family
+from keyhole.targets.pruned import PRUNED, PrunedFamily
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 
 
 class Catalogue:
-    """Models by name: ``timm:NAME``, ``torchvision:NAME``, and bare names of shipped and of torchvision's models."""
+    """Models by name: ``timm:NAME``, ``torchvision:NAME``, and bare names of shipped and of torchvision's models.
+
+    ``pruned:FOLDER`` names a model by where it lies; such models are found and not listed.
+    """
 
     def __init__(self, shipped: Path = SHIPPED) -> None:
         self._folder = shipped
@@ -26,6 +30,8 @@ class Catalogue:
             TargetError: no such model; the message lists the nearest names.
         """
         prefix, colon, rest = name.partition(":")
+        if colon and prefix == PRUNED:
+            return Entry(PrunedFamily(), rest)
         if colon and prefix not in ARCHITECTURES:
             return None
         for family in (ARCHITECTURES[prefix],) if colon else self._bare:

@@ -32,7 +32,10 @@ def targets(settings: TargetsSettings) -> int:
     for name, facts in listed.items():
         outputs = str(facts.outputs or f"embedding {facts.embedding or ''}".rstrip())
         table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
-    Console().print(table, "and package.module:factory for a model of one's own")
+    Console().print(
+        table,
+        "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote",
+    )
     if settings.json:
         rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]
         settings.json.write_text(json.dumps({"targets": rows}, indent=2) + "\n")

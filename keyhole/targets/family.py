@@ -21,6 +21,7 @@ class Facts:
         licence: of the architecture and, where the hub has them, of its weights.
         weights: where its weights come from without a file: ``shipped``, ``hub`` or ``random``.
         embedding: length of the embedding; None for classes, or where it is known only once the model is built.
+        defence: the defence that it was trained as, such as ``patrol``; empty for none.
     """
 
     preprocess: Preprocess
@@ -28,6 +29,7 @@ class Facts:
     licence: str
     weights: str
     embedding: int | None = None
+    defence: str = ""
 
 
 class Family(ABC):

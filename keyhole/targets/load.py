@@ -36,8 +36,9 @@ def load_target(
     """Load a model to split.
 
     Args:
-        name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``, or
-            ``package.module:factory`` (a function without arguments that returns an ``nn.Module`` or a `Target`).
+        name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``,
+            ``pruned:FOLDER`` (see `PrunedFamily`), or ``package.module:factory`` (a function without arguments that
+            returns an ``nn.Module`` or a `Target`).
         weights: a file (safetensors, or a state dict as .pt or .pth), ``pretrained`` (the hub's), or None: those
             shipped with the target, else random ones that are the same in every process, with a warning. The number of
             classes follows the file, and so does whether there is a BNNeck in the classifier's place.
@@ -103,6 +104,7 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
         licence=facts.licence,
         weights=_RANDOM if source is None else facts.weights if str(source) == PRETRAINED else str(source),
         missing=tuple(missing),
+        defence=facts.defence,
     )
 
 

@@ -25,6 +25,7 @@ class Target:
         licence: of the shipped or the hub's weights, else of the architecture.
         weights: where the weights come from.
         missing: names of the model's tensors that the weights lack and that are random.
+        defence: the defence that it was trained as, such as ``patrol``; empty for none.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Target:
     licence: str
     weights: str
     missing: tuple[str, ...] = ()
+    defence: str = ""
 
     @cached_property
     def hash(self) -> str:

@@ -24,15 +24,7 @@ class Epochs(Training):
         recipe = task.recipe
         self.module = task.module.to(memory_format=torch.channels_last)
         self.steps, self.every = recipe.epochs * task.steps, task.steps
-        self.optimisation = Optimisation(
-            learning_rate=recipe.learning_rate,
-            weight_decay=recipe.weight_decay,
-            optimiser=recipe.optimiser,
-            warm_up=recipe.warm_up,
-            ema=recipe.ema,
-            seed=recipe.seed,
-            precision=recipe.precision,
-        )
+        self.optimisation = Optimisation.of(recipe)
         self._task = task
 
     def batches(self, first: int, last: int) -> Iterator[Batch]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 
-from keyhole.train.recipe import OptimiserName
+from keyhole.train.recipe import OptimiserName, Recipe
 
 Groups = list[dict[str, Any]]
 
@@ -37,6 +37,11 @@ class Optimisation:
     clip: float | None = None
     seed: int = 0
     precision: str = "no"
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> Self:
+        """What a target's recipe says of it."""
+        return cls(**{field.name: getattr(recipe, field.name) for field in fields(cls) if hasattr(recipe, field.name)})
 
 
 def optimiser(model: nn.Module, how: Optimisation) -> Optimizer:

@@ -1,0 +1,82 @@
+"""Targets that structures were removed from: a folder for each, with plan, weights and card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from keyhole.targets.architectures import ARCHITECTURES
+from keyhole.targets.card import Card, read_card
+from keyhole.targets.errors import TargetError
+from keyhole.targets.family import Facts, Family
+from keyhole.targets.own import make_own
+from keyhole.targets.shipped import SHIPPED, ShippedFamily
+from keyhole.targets.state import load_state
+
+PRUNED = "pruned"
+"""Prefix of these targets' names."""
+
+
+class PrunedFamily(Family):
+    """See `Family`. A model's name is the path of its folder, which holds ``plan.json`` besides weights and card.
+
+    The folder is a target like any other: edge, cloud, oracle and a white-box adversary load it by the same name, so
+    each of them has the pruned head or the tail that fits it, and no process needs to know how it came about.
+    """
+
+    def names(self) -> Sequence[str]:
+        return ()
+
+    def facts(self, name: str) -> Facts:
+        from keyhole.partition.pruning.plan import read_plan  # noqa: PLC0415  (torch-pruning takes time to import)
+
+        folder = _folder(name)
+        known = read_card(folder)
+        defence = read_plan(folder).defence
+        return Facts(known.preprocess, len(known.labels), known.licence, "shipped", known.embedding, defence)
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        return read_card(_folder(name)).labels
+
+    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        from keyhole.partition.pruning.plan import read_plan  # noqa: PLC0415  (torch-pruning takes time to import)
+
+        folder = _folder(name)
+        side = size or read_card(folder).size
+        network = _whole(folder, side, outputs)
+        read_plan(folder).apply(network, torch.zeros(1, 3, side, side))
+        if pretrained:
+            state = ShippedFamily(folder.parent).state(folder.name)
+            load_state(network, state, str(folder), strict=True)
+        return network
+
+
+def architecture_of(name: str) -> str:
+    """What the card of a pruned target calls the architecture of the target that it is made of.
+
+    Raises:
+        TargetError: the target is pruned itself, so that its plan would be lost.
+    """
+    if name.partition(":")[0] == PRUNED:
+        raise TargetError(f"{name} is pruned already: start from the target that it was made of")
+    shipped = ShippedFamily(SHIPPED)
+    return shipped.card(name).architecture if name in shipped.names() else name
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name).resolve()
+    if not folder.is_dir():
+        raise TargetError(f"no folder {name}: expected one that `keyhole train patrol` wrote")
+    return folder
+
+
+def _whole(folder: Path, size: int, outputs: int | None) -> nn.Module:
+    """The architecture before anything was removed, with random weights."""
+    card: Card = read_card(folder)
+    prefix, colon, _ = card.architecture.partition(":")
+    if colon and prefix not in ARCHITECTURES:
+        return make_own(card.architecture, size).model
+    return ShippedFamily(folder.parent).build(folder.name, size=size, outputs=outputs, pretrained=False)

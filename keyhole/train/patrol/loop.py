@@ -1,0 +1,226 @@
+"""Algorithm 1."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import set_seed
+from torch import Tensor, nn
+
+from keyhole.partition.pruning.masked import prune_masked
+from keyhole.partition.pruning.plan import PruningPlan
+from keyhole.train.optimisers import Optimisation
+from keyhole.train.optimisers import optimiser as make_optimiser
+from keyhole.train.patrol.blocks import Blocks
+from keyhole.train.patrol.fista import Fista
+from keyhole.train.patrol.goal import Goal, least_threshold
+from keyhole.train.patrol.lipschitz import random_noise
+from keyhole.train.patrol.masks import Masks
+from keyhole.train.patrol.objective import Objective
+from keyhole.train.patrol.recipe import PatrolRecipe
+from keyhole.train.patrol.surrogate import Surrogate, mirrored_layers
+from keyhole.train.progress import progress_bar
+from keyhole.train.task import Batch, Task
+
+DEFENCE = "patrol"
+_LOOKS = 5  # times in an epoch that the goal is compared with what is there
+
+
+class Patrol:
+    """The training of a model and a mask together.
+
+    Args:
+        task: data, module and prediction loss; its recipe is that of `PatrolRecipe.task_recipe`.
+        network: the target as the module holds it; where its head ends, and its blocks, are named by its paths.
+        ends: where the head's blocks end, the last being the cut.
+        recipe: the hyper-parameters.
+        masks: of the network's structures; None without pruning.
+        goal: what is enough; None: the mask is trained to the end.
+        out: folder for checkpoints.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        network: nn.Module,
+        ends: Sequence[str],
+        recipe: PatrolRecipe,
+        masks: Masks | None,
+        goal: Goal | None,
+        out: Path,
+    ) -> None:
+        set_seed(task.recipe.seed)
+        self._task, self._recipe, self._goal = task, recipe, goal
+        self._cut, self._checkpoint = ends[-1], out / "checkpoint"
+        self._accelerator = Accelerator(mixed_precision=task.recipe.precision)
+        device = self._accelerator.device
+        module = task.module.to(device).to(memory_format=torch.channels_last)
+        prefix = next(path for path, part in module.named_modules() if part is network)
+        self._ends = tuple(f"{prefix}.{end}" if prefix else end for end in ends)
+        self._masks = None if masks is None else masks.to(device)
+        self._steps = min(task.steps, recipe.steps or task.steps)
+        self._size = task.recipe.size_at(0)
+        blocks = Blocks.of(module, self._ends, self._example(self._size))
+        self._surrogate = Surrogate(blocks.shape, self._size, mirrored_layers(blocks.head)).to(device)
+        self._objective = Objective(task, recipe, self._masks, self._surrogate, blocks)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Optimisers, and what a checkpoint holds."""
+        recipe, accelerator = self._recipe, self._accelerator
+        total = self._task.recipe.epochs * self._steps
+        optimiser = make_optimiser(self._task.module, Optimisation.of(self._task.recipe))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimiser, self._task.recipe.learning_rate, total_steps=2 * total, pct_start=self._task.recipe.warm_up
+        )
+        inverter = torch.optim.AdamW(self._surrogate.parameters(), recipe.surrogate_learning_rate)
+        self._optimiser, self._schedule, self._inverter = accelerator.prepare(optimiser, schedule, inverter)
+        accelerator.register_for_checkpointing(self._task.module, self._surrogate)
+        if self._masks is not None:
+            self._fista = Fista(self._masks.entries, recipe.mask_rate(total), recipe.l1, recipe.l2)
+            accelerator.register_for_checkpointing(self._masks, self._fista)
+
+    def run(self) -> tuple[nn.Module, PruningPlan]:
+        """Train, and remove what the mask switches off; goes on from ``out/checkpoint`` where a run stopped.
+
+        Returns:
+            The pruned target on the CPU, in eval mode, and what was removed from it.
+        """
+        recipe, task = self._task.recipe, self._task
+        done = self._resume()
+        with progress_bar() as progress:
+            bar = progress.add_task("training", total=recipe.epochs * self._steps, completed=done * self._steps)
+            for epoch in range(done, recipe.epochs):
+                started = time.perf_counter()
+                size = recipe.size_at(epoch)
+                self._resize(size)
+                inverted = self._invert(epoch, size)
+                losses = torch.zeros(2)
+                generator = self._generator(epoch, 1)
+                for number, batch in enumerate(self._batches(epoch, size, 0)):
+                    losses += self._step(batch, generator)
+                    if (number + 1) % max(1, self._steps // _LOOKS) == 0:
+                        self._look(last=2 * (epoch * self._steps + number + 1) >= recipe.epochs * self._steps)
+                    progress.advance(bar)
+                quality = task.assess(self._pruned()[0], size)
+                gone = "" if self._masks is None else f"  masks {100 * self._masks.zeros():.0f} % zero"
+                means = "  ".join(f"{value:.3f}" for value in (losses / self._steps).tolist())
+                progress.console.print(
+                    f"epoch {epoch + 1}/{recipe.epochs}  {size} px  losses {means}{inverted}{gone}  {quality} at "
+                    f"{size} px  {time.perf_counter() - started:.0f} s",
+                    soft_wrap=True,
+                )
+                self._accelerator.save_state(str(self._checkpoint))
+                (self._checkpoint / "epochs").write_text(str(epoch + 1))
+        return self._pruned()
+
+    def _step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+        """Lines 12 to 25: two steps of the model, one of the mask; the model's two losses."""
+        self._task.module.train()
+        noise = random_noise(batch.inputs, generator)
+        losses = torch.zeros(2)
+        steps: tuple[Callable[[Batch], Tensor], ...] = (
+            self._objective.adversarial,
+            partial(self._objective.lipschitz, noise=noise),
+        )
+        for place, loss_of in enumerate(steps):
+            with self._accelerator.autocast():
+                loss = loss_of(batch)
+            self._optimiser.zero_grad()
+            self._accelerator.backward(loss)
+            self._optimiser.step()
+            self._schedule.step()
+            losses[place] = loss.detach()
+        if self._masks is not None and not self._masks.settled:
+            entries = list(self._masks.entries)
+            with self._accelerator.autocast():
+                loss = self._objective.prediction(batch)
+            for entry, gradient in zip(entries, torch.autograd.grad(loss, entries), strict=True):
+                entry.grad = gradient
+            self._fista.step()
+        return losses
+
+    def _invert(self, epoch: int, size: int) -> str:
+        """Lines 4 to 10: train the surrogate on the model as it is, every so many epochs; its mean loss as text."""
+        if "adversarial" not in self._recipe.terms or (epoch + 1) % self._recipe.surrogate_every:
+            return ""
+        total = 0.0
+        for number, batch in enumerate(self._batches(epoch, size, 2)):
+            with self._accelerator.autocast():
+                if number == 0:
+                    self._surrogate.standardise(self._objective.features(batch))
+                loss = self._objective.inversion(batch)
+            self._inverter.zero_grad()
+            self._accelerator.backward(loss)
+            self._inverter.step()
+            total += float(loss.detach())
+        return f"  surrogate {total / self._steps:.2f}"
+
+    def _look(self, *, last: bool) -> None:
+        """Let the mask be once the goal is reached.
+
+        In the second half of the training (``last``) it is reached at once, by setting to 0 as many of the smallest
+        entries as that takes: a larger τ, chosen while the model can still make up for it.
+        """
+        masks, goal = self._masks, self._goal
+        if masks is None or goal is None or masks.settled:
+            return
+        example = self._example(self._task.preprocess.size).cpu()
+
+        def enough(threshold: float) -> bool:
+            return goal.reached(self._pruned(threshold)[0], example)
+
+        threshold = self._recipe.threshold
+        if last:
+            threshold = max(threshold, least_threshold(self._entries(masks), enough))
+        if last or enough(threshold):
+            self._fista.settle()
+            masks.settle(threshold)
+
+    def _pruned(self, threshold: float | None = None) -> tuple[nn.Module, PruningPlan]:
+        """A copy of the target without the structures that the mask switches off, and what they were."""
+        threshold = self._recipe.threshold if threshold is None else threshold
+        network = copy.deepcopy(self._task.network(self._task.module)).cpu().eval()
+        structures = () if self._masks is None else self._masks.structures
+        masks = [] if self._masks is None else self._entries(self._masks)
+        example = self._example(self._task.preprocess.size).cpu()
+        plan = prune_masked(network, structures, masks, example, threshold=threshold, defence=DEFENCE, cut=self._cut)
+        return network, plan
+
+    def _entries(self, masks: Masks) -> list[Tensor]:
+        """The mask, settled or as FISTA has it."""
+        entries = list(masks.entries) if masks.settled else [self._fista.solution(m) for m in masks.entries]
+        return [entry.detach().cpu() for entry in entries]
+
+    def _batches(self, epoch: int, size: int, stream: int) -> Iterator[Batch]:
+        device = self._accelerator.device
+        for batch in itertools.islice(self._task.batches(size, self._generator(epoch, stream)), self._steps):
+            inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
+            yield Batch(inputs.to(device), batch.labels.to(device))
+
+    def _generator(self, epoch: int, stream: int) -> torch.Generator:
+        return torch.Generator().manual_seed((self._task.recipe.seed * 10_000 + epoch) * 4 + stream)
+
+    def _resize(self, size: int) -> None:
+        """Bring head, tail and surrogate to pictures of this side."""
+        if size != self._size:
+            blocks = Blocks.of(self._task.module, self._ends, self._example(size))
+            self._objective.blocks, self._size = blocks, size
+            self._surrogate.fit_to(blocks.shape, size)
+
+    def _example(self, size: int) -> Tensor:
+        return torch.zeros(1, 3, size, size, device=self._accelerator.device)
+
+    def _resume(self) -> int:
+        marker = self._checkpoint / "epochs"
+        if not marker.exists():
+            return 0
+        self._accelerator.load_state(str(self._checkpoint))
+        return int(marker.read_text())

@@ -1,0 +1,113 @@
+"""The hyper-parameters of PATROL."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from keyhole.train.recipe import OptimiserName, Recipe
+
+RecipeName = Literal["paper", "fast"]
+TermName = Literal["pruning", "adversarial", "lipschitz"]
+R = TypeVar("R", bound=Recipe)
+
+
+@dataclass(frozen=True)
+class PatrolRecipe:
+    """What Algorithm 1 leaves open, with the values of §IV-A.
+
+    The paper names no optimiser for the model; its framework, fast-reid, takes Adam with a weight decay of 5·10⁻⁴ and
+    anneals the rate by a cosine after a warm-up, and so does this recipe.
+
+    Attributes:
+        stages: (share of the target's picture side, epochs), in order.
+        batch: pictures in a step.
+        steps: batches of an epoch at most; None: all of the data.
+        learning_rate: peak of the model's.
+        weight_decay: of the model's weights of two or more dimensions.
+        optimiser: of the model.
+        warm_up: share of the steps in which the rate rises.
+        start: mean and deviation of the normal distribution that the mask is drawn from.
+        mask_learning_rate: η of FISTA; None: such that an entry that no loss holds falls from 1 to 0 in the first half
+            of the training.
+        l1: λ₁.
+        l2: λ₂.
+        threshold: τ.
+        ratio: share of the bytes of the head's weights; once so many are gone, the mask stays as it is. 1: it is
+            trained to the end, as in Algorithm 1.
+        beta: β of Eq. 9.
+        surrogate_every: epochs from one training of the surrogate to the next.
+        surrogate_learning_rate: of its AdamW, as the black-box attack trains the same network.
+        alpha: α_i of Eq. 6.
+        terms: what is trained for besides the prediction, for the ablation of Table II. Without ``pruning`` there is no
+            mask; a step without ``adversarial`` or ``lipschitz`` minimises the prediction loss alone, so that the model
+            takes the same number of steps.
+    """
+
+    stages: tuple[tuple[float, int], ...] = ((1.0, 90),)
+    batch: int = 512
+    steps: int | None = None
+    learning_rate: float = 3e-4
+    weight_decay: float = 5e-4
+    optimiser: OptimiserName = "adamw"
+    warm_up: float = 0.1
+    start: tuple[float, float] = (0.0, 1.0)
+    mask_learning_rate: float | None = 1e-6
+    l1: float = 1.0
+    l2: float = 10.0
+    threshold: float = 0.0
+    ratio: float = 1.0
+    beta: float = 4e-4
+    surrogate_every: int = 10
+    surrogate_learning_rate: float = 3e-3
+    alpha: tuple[float, ...] = (5.0, 0.2, 0.01, 0.005)
+    terms: tuple[TermName, ...] = ("pruning", "adversarial", "lipschitz")
+
+    def mask_rate(self, steps: int) -> float:
+        """η of FISTA in a training of so many steps; see `Fista` for how far an entry gets with it."""
+        if self.mask_learning_rate is not None:
+            return self.mask_learning_rate
+        return 8 / (self.l1 * (max(1, steps) / 2) ** 2)
+
+    def task_recipe(self, base: R, size: int) -> R:
+        """A task's own recipe with what PATROL sets: how the data comes, and how the model is trained.
+
+        Args:
+            base: of the task.
+            size: side of the target's pictures in pixels.
+        """
+        return dataclasses.replace(
+            base,
+            stages=tuple((max(1, round(size * share)), epochs) for share, epochs in self.stages),
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            optimiser=self.optimiser,
+            warm_up=self.warm_up,
+        )
+
+
+PAPER = PatrolRecipe()
+FAST = PatrolRecipe(
+    stages=((0.5, 5), (1.0, 1)),
+    batch=64,
+    steps=80,
+    learning_rate=1e-3,
+    start=(1.0, 0.1),
+    mask_learning_rate=None,
+    l1=0.01,
+    l2=0.1,
+    ratio=2 / 3,
+    beta=4e-3,
+    surrogate_every=1,
+)
+"""A guess at the same in an hour of two cores instead of days, not tuned on real data.
+
+480 steps do not bring back what a mask of N(0, 1) takes, so the mask starts near 1. λ₁ = 1 exceeds the loss's gradient
+on an entry by two orders of magnitude, so that chance alone decides what stays; with 0.01 they are alike and the loss
+has a say. λ₂ keeps its ratio to λ₁. The mask stops at the two thirds of the weights that the paper removes for
+VERI-Wild, and the steps that are left are for the model alone. β grows as the steps get fewer."""
+
+RECIPES: Mapping[RecipeName, PatrolRecipe] = {"paper": PAPER, "fast": FAST}

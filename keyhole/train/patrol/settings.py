@@ -1,0 +1,125 @@
+"""Flags of ``keyhole train patrol``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.partition.pruning.finding import Granularity
+from keyhole.service.errors import UsageError
+from keyhole.targets.settings import ModelSettings
+from keyhole.train.patrol.recipe import RECIPES, PatrolRecipe, RecipeName, TermName
+from keyhole.train.settings import TrainSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatrolSettings(ModelSettings):
+    """Defend a trained target by PATROL: prune its head so that more of it fits on the edge and less can be seen.
+
+    The result is a target: `keyhole demo --target pruned:OUT --cut CUT`, and so with every process. Whether the target
+    answers with classes or with an embedding decides what it is trained for. A stopped run goes on where it was.
+
+        keyhole train patrol --cut layer3 --data tiny-imagenet-100.zip --out runs/patrol
+        keyhole train patrol --target resnet18 --weights runs/resnet18-streetcam/model.safetensors --size 128 \\
+            --cut layer4 --room layer2 --data streetcam --out runs/patrol-streetcam
+    """
+
+    data: str
+    """The target's own training data: as for `keyhole train target`."""
+    out: Path
+    """Folder for checkpoints, plan.json, model.safetensors, card.json and memory.json."""
+    room: str | None = None
+    """The edge has room for the unpruned head up to this cut, weights and activations. The mask is trained until the
+    head at `--cut` fits into it; the deepest head that does is named at the end. Absent: `--ratio` decides."""
+    recipe: RecipeName = "fast"
+    """`paper`: 90 epochs with the paper's hyper-parameters. `fast`: an hour of two cores for ResNet-18 at 128 px."""
+    structures: Granularity = "channels"
+    """What is removed: `channels` of convolutions (heads and hidden units of a timm ViT), or `blocks`, whole residual
+    mappings."""
+    terms: tuple[TermName, ...] = ("pruning", "adversarial", "lipschitz")
+    """What is trained for besides the task: any of pruning, adversarial, lipschitz."""
+    stages: tuple[str, ...] = ()
+    """Picture side and epochs of each stage, as SIDE:EPOCHS. Absent: the recipe's; 90 epochs at the target's size for
+    paper, 5 at half of it and 1 at all of it for fast."""
+    batch: int | None = None
+    """Pictures in a step. Absent: the recipe's, 512 or 64."""
+    steps: int | None = None
+    """Batches of an epoch at most. Absent: the recipe's, all or 80."""
+    learning_rate: float | None = None
+    """Peak rate of the model. Absent: the recipe's, 0.0003 or 0.001."""
+    mask_learning_rate: float | None = None
+    """Rate of FISTA. Absent: the recipe's, 0.000001, or as the number of steps asks."""
+    l1: float | None = None
+    """λ₁ of Eq. 1. Absent: the recipe's, 1 or 0.01."""
+    l2: float | None = None
+    """λ₂ of Eq. 1. Absent: the recipe's, 10 or 0.1."""
+    threshold: float | None = None
+    """τ: structures whose mask is no larger in magnitude are removed. Absent: 0, so that nothing is lost with them."""
+    ratio: float | None = None
+    """Share of the bytes of the head's weights after which the mask stays as it is, without `--room`. 1: it is trained
+    to the end. Absent: the recipe's, 1 or 2/3."""
+    beta: float | None = None
+    """β of Eq. 9. Absent: the recipe's, 0.0004 or 0.004."""
+    alpha: tuple[float, ...] | None = None
+    """α of Eq. 6, one for each block; further blocks take the last. Absent: 5 0.2 0.01 0.005."""
+    per_identity: int = 4
+    """Re-identification: pictures of each identity in a batch."""
+    identities: int = 1000
+    """Re-identification on streetcam: vehicles to train on."""
+    views: int = 12
+    """Re-identification on streetcam: pictures of each vehicle."""
+    part: str = ""
+    """Re-identification: as for `keyhole train target`."""
+    held_out: int | None = None
+    """Re-identification: as for `keyhole train target`."""
+    probes: int = 1
+    """Re-identification: as for `keyhole train target`."""
+    pictures: Path | None = None
+    """Re-identification: folder where drawn pictures are kept, such as the `--out` of the target's own training.
+    Absent: `--out`."""
+    workers: int = 2
+    """Re-identification: processes that draw or read the pictures."""
+    precision: Literal["no", "bf16"] = "no"
+    """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
+    seed: int = 0
+    """Seed of masks, noise, order and augmentation, and of which identities are held out: that of the target's own
+    training, so that the same are."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights, for the card."""
+
+    def hyper_parameters(self) -> PatrolRecipe:
+        """The recipe with what the flags set."""
+        recipe = RECIPES[self.recipe]
+        given = {field.name: getattr(self, field.name, None) for field in dataclasses.fields(recipe)}
+        changed = {name: value for name, value in given.items() if value is not None and name != "stages"}
+        return dataclasses.replace(recipe, **changed)
+
+    def training(self, size: int) -> TrainSettings:
+        """The flags that `keyhole train target` has too.
+
+        Args:
+            size: side of the target's pictures in pixels.
+        """
+        shared = {field.name for field in dataclasses.fields(TrainSettings)} - {"size"}
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return TrainSettings(size=size, **{name: value for name, value in own.items() if name in shared})
+
+    def __post_init__(self) -> None:
+        given = {name: getattr(self, name) for name in ("batch", "steps", "learning_rate", "mask_learning_rate", "l1")}
+        for name, value in given.items():
+            if value is not None and value <= 0:
+                raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected more than 0")
+        for name in ("l2", "threshold", "beta"):
+            value = getattr(self, name)
+            if value is not None and value < 0:
+                raise UsageError(f"--{name} {value:g}: expected 0 or more")
+        if self.ratio is not None and not 0 < self.ratio <= 1:
+            raise UsageError(f"--ratio {self.ratio:g}: expected more than 0 and 1 at most")
+        if self.alpha is not None and (not self.alpha or min(self.alpha) < 0):
+            raise UsageError(f"--alpha {' '.join(map(str, self.alpha))}: expected one number or more, none below 0")
+        if "pruning" not in self.terms and (self.room is not None or self.ratio is not None):
+            raise UsageError("--room and --ratio say how much is pruned: they need `pruning` among --terms")
+        if self.head_only:
+            raise UsageError("--head-only: PATROL trains head and tail together and needs the whole model's weights")

@@ -1,0 +1,79 @@
+"""A target's own task, for a model that is trained already."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+from torch import nn
+
+from keyhole.targets import Target
+from keyhole.targets.neck import neck_path
+from keyhole.train.classifier import Classification, LabelledPictures
+from keyhole.train.patrol.recipe import PatrolRecipe
+from keyhole.train.patrol.settings import PatrolSettings
+from keyhole.train.recipe import Recipe, adjusted
+from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.pictures import IdentifiedPictures
+from keyhole.train.reid.recipes import ReidRecipe
+from keyhole.train.reid.task import Reidentification
+from keyhole.train.reid.trial import Trial
+from keyhole.train.task import Task
+
+
+def answers_with_embedding(network: nn.Module) -> bool:
+    """Whether a network ends in a BNNeck, as those that are trained for re-identification do."""
+    layers = [layer for layer in network.modules() if next(layer.parameters(recurse=False), None) is not None]
+    return isinstance(layers[-1], nn.BatchNorm1d)
+
+
+def make_trainable(network: nn.Module) -> None:
+    """Let all of a network learn but the bias of a BNNeck, which has none (see `keyhole.targets.neck`)."""
+    network.requires_grad_(True)
+    if answers_with_embedding(network):
+        network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
+
+
+def own_task(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
+    """The task that the target was trained for, on the data that the flags name; it may take the model apart.
+
+    Raises:
+        FileNotFoundError: no data there.
+        ValueError: the data's classes are not the target's, or the data does not suffice.
+    """
+    opener = _reidentification if answers_with_embedding(target.model) else _classification
+    return opener(target, recipe, settings, console)
+
+
+def _classification(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
+    root, size = Path(settings.data), target.preprocess.size
+    train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
+    if train.names != validation.names or len(train.names) != target.outputs:
+        raise ValueError(
+            f"{settings.data}: train/ has {len(train.names)} classes and val/ {len(validation.names)}; the target has "
+            f"{target.outputs}: name the data that it was trained on"
+        )
+    data = f"{settings.data}: {len(train.labels)} pictures, {size} pixels"
+    console.print(f"{len(train.labels)} pictures of {len(train.names)} classes")
+    own = adjusted(recipe.task_recipe(Recipe(), size), settings.training(size))
+    task = Classification(target.model, train, validation, target.preprocess, own, data)
+    if target.labels and task.outputs.labels != target.labels:
+        raise ValueError(f"{settings.data} has other classes than the target, or the same in another order")
+    return task
+
+
+def _reidentification(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
+    size = target.preprocess.size
+    parts = open_parts(settings.training(size))
+    folder = settings.pictures or settings.out
+    folder.mkdir(parents=True, exist_ok=True)
+    train, test = (
+        IdentifiedPictures.load(collection, size, workers=settings.workers, folder=folder, console=console)
+        for collection in (parts.train, parts.test)
+    )
+    trial = Trial(test, parts.probes, parts.gallery)
+    console.print(f"{len(train.pictures)} pictures of {train.count} identities; tested on {test.count} others")
+    base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
+    own = adjusted(base, settings.training(size))
+    data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
+    return Reidentification(target.model, train, trial, target.preprocess, own, data)

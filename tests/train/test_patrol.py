@@ -1,0 +1,344 @@
+"""PATROL's training: which way each step goes, that it resumes, and what it leaves."""
+
+import copy
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from keyhole.partition import partitioned, profile, split, survey
+from keyhole.partition.memory import footprint_at, footprints
+from keyhole.partition.pruning.finding import structures_before
+from keyhole.partition.pruning.plan import PruningPlan, read_plan
+from keyhole.targets import ModelSettings, Preprocess, TargetError, load_target
+from keyhole.targets.card import read_card
+from keyhole.train.classifier import Classification, LabelledPictures
+from keyhole.train.patrol.blocks import Blocks, block_ends
+from keyhole.train.patrol.command import patrol
+from keyhole.train.patrol.goal import Goal
+from keyhole.train.patrol.loop import Patrol
+from keyhole.train.patrol.masks import Masks
+from keyhole.train.patrol.objective import Objective
+from keyhole.train.patrol.recipe import FAST, PAPER, PatrolRecipe
+from keyhole.train.patrol.settings import PatrolSettings
+from keyhole.train.patrol.surrogate import Surrogate
+from keyhole.train.patrol.tasks import make_trainable
+from keyhole.train.recipe import Recipe
+from keyhole.train.reid.task import Reidentification
+from keyhole.train.task import Batch, Task
+from tests.train import making
+from tests.train.patrol_making import SIDE, classifier, embedder
+
+EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)
+QUICK = dataclasses.replace(FAST, stages=((0.5, 1), (1.0, 2)), batch=8, steps=4, ratio=0.5)
+TARGET = "tests.train.patrol_making:target"
+
+
+@pytest.fixture(scope="module")
+def pictures() -> dict[str, LabelledPictures]:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(3).repeat(16)
+    bright = torch.eye(3)[labels][:, :, None, None]
+    names = ("class-0", "class-1", "class-2")
+
+    def drawn() -> LabelledPictures:
+        noise = torch.rand(48, 3, SIDE, SIDE, generator=generator)
+        return LabelledPictures((255 * (0.5 * bright + 0.5 * noise)).to(torch.uint8), labels, names)
+
+    return {"train": drawn(), "val": drawn()}
+
+
+def lesson(pictures: dict[str, LabelledPictures], recipe: PatrolRecipe = QUICK) -> tuple[Task, nn.Module]:
+    network = classifier()
+    make_trainable(network)
+    own = recipe.task_recipe(Recipe(), SIDE)
+    return Classification(network, pictures["train"], pictures["val"], Preprocess(SIDE), own), network
+
+
+def training(task: Task, network: nn.Module, recipe: PatrolRecipe, out: Path, cut: str = "layer2") -> Patrol:
+    """As the command puts it together, for a network whose task is made already and did not take it apart."""
+    surveyed = survey(network, EXAMPLE)
+    ends = block_ends(surveyed, cut)
+    goal = Goal.of(split(network, cut, EXAMPLE).head, footprints(network, EXAMPLE), ends[-1], recipe.ratio, None)
+    masks = Masks(structures_before(surveyed, cut), network, recipe.start, torch.Generator().manual_seed(0))
+    masks.make_up_for()
+    return Patrol(task, network, ends, recipe, masks, goal, out)
+
+
+def objective_of(task: Task, network: nn.Module, recipe: PatrolRecipe) -> tuple[Objective, Surrogate, Masks]:
+    blocks = Blocks.of(network, ("layer1.1", "layer2.0"), EXAMPLE)
+    masks = Masks(structures_before(survey(network, EXAMPLE), "layer2"), network, (1.0, 0.1), torch.Generator())
+    surrogate = Surrogate(blocks.shape, SIDE, 3)
+    nn.init.normal_(surrogate.network.body[-1].weight, std=0.05)
+    network.train()
+    return Objective(task, recipe, masks, surrogate, blocks), surrogate, masks
+
+
+def a_batch(task: Task) -> Batch:
+    return next(task.batches(SIDE, torch.Generator().manual_seed(0)))
+
+
+def test_the_surrogate_learns_to_invert_and_the_head_learns_to_mislead_it(pictures) -> None:
+    task, network = lesson(pictures)
+    recipe = dataclasses.replace(QUICK, beta=1.0)
+    objective, surrogate, _ = objective_of(task, network, recipe)
+    batch = a_batch(task)
+
+    weights = copy.deepcopy(network.state_dict())
+    adam = torch.optim.Adam(surrogate.parameters(), 0.01)
+    first = float(objective.inversion(batch))
+    for _ in range(15):
+        adam.zero_grad()
+        loss = objective.inversion(batch)
+        loss.backward()
+        adam.step()
+    learned = float(objective.inversion(batch))
+    assert learned < first
+    assert all(parameter.grad is None for parameter in network.parameters())
+    assert all(torch.equal(value, weights[name]) for name, value in network.state_dict().items())
+
+    known = copy.deepcopy(surrogate.state_dict())
+    adam.zero_grad()
+    sgd = torch.optim.SGD(network.parameters(), 0.01)
+    for _ in range(5):
+        sgd.zero_grad()
+        objective.adversarial(batch).backward()
+        sgd.step()
+    assert all(parameter.grad is None for parameter in surrogate.parameters())
+    assert all(parameter.requires_grad for parameter in surrogate.parameters())
+    assert all(torch.equal(value, known[name]) for name, value in surrogate.state_dict().items())
+    surrogate.eval()
+    assert float(objective.inversion(batch)) > learned
+
+
+def test_equation_9_is_the_prediction_loss_less_beta_times_the_distance(pictures) -> None:
+    task, network = lesson(pictures)
+    batch, values = a_batch(task), {}
+    for beta in (0.0, 0.5, 2.0):
+        objective, surrogate, masks = objective_of(task, network, dataclasses.replace(QUICK, beta=beta))
+        surrogate.load_state_dict(values.setdefault("surrogate", surrogate.state_dict()))
+        values[beta] = float(objective.adversarial(batch))
+        values["prediction"] = float(objective.prediction(batch))
+    with masks.applied():
+        network.train()
+        features = network.layer2(network.layer1(network.relu(network.bn1(network.conv1(batch.inputs)))))
+    true = batch.inputs * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    true += torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
+    guess = surrogate.eval()(features).clamp(0, 1)
+    distance = sum(math.sqrt(float((a - b).square().sum())) for a, b in zip(true, guess, strict=True)) / len(true)
+    assert values[0.0] == pytest.approx(values["prediction"], abs=1e-5)
+    assert values[0.0] - values[0.5] == pytest.approx(0.5 * distance, rel=1e-3)
+    assert values[0.0] - values[2.0] == pytest.approx(2 * distance, rel=1e-3)
+
+
+def test_the_lipschitz_step_adds_its_loss_and_leaves_the_statistics_alone(pictures) -> None:
+    task, network = lesson(pictures)
+    batch = a_batch(task)
+    objective, _, masks = objective_of(task, network, QUICK)
+    noise = torch.randn(batch.inputs.shape)
+    with torch.no_grad():
+        plain = float(objective.prediction(batch))
+        statistics = network.bn1.running_mean.clone()
+        objective.prediction(batch)
+        moved_once = network.bn1.running_mean - statistics
+        before = network.bn1.running_mean.clone()
+        loss = float(objective.lipschitz(batch, noise))
+        after = network.bn1.running_mean - before
+    assert torch.allclose(after, 0.9 * moved_once, atol=1e-6)  # one update by the batch, none by the noise
+    with masks.applied(), torch.no_grad():
+        network.eval()
+        stem = [network.relu(network.bn1(network.conv1(x))) for x in (batch.inputs, batch.inputs + noise)]
+        one = [network.layer1(x.clone()) for x in stem]
+        two = [network.layer2(x.clone()) for x in one]
+    sizes = [(b - a).flatten(1).abs().sum(1) for a, b in ((batch.inputs, batch.inputs + noise), one, two)]
+    expected = plain + 5 * float((sizes[1] / sizes[0]).max()) + 0.2 * float((sizes[2] / sizes[1]).max())
+    assert loss == pytest.approx(expected, rel=1e-4)
+
+
+def test_terms_that_are_switched_off_leave_the_prediction_loss(pictures) -> None:
+    task, network = lesson(pictures)
+    batch = a_batch(task)
+    objective, *_ = objective_of(task, network, dataclasses.replace(QUICK, terms=("pruning",)))
+    with torch.no_grad():
+        losses = [
+            float(objective.prediction(batch)),
+            float(objective.adversarial(batch)),
+            float(objective.lipschitz(batch, torch.randn(batch.inputs.shape))),
+        ]
+    assert losses == pytest.approx([losses[0]] * 3, abs=1e-6)
+
+
+def test_a_training_keeps_what_it_learned_removes_half_and_resumes_as_if_unbroken(
+    pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class KilledError(Exception):
+        pass
+
+    whole, plan = training(*lesson(pictures), QUICK, tmp_path / "a").run()
+
+    task, network = lesson(pictures)
+    assess, answers = task.assess, iter((1, 1))
+
+    def killed_in_the_third(module: nn.Module, size: int) -> str:
+        if next(answers, None) is None:
+            raise KilledError
+        return assess(module, size)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(task, "assess", killed_in_the_third)
+        with pytest.raises(KilledError):
+            training(task, network, QUICK, tmp_path / "b").run()
+    resumed, again = training(*lesson(pictures), QUICK, tmp_path / "b").run()
+    assert again == plan
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value)
+
+    assert plan.removed
+    before, after = ({row.point.cut: row for row in profile(each, EXAMPLE)} for each in (classifier(), whole))
+    assert after["layer2.0"].head_bytes <= 0.5 * before["layer2.0"].head_bytes
+
+
+def test_without_pruning_the_model_keeps_its_shape(pictures, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(QUICK, stages=((1.0, 1),), terms=("adversarial", "lipschitz"))
+    task, network = lesson(pictures, recipe)
+    trained, plan = Patrol(task, network, ("layer1.1", "layer2.0"), recipe, None, None, tmp_path).run()
+    assert plan == PruningPlan("patrol", "layer2.0", ())
+    assert {name: value.shape for name, value in trained.state_dict().items()} == {
+        name: value.shape for name, value in classifier().state_dict().items()
+    }
+    assert not torch.equal(trained.get_parameter("conv1.weight"), classifier().get_parameter("conv1.weight"))
+
+
+def test_an_embedding_is_trained_and_pruned_through_its_neck(tmp_path: Path) -> None:
+    network = embedder()
+    make_trainable(network)
+    assert not network.fc.bias.requires_grad
+    surveyed, ends = survey(network, EXAMPLE), ("layer1.1", "layer2.0")
+    goal = Goal.of(split(network, "layer2", EXAMPLE).head, footprints(network, EXAMPLE), ends[-1], 0.5, None)
+    masks = Masks(structures_before(surveyed, "layer2"), network, (1.0, 0.1), torch.Generator().manual_seed(0))
+    recipe = dataclasses.replace(QUICK, stages=((1.0, 2),), batch=32)
+    own = dataclasses.replace(recipe.task_recipe(making.recipe(1), SIDE), seed=0)
+    train, tested = making.boards(24, 4, seed=0), making.trial(making.boards(8, 3, seed=1), 3)
+    task = Reidentification(network, train, tested, making.PREPROCESS, own)
+    masks.make_up_for()
+    pruned, plan = Patrol(task, network, ends, recipe, masks, goal, tmp_path).run()
+    (gone,) = (removal.indices for removal in plan.removed if removal.path == "layer2.0.conv2")
+    assert pruned(EXAMPLE).shape == (1, 12 - len(gone))
+    assert not pruned.fc.bias.any()
+    parts, inputs = split(pruned, "layer2", EXAMPLE), torch.rand(3, 3, SIDE, SIDE)
+    assert torch.equal(parts.tail(parts.head(inputs)), pruned(inputs))
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command leaves."""
+    from tests.train.patrol_making import class_folders
+
+    root = tmp_path_factory.mktemp("patrol")
+    class_folders(root / "data")
+    settings = PatrolSettings(
+        target=TARGET,
+        cut="layer2",
+        room="layer1.0",
+        data=str(root / "data"),
+        out=root / "out",
+        batch=8,
+        steps=5,
+        stages=("8:1", "16:2"),
+    )
+    assert patrol(settings) == 0
+    return root / "out"
+
+
+def test_the_result_is_a_target_that_every_process_can_load(result: Path) -> None:
+    name = f"pruned:{result}"
+    target, again = load_target(name), load_target(name)
+    assert target.hash == again.hash
+    assert target.defence == "patrol"
+    assert target.labels == ("class-0", "class-1", "class-2")
+    assert not list(result.glob("*.p*t*h")) + list(result.glob("*.pkl"))
+    card, plan = read_card(result), read_plan(result)
+    assert card.architecture == TARGET
+    assert {"top1", "top1_fp32", "top1_unpruned"} <= card.figures.keys()
+    assert card.recipe["stages"] == [[8, 1], [16, 2]]
+    assert plan.cut == "layer2.0"
+    loaded, parts = partitioned(ModelSettings(target=name, cut="layer2"))
+    inputs = torch.rand(2, 3, SIDE, SIDE)
+    assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
+    gone = sum(len(removal.indices) for removal in plan.removed if removal.path == "layer2.0.conv2")
+    assert parts.plan.tensors[0].shape[1] == 12 - gone
+
+
+def test_the_deepest_head_fits_in_the_room(result: Path) -> None:
+    memory = json.loads((result / "memory.json").read_text())
+    room = footprint_at(footprints(classifier(), EXAMPLE), "layer1.0").total
+    assert memory["room_bytes"] == room
+    assert memory["deepest"] == "layer2.0"
+    row = memory["cuts"][-1]
+    found = footprint_at(footprints(load_target(f"pruned:{result}")), "layer2.0")
+    assert (row["pruned"]["weights"], row["pruned"]["activations"]) == (found.weights, found.activations)
+    assert found.total <= room < row["whole"]["weights"] + row["whole"]["activations"]
+
+
+def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
+    for name in ("plan.json", "card.json"):
+        (tmp_path / name).write_bytes((result / name).read_bytes())
+    save_file({"nothing": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(TargetError, match="is not the file that its card describes"):
+        load_target(f"pruned:{tmp_path}")
+    (tmp_path / "plan.json").unlink()
+    with pytest.raises(ValueError, match="cannot read the pruning plan"):
+        load_target(f"pruned:{tmp_path}")
+    with pytest.raises(TargetError, match="expected one that `keyhole train patrol` wrote"):
+        load_target(f"pruned:{tmp_path}/nothing")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"ratio": 1.5}, "--ratio 1.5: expected more than 0 and 1 at most"),
+        ({"l1": -1.0}, "--l1 -1: expected more than 0"),
+        ({"mask_learning_rate": 0.0}, "--mask-learning-rate 0: expected more than 0"),
+        ({"beta": -1.0}, "--beta -1: expected 0 or more"),
+        ({"alpha": ()}, "--alpha : expected one number or more"),
+        ({"terms": ("lipschitz",), "room": "layer1"}, "they need `pruning` among --terms"),
+        ({"head_only": True}, "needs the whole model's weights"),
+        ({"cut": "layer9"}, "no point 'layer9'"),
+        ({"room": "layer9"}, "no block ends at 'layer9'"),
+        ({"room": "layer2.0"}, "--room layer2.0 holds the head up to layer2.0 as it is"),
+        ({"cut": "input"}, "that can be removed"),
+        ({"target": "resnet18"}, "has random weights"),
+        ({"target": "pruned:somewhere"}, "is pruned already"),
+        ({"stages": ("8",)}, "expected SIDE:EPOCHS"),
+    ],
+)
+def test_bad_flags_are_explained(flags: dict, message: str, result: Path) -> None:
+    given = {"target": TARGET, "cut": "layer2", "data": str(result.parent / "data"), "out": result.parent / "bad"}
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        patrol(PatrolSettings(**{**given, **flags}))
+
+
+def test_data_of_other_classes_is_refused(result: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    for split_name in ("train", "val"):
+        for number in range(2):
+            folder = tmp_path / split_name / f"class-{number}"
+            folder.mkdir(parents=True)
+            source = result.parent / "data" / split_name / f"class-{number}" / "0.png"
+            (folder / "0.png").write_bytes(source.read_bytes())
+    with pytest.raises(ValueError, match="train/ has 2 classes and val/ 2; the target has 3"):
+        patrol(PatrolSettings(target=TARGET, cut="layer2", data=str(tmp_path), out=tmp_path / "out"))
+
+
+def test_the_recipes_hyper_parameters_are_the_papers() -> None:
+    assert (PAPER.l1, PAPER.l2, PAPER.beta, PAPER.alpha) == (1, 10, 4e-4, (5, 0.2, 0.01, 0.005))
+    assert (PAPER.start, PAPER.threshold, PAPER.mask_rate(100)) == ((0, 1), 0, 1e-6)
+    assert (PAPER.stages, PAPER.batch, PAPER.learning_rate, PAPER.surrogate_every) == (((1, 90),), 512, 3e-4, 10)
+    assert FAST.mask_rate(480) * FAST.l1 * (480 / 2) ** 2 / 8 == pytest.approx(1)
+    settings = PatrolSettings(data="", out=Path("x"), recipe="paper", l1=0.5, alpha=(1.0,), terms=("pruning",))
+    assert settings.hyper_parameters() == dataclasses.replace(PAPER, l1=0.5, alpha=(1.0,), terms=("pruning",))
