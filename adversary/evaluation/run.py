@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from torch import Tensor
 
 from adversary.attacks.registry import attack_named
@@ -22,6 +22,7 @@ from adversary.priors.folder import fingerprint, prior_folder
 from adversary.settings import AttackSettings
 from keyhole.data import open_source
 from keyhole.partition import Partition, partitioned_at
+from keyhole.progress import progress_bar
 from keyhole.targets import Target
 
 
@@ -57,8 +58,7 @@ def evaluate(settings: AttackSettings, console: Console) -> Evaluation:
     truths = _pictures(settings, target)
 
     rows, columns = [], {}
-    bars = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*bars, console=console) as progress:
+    with progress_bar(console) as progress:
         for partition in partitions:
             made = _attacked(settings, target, partition, truths, progress)
             published = PUBLISHED.get(settings.attack, {}).get((architecture(target), partition.plan.alias))

@@ -12,10 +12,10 @@ from accelerate.utils import send_to_device, set_seed
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from keyhole.progress import progress_bar
 from keyhole.train.averaging import warming_average
 from keyhole.train.epochs import Epochs
 from keyhole.train.optimisers import optimiser as make_optimiser
-from keyhole.train.progress import progress_bar
 from keyhole.train.task import Task
 from keyhole.train.training import Round, Training
 

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from keyhole.data.folder import fit
 from keyhole.data.sets.record import Collection
+from keyhole.progress import progress_bar
 from keyhole.train.cache import cached
-from keyhole.train.progress import progress_bar
 
 _BATCH = 16
 

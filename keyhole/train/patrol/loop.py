@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from keyhole.partition.pruning.masked import prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
+from keyhole.progress import progress_bar
 from keyhole.train.optimisers import Optimisation
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks
@@ -26,7 +27,6 @@ from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.objective import Objective
 from keyhole.train.patrol.recipe import PatrolRecipe
 from keyhole.train.patrol.surrogate import Surrogate, mirrored_layers
-from keyhole.train.progress import progress_bar
 from keyhole.train.task import Batch, Task
 
 DEFENCE = "patrol"
