@@ -15,9 +15,9 @@ from keyhole.data.streetcam import Streetcam
 from keyhole.targets import TargetError, load_target, read_card
 from keyhole.train.cache import cached, key
 from keyhole.train.command import train
+from keyhole.train.reid.identities import identities_of
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.pictures import IdentifiedPictures, numbered
-from keyhole.train.reid.subsets import identities_of
 from keyhole.train.settings import TrainSettings
 from tests.train.making import boards, files
 

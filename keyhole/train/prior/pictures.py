@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor
 
 from keyhole.data.pools import Pool
+from keyhole.data.sets.derived import Subset
 from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Collection
@@ -19,7 +20,6 @@ from keyhole.data.streetcam.pools import Pool as StreetcamPool
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 from keyhole.train.pictures import read
 from keyhole.train.prior.settings import PriorSettings
-from keyhole.train.reid.subsets import Subset
 
 
 def learned_from(settings: PriorSettings, folder: Path, console: Console) -> Tensor:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import torch
 
+from keyhole.data.sets.derived import Joined, Subset
 from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Collection
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import SIZES, Streetcam
-from keyhole.train.reid.subsets import Joined, Subset, identities_of, paired, where
+from keyhole.train.reid.identities import identities_of, paired, where
 from keyhole.train.settings import TrainSettings
 
 _STREETCAM_HELD_OUT = 150
