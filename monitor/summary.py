@@ -105,13 +105,13 @@ def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, Latency]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """95 % interval of the mean by Student's t; none below two values.
+    """95 % interval of the mean by Student's t; none below two values, and none where one is infinite.
 
     >>> low, high = interval([1.0, 2.0, 3.0])
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)
     """
-    if len(values) < 2:
+    if len(values) < 2 or not all(map(math.isfinite, values)):
         return None
     reach = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     mean = float(np.mean(values))

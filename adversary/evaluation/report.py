@@ -102,4 +102,4 @@ def with_reach(mean: Mean, digits: int) -> str:
 
 
 def _finite(value: float) -> float | None:
-    return None if math.isnan(value) else value
+    return value if math.isfinite(value) else None

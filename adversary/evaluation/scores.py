@@ -40,7 +40,8 @@ class Mean:
 
     Attributes:
         mean: of the values.
-        reach: from the mean to either end of the interval; NaN for a single value.
+        reach: from the mean to either end of the interval; NaN for a single value, and where one is infinite (the
+            PSNR of a picture that is met exactly).
     """
 
     mean: float
@@ -53,7 +54,7 @@ class Mean:
         2.484
         """
         count = len(values)
-        if count < 2:
+        if count < 2 or not all(map(math.isfinite, values)):
             return cls(statistics.fmean(values), math.nan)
         spread = statistics.stdev(values) / math.sqrt(count)
         return cls(statistics.fmean(values), float(stdtrit(count - 1, 0.975)) * spread)

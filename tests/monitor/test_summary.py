@@ -106,3 +106,4 @@ def test_stages_come_in_the_order_in_which_they_pass() -> None:
 
 def test_one_value_has_no_interval() -> None:
     assert interval([1.0]) is None
+    assert interval([1.0, math.inf]) is None
