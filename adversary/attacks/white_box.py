@@ -75,7 +75,8 @@ class Optimiser:
             pictures = self.generator(variable)
             features = head(self.known.normalise(pictures))
             same_shapes(features, observed)
-            losses = recipe.distance(features, observed)
+            ours, theirs = self.known.defence.comparable(features, observed)
+            losses = recipe.distance(ours, theirs)
             losses = losses + weight * recipe.smoothness(pictures)
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
@@ -85,7 +86,7 @@ class Optimiser:
 
             now = self.clock()
             final = iteration == budget.iterations or now - started >= budget.seconds
-            if recipe.patience and plateau(relative_distance([ours.detach() for ours in features], observed)):
+            if recipe.patience and plateau(relative_distance([tensor.detach() for tensor in ours], theirs)):
                 final = True
             if final or now - reported >= self.interval:
                 with torch.no_grad():

@@ -20,3 +20,6 @@ class NoDefence:
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
         """Both as they are."""
         return features, observed
+
+
+UNPROTECTED = NoDefence()
