@@ -63,6 +63,7 @@ class Optimiser:
         observed, head = observed_of(frames), RelaxedHead(self.known.head)
         variable = start.clone().requires_grad_(True)
         plateau = Plateau(recipe.patience)
+        unexplained = self.known.defence.unexplained(observed)
         weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
 
@@ -76,7 +77,7 @@ class Optimiser:
             features = head(self.known.normalise(pictures))
             same_shapes(features, observed)
             ours, theirs = self.known.defence.comparable(features, observed)
-            losses = recipe.distance(ours, theirs)
+            losses = recipe.scale(recipe.distance(ours, theirs), unexplained)
             losses = losses + weight * recipe.smoothness(pictures)
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()

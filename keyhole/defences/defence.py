@@ -12,7 +12,7 @@ Features = tuple[Tensor, ...]
 
 
 class Defence(Protocol):
-    """Changes the features before they leave the edge. A frozen dataclass: its fields are its settings.
+    """Changes the features before they leave the edge. Inherit from it as a frozen dataclass: its fields are settings.
 
     The attacker knows the defence and its settings, never the generator's state.
     """
@@ -43,3 +43,14 @@ class Defence(Protocol):
             Both, in the shapes given.
         """
         ...
+
+    def unexplained(self, observed: Features) -> Tensor:
+        """Share of a frame's energy that the true picture's features leave in the comparison, by expectation.
+
+        Args:
+            observed: of the protected frames, N×… each.
+
+        Returns:
+            The mean over the tensors, one number per picture; 0 unless a defence says otherwise.
+        """
+        return torch.zeros(len(observed[0]))

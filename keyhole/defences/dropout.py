@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Features
+from keyhole.defences.defence import Defence, Features
 from keyhole.defences.share import check_share, per_picture
 
 _MOST = 0.999
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(Defence):
     """Sends zeros in place of values that are drawn anew for each frame.
 
     PATROL (§IV-A) says that outputs are "randomly dropped out", nothing of the values that are left: so they stay as

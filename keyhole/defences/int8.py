@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Features
+from keyhole.defences.defence import Defence, Features
 from keyhole.wire.int8 import Int8 as Codec
 
 _CODEC = Codec()
 
 
 @dataclass(frozen=True)
-class Int8:
+class Int8(Defence):
     """What the codec int8 loses, as a defence: at most half a step of max|channel|/127, of each picture by itself."""
 
     def protect(self, features: Features, generator: torch.Generator) -> Features:  # noqa: ARG002

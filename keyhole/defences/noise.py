@@ -8,13 +8,13 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Features
+from keyhole.defences.defence import Defence, Features
 from keyhole.defences.share import per_picture
 from keyhole.service.errors import UsageError
 
 
 @dataclass(frozen=True)
-class AdditiveNoise(ABC):
+class AdditiveNoise(Defence, ABC):
     """Independent noise on every value. Exactly one setting says its standard deviation.
 
     Attributes:
@@ -41,13 +41,20 @@ class AdditiveNoise(ABC):
         return tuple(self._noisy(tensor, generator) for tensor in features)
 
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
-        """Both as they are: the noise's mean is zero, so a frame is expected to be the features themselves.
-
-        With the logarithm of the squared distance (`adversary.attacks.objective.log_distance`), this is the
-        likelihood of Gaussian noise of unknown strength: where noise keeps the distance large, the prior keeps its
-        weight and the noise is not fitted.
-        """
+        """Both as they are: the noise's mean is zero, so a frame is expected to be the features themselves."""
         return features, observed
+
+    def unexplained(self, observed: Features) -> Tensor:
+        """The noise's share of the frame's energy; its deviation follows from that of the noisy values."""
+        return torch.stack([self._share(tensor.flatten(1)) for tensor in observed]).mean(0)
+
+    def _share(self, values: Tensor) -> Tensor:
+        energy = values.square().mean(1).clamp_min(1e-12)
+        if self.absolute is not None:
+            return (self.absolute**2 / energy).clamp_max(1)
+        if self.scale is not None:
+            return self.scale**2 / (1 + self.scale**2) * values.var(1, correction=0) / energy
+        return torch.full_like(energy, 1 / (1 + 10 ** ((self.snr or 0.0) / 10)))
 
     def deviation(self, tensor: Tensor) -> Tensor:
         """The noise's standard deviation, one number per picture."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from keyhole.defences.defence import Features
+from keyhole.defences.defence import Defence, Features
 
 
 @dataclass(frozen=True)
-class NoDefence:
+class NoDefence(Defence):
     """Lets the features through."""
 
     def protect(self, features: Features, generator: torch.Generator) -> Features:  # noqa: ARG002

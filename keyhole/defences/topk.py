@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from keyhole.defences.defence import Features
+from keyhole.defences.defence import Defence, Features
 from keyhole.defences.share import check_share, per_picture
 
 
 @dataclass(frozen=True)
-class TopK:
+class TopK(Defence):
     """Keeps the values of largest magnitude of each tensor and picture, and sends zeros in place of the others.
 
     Attributes:

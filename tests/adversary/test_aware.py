@@ -28,7 +28,9 @@ def quality(known, seen, truth, iterations=150) -> float:
     return psnr(last.pictures, truth).mean().item()
 
 
-@pytest.mark.parametrize("spec", ["topk:share=0.2", "dropout:share=0.5,rescale=true"])
+@pytest.mark.parametrize(
+    "spec", ["topk:share=0.2", "dropout:share=0.5,rescale=true", "gaussian:scale=0.5", "laplace:snr=6"]
+)
 def test_the_optimiser_makes_use_of_what_it_knows(spec):
     unaware, truth = white_box(), pictures(6, seed=3)
     aware = replace(unaware, defence=defence_named(spec))

@@ -150,3 +150,12 @@ def test_natural_zeros_of_a_head_weigh_by_how_likely_they_are():
     (ours,), _ = defence.comparable((torch.ones_like(tensor),), observed)
     weight = ours[observed[0] == 0].square().mean().item()
     assert weight == pytest.approx(0.25 / 0.75, abs=0.02)
+
+
+@pytest.mark.parametrize("spec", ["gaussian:scale=0.5", "laplace:snr=6", "gaussian:absolute=2", "topk:share=0.5"])
+def test_the_noise_in_a_frame_is_known_from_the_frame(spec):
+    defence, tensor = defence_named(spec), features(2, 100, 10, 10)
+    observed = defence.protect((tensor,), random(9))
+    (ours,), (theirs,) = defence.comparable((tensor,), observed)
+    left = (ours - theirs).square().sum((1, 2, 3)) / theirs.square().sum((1, 2, 3))
+    assert defence.unexplained(observed).tolist() == pytest.approx(left.tolist(), rel=0.05)
