@@ -9,9 +9,11 @@ from rich.console import Console
 
 from adversary.evaluation.plots import loss_curves
 from adversary.evaluation.report import document, table
-from adversary.evaluation.run import evaluate
+from adversary.evaluation.run import Evaluation, evaluate
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AttackSettings, check_attack
+from keyhole.defences import spelled
+from keyhole.targets.defence import NO_DEFENCE
 
 TABLE_WIDTH = 96
 """Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
@@ -28,7 +30,7 @@ def attack(settings: AttackSettings) -> int:
     console = Console()
     done = evaluate(settings, console)
     wide = Console(width=max(console.width, TABLE_WIDTH))
-    wide.print(table(f"{settings.attack} on {done.target.name} at {done.target.preprocess.size} px", done.rows))
+    wide.print(table(_title(settings, done), done.rows))
     if settings.json:
         parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:
@@ -36,6 +38,13 @@ def attack(settings: AttackSettings) -> int:
     if settings.curves:
         loss_curves({row.name: row.losses for row in done.rows}, settings.attack).savefig(parent(settings.curves))
     return 0
+
+
+def _title(settings: AttackSettings, done: Evaluation) -> str:
+    title = f"{settings.attack} on {done.target.name} at {done.target.preprocess.size} px"
+    if settings.defence == NO_DEFENCE:
+        return title
+    return f"{title}, defence {spelled(settings.defence)}{', unknown to the attack' if settings.unaware else ''}"
 
 
 def parent(path: Path) -> Path:

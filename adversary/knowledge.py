@@ -9,6 +9,7 @@ from typing import Protocol
 from torch import Tensor, nn
 
 from adversary.priors.prior import Prior, load_prior
+from keyhole.defences import UNPROTECTED, Defence
 
 
 def no_prior() -> Prior:
@@ -31,7 +32,7 @@ def no_public() -> Iterator[Tensor]:
 
 @dataclass(frozen=True)
 class WhiteBox:
-    """Knows the head to the last weight.
+    """Knows the head to the last weight, and the defence with its settings: not its random numbers.
 
     Attributes:
         head: N×3×size×size, normalised, to the features that cross the cut.
@@ -39,6 +40,7 @@ class WhiteBox:
         size: side of the picture in pixels.
         prior: what it knows of pictures; only looked up by attacks that use it.
         public: opens endless RGB pictures in [0, 1], 3×size×size, none of them the victim's; as `prior`.
+        defence: what the head's features go through before they leave.
     """
 
     head: nn.Module
@@ -46,6 +48,7 @@ class WhiteBox:
     size: int
     prior: Callable[[], Prior] = no_prior
     public: Callable[[], Iterator[Tensor]] = no_public
+    defence: Defence = UNPROTECTED
 
 
 class Oracle(Protocol):

@@ -13,6 +13,7 @@ from adversary.oracle import RemoteOracle
 from adversary.priors.prior import Prior, load_prior
 from adversary.public import public_pictures
 from adversary.settings import AdversarySettings
+from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.partition import partitioned
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue
@@ -28,9 +29,13 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
         settings: flags.
         stack: outlives the attacks.
         role: whose certificate to show.
+
+    Raises:
+        UsageError: no such defence.
     """
 
     prior = cache(partial(load_prior, settings.prior))
+    defence = defence_named(settings.defence)
 
     def public() -> Iterator[Tensor]:
         return public_pictures(settings.public, picture_size(settings), settings.seed)
@@ -39,20 +44,24 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
         return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior)
 
-    return Lab(lambda: white_box(settings, prior, public), black)
+    return Lab(lambda: white_box(settings, prior, public, defence), black)
 
 
 def white_box(
-    settings: ModelSettings, prior: Callable[[], Prior], public: Callable[[], Iterator[Tensor]] = no_public
+    settings: ModelSettings,
+    prior: Callable[[], Prior],
+    public: Callable[[], Iterator[Tensor]] = no_public,
+    defence: Defence = UNPROTECTED,
 ) -> WhiteBox:
-    """The head that the flags name, beside a prior and public pictures.
+    """The head that the flags name, beside a prior, public pictures and the defence of the frames.
 
     Raises:
         TargetError: no such target or weights.
         CutError: no such cut.
     """
     target, partition = partitioned(settings)
-    return WhiteBox(partition.head, target.preprocess.normalise, target.preprocess.size, prior, public)
+    preprocess = target.preprocess
+    return WhiteBox(partition.head, preprocess.normalise, preprocess.size, prior, public, defence)
 
 
 def picture_size(settings: ModelSettings) -> int:
@@ -74,7 +83,8 @@ def known_defence(settings: AdversarySettings) -> str:
 
     Raises:
         TargetError: no such target.
+        UsageError: no such defence.
     """
     entry = Catalogue().find(settings.target)
     trained = "" if entry is None else entry.family.facts(entry.name).defence
-    return defence_name(trained, settings.defence)
+    return defence_name(trained, spelled(settings.defence))

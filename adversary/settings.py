@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.service.errors import UsageError, unknown_name
+from keyhole.service.errors import UsageError
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
-
-DEFENCES = ("none",)
-"""Defences that the attacks know how to take into account."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +46,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
-    """Defence of the edge, as far as the adversary knows it: none."""
+    """Defence of the edge, as far as the adversary knows it: none, or as for the edge, such as gaussian:scale=0.5."""
     public: str = "photos+leaves"
     """Pictures that black-box attacks learn from: photos, leaves, streetcam, a folder or zip, or SET:PATH (see
     `keyhole data sets`); several joined by + take turns."""
@@ -90,6 +87,10 @@ class AttackSettings(ModelSettings):
     owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
+    defence: str = "none"
+    """What the features go through before the attack sees them, as on the edge: none, gaussian:scale=0.5, dropout:…"""
+    unaware: bool = False
+    """Leave the attack without knowledge of the defence: how much it seems to protect, not how much it does."""
     n: int = 8
     """Pictures."""
     every: int = 1
@@ -141,8 +142,6 @@ def check(settings: AdversarySettings) -> None:
     Raises:
         UsageError: names the flag, its value and what was expected.
     """
-    if settings.defence not in DEFENCES:
-        raise unknown_name("defence", settings.defence, DEFENCES)
     rules = (
         ("--attacks", settings.attacks, settings.attacks, "one or more"),
         ("--budget-seconds", settings.budget_seconds, settings.budget_seconds > 0, "more than 0"),

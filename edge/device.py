@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from edge.defences import Defence, defence_named
 from edge.settings import HeadSettings
+from keyhole.defences import Defence, defence_named, randomness, spelled
 from keyhole.partition import Partition, as_tuple, partitioned
 from keyhole.service.errors import UsageError
 from keyhole.targets import Target
@@ -36,17 +36,16 @@ class Device:
     generator: torch.Generator
 
     @classmethod
-    def load(cls, settings: HeadSettings) -> Device:
-        """The device that the flags describe.
+    def load(cls, settings: HeadSettings, role: str = "edge") -> Device:
+        """The device that the flags describe; each role has random numbers of its own.
 
         Raises:
             UsageError: no such model, cut or defence.
         """
         defence = defence_named(settings.defence)
         target, partition = partitioned(settings)
-        generator = torch.Generator().manual_seed(settings.seed)
-        name = defence_name(target.defence, settings.defence)
-        return cls(target, partition, name, defence, generator)
+        name = defence_name(target.defence, spelled(settings.defence))
+        return cls(target, partition, name, defence, randomness(settings.seed, role))
 
     @property
     def size(self) -> int:

@@ -126,7 +126,7 @@ def oracle(settings: OracleSettings, stop: Stop) -> None:
     """
     if settings.budget is not None and settings.budget < 0:
         raise UsageError(f"--budget {settings.budget}: expected 0 or more pictures")
-    device = Device.load(settings)
+    device = Device.load(settings, "oracle")
     device.warm_up()
     metrics = Metrics("oracle")
     page = metrics.serve(settings.metrics)

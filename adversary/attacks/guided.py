@@ -130,7 +130,7 @@ class Guided:
         yield Estimate(pictures, done, self.clock() - started, loss, True, done)
 
     def _look(
-        self, latents: Tensor, step: Step, observed: Sequence[Tensor], head: RelaxedHead
+        self, latents: Tensor, step: Step, observed: tuple[Tensor, ...], head: RelaxedHead
     ) -> tuple[Prediction, Tensor, Tensor, Tensor]:
         """Prediction at a step, pictures of its clean latents, their losses, gradient of those about the latents."""
         latents = latents.detach().requires_grad_(True)
@@ -139,7 +139,7 @@ class Guided:
         inputs = self.known.normalise(pictures)
         features = head(inputs)
         same_shapes(features, observed)
-        losses = self.guidance.distance(features, observed)
+        losses = self.guidance.distance(*self.known.defence.comparable(features, observed))
         losses = losses + self.guidance.pull * inputs.square().flatten(1).mean(1)
         (gradient,) = torch.autograd.grad(losses.sum(), latents)
         clean, noise = predicted.clean.detach(), predicted.noise.detach()

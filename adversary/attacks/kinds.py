@@ -17,6 +17,7 @@ from adversary.attacks.white_box import Optimiser
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.generator import Generator
 from adversary.knowledge import BlackBox, Lab, WhiteBox
+from keyhole.defences import randomness
 from keyhole.service.errors import unknown_name
 
 TRAINING_STEPS = 1000
@@ -147,7 +148,7 @@ class RefinedWay:
         if self.last is not None:
             budget = replace(terms.budget, iterations=self.last.iterations)
             sampler = self.last.make(known, replace(terms, budget=budget, noted=_unnoted))
-        black = BlackBox(OwnOracle(known), known.public(), known.size, known.prior)
+        black = BlackBox(OwnOracle(known, randomness(terms.seed, "adversary")), known.public(), known.size, known.prior)
         optimiser = self.way.make(known, terms)
         inverter = Inverter(
             black,

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _MATCHED = 1e-4  # relative distance below which a match is good enough
+_CORNER = 1 / 3  # of the noise's share: width of the corner
 _FLAT = 1e-3  # gradients below this, in picture units, cost next to nothing
 
 
@@ -33,14 +34,27 @@ def relative_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) ->
     return torch.stack(shares).mean(0)
 
 
-def log_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:
-    """Logarithm of `relative_distance`, one number per picture.
+def as_it_is(distances: Tensor, _unexplained: Tensor) -> Tensor:
+    """The distances."""
+    return distances
+
+
+def logarithm(distances: Tensor, unexplained: Tensor) -> Tensor:
+    """Logarithm of what a `relative_distance` is above that of the true picture, one number per picture.
 
     What is left of the distance at the end differs tenfold between cuts and between pictures, and the smoothness should
     weigh in proportion to it. The gradient of the logarithm is the distance's over the distance: one weight serves all
-    cuts, and the smoothness leads at first and yields as the features come to match.
+    cuts, and the smoothness leads at first and yields as the features come to match. Noise keeps a distance large to
+    the end, so that the smoothness would never yield; its share is taken off, with a soft corner where the distance
+    comes to it: below, there is only noise to fit.
+
+    Args:
+        distances: N.
+        unexplained: of them, by the true picture's features; N.
     """
-    return (relative_distance(features, observed) + _MATCHED).log()
+    above = distances - unexplained
+    above = (above + (above.square() + (_CORNER * unexplained).square()).sqrt()) / 2
+    return (above + _MATCHED).log()
 
 
 def matching_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:

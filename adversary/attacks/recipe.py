@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from adversary.attacks.objective import (
+    as_it_is,
     isotropic_variation,
-    log_distance,
+    logarithm,
     relative_distance,
     squared_distance,
     total_variation,
 )
 
 Distance = Callable[[Sequence[Tensor], Sequence[Tensor]], Tensor]
+Scale = Callable[[Tensor, Tensor], Tensor]
 Smoothness = Callable[[Tensor], Tensor]
 Schedule = Callable[[float], float]
 """From the share of the budget that is spent, 0 … 1, to a factor."""
@@ -72,6 +74,7 @@ class Recipe:
         relaxation: schedule of how much of the head's relaxation is in force (`adversary.attacks.relaxed`).
         sampling_steps: of the diffusion, where the generator has one.
         patience: iterations without features that match better, after which it stops; None: it does not.
+        scale: on which the distance is minimised, given what of it the true picture's features leave.
     """
 
     iterations: int
@@ -85,6 +88,7 @@ class Recipe:
     relaxation: Schedule = never
     sampling_steps: int = 20
     patience: int | None = None
+    scale: Scale = as_it_is
 
 
 PAPER = Recipe(
@@ -95,7 +99,8 @@ PAPER = Recipe(
 STRONG = Recipe(
     iterations=1500,
     learning_rate=0.15,
-    distance=log_distance,
+    distance=relative_distance,
+    scale=logarithm,
     smoothness=isotropic_variation,
     weight=per_number(9.0),
     betas=(0.95, 0.99),

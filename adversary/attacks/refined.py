@@ -25,14 +25,19 @@ REFINING = 0.6
 
 @dataclass(frozen=True)
 class OwnOracle:
-    """The known head, asked like an oracle."""
+    """The known head and defence, asked like an oracle.
+
+    Attributes:
+        known: both.
+        generator: the attacker's own random numbers.
+    """
 
     known: WhiteBox
+    generator: torch.Generator
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Features of RGB pictures in [0, 1], N×3×size×size."""
-        with torch.no_grad():
-            return as_tuple(self.known.head(self.known.normalise(pictures)))
+        """Protected features of RGB pictures in [0, 1], N×3×size×size."""
+        return self.known.defence.protect(features_of(self.known, pictures), self.generator)
 
 
 @dataclass(frozen=True)
@@ -115,8 +120,14 @@ class Refined:
         return dataclasses.replace(budget, seconds=max(1e-3, share * (budget.seconds - spent)))
 
     def _judged(self, frames: Sequence[Observation], pictures: Tensor) -> _Judged:
-        features = OwnOracle(self.known).query(pictures)
-        return _Judged(pictures, relative_distance(features, observed_of(frames)))
+        compared = self.known.defence.comparable(features_of(self.known, pictures), observed_of(frames))
+        return _Judged(pictures, relative_distance(*compared))
+
+
+def features_of(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
+    """What the head makes of RGB pictures in [0, 1], N×3×size×size, before the defence."""
+    with torch.no_grad():
+        return as_tuple(known.head(known.normalise(pictures)))
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Optimiser:
         observed, head = observed_of(frames), RelaxedHead(self.known.head)
         variable = start.clone().requires_grad_(True)
         plateau = Plateau(recipe.patience)
+        unexplained = self.known.defence.unexplained(observed)
         weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
 
@@ -75,7 +76,8 @@ class Optimiser:
             pictures = self.generator(variable)
             features = head(self.known.normalise(pictures))
             same_shapes(features, observed)
-            losses = recipe.distance(features, observed)
+            ours, theirs = self.known.defence.comparable(features, observed)
+            losses = recipe.scale(recipe.distance(ours, theirs), unexplained)
             losses = losses + weight * recipe.smoothness(pictures)
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
@@ -85,7 +87,7 @@ class Optimiser:
 
             now = self.clock()
             final = iteration == budget.iterations or now - started >= budget.seconds
-            if recipe.patience and plateau(relative_distance([ours.detach() for ours in features], observed)):
+            if recipe.patience and plateau(relative_distance([tensor.detach() for tensor in ours], theirs)):
                 final = True
             if final or now - reported >= self.interval:
                 with torch.no_grad():

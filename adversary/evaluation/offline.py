@@ -18,21 +18,25 @@ from adversary.knowledge import BlackBox, Lab, WhiteBox
 from adversary.priors.prior import load_prior
 from adversary.public import public_pictures
 from adversary.settings import AttackSettings
+from keyhole.defences import UNPROTECTED, Defence, defence_named, randomness
 from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
 
 
 @dataclass(frozen=True)
 class LocalOracle:
-    """The head, as an oracle of which only the answers are seen."""
+    """Head and defence, as an oracle of which only the answers are seen."""
 
     target: Target
     partition: Partition
+    defence: Defence
+    generator: torch.Generator
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Features of RGB pictures in [0, 1], N×3×size×size."""
+        """Protected features of RGB pictures in [0, 1], N×3×size×size."""
         with torch.no_grad():
-            return as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+            features = as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+        return self.defence.protect(features, self.generator)
 
 
 class Steps:
@@ -78,7 +82,7 @@ class Offline:
         """The final estimate of each batch of pictures N×3×size×size, in order.
 
         Raises:
-            UsageError: no such attack, recipe or prior.
+            UsageError: no such attack, recipe, prior or defence.
         """
         kind = attack_named(self.settings.attack)
         limit = steps_of(self.settings)
@@ -99,8 +103,9 @@ class Offline:
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
                 steps.done.wait()
+            victim = self._oracle("edge", self._defence)
             for pictures in batches:
-                *_, last = attack.reconstruct(self._frames(pictures))
+                *_, last = attack.reconstruct(_frames(victim.query(pictures)))
                 yield last
 
     @property
@@ -108,17 +113,26 @@ class Offline:
         preprocess, settings = self.target.preprocess, self.settings
         prior = cache(partial(load_prior, settings.prior))
         public = partial(public_pictures, settings.public, preprocess.size, settings.seed)
+        known = UNPROTECTED if settings.unaware else self._defence
         return Lab(
-            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior, public),
-            lambda: BlackBox(LocalOracle(self.target, self.partition), public(), preprocess.size, prior),
+            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior, public, known),
+            lambda: BlackBox(self._oracle("oracle", known), public(), preprocess.size, prior),
         )
 
-    def _frames(self, pictures: Tensor) -> list[Observation]:
-        features = LocalOracle(self.target, self.partition).query(pictures)
-        return [
-            Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
-            for index in range(len(pictures))
-        ]
+    @property
+    def _defence(self) -> Defence:
+        return defence_named(self.settings.defence)
+
+    def _oracle(self, role: str, defence: Defence) -> LocalOracle:
+        return LocalOracle(self.target, self.partition, defence, randomness(self.settings.seed, role))
+
+
+def _frames(features: Sequence[Tensor]) -> list[Observation]:
+    """One for each picture of a batch."""
+    return [
+        Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
+        for index in range(len(features[0]))
+    ]
 
 
 def steps_of(settings: AttackSettings) -> int:

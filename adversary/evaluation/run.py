@@ -21,9 +21,11 @@ from adversary.evaluation.scores import score
 from adversary.priors.folder import fingerprint, prior_folder
 from adversary.settings import AttackSettings
 from keyhole.data import open_source
+from keyhole.defences import defence_named, spelled
 from keyhole.partition import Partition, partitioned_at
 from keyhole.progress import progress_bar
 from keyhole.targets import Target
+from keyhole.targets.defence import defence_name
 
 
 @dataclass(frozen=True)
@@ -49,10 +51,11 @@ def evaluate(settings: AttackSettings, console: Console) -> Evaluation:
     """Attack the pictures at every cut; what an earlier run into the same folder has made is not made again.
 
     Raises:
-        UsageError: no such attack, recipe, prior, model or cut.
+        UsageError: no such attack, recipe, prior, defence, model or cut.
         FileNotFoundError: no such pictures.
     """
     attack_named(settings.attack)
+    defence_named(settings.defence)
     torch.set_num_threads(settings.threads)
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
     truths = _pictures(settings, target)
@@ -117,6 +120,8 @@ def description(settings: AttackSettings, target: Target) -> dict[str, object]:
         "target": target.name,
         "model_hash": target.hash,
         "size": target.preprocess.size,
+        "defence": defence_name(target.defence, spelled(settings.defence)),
+        "aware": not settings.unaware,
         "source": settings.source,
         "every": settings.every,
         "attack": settings.attack,

@@ -20,7 +20,8 @@ class SystemSettings(ModelSettings):
     codec: str = "fp32"
     """Packing of the features: fp32, fp16, bf16 or int8, with `+zstd` to compress."""
     defence: str = "none"
-    """What the edge does to the features before they leave. The adversary knows it."""
+    """What the edge does to the features before they leave, such as gaussian:scale=0.5, dropout:share=0.5,
+    topk:share=0.1 or int8 (`keyhole edge --help` lists all). The adversary knows it."""
     link: str = "none"
     """Link between edge and cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")

@@ -63,6 +63,20 @@ def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
         assert sheet.height > 3 * 192
 
 
+@pytest.mark.parametrize("attack_name", ["pixels-white", "pixels-black"])
+def test_a_defence_protects_and_the_scores_name_it(settings, attack_name, capsys):
+    changed = replace(settings, attack=attack_name, cuts=("stem",), public="leaves", iterations=12)
+    made = {}
+    for defence, unaware in (("none", False), ("topk:share=.050", False), ("topk:share=.050", True)):
+        attack(replace(changed, defence=defence, unaware=unaware))
+        made[defence, unaware] = json.loads(settings.json.read_text())
+    open_, aware, unaware = made.values()
+    assert (open_["defence"], aware["defence"], unaware["defence"]) == ("none", "topk:share=0.05", "topk:share=0.05")
+    assert (aware["aware"], unaware["aware"]) == (True, False)
+    assert len({one["cuts"][0]["psnr_mean"] for one in made.values()}) == 3
+    assert "unknown to the attack" in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_run_goes_on_where_it_stopped(settings, tmp_path):
     kept = replace(settings, out=tmp_path / "kept", n=2)
     attack(kept)
@@ -89,6 +103,7 @@ def test_a_black_box_is_trained_first(settings, tmp_path):
         ({"attack": "pixel-white"}, "did you mean pixels-white"),
         ({"recipe": "papr"}, "did you mean paper"),
         ({"n": 0}, "--n 0"),
+        ({"defence": "gausian:scale=1"}, "did you mean gaussian"),
         ({"cuts": ("blok",)}, "blok"),
     ],
 )

@@ -26,7 +26,6 @@ def test_the_defaults_hold():
         ({"threads": 0}, "--threads 0"),
         ({"sampling_steps": 0}, "--sampling-steps 0: expected 1 or more"),
         ({"queries": 0}, "--queries 0: expected 1 or more"),
-        ({"defence": "noise"}, "unknown defence 'noise'"),
     ],
 )
 def test_impossible_values_are_refused_by_flag(settings, message):

@@ -127,3 +127,20 @@ def test_the_budget_holds_when_many_ask_at_once():
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(ask, range(200))) == 99
     assert budget.spend(1) == (100, 0)
+
+
+def test_it_protects_its_answers_with_numbers_of_its_own():
+    with running_oracle(defence="gaussian:scale=0.5") as settings, connect(settings.listen) as channel:
+        oracle = oracle_pb2_grpc.OracleStub(channel)
+        first, second = (
+            [unpack(tensor, field="tensor") for tensor in oracle.Query(query(pictures(1)), timeout=30).tensors]
+            for _ in range(2)
+        )
+    plain = Edge().device(pictures(1))
+    edge = Edge(defence="gaussian:scale=0.5").device(pictures(1))
+    for answers in zip(plain, edge, first, second, strict=True):
+        clean = answers[0]
+        noises = [answer - clean for answer in answers[1:]]
+        for noise in noises:
+            assert (noise.std() / clean.std()).item() == pytest.approx(0.5, rel=0.15)
+        assert torch.corrcoef(torch.stack([noise.flatten() for noise in noises])).tril(-1).abs().max() < 0.15

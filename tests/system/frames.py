@@ -22,10 +22,11 @@ class Edge:
 
     target: str = TINY
     cut: str = CUT
+    defence: str = "none"
 
     @cached_property
     def device(self) -> Device:
-        return Device.load(HeadSettings(target=self.target, cut=self.cut))
+        return Device.load(HeadSettings(target=self.target, cut=self.cut, defence=self.defence))
 
     def frame(self, picture: Tensor, frame_id: str = "edge-0-1", codec: int = tensor_pb2.CODEC_FP32) -> PackedFrame:
         return pack_frame(self.device.header(frame_id, "edge-0"), self.device(picture[None]), codec)

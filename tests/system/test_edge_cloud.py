@@ -95,6 +95,13 @@ def test_the_monitor_learns_the_truth_first_then_the_outcome_with_its_stages(clo
     assert (deployment.link, deployment.defence, deployment.tls) == ("lan", "none", False)
 
 
+def test_features_are_protected_and_every_truth_names_the_defence(cloud):
+    with notebook() as book:
+        run(settings(cloud.listen, frames=3, monitor=book.address, defence="gaussian:scale=.50"))
+    assert len(book.answered) == 3
+    assert {truth.deployment.defence for truth in book.truths.values()} == {"gaussian:scale=0.5"}
+
+
 def test_a_head_alone_is_answered_with_nothing(tmp_path):
     state = tiny().model.state_dict()
     save_file({name: state[name] for name in state if not name.startswith("classifier")}, tmp_path / "head.safetensors")
@@ -137,6 +144,7 @@ def test_an_edge_goes_on_without_its_monitor(cloud, caplog):
         ({"link": "ltee"}, "no link 'ltee': nearest lte"),
         ({"codec": "fp23"}, "did you mean fp32"),
         ({"defence": "nome"}, "did you mean none"),
+        ({"defence": "gaussian:sigma=1"}, "settings of gaussian: scale"),
         ({"in_flight": 0}, "--in-flight 0: expected 1 or more"),
         ({"cut": "stemm"}, "stem"),
         ({"cloud": "localhost"}, "expected HOST:PORT"),

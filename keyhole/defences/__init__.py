@@ -1,0 +1,9 @@
+"""Defences at run time: what is done to features before they leave the edge."""
+
+from keyhole.defences.defence import Defence, Features
+from keyhole.defences.none import UNPROTECTED, NoDefence
+from keyhole.defences.randomness import randomness
+from keyhole.defences.registry import DEFENCES
+from keyhole.defences.spec import defence_named, spelled
+
+__all__ = ["DEFENCES", "UNPROTECTED", "Defence", "Features", "NoDefence", "defence_named", "randomness", "spelled"]

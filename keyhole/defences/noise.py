@@ -1,0 +1,75 @@
+"""Additive noise: how strong it is. What its numbers are like is a subclass's."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+
+import torch
+from torch import Tensor
+
+from keyhole.defences.defence import Defence, Features
+from keyhole.defences.share import per_picture
+from keyhole.service.errors import UsageError
+
+
+@dataclass(frozen=True)
+class AdditiveNoise(Defence, ABC):
+    """Independent noise on every value. Exactly one setting says its standard deviation.
+
+    Attributes:
+        scale: times the standard deviation of a tensor's values, of each picture by itself.
+        absolute: in the units of the features.
+        snr: signal-to-noise ratio in dB, 10·log10(mean square of the values / variance of the noise), likewise.
+    """
+
+    scale: float | None = None
+    absolute: float | None = None
+    snr: float | None = None
+
+    def __post_init__(self) -> None:
+        given = {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
+        if len(given) != 1:
+            told = ", ".join(given) or "none"
+            raise UsageError(f"noise takes exactly one of the settings scale, absolute and snr; got {told}")
+        for name, value in given.items():
+            if not abs(value) < float("inf") or (name != "snr" and value < 0):
+                raise UsageError(f"{name}={value}: expected a finite number{'' if name == 'snr' else ', 0 or more'}")
+
+    def protect(self, features: Features, generator: torch.Generator) -> Features:
+        """``features`` with fresh noise."""
+        return tuple(self._noisy(tensor, generator) for tensor in features)
+
+    def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
+        """Both as they are: the noise's mean is zero, so a frame is expected to be the features themselves."""
+        return features, observed
+
+    def unexplained(self, observed: Features) -> Tensor:
+        """The noise's share of the frame's energy; its deviation follows from that of the noisy values."""
+        return torch.stack([self._share(tensor.flatten(1)) for tensor in observed]).mean(0)
+
+    def _share(self, values: Tensor) -> Tensor:
+        energy = values.square().mean(1).clamp_min(1e-12)
+        if self.absolute is not None:
+            return (self.absolute**2 / energy).clamp_max(1)
+        if self.scale is not None:
+            return self.scale**2 / (1 + self.scale**2) * values.var(1, correction=0) / energy
+        return torch.full_like(energy, 1 / (1 + 10 ** ((self.snr or 0.0) / 10)))
+
+    def deviation(self, tensor: Tensor) -> Tensor:
+        """The noise's standard deviation, one number per picture."""
+        values = tensor.flatten(1)
+        if self.absolute is not None:
+            return torch.full((len(values),), self.absolute)
+        if self.scale is not None:
+            return self.scale * values.std(1, correction=0)
+        return values.square().mean(1).sqrt() * 10 ** (-(self.snr or 0.0) / 20)
+
+    def _noisy(self, tensor: Tensor, generator: torch.Generator) -> Tensor:
+        numbers = tensor.float()
+        noise = self.unit(numbers, generator) * per_picture(self.deviation(numbers), numbers)
+        return (numbers + noise).to(tensor.dtype)
+
+    @abstractmethod
+    def unit(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Numbers of mean 0 and variance 1 in the shape of ``like``."""

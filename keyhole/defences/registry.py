@@ -1,0 +1,25 @@
+"""Defences by name: one file each, one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from keyhole.defences.defence import Defence
+from keyhole.defences.dropout import Dropout
+from keyhole.defences.gaussian import Gaussian
+from keyhole.defences.int8 import Int8
+from keyhole.defences.laplace import Laplace
+from keyhole.defences.none import NoDefence
+from keyhole.defences.topk import TopK
+
+DEFENCES: Mapping[str, Callable[..., Defence]] = MappingProxyType(
+    {
+        "none": NoDefence,
+        "gaussian": Gaussian,
+        "laplace": Laplace,
+        "dropout": Dropout,
+        "topk": TopK,
+        "int8": Int8,
+    }
+)
