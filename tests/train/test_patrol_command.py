@@ -1,0 +1,119 @@
+"""`keyhole train patrol`: what it leaves, and what it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from keyhole.partition import partitioned
+from keyhole.partition.memory import footprint_at, footprints
+from keyhole.partition.pruning.plan import read_plan
+from keyhole.targets import ModelSettings, TargetError, load_target
+from keyhole.targets.card import read_card
+from keyhole.train.patrol.command import patrol
+from keyhole.train.patrol.settings import PatrolSettings
+from tests.train.patrol_making import SIDE, class_folders, classifier
+
+EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)
+TARGET = "tests.train.patrol_making:target"
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the command leaves."""
+    root = tmp_path_factory.mktemp("patrol")
+    class_folders(root / "data")
+    settings = PatrolSettings(
+        target=TARGET,
+        cut="layer2",
+        room="layer1.0",
+        data=str(root / "data"),
+        out=root / "out",
+        batch=8,
+        steps=5,
+        stages=("8:1", "16:2"),
+    )
+    assert patrol(settings) == 0
+    return root / "out"
+
+
+def test_the_result_is_a_target_that_every_process_can_load(result: Path) -> None:
+    name = f"pruned:{result}"
+    target, again = load_target(name), load_target(name)
+    assert target.hash == again.hash
+    assert target.defence == "patrol"
+    assert target.labels == ("class-0", "class-1", "class-2")
+    assert not list(result.glob("*.p*t*h")) + list(result.glob("*.pkl"))
+    card, plan = read_card(result), read_plan(result)
+    assert card.architecture == TARGET
+    assert {"top1", "top1_fp32", "top1_unpruned"} <= card.figures.keys()
+    assert card.recipe["stages"] == [[8, 1], [16, 2]]
+    assert plan.cut == "layer2.0"
+    loaded, parts = partitioned(ModelSettings(target=name, cut="layer2"))
+    inputs = torch.rand(2, 3, SIDE, SIDE)
+    assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
+    gone = sum(len(removal.indices) for removal in plan.removed if removal.path == "layer2.0.conv2")
+    assert parts.plan.tensors[0].shape[1] == 12 - gone
+
+
+def test_the_deepest_head_fits_in_the_room(result: Path) -> None:
+    memory = json.loads((result / "memory.json").read_text())
+    room = footprint_at(footprints(classifier(), EXAMPLE), "layer1.0").total
+    assert memory["room_bytes"] == room
+    assert memory["deepest"] == "layer2.0"
+    row = memory["cuts"][-1]
+    found = footprint_at(footprints(load_target(f"pruned:{result}")), "layer2.0")
+    assert (row["pruned"]["weights"], row["pruned"]["activations"]) == (found.weights, found.activations)
+    assert found.total <= room < row["whole"]["weights"] + row["whole"]["activations"]
+
+
+def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
+    for name in ("plan.json", "card.json"):
+        (tmp_path / name).write_bytes((result / name).read_bytes())
+    save_file({"nothing": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(TargetError, match="is not the file that its card describes"):
+        load_target(f"pruned:{tmp_path}")
+    (tmp_path / "plan.json").unlink()
+    with pytest.raises(ValueError, match="cannot read the pruning plan"):
+        load_target(f"pruned:{tmp_path}")
+    with pytest.raises(TargetError, match="expected one that `keyhole train patrol` wrote"):
+        load_target(f"pruned:{tmp_path}/nothing")
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"ratio": 1.5}, "--ratio 1.5: expected more than 0 and 1 at most"),
+        ({"l1": -1.0}, "--l1 -1: expected more than 0"),
+        ({"mask_learning_rate": 0.0}, "--mask-learning-rate 0: expected more than 0"),
+        ({"beta": -1.0}, "--beta -1: expected 0 or more"),
+        ({"alpha": ()}, "--alpha : expected one number or more"),
+        ({"terms": ("lipschitz",), "room": "layer1"}, "they need `pruning` among --terms"),
+        ({"head_only": True}, "needs the whole model's weights"),
+        ({"cut": "layer9"}, "no point 'layer9'"),
+        ({"room": "layer9"}, "no block ends at 'layer9'"),
+        ({"room": "layer2.0"}, "--room layer2.0 holds the head up to layer2.0 as it is"),
+        ({"cut": "input"}, "that can be removed"),
+        ({"target": "resnet18"}, "has random weights"),
+        ({"target": "pruned:somewhere"}, "is pruned already"),
+        ({"stages": ("8",)}, "expected SIDE:EPOCHS"),
+    ],
+)
+def test_bad_flags_are_explained(flags: dict, message: str, result: Path) -> None:
+    given = {"target": TARGET, "cut": "layer2", "data": str(result.parent / "data"), "out": result.parent / "bad"}
+    with pytest.raises(ValueError, match=message.replace(".", r"\.")):
+        patrol(PatrolSettings(**{**given, **flags}))
+
+
+def test_data_of_other_classes_is_refused(result: Path, tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    for split_name in ("train", "val"):
+        for number in range(2):
+            folder = tmp_path / split_name / f"class-{number}"
+            folder.mkdir(parents=True)
+            source = result.parent / "data" / split_name / f"class-{number}" / "0.png"
+            (folder / "0.png").write_bytes(source.read_bytes())
+    with pytest.raises(ValueError, match="train/ has 2 classes and val/ 2; the target has 3"):
+        patrol(PatrolSettings(target=TARGET, cut="layer2", data=str(tmp_path), out=tmp_path / "out"))
