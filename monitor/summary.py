@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-from scipy.special import stdtrit
 
 from keyhole.judge import recovery
 from keyhole.judge.recovery import SecretRecovery
+from keyhole.metrics.interval import reach_95
 from monitor import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
@@ -111,9 +111,9 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
     >>> round(low, 3), round(high, 3)
     (-0.484, 4.484)
     """
-    if len(values) < 2 or not all(map(math.isfinite, values)):
+    reach = reach_95(values)
+    if math.isnan(reach):
         return None
-    reach = float(stdtrit(len(values) - 1, 0.975)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     mean = float(np.mean(values))
     return mean - reach, mean + reach
 

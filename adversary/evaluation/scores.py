@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
 from torch import Tensor
 
 from keyhole.metrics import eq14, psnr, ssim
+from keyhole.metrics.interval import reach_95
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,4 @@ class Mean:
         >>> round(Mean.of([1.0, 2.0, 3.0]).reach, 3)
         2.484
         """
-        count = len(values)
-        if count < 2 or not all(map(math.isfinite, values)):
-            return cls(statistics.fmean(values), math.nan)
-        spread = statistics.stdev(values) / math.sqrt(count)
-        return cls(statistics.fmean(values), float(stdtrit(count - 1, 0.975)) * spread)
+        return cls(statistics.fmean(values), reach_95(values))

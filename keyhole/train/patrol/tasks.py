@@ -14,10 +14,9 @@ from keyhole.train.patrol.recipe import PatrolRecipe
 from keyhole.train.patrol.settings import PatrolSettings
 from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.reid.parts import open_parts
-from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.recipes import ReidRecipe
 from keyhole.train.reid.task import Reidentification
-from keyhole.train.reid.trial import Trial
+from keyhole.train.reid.trial import read_parts
 from keyhole.train.task import Task
 
 
@@ -67,12 +66,8 @@ def _reidentification(target: Target, recipe: PatrolRecipe, settings: PatrolSett
     parts = open_parts(settings.training(size))
     folder = settings.pictures or settings.out
     folder.mkdir(parents=True, exist_ok=True)
-    train, test = (
-        IdentifiedPictures.load(collection, size, workers=settings.workers, folder=folder, console=console)
-        for collection in (parts.train, parts.test)
-    )
-    trial = Trial(test, parts.probes, parts.gallery)
-    console.print(f"{len(train.pictures)} pictures of {train.count} identities; tested on {test.count} others")
+    train, trial = read_parts(parts, size, workers=settings.workers, folder=folder, console=console)
+    console.print(f"{len(train.pictures)} pictures of {train.count} identities; tested on {trial.data.count} others")
     base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
     own = adjusted(base, settings.training(size))
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"

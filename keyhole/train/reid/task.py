@@ -22,7 +22,7 @@ from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.recipes import ReidRecipe, recipe_for
 from keyhole.train.reid.sampling import check_pk, pk_batches
-from keyhole.train.reid.trial import Trial
+from keyhole.train.reid.trial import Trial, read_parts
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
@@ -101,15 +101,10 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     start_from(network, settings.init)
     _check_sizes(network, settings, recipe)
     parts = open_parts(settings)
-    train, test = (
-        IdentifiedPictures.load(
-            collection, settings.size, workers=settings.workers, folder=settings.out, console=console
-        )
-        for collection in (parts.train, parts.test)
-    )
-    trial = Trial(test, parts.probes, parts.gallery)
+    train, trial = read_parts(parts, settings.size, workers=settings.workers, folder=settings.out, console=console)
     pictures = f"{len(train.pictures)} pictures of {train.count} identities"
-    console.print(f"{pictures}, {recipe.epochs} epochs; tested on {test.count} others, {len(parts.probes)} probes")
+    tested = f"tested on {trial.data.count} others, {len(parts.probes)} probes"
+    console.print(f"{pictures}, {recipe.epochs} epochs; {tested}")
     data = f"{settings.data_name or settings.data}: {pictures}, {settings.size} pixels"
     torch.manual_seed(settings.seed)
     return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data)

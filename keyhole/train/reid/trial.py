@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from rich.console import Console
 from torch import Tensor, nn
 
 from keyhole.metrics.retrieval import Retrieval, Views, retrieve
 from keyhole.targets.preprocess import Preprocess
+from keyhole.train.reid.parts import Parts
 from keyhole.train.reid.pictures import IdentifiedPictures
 
 _BATCH = 128
@@ -62,6 +65,17 @@ class Trial:
     def _views(self, embeddings: Tensor, places: tuple[int, ...]) -> Views:
         chosen = torch.tensor(places)
         return Views(embeddings[chosen], self.data.identities[chosen], self.data.cameras[chosen])
+
+
+def read_parts(
+    parts: Parts, size: int, *, workers: int, folder: Path, console: Console
+) -> tuple[IdentifiedPictures, Trial]:
+    """The pictures to train with, and the trial of those to test with; arguments as of `IdentifiedPictures.load`."""
+    train, test = (
+        IdentifiedPictures.load(collection, size, workers=workers, folder=folder, console=console)
+        for collection in (parts.train, parts.test)
+    )
+    return train, Trial(test, parts.probes, parts.gallery)
 
 
 def embed(network: nn.Module, pictures: Tensor, preprocess: Preprocess) -> Tensor:
