@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keyhole.targets.card import CARD, WEIGHTS, checksum
+from keyhole.targets.card import CARD, WEIGHTS, checksum, save_card
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,4 @@ def read_judge_card(folder: Path) -> JudgeCard:
 
 def write_judge_card(card: JudgeCard, folder: Path) -> None:
     """Write ``card`` into ``folder``, with the checksum of the weights that lie there."""
-    stamped = dataclasses.replace(card, sha256=checksum(folder / WEIGHTS))
-    text = json.dumps(dataclasses.asdict(stamped), indent=2, ensure_ascii=False)
-    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+    save_card(dataclasses.replace(card, sha256=checksum(folder / WEIGHTS)), folder)

@@ -8,11 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from keyhole.targets.errors import TargetError
 from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.tasks import TaskName
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 CARD, WEIGHTS = "card.json", "model.safetensors"
 _OUTPUTS: Mapping[str, tuple[bool, bool]] = {"classification": (True, False), "re-identification": (False, True)}
@@ -93,8 +96,12 @@ def read_card(folder: Path) -> Card:
 
 def write_card(card: Card, folder: Path) -> None:
     """Write ``card`` into ``folder``, with the checksum of the weights that lie there."""
-    stamped = dataclasses.replace(card, sha256=checksum(folder / WEIGHTS))
-    text = json.dumps(dataclasses.asdict(stamped), indent=2, ensure_ascii=False)
+    save_card(dataclasses.replace(card, sha256=checksum(folder / WEIGHTS)), folder)
+
+
+def save_card(card: DataclassInstance, folder: Path) -> None:
+    """Write the fields of any card into ``folder``."""
+    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keyhole.targets.card import CARD, checksum
+from keyhole.targets.card import checksum, save_card
 
 README = "README.md"
 
@@ -51,8 +50,7 @@ def write_prior_card(card: PriorCard, folder: Path) -> None:
     """Write ``card.json`` and ``README.md``, with checksums of the weights that lie in ``vae/`` and ``unet/``."""
     files = sorted(file for part in ("vae", "unet") for file in (folder / part).glob("*.safetensors"))
     stamped = dataclasses.replace(card, sha256={file.relative_to(folder).as_posix(): checksum(file) for file in files})
-    text = json.dumps(dataclasses.asdict(stamped), indent=2, ensure_ascii=False)
-    (folder / CARD).write_text(text + "\n", encoding="utf-8")
+    save_card(stamped, folder)
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     (folder / README).write_text(_readme(stamped, megabytes), encoding="utf-8")
 
