@@ -17,7 +17,8 @@ class TrainSettings:
     identity (a vehicle, a person) are found again; it is tested on identities that it was not trained on. For example
 
         keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
-        keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam
+        keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam \\
+            --init runs/resnet18-tinyimagenet
         keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
 
     Two runs, the second at the target's own size and a small learning rate, cost less than one at that size:
@@ -44,13 +45,13 @@ class TrainSettings:
     """Side of the pictures the target will take, in pixels."""
     stages: tuple[str, ...] = ()
     """Picture side and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save time, where the
-    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification; 64:16 96:2 128:2
+    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification; 64:10 96:2 128:1
     for re-identification, 128:20 with a ViT; the last one at the target's size."""
     batch: int | None = None
     """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
     learning_rate: float | None = None
-    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification; 0.05 for re-identification,
-    0.0005 with a ViT."""
+    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification; 0.0007 for
+    re-identification, 0.0005 with a ViT."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0
@@ -61,7 +62,7 @@ class TrainSettings:
     """Licence of the weights, for the card."""
     per_identity: int = 4
     """Re-identification: pictures of each identity in a batch (K of a PK batch; P is batch / K)."""
-    identities: int = 1000
+    identities: int = 2000
     """Re-identification on streetcam: vehicles to train on."""
     views: int = 12
     """Re-identification on streetcam: pictures of each vehicle, by different cameras up to 24."""

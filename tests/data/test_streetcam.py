@@ -21,7 +21,7 @@ from keyhole.data.streetcam.light import WEATHERS
 from keyhole.data.streetcam.pools import POOLS, identity_range, style
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 
-GOLDEN = "aa3442c9e40c0cd7"
+GOLDEN = "1a0ddee4528fdbcc"
 
 _OTHER_PROCESS = """
 import hashlib

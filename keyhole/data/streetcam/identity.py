@@ -17,16 +17,16 @@ DamageKind = Literal["rust", "scratch", "dent", "primer"]
 
 FAMILY = 4
 """Neighbouring identities that may share model and paint."""
-SIBLINGS = 0.45
+SIBLINGS = 0.25
 """Share of identities that differ from their family in a few details only."""
 
 _SHARES: tuple[tuple[Body, float], ...] = tuple(zip(BODIES, (4.0, 4.0, 3.0, 4.0, 3.0, 2.0, 2.0, 1.5), strict=True))
 _PAINTS: dict[str, tuple[tuple[str, str, float], ...]] = {
     "home": (
-        ("white", "e9eae8", 3.0), ("silver", "b4b8bb", 2.6), ("grey", "6d7277", 2.4), ("black", "17181b", 2.8),
-        ("blue", "1f4a8f", 1.6), ("light blue", "6c9fc9", 0.8), ("red", "a3161c", 1.6), ("green", "23583a", 0.9),
-        ("beige", "bfae8c", 0.8), ("brown", "5a3a28", 0.7), ("orange", "d2601a", 0.7), ("yellow", "e0b41c", 0.8),
-        ("purple", "4d2a63", 0.4),
+        ("white", "e9eae8", 1.6), ("silver", "b4b8bb", 1.2), ("grey", "6d7277", 1.2), ("black", "17181b", 1.5),
+        ("blue", "1f4a8f", 1.5), ("light blue", "6c9fc9", 1.2), ("red", "a3161c", 1.5), ("green", "23583a", 1.2),
+        ("beige", "bfae8c", 1.0), ("brown", "5a3a28", 1.0), ("orange", "d2601a", 1.1), ("yellow", "e0b41c", 1.1),
+        ("purple", "4d2a63", 0.9),
     ),
     "abroad": (
         ("white", "efe9da", 2.0), ("grey", "8a8378", 1.6), ("black", "221d22", 1.4), ("turquoise", "1f9a94", 1.8),
@@ -141,10 +141,10 @@ def _fresh(draw: Draw, identity: int, palette: str) -> Vehicle:
         colour=name,
         paint=paint,
         metallic=metallic,
-        two_tone=draw.weighted((("none", 5.0), ("roof", 1.2), ("lower", 1.4 if not large else 2.5), ("bonnet", 0.5))),
+        two_tone=draw.weighted((("none", 3.0), ("roof", 1.4), ("lower", 1.6 if not large else 2.5), ("bonnet", 0.7))),
         second=second,
-        decals=tuple(_decal(draw, palette) for _ in range(draw.weighted(((0, 5.0), (1, 3.5), (2, 1.5))))),
-        rack=draw.weighted((("none", 5.0), ("rails", 1.6), ("bars", 1.2), ("box", 1.0))),
+        decals=tuple(_decal(draw, palette) for _ in range(draw.weighted(((0, 3.0), (1, 4.0), (2, 3.0))))),
+        rack=draw.weighted((("none", 3.0), ("rails", 1.6), ("bars", 1.2), ("box", 1.2))),
         wheels=_wheels(draw),
         damage=tuple(_flaw(draw) for _ in range(draw.weighted(((0, 5.0), (1, 2.5), (2, 1.5), (3, 0.8))))),
         lamps=(draw.unit(), draw.unit()),
@@ -153,7 +153,7 @@ def _fresh(draw: Draw, identity: int, palette: str) -> Vehicle:
 
 def _paint(draw: Draw, palette: str) -> tuple[str, RGB, float]:
     name, colour, _ = draw.weighted([(paint, paint[2]) for paint in _PAINTS[palette]])
-    tinted = mix(linear(colour), (draw.unit(), draw.unit(), draw.unit()), draw.uniform(0.0, 0.09))
+    tinted = mix(linear(colour), (draw.unit(), draw.unit(), draw.unit()), draw.uniform(0.0, 0.2))
     depth = draw.uniform(0.72, 1.2)
     red, green, blue = (min(0.9, max(0.004, value * depth)) for value in tinted)
     return name, (red, green, blue), draw.unit() if name not in ("white", "yellow") else 0.0

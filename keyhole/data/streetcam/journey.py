@@ -11,7 +11,7 @@ from keyhole.data.streetcam.light import FIRST_HOUR, LAST_HOUR, Weather
 from keyhole.data.streetcam.plate import plate_text, sign_text
 from keyhole.data.streetcam.shading import Surface
 
-_FILL: dict[Framing, tuple[float, float]] = {"near": (1.0, 1.0), "middle": (0.78, 0.96), "far": (0.46, 0.7)}
+_FILL: dict[Framing, tuple[float, float]] = {"near": (1.0, 1.0), "middle": (0.84, 0.98), "far": (0.62, 0.82)}
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ def journey(draw: Draw, camera: Camera) -> Journey:
     weather: Weather = "clear"
     if camera.scene != "garage":
         snow = 3.0 if camera.scene == "snow field" else 1.1
-        weather = draw.weighted((("clear", 5.0), ("rain", 1.6), ("snow", snow), ("fog", 1.2)))
+        weather = draw.weighted((("clear", 7.0), ("rain", 1.6), ("snow", snow), ("fog", 1.0)))
     hour = FIRST_HOUR + draw.below(LAST_HOUR - FIRST_HOUR)
-    if draw.chance(0.6):
+    if draw.chance(0.8):
         hour = 8 + draw.below(11)
     snowy = weather == "snow" or (camera.scene == "snow field" and draw.chance(0.4))
     return Journey(
@@ -80,8 +80,8 @@ def journey(draw: Draw, camera: Camera) -> Journey:
         speed=0.0 if draw.chance(0.3) else draw.uniform(2, 16),
         exposure_time=draw.uniform(0.001, 0.009),
         surface=Surface(
-            dirt=max(0.0, draw.uniform(-0.4, 0.75)),
-            snow=draw.uniform(0.2, 0.95) if snowy else 0.0,
+            dirt=max(0.0, draw.uniform(-0.6, 0.6)),
+            snow=draw.uniform(0.1, 0.7) if snowy else 0.0,
             wet=1.0 if weather == "rain" else 0.0,
         ),
         plate=plate_text(draw),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
-from keyhole.train.recipe import Recipe, Stages, adjusted
+from keyhole.train.recipe import OptimiserName, Recipe, Stages, adjusted
 from keyhole.train.settings import TrainSettings
 
 
@@ -17,7 +17,8 @@ class ReidRecipe(Recipe):
     PATROL §IV-A trains ResNet-18 with fast-reid for 90 epochs at a rate of 0.0003 in batches of 512, and names neither
     the optimiser, nor the margin, nor the weights of the two losses. The margin of 0.3 and the weights of 1 are those
     of "Bag of tricks" (Luo et al. 2019), fast-reid's strong baseline, which starts from ImageNet's weights. Here
-    training starts from scratch and is short, on small pictures first, hence other optimisers and rates.
+    training is short, on small pictures first, and starts from scratch or from Tiny-ImageNet's weights, hence AdamW and
+    other rates.
 
     Attributes:
         per_identity: pictures of each identity in a batch.
@@ -27,20 +28,21 @@ class ReidRecipe(Recipe):
         erase: share of the pictures in which a rectangle is erased.
     """
 
-    stages: Stages = ((64, 16), (96, 2), (128, 2))
+    stages: Stages = ((64, 10), (96, 2), (128, 1))
     batch: int = 64
-    learning_rate: float = 0.05
+    learning_rate: float = 7e-4
+    weight_decay: float = 0.01
+    optimiser: OptimiserName = "adamw"
+    warm_up: float = 0.1
     per_identity: int = 4
     margin: float = 0.3
-    crop: float = 0.7
+    crop: float = 0.8
     colour: float = 0.15
-    erase: float = 0.5
+    erase: float = 0.25
 
 
 _CONVOLUTIONS = ReidRecipe()
-_TRANSFORMERS = ReidRecipe(
-    stages=((128, 20),), optimiser="adamw", learning_rate=5e-4, weight_decay=0.05, warm_up=0.15, erase=0.25
-)
+_TRANSFORMERS = ReidRecipe(stages=((128, 20),), learning_rate=5e-4, weight_decay=0.05, warm_up=0.15)
 
 RECIPES: Mapping[str, ReidRecipe] = {
     "*vit_*": _TRANSFORMERS,

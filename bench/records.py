@@ -1,0 +1,147 @@
+"""What a benchmark measures: one frozen record for each finished cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
+"""In the place of a cut: the whole model on the edge, or pictures instead of features to the cloud."""
+BASELINES = (EDGE_ONLY, CLOUD_ONLY)
+
+
+@dataclass(frozen=True, order=True)
+class Design:
+    """One way to split: what an engineer chooses.
+
+    Attributes:
+        target: name of the model.
+        cut: dotted module path whose output crosses the split, or one of `BASELINES`.
+        defence: as `--defence` spells it, ``none`` without.
+        codec: of the payload; of the pictures for `CLOUD_ONLY`, ``none`` for `EDGE_ONLY`.
+    """
+
+    target: str
+    cut: str
+    defence: str = "none"
+    codec: str = "fp32"
+
+
+@dataclass(frozen=True)
+class Percentiles:
+    """Of a duration, in milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How long a frame takes, from the picture to the answer, through real processes.
+
+    Attributes:
+        design: what was run.
+        link: name of the emulated link.
+        stages: by name, in the order in which a frame passes them (edge, encode, network, queue, decode, cloud, …).
+        total: all stages of a frame together.
+        frames: measured, those of the warm-up left out.
+        payload: mean bytes that cross the link for a frame.
+    """
+
+    design: Design
+    link: str
+    stages: Mapping[str, Percentiles]
+    total: Percentiles
+    frames: int
+    payload: float
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How well the target still does its task.
+
+    Attributes:
+        design: what was measured.
+        measure: ``top-1`` or ``rank-1``.
+        value: in percent.
+        reach: from the value to either end of its 95 % interval, in points.
+        pictures: measured.
+    """
+
+    design: Design
+    measure: Literal["top-1", "rank-1"]
+    value: float
+    reach: float
+    pictures: int
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What one attack saw, with one seed.
+
+    Attributes:
+        design: what was attacked.
+        attack: its name.
+        seed: of the attack.
+        scores: by metric's name (psnr, ssim, …), one value for each picture.
+        secrets: by name (plate, driver, identity, …), the share recovered; empty where nothing is there to read.
+        passes: U-Net passes for each picture, mean.
+        seconds: wall time for each picture, mean; training included.
+        sheet: contact sheet, relative to the run's folder.
+    """
+
+    design: Design
+    attack: str
+    seed: int
+    scores: Mapping[str, Sequence[float]]
+    secrets: Mapping[str, float] = field(default_factory=dict)
+    passes: float = 0.0
+    seconds: float = 0.0
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What a design costs and gives away without any attack.
+
+    Attributes:
+        design: what was measured.
+        payload: bytes of a frame's payload.
+        parameters: of the head.
+        macs: multiply-accumulates of the head for one picture.
+        dfil: diagonal Fisher information leakage (Maeng et al. 2023); None where the defence adds no noise that has a
+            density.
+    """
+
+    design: Design
+    payload: float
+    parameters: int
+    macs: int
+    dfil: float | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A cell that did not end: its name and its error."""
+
+    cell: str
+    error: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a run has measured so far.
+
+    Attributes:
+        about: plan, machine, versions, seeds and command line, as the report prints them.
+        latencies, accuracies, leaks, profiles, failures: the finished cells.
+    """
+
+    about: Mapping[str, str] = field(default_factory=dict)
+    latencies: Sequence[Latency] = ()
+    accuracies: Sequence[Accuracy] = ()
+    leaks: Sequence[Leak] = ()
+    profiles: Sequence[Profile] = ()
+    failures: Sequence[Failure] = ()
