@@ -2,32 +2,80 @@
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Protocol
 
-_COLOURS = {"pixels-white": "#e8901a", "pixels-black": "#3d9be0"}
-_OTHERS = ("#2fae7d", "#a371f7", "#e0567a", "#c2a83e", "#12a5b8")
+_COLOURS: Mapping[str, str] = MappingProxyType(
+    {
+        "pixels-white": "#e8901a",
+        "pixels-black": "#3d9be0",
+        "decoder-white": "#2fae7d",
+        "decoder-black": "#12a5b8",
+        "diffusion-white": "#e0567a",
+        "diffusion-black": "#a371f7",
+    }
+)
+_OTHERS = ("#c2a83e", "#7d8ff0", "#d0763f", "#8fae3a", "#c46fc9")
+_GENERATORS = ("pixels", "decoder", "diffusion")
+_KINDS = ("white", "black", "ladder")
+_RUNGS = ("", "amortised", "refined")
+_NAME = re.compile(rf"(?P<generator>.+?)-(?P<kind>{'|'.join(_KINDS)})(?:-(?P<recipe>[^.]+))?(?:\.(?P<rung>.+))?")
+
+
+class Named(Protocol):
+    """What says which attack, and which rung of it, made a picture."""
+
+    @property
+    def attack(self) -> str: ...
+
+    @property
+    def rung(self) -> str: ...
+
+
+def entry(made: Named) -> str:
+    """The name under which pictures and scores are kept and shown: the attack's, with the rung where it is a ladder."""
+    return f"{made.attack}.{made.rung}" if made.rung else made.attack
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Attack names by generator, white box before black box."""
-    return sorted(
-        set(names), key=lambda name: (_generator(name) != "pixels", _generator(name), name.endswith("-black"))
-    )
+    """Entries by generator, white box before black box, plain before other recipes, rung after rung."""
+    return sorted(set(names), key=_place)
 
 
 def title(name: str, knowledge: str) -> str:
     """
     >>> title("pixels-white", "white box")
     'White box · pixels'
+    >>> title("diffusion-white-guided", "white box"), title("decoder-ladder.refined", "white box")
+    ('White box · diffusion, guided', 'White box · decoder ladder, refined')
     """
-    return f"{knowledge[:1].upper()}{knowledge[1:]} · {_generator(name)}" if knowledge else name
+    if not knowledge:
+        return name
+    generator, kind, recipe, rung = _parts(name)
+    ladder = " ladder" if kind == "ladder" else ""
+    return f"{knowledge[:1].upper()}{knowledge[1:]} · {', '.join(filter(None, (generator + ladder, recipe, rung)))}"
 
 
 def colour(name: str) -> str:
-    """A colour of the attack's own, legible on dark and light."""
+    """A colour of the entry's own, legible on dark and light."""
     return _COLOURS.get(name, _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)])
 
 
-def _generator(name: str) -> str:
-    return name.removesuffix("-white").removesuffix("-black")
+def _parts(name: str) -> tuple[str, str, str, str]:
+    """Generator, kind, recipe and rung; of a name of another form the name alone."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return name, "", "", ""
+    return found["generator"], found["kind"], found["recipe"] or "", found["rung"] or ""
+
+
+def _place(name: str) -> tuple[int, str, int, str, int, str]:
+    generator, kind, recipe, rung = _parts(name)
+    return (_index(_GENERATORS, generator), generator, _index(_KINDS, kind), recipe, _index(_RUNGS, rung), rung)
+
+
+def _index(known: tuple[str, ...], name: str) -> int:
+    return known.index(name) if name in known else len(known)

@@ -24,6 +24,7 @@ class Attempt:
     """An attack's newest reconstruction of a frame.
 
     Attributes:
+        attack: as an entry, see `monitor.attacks.entry`; so everywhere else on the board.
         version: changes with every new picture.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
@@ -156,14 +157,15 @@ class Board:
         with self._lock:
             self._version += 1
             pictures = self._pictures.setdefault(told.frame_id, {TRUTH: case.truth.picture.png})
-            pictures[told.attack] = told.picture.png
+            entry = attacks.entry(told)
+            pictures[entry] = told.picture.png
             self._labels[told.frame_id] = case.truth.label
             attempt = _attempt(case, self._version)
-            self._attempts.setdefault(told.frame_id, {})[told.attack] = self._current[told.attack] = attempt
+            self._attempts.setdefault(told.frame_id, {})[entry] = self._current[entry] = attempt
             if told.final:
-                self._settled[told.attack] = attempt
+                self._settled[entry] = attempt
             point = Point(case.at, case.score.psnr, case.score.ssim, told.final)
-            self._points.setdefault(told.attack, deque(maxlen=POINTS)).append(point)
+            self._points.setdefault(entry, deque(maxlen=POINTS)).append(point)
             while len(self._pictures) > FRAMES:
                 self._forget(min(self._pictures, key=lambda name: len(self._attempts[name])))
 
@@ -205,8 +207,8 @@ def _attempt(case: Case, version: int) -> Attempt:
     told = case.reconstruction
     return Attempt(
         frame_id=told.frame_id,
-        attack=told.attack,
-        title=attacks.title(told.attack, told.knowledge),
+        attack=attacks.entry(told),
+        title=attacks.title(attacks.entry(told), told.knowledge),
         tap=told.tap,
         psnr=case.score.psnr,
         ssim=case.score.ssim,

@@ -16,6 +16,7 @@ from keyhole.wire.secrets import unpack_secrets
 
 FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 ATTACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TRUTH = "truth"
 SMALLEST = 11
 _INTEGERS = 2**63
@@ -56,9 +57,11 @@ def check_outcome(outcome: Outcome) -> None:
 
 
 def check_reconstruction(reconstruction: Reconstruction) -> None:
-    """Raise `RejectedError` unless frame id and attack can name a file and the rest is in range."""
+    """Raise `RejectedError` unless frame id, attack and rung can name a file and the rest is in range."""
     _check_frame_id(reconstruction.frame_id)
     _check_attack(reconstruction.attack)
+    for field in ("recipe", "rung"):
+        _check_word(field, getattr(reconstruction, field))
     _check_text("knowledge", reconstruction.knowledge)
     _check_text("tap", reconstruction.tap)
     _check_number("seconds", reconstruction.seconds)
@@ -111,6 +114,11 @@ def _check_attack(attack: str) -> None:
             f"{_shown(attack)} is no attack name: expected 1 to 64 lower-case letters, digits or '-', "
             "a letter or digit first, as in 'pixels-white', and not 'truth'",
         )
+
+
+def _check_word(field: str, text: str) -> None:
+    if text and not WORD.fullmatch(text):
+        raise RejectedError(field, f"{_shown(text)}: expected at most 32 lower-case letters, digits or '-', or nothing")
 
 
 def _check_number(field: str, value: float) -> None:

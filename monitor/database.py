@@ -6,8 +6,9 @@ import json
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.schema import CreateColumn
 
 from keyhole.service.errors import UsageError
 from monitor.tables import Base
@@ -31,9 +32,21 @@ def open_database(run: Path, url: str | None = None) -> Engine:
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _tune_sqlite)
         Base.metadata.create_all(engine)
+        _add_columns(engine)
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         raise UsageError(f"cannot open the run's database at {place}: {error}") from error
     return engine
+
+
+def _add_columns(engine: Engine) -> None:
+    """Give the tables of an older run the columns that it lacks."""
+    with engine.begin() as connection:
+        for table in Base.metadata.sorted_tables:
+            there = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            for column in table.columns:
+                if column.name not in there:
+                    definition = CreateColumn(column).compile(dialect=engine.dialect)
+                    connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
 
 
 def _tune_sqlite(connection: object, _record: object) -> None:

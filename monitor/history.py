@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
 from keyhole.service.errors import UsageError
+from monitor import attacks
 from monitor.database import FILE, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
 from monitor.tables import FrameRow, RecoveryRow, ScoreRow, UnmatchedRow
@@ -24,6 +25,7 @@ class LastScore:
 
     Attributes:
         frame: the frame's row; frame ids may come again, rows do not.
+        attack: as an entry, see `monitor.attacks.entry`.
         psnr: dB, peak 1.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
@@ -120,12 +122,16 @@ def _dropped(session: Session) -> dict[str, int]:
 
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
-    last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack)
-    names = [name for name in LastScore.__dataclass_fields__ if name != "recovery"]
-    fields = [getattr(ScoreRow, name) for name in names]
-    query = select(*fields, RecoveryRow).outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id)
-    rows = session.execute(query.where(ScoreRow.id.in_(last)).order_by(ScoreRow.id))
-    return tuple(LastScore(**dict(zip(names, row, strict=False)), recovery=_recovery(row[-1])) for row in rows)
+    last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack, ScoreRow.rung)
+    query = select(ScoreRow, RecoveryRow).outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id)
+    rows = session.execute(query.where(ScoreRow.id.in_(last)).order_by(ScoreRow.id)).all()
+    return tuple(_last_score(score, recovery) for score, recovery in rows)
+
+
+def _last_score(row: ScoreRow, recovery: RecoveryRow | None) -> LastScore:
+    names = LastScore.__dataclass_fields__.keys() - {"attack", "recovery"}
+    facts = {name: getattr(row, name) for name in names}
+    return LastScore(**facts, attack=attacks.entry(row), recovery=_recovery(recovery))
 
 
 def _recovery(row: RecoveryRow | None) -> Recovery | None:

@@ -29,7 +29,7 @@ class Instruments:
         self._secrets = Counter(
             "keyhole_secrets_total",
             "What the judge was asked of final reconstructions: glyphs, attributes and identities, right or wrong.",
-            ["attack", "secret", "result"],
+            ["attack", "rung", "secret", "result"],
             registry=metrics.registry,
         )
 
@@ -46,20 +46,21 @@ class Instruments:
 
     def judged(self, case: Case) -> None:
         if case.reconstruction.final:
-            self._metrics.psnr.labels(case.score.attack).observe(case.score.psnr)
-            self._metrics.ssim.labels(case.score.attack).observe(case.score.ssim)
+            labels = case.reconstruction.attack, case.reconstruction.rung
+            self._metrics.psnr.labels(*labels).observe(case.score.psnr)
+            self._metrics.ssim.labels(*labels).observe(case.score.ssim)
         if case.recovery:
-            self._recovered(case.score.attack, case.recovery)
+            self._recovered(case.reconstruction, case.recovery)
 
     def unmatched(self, reconstruction: Reconstruction) -> None:
         self._unmatched.labels(reconstruction.attack).inc()
 
-    def _recovered(self, attack: str, found: Recovery) -> None:
+    def _recovered(self, made: Reconstruction, found: Recovery) -> None:
         right, asked = found.glyphs
         counts = {"glyph": (right, asked - right)} if asked else {}
         counts |= {name: (int(true == read), int(true != read)) for name, (true, read) in found.attributes.items()}
         if found.identified is not None:
             counts["identity"] = (int(found.identified), int(not found.identified))
         for secret, (hits, misses) in counts.items():
-            self._secrets.labels(attack, secret, "right").inc(hits)
-            self._secrets.labels(attack, secret, "wrong").inc(misses)
+            self._secrets.labels(made.attack, made.rung, secret, "right").inc(hits)
+            self._secrets.labels(made.attack, made.rung, secret, "wrong").inc(misses)

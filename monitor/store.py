@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
+from monitor import attacks
 from monitor.album import Album
 from monitor.checks import TRUTH
 from monitor.database import open_database
@@ -116,7 +117,7 @@ class RunStore:
             if case.recovery:
                 session.flush()
                 session.add(_recovery(row.id, case.recovery))
-            self._album.add(frame.frame_id, case.reconstruction.attack, case.reconstruction.picture.png)
+            self._album.add(frame.frame_id, attacks.entry(case.reconstruction), case.reconstruction.picture.png)
 
 
 def _newest(session: Session, frame_id: str) -> FrameRow | None:
@@ -143,6 +144,8 @@ def _score(frame: FrameRow, case: Case) -> ScoreRow:
         defence=frame.defence,
         codec=frame.codec,
         attack=told.attack,
+        recipe=told.recipe,
+        rung=told.rung,
         knowledge=told.knowledge,
         tap=told.tap,
         seed=told.seed,

@@ -38,7 +38,7 @@ class FrameRow(Base):
 
 
 class ScoreRow(Base):
-    """A scored reconstruction, intermediate ones included. Of a frame and attack the last row counts."""
+    """A scored reconstruction, intermediate ones included. Of a frame, attack and rung the last row counts."""
 
     __tablename__ = "scores"
     __table_args__ = (Index("scores_by_frame_and_attack", "frame", "attack"),)
@@ -51,6 +51,8 @@ class ScoreRow(Base):
     defence: Mapped[str]
     codec: Mapped[str]
     attack: Mapped[str] = mapped_column(String(64))
+    recipe: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    rung: Mapped[str] = mapped_column(String(32), default="", server_default="")  # of a ladder; empty: it is none
     knowledge: Mapped[str]
     tap: Mapped[str]
     seed: Mapped[int] = mapped_column(BigInteger)

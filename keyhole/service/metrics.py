@@ -12,6 +12,7 @@ from keyhole.service.address import Address
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _DECIBELS = tuple(float(level) for level in range(4, 52, 2))
 _SIMILARITY = tuple(step / 20 for step in range(1, 21))
+_ATTACK = ("attack", "rung")  # of an attack that is no ladder the rung is empty
 
 
 class Metrics:
@@ -42,16 +43,16 @@ class Metrics:
             "keyhole_oracle_queries_total", "Pictures the oracle answered.", registry=registry
         )
         self.attack_iterations = Counter(
-            "keyhole_attack_iterations_total", "Steps of an attack's optimiser.", ["attack"], registry=registry
+            "keyhole_attack_iterations_total", "Steps of an attack's optimiser.", _ATTACK, registry=registry
         )
         self.attack_rate = Gauge(
-            "keyhole_attack_iterations_per_second", "Speed of an attack's optimiser.", ["attack"], registry=registry
+            "keyhole_attack_iterations_per_second", "Speed of an attack's optimiser.", _ATTACK, registry=registry
         )
         self.psnr = Histogram(
-            "keyhole_psnr_db", "PSNR of final reconstructions.", ["attack"], buckets=_DECIBELS, registry=registry
+            "keyhole_psnr_db", "PSNR of final reconstructions.", _ATTACK, buckets=_DECIBELS, registry=registry
         )
         self.ssim = Histogram(
-            "keyhole_ssim", "SSIM of final reconstructions.", ["attack"], buckets=_SIMILARITY, registry=registry
+            "keyhole_ssim", "SSIM of final reconstructions.", _ATTACK, buckets=_SIMILARITY, registry=registry
         )
 
     def serve(self, address: str | Address) -> int:

@@ -274,6 +274,8 @@ class Reconstruction(google.protobuf.message.Message):
     BACKLOG_FIELD_NUMBER: builtins.int
     DROPPED_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
+    RECIPE_FIELD_NUMBER: builtins.int
+    RUNG_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
     """"pixels-white" """
@@ -291,6 +293,10 @@ class Reconstruction(google.protobuf.message.Message):
     dropped: builtins.int
     """frames this attack skipped so far"""
     seed: builtins.int
+    recipe: builtins.str
+    """"strong"; how the attack works"""
+    rung: builtins.str
+    """of an attack that is a ladder: "amortised" | "refined"; empty: it is none"""
     @property
     def picture(self) -> keyhole.v1.tensor_pb2.Picture: ...
     def __init__(
@@ -307,9 +313,11 @@ class Reconstruction(google.protobuf.message.Message):
         backlog: builtins.int = ...,
         dropped: builtins.int = ...,
         seed: builtins.int = ...,
+        recipe: builtins.str = ...,
+        rung: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["picture", b"picture"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "seconds", b"seconds", "seed", b"seed", "tap", b"tap"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap"]) -> None: ...
 
 Global___Reconstruction: typing_extensions.TypeAlias = Reconstruction
 

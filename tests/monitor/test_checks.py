@@ -49,6 +49,10 @@ def test_ids_as_edges_make_them_are_taken() -> None:
         ({"seconds": -1.0}, "seconds"),
         ({"knowledge": "x" * 129}, "knowledge"),
         ({"tap": "a\0"}, "tap"),
+        ({"rung": "../x"}, "rung"),
+        ({"rung": "a.b"}, "rung"),
+        ({"rung": "x" * 33}, "rung"),
+        ({"recipe": "Strong"}, "recipe"),
     ],
 )
 def test_numbers_and_texts_that_a_database_cannot_hold_are_rejected(fields: dict[str, Any], field: str) -> None:

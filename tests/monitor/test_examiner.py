@@ -202,7 +202,7 @@ def test_what_was_read_is_exported() -> None:
     attack(referee, 0)
 
     def value(secret: str, result: str) -> float | None:
-        names = {"attack": "pixels-white", "secret": secret, "result": result}
+        names = {"attack": "pixels-white", "rung": "", "secret": secret, "result": result}
         return instruments.registry.get_sample_value("keyhole_secrets_total", names)
 
     assert (value("glyph", "right"), value("glyph", "wrong")) == (4, 2)

@@ -109,6 +109,40 @@ def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
     _loaded(page, "made-pixels-white")
 
 
+def test_three_generators_stand_side_by_side(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-5"))
+    names = ["pixels-white", "decoder-white", "diffusion-white-guided"]
+    made = [guess("edge-0-5", name, 0.8 + 0.1 * at, knowledge="white box") for at, name in enumerate(names)]
+    scores = {one.attack: live.referee.submit(one) for one in made}
+    titles = ["White box · pixels", "White box · decoder", "White box · diffusion, guided"]
+    for name, title in zip(names, titles, strict=True):
+        expect(page.get_by_test_id(f"attack-{name}")).to_contain_text(title)
+        expect(page.get_by_test_id(f"ssim-{name}")).to_have_text(f"{scores[name].ssim:.3f}")
+        assert f"edge-0-5/{name}" in _loaded(page, f"made-{name}")
+    colours = {
+        page.get_by_test_id(f"attack-{name}").evaluate("card => getComputedStyle(card).getPropertyValue('--tone')")
+        for name in names
+    }
+    assert len(colours) == 3
+    order = page.locator("[data-testid^='attack-']").evaluate_all("cards => cards.map(card => card.dataset.testid)")
+    assert [name for name in order if name.removeprefix("attack-") in names] == [f"attack-{name}" for name in names]
+    recent = page.get_by_test_id("recent").locator("img[alt='diffusion-white-guided']").first
+    expect(recent).to_be_visible()
+
+
+def test_both_rungs_of_a_ladder_are_shown(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-6"))
+    rungs = {"amortised": ("black box", 1.0), "refined": ("white box", 0.8)}
+    for rung, (knowledge, noise) in rungs.items():
+        made = guess("edge-0-6", "decoder-ladder", noise=noise, rung=rung, knowledge=knowledge, final=True)
+        score = live.referee.submit(made)
+        expect(page.get_by_test_id(f"ssim-decoder-ladder.{rung}")).to_have_text(f"{score.ssim:.3f}")
+        assert f"decoder-ladder.{rung}" in _loaded(page, f"made-decoder-ladder.{rung}")
+    for rung, (knowledge, _) in rungs.items():
+        title = f"{knowledge.capitalize()} · decoder ladder, {rung}"
+        expect(page.get_by_test_id(f"attack-decoder-ladder.{rung}")).to_contain_text(title)
+
+
 def test_what_the_judge_read_is_shown_where_it_was_asked(page: Page, live: Live) -> None:
     seen, made = truth("edge-0-1"), guess("edge-0-1", "judged-white", final=True)
     score = Score(frame_id="edge-0-1", attack="judged-white", matched=True, psnr=20, ssim=0.1)

@@ -56,7 +56,7 @@ def test_a_run_survives_kill_9_goes_on_and_ends_with_a_report(tmp_path: Path) ->
         running.terminate()
         assert running.drained() < 5
         assert running.wait() == 0
-    assert 'keyhole_ssim_count{attack="pixels-black"} 1.0' in metrics
+    assert 'keyhole_ssim_count{attack="pixels-black",rung=""} 1.0' in metrics
     assert 'keyhole_rpc_total{code="OK",method="/keyhole.v1.Referee/Submit"} 1.0' in metrics
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["frames_sent"], summary["frames_answered"], summary["frames_scored"]) == (21, 1, 20)

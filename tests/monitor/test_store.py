@@ -8,8 +8,10 @@ import pytest
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
 from monitor.database import open_database
+from monitor.history import read_history
 from monitor.referee import Referee
 from monitor.store import RunStore
+from monitor.summary import summarise
 from tests.monitor.making import FRAME, WHERE, guess, outcome, truth
 
 
@@ -57,6 +59,42 @@ def test_an_outcome_may_come_before_the_truth(tmp_path: Path) -> None:
     store.witnessed(truth())
     store.close()
     assert rows(tmp_path, "select label, prediction from frames") == [("cat", "dog")]
+
+
+def test_rungs_are_kept_apart(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=5)
+    referee = Referee([store])
+    referee.witness(truth())
+    for rung, noise in (("amortised", 0.4), ("refined", 0.3), ("refined", 0.1)):
+        referee.submit(guess(attack="decoder-ladder", recipe="strong", rung=rung, noise=noise, knowledge="black box"))
+    store.close()
+    kept = rows(tmp_path, "select attack, recipe, rung from scores")
+    assert kept == [("decoder-ladder", "strong", rung) for rung in ("amortised", "refined", "refined")]
+    names = {path.name for path in (tmp_path / "pictures" / FRAME).iterdir()}
+    assert names == {"truth.png", "decoder-ladder.amortised.png", "decoder-ladder.refined.png"}
+    summary = summarise(read_history(tmp_path))
+    assert {name: row.n for name, row in summary.attacks.items()} == {
+        "decoder-ladder.amortised": 1,
+        "decoder-ladder.refined": 1,
+    }
+    assert list(summary.attacks) == ["decoder-ladder.amortised", "decoder-ladder.refined"]
+    assert summary.attacks["decoder-ladder.refined"].psnr_mean > summary.attacks["decoder-ladder.amortised"].psnr_mean
+
+
+def test_a_run_of_before_there_were_rungs_goes_on(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=5)
+    referee = Referee([store])
+    referee.witness(truth())
+    referee.submit(guess())
+    store.close()
+    with sqlite3.connect(tmp_path / "run.sqlite") as old:
+        for column in ("recipe", "rung"):
+            old.execute(f"alter table scores drop column {column}")
+    old.close()
+    again = RunStore(tmp_path, keep=5)
+    Referee([again], known=again.known_truths(5)).submit(guess(attack="decoder-ladder", rung="refined"))
+    again.close()
+    assert rows(tmp_path, "select attack, rung from scores") == [("pixels-white", ""), ("decoder-ladder", "refined")]
 
 
 def test_pictures_are_the_bytes_that_came(tmp_path: Path) -> None:
