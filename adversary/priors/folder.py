@@ -11,6 +11,9 @@ from typing import Any
 from adversary.priors.hub import fetched
 from keyhole.service.errors import UsageError
 
+SHIPPED = Path(__file__).parent / "weights"
+"""Folder of the priors in the package, one directory for each, with its card."""
+CARD = "card.json"
 PARTS = ("vae", "vqvae", "unet", "scheduler")
 """Folders that are read; ``text_encoder/`` and ``tokenizer/`` may be there and are not."""
 LAYOUT = "a diffusers directory: vae/ (or vqvae/), and for diffusion attacks unet/ and scheduler/"
@@ -21,19 +24,31 @@ def prior_folder(name: str | None) -> Path:
     """The directory of a prior.
 
     Args:
-        name: a path, or ``owner/name`` on the Hugging Face hub, whose files are fetched unless they are in its cache.
+        name: of a shipped prior; a path (``./NAME`` where a shipped one has that name); or ``owner/name`` on the
+            Hugging Face hub, whose files are fetched unless they are in its cache.
 
     Raises:
-        UsageError: no name, no such folder, or the hub cannot be reached.
+        UsageError: no name, no such prior, or the hub cannot be reached.
     """
     if name is None:
-        raise UsageError(f"this attack makes pictures through a prior: give --prior PATH|NAME, {LAYOUT}")
+        raise UsageError(f"this attack makes pictures through a prior: give --prior PATH|NAME, {_expected()}")
+    if name in shipped():
+        return SHIPPED / name
     path = Path(name).expanduser()
     if path.is_dir():
         return path
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
-        raise UsageError(f"--prior {name}: no such folder; expected {LAYOUT}, or owner/name on the hub")
+        raise UsageError(f"--prior {name}: no such prior; expected {_expected()}")
     return fetched(name)
+
+
+def shipped() -> tuple[str, ...]:
+    """Names of the priors that come with the package."""
+    return tuple(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}")))
+
+
+def _expected() -> str:
+    return f"a shipped one ({', '.join(shipped()) or 'there is none'}), {LAYOUT}, or owner/name on the hub"
 
 
 def part(folder: Path, *names: str) -> Path:

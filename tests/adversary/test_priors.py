@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 from types import SimpleNamespace
 
 import diffusers
@@ -12,6 +14,8 @@ import huggingface_hub
 import pytest
 import torch
 
+import adversary
+from adversary.priors import folder
 from adversary.priors.autoencoder import LatentScale
 from adversary.priors.autoencoders import TAEF2_SPREAD
 from adversary.priors.folder import fingerprint, prior_folder
@@ -113,10 +117,38 @@ def test_attacks_through_the_decoder_do_without_a_network_for_noise(tmp_path):
         _ = prior.denoiser
 
 
+def test_shipped_priors_go_by_their_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "SHIPPED", tmp_path / "weights")
+    shipped = tiny(tmp_path / "weights" / "streetcam")
+    assert folder.shipped() == ()  # without its card it is none
+    (shipped / "card.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    tiny(tmp_path / "streetcam")
+    assert prior_folder("streetcam") == shipped
+    assert prior_folder("./streetcam") == Path("streetcam")
+    assert load_prior("streetcam").autoencoder.channels == 4
+    with pytest.raises(UsageError, match=r"--prior streetcan: no such prior; expected a shipped one \(streetcam\)"):
+        load_prior("streetcan")
+    with pytest.raises(UsageError, match=r"give --prior PATH\|NAME, a shipped one \(streetcam\)"):
+        load_prior(None)
+
+
+def test_shipped_priors_are_part_of_the_package():
+    """The wheel takes whole packages, so it is enough that nothing under the folder is left out of the repository."""
+    root = Path(adversary.__file__).parents[1]
+    project = tomllib.loads((root / "pyproject.toml").read_text())
+    assert "adversary" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert folder.SHIPPED.parent == Path(adversary.__file__).parent / "priors"
+    names = ("card.json", "vae/config.json", "vae/diffusion_pytorch_model.safetensors", "scheduler/x.json")
+    inside = [str(folder.SHIPPED.relative_to(root) / "streetcam" / name) for name in names]
+    ignored = subprocess.run(["git", "check-ignore", *inside], cwd=root, capture_output=True, text=True, check=False)
+    assert ignored.stdout == ""
+
+
 def test_what_is_wrong_with_a_prior_is_said(tmp_path):
     with pytest.raises(UsageError, match="give --prior PATH"):
         load_prior(None)
-    with pytest.raises(UsageError, match="no such folder; expected a diffusers directory"):
+    with pytest.raises(UsageError, match=r"no such prior; expected a shipped one \(there is none\), a diff"):
         load_prior("./nowhere")
     with pytest.raises(UsageError, match="has no vae/ or vqvae/"):
         load_prior(str(tmp_path))
