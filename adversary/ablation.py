@@ -13,14 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from adversary.attacks.registry import attack_named
-from adversary.command import TABLE_WIDTH, parent
-from adversary.evaluation.offline import training_steps_of
+from adversary.attacks.choice import Choice, choose
+from adversary.attacks.kinds import Kind
+from adversary.attacks.registry import ATTACKS
+from adversary.command import TABLE_WIDTH, parent, titled
 from adversary.evaluation.plots import loss_curves, scores_over
 from adversary.evaluation.report import Row, summary, with_reach
 from adversary.evaluation.run import evaluate
 from adversary.evaluation.sheet import contact_sheet
-from adversary.settings import AblationSettings, AttackSettings, check_ablation
+from adversary.settings import AblationSettings, check_ablation
 from keyhole.service.errors import UsageError
 
 
@@ -30,22 +31,22 @@ class Axis:
 
     Attributes:
         values: of the feature-inversion paper.
-        applies: whether it changes anything for an attack.
+        applies: whether it changes anything for an attack by a recipe.
         needs: the attacks of which that is true, in words.
     """
 
     values: tuple[int, ...]
-    applies: Callable[[AttackSettings], bool]
+    applies: Callable[[Choice[Kind]], bool]
     needs: str
 
 
-def _learns(settings: AttackSettings) -> bool:
-    return attack_named(settings.attack).learns or training_steps_of(settings) > 0
+def _learns(choice: Choice[Kind]) -> bool:
+    return choice.kind.learns or choice.kind.prepares(choice.recipe) > 0
 
 
 AXES: Mapping[str, Axis] = MappingProxyType(
     {
-        "sampling-steps": Axis((10, 15, 20, 25, 30), lambda settings: "diffusion" in settings.attack, "diffusion-…"),
+        "sampling-steps": Axis((10, 15, 20, 25, 30), lambda choice: "diffusion" in choice.attack, "diffusion-…"),
         "queries": Axis((512, 1024, 2048, 4096), _learns, "…-black or recipe refined"),
         "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack"),
     }
@@ -61,10 +62,10 @@ def ablation(settings: AblationSettings) -> int:
         FileNotFoundError: no such pictures.
     """
     check_ablation(settings)
-    axis = AXES[settings.over]
-    if not axis.applies(settings):
+    axis, choice = AXES[settings.over], choose(settings.attack, settings.recipe, ATTACKS)
+    if not axis.applies(choice):
         raise UsageError(
-            f"--over {settings.over} changes nothing for {settings.attack} by recipe {settings.recipe}: "
+            f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe}: "
             f"give --attack {axis.needs}"
         )
     console = Console()
@@ -73,15 +74,14 @@ def ablation(settings: AblationSettings) -> int:
     columns: dict[str, Sequence[Tensor]] = {}
     for value in settings.values or axis.values:
         changed: dict[str, Any] = {field: value}
-        done = evaluate(replace(settings, **changed), console)
+        done = evaluate(replace(settings, **changed), (choice,), (settings.seed,), console)
         points[value] = done.rows
         columns |= {f"{name} · {value}": made for name, made in done.made.items()}
-    title = f"{settings.attack} on {done.target.name} at {done.target.preprocess.size} px"
+    title = f"{settings.attack} on {titled(settings, done)}"
     Console(width=max(console.width, TABLE_WIDTH)).print(_table(title, settings.over, points))
     if settings.json:
         rows = [{settings.over: value, **summary(row)} for value, rows in points.items() for row in rows]
-        fixed = {name: value for name, value in done.run.items() if name != field}
-        text = json.dumps({**fixed, "over": settings.over, "rows": rows}, indent=2, default=str)
+        text = json.dumps({**done.run, "over": settings.over, "rows": rows}, indent=2, default=str)
         parent(settings.json).write_text(text + "\n")
     if settings.plot:
         scores_over(settings.over, points).savefig(parent(settings.plot))

@@ -40,11 +40,12 @@ class Backlog(Generic[Item]):
         if full:
             self._on_drop()
 
-    def take(self) -> Item | None:
-        """The newest entry, waiting for one; None once closed."""
+    def take(self, most: int = 1) -> list[Item]:
+        """The newest entries, newest first, waiting for one; none once closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._items or self._closed)
-            return None if self._closed else self._items.pop()
+            count = 0 if self._closed else min(most, len(self._items))
+            return [self._items.pop() for _ in range(count)]
 
     def close(self) -> None:
         """End all waiting; what still waits is not handed out."""

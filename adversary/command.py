@@ -1,47 +1,59 @@
-"""`keyhole attack`: how much one attack sees at each cut of a model."""
+"""`keyhole attack`: how much attacks see at each cut of a model."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
+from adversary.attacks.choice import choose_all
+from adversary.attacks.registry import ATTACKS
 from adversary.evaluation.plots import loss_curves
 from adversary.evaluation.report import document, table
 from adversary.evaluation.run import Evaluation, evaluate
 from adversary.evaluation.sheet import contact_sheet
-from adversary.settings import AttackSettings, check_attack
+from adversary.settings import AttackSettings, OfflineSettings, check_attack
 from keyhole.defences import spelled
 from keyhole.targets.defence import NO_DEFENCE
 
-TABLE_WIDTH = 96
+TABLE_WIDTH = 120
 """Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
+ALL = "all"
 
 
 def attack(settings: AttackSettings) -> int:
     """Attack pictures, print a table, write what was asked for.
 
     Raises:
-        UsageError: a setting is wrong, or no such attack, recipe, prior, model or cut.
+        UsageError: a setting is wrong, or no such attack, recipe, prior, device, model or cut.
         FileNotFoundError: no such pictures.
     """
     check_attack(settings)
     console = Console()
-    done = evaluate(settings, console)
-    wide = Console(width=max(console.width, TABLE_WIDTH))
-    wide.print(table(_title(settings, done), done.rows))
+    words = _words(settings.attacks)
+    done = evaluate(settings, choose_all(words, settings.recipe, ATTACKS), settings.seeds, console)
+    title = titled(settings, done)
+    Console(width=max(console.width, TABLE_WIDTH)).print(table(title, done.rows))
     if settings.json:
         parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:
         contact_sheet(list(done.truths), done.made).save(parent(settings.sheet))
     if settings.curves:
-        loss_curves({row.name: row.losses for row in done.rows}, settings.attack).savefig(parent(settings.curves))
+        curves = {f"{row.attack} {row.name}": row.losses for row in done.rows}
+        loss_curves(curves, title).savefig(parent(settings.curves))
     return 0
 
 
-def _title(settings: AttackSettings, done: Evaluation) -> str:
-    title = f"{settings.attack} on {done.target.name} at {done.target.preprocess.size} px"
+def _words(attacks: Sequence[str]) -> list[str]:
+    """The attacks asked for, `all` spelled out."""
+    return [name for word in attacks for name in (ATTACKS if word == ALL else (word,))]
+
+
+def titled(settings: OfflineSettings, done: Evaluation) -> str:
+    """What was attacked, in words."""
+    title = f"{done.target.name} at {done.target.preprocess.size} px"
     if settings.defence == NO_DEFENCE:
         return title
     return f"{title}, defence {spelled(settings.defence)}{', unknown to the attack' if settings.unaware else ''}"

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
 
+from adversary.device import CPU
 from adversary.priors.prior import Prior, load_prior
 from keyhole.defences import UNPROTECTED, Defence
 
@@ -35,12 +37,13 @@ class WhiteBox:
     """Knows the head to the last weight, and the defence with its settings: not its random numbers.
 
     Attributes:
-        head: N×3×size×size, normalised, to the features that cross the cut.
+        head: N×3×size×size, normalised, to the features that cross the cut; on the device.
         normalise: RGB pictures in [0, 1] to the head's input.
         size: side of the picture in pixels.
         prior: what it knows of pictures; only looked up by attacks that use it.
         public: opens endless RGB pictures in [0, 1], 3×size×size, none of them the victim's; as `prior`.
         defence: what the head's features go through before they leave.
+        device: where it computes; what comes in and goes out is on the CPU.
     """
 
     head: nn.Module
@@ -49,6 +52,7 @@ class WhiteBox:
     prior: Callable[[], Prior] = no_prior
     public: Callable[[], Iterator[Tensor]] = no_public
     defence: Defence = UNPROTECTED
+    device: torch.device = CPU
 
 
 class Oracle(Protocol):
@@ -81,12 +85,14 @@ class BlackBox:
         public: endless RGB pictures in [0, 1], 3×size×size, none of them the victim's.
         size: side of the picture in pixels.
         prior: what it knows of pictures; only looked up by attacks that use it.
+        device: where it computes; what comes in and goes out is on the CPU.
     """
 
     oracle: Oracle
     public: Iterator[Tensor]
     size: int
     prior: Callable[[], Prior] = no_prior
+    device: torch.device = CPU
 
 
 Known = WhiteBox | BlackBox

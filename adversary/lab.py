@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
 
+import torch
 from torch import Tensor
 
+from adversary.device import CPU, device_named
 from adversary.knowledge import BlackBox, Lab, WhiteBox, no_public
 from adversary.oracle import RemoteOracle
 from adversary.priors.prior import Prior, load_prior
@@ -31,10 +33,10 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
         role: whose certificate to show.
 
     Raises:
-        UsageError: no such defence.
+        UsageError: no such defence or device.
     """
-
-    prior = cache(partial(load_prior, settings.prior))
+    device = device_named(settings.device)
+    prior = cache(partial(load_prior, settings.prior, device=device))
     defence = defence_named(settings.defence)
 
     def public() -> Iterator[Tensor]:
@@ -42,9 +44,9 @@ def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
 
     def black() -> BlackBox:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
-        return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior)
+        return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior, device)
 
-    return Lab(lambda: white_box(settings, prior, public, defence), black)
+    return Lab(lambda: white_box(settings, prior, public, defence, device), black)
 
 
 def white_box(
@@ -52,8 +54,9 @@ def white_box(
     prior: Callable[[], Prior],
     public: Callable[[], Iterator[Tensor]] = no_public,
     defence: Defence = UNPROTECTED,
+    device: torch.device = CPU,
 ) -> WhiteBox:
-    """The head that the flags name, beside a prior, public pictures and the defence of the frames.
+    """The head that the flags name, on a device, beside a prior, public pictures and the defence of the frames.
 
     Raises:
         TargetError: no such target or weights.
@@ -61,7 +64,8 @@ def white_box(
     """
     target, partition = partitioned(settings)
     preprocess = target.preprocess
-    return WhiteBox(partition.head, preprocess.normalise, preprocess.size, prior, public, defence)
+    head = partition.head.to(device)
+    return WhiteBox(head, preprocess.normalise, preprocess.size, prior, public, defence, device)
 
 
 def picture_size(settings: ModelSettings) -> int:

@@ -11,8 +11,11 @@ from functools import partial
 from prometheus_client import Counter
 
 from adversary.attacks.attack import Budget
-from adversary.attacks.kinds import Kind, Terms
-from adversary.attacks.registry import attack_named
+from adversary.attacks.choice import Choice, choose_all
+from adversary.attacks.registry import ONLINE, Online
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import Terms
+from adversary.device import device_named
 from adversary.door import Door
 from adversary.lab import known_defence, lab
 from adversary.meter import Meter
@@ -46,7 +49,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         OSError: an address cannot be listened on.
     """
     check(settings)
-    kinds = {name: attack_named(name) for name in settings.attacks}
+    chosen = choose_all(settings.attacks, settings.recipe, ONLINE)
     metrics = Metrics(ROLE)
     _log.info("metrics", extra={"port": metrics.serve(settings.metrics)})
 
@@ -57,13 +60,12 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         stack.callback(_close, workers)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
         known = lab(settings, stack, ROLE)
-        for name, kind in kinds.items():
-            meter = Meter(metrics.attack_iterations.labels(name).inc)
-            metrics.attack_rate.labels(name).set_function(meter.rate)
-            attack = stack.enter_context(kind.open(known, _terms(settings, kind, meter)))
-            signature = Signature(name, kind.knowledge, settings.tap, settings.seed)
-            workers.append(Worker(signature, attack, submit, metrics, stop, settings.backlog, settings.threads))
-        _log.info("attacking", extra={"attacks": ",".join(kinds), "tap": settings.tap, "target": settings.target})
+        for choice in chosen:
+            for rung in choice.kind.rungs(known, partial(_terms, settings, choice, metrics), stack):
+                by = choice.name, choice.recipe, rung.name
+                signature = Signature(*by, rung.knowledge, settings.tap, settings.seed)
+                workers.append(Worker(signature, rung, submit, metrics, stop, settings.backlog, settings.threads))
+        _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         door = Door(metrics, settings.target, known_defence(settings))
         for frame in tap.frames(stop):
@@ -72,13 +74,18 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
                     worker.offer(observation)
 
 
-def _terms(settings: AdversarySettings, kind: Kind, meter: Meter) -> Terms:
+def _place(settings: AdversarySettings) -> dict[str, str]:
+    return {"tap": settings.tap, "target": settings.target, "device": str(device_named(settings.device))}
+
+
+def _terms(settings: AdversarySettings, choice: Choice[Online], metrics: Metrics, rung: str) -> Terms:
+    meter = Meter(metrics.attack_iterations.labels(choice.name, rung).inc)
+    metrics.attack_rate.labels(choice.name, rung).set_function(meter.rate)
     return Terms(
-        Budget(kind.steps(settings.recipe), settings.budget_seconds),
-        settings.recipe,
-        settings.interval,
+        Budget(choice.kind.steps(choice.recipe), settings.budget_seconds),
+        choice.recipe,
         settings.seed,
-        meter.step,
+        Watch(settings.interval, meter.step),
         settings.threads,
         sampling_steps=settings.sampling_steps,
         queries=settings.queries,

@@ -36,13 +36,16 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
     """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, decoder-white
     the latent of a prior, diffusion-white the noise that a prior's sampler starts from; pixels-black, decoder-black
-    and diffusion-black train a network on the oracle's answers that makes picture, latent or noise."""
+    and diffusion-black train a network on the oracle's answers that makes picture, latent or noise. decoder-ladder and
+    diffusion-ladder answer every frame at once by such a network and refine the newest as far as time allows.
+    ATTACK/RECIPE names the recipe too: diffusion-white/guided."""
     recipe: str = "strong"
-    """How attacks work: strong; paper (as the feature-inversion paper has them; its black box asks the oracle 4096
-    times before it begins); guided (diffusion-white alone); refined (decoder-white and diffusion-white)."""
+    """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
+    the oracle 4096 times before it begins); guided (diffusion-white); refined (decoder-white and diffusion-white);
+    one-step (decoder-black and the ladders: a second network refines the first one's latent)."""
     prior: str | None = None
-    """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
-    owner/name on the Hugging Face hub."""
+    """What decoder and diffusion attacks know of pictures: the name of a shipped prior such as streetcam, a diffusers
+    directory (vae/, unet/, scheduler/), or owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
@@ -58,6 +61,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Frames that wait for an attack; the newest goes first, the oldest is dropped and counted."""
     interval: float = 1.0
     """Seconds between the pictures that an attack under way hands in."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where attacks compute; auto takes a GPU where there is one."""
     threads: int = 1
     """Threads of one tensor operation. More help only on idle cores: waiting for each other costs more on busy ones."""
     seed: int = 0
@@ -65,8 +70,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
 
 
 @dataclass(frozen=True)
-class AttackSettings(ModelSettings):
-    """Attack pictures offline, without processes: PSNR and SSIM for each cut, beside the published figures.
+class OfflineSettings(ModelSettings):
+    """What attacks on pictures, without processes, have in common.
 
     The pictures are run through the head and the attack gets the features, in full precision. Black-box attacks are
     trained first, on public pictures.
@@ -76,15 +81,14 @@ class AttackSettings(ModelSettings):
     """Pictures to attack: photos, leaves, streetcam, a folder or zip, or SET:PATH (`keyhole data sets` lists them)."""
     cuts: tuple[str, ...] = ()
     """Cuts to attack. Absent: the one of `--cut`."""
-    attack: str = "pixels-white"
-    """Attack to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black or diffusion-black."""
     recipe: str = "strong"
-    """How the attack works: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096 queries); for
-    diffusion-white guided (the sampler is led by the features, not differentiated); for decoder-white and
-    diffusion-white refined (from the latent that a network trained on the head's answers finds)."""
+    """How attacks work that name no recipe: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096
+    queries); for diffusion-white guided (the sampler is led by the features, not differentiated); for decoder-white
+    and diffusion-white refined (from the latent that a network trained on the head's answers finds); for decoder-black
+    one-step (a second network refines the first one's latent)."""
     prior: str | None = None
-    """What decoder and diffusion attacks know of pictures: a diffusers directory (vae/, unet/, scheduler/), or
-    owner/name on the Hugging Face hub."""
+    """What decoder and diffusion attacks know of pictures: the name of a shipped prior such as streetcam, a diffusers
+    directory (vae/, unet/, scheduler/), or owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
@@ -109,8 +113,8 @@ class AttackSettings(ModelSettings):
     recipe's; none but refined (30) stops early."""
     public: str = "photos+leaves"
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
-    seed: int = 0
-    """Seed of the choice of pictures and of the attack."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where attacks compute; auto takes a GPU where there is one."""
     threads: int = 1
     """Threads of one tensor operation."""
     out: Path | None = None
@@ -118,15 +122,35 @@ class AttackSettings(ModelSettings):
     json: Path | None = None
     """File that the scores are also written to, as JSON."""
     sheet: Path | None = None
-    """File for a contact sheet as PNG: each truth with its reconstruction from every cut."""
+    """File for a contact sheet as PNG: each truth with its reconstructions."""
     curves: Path | None = None
     """File for a plot of the loss by step, PNG or SVG."""
 
 
 @dataclass(frozen=True)
-class AblationSettings(AttackSettings):
+class AttackSettings(OfflineSettings):
+    """Attack pictures offline, without processes: PSNR and SSIM for each attack and cut, beside the published figures.
+
+    The pictures are run through the head and the attacks get the features, in full precision. Black-box attacks are
+    trained first, on public pictures.
+    """
+
+    attacks: tuple[str, ...] = ("pixels-white",)
+    """Attacks to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black, diffusion-black, or
+    `all` six. ATTACK/RECIPE names the recipe too: diffusion-white/guided."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of the attacks. With several, each picture's score is its mean over them. The first one also chooses the
+    pictures, which are the same for all."""
+
+
+@dataclass(frozen=True)
+class AblationSettings(OfflineSettings):
     """Attack pictures offline at several values of one setting: PSNR and SSIM for each, as table, JSON and plot."""
 
+    attack: str = "pixels-white"
+    """Attack to run, as for `keyhole attack --attacks`."""
+    seed: int = 0
+    """Seed of the choice of pictures and of the attack."""
     over: Literal["sampling-steps", "queries", "iterations"] = "sampling-steps"
     """What is varied: steps of a diffusion's sampler (Table 3 of the feature-inversion paper), pictures that a learned
     attack asks about (its Fig. 20 b), or steps of the optimiser or the training."""
@@ -159,6 +183,28 @@ def check_attack(settings: AttackSettings) -> None:
     Raises:
         UsageError: names the flag, its value and what was expected.
     """
+    _check_offline(settings)
+    _refuse(
+        (
+            ("--attacks", settings.attacks, settings.attacks, "one or more"),
+            ("--seeds", settings.seeds, settings.seeds, "one or more"),
+            ("--seeds", settings.seeds, len(set(settings.seeds)) == len(settings.seeds), "each once"),
+        )
+    )
+
+
+def check_ablation(settings: AblationSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    _check_offline(settings)
+    for value in settings.values:
+        _refuse_counts({"--values": value})
+
+
+def _check_offline(settings: OfflineSettings) -> None:
     _refuse_counts(
         {
             "--n": settings.n,
@@ -172,17 +218,6 @@ def check_attack(settings: AttackSettings) -> None:
             "--patience": settings.patience,
         }
     )
-
-
-def check_ablation(settings: AblationSettings) -> None:
-    """Refuse what no run can use.
-
-    Raises:
-        UsageError: names the flag, its value and what was expected.
-    """
-    check_attack(settings)
-    for value in settings.values:
-        _refuse_counts({"--values": value})
 
 
 def _refuse_counts(counts: Mapping[str, int | None]) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
-from adversary.attacks.attack import Attack, Estimate, Knowledge, MismatchError, Observation
+from adversary.attacks.attack import Estimate, Knowledge, MismatchError, Observation
+from adversary.attacks.rung import Rung
 from adversary.backlog import Backlog
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
@@ -25,9 +27,16 @@ class Signature:
     """What every reconstruction of a worker says of its origin."""
 
     attack: str
+    recipe: str
+    rung: str
     knowledge: Knowledge
     tap: str
     seed: int
+
+    @property
+    def name(self) -> str:
+        """Of the attack, or of the rung where it is a ladder's."""
+        return f"{self.attack}.{self.rung}" if self.rung else self.attack
 
 
 class Worker:
@@ -35,18 +44,18 @@ class Worker:
 
     Args:
         signature: name and origin.
-        attack: open, and used by this worker alone.
+        rung: the attack, open, and used by this worker alone.
         submit: hands a reconstruction over and returns its score, if there is one.
         metrics: drops and scores are counted here.
         stop: the running attack hands in what it has, and no other frame is begun.
-        backlog: frames that may wait.
+        backlog: frames that may wait, unless the rung says so.
         threads: of one tensor operation.
     """
 
     def __init__(
         self,
         signature: Signature,
-        attack: Attack,
+        rung: Rung,
         submit: Submit,
         metrics: Metrics,
         stop: Stop,
@@ -54,14 +63,15 @@ class Worker:
         threads: int = 1,
     ) -> None:
         self._signature = signature
-        self._attack = attack
+        self._rung = rung
         self._submit = submit
         self._metrics = metrics
         self._stop = stop
         self._threads = threads
-        self._backlog: Backlog[Observation] = Backlog(backlog, metrics.dropped.labels("backlog").inc)
-        metrics.queue_depth.labels(signature.attack).set_function(lambda: len(self._backlog))
-        self._thread = threading.Thread(target=self._work, name=signature.attack, daemon=True)
+        room = backlog if rung.waiting is None else rung.waiting
+        self._backlog: Backlog[Observation] = Backlog(room, metrics.dropped.labels("backlog").inc)
+        metrics.queue_depth.labels(signature.name).set_function(lambda: len(self._backlog))
+        self._thread = threading.Thread(target=self._work, name=signature.name, daemon=True)
         self._thread.start()
 
     def offer(self, frame: Observation) -> None:
@@ -75,29 +85,43 @@ class Worker:
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
-        while (frame := self._backlog.take()) is not None:
-            try:
-                self._reconstruct(frame)
-            except MismatchError as error:
-                self._skip(frame, "mismatch", error)
-            except Exception as error:
+        while frames := self._backlog.take(self._rung.together):
+            self._attempt(frames)
+
+    def _attempt(self, frames: Sequence[Observation]) -> None:
+        try:
+            self._reconstruct(frames)
+        except MismatchError as error:
+            if len(frames) == 1:
+                self._skip(frames[0], "mismatch", error)
+            else:  # only by itself does each show whether it is the one
+                for frame in frames:
+                    self._attempt([frame])
+        except Exception as error:
+            for frame in frames:
                 self._skip(frame, "failed", error)
 
-    def _reconstruct(self, frame: Observation) -> None:
-        for estimate in self._attack.reconstruct([frame]):
+    def _reconstruct(self, frames: Sequence[Observation]) -> None:
+        for estimate in self._rung.attack.reconstruct(frames):
             final = estimate.final or self._stop.is_set()
-            score = self._submit(self._message(frame, estimate, final))
+            for frame, picture in zip(frames, estimate.pictures, strict=True):
+                score = self._submit(self._message(frame, picture, estimate, final))
+                if final:
+                    self._conclude(frame, estimate, score)
             if final:
-                self._conclude(frame, estimate, score)
                 return
 
-    def _message(self, frame: Observation, estimate: Estimate, final: bool) -> referee_pb2.Reconstruction:
+    def _message(
+        self, frame: Observation, picture: Tensor, estimate: Estimate, final: bool
+    ) -> referee_pb2.Reconstruction:
         return referee_pb2.Reconstruction(
             frame_id=frame.frame_id,
             attack=self._signature.attack,
+            recipe=self._signature.recipe,
+            rung=self._signature.rung,
             knowledge=self._signature.knowledge,
             tap=self._signature.tap,
-            picture=pack_picture(estimate.pictures[0]),
+            picture=pack_picture(picture),
             iteration=estimate.iteration,
             seconds=estimate.seconds,
             final=final,
@@ -107,10 +131,10 @@ class Worker:
         )
 
     def _conclude(self, frame: Observation, estimate: Estimate, score: referee_pb2.Score | None) -> None:
-        attack = self._signature.attack
+        labels = self._signature.attack, self._signature.rung
         self._metrics.frames.labels("reconstructed").inc()
         facts: dict[str, object] = {
-            "attack": attack,
+            "attack": self._signature.name,
             "frame": frame.frame_id,
             "iteration": estimate.iteration,
             "seconds": round(estimate.seconds, 2),
@@ -118,8 +142,8 @@ class Worker:
         if estimate.passes:
             facts["unet_passes"] = estimate.passes
         if score is not None and score.matched:
-            self._metrics.psnr.labels(attack).observe(score.psnr)
-            self._metrics.ssim.labels(attack).observe(score.ssim)
+            self._metrics.psnr.labels(*labels).observe(score.psnr)
+            self._metrics.ssim.labels(*labels).observe(score.ssim)
             facts |= {"psnr": round(score.psnr, 2), "ssim": round(score.ssim, 3)}
         _log.info("reconstructed", extra=facts)
 
@@ -127,6 +151,6 @@ class Worker:
         self._metrics.dropped.labels(reason).inc()
         _log.warning(
             "frame skipped",
-            extra={"attack": self._signature.attack, "frame": frame.frame_id, "reason": f"{reason}: {error}"},
+            extra={"attack": self._signature.name, "frame": frame.frame_id, "reason": f"{reason}: {error}"},
             exc_info=_log.isEnabledFor(logging.DEBUG),
         )

@@ -98,7 +98,7 @@ class Inverter:
         if snapshot is None:
             return
         with torch.inference_mode():
-            pictures = self._generator(_variable(snapshot, frames)).clamp(0, 1)
+            pictures = self._generator(_variable(snapshot, frames, self._known.device)).clamp(0, 1).cpu()
         seconds = self._clock() - started
         yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self._generator.passes)
 
@@ -112,7 +112,7 @@ class Inverter:
         if snapshot is None:
             return None
         with torch.inference_mode():
-            return _variable(snapshot, frames)
+            return _variable(snapshot, frames, self._known.device)
 
     def _newest(self) -> Snapshot | None:
         self._published.wait()
@@ -147,7 +147,7 @@ class Inverter:
             self._ask(min(16, training.first - self._asked))
         if len(self._replay):
             shape = tuple(self._generator.start(1, torch.Generator()).shape[1:])
-            self._learner = Learner(self._replay, shape, self._aim, training, self._seed)
+            self._learner = Learner(self._replay, shape, self._aim, training, self._seed, self._known.device)
             self._publish(self._learner)
         elif self._spent:
             _log.warning("no answer from the oracle: the black-box attack has nothing to learn from")
@@ -165,7 +165,8 @@ class Inverter:
             return
         pictures = torch.stack([next(self._known.public) for _ in range(count)])
         try:
-            self._replay.add(self._aim.target(pictures), self._known.oracle.query(pictures))
+            targets = self._aim.target(pictures.to(self._known.device)).cpu()
+            self._replay.add(targets, self._known.oracle.query(pictures))
             self._asked += count
             self._note(away=False)
         except ValueError as error:
@@ -184,9 +185,9 @@ class Inverter:
             _log.warning("the oracle is away", extra={"reason": reason}) if away else _log.info("the oracle is back")
 
 
-def _variable(snapshot: Snapshot, frames: Sequence[Observation]) -> Tensor:
+def _variable(snapshot: Snapshot, frames: Sequence[Observation], device: torch.device) -> Tensor:
     try:
-        variable: Tensor = snapshot.network(*stacked(frames))
+        variable: Tensor = snapshot.network(*(tensor.to(device) for tensor in stacked(frames)))
     except ValueError as error:
         raise MismatchError(f"the oracle's answers are not like the frames: {error}") from error
     return variable

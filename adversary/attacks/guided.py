@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from adversary.attacks.objective import matching_distance
 from adversary.attacks.recipe import Distance
 from adversary.attacks.relaxed import RelaxedHead
 from adversary.attacks.sphere import Smoothed, clipped, guided_step, renoised
+from adversary.attacks.watch import UNWATCHED, Watch
 from adversary.attacks.white_box import observed_of, same_shapes
 from adversary.generators.diffusion import Diffusion
 from adversary.knowledge import WhiteBox
@@ -62,22 +62,16 @@ class Guided:
         generator: prior, size and number of steps.
         guidance: the hyper-parameters; its steps give way to the generator's.
         budget: per call; fewer iterations make fewer recurrences first, fewer steps then.
-        interval: seconds between estimates; 0 for one per iteration.
         seed: of all noise.
-        stepped: called after every iteration, that is U-Net pass.
-        noted: called with the loss of every iteration, the mean over the pictures.
-        clock: seconds, monotonic.
+        watch: what is told on the way; an iteration is a U-Net pass.
     """
 
     known: WhiteBox
     generator: Diffusion
     guidance: Guidance
     budget: Budget
-    interval: float = 1.0
     seed: int = 0
-    stepped: Callable[[], object] = lambda: None
-    noted: Callable[[float], object] = lambda _: None
-    clock: Callable[[], float] = time.perf_counter
+    watch: Watch = UNWATCHED
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
         """Sample pictures of the frames, from noise.
@@ -93,31 +87,32 @@ class Guided:
         Raises:
             MismatchError: the frames do not come from the head.
         """
-        observed, head = observed_of(frames), RelaxedHead(self.known.head)
+        device, watch = self.known.device, self.watch
+        observed, head = observed_of(frames, device), RelaxedHead(self.known.head)
         random = torch.Generator().manual_seed(self.seed)
         smoothed = Smoothed()
         plan = self._plan(whole=start is None)
-        latents = self.generator.start(len(frames), random)
+        latents = self.generator.start(len(frames), random).to(device)
         if start is not None:
             alpha = plan[0][0].alpha
-            latents = alpha**0.5 * start + (1 - alpha) ** 0.5 * latents
+            latents = alpha**0.5 * start.to(device) + (1 - alpha) ** 0.5 * latents
 
         def noise() -> Tensor:
-            return torch.randn(latents.shape, generator=random)
+            return torch.randn(latents.shape, generator=random).to(device)
 
         done, loss = 0, 0.0
-        started = reported = self.clock()
+        started = reported = watch.clock()
         for at, (step, rounds) in enumerate(plan):
             for turn in range(rounds):
                 predicted, pictures, losses, gradient = self._look(latents, step, observed, head)
                 direction = smoothed(clipped(gradient, self.guidance.clip))
                 ahead = guided_step(predicted, step, noise(), direction, self.guidance.rate)
-                done, loss, now = done + 1, float(losses.mean()), self.clock()
-                self.noted(loss)
-                self.stepped()
+                done, loss, now = done + 1, float(losses.mean()), watch.clock()
+                watch.noted(loss)
+                watch.stepped()
                 over = now - started >= self.budget.seconds
-                if over or now - reported >= self.interval:
-                    yield Estimate(pictures.clamp(0, 1), done, now - started, loss, over, done)
+                if over or now - reported >= watch.interval:
+                    yield Estimate(pictures.clamp(0, 1).cpu(), done, now - started, loss, over, done)
                     reported = now
                 if over:
                     return
@@ -126,8 +121,8 @@ class Guided:
                 latents = renoised(ahead, step, noise())
             latents = ahead
         with torch.no_grad():
-            pictures = self.generator.decode(latents).clamp(0, 1)
-        yield Estimate(pictures, done, self.clock() - started, loss, True, done)
+            pictures = self.generator.decode(latents).clamp(0, 1).cpu()
+        yield Estimate(pictures, done, watch.clock() - started, loss, True, done)
 
     def _look(
         self, latents: Tensor, step: Step, observed: tuple[Tensor, ...], head: RelaxedHead

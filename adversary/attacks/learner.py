@@ -12,6 +12,7 @@ from adversary.attacks.aim import Aim
 from adversary.attacks.order import at_random, in_epochs
 from adversary.attacks.replay import Replay
 from adversary.attacks.training import Training
+from adversary.device import CPU
 from keyhole.nn.layout import Shape
 from keyhole.nn.payload import PayloadNetwork
 
@@ -40,19 +41,25 @@ class Learner:
         aim: the loss.
         training: the hyper-parameters.
         seed: of weights and order.
+        device: where it computes.
     """
 
-    def __init__(self, replay: Replay, variable: Shape, aim: Aim, training: Training, seed: int) -> None:
+    def __init__(
+        self, replay: Replay, variable: Shape, aim: Aim, training: Training, seed: int, device: torch.device = CPU
+    ) -> None:
         self._replay = replay
         self._aim = aim
         self._training = training
-        random = torch.Generator().manual_seed(seed)
-        self._order = (at_random if training.epochs is None else in_epochs)(training.batch, random)
+        self._device = device
+        order = at_random if training.epochs is None else in_epochs
+        self._order = order(training.batch, torch.Generator().manual_seed(seed))
+        self._random = torch.Generator().manual_seed(seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._network = training.network(replay.shapes, variable)
         if training.standardise:
             self._network.standardise(replay.newest(training.first)[1])
+        self._network.to(device)
         self._average = copy.deepcopy(self._network).requires_grad_(False)
         self._adam = torch.optim.AdamW(
             self._network.parameters(), lr=training.learning_rate, betas=training.betas, weight_decay=training.decay
@@ -63,10 +70,10 @@ class Learner:
     def step(self) -> float:
         """One step on the next batch; returns its loss, the mean over its pictures."""
         training = self._training
-        targets, features = self._replay.take(self._order(len(self._replay)))
+        targets, features = self._batch()
         ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
         self._adam.param_groups[0]["lr"] = training.learning_rate * ramp
-        loss = self._aim.losses(self._network(*features), targets).mean()
+        loss = training.fit(self._network, self._aim, features, targets, self._random).mean()
         self._adam.zero_grad()
         torch.autograd.backward(loss)
         self._adam.step()
@@ -74,6 +81,10 @@ class Learner:
         now = float(loss.detach())
         self._remember(now)
         return now
+
+    def _batch(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        targets, features = self._replay.take(self._order(len(self._replay)))
+        return targets.to(self._device), tuple(tensor.to(self._device) for tensor in features)
 
     def snapshot(self) -> Snapshot:
         """The averaged weights as they are now."""

@@ -37,7 +37,8 @@ class OwnOracle:
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Protected features of RGB pictures in [0, 1], N×3×size×size."""
-        return self.known.defence.protect(features_of(self.known, pictures), self.generator)
+        features = tuple(tensor.cpu() for tensor in features_of(self.known, pictures))
+        return self.known.defence.protect(features, self.generator)
 
 
 @dataclass(frozen=True)
@@ -78,13 +79,13 @@ class Refined:
         Raises:
             MismatchError: the frames do not come from the head.
         """
-        clock = self.optimiser.clock
+        clock = self.optimiser.watch.clock
         started = clock()
         start = self.inverter.variable(frames)
         if start is None:
             return
         with torch.no_grad():
-            pictures = self.optimiser.generator(start.clone()).clamp(0, 1)
+            pictures = self.optimiser.generator(start.clone()).clamp(0, 1).cpu()
         best = self._judged(frames, pictures)
         yield Estimate(best.pictures, 0, clock() - started, best.loss, final=False)
         iteration = passes = 0
@@ -112,22 +113,23 @@ class Refined:
             return iter(())
         sampler = dataclasses.replace(self.sampler, budget=self._left(self.sampler.budget, started))
         with torch.no_grad():
-            latents = sampler.generator.encode(pictures)
+            latents = sampler.generator.encode(pictures.to(self.known.device))
         return sampler.refine(frames, latents)
 
     def _left(self, budget: Budget, started: float, share: float = 1.0) -> Budget:
-        spent = self.optimiser.clock() - started
+        spent = self.optimiser.watch.clock() - started
         return dataclasses.replace(budget, seconds=max(1e-3, share * (budget.seconds - spent)))
 
     def _judged(self, frames: Sequence[Observation], pictures: Tensor) -> _Judged:
-        compared = self.known.defence.comparable(features_of(self.known, pictures), observed_of(frames))
-        return _Judged(pictures, relative_distance(*compared))
+        observed = observed_of(frames, self.known.device)
+        compared = self.known.defence.comparable(features_of(self.known, pictures), observed)
+        return _Judged(pictures, relative_distance(*compared).cpu())
 
 
 def features_of(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
-    """What the head makes of RGB pictures in [0, 1], N×3×size×size, before the defence."""
+    """What the head makes of RGB pictures in [0, 1], N×3×size×size, before the defence; on the device."""
     with torch.no_grad():
-        return as_tuple(known.head(known.normalise(pictures)))
+        return as_tuple(known.head(known.normalise(pictures.to(known.device))))
 
 
 @dataclass(frozen=True)

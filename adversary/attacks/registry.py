@@ -6,9 +6,17 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from adversary.attacks.guided import CLOSING, Guidance
-from adversary.attacks.kinds import Black, BlackWay, GuidedWay, Kind, RefinedWay, Way, White
+from adversary.attacks.kinds import Black, Kind, White
+from adversary.attacks.ladder import Ladder, LadderWay
 from adversary.attacks.recipe import LATENT, NOISE, PAPER, REFINING, STRONG
-from adversary.attacks.training import DEFAULT_TRAINING, LATENT_TRAINING, NOISE_TRAINING, PAPER_TRAINING
+from adversary.attacks.training import (
+    DEFAULT_TRAINING,
+    LATENT_TRAINING,
+    NOISE_TRAINING,
+    ONE_STEP_TRAINING,
+    PAPER_TRAINING,
+)
+from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, Way
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels, SpectralPixels
@@ -21,7 +29,7 @@ def _pixels(known: Known, _steps: int) -> Pixels:
 
 
 def _spectral(known: Known, _steps: int) -> SpectralPixels:
-    return SpectralPixels(known.size)
+    return SpectralPixels(known.size, device=known.device)
 
 
 def _decoder(known: Known, _steps: int) -> Decoder:
@@ -32,6 +40,11 @@ def _diffusion(known: Known, steps: int) -> Diffusion:
     return Diffusion(known.prior(), known.size, steps)
 
 
+_LEARNED = BlackWay(LATENT_TRAINING, _decoder)
+_ONE_STEP = BlackWay(ONE_STEP_TRAINING, _decoder)
+_REFINED = RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder))
+_GUIDED_LAST = RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder), GuidedWay(CLOSING))
+
 ATTACKS: Mapping[str, Kind] = MappingProxyType(
     {
         "pixels-white": White({"strong": Way(STRONG, _spectral), "paper": Way(PAPER, _pixels)}),
@@ -39,7 +52,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
             {
                 "strong": Way(LATENT, _decoder),
                 "paper": Way(PAPER, _decoder),
-                "refined": RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder)),
+                "refined": _REFINED,
             },
             uses_prior=True,
         ),
@@ -48,7 +61,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
                 "strong": Way(NOISE, _diffusion),
                 "paper": Way(PAPER, _diffusion),
                 "guided": GuidedWay(Guidance()),
-                "refined": RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder), GuidedWay(CLOSING)),
+                "refined": _GUIDED_LAST,
             },
             uses_prior=True,
         ),
@@ -56,7 +69,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
             {"strong": BlackWay(DEFAULT_TRAINING, _pixels), "paper": BlackWay(PAPER_TRAINING, _pixels)}
         ),
         "decoder-black": Black(
-            {"strong": BlackWay(LATENT_TRAINING, _decoder), "paper": BlackWay(PAPER_TRAINING, _decoder)},
+            {"strong": _LEARNED, "paper": BlackWay(PAPER_TRAINING, _decoder), "one-step": _ONE_STEP},
             uses_prior=True,
         ),
         "diffusion-black": Black(
@@ -65,6 +78,21 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
         ),
     }
 )
+
+
+LADDERS: Mapping[str, Ladder] = MappingProxyType(
+    {
+        "decoder-ladder": Ladder({"strong": LadderWay(_LEARNED, _REFINED), "one-step": LadderWay(_ONE_STEP, _REFINED)}),
+        "diffusion-ladder": Ladder(
+            {"strong": LadderWay(_LEARNED, _GUIDED_LAST), "one-step": LadderWay(_ONE_STEP, _GUIDED_LAST)}
+        ),
+    }
+)
+"""For frames that come while they run; offline their rungs are ``decoder-black`` and the white boxes' ``refined``."""
+
+Online = Kind | Ladder
+ONLINE: Mapping[str, Online] = MappingProxyType({**ATTACKS, **LADDERS})
+"""All that the adversary's process can run."""
 
 
 def attack_named(name: str) -> Kind:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from adversary.attacks.aim import Aim, latents, pictures, pictures_as_published
+from adversary.attacks.fit import Fit, end_to_end, flow_matching
 from adversary.generators.generator import Generator
 from keyhole.nn.layout import Shape
 from keyhole.nn.mirror import MirrorNetwork
+from keyhole.nn.one_step import OneStepUNet
 from keyhole.nn.payload import PayloadNetwork
 from keyhole.nn.unet import InversionUNet
 
@@ -25,6 +27,11 @@ def unet(shapes: Sequence[Shape], variable: Shape) -> InversionUNet:
     return InversionUNet(shapes, variable)
 
 
+def one_step(shapes: Sequence[Shape], variable: Shape) -> OneStepUNet:
+    """The same, and a second one that carries a latent on towards the truth."""
+    return OneStepUNet(shapes, variable)
+
+
 @dataclass(frozen=True)
 class Training:
     """Minimise an aim with Adam: while in use, without a known end, or over a fixed set for so many epochs.
@@ -32,6 +39,7 @@ class Training:
     Attributes:
         network: from shapes of the payload and of the generator's variable.
         aim: what the loss is, from the generator.
+        fit: how a step gets from network and aim to what it minimises.
         first: pictures asked for before the first step.
         query: pictures per query after that.
         every: steps between queries.
@@ -51,6 +59,7 @@ class Training:
 
     network: Callable[[Sequence[Shape], Shape], PayloadNetwork] = mirror
     aim: Callable[[Generator], Aim] = pictures
+    fit: Fit = end_to_end
     first: int = 96
     query: int = 8
     every: int = 4
@@ -88,6 +97,9 @@ LATENT_TRAINING = Training(network=unet, aim=latents, learning_rate=1e-3, batch=
 
 NOISE_TRAINING = replace(LATENT_TRAINING, batch=8)
 """Of the U-Net towards the noise that a sampler of few steps turns into those latents."""
+
+ONE_STEP_TRAINING = replace(LATENT_TRAINING, network=one_step, fit=flow_matching)
+"""Of two U-Nets, the second of which refines the first one's latent; on the same queries, in as many steps."""
 
 PAPER_TRAINING = Training(
     network=unet,

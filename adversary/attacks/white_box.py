@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +14,7 @@ from adversary.attacks.objective import relative_distance
 from adversary.attacks.plateau import Plateau
 from adversary.attacks.recipe import Recipe
 from adversary.attacks.relaxed import RelaxedHead
+from adversary.attacks.watch import UNWATCHED, Watch
 from adversary.generators.generator import Generator
 from adversary.knowledge import WhiteBox
 
@@ -28,22 +28,16 @@ class Optimiser:
         generator: D.
         recipe: the hyper-parameters.
         budget: per call; the recipe's iterations where it has more.
-        interval: seconds between estimates; 0 for one per iteration.
         seed: of the start.
-        stepped: called after every iteration.
-        noted: called with the loss of every iteration, the mean over the pictures.
-        clock: seconds, monotonic.
+        watch: what is told on the way.
     """
 
     known: WhiteBox
     generator: Generator
     recipe: Recipe
     budget: Budget
-    interval: float = 1.0
     seed: int = 0
-    stepped: Callable[[], object] = lambda: None
-    noted: Callable[[float], object] = lambda _: None
-    clock: Callable[[], float] = time.perf_counter
+    watch: Watch = UNWATCHED
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
         """Optimise the frames' pictures together, each by itself: no number of one enters another's.
@@ -59,18 +53,18 @@ class Optimiser:
         Raises:
             MismatchError: the frames do not come from the head.
         """
-        recipe, budget = self.recipe, self._limits
-        observed, head = observed_of(frames), RelaxedHead(self.known.head)
-        variable = start.clone().requires_grad_(True)
+        recipe, budget, watch = self.recipe, self._limits, self.watch
+        observed, head = observed_of(frames, self.known.device), RelaxedHead(self.known.head)
+        variable = start.to(self.known.device).clone().requires_grad_(True)
         plateau = Plateau(recipe.patience)
         unexplained = self.known.defence.unexplained(observed)
         weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
 
         shown = 0
-        started = reported = self.clock()
+        started = reported = watch.clock()
         for iteration in range(1, budget.iterations + 1):
-            progress = budget.progress(iteration - 1, self.clock() - started)
+            progress = budget.progress(iteration - 1, watch.clock() - started)
             head.relax(recipe.relaxation(progress))
             adam.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress) * _ramp(iteration, recipe.warm_up)
             pictures = self.generator(variable)
@@ -82,16 +76,16 @@ class Optimiser:
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
             loss = float(losses.detach().mean())
-            self.noted(loss)
-            self.stepped()
+            watch.noted(loss)
+            watch.stepped()
 
-            now = self.clock()
+            now = watch.clock()
             final = iteration == budget.iterations or now - started >= budget.seconds
             if recipe.patience and plateau(relative_distance([tensor.detach() for tensor in ours], theirs)):
                 final = True
-            if final or now - reported >= self.interval:
+            if final or now - reported >= watch.interval:
                 with torch.no_grad():
-                    current = self.generator(variable).clamp(0, 1)
+                    current = self.generator(variable).clamp(0, 1).cpu()
                 shown += 1
                 passes = (iteration + shown) * self.generator.passes
                 yield Estimate(current, iteration, now - started, loss, final, passes)
@@ -108,13 +102,13 @@ def _ramp(iteration: int, warm_up: int) -> float:
     return min(1.0, iteration / warm_up) if warm_up else 1.0
 
 
-def observed_of(frames: Sequence[Observation]) -> tuple[Tensor, ...]:
-    """The frames' tensors along the batch dimension, in the layout that a head's features have.
+def observed_of(frames: Sequence[Observation], device: torch.device) -> tuple[Tensor, ...]:
+    """The frames' tensors along the batch dimension, on the device, in the layout that a head's features have.
 
     Raises:
         MismatchError: the frames' shapes differ.
     """
-    return tuple(tensor.contiguous(memory_format=_layout(tensor)) for tensor in stacked(frames))
+    return tuple(tensor.to(device).contiguous(memory_format=_layout(tensor)) for tensor in stacked(frames))
 
 
 def same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:

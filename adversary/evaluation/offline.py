@@ -5,38 +5,23 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 
-import torch
 from torch import Tensor
 
 from adversary.attacks.attack import Budget, Estimate, Observation
-from adversary.attacks.kinds import Terms
-from adversary.attacks.registry import attack_named
+from adversary.attacks.refined import OwnOracle
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import Terms
+from adversary.device import device_named
+from adversary.evaluation.trial import Trial
 from adversary.knowledge import BlackBox, Lab, WhiteBox
 from adversary.priors.prior import load_prior
 from adversary.public import public_pictures
-from adversary.settings import AttackSettings
 from keyhole.defences import UNPROTECTED, Defence, defence_named, randomness
-from keyhole.partition import Partition, as_tuple
+from keyhole.partition import Partition
 from keyhole.targets import Target
-
-
-@dataclass(frozen=True)
-class LocalOracle:
-    """Head and defence, as an oracle of which only the answers are seen."""
-
-    target: Target
-    partition: Partition
-    defence: Defence
-    generator: torch.Generator
-
-    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×size×size."""
-        with torch.no_grad():
-            features = as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
-        return self.defence.protect(features, self.generator)
 
 
 class Steps:
@@ -65,14 +50,14 @@ class Offline:
     """An attack on one cut.
 
     Attributes:
-        settings: which attack, and how.
+        trial: which attack, and how.
         target: the whole model.
         partition: the model, cut.
         stepped: called after every step of an optimiser.
         noted: called with the loss of every step.
     """
 
-    settings: AttackSettings
+    trial: Trial
     target: Target
     partition: Partition
     stepped: Callable[[], object]
@@ -82,26 +67,24 @@ class Offline:
         """The final estimate of each batch of pictures N×3×size×size, in order.
 
         Raises:
-            UsageError: no such attack, recipe, prior or defence.
+            UsageError: no such prior, defence or device.
         """
-        kind = attack_named(self.settings.attack)
-        limit = steps_of(self.settings)
-        steps = Steps(limit, self.stepped)
+        trial, settings = self.trial, self.trial.settings
+        steps = Steps(trial.steps, self.stepped)
+        learns = trial.choice.kind.learns
         terms = Terms(
-            Budget(limit),
-            self.settings.recipe,
-            math.inf,
-            self.settings.seed,
-            steps,
-            self.settings.threads,
-            limit if kind.learns else training_steps_of(self.settings),
-            self.settings.sampling_steps,
-            self.settings.queries,
-            self.settings.patience,
-            self.noted,
+            Budget(trial.steps),
+            trial.choice.recipe,
+            trial.seed,
+            Watch(math.inf, steps, self.noted),
+            settings.threads,
+            trial.steps if learns else trial.training_steps,
+            settings.sampling_steps,
+            settings.queries,
+            settings.patience,
         )
-        with kind.open(self._lab, terms) as attack:
-            if kind.learns:
+        with trial.choice.kind.open(self._lab, terms) as attack:
+            if learns:
                 steps.done.wait()
             victim = self._oracle("edge", self._defence)
             for pictures in batches:
@@ -110,21 +93,27 @@ class Offline:
 
     @property
     def _lab(self) -> Lab:
-        preprocess, settings = self.target.preprocess, self.settings
-        prior = cache(partial(load_prior, settings.prior))
-        public = partial(public_pictures, settings.public, preprocess.size, settings.seed)
-        known = UNPROTECTED if settings.unaware else self._defence
+        settings, device = self.trial.settings, device_named(self.trial.settings.device)
+        prior = cache(partial(load_prior, settings.prior, device=device))
+        public = partial(public_pictures, settings.public, self.target.preprocess.size, self.trial.seed)
+        known = replace(self._white(UNPROTECTED if settings.unaware else self._defence), prior=prior, public=public)
         return Lab(
-            lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior, public, known),
-            lambda: BlackBox(self._oracle("oracle", known), public(), preprocess.size, prior),
+            lambda: known,
+            lambda: BlackBox(self._oracle("oracle", known.defence), public(), known.size, prior, device),
         )
+
+    def _white(self, defence: Defence) -> WhiteBox:
+        preprocess, device = self.target.preprocess, device_named(self.trial.settings.device)
+        head = self.partition.head.to(device)
+        return WhiteBox(head, preprocess.normalise, preprocess.size, defence=defence, device=device)
 
     @property
     def _defence(self) -> Defence:
-        return defence_named(self.settings.defence)
+        return defence_named(self.trial.settings.defence)
 
-    def _oracle(self, role: str, defence: Defence) -> LocalOracle:
-        return LocalOracle(self.target, self.partition, defence, randomness(self.settings.seed, role))
+    def _oracle(self, role: str, defence: Defence) -> OwnOracle:
+        """Head and defence, of which only the answers are seen."""
+        return OwnOracle(self._white(defence), randomness(self.trial.seed, role))
 
 
 def _frames(features: Sequence[Tensor]) -> list[Observation]:
@@ -133,16 +122,3 @@ def _frames(features: Sequence[Tensor]) -> list[Observation]:
         Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
         for index in range(len(features[0]))
     ]
-
-
-def steps_of(settings: AttackSettings) -> int:
-    """Steps of one optimisation, or of the training of an attack that learns."""
-    if settings.iterations is not None:
-        return settings.iterations
-    return attack_named(settings.attack).steps(settings.recipe, settings.queries)
-
-
-def training_steps_of(settings: AttackSettings) -> int:
-    """Steps of the training that an attack does before its first frame, where that is not all it does."""
-    steps = attack_named(settings.attack).prepares(settings.recipe)
-    return settings.training_steps if steps and settings.training_steps is not None else steps

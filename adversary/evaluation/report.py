@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from adversary.evaluation.published import Published
-from adversary.evaluation.scores import Mean, Scores
+from adversary.evaluation.scores import Mean, Scores, average
 from keyhole.partition import CutPlan
 
 
@@ -20,21 +20,30 @@ class Row:
     """What an attack made of one cut.
 
     Attributes:
+        attack: as it was asked for.
         plan: the cut.
-        scores: one per picture.
+        by_seed: one score per picture, by seed of the attack.
         published: the paper's figures of the same attack, model and cut, if it has any.
         passes: U-Net passes that each picture took, on average.
-        losses: of the attack by step, the mean over its batches.
+        losses: of the attack with the first seed by step, the mean over its batches.
+        facts: how it was run.
     """
 
+    attack: str
     plan: CutPlan
-    scores: Sequence[Scores]
+    by_seed: Mapping[int, Sequence[Scores]]
     published: Published | None
     passes: float = 0.0
     losses: Sequence[float] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> list[Scores]:
+        """One per picture, its mean over the seeds: seeds of one picture are no pictures of their own."""
+        return [average(same) for same in zip(*self.by_seed.values(), strict=True)]
 
     def mean(self, figure: str) -> Mean:
-        """Mean of one of the figures of `Scores`, by its name."""
+        """Mean over the pictures of one of the figures of `Scores`, by its name."""
         return Mean.of([getattr(scores, figure) for scores in self.scores])
 
     @property
@@ -44,15 +53,16 @@ class Row:
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:
-    """Means ± 95 % intervals per cut, beside the published figures."""
+    """Means ± 95 % intervals per attack and cut, beside the published figures."""
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("cut", "n", "PSNR dB", "SSIM", "Eq. 14", "published\nSSIM", "published\nEq. 14"):
-        made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+    for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", "Eq. 14", "published\nSSIM", "published\nEq. 14"):
+        made.add_column(heading, justify="left" if heading in ("attack", "cut") else "right", no_wrap=True)
     diffused = any(row.passes for row in rows)
     if diffused:
         made.add_column("U-Net\npasses", justify="right", no_wrap=True)
     for row in rows:
         made.add_row(
+            row.attack,
             row.name,
             str(len(row.scores)),
             with_reach(row.mean("psnr"), 2),
@@ -63,6 +73,9 @@ def table(title: str, rows: Sequence[Row]) -> Table:
             *((f"{row.passes:.0f}",) if diffused else ()),
         )
     made.caption = "± 95 % interval of the mean. Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
+    seeds = max((len(row.by_seed) for row in rows), default=1)
+    if seeds > 1:
+        made.caption += f" Each picture counts once, with its mean over {seeds} seeds."
     made.caption_justify = "left"
     return made
 
@@ -71,11 +84,12 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
     """The same with every picture's scores, for JSON."""
     return {
         **run,
-        "cuts": [
+        "rows": [
             {
                 **summary(row),
                 "published": asdict(row.published) if row.published else None,
                 "pictures": [asdict(scores) for scores in row.scores],
+                "by_seed": {seed: [asdict(one) for one in scores] for seed, scores in row.by_seed.items()},
                 "losses": list(row.losses),
             }
             for row in rows
@@ -86,6 +100,7 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
 def summary(row: Row) -> dict[str, Any]:
     """A row's figures over all of its pictures, for JSON."""
     return {
+        **row.facts,
         "cut": row.plan.cut,
         "alias": row.plan.alias,
         "n": len(row.scores),

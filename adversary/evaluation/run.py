@@ -1,4 +1,4 @@
-"""One evaluation: an attack on pictures at some cuts, as its settings say."""
+"""An evaluation: attacks on pictures at some cuts, as settings say."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from adversary.attacks.registry import attack_named
+from adversary.attacks.choice import Choice
+from adversary.attacks.kinds import Kind
+from adversary.device import device_named
 from adversary.evaluation.ledger import Ledger
-from adversary.evaluation.offline import Offline, steps_of, training_steps_of
+from adversary.evaluation.offline import Offline
 from adversary.evaluation.published import PUBLISHED
 from adversary.evaluation.report import Row
 from adversary.evaluation.scores import score
-from adversary.priors.folder import fingerprint, prior_folder
-from adversary.settings import AttackSettings
+from adversary.evaluation.trial import Trial, common
+from adversary.priors.folder import prior_folder
+from adversary.settings import OfflineSettings
 from keyhole.data import open_source
-from keyhole.defences import defence_named, spelled
+from keyhole.defences import defence_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.progress import progress_bar
 from keyhole.targets import Target
-from keyhole.targets.defence import defence_name
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,10 @@ class Evaluation:
 
     Attributes:
         target: the model under attack.
-        run: all that decides what a reconstruction looks like.
-        rows: one per cut.
+        run: what all attacks have in common.
+        rows: one per attack and cut.
         truths: the pictures, N×3×H×W.
-        made: their reconstructions by name of the row.
+        made: their reconstructions with the first seed, by attack and cut.
     """
 
     target: Target
@@ -47,28 +49,38 @@ class Evaluation:
     made: Mapping[str, Sequence[Tensor]]
 
 
-def evaluate(settings: AttackSettings, console: Console) -> Evaluation:
-    """Attack the pictures at every cut; what an earlier run into the same folder has made is not made again.
+def evaluate(
+    settings: OfflineSettings, chosen: Sequence[Choice[Kind]], seeds: Sequence[int], console: Console
+) -> Evaluation:
+    """Run every attack on the pictures at every cut, once with each seed; what an earlier run into the same folder has
+    made is not made again.
+
+    Args:
+        settings: what the attacks have in common.
+        chosen: the attacks.
+        seeds: of the attacks; the first one chooses the pictures too.
+        console: where progress is shown.
 
     Raises:
-        UsageError: no such attack, recipe, prior, defence, model or cut.
+        UsageError: no such prior, defence, device, model or cut.
         FileNotFoundError: no such pictures.
     """
-    attack_named(settings.attack)
     defence_named(settings.defence)
+    device_named(settings.device)
+    if any(choice.kind.uses_prior for choice in chosen):
+        prior_folder(settings.prior)
     torch.set_num_threads(settings.threads)
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    truths = _pictures(settings, target)
+    truths = _pictures(settings, target, seeds[0])
 
     rows, columns = [], {}
     with progress_bar(console) as progress:
-        for partition in partitions:
-            made = _attacked(settings, target, partition, truths, progress)
-            published = PUBLISHED.get(settings.attack, {}).get((architecture(target), partition.plan.alias))
-            scores = score(torch.stack(made.pictures), truths)
-            rows.append(Row(partition.plan, scores, published, statistics.fmean(made.passes), made.losses))
-            columns[rows[-1].name] = made.pictures
-    return Evaluation(target, description(settings, target), rows, truths, columns)
+        for choice, partition in itertools.product(chosen, partitions):
+            trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
+            made = [_attacked(trial, target, partition, truths, progress) for trial in trials]
+            rows.append(_row(trials, target, partition, truths, made))
+            columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
+    return Evaluation(target, {**common(settings, target), "seeds": list(seeds)}, rows, truths, columns)
 
 
 @dataclass(frozen=True)
@@ -80,26 +92,37 @@ class _Made:
     losses: list[float]
 
 
-def _pictures(settings: AttackSettings, target: Target) -> Tensor:
-    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=settings.seed)
+def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: Tensor, made: Sequence[_Made]) -> Row:
+    choice, plan = trials[0].choice, partition.plan
+    return Row(
+        attack=choice.word,
+        plan=plan,
+        by_seed={trial.seed: score(torch.stack(one.pictures), truths) for trial, one in zip(trials, made, strict=True)},
+        published=PUBLISHED.get(choice.attack, {}).get((architecture(target), plan.alias)),
+        passes=statistics.fmean(count for one in made for count in one.passes),
+        losses=made[0].losses,
+        facts=trials[0].facts,
+    )
+
+
+def _pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
+    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
     chosen = itertools.islice(source, 0, settings.n * settings.every, settings.every)
     return torch.stack([sample.picture for sample in chosen])
 
 
-def _attacked(
-    settings: AttackSettings, target: Target, partition: Partition, truths: Tensor, progress: Progress
-) -> _Made:
+def _attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> _Made:
     """The reconstruction of every picture from one cut: those of an earlier run, and the others anew."""
-    cut = partition.plan.cut
-    ledger = Ledger.open(settings.out, description(settings, target))
+    cut, size = partition.plan.cut, trial.settings.batch
+    ledger = Ledger.open(trial.settings.out, trial.description(target))
     missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
     if missing:
-        batches = [missing[at : at + settings.batch] for at in range(0, len(missing), settings.batch)]
-        rounds = 1 if attack_named(settings.attack).learns else len(batches)
-        steps = training_steps_of(settings) + rounds * steps_of(settings)
-        task = progress.add_task(cut, total=steps)
+        batches = [missing[at : at + size] for at in range(0, len(missing), size)]
+        rounds = 1 if trial.choice.kind.learns else len(batches)
+        name = f"{trial.choice.word} {cut}, seed {trial.seed}"
+        task = progress.add_task(name, total=trial.training_steps + rounds * trial.steps)
         losses: list[float] = []
-        offline = Offline(settings, target, partition, lambda: progress.advance(task), losses.append)
+        offline = Offline(trial, target, partition, lambda: progress.advance(task), losses.append)
         for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
             for index, picture in zip(indices, last.pictures, strict=True):
                 ledger.keep(cut, index, picture, last.passes)
@@ -111,39 +134,6 @@ def _attacked(
         [ledger.passes(cut, index) for index in every],
         ledger.losses(cut),
     )
-
-
-def description(settings: AttackSettings, target: Target) -> dict[str, object]:
-    """All that decides what a reconstruction looks like."""
-    kind = attack_named(settings.attack)
-    return {
-        "target": target.name,
-        "model_hash": target.hash,
-        "size": target.preprocess.size,
-        "defence": defence_name(target.defence, spelled(settings.defence)),
-        "aware": not settings.unaware,
-        "source": settings.source,
-        "every": settings.every,
-        "attack": settings.attack,
-        "knowledge": kind.knowledge,
-        "recipe": settings.recipe,
-        "iterations": steps_of(settings),
-        "batch": settings.batch,
-        "public": settings.public,
-        "queries": settings.queries,
-        "training_steps": training_steps_of(settings),
-        "patience": settings.patience,
-        "seed": settings.seed,
-        **(_prior(settings) if kind.uses_prior else {}),
-    }
-
-
-def _prior(settings: AttackSettings) -> dict[str, object]:
-    return {
-        "prior": settings.prior,
-        "prior_hash": fingerprint(prior_folder(settings.prior)),
-        "sampling_steps": settings.sampling_steps,
-    }
 
 
 def architecture(target: Target) -> str:

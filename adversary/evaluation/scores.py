@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from torch import Tensor
 
@@ -31,6 +31,11 @@ def score(reconstructions: Tensor, truths: Tensor) -> list[Scores]:
     """Scores of RGB pictures in [0, 1], N×3×H×W, against as many truths."""
     columns = (psnr(reconstructions, truths), ssim(reconstructions, truths), eq14(reconstructions, truths))
     return [Scores(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def average(scores: Sequence[Scores]) -> Scores:
+    """The mean of several scores of one picture."""
+    return Scores(*(statistics.fmean(figures) for figures in zip(*map(astuple, scores), strict=True)))
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
-_TILE, _GAP, _HEAD = 192, 12, 36
+_TILE, _GAP, _HEAD = 192, 12, 58
 _PAPER, _INK = "#ffffff", "#1b1f24"
 
 
@@ -17,7 +17,7 @@ def contact_sheet(truths: Sequence[Tensor], columns: Mapping[str, Sequence[Tenso
 
     Args:
         truths: RGB in [0, 1], 3×H×W each.
-        columns: heading → as many reconstructions.
+        columns: heading of one or two lines → as many reconstructions.
     """
     shown = {"truth": truths, **columns}
     size = (_GAP + len(shown) * (_TILE + _GAP), _HEAD + len(truths) * (_TILE + _GAP))

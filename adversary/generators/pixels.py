@@ -9,6 +9,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from adversary.device import CPU
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -43,10 +45,12 @@ class SpectralPixels:
     Attributes:
         size: side of the picture in pixels.
         noise: standard deviation of the start, in the variable's units.
+        device: where it computes.
     """
 
     size: int
     noise: float = 0.01
+    device: torch.device = CPU
     passes: ClassVar[int] = 0
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
@@ -57,7 +61,7 @@ class SpectralPixels:
         """Pictures N×3×size×size."""
         spectrum = torch.view_as_complex(variable) * self._amplitude
         planes = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
-        return torch.einsum("ij,njhw->nihw", _COLOURS, planes).add(_GREY)
+        return torch.einsum("ij,njhw->nihw", self._colours, planes).add(_GREY)
 
     @cached_property
     def _amplitude(self) -> Tensor:
@@ -65,7 +69,11 @@ class SpectralPixels:
         columns = torch.fft.rfftfreq(self.size)[None]
         falloff = 1 / (rows.square() + columns.square()).sqrt().clamp_min(1 / self.size)
         amplitude: Tensor = falloff / falloff.square().mean().sqrt()
-        return amplitude
+        return amplitude.to(self.device)
+
+    @cached_property
+    def _colours(self) -> Tensor:
+        return _COLOURS.to(self.device)
 
 
 _GREY = 0.45  # mean level of photographs

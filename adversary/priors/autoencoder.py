@@ -26,6 +26,10 @@ class LatentScale:
     spread: Tensor
     centre: Tensor
 
+    def to(self, device: torch.device) -> LatentScale:
+        """The same on a device."""
+        return LatentScale(self.spread.to(device), self.centre.to(device))
+
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
         """From a configuration of diffusers, as its pipelines of Stable Diffusion 1 to 3, SDXL and LDM read it:

@@ -7,9 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
+from adversary.device import CPU
 from adversary.priors.autoencoder import Autoencoder, Function, LatentScale
 from adversary.priors.folder import config, part
 from adversary.priors.library import load_network
@@ -20,7 +22,7 @@ TAEF2_SPREAD = 0.9
 """Standard deviation of TAEF2's latents over all channels: 0.87 of photographs at 128 pixels, 0.94 of faces at 112."""
 
 
-def load_autoencoder(folder: Path, *, quantise: bool = True) -> Autoencoder:
+def load_autoencoder(folder: Path, *, quantise: bool = True, device: torch.device = CPU) -> Autoencoder:
     """The autoencoder in ``vae/``, or in ``vqvae/`` as unconditional LDM directories call it.
 
     A ``vae/`` with the two files of TAEF2 (`keyhole.nn.taef2`) needs no ``config.json``; one that is there may scale
@@ -30,6 +32,7 @@ def load_autoencoder(folder: Path, *, quantise: bool = True) -> Autoencoder:
         folder: of the prior.
         quantise: a VQModel decodes the nearest codes, as LDM does, and the gradient passes them straight. False: it
             decodes the latent itself.
+        device: where it computes.
 
     Raises:
         UsageError: none there, or of a class that is not known.
@@ -38,39 +41,42 @@ def load_autoencoder(folder: Path, *, quantise: bool = True) -> Autoencoder:
     kind = "Taef2" if (place / taef2.DECODER).exists() else str(config(place / "config.json").get("_class_name"))
     if kind not in AUTOENCODERS:
         raise UsageError(f"prior: {place} is of class {kind}: expected one of {', '.join(AUTOENCODERS)}")
-    return AUTOENCODERS[kind](place, quantise)
+    return AUTOENCODERS[kind](place, quantise, device)
 
 
-def _kl(place: Path, _quantise: bool) -> Autoencoder:
-    network: Any = load_network(place, "AutoencoderKL")
-    return _diffusers(network, lambda x: network.encode(x).latent_dist.mode(), lambda z: network.decode(z).sample)
+def _kl(place: Path, _quantise: bool, device: torch.device) -> Autoencoder:
+    network: Any = load_network(place, "AutoencoderKL").to(device)
+    return _diffusers(
+        network, device, lambda x: network.encode(x).latent_dist.mode(), lambda z: network.decode(z).sample
+    )
 
 
-def _vq(place: Path, quantise: bool) -> Autoencoder:
-    network: Any = load_network(place, "VQModel")
+def _vq(place: Path, quantise: bool, device: torch.device) -> Autoencoder:
+    network: Any = load_network(place, "VQModel").to(device)
     return _diffusers(
         network,
+        device,
         lambda x: network.encode(x).latents,
         lambda z: network.decode(z, force_not_quantize=not quantise).sample,
     )
 
 
-def _tiny(place: Path, _quantise: bool) -> Autoencoder:
-    network: Any = load_network(place, "AutoencoderTiny")
-    return _diffusers(network, lambda x: network.encode(x).latents, lambda z: network.decode(z).sample)
+def _tiny(place: Path, _quantise: bool, device: torch.device) -> Autoencoder:
+    network: Any = load_network(place, "AutoencoderTiny").to(device)
+    return _diffusers(network, device, lambda x: network.encode(x).latents, lambda z: network.decode(z).sample)
 
 
-def _taef2(place: Path, _quantise: bool) -> Autoencoder:
+def _taef2(place: Path, _quantise: bool, device: torch.device) -> Autoencoder:
     try:
-        network = taef2.Taef2.load(place).eval().requires_grad_(False)
+        network = taef2.Taef2.load(place).eval().requires_grad_(False).to(device)
     except (OSError, RuntimeError, SafetensorError) as error:
         raise UsageError(f"prior: {place} does not hold TAEF2: {error}") from error
     given = config(place / "config.json") if (place / "config.json").exists() else {}
-    scale = LatentScale.of({"scaling_factor": 1 / TAEF2_SPREAD, **given})
+    scale = LatentScale.of({"scaling_factor": 1 / TAEF2_SPREAD, **given}).to(device)
     return Autoencoder(network.encode, network.decode, scale, taef2.CHANNELS, taef2.FACTOR)
 
 
-def _diffusers(network: Any, encode: Function, decode: Function) -> Autoencoder:
+def _diffusers(network: Any, device: torch.device, encode: Function, decode: Function) -> Autoencoder:
     """Of a network whose pictures are in [-1, 1], as those of diffusers are."""
     facts = network.config
 
@@ -81,10 +87,10 @@ def _diffusers(network: Any, encode: Function, decode: Function) -> Autoencoder:
         return (decode(latents) + 1) / 2
 
     factor = 2 ** (len(facts["block_out_channels"]) - 1)
-    return Autoencoder(to_latent, to_picture, LatentScale.of(facts), facts["latent_channels"], factor)
+    return Autoencoder(to_latent, to_picture, LatentScale.of(facts).to(device), facts["latent_channels"], factor)
 
 
-AUTOENCODERS: Mapping[str, Callable[[Path, bool], Autoencoder]] = MappingProxyType(
+AUTOENCODERS: Mapping[str, Callable[[Path, bool, torch.device], Autoencoder]] = MappingProxyType(
     {"AutoencoderKL": _kl, "VQModel": _vq, "AutoencoderTiny": _tiny, "Taef2": _taef2}
 )
-"""Loader of a folder by class; the flag is whether a VQModel quantises."""
+"""Loader of a folder by class; the flag is whether a VQModel quantises, the device where it computes."""

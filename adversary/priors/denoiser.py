@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from adversary.device import CPU
 from adversary.priors.folder import config, part
 from adversary.priors.library import load_network
 from adversary.priors.schedule import Prediction, Schedule, load_schedule
@@ -53,7 +54,7 @@ class Denoiser:
         """
         if embedding is None:
             embedding = self.no_text(len(latents))
-        text = {} if embedding is None else {"encoder_hidden_states": embedding}
+        text = {} if embedding is None else {"encoder_hidden_states": embedding.to(latents.device)}
         output: Tensor = self.network(latents, timestep, **text).sample
         return self.schedule.read(latents, output, self.schedule.alphas_cumprod[timestep])
 
@@ -62,8 +63,8 @@ class Denoiser:
         return self.predict(latents, timestep, embedding).noise
 
 
-def load_denoiser(folder: Path) -> Denoiser:
-    """The U-Net in ``unet/`` with the schedule in ``scheduler/``.
+def load_denoiser(folder: Path, device: torch.device = CPU) -> Denoiser:
+    """The U-Net in ``unet/``, on a device, with the schedule in ``scheduler/``.
 
     Raises:
         UsageError: either is not there, or of a kind that is not known.
@@ -73,7 +74,7 @@ def load_denoiser(folder: Path) -> Denoiser:
     if kind not in WIDTHS:
         raise UsageError(f"prior: {place} is of class {kind}: expected one of {', '.join(WIDTHS)}")
     schedule = load_schedule(folder)
-    network: Any = load_network(place, kind)
+    network: Any = load_network(place, kind).to(device)
     facts = network.config
     more = [name for name in _CONDITIONS if facts.get(name) is not None]
     if more:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+import torch
+
+from adversary.device import CPU
 from adversary.priors.autoencoder import Autoencoder
 from adversary.priors.autoencoders import load_autoencoder
 from adversary.priors.denoiser import Denoiser, load_denoiser
@@ -39,15 +42,17 @@ class Prior:
         return denoiser
 
 
-def load_prior(name: str | None, *, quantise: bool = True) -> Prior:
+def load_prior(name: str | None, *, quantise: bool = True, device: torch.device = CPU) -> Prior:
     """The prior in a diffusers directory: Stable Diffusion, an unconditional LDM, or an autoencoder alone.
 
     Args:
-        name: path, or ``owner/name`` on the hub; see `prior_folder`.
+        name: of a shipped one, path, or ``owner/name`` on the hub; see `prior_folder`.
         quantise: see `load_autoencoder`.
+        device: where it computes.
 
     Raises:
         UsageError: there is none, or of a kind that is not known.
     """
     folder = prior_folder(name)
-    return Prior(load_autoencoder(folder, quantise=quantise), lambda: load_denoiser(folder))
+    autoencoder = load_autoencoder(folder, quantise=quantise, device=device)
+    return Prior(autoencoder, lambda: load_denoiser(folder, device))

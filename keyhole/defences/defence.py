@@ -53,4 +53,4 @@ class Defence(Protocol):
         Returns:
             The mean over the tensors, one number per picture; 0 unless a defence says otherwise.
         """
-        return torch.zeros(len(observed[0]))
+        return torch.zeros(len(observed[0]), device=observed[0].device)

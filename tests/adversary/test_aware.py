@@ -10,6 +10,7 @@ import torch
 from adversary.attacks.attack import Budget, Observation
 from adversary.attacks.recipe import STRONG
 from adversary.attacks.refined import OwnOracle
+from adversary.attacks.watch import Watch
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.pixels import SpectralPixels
 from keyhole.defences import defence_named, randomness
@@ -23,7 +24,7 @@ def protected(known, truth) -> list[Observation]:
 
 
 def quality(known, seen, truth, iterations=150) -> float:
-    attack = Optimiser(known, SpectralPixels(SIZE), STRONG, Budget(iterations), interval=1e9)
+    attack = Optimiser(known, SpectralPixels(SIZE), STRONG, Budget(iterations), watch=Watch(1e9))
     *_, last = attack.reconstruct(seen)
     return psnr(last.pictures, truth).mean().item()
 

@@ -13,7 +13,7 @@ def test_newest_first_and_the_oldest_dropped():
     for number in range(5):
         backlog.put(number)
     assert (len(backlog), backlog.dropped, len(dropped)) == (3, 2, 2)
-    assert [backlog.take() for _ in range(3)] == [4, 3, 2]
+    assert [backlog.take(), backlog.take(2)] == [[4], [3, 2]]
 
 
 def test_taking_waits_for_an_entry():
@@ -22,7 +22,15 @@ def test_taking_waits_for_an_entry():
     taker.start()
     backlog.put("frame")
     taker.join(5)
-    assert got == ["frame"]
+    assert got == [["frame"]]
+
+
+def test_no_more_are_taken_than_wait():
+    backlog = Backlog(3)
+    backlog.put(1)
+    backlog.put(2)
+    assert backlog.take(16) == [2, 1]
+    assert len(backlog) == 0
 
 
 def test_closing_ends_all_waiting_and_hands_out_nothing_more():
@@ -34,8 +42,8 @@ def test_closing_ends_all_waiting_and_hands_out_nothing_more():
     for taker in takers:
         taker.join(5)
     backlog.put("late")
-    assert got == [None, None]
-    assert backlog.take() is None
+    assert got == [[], []]
+    assert backlog.take() == []
 
 
 def test_it_needs_room_for_one():

@@ -149,7 +149,7 @@ def test_smoothness_is_part_of_the_loss_where_asked_for():
 
 
 def test_it_cannot_be_given_the_head():
-    assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size", "prior"}
+    assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size", "prior", "device"}
     parameters = inspect.signature(Inverter).parameters
     assert set(parameters) == {
         "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock"

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
+from adversary.attacks.registry import ATTACKS
 from adversary.command import attack
 from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.published import PUBLISHED
@@ -18,6 +19,7 @@ from adversary.evaluation.scores import Mean, score
 from adversary.settings import AttackSettings
 from keyhole.service.errors import UsageError
 from tests.adversary.tiny import pictures
+from tests.adversary.tiny_priors import stable
 
 
 @pytest.fixture
@@ -49,10 +51,9 @@ def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
     assert "stem" in shown
     assert "block.first" in shown
     written = json.loads(settings.json.read_text())
-    assert written["knowledge"] == "white box"
-    assert written["iterations"] == 25
-    assert [cut["cut"] for cut in written["cuts"]] == ["stem", "block.first"]
-    for cut in written["cuts"]:
+    assert [cut["cut"] for cut in written["rows"]] == ["stem", "block.first"]
+    for cut in written["rows"]:
+        assert (cut["attack"], cut["knowledge"], cut["iterations"]) == ("pixels-white", "white box", 25)
         assert cut["n"] == len(cut["pictures"]) == 3
         assert cut["psnr_mean"] == pytest.approx(sum(one["psnr"] for one in cut["pictures"]) / 3)
         assert cut["psnr_mean"] > 10
@@ -65,7 +66,7 @@ def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
 
 @pytest.mark.parametrize("attack_name", ["pixels-white", "pixels-black"])
 def test_a_defence_protects_and_the_scores_name_it(settings, attack_name, capsys):
-    changed = replace(settings, attack=attack_name, cuts=("stem",), public="leaves", iterations=12)
+    changed = replace(settings, attacks=(attack_name,), cuts=("stem",), public="leaves", iterations=12)
     made = {}
     for defence, unaware in (("none", False), ("topk:share=.050", False), ("topk:share=.050", True)):
         attack(replace(changed, defence=defence, unaware=unaware))
@@ -73,7 +74,7 @@ def test_a_defence_protects_and_the_scores_name_it(settings, attack_name, capsys
     open_, aware, unaware = made.values()
     assert (open_["defence"], aware["defence"], unaware["defence"]) == ("none", "topk:share=0.05", "topk:share=0.05")
     assert (aware["aware"], unaware["aware"]) == (True, False)
-    assert len({one["cuts"][0]["psnr_mean"] for one in made.values()}) == 3
+    assert len({one["rows"][0]["psnr_mean"] for one in made.values()}) == 3
     assert "unknown to the attack" in " ".join(capsys.readouterr().out.split())
 
 
@@ -91,17 +92,60 @@ def test_a_run_goes_on_where_it_stopped(settings, tmp_path):
 
 
 def test_a_black_box_is_trained_first(settings, tmp_path):
-    done = replace(settings, attack="pixels-black", cuts=("stem",), public="leaves", iterations=12)
+    done = replace(settings, attacks=("pixels-black",), cuts=("stem",), public="leaves", iterations=12)
     assert attack(done) == 0
     written = json.loads(settings.json.read_text())
-    assert (written["knowledge"], written["iterations"]) == ("black box", 12)
+    (row,) = written["rows"]
+    assert (row["knowledge"], row["iterations"]) == ("black box", 12)
+
+
+def test_several_attacks_and_seeds_make_one_table(settings, capsys):
+    words, cuts = ("pixels-white", "pixels-white/paper", "pixels-black"), ("stem", "block.first")
+    assert attack(replace(settings, attacks=words, cuts=cuts, seeds=(3, 5), n=2, iterations=4, public="leaves")) == 0
+    written = json.loads(settings.json.read_text())
+    assert written["seeds"] == [3, 5]
+    rows = written["rows"]
+    assert [(row["attack"], row["recipe"], row["cut"]) for row in rows] == [
+        (name, recipe, cut)
+        for name, recipe in (("pixels-white", "strong"), ("pixels-white", "paper"), ("pixels-black", "strong"))
+        for cut in cuts
+    ]
+    for row in rows:
+        first, second = row["by_seed"]["3"], row["by_seed"]["5"]
+        assert first != second
+        means = [(one["psnr"] + other["psnr"]) / 2 for one, other in zip(first, second, strict=True)]
+        assert [one["psnr"] for one in row["pictures"]] == pytest.approx(means)
+        assert (row["n"], row["psnr_mean"]) == (2, pytest.approx(sum(means) / 2))
+        assert row["psnr_ci95"] == pytest.approx(12.706 * abs(means[0] - means[1]) / 2, rel=1e-3)  # t of 1, n = 2
+    shown = capsys.readouterr().out
+    assert "pixels-white/paper" in shown
+    assert "its mean over 2 seeds" in " ".join(shown.split())
+    with Image.open(settings.sheet) as sheet:
+        assert sheet.width > 7 * 192
+
+
+def test_all_attacks_ask_for_a_prior_before_anything_is_computed(settings, monkeypatch):
+    monkeypatch.setattr("adversary.evaluation.run.partitioned_at", lambda *_: pytest.fail("computed something"))
+    with pytest.raises(UsageError, match="give --prior"):
+        attack(replace(settings, attacks=("all",)))
+
+
+def test_all_attacks_run(settings, tmp_path):
+    prior = str(stable(tmp_path / "prior"))
+    done = replace(
+        settings, attacks=("all",), cuts=("stem",), n=2, iterations=1, prior=prior, public="leaves", sampling_steps=1
+    )
+    assert attack(done) == 0
+    assert [row["attack"] for row in json.loads(settings.json.read_text())["rows"]] == list(ATTACKS)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"attack": "pixel-white"}, "did you mean pixels-white"),
-        ({"recipe": "papr"}, "did you mean paper"),
+        ({"attacks": ("pixel-white",)}, "did you mean pixels-white"),
+        ({"recipe": "papr"}, "unknown recipe 'papr': pixels-white has strong, paper"),
+        ({"attacks": ("pixels-white/paper", "pixels-white/paper")}, "names pixels-white/paper twice"),
+        ({"attacks": ("decoder-ladder",)}, "unknown attack 'decoder-ladder'"),
         ({"n": 0}, "--n 0"),
         ({"defence": "gausian:scale=1"}, "did you mean gaussian"),
         ({"cuts": ("blok",)}, "blok"),
@@ -146,7 +190,7 @@ def test_losses_are_written_and_drawn(settings, tmp_path):
     kept = replace(settings, out=tmp_path / "kept", curves=tmp_path / "loss.png", iterations=12)
     for _ in range(2):
         attack(kept)
-        for cut in json.loads(settings.json.read_text())["cuts"]:
+        for cut in json.loads(settings.json.read_text())["rows"]:
             assert len(cut["losses"]) == 12
             assert cut["losses"][-1] < cut["losses"][0]
     with Image.open(kept.curves) as plot:

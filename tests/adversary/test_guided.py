@@ -13,11 +13,12 @@ from torch.nn import functional as F
 
 from adversary.attacks.attack import Budget, MismatchError
 from adversary.attacks.guided import CLOSING, Guidance, Guided, _thinned
-from adversary.attacks.kinds import Terms
 from adversary.attacks.objective import matching_distance, relative_distance
 from adversary.attacks.registry import attack_named
 from adversary.attacks.relaxed import RelaxedHead
 from adversary.attacks.sphere import Smoothed, clipped, guided_step, renoised, spread, unit
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import Terms
 from adversary.generators.diffusion import Diffusion
 from adversary.knowledge import WhiteBox
 from adversary.priors.prior import load_prior
@@ -33,9 +34,9 @@ def known(folder) -> WhiteBox:
     return WhiteBox(head(), lambda shown: (shown - 0.5) / 0.25, SIZE, lambda: load_prior(str(folder)))
 
 
-def guided(box, guidance, steps=4, budget=None, **options) -> Guided:
+def guided(box, guidance, steps=4, budget=None, seed=0, **watch) -> Guided:
     generator = Diffusion(box.prior(), SIZE, steps)
-    return Guided(box, generator, guidance, budget or Budget(1000), **{"interval": 1e9, **options})
+    return Guided(box, generator, guidance, budget or Budget(1000), seed, Watch(**{"interval": 1e9, **watch}))
 
 
 def test_without_guidance_it_is_diffusers_ancestral_step():

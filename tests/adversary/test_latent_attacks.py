@@ -11,9 +11,10 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from adversary.attacks.attack import Budget
-from adversary.attacks.kinds import Terms
 from adversary.attacks.recipe import LATENT, NOISE, PAPER
 from adversary.attacks.registry import attack_named
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import Terms
 from adversary.attacks.white_box import Optimiser
 from adversary.command import attack
 from adversary.generators.decoder import Decoder
@@ -53,7 +54,7 @@ def test_a_picture_that_the_decoder_can_make_is_recovered(tmp_path):
     generator = contrasting(Decoder(box.prior().autoencoder, SIDE))
     with torch.no_grad():
         truth = generator(generator.start(1, torch.Generator().manual_seed(9))).clamp(0, 1)
-    estimates = list(Optimiser(box, generator, LATENT, Budget(150), interval=0.0).reconstruct(frames(box, truth)))
+    estimates = list(Optimiser(box, generator, LATENT, Budget(150), watch=Watch(0.0)).reconstruct(frames(box, truth)))
     assert estimates[-1].loss < estimates[0].loss / 10
     assert psnr(estimates[-1].pictures, truth).item() > psnr(estimates[0].pictures, truth).item() + 3
     assert estimates[-1].passes == 0
@@ -62,9 +63,7 @@ def test_a_picture_that_the_decoder_can_make_is_recovered(tmp_path):
 def test_the_papers_recipe_through_diffusion_is_algorithm_1(tmp_path):
     box, seed = known(stable(tmp_path)), 3
     (seen,) = frames(box, pictures(1, size=SIDE))
-    made = attack_named("diffusion-white").make(
-        box, Terms(Budget(2), "paper", interval=1e9, seed=seed, sampling_steps=3)
-    )
+    made = attack_named("diffusion-white").make(box, Terms(Budget(2), "paper", seed, Watch(1e9), sampling_steps=3))
     assert made.recipe is PAPER
     *_, got = made.reconstruct([seen])
     assert got.passes == (2 + 1) * 3
@@ -132,7 +131,7 @@ def test_the_command_attacks_through_a_prior_and_counts_its_passes(tmp_path, cap
         target="tests.system.tiny_target:tiny",
         source=str(shown.parent),
         cuts=("stem",),
-        attack="diffusion-white",
+        attacks=("diffusion-white",),
         prior=str(stable(tmp_path / "prior")),
         sampling_steps=2,
         n=1,
@@ -143,8 +142,8 @@ def test_the_command_attacks_through_a_prior_and_counts_its_passes(tmp_path, cap
     for _ in range(2):
         assert attack(settings) == 0
         written = json.loads(settings.json.read_text())
-        assert written["cuts"][0]["unet_passes"] == (3 + 1) * 2
-        assert written["sampling_steps"] == 2
+        (row,) = written["rows"]
+        assert (row["unet_passes"], row["sampling_steps"]) == ((3 + 1) * 2, 2)
     assert "passes" in capsys.readouterr().out
     (kept,) = (tmp_path / "kept").rglob("*.png")
     with Image.open(kept) as picture:

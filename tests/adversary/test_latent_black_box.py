@@ -13,10 +13,10 @@ from torch.nn import functional as F
 from adversary.attacks.aim import Latents, Pictures, latents, pictures_as_published
 from adversary.attacks.attack import Budget
 from adversary.attacks.black_box import Inverter
-from adversary.attacks.kinds import Terms
 from adversary.attacks.order import in_epochs
 from adversary.attacks.registry import ATTACKS, attack_named
 from adversary.attacks.training import LATENT_TRAINING, PAPER_TRAINING, Training
+from adversary.attacks.ways import Terms
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels

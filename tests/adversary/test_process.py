@@ -107,7 +107,7 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
         wait_until(lambda: {one.attack for one in monitor.got if one.final} == {"pixels-white", "pixels-black"}, 60)
         cloud.publish(seen(victim, "edge-1", seed=1))
         wait_until(lambda: len([one for one in monitor.got if one.final and one.frame_id == "edge-1"]) == 2, 60)
-        wait_until(lambda: 'keyhole_ssim_count{attack="pixels-white"} 2.0' in page(settings))
+        wait_until(lambda: 'keyhole_ssim_count{attack="pixels-white",rung=""} 2.0' in page(settings))
         text = page(settings)
         cloud.end()
     white = [one for one in monitor.got if (one.attack, one.frame_id) == ("pixels-white", "edge-0")]
@@ -122,7 +122,7 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
     assert 'keyhole_dropped_total{reason="mismatch"} 2.0' in text
     assert 'keyhole_frames_total{outcome="tapped"} 3.0' in text
     for name in ("keyhole_attack_iterations_total", "keyhole_attack_iterations_per_second", "keyhole_queue_depth"):
-        assert f'{name}{{attack="pixels-white"}}' in text or f'{name}{{queue="pixels-white"}}' in text
+        assert f'{name}{{attack="pixels-white",rung=""}}' in text or f'{name}{{queue="pixels-white"}}' in text
 
 
 def test_it_outlives_everything_it_talks_to(settings, victim):
@@ -180,7 +180,8 @@ def test_told_to_stop_it_hands_in_what_it_has(settings, victim):
     [
         ({"tap_token": None}, "needs --tap-token"),
         ({"attacks": ("pixels-whit",)}, "did you mean pixels-white"),
-        ({"recipe": "strongest"}, "did you mean strong"),
+        ({"recipe": "strongest"}, "unknown recipe 'strongest': pixels-white has strong, paper"),
+        ({"attacks": ("pixels-black", "pixels-white/guided")}, "pixels-white has strong, paper"),
         ({"target": "resnet"}, "unknown target"),
         ({"public": "photoes"}, "--public: no picture source 'photoes'"),
     ],

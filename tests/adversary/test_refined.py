@@ -10,12 +10,13 @@ import torch
 
 from adversary.attacks.attack import Budget
 from adversary.attacks.guided import Guidance
-from adversary.attacks.kinds import GuidedWay, RefinedWay, Terms, Way
 from adversary.attacks.plateau import Plateau
 from adversary.attacks.recipe import REFINING
 from adversary.attacks.refined import OwnOracle, _Judged
 from adversary.attacks.registry import attack_named
 from adversary.attacks.training import LATENT_TRAINING
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import GuidedWay, RefinedWay, Terms, Way
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.decoder import Decoder
 from adversary.generators.pixels import SpectralPixels
@@ -52,7 +53,7 @@ def known(folder=None) -> WhiteBox:
 
 def run(way, box, truth, training=60):
     seen = frames(box, truth)
-    with way.make(box, Terms(Budget(way.iterations), interval=0.0, training=training)) as attack:
+    with way.make(box, Terms(Budget(way.iterations), watch=Watch(0.0), training=training)) as attack:
         return list(attack.reconstruct(seen))
 
 
@@ -129,11 +130,11 @@ def test_an_optimiser_stops_when_the_features_match_no_better():
     box = white_box()
     seen = frames(box, pictures(1))
     strong = attack_named("pixels-white")
-    whole = strong.make(box, Terms(Budget(400), interval=1e9))
+    whole = strong.make(box, Terms(Budget(400), watch=Watch(1e9)))
     assert isinstance(whole, Optimiser)
     assert isinstance(whole.generator, SpectralPixels)
     assert list(whole.reconstruct(seen))[-1].iteration == 400
-    patient = strong.make(box, Terms(Budget(400), interval=1e9, patience=3))
+    patient = strong.make(box, Terms(Budget(400), watch=Watch(1e9), patience=3))
     (last,) = patient.reconstruct(seen)
     assert last.final
     assert 3 < last.iteration < 400

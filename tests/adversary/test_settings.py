@@ -41,6 +41,15 @@ def test_counts_of_the_offline_attack_start_at_one(field):
         check_attack(AttackSettings(**{field: 0}))
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [({"attacks": ()}, "--attacks"), ({"seeds": ()}, "--seeds"), ({"seeds": (1, 1)}, "each once")],
+)
+def test_attacks_and_seeds_are_needed_each_once(settings, message):
+    with pytest.raises(UsageError, match=message):
+        check_attack(AttackSettings(**settings))
+
+
 def test_settings_load_without_torch():
     code = "import sys, adversary.settings; sys.exit('torch' in sys.modules or 'grpc' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

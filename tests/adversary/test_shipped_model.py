@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 def ssim_by_cut(tmp_path: Path, **flags: object) -> dict[str, float]:
     out = tmp_path / "scores.json"
     assert attack(AttackSettings(n=PICTURES, batch=PICTURES, every=40, json=out, **flags)) == 0  # type: ignore[arg-type]
-    return {row["alias"]: row["ssim_mean"] for row in json.loads(out.read_text())["cuts"]}
+    return {row["alias"]: row["ssim_mean"] for row in json.loads(out.read_text())["rows"]}
 
 
 def test_a_white_box_sees_less_the_deeper_the_cut(tmp_path: Path) -> None:

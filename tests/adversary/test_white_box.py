@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from adversary.attacks.attack import Budget, MismatchError
-from adversary.attacks.kinds import Terms
 from adversary.attacks.recipe import PAPER, STRONG
 from adversary.attacks.registry import attack_named
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import Terms
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.pixels import Pixels, SpectralPixels
 from keyhole.metrics import psnr
@@ -20,9 +21,9 @@ from keyhole.service.errors import UsageError
 from tests.adversary.tiny import SIZE, frames, pictures, white_box
 
 
-def optimiser(known, iterations=60, recipe=STRONG, **options) -> Optimiser:
+def optimiser(known, iterations=60, recipe=STRONG, seed=0, **watch) -> Optimiser:
     generator = SpectralPixels(SIZE) if recipe is STRONG else Pixels(SIZE)
-    return Optimiser(known, generator, recipe, Budget(iterations), **{"interval": 0.0, **options})
+    return Optimiser(known, generator, recipe, Budget(iterations), seed, Watch(**{"interval": 0.0, **watch}))
 
 
 def test_it_recovers_the_picture():
@@ -90,7 +91,9 @@ def test_the_papers_recipe_is_the_papers():
 
 def test_the_clock_ends_it_and_cools_it_down():
     known, ticks = white_box(), itertools.count()
-    attack = replace(optimiser(known, 1000), budget=Budget(1000, seconds=20), clock=lambda: next(ticks))
+    attack = replace(
+        optimiser(known, 1000), budget=Budget(1000, seconds=20), watch=Watch(0.0, clock=lambda: next(ticks))
+    )
     estimates = list(attack.reconstruct(frames(known, pictures(1))))
     assert estimates[-1].final
     assert estimates[-1].seconds >= 20

@@ -1,0 +1,57 @@
+"""The attack that keeps up with the camera: a picture of every frame at once, and better ones of the newest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from adversary.attacks.kinds import way_named
+from adversary.attacks.rung import TOGETHER, Rung
+from adversary.attacks.ways import BlackWay, RefinedWay, Terms
+from adversary.knowledge import Lab
+
+
+@dataclass(frozen=True)
+class LadderWay:
+    """One recipe of a ladder.
+
+    Attributes:
+        first: the network that makes the first picture, in one forward pass.
+        then: what goes on from the network's latent; its own training is not used.
+    """
+
+    first: BlackWay
+    then: RefinedWay
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Two attacks that share a network. On the rung *amortised*, black box, it answers every frame as it comes. On the
+    rung *refined*, white box, its latent of the newest frame is the start of an optimiser, until that is done or its
+    time is up; then comes the frame that is the newest by then. The network learns from the oracle all the while.
+
+    Attributes:
+        ways: by name of the recipe.
+    """
+
+    ways: Mapping[str, LadderWay]
+
+    def steps(self, recipe: str, _queries: int | None = None) -> int:
+        """Steps of the optimiser for one frame, unless the clock ends them."""
+        return way_named(self.ways, recipe).then.iterations
+
+    def rungs(self, lab: Lab, terms: Callable[[str], Terms], stack: ExitStack) -> tuple[Rung, ...]:
+        """Both, ready for frames until the stack closes.
+
+        Raises:
+            UsageError: no such recipe, or no prior.
+        """
+        quick, thorough = terms("amortised"), terms("refined")
+        way = way_named(self.ways, quick.recipe)
+        inverter = stack.enter_context(way.first.make(lab.black(), quick))
+        refined = way.then.refine(lab.white(), thorough, inverter)
+        return (
+            Rung("amortised", "black box", inverter, together=TOGETHER),
+            Rung("refined", "white box", refined, waiting=1),
+        )

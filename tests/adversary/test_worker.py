@@ -1,0 +1,92 @@
+"""One worker: frames together where its attack can, and none lost for another's fault."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+
+from adversary.attacks.attack import Estimate, MismatchError, Observation
+from adversary.attacks.rung import Rung
+from adversary.worker import Signature, Worker
+from keyhole.service.lifecycle import Stop
+from keyhole.service.metrics import Metrics
+from tests.adversary.servers import wait_until
+
+BY = Signature("decoder-ladder", "strong", "amortised", "black box", "cloud", 7)
+
+
+@dataclass
+class Scripted:
+    """Waits to be let go, then paints each frame in its own grey; refuses a frame that is called "odd"."""
+
+    go: threading.Event = field(default_factory=threading.Event)
+    asked: list[list[str]] = field(default_factory=list)
+
+    def reconstruct(self, frames):
+        self.go.wait(10)
+        names = [frame.frame_id for frame in frames]
+        self.asked.append(names)
+        if "odd" in names:
+            raise MismatchError("another head")
+        greys = torch.tensor([int(name) / 255 for name in names])
+        yield Estimate(greys[:, None, None, None].expand(-1, 3, 16, 16), 1, 0.1, 0.0, final=True)
+
+
+def offered(worker: Worker, *names: str) -> None:
+    for name in names:
+        worker.offer(Observation(name, (torch.zeros(1, 2),)))
+
+
+@pytest.fixture
+def metrics():
+    return Metrics("adversary")
+
+
+def counted(metrics: Metrics, reason: str) -> float:
+    return metrics.registry.get_sample_value("keyhole_dropped_total", {"reason": reason}) or 0.0
+
+
+def test_frames_that_wait_are_answered_together_and_say_their_rung(metrics):
+    attack, sent = Scripted(), []
+    worker = Worker(BY, Rung("amortised", "black box", attack, together=3), sent.append, metrics, Stop(), backlog=8)
+    offered(worker, "1")
+    wait_until(lambda: not len(worker._backlog))
+    offered(worker, "2", "3", "4", "5")
+    attack.go.set()
+    wait_until(lambda: len(sent) == 5)
+    worker.close(5)
+    assert attack.asked == [["1"], ["5", "4", "3"], ["2"]]
+    assert {(one.attack, one.recipe, one.rung, one.knowledge, one.seed) for one in sent} == {
+        ("decoder-ladder", "strong", "amortised", "black box", 7)
+    }
+    greys = {one.frame_id: one.picture.png for one in sent}
+    assert len(set(greys.values())) == 5
+
+
+def test_a_frame_that_does_not_fit_spoils_no_other(metrics):
+    attack, sent = Scripted(), []
+    worker = Worker(BY, Rung("amortised", "black box", attack, together=4), sent.append, metrics, Stop(), backlog=8)
+    offered(worker, "1")
+    wait_until(lambda: not len(worker._backlog))
+    offered(worker, "2", "odd", "3")
+    attack.go.set()
+    wait_until(lambda: len(sent) == 3)
+    wait_until(lambda: counted(metrics, "mismatch") == 1)
+    worker.close(5)
+    assert {one.frame_id for one in sent} == {"1", "2", "3"}
+
+
+def test_a_rung_may_keep_the_newest_frame_alone(metrics):
+    attack, sent = Scripted(), []
+    worker = Worker(BY, Rung("refined", "white box", attack, waiting=1), sent.append, metrics, Stop(), backlog=8)
+    offered(worker, "1")
+    wait_until(lambda: not len(worker._backlog))
+    offered(worker, "2", "3", "4")
+    attack.go.set()
+    wait_until(lambda: len(sent) == 2)
+    worker.close(5)
+    assert attack.asked == [["1"], ["4"]]
+    assert counted(metrics, "backlog") == 2
