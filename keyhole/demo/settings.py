@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from keyhole.targets.settings import ModelSettings
 
@@ -25,7 +26,15 @@ class SystemSettings(ModelSettings):
     link: str = "none"
     """Link between edge and cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
-    """Attacks that run on the tapped frames."""
+    """Attacks that run on the tapped frames, side by side; ATTACK/RECIPE names the recipe too, as in
+    diffusion-white/guided (`keyhole adversary --help` lists both)."""
+    recipe: str = "strong"
+    """Recipe of the attacks that name none."""
+    prior: str | None = None
+    """What decoder and diffusion attacks know of pictures: the name of a shipped prior, a diffusers directory, or
+    owner/name on the Hugging Face hub."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where attacks compute; auto takes a GPU where there is one."""
     tap: str = "cloud"
     """Where the adversary listens: `cloud` (it has the cloud's tap) or `wire` (it sits between edge and cloud)."""
     tls: bool = False

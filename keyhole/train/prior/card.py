@@ -65,8 +65,8 @@ A prior: what an attacker knows of pictures before it sees a frame. An autoencod
 turns pictures of {card.size}×{card.size} pixels into latents of {latent} values and back. A U-Net (UNet2DModel) takes
 noise off latents, so that a deterministic DDIM sampler makes pictures of noise.
 
-    keyhole attack --attack decoder-white --prior {card.name}
-    keyhole attack --attack diffusion-white --prior {card.name}
+    keyhole attack --attacks decoder-white --prior {card.name}
+    keyhole attack --attacks diffusion-white --prior {card.name}
 
 Each part is a folder of diffusers and loads on its own, such as `UNet2DModel.from_pretrained("{card.name}/unet")`. The
 U-Net's latents are `(own − latents_mean) / latents_std` of the autoencoder's own, per channel, as `vae/config.json`
