@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from monitor import attacks
 from monitor.gallery import Exhibit
 
-_TILE, _GAP, _CAPTION, _HEAD = 224, 16, 30, 44
+_TILE, _GAP, _CAPTION, _HEAD = 224, 16, 30, 66
 _PAPER, _INK, _FAINT, _EMPTY = "#ffffff", "#1b1f24", "#667085", "#eef0f3"
 
 
@@ -27,7 +27,8 @@ def contact_sheet(exhibits: Sequence[Exhibit], titles: dict[str, str]) -> Image.
     draw = ImageDraw.Draw(sheet)
     for column, (name, title) in enumerate([("", "Truth"), *titles.items()]):
         colour = attacks.colour(name) if name else _INK
-        draw.text((_left(column), 14), title, fill=colour, font=ImageFont.load_default(19))
+        heading = title.replace(" · ", "\n")
+        draw.text((_left(column), _HEAD - 8), heading, fill=colour, font=ImageFont.load_default(17), anchor="ld")
     for row, exhibit in enumerate(exhibits):
         top = _HEAD + row * (_TILE + _CAPTION + _GAP)
         _tile(sheet, draw, (_left(0), top), exhibit.truth, exhibit.frame_id)

@@ -72,7 +72,7 @@ def test_the_contact_sheet_has_a_column_for_truth_and_each_attack(tmp_path: Path
     write_report(tmp_path)
     with Image.open(tmp_path / "contact-sheet.png") as sheet:
         assert sheet.width == 16 + 3 * (224 + 16)
-        assert sheet.height == 44 + 5 * (224 + 30 + 16)
+        assert sheet.height == 66 + 5 * (224 + 30 + 16)
 
 
 def test_frames_are_chosen_by_the_attacks_that_met_them_and_not_by_score(tmp_path: Path) -> None:
