@@ -18,7 +18,7 @@ from adversary.settings import AttackSettings, OfflineSettings, check_attack
 from keyhole.defences import spelled
 from keyhole.targets.defence import NO_DEFENCE
 
-TABLE_WIDTH = 120
+TABLE_WIDTH = 132
 """Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
 ALL = "all"
 

@@ -71,6 +71,7 @@ class Inverter:
         self._asked = 0
         self._learner: Learner | None = None
         self._spent = self._away = False
+        self._failure: Exception | None = None
         self._stop = Stop()
         self._published = threading.Event()
         self._snapshot: Snapshot | None = None
@@ -122,8 +123,15 @@ class Inverter:
         torch.set_num_threads(self._threads)
         try:
             self.train(self._steps)
-        except Exception:
+        except Exception as error:
+            self._failure = error
             _log.exception("training ended early; the newest weights stay in use")
+
+    def wait(self) -> None:
+        """Return when the training on the other thread has ended; raise what it failed with, if it did."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
 
     def train(self, steps: int | None = None) -> None:
         """Train for so many steps, or until the context closes; on the caller's thread."""

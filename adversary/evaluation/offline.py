@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -11,6 +10,7 @@ from functools import cache, partial
 from torch import Tensor
 
 from adversary.attacks.attack import Budget, Estimate, Observation
+from adversary.attacks.black_box import Inverter
 from adversary.attacks.refined import OwnOracle
 from adversary.attacks.watch import Watch
 from adversary.attacks.ways import Terms
@@ -22,27 +22,6 @@ from adversary.public import public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, randomness
 from keyhole.partition import Partition
 from keyhole.targets import Target
-
-
-class Steps:
-    """Counts an attack's steps, and tells when there were enough.
-
-    Args:
-        enough: steps to wait for.
-        stepped: called after each.
-    """
-
-    def __init__(self, enough: int, stepped: Callable[[], object]) -> None:
-        self._left = enough
-        self._stepped = stepped
-        self.done = threading.Event()
-
-    def __call__(self) -> None:
-        """Count one."""
-        self._stepped()
-        self._left -= 1
-        if self._left <= 0:
-            self.done.set()
 
 
 @dataclass(frozen=True)
@@ -70,22 +49,20 @@ class Offline:
             UsageError: no such prior, defence or device.
         """
         trial, settings = self.trial, self.trial.settings
-        steps = Steps(trial.steps, self.stepped)
-        learns = trial.choice.kind.learns
         terms = Terms(
             Budget(trial.steps),
             trial.choice.recipe,
             trial.seed,
-            Watch(math.inf, steps, self.noted),
+            Watch(math.inf, self.stepped, self.noted),
             settings.threads,
-            trial.steps if learns else trial.training_steps,
+            trial.steps if trial.choice.kind.learns else trial.training_steps,
             settings.sampling_steps,
             settings.queries,
             settings.patience,
         )
         with trial.choice.kind.open(self._lab, terms) as attack:
-            if learns:
-                steps.done.wait()
+            if isinstance(attack, Inverter):
+                attack.wait()
             victim = self._oracle("edge", self._defence)
             for pictures in batches:
                 *_, last = attack.reconstruct(_frames(victim.query(pictures)))

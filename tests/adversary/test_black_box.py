@@ -91,6 +91,15 @@ def test_it_stops_after_the_steps_it_was_given():
         assert estimate.iteration == 12
 
 
+def test_waiting_for_its_end_tells_what_it_failed_with():
+    with inverter(steps=3) as attack:
+        attack.wait()
+        (estimate,) = attack.reconstruct(frames(white_box(), pictures(1)))
+        assert estimate.iteration == 3
+    with inverter(Oracle([KeyError("broken")]), steps=3) as attack, pytest.raises(KeyError, match="broken"):
+        attack.wait()
+
+
 def test_it_waits_for_an_oracle_that_is_away():
     oracle = Oracle([OracleAwayError("gone")])
     attack = inverter(oracle, replace(QUICK, first=4))
