@@ -155,4 +155,4 @@ def test_flags_change_the_recipe_of_the_architecture() -> None:
     changed = TrainSettings(data="streetcam", out=Path("x"), stages=("64:2", "96:1"), batch=24, per_identity=3, seed=7)
     made = recipe_for(changed)
     assert (made.stages, made.batch, made.per_identity, made.seed) == (((64, 2), (96, 1)), 24, 3, 7)
-    assert (made.optimiser, made.learning_rate) == ("sgd", RECIPES["*"].learning_rate)
+    assert (made.crop, made.learning_rate) == (RECIPES["*"].crop, RECIPES["*"].learning_rate)
