@@ -84,7 +84,7 @@ def test_triplets_that_keep_the_margin_cost_nothing() -> None:
 def test_the_network_is_the_learner_without_the_classifier() -> None:
     learner = Learner(network(), 5).eval()
     pictures = torch.rand(3, 3, 16, 16)
-    features, logits = learner(pictures)
+    features, logits, _ = learner(pictures)
     embedding = learner.network()(pictures)
     assert torch.equal(embedding, learner.neck(features))
     assert torch.equal(logits, embedding @ learner.classifier.weight.T)
