@@ -58,6 +58,11 @@ COMMANDS: Mapping[str, Command] = {
     "ablation": Command(
         "adversary.settings:AblationSettings", "adversary.ablation:ablation", "Attack at several values of one setting"
     ),
+    "recommend": Command(
+        "bench.advice.settings:RecommendSettings",
+        "bench.advice.command:recommend",
+        "Where to cut: the fastest design of a benchmark's run that satisfies every constraint",
+    ),
     "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
     "targets": Command(
         "keyhole.targets.settings:TargetsSettings", "keyhole.targets.command:targets", "List the models to split"

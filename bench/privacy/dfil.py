@@ -85,7 +85,7 @@ def dfil(
     information = NOISES.get(type(defence)) if isinstance(defence, AdditiveNoise) else None
     if not isinstance(defence, AdditiveNoise) or information is None:
         return None
-    with torch.enable_grad():
+    with torch.inference_mode(False), torch.enable_grad():
         given = pictures.detach().clone().requires_grad_()
         features = as_tuple(head(preprocess(given)))
         deviations = [defence.deviation(tensor) for tensor in features]

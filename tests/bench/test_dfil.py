@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 import torch
@@ -130,9 +131,10 @@ def test_without_noise_of_a_density_there_is_no_figure(spec: str) -> None:
     assert dfil(linear(), NORMALISE, pictures(), defence_named(spec)) is None
 
 
-def test_it_works_where_gradients_are_off_and_leaves_the_head_alone() -> None:
+@pytest.mark.parametrize("off", [torch.no_grad, torch.inference_mode])
+def test_it_works_where_gradients_are_off_and_leaves_the_head_alone(off: Callable[[], AbstractContextManager]) -> None:
     head = curved()
-    with torch.no_grad():
+    with off():
         assert dfil(head, NORMALISE, pictures(), defence_named("laplace:scale=1")) is not None
     assert all(parameter.grad is None for parameter in head.parameters())
 
