@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 
 from bench.advice.choosing import Advice
-from bench.advice.constraints import Constraint, milliseconds, multiplications, points
+from bench.advice.constraints import Constraint
 from bench.advice.option import UNDEFENDED, Option
+from bench.advice.spoken import milliseconds, multiplications, plus_minus, points
 from bench.records import EDGE_ONLY, Design
 
 _NAMED = 5
@@ -64,8 +65,7 @@ def _p50(option: Option, link: str) -> str:
 def _figures(option: Option) -> str:
     parts = []
     if leak := option.exposure.get("ssim"):
-        reach = "" if math.isnan(leak.reach) else f" ± {leak.reach:.3f}"
-        parts.append(f"SSIM {leak.mean:.3f}{reach} (by {leak.attack})")
+        parts.append(f"SSIM {plus_minus(leak.mean, leak.reach, 3)} (by {leak.attack})")
     if option.loss is not None:
         lost = "lost" if option.loss >= 0 else "won"
         parts.append(f"{points(abs(option.loss), 2)} of accuracy {lost}")
@@ -92,26 +92,26 @@ def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
 def _cost(advice: Advice, chosen: Option, constraint: Constraint, other: Option | None) -> str:
     """What a constraint costs the chosen design."""
     if other is None or other.design == chosen.design:
-        return f"`{constraint.phrase}` costs nothing."
+        return f"“{constraint.phrase}” costs nothing."
     now, then = chosen.p50(advice.link), other.p50(advice.link)
     value = constraint.value(other)
     assert now is not None and then is not None and value is not None  # noqa: PT018
     return (
-        f"`{constraint.phrase}` costs {milliseconds(now - then)}: without it {named(other.design)}: "
+        f"“{constraint.phrase}” costs {milliseconds(now - then)}: without it {named(other.design)}: "
         f"{milliseconds(then)}, with {constraint.spoken(value)}."
     )
 
 
 def _relief(advice: Advice, constraint: Constraint, other: Option | None) -> str:
     if other is None:
-        return f"Without `{constraint.phrase}` still nothing."
-    return f"Without `{constraint.phrase}`: {named(other.design)}: {_p50(other, advice.link)}, {_figures(other)}."
+        return f"Without “{constraint.phrase}” still nothing."
+    return f"Without “{constraint.phrase}”: {named(other.design)}: {_p50(other, advice.link)}, {_figures(other)}."
 
 
 def _misses(option: Option, constraints: Sequence[Constraint]) -> str:
     missed = [(constraint, constraint.excess(option)) for constraint in constraints]
     return " and ".join(
-        f"`{constraint.phrase}` by {constraint.spoken(excess).removeprefix('SSIM ')}"
+        f"“{constraint.phrase}” by {constraint.spoken(excess).removeprefix('SSIM ')}"
         for constraint, excess in missed
         if excess
     )

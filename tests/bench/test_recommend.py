@@ -110,16 +110,16 @@ def test_it_is_one_sentence_with_the_constraints_and_the_figures() -> None:
 
 def test_what_a_constraint_costs_is_what_would_be_chosen_without_it() -> None:
     lines = list(sentences(advice_on(run(), max_ssim=0.3, max_accuracy_loss=2)))
-    assert "`SSIM ≤ 0.3` costs 15 ms: without it cut at `layer1.0`, undefended, int8: 55 ms, with SSIM 0.900." in lines
+    assert "“SSIM ≤ 0.3” costs 15 ms: without it cut at `layer1.0`, undefended, int8: 55 ms, with SSIM 0.900." in lines
     faster = Design(TARGET, "layer2.0", "gaussian:scale=1", "int8")
     assert p50_of(faster, "lte") == 64
     lines = list(sentences(advice_on(run(), max_ssim=0.36, max_accuracy_loss=2)))
     other = "cut at `layer2.0`, gaussian:scale=1, int8: 64 ms, with 3.25 points."
-    assert f"`at most 2 points of accuracy lost` costs 6.0 ms: without it {other}" in lines
+    assert f"“at most 2 points of accuracy lost” costs 6.0 ms: without it {other}" in lines
 
 
 def test_a_constraint_that_changes_nothing_costs_nothing() -> None:
-    assert "`at most 500 ms` costs nothing." in sentences(advice_on(run(), max_latency=500))
+    assert "“at most 500 ms” costs nothing." in sentences(advice_on(run(), max_latency=500))
 
 
 def test_where_nothing_satisfies_all_the_nearest_is_named_with_what_it_misses() -> None:
@@ -128,12 +128,12 @@ def test_where_nothing_satisfies_all_the_nearest_is_named_with_what_it_misses() 
     lines = list(sentences(found))
     assert "no design of `toy` satisfies all" in lines[0]
     assert lines[1] == (
-        "Nearest: cut at `layer3.0`, gaussian:scale=0.5, int8: 70 ms. It misses `at most 65 ms` by 5.0 ms."
+        "Nearest: cut at `layer3.0`, gaussian:scale=0.5, int8: 70 ms. It misses “at most 65 ms” by 5.0 ms."
     )
     assert any(
-        line.startswith("Without `at most 65 ms`: cut at `layer3.0`, gaussian:scale=0.5, int8") for line in lines
+        line.startswith("Without “at most 65 ms”: cut at `layer3.0`, gaussian:scale=0.5, int8") for line in lines
     )
-    assert any(line.startswith("Without `SSIM ≤ 0.25`: cut at `layer1.0`, undefended, int8: 55 ms") for line in lines)
+    assert any(line.startswith("Without “SSIM ≤ 0.25”: cut at `layer1.0`, undefended, int8: 55 ms") for line in lines)
 
 
 def test_a_limit_that_is_met_to_the_digit_is_met() -> None:
