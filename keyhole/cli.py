@@ -58,6 +58,7 @@ COMMANDS: Mapping[str, Command] = {
     "ablation": Command(
         "adversary.settings:AblationSettings", "adversary.ablation:ablation", "Attack at several values of one setting"
     ),
+    "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
     "recommend": Command(
         "bench.advice.settings:RecommendSettings",
         "bench.advice.command:recommend",
@@ -68,7 +69,6 @@ COMMANDS: Mapping[str, Command] = {
         "bench.report.command:bench_report",
         "Write a benchmark's report: HTML, and Markdown with plots",
     ),
-    "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
     "targets": Command(
         "keyhole.targets.settings:TargetsSettings", "keyhole.targets.command:targets", "List the models to split"
     ),
