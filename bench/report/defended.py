@@ -14,10 +14,10 @@ _LABELS = {"ssim": "SSIM", "psnr": "PSNR, dB"}
 
 
 def defence_curves(options: Sequence[Option]) -> Iterator[Plot]:
-    """Accuracy against leak, a panel for each cut, a plot for each metric."""
+    """Accuracy against leak, a panel for each cut, a plot for each metric; none without a defence."""
     for metric, label in _LABELS.items():
         shown = [option for option in options if option.splits and option.accuracy and metric in option.exposure]
-        if not shown:
+        if all(option.design.defence == UNDEFENDED for option in shown):
             continue
         cuts = list(dict.fromkeys(option.design.cut for option in shown))
         families = colours(family(option.design.defence) for option in shown)

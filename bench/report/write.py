@@ -61,6 +61,7 @@ def _environment(*, autoescape: bool) -> Environment:
     environment.filters["picture"] = lambda jpeg: "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
     environment.filters["code"] = _code
     environment.filters["cell"] = _cell
+    environment.filters["headline"] = lambda error: next(iter(error.splitlines()), "")
     environment.globals["sheet_file"] = sheet_file
     return environment
 

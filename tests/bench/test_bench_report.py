@@ -125,7 +125,8 @@ def test_failed_cells_are_told_with_their_errors_and_cannot_become_markup(full: 
     assert "<out of>" not in full[0]
     (row,) = [line for line in full[1].splitlines() if "RuntimeError" in line]
     assert len(re.findall(r"(?<!\\)\|", row)) == 3
-    assert "memory at line 3" in row
+    assert "at line 3" in full[0]
+    assert "at line 3" not in full[1]
 
 
 def test_nothing_measured_is_a_report_that_says_so(tmp_path: Path) -> None:
@@ -223,6 +224,11 @@ def test_a_curve_is_a_defence_at_its_strengths_with_the_undefended_design() -> N
         assert [axes.get_title() for axes in plot.figure.axes] == list(CUTS)
         curve = max(plot.figure.axes[0].lines, key=lambda line: len(line.get_xdata()))
         assert list(curve.get_ydata()) == [77.0, 78.5, 80.0]
+
+
+def test_without_a_defence_there_is_no_curve() -> None:
+    bare = [option for option in options(run()) if option.design.defence == "none"]
+    assert not list(defence_curves(bare))
 
 
 def test_the_command_writes_where_it_is_told_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
