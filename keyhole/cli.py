@@ -59,6 +59,16 @@ COMMANDS: Mapping[str, Command] = {
         "adversary.settings:AblationSettings", "adversary.ablation:ablation", "Attack at several values of one setting"
     ),
     "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
+    "recommend": Command(
+        "bench.advice.settings:RecommendSettings",
+        "bench.advice.command:recommend",
+        "Where to cut: the fastest design of a benchmark's run that satisfies every constraint",
+    ),
+    "bench-report": Command(
+        "bench.report.settings:BenchReportSettings",
+        "bench.report.command:bench_report",
+        "Write a benchmark's report: HTML, and Markdown with plots",
+    ),
     "targets": Command(
         "keyhole.targets.settings:TargetsSettings", "keyhole.targets.command:targets", "List the models to split"
     ),
