@@ -26,7 +26,7 @@ def start(*arguments: str, **environment: str) -> subprocess.Popen[str]:
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code and what it printed."""
-    printed, _ = process.communicate(timeout=280)
+    printed, _ = process.communicate(timeout=800)
     return process.returncode, printed
 
 

@@ -24,6 +24,7 @@ attacks: [pixels-white]
 source: leaves
 public: leaves
 """
+pytestmark = pytest.mark.timeout(900)
 STAGES = ["edge_compute", "encode", "network", "cloud_decode", "queue", "cloud_compute", "cloud_encode", "decode"]
 SPLIT = [Design(TARGET, cut, "none", "int8+zstd") for cut in ("stem", "block")]
 WHOLE, REMOTE = Design(TARGET, EDGE_ONLY, "none", "none"), Design(TARGET, CLOUD_ONLY, "none", "int8+zstd")
@@ -124,7 +125,7 @@ def test_again_measures_nothing_and_other_terms_are_refused(finished):
 
 
 def test_a_dry_run_counts_cells_and_touches_nothing(finished):
-    folder, run, _ = finished
+    folder, _, _ = finished
     flags = ("--plan", str(folder / "plan.yaml"), "--links", "wifi", "lte", "--out", str(folder / "other"))
     code, printed = bench(*flags, "--dry-run")
     assert code == 0
