@@ -12,7 +12,10 @@ from bench.store.results import open_results
 from tests.bench.running import TINY, alive, bench, children, finish, rows, start
 from tests.bench.targets import MOOD
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
+pytestmark = [
+    pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc"),
+    pytest.mark.timeout(900),
+]
 PLAN = ("--source", "leaves", "--public", "leaves", "--codecs", "int8", "--links", "none")
 
 
@@ -23,7 +26,7 @@ def test_a_run_that_is_killed_leaves_no_process_and_goes_on_where_it_was(tmp_pat
         *("--attacks", "pixels-white", "--only", "profile", "leak", "--out", str(run)),
     )
     process = start(*plan)
-    deadline = time.monotonic() + 200
+    deadline = time.monotonic() + 400
     while not any(name.startswith("leak") for name in rows(run)):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline

@@ -60,7 +60,7 @@ def test_a_run_may_be_extended_and_keeps_what_it_had(tmp_path):
 
 def test_figures_that_do_not_compare_are_refused(tmp_path):
     store = filled(tmp_path)
-    with pytest.raises(UsageError, match="preset quick.*preset paper.*another --out"):
+    with pytest.raises(UsageError, match=r"preset quick.*preset paper.*another --out"):
         store.describe({}, {"terms": "preset paper"}, AXES)
     assert store.about()["terms"] == "preset quick"
     store.close()
