@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bench.about import facts, fixed
+from bench.board import Board
 from bench.cells import KINDS, Cell, LatencyCell
-from bench.estimate import Estimate, Remaining, spoken
+from bench.estimate import Estimate, Remaining
 from bench.planfile import merged, read_plan
 from bench.planning import plan
 from bench.resolving import resolve
@@ -50,7 +50,11 @@ def bench(settings: BenchSettings) -> int:
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):
             console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")
-        _measure(console, missing, setup, store, settings, remaining)
+        with Board(console, missing, remaining) as board:
+            for finished in _finished(missing, setup, settings):
+                write_files(setup.run, finished.files)
+                store.keep(finished)
+                board.ended(finished)
     results = open_results(settings.out)
     print_results(console, results)
     console.print(f"results: {settings.out}", highlight=False)
@@ -63,33 +67,6 @@ def _missing(cells: Sequence[Cell], store: BenchStore, *, again: bool) -> list[C
     """Cells that the run has not, and those that failed where they are to be tried again."""
     ended = {row.name for row in store.cells() if row.record is not None or not again}
     return [cell for cell in cells if cell.name not in ended]
-
-
-def _measure(
-    console: Console,
-    cells: Sequence[Cell],
-    setup: Setup,
-    store: BenchStore,
-    settings: BenchSettings,
-    remaining: Remaining,
-) -> None:
-    columns = (
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("cells"),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    left = dict.fromkeys(cells)
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task(f"about {spoken(remaining.seconds(left))} left", total=len(cells))
-        for finished in _finished(cells, setup, settings):
-            write_files(setup.run, finished.files)
-            store.keep(finished)
-            del left[finished.cell]
-            if finished.record is not None:
-                remaining.count(finished.cell, finished.seconds)
-            progress.update(task, advance=1, description=f"about {spoken(remaining.seconds(left))} left")
 
 
 def _finished(cells: Sequence[Cell], setup: Setup, settings: BenchSettings) -> Iterator[Finished]:

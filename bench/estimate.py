@@ -27,12 +27,12 @@ PROCESSES_SECONDS = 12.0
 """Start and end of an edge and a cloud."""
 ATTACK_SECONDS = MappingProxyType(
     {
-        "pixels-white": (4.0, 0.003, 0.0),
-        "pixels-black": (40.0, 0.05, 0.02),
-        "decoder-white": (4.0, 0.08, 0.0),
-        "decoder-black": (40.0, 0.3, 0.2),
-        "diffusion-white": (16.0, 0.5, 0.0),
-        "diffusion-black": (40.0, 0.4, 2.0),
+        "pixels-white": (2.2, 0.002, 0.0),
+        "pixels-black": (8.0, 0.07, 0.02),
+        "decoder-white": (2.2, 0.08, 0.0),
+        "decoder-black": (8.0, 0.3, 0.2),
+        "diffusion-white": (9.0, 0.5, 0.0),
+        "diffusion-black": (8.0, 0.4, 2.0),
     }
 )
 """By attack: forwards of the head for a step, seconds of a step besides, seconds of a picture besides. A step is one of

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 
 import torch
+from torch import Tensor
 
 from bench.cells import ProfileCell
 from bench.measure.measured import Measured
@@ -12,8 +13,9 @@ from bench.measure.pictures import SEED, audit_pictures
 from bench.opening import opened
 from bench.records import Profile
 from bench.setup import Setup, cut_of
-from keyhole.defences import defence_named, randomness
-from keyhole.partition import as_tuple
+from keyhole.defences import Defence, defence_named, randomness
+from keyhole.partition import Partition, as_tuple
+from keyhole.targets import Target
 from keyhole.v1.inference_pb2 import FrameHeader
 from keyhole.wire.codecs import codec_named
 from keyhole.wire.packed import pack_frame
@@ -22,7 +24,6 @@ PICTURES = 8
 """Behind the mean payload, which zstd makes depend on the picture."""
 
 
-@torch.inference_mode()
 def profile(cell: ProfileCell, setup: Setup) -> Measured:
     """Bytes of payload, parameters and multiply-accumulates of the head.
 
@@ -32,11 +33,19 @@ def profile(cell: ProfileCell, setup: Setup) -> Measured:
     known = opened(setup.model(cell.design.target))
     target, partition = known.target, known.cut(cut_of(cell.design))
     costs = known.profiles[partition.plan.cut]
-    defence, generator = defence_named(cell.design.defence), randomness(SEED, "edge")
-    codec = codec_named(cell.design.codec)
+    defence = defence_named(cell.design.defence)
+    samples = audit_pictures(setup.terms, target.preprocess.size, PICTURES)
+    pictures = torch.stack([sample.picture for sample in samples])
+    payload = _payload(target, partition, defence, cell.design.codec, pictures)
+    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs))
+
+
+@torch.inference_mode()
+def _payload(target: Target, partition: Partition, defence: Defence, codec: str, pictures: Tensor) -> float:
+    """Mean bytes of a picture's frame, without its header."""
+    generator, value = randomness(SEED, "edge"), codec_named(codec)
     payloads = []
-    for sample in audit_pictures(setup.terms, target.preprocess.size, PICTURES):
-        features = as_tuple(partition.head(target.preprocess.normalise(sample.picture[None])))
-        frame = pack_frame(FrameHeader(), defence.protect(features, generator), codec)
-        payloads.append(frame.payload_bytes)
-    return Measured(Profile(cell.design, statistics.fmean(payloads), costs.head_parameters, costs.head_macs))
+    for picture in torch.split(pictures, 1):
+        features = as_tuple(partition.head(target.preprocess.normalise(picture)))
+        payloads.append(pack_frame(FrameHeader(), defence.protect(features, generator), value).payload_bytes)
+    return statistics.fmean(payloads)

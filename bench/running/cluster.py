@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from bench.running.attempt import Finished, attempt, died
 from bench.setup import Setup
 from keyhole.service.errors import UsageError
 
+REACH_SECONDS = 5.0
 RETRIES = 3
 """Times that a cell is measured again whose worker or machine died."""
 
@@ -35,6 +37,7 @@ class Cluster:
             UsageError: Ray is not installed, or there is no such cluster.
         """
         ray = _ray()
+        self._look()
         folder = str(Path.cwd())
         paths = os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH", "")) if part)
         try:
@@ -44,9 +47,7 @@ class Cluster:
                 runtime_env={"env_vars": {"PYTHONPATH": paths, "OMP_NUM_THREADS": str(setup.terms.threads)}},
             )
         except (ConnectionError, ValueError) as error:
-            raise UsageError(
-                f"--ray {self.address}: no cluster there ({error}); `ray start --head` starts one on this machine"
-            ) from error
+            raise self._away(error) from error
         try:
             task = ray.remote(num_cpus=setup.terms.threads, max_retries=RETRIES)(attempt)
             under_way = {task.remote(cell, setup, folder): cell for cell in cells}
@@ -59,6 +60,21 @@ class Cluster:
                     yield died(cell)
         finally:
             ray.shutdown()
+
+    def _look(self) -> None:
+        """Ray itself waits for minutes where nothing answers, and then ends the process."""
+        host, _, port = self.address.rpartition("://")[2].rpartition(":")
+        if not port.isdecimal():
+            return
+        try:
+            socket.create_connection((host, int(port)), REACH_SECONDS).close()
+        except OSError as error:
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"--ray {self.address}: no cluster there ({error}); `ray start --head` starts one on this machine"
+        )
 
 
 def _ray() -> ModuleType:
