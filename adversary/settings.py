@@ -68,8 +68,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
 class AttackSettings(ModelSettings):
     """Attack pictures offline, without processes: PSNR and SSIM for each cut, beside the published figures.
 
-    The pictures are run through the head and the attack gets the features, in full precision. Black-box attacks are
-    trained first, on public pictures.
+    The pictures are run through the head and the attack gets the features. Black-box attacks are trained first, on
+    public pictures.
     """
 
     source: str = "photos"
@@ -89,6 +89,8 @@ class AttackSettings(ModelSettings):
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
     """What the features go through before the attack sees them, as on the edge: none, gaussian:scale=0.5, dropout:…"""
+    codec: str = "fp32"
+    """How the features are packed on their way, and the oracle's answers too: fp32, fp16, bf16 or int8."""
     unaware: bool = False
     """Leave the attack without knowledge of the defence: how much it seems to protect, not how much it does."""
     n: int = 8

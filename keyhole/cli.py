@@ -58,6 +58,11 @@ COMMANDS: Mapping[str, Command] = {
     "ablation": Command(
         "adversary.settings:AblationSettings", "adversary.ablation:ablation", "Attack at several values of one setting"
     ),
+    "bench": Command(
+        "bench.settings:BenchSettings",
+        "bench.command:bench",
+        "Measure latency, leak and accuracy for every way to split, as a run that can be stopped",
+    ),
     "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
     "recommend": Command(
         "bench.advice.settings:RecommendSettings",

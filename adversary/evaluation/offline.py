@@ -21,22 +21,24 @@ from adversary.settings import AttackSettings
 from keyhole.defences import UNPROTECTED, Defence, defence_named, randomness
 from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
+from keyhole.wire.passage import carried
 
 
 @dataclass(frozen=True)
 class LocalOracle:
-    """Head and defence, as an oracle of which only the answers are seen."""
+    """Head, defence and codec, as an oracle of which only the answers are seen."""
 
     target: Target
     partition: Partition
     defence: Defence
     generator: torch.Generator
+    codec: str = "fp32"
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×size×size."""
+        """Protected features of RGB pictures in [0, 1], N×3×size×size, as they arrive."""
         with torch.no_grad():
             features = as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
-        return self.defence.protect(features, self.generator)
+        return carried(self.defence.protect(features, self.generator), self.codec)
 
 
 class Steps:
@@ -124,7 +126,8 @@ class Offline:
         return defence_named(self.settings.defence)
 
     def _oracle(self, role: str, defence: Defence) -> LocalOracle:
-        return LocalOracle(self.target, self.partition, defence, randomness(self.settings.seed, role))
+        generator = randomness(self.settings.seed, role)
+        return LocalOracle(self.target, self.partition, defence, generator, self.settings.codec)
 
 
 def _frames(features: Sequence[Tensor]) -> list[Observation]:

@@ -26,6 +26,7 @@ from keyhole.partition import Partition, partitioned_at
 from keyhole.progress import progress_bar
 from keyhole.targets import Target
 from keyhole.targets.defence import defence_name
+from keyhole.wire.codecs import codec_named
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,12 @@ def evaluate(settings: AttackSettings, console: Console) -> Evaluation:
     """Attack the pictures at every cut; what an earlier run into the same folder has made is not made again.
 
     Raises:
-        UsageError: no such attack, recipe, prior, defence, model or cut.
+        UsageError: no such attack, recipe, prior, defence, codec, model or cut.
         FileNotFoundError: no such pictures.
     """
     attack_named(settings.attack)
     defence_named(settings.defence)
+    codec_named(settings.codec)
     torch.set_num_threads(settings.threads)
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
     truths = _pictures(settings, target)
@@ -63,7 +65,7 @@ def evaluate(settings: AttackSettings, console: Console) -> Evaluation:
     rows, columns = [], {}
     with progress_bar(console) as progress:
         for partition in partitions:
-            made = _attacked(settings, target, partition, truths, progress)
+            made = attacked(settings, target, partition, truths, progress)
             published = PUBLISHED.get(settings.attack, {}).get((architecture(target), partition.plan.alias))
             scores = score(torch.stack(made.pictures), truths)
             rows.append(Row(partition.plan, scores, published, statistics.fmean(made.passes), made.losses))
@@ -72,12 +74,20 @@ def evaluate(settings: AttackSettings, console: Console) -> Evaluation:
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What was made of every picture from one cut, the U-Net passes that each took, and the loss by step."""
+class Made:
+    """What was made of every picture from one cut.
+
+    Attributes:
+        pictures: 3×size×size each.
+        passes: U-Net passes that each took.
+        losses: of the attack by step.
+        fresh: how many were not there before.
+    """
 
     pictures: list[Tensor]
     passes: list[int]
     losses: list[float]
+    fresh: int
 
 
 def _pictures(settings: AttackSettings, target: Target) -> Tensor:
@@ -86,10 +96,21 @@ def _pictures(settings: AttackSettings, target: Target) -> Tensor:
     return torch.stack([sample.picture for sample in chosen])
 
 
-def _attacked(
+def attacked(
     settings: AttackSettings, target: Target, partition: Partition, truths: Tensor, progress: Progress
-) -> _Made:
-    """The reconstruction of every picture from one cut: those of an earlier run, and the others anew."""
+) -> Made:
+    """The reconstruction of every picture from one cut: those of an earlier run into the same folder, the others anew.
+
+    Args:
+        settings: which attack, how, and the folder; pictures and cuts of theirs are not looked at.
+        target: the whole model.
+        partition: the model, cut.
+        truths: the pictures, N×3×size×size in [0, 1].
+        progress: gets a bar.
+
+    Raises:
+        UsageError: no such attack, recipe, prior, defence or codec.
+    """
     cut = partition.plan.cut
     ledger = Ledger.open(settings.out, description(settings, target))
     missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
@@ -106,10 +127,11 @@ def _attacked(
             ledger.keep_losses(cut, indices[0], losses)
             losses.clear()
     every = range(len(truths))
-    return _Made(
+    return Made(
         [ledger.read(cut, index) for index in every],
         [ledger.passes(cut, index) for index in every],
         ledger.losses(cut),
+        len(missing),
     )
 
 
@@ -121,6 +143,7 @@ def description(settings: AttackSettings, target: Target) -> dict[str, object]:
         "model_hash": target.hash,
         "size": target.preprocess.size,
         "defence": defence_name(target.defence, spelled(settings.defence)),
+        "codec": settings.codec,
         "aware": not settings.unaware,
         "source": settings.source,
         "every": settings.every,
