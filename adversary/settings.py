@@ -93,6 +93,10 @@ class AttackSettings(ModelSettings):
     """How the features are packed on their way, and the oracle's answers too: fp32, fp16, bf16 or int8."""
     unaware: bool = False
     """Leave the attack without knowledge of the defence: how much it seems to protect, not how much it does."""
+    frames: int = 1
+    """Frames of each picture, as of a still scene, with fresh random numbers each: the attack combines them, by their
+    mean if the defence adds noise. A black box trains on as many answers to each picture. For Gaussian noise of twice
+    the deviation, 4 frames are worth one."""
     n: int = 8
     """Pictures."""
     every: int = 1
@@ -164,6 +168,7 @@ def check_attack(settings: AttackSettings) -> None:
     _refuse_counts(
         {
             "--n": settings.n,
+            "--frames": settings.frames,
             "--every": settings.every,
             "--batch": settings.batch,
             "--threads": settings.threads,

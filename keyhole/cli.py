@@ -98,6 +98,11 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.train.patrol.command:patrol",
         "Defend a target by PATROL: prune its head for privacy",
     ),
+    "train defence": Command(
+        "keyhole.train.defence.settings:DefenceSettings",
+        "keyhole.train.defence.command:defence",
+        "Defend a target by NoPeek, APP, DISCO, Shredder, noise-aware training, skipping",
+    ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",
         "keyhole.data.streetcam.command:streetcam",

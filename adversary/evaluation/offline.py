@@ -18,7 +18,7 @@ from adversary.knowledge import BlackBox, Lab, WhiteBox
 from adversary.priors.prior import load_prior
 from adversary.public import public_pictures
 from adversary.settings import AttackSettings
-from keyhole.defences import UNPROTECTED, Defence, defence_named, randomness
+from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, randomness
 from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
 from keyhole.wire.passage import carried
@@ -105,7 +105,7 @@ class Offline:
         with kind.open(self._lab, terms) as attack:
             if kind.learns:
                 steps.done.wait()
-            victim = self._oracle("edge", self._defence)
+            victim = self._oracle("edge", self._seen)
             for pictures in batches:
                 *_, last = attack.reconstruct(_frames(victim.query(pictures)))
                 yield last
@@ -115,15 +115,21 @@ class Offline:
         preprocess, settings = self.target.preprocess, self.settings
         prior = cache(partial(load_prior, settings.prior))
         public = partial(public_pictures, settings.public, preprocess.size, settings.seed)
-        known = UNPROTECTED if settings.unaware else self._defence
+        known = SeveralFrames(self._known, settings.frames, self._known)
         return Lab(
             lambda: WhiteBox(self.partition.head, preprocess.normalise, preprocess.size, prior, public, known),
             lambda: BlackBox(self._oracle("oracle", known), public(), preprocess.size, prior),
         )
 
     @property
-    def _defence(self) -> Defence:
-        return defence_named(self.settings.defence)
+    def _known(self) -> Defence:
+        """The defence of a frame as far as the attack knows it."""
+        return UNPROTECTED if self.settings.unaware else defence_named(self.settings.defence)
+
+    @property
+    def _seen(self) -> Defence:
+        """What features go through before the attack has them."""
+        return SeveralFrames(defence_named(self.settings.defence), self.settings.frames, self._known)
 
     def _oracle(self, role: str, defence: Defence) -> LocalOracle:
         generator = randomness(self.settings.seed, role)

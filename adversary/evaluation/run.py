@@ -157,6 +157,7 @@ def description(settings: AttackSettings, target: Target) -> dict[str, object]:
         "training_steps": training_steps_of(settings),
         "patience": settings.patience,
         "seed": settings.seed,
+        **({"frames": settings.frames} if settings.frames > 1 else {}),
         **(_prior(settings) if kind.uses_prior else {}),
     }
 
