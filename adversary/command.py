@@ -56,7 +56,9 @@ def titled(settings: OfflineSettings, done: Evaluation) -> str:
     title = f"{done.target.name} at {done.target.preprocess.size} px"
     if settings.defence == NO_DEFENCE:
         return title
-    return f"{title}, defence {spelled(settings.defence)}{', unknown to the attack' if settings.unaware else ''}"
+    frames = f" seen in {settings.frames} frames" if settings.frames > 1 else ""
+    unaware = ", unknown to the attack" if settings.unaware else ""
+    return f"{title}, defence {spelled(settings.defence)}{frames}{unaware}"
 
 
 def parent(path: Path) -> Path:

@@ -73,8 +73,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
 class OfflineSettings(ModelSettings):
     """What attacks on pictures, without processes, have in common.
 
-    The pictures are run through the head and the attack gets the features, in full precision. Black-box attacks are
-    trained first, on public pictures.
+    The pictures are run through the head and the attack gets the features. Black-box attacks are trained first, on
+    public pictures.
     """
 
     source: str = "photos"
@@ -93,8 +93,14 @@ class OfflineSettings(ModelSettings):
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
     """What the features go through before the attack sees them, as on the edge: none, gaussian:scale=0.5, dropout:…"""
+    codec: str = "fp32"
+    """How the features are packed on their way, and the oracle's answers too: fp32, fp16, bf16 or int8."""
     unaware: bool = False
     """Leave the attack without knowledge of the defence: how much it seems to protect, not how much it does."""
+    frames: int = 1
+    """Frames of each picture, as of a still scene, with fresh random numbers each: the attack combines them, by their
+    mean if the defence adds noise. A black box trains on as many answers to each picture. For Gaussian noise of twice
+    the deviation, 4 frames are worth one."""
     n: int = 8
     """Pictures."""
     every: int = 1
@@ -208,6 +214,7 @@ def _check_offline(settings: OfflineSettings) -> None:
     _refuse_counts(
         {
             "--n": settings.n,
+            "--frames": settings.frames,
             "--every": settings.every,
             "--batch": settings.batch,
             "--threads": settings.threads,

@@ -58,7 +58,22 @@ COMMANDS: Mapping[str, Command] = {
     "ablation": Command(
         "adversary.settings:AblationSettings", "adversary.ablation:ablation", "Attack at several values of one setting"
     ),
+    "bench": Command(
+        "bench.settings:BenchSettings",
+        "bench.command:bench",
+        "Measure latency, leak and accuracy for every way to split, as a run that can be stopped",
+    ),
     "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
+    "recommend": Command(
+        "bench.advice.settings:RecommendSettings",
+        "bench.advice.command:recommend",
+        "Where to cut: the fastest design of a benchmark's run that satisfies every constraint",
+    ),
+    "bench-report": Command(
+        "bench.report.settings:BenchReportSettings",
+        "bench.report.command:bench_report",
+        "Write a benchmark's report: HTML, and Markdown with plots",
+    ),
     "targets": Command(
         "keyhole.targets.settings:TargetsSettings", "keyhole.targets.command:targets", "List the models to split"
     ),
@@ -82,6 +97,11 @@ COMMANDS: Mapping[str, Command] = {
         "keyhole.train.patrol.settings:PatrolSettings",
         "keyhole.train.patrol.command:patrol",
         "Defend a target by PATROL: prune its head for privacy",
+    ),
+    "train defence": Command(
+        "keyhole.train.defence.settings:DefenceSettings",
+        "keyhole.train.defence.command:defence",
+        "Defend a target by NoPeek, APP, DISCO, Shredder, noise-aware training, skipping",
     ),
     "data streetcam": Command(
         "keyhole.data.streetcam.settings:StreetcamSettings",

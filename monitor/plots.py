@@ -13,20 +13,21 @@ from matplotlib.figure import Figure
 from monitor import attacks, stages
 from monitor.history import LastScore, Timed
 
-_INK = "#010203"
-_STYLE: dict[Any, Any] = {
+INK = "#010203"
+"""In the place of the colour of the text."""
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "keyhole",
     "font.family": "sans-serif",
     "font.size": 11,
-    "text.color": _INK,
-    "axes.labelcolor": _INK,
-    "axes.edgecolor": _INK,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "grid.color": _INK,
+    "grid.color": INK,
     "grid.alpha": 0.12,
 }
 _BARS = 60
@@ -41,7 +42,7 @@ def scores_over_time(scores: Sequence[LastScore], quantity: str, label: str, thr
         label: of the vertical axis.
         threshold: drawn as a dashed line, where there is one.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _axes()
         start = min(score.at for score in scores)
         for name in attacks.in_order(score.attack for score in scores):
@@ -50,19 +51,19 @@ def scores_over_time(scores: Sequence[LastScore], quantity: str, label: str, thr
             axes.plot(times, values, "o", markersize=4.5, alpha=0.75, color=attacks.colour(name), label=name)
             axes.axhline(sum(values) / len(values), linewidth=1.6, color=attacks.colour(name))
         if threshold is not None:
-            axes.axhline(threshold, linestyle=(0, (5, 4)), linewidth=1, color=_INK, alpha=0.6)
+            axes.axhline(threshold, linestyle=(0, (5, 4)), linewidth=1, color=INK, alpha=0.6)
             axes.set_ylim(min(0.0, *axes.get_ylim()), 1)
         axes.set_xlabel("seconds since the first score")
         axes.set_ylabel(label)
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-        return _svg(figure)
+        return svg(figure)
 
 
 def latency_by_stage(frames: Sequence[Timed]) -> str:
     """Stacked bars of milliseconds by stage; many frames are averaged in groups of equal number."""
     group = -(-len(frames) // _BARS)
     groups = [frames[at : at + group] for at in range(0, len(frames), group)]
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure, axes = _axes()
         floor = [0.0] * len(groups)
         for name in stages.parts({name for frame in frames for name in frame.stages}):
@@ -76,7 +77,7 @@ def latency_by_stage(frames: Sequence[Timed]) -> str:
         axes.set_xticks([])
         axes.margins(x=0)
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
-        return _svg(figure)
+        return svg(figure)
 
 
 def _axes() -> tuple[Figure, Axes]:
@@ -87,8 +88,9 @@ def _axes() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """The figure as an element of a page; to be called under `STYLE`."""
     page = io.StringIO()
     figure.savefig(page, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = page.getvalue()
-    return text[text.index("<svg") :].replace(_INK, "currentColor")
+    return text[text.index("<svg") :].replace(INK, "currentColor")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
+import torch
 from torch import Tensor
 
 from adversary.attacks.attack import Budget, Estimate, Observation
@@ -19,9 +20,23 @@ from adversary.evaluation.trial import Trial
 from adversary.knowledge import BlackBox, Lab, WhiteBox
 from adversary.priors.prior import load_prior
 from adversary.public import public_pictures
-from keyhole.defences import UNPROTECTED, Defence, defence_named, randomness
+from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, randomness
 from keyhole.partition import Partition
 from keyhole.targets import Target
+from keyhole.wire.passage import carried
+
+
+@dataclass(frozen=True)
+class LocalOracle:
+    """Head, defence and codec, of which only the answers are seen."""
+
+    known: WhiteBox
+    generator: torch.Generator
+    codec: str
+
+    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Protected features of RGB pictures in [0, 1], N×3×size×size, as they arrive."""
+        return carried(OwnOracle(self.known, self.generator).query(pictures), self.codec)
 
 
 @dataclass(frozen=True)
@@ -63,7 +78,7 @@ class Offline:
         with trial.choice.kind.open(self._lab, terms) as attack:
             if isinstance(attack, Inverter):
                 attack.wait()
-            victim = self._oracle("edge", self._defence)
+            victim = self._oracle("edge", self._seen)
             for pictures in batches:
                 *_, last = attack.reconstruct(_frames(victim.query(pictures)))
                 yield last
@@ -73,10 +88,11 @@ class Offline:
         settings, device = self.trial.settings, device_named(self.trial.settings.device)
         prior = cache(partial(load_prior, settings.prior, device=device))
         public = partial(public_pictures, settings.public, self.target.preprocess.size, self.trial.seed)
-        known = replace(self._white(UNPROTECTED if settings.unaware else self._defence), prior=prior, public=public)
+        defence = SeveralFrames(self._known, settings.frames, self._known)
+        known = replace(self._white(defence), prior=prior, public=public)
         return Lab(
             lambda: known,
-            lambda: BlackBox(self._oracle("oracle", known.defence), public(), known.size, prior, device),
+            lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, prior, device),
         )
 
     def _white(self, defence: Defence) -> WhiteBox:
@@ -85,12 +101,18 @@ class Offline:
         return WhiteBox(head, preprocess.normalise, preprocess.size, defence=defence, device=device)
 
     @property
-    def _defence(self) -> Defence:
-        return defence_named(self.trial.settings.defence)
+    def _known(self) -> Defence:
+        """The defence of a frame as far as the attack knows it."""
+        return UNPROTECTED if self.trial.settings.unaware else defence_named(self.trial.settings.defence)
 
-    def _oracle(self, role: str, defence: Defence) -> OwnOracle:
-        """Head and defence, of which only the answers are seen."""
-        return OwnOracle(self._white(defence), randomness(self.trial.seed, role))
+    @property
+    def _seen(self) -> Defence:
+        """What features go through before the attack has them."""
+        settings = self.trial.settings
+        return SeveralFrames(defence_named(settings.defence), settings.frames, self._known)
+
+    def _oracle(self, role: str, defence: Defence) -> LocalOracle:
+        return LocalOracle(self._white(defence), randomness(self.trial.seed, role), self.trial.settings.codec)
 
 
 def _frames(features: Sequence[Tensor]) -> list[Observation]:

@@ -28,6 +28,7 @@ from keyhole.defences import defence_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.progress import progress_bar
 from keyhole.targets import Target
+from keyhole.wire.codecs import codec_named
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ def evaluate(
         console: where progress is shown.
 
     Raises:
-        UsageError: no such prior, defence, device, model or cut.
+        UsageError: no such prior, defence, codec, device, model or cut.
         FileNotFoundError: no such pictures.
     """
     defence_named(settings.defence)
+    codec_named(settings.codec)
     device_named(settings.device)
     if any(choice.kind.uses_prior for choice in chosen):
         prior_folder(settings.prior)
@@ -77,22 +79,30 @@ def evaluate(
     with progress_bar(console) as progress:
         for choice, partition in itertools.product(chosen, partitions):
             trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
-            made = [_attacked(trial, target, partition, truths, progress) for trial in trials]
+            made = [attacked(trial, target, partition, truths, progress) for trial in trials]
             rows.append(_row(trials, target, partition, truths, made))
             columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
     return Evaluation(target, {**common(settings, target), "seeds": list(seeds)}, rows, truths, columns)
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What was made of every picture from one cut, the U-Net passes that each took, and the loss by step."""
+class Made:
+    """What was made of every picture from one cut.
+
+    Attributes:
+        pictures: 3×size×size each.
+        passes: U-Net passes that each took.
+        losses: of the attack by step.
+        fresh: how many were not there before.
+    """
 
     pictures: list[Tensor]
     passes: list[int]
     losses: list[float]
+    fresh: int
 
 
-def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: Tensor, made: Sequence[_Made]) -> Row:
+def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: Tensor, made: Sequence[Made]) -> Row:
     choice, plan = trials[0].choice, partition.plan
     return Row(
         attack=choice.word,
@@ -111,8 +121,19 @@ def _pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
     return torch.stack([sample.picture for sample in chosen])
 
 
-def _attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> _Made:
-    """The reconstruction of every picture from one cut: those of an earlier run, and the others anew."""
+def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> Made:
+    """The reconstruction of every picture from one cut: those of an earlier run into the same folder, the others anew.
+
+    Args:
+        trial: which attack, how, and the folder; pictures and cuts of its settings are not looked at.
+        target: the whole model.
+        partition: the model, cut.
+        truths: the pictures, N×3×size×size in [0, 1].
+        progress: gets a bar.
+
+    Raises:
+        UsageError: no such prior, defence, codec or device.
+    """
     cut, size = partition.plan.cut, trial.settings.batch
     ledger = Ledger.open(trial.settings.out, trial.description(target))
     missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
@@ -129,10 +150,11 @@ def _attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor
             ledger.keep_losses(cut, indices[0], losses)
             losses.clear()
     every = range(len(truths))
-    return _Made(
+    return Made(
         [ledger.read(cut, index) for index in every],
         [ledger.passes(cut, index) for index in every],
         ledger.losses(cut),
+        len(missing),
     )
 
 

@@ -72,9 +72,11 @@ def common(settings: OfflineSettings, target: Target) -> dict[str, object]:
         "model_hash": target.hash,
         "size": target.preprocess.size,
         "defence": defence_name(target.defence, spelled(settings.defence)),
+        "codec": settings.codec,
         "aware": not settings.unaware,
         "source": settings.source,
         "every": settings.every,
+        **({"frames": settings.frames} if settings.frames > 1 else {}),
     }
 
 

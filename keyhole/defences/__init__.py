@@ -4,6 +4,17 @@ from keyhole.defences.defence import Defence, Features
 from keyhole.defences.none import UNPROTECTED, NoDefence
 from keyhole.defences.randomness import randomness
 from keyhole.defences.registry import DEFENCES
+from keyhole.defences.several import SeveralFrames
 from keyhole.defences.spec import defence_named, spelled
 
-__all__ = ["DEFENCES", "UNPROTECTED", "Defence", "Features", "NoDefence", "defence_named", "randomness", "spelled"]
+__all__ = [
+    "DEFENCES",
+    "UNPROTECTED",
+    "Defence",
+    "Features",
+    "NoDefence",
+    "SeveralFrames",
+    "defence_named",
+    "randomness",
+    "spelled",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -43,6 +44,25 @@ class Defence(Protocol):
             Both, in the shapes given.
         """
         ...
+
+    def combine(self, frames: Sequence[Features]) -> Features:
+        """What an attacker who knows the mechanism makes of several frames of a still scene: here their mean.
+
+        Args:
+            frames: one or more, each protected anew from the same features.
+
+        Returns:
+            As one frame.
+        """
+        return tuple(torch.stack(tensors).mean(0) for tensors in zip(*frames, strict=True))
+
+    def after(self, frames: int) -> Defence:  # noqa: ARG002
+        """The defence that combined frames look as if they came from; itself unless a defence says otherwise.
+
+        Args:
+            frames: how many were combined.
+        """
+        return self
 
     def unexplained(self, observed: Features) -> Tensor:
         """Share of a frame's energy that the true picture's features leave in the comparison, by expectation.

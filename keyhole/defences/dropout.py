@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -11,6 +13,7 @@ from keyhole.defences.defence import Defence, Features
 from keyhole.defences.share import check_share, per_picture
 
 _MOST = 0.999
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -53,8 +56,22 @@ class Dropout(Defence):
         """
         return tuple(map(self._likely, features, observed)), observed
 
+    def combine(self, frames: Sequence[Features]) -> Features:
+        """A value that any of the frames has is known; all that have it agree."""
+        correction = self.after(len(frames)).factor / self.factor
+        return tuple(_found(torch.stack(tensors)) * correction for tensors in zip(*frames, strict=True))
+
+    def after(self, frames: int) -> Self:
+        """A value is missing where every frame has dropped it."""
+        return replace(self, share=max(self.share**frames, _LEAST))
+
     def _likely(self, tensor: Tensor, observed: Tensor) -> Tensor:
         zero = observed == 0
         zeros = zero.flatten(1).float().mean(1)
         undropped = ((zeros - self.share) / zeros.clamp_min(1e-12)).clamp_min(0)
         return torch.where(zero, tensor * per_picture(undropped.sqrt(), tensor), tensor * self.factor)
+
+
+def _found(frames: Tensor) -> Tensor:
+    """Of frames×N×…, the value of largest magnitude at each place."""
+    return frames.gather(0, frames.abs().argmax(0, keepdim=True))[0]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from keyhole.defences.noise import AdditiveNoise
+from keyhole.defences.numbers import normal
 
 
 @dataclass(frozen=True)
@@ -16,4 +17,4 @@ class Gaussian(AdditiveNoise):
 
     def unit(self, like: Tensor, generator: torch.Generator) -> Tensor:
         """Standard normal numbers."""
-        return torch.randn(like.shape, generator=generator)
+        return normal(like, generator)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -43,6 +45,14 @@ class AdditiveNoise(Defence, ABC):
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
         """Both as they are: the noise's mean is zero, so a frame is expected to be the features themselves."""
         return features, observed
+
+    def after(self, frames: int) -> Self:
+        """The mean of the frames has noise of 1/√frames of the deviation."""
+        if self.snr is not None:
+            return replace(self, snr=self.snr + 10 * math.log10(frames))
+        if self.scale is not None:
+            return replace(self, scale=self.scale / math.sqrt(frames))
+        return replace(self, absolute=(self.absolute or 0.0) / math.sqrt(frames))
 
     def unexplained(self, observed: Features) -> Tensor:
         """The noise's share of the frame's energy; its deviation follows from that of the noisy values."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from keyhole.defences.channel_filter import CHANNEL_FILTER, ChannelFilter
 from keyhole.defences.defence import Defence
 from keyhole.defences.dropout import Dropout
 from keyhole.defences.gaussian import Gaussian
 from keyhole.defences.int8 import Int8
 from keyhole.defences.laplace import Laplace
+from keyhole.defences.learned_noise import LEARNED_NOISE, LearnedNoise
 from keyhole.defences.none import NoDefence
 from keyhole.defences.topk import TopK
 
@@ -21,5 +23,7 @@ DEFENCES: Mapping[str, Callable[..., Defence]] = MappingProxyType(
         "dropout": Dropout,
         "topk": TopK,
         "int8": Int8,
+        LEARNED_NOISE: LearnedNoise,
+        CHANNEL_FILTER: ChannelFilter,
     }
 )

@@ -9,14 +9,14 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType, NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from keyhole.defences.defence import Defence
 from keyhole.defences.registry import DEFENCES
 from keyhole.service.errors import UsageError, unknown_name
+from keyhole.word import made, spelled_settings
 
 
 def defence_named(spec: str) -> Defence:
@@ -26,14 +26,8 @@ def defence_named(spec: str) -> Defence:
         UsageError: no such name, setting or value; the message lists what there is.
     """
     name, settings = _parted(spec)
-    kind = DEFENCES.get(name) or _own(name)
-    given = [setting.partition("=") for setting in settings.split(",") if setting]
-    values = {key: _value(spec, kind, key, text) for key, _, text in given}
-    try:
-        return kind(**values)
-    except (TypeError, UsageError) as error:
-        reason = "a setting is missing" if isinstance(error, TypeError) else error
-        raise UsageError(f"--defence {spec}: {reason}; {_syntax(name, kind)}") from error
+    kind: Callable[..., Defence] = DEFENCES.get(name) or _own(name)
+    return made("--defence", spec, name, settings, kind)
 
 
 def spelled(spec: str) -> str:
@@ -46,12 +40,7 @@ def spelled(spec: str) -> str:
         UsageError: as `defence_named`.
     """
     name, _ = _parted(spec)
-    defence = defence_named(spec)
-    settings = ",".join(
-        f"{field.name}={_text(value)}"
-        for field in dataclasses.fields(_dataclass(defence))
-        if (value := getattr(defence, field.name)) != field.default
-    )
+    settings = spelled_settings(_dataclass(defence_named(spec)))
     return f"{name}:{settings}" if settings else name
 
 
@@ -81,33 +70,3 @@ def _dataclass(kind: Any) -> Any:
     if not dataclasses.is_dataclass(kind):
         raise UsageError(f"{kind}: expected a dataclass, whose fields are the defence's settings")
     return kind
-
-
-def _value(spec: str, kind: Callable[..., Defence], key: str, text: str) -> object:
-    hint = get_type_hints(kind).get(key)
-    if hint is None or not text:
-        raise UsageError(f"--defence {spec}: no setting {key!r} with a value; {_syntax(spec.partition(':')[0], kind)}")
-    plain = next((part for part in get_args(hint) if part is not NoneType), hint)
-    try:
-        return _READERS[plain](text)
-    except ValueError as error:
-        raise UsageError(f"--defence {spec}: {key}={text} is no {plain.__name__}") from error
-
-
-def _syntax(name: str, kind: Callable[..., Defence]) -> str:
-    hints = {field.name: field.type for field in dataclasses.fields(_dataclass(kind))}
-    listed = ", ".join(f"{setting} ({hint})" for setting, hint in hints.items())
-    return f"settings of {name}: {listed}" if listed else f"{name} has no settings"
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _boolean(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise ValueError(text)
-    return text.lower() == "true"
-
-
-_READERS: Mapping[type, Callable[[str], object]] = MappingProxyType({float: float, int: int, bool: _boolean, str: str})

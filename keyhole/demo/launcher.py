@@ -21,7 +21,7 @@ class ProcessError(RuntimeError):
 
 @dataclass
 class Launcher:
-    """Runs ``keyhole`` processes, each with its output in ``logs/<name>.log``; leaves none behind.
+    """Runs ``keyhole`` processes, each with its output in ``logs/<name>.log``; leaves none behind, even killed.
 
     Attributes:
         logs: folder for the logs.
@@ -36,10 +36,10 @@ class Launcher:
         self.logs.mkdir(parents=True, exist_ok=True)
         with (self.logs / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", "keyhole.cli", *arguments],
+                [sys.executable, "-m", "keyhole.demo.tethered", *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )

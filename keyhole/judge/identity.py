@@ -27,7 +27,11 @@ class Embedder(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Unit vectors, N×128, of RGB pictures in [0, 1], N×3×H×W."""
+        return F.normalize(self.even(self.features(pictures)))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """What comes before the batch normalisation, N×128."""
         if pictures.shape[-2:] != (SIZE, SIZE):
             pictures = transform.resize(pictures, [SIZE, SIZE], antialias=True)
-        features = self.backbone((pictures - 0.5) / 0.25)
-        return F.normalize(self.even(self.project(features)))
+        features: Tensor = self.project(self.backbone((pictures - 0.5) / 0.25))
+        return features

@@ -56,6 +56,15 @@ class MapLayout:
         return torch.cat([m if m.shape[2:] == grid else F.interpolate(m, grid, mode="nearest") for m in maps], 1)
 
 
+def channel_axis(shape: Shape) -> int:
+    """Which of a live tensor's dimensions, without the batch, counts its channels: as in `MapLayout`.
+
+    >>> channel_axis((64, 8, 8)), channel_axis((8, 8, 64)), channel_axis((197, 192)), channel_axis((512,))
+    (0, 2, 1, 0)
+    """
+    return len(shape) - 1 if len(shape) == 2 or (len(shape) == 3 and _channels_last(shape)) else 0
+
+
 def _map_shape(shape: Shape) -> tuple[int, int, int]:
     if len(shape) == 3:
         a, b, c = shape

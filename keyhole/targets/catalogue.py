@@ -9,14 +9,14 @@ from pathlib import Path
 from keyhole.targets.architectures import ARCHITECTURES, BARE
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Entry, Family
-from keyhole.targets.pruned import PRUNED, PrunedFamily
+from keyhole.targets.pruned import DEFENDED, PRUNED, PrunedFamily
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 
 
 class Catalogue:
     """Models by name: ``timm:NAME``, ``torchvision:NAME``, and bare names of shipped and of torchvision's models.
 
-    ``pruned:FOLDER`` names a model by where it lies; such models are found and not listed.
+    ``pruned:FOLDER`` and ``defended:FOLDER`` name a model by where it lies; such models are found and not listed.
     """
 
     def __init__(self, shipped: Path = SHIPPED) -> None:
@@ -30,7 +30,7 @@ class Catalogue:
             TargetError: no such model; the message lists the nearest names.
         """
         prefix, colon, rest = name.partition(":")
-        if colon and prefix == PRUNED:
+        if colon and prefix in (PRUNED, DEFENDED):
             return Entry(PrunedFamily(), rest)
         if colon and prefix not in ARCHITECTURES:
             return None

@@ -34,7 +34,8 @@ def targets(settings: TargetsSettings) -> int:
         table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
     Console().print(
         table,
-        "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote",
+        "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "
+        "defended:FOLDER for `keyhole train defence`",
     )
     if settings.json:
         rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]

@@ -1,4 +1,5 @@
-"""Targets that structures were removed from: a folder for each, with plan, weights and card."""
+"""Targets that a defence has trained, and perhaps removed structures from: a folder for each, with plan, weights and
+card."""
 
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ from keyhole.targets.own import make_own
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.targets.state import load_state
 
-PRUNED = "pruned"
-"""Prefix of these targets' names."""
+PRUNED, DEFENDED = "pruned", "defended"
+"""Prefixes of these targets' names; they mean the same."""
 
 
 class PrunedFamily(Family):
-    """See `Family`. A model's name is the path of its folder, which holds ``plan.json`` besides weights and card.
+    """See `Family`. A model's name is the path of its folder, which holds ``plan.json`` besides weights and card; the
+    plan names the defence, and what it has removed, which may be nothing.
 
     The folder is a target like any other: edge, cloud, oracle and a white-box adversary load it by the same name, so
     each of them has the pruned head or the tail that fits it, and no process needs to know how it came about.
@@ -60,7 +62,7 @@ def architecture_of(name: str) -> str:
     Raises:
         TargetError: the target is pruned itself, so that its plan would be lost.
     """
-    if name.partition(":")[0] == PRUNED:
+    if name.partition(":")[0] in (PRUNED, DEFENDED):
         raise TargetError(f"{name} is pruned already: start from the target that it was made of")
     shipped = ShippedFamily(SHIPPED)
     return shipped.card(name).architecture if name in shipped.names() else name
@@ -69,7 +71,9 @@ def architecture_of(name: str) -> str:
 def _folder(name: str) -> Path:
     folder = Path(name).resolve()
     if not folder.is_dir():
-        raise TargetError(f"no folder {name}: expected one that `keyhole train patrol` wrote")
+        raise TargetError(
+            f"no folder {name}: expected one that `keyhole train patrol` wrote, or `keyhole train defence`"
+        )
     return folder
 
 

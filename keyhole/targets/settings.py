@@ -12,7 +12,7 @@ class ModelSettings:
 
     target: str = "resnet18-tinyimagenet"
     """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME), pruned:FOLDER (what `keyhole train
-    patrol` wrote), or package.module:factory."""
+    patrol` wrote), defended:FOLDER (`keyhole train defence`), or package.module:factory."""
     weights: str | None = None
     """Weights of the model: a safetensors file, a state dict (.pt, .pth), or `pretrained` from the hub. Absent: those
     that are shipped with the target, else random ones that are the same in every process."""

@@ -85,7 +85,7 @@ class Classification(Task):
     ) -> None:
         self.module, self.recipe, self.preprocess, self.data = model, recipe, preprocess, data
         self.steps = math.ceil(len(train.labels) / recipe.batch)
-        self.outputs = Outputs(labels=tuple(_readable(name) for name in train.names))
+        self.outputs = Outputs(labels=tuple(readable(name) for name in train.names))
         self._train, self._validation = train, validation
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
@@ -129,7 +129,7 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     return Classification(model, train, validation, Preprocess(settings.size), recipe, data)
 
 
-def _readable(folder: str) -> str:
+def readable(folder: str) -> str:
     """A class name without the WordNet number that Tiny-ImageNet's folders start with."""
     number, _, name = folder.partition("_")
     return name.replace("_", " ") if name and number[:1] == "n" and number[1:].isdecimal() else folder

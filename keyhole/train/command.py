@@ -33,8 +33,9 @@ def train(settings: TrainSettings) -> int:
     network.load_state_dict(load_weights(settings.out / WEIGHTS))
     figures |= task.figures(network)
     command, recipe = shlex.join(["keyhole", *sys.argv[1:]]), dataclasses.asdict(task.recipe)
-    if earlier := card_of(settings.init):
-        command, recipe = f"{earlier.command} && {command}", {**recipe, "init": earlier.recipe}
+    for role in ("teacher", "init"):
+        if earlier := card_of(getattr(settings, role)):
+            command, recipe = f"{earlier.command} && {command}", {**recipe, role: earlier.recipe}
     card = Card(
         name=settings.out.name,
         architecture=settings.architecture,

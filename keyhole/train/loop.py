@@ -53,6 +53,7 @@ def learn(training: Training, out: Path) -> nn.Module:
     module, optimiser, schedule = accelerator.prepare(module, optimiser, schedule)
     if average:
         accelerator.register_for_checkpointing(average)
+    accelerator.register_for_checkpointing(*training.companions)
     kept: nn.Module = average.module if average else accelerator.unwrap_model(module)
     checkpoint = out / "checkpoint"
 

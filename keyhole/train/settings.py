@@ -41,6 +41,9 @@ class TrainSettings:
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, or a file of weights, of the same architecture
     and classes; re-identification takes a classifier's too. Absent: random ones."""
+    teacher: Path | None = None
+    """Re-identification: a folder that `keyhole train target` wrote; what its target answers to the training pictures
+    is learned besides the identities. It helps networks that learn slowly from few pictures, as transformers do."""
     size: int = 128
     """Side of the pictures the target will take, in pixels."""
     stages: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,15 @@ class Training(ABC):
         optimisation: how.
         steps: of the optimiser, one for each batch.
         every: steps in a round, after which a checkpoint is written and a line printed; the last round may be shorter.
+        companions: what the losses move besides the module, with ``state_dict`` and ``load_state_dict``: checkpoints
+            hold it too.
     """
 
     module: nn.Module
     optimisation: Optimisation
     steps: int
     every: int
+    companions: Sequence[Any] = ()
 
     @abstractmethod
     def batches(self, first: int, last: int) -> Iterator[Any]:

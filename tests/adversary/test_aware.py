@@ -13,7 +13,7 @@ from adversary.attacks.refined import OwnOracle
 from adversary.attacks.watch import Watch
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.pixels import SpectralPixels
-from keyhole.defences import defence_named, randomness
+from keyhole.defences import SeveralFrames, defence_named, randomness
 from keyhole.metrics import psnr
 from tests.adversary.tiny import SIZE, pictures, white_box
 
@@ -37,6 +37,22 @@ def test_the_optimiser_makes_use_of_what_it_knows(spec):
     aware = replace(unaware, defence=defence_named(spec))
     seen = protected(aware, truth)
     assert quality(aware, seen, truth) > quality(unaware, seen, truth) + 1
+
+
+def test_few_values_are_worth_more_to_whoever_knows_why_they_are_few():
+    unaware, truth = white_box(), pictures(6, seed=3)
+    aware = replace(unaware, defence=defence_named("topk:share=0.05"))
+    seen = protected(aware, truth)
+    assert quality(aware, seen, truth) > quality(unaware, seen, truth) + 0.2
+
+
+def test_more_frames_of_a_scene_show_more():
+    defence, truth = defence_named("gaussian:scale=1"), pictures(6, seed=3)
+    scores = []
+    for frames in (1, 8):
+        known = replace(white_box(), defence=SeveralFrames(defence, frames, defence))
+        scores.append(quality(known, protected(known, truth), truth))
+    assert scores[1] > scores[0] + 1.5
 
 
 def test_a_refined_attack_learns_from_protected_answers():

@@ -78,6 +78,21 @@ def test_a_defence_protects_and_the_scores_name_it(settings, attack_name, capsys
     assert "unknown to the attack" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("attack_name", ["pixels-white", "pixels-black"])
+def test_several_frames_of_a_scene_are_another_run(settings, attack_name, capsys):
+    changed = replace(settings, attacks=(attack_name,), cuts=("stem",), defence="gaussian:scale=1", public="leaves")
+    made = []
+    for frames in (1, 4):
+        attack(replace(changed, frames=frames, iterations=12))
+        made.append(json.loads(settings.json.read_text()))
+    assert "frames" not in made[0]
+    assert made[1]["frames"] == 4
+    assert made[0]["rows"][0]["psnr_mean"] != made[1]["rows"][0]["psnr_mean"]
+    assert "gaussian:scale=1.0 seen in 4 frames" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UsageError, match="--frames 0: expected 1 or more"):
+        attack(replace(changed, frames=0))
+
+
 def test_a_run_goes_on_where_it_stopped(settings, tmp_path):
     kept = replace(settings, out=tmp_path / "kept", n=2)
     attack(kept)

@@ -13,6 +13,7 @@ from keyhole.targets.preprocess import Preprocess
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.recipes import ReidRecipe
 from keyhole.train.reid.task import Reidentification
+from keyhole.train.reid.teacher import Teaching
 from keyhole.train.reid.trial import Trial
 
 SIDE = 16
@@ -64,8 +65,8 @@ def recipe(epochs: int) -> ReidRecipe:
     )
 
 
-def lesson(train: IdentifiedPictures, tested: Trial, epochs: int) -> Reidentification:
-    return Reidentification(network(), train, tested, PREPROCESS, recipe(epochs))
+def lesson(train: IdentifiedPictures, tested: Trial, epochs: int, teaching: Teaching | None = None) -> Reidentification:
+    return Reidentification(network(), train, tested, PREPROCESS, recipe(epochs), teaching=teaching)
 
 
 def neck_of(module: nn.Module) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,10 @@ from keyhole.judge.load import load_judge
 from keyhole.service.errors import UsageError
 from keyhole.train.judge import training
 from keyhole.train.judge.command import judge
-from keyhole.train.judge.losses import cosine_margin
 from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
 from keyhole.train.judge.settings import JudgeSettings
 from keyhole.train.judge.spoil import blur, spoil
-from keyhole.train.judge.training import JudgeRecipe, train_judge
+from keyhole.train.judge.training import JudgeRecipe, draw_identities, train_judge
 
 PLAN = Plan(identities=2, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(steps=4, batch=4, every=2)
@@ -118,9 +117,8 @@ def test_each_picture_is_blurred_by_its_own_width() -> None:
             torch.testing.assert_close(shown, torch.from_numpy(expected))
 
 
-def test_the_margin_lowers_the_own_classs_cosine() -> None:
-    embeddings = torch.tensor([[0.6, 0.8]])
-    classes = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
-    for own, gap in ((0, 0.8 - 0.4), (1, 0.6 - 0.6)):
-        loss = cosine_margin(embeddings, classes, torch.tensor([own]))
-        assert float(loss) == pytest.approx(math.log(1 + math.exp(24 * gap)), rel=1e-4)
+def test_batches_hold_four_pictures_of_each_of_some_vehicles() -> None:
+    views = tuple(torch.arange(6) + 6 * vehicle for vehicle in range(10))
+    drawn = draw_identities(views, 32, torch.Generator().manual_seed(0))
+    assert len(set(drawn.tolist())) == 32
+    assert sorted(Counter((drawn // 6).tolist()).values()) == [4] * 8

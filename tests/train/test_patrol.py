@@ -15,6 +15,7 @@ from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.targets import Preprocess
 from keyhole.train.classifier import Classification, LabelledPictures
+from keyhole.train.own_task import make_trainable
 from keyhole.train.patrol.blocks import Blocks, block_ends
 from keyhole.train.patrol.goal import Goal
 from keyhole.train.patrol.loop import Patrol
@@ -23,7 +24,6 @@ from keyhole.train.patrol.objective import Objective
 from keyhole.train.patrol.recipe import FAST, PAPER, PatrolRecipe
 from keyhole.train.patrol.settings import PatrolSettings
 from keyhole.train.patrol.surrogate import Surrogate
-from keyhole.train.patrol.tasks import make_trainable
 from keyhole.train.recipe import Recipe
 from keyhole.train.reid.task import Reidentification
 from keyhole.train.task import Batch, Task

@@ -84,7 +84,7 @@ def test_triplets_that_keep_the_margin_cost_nothing() -> None:
 def test_the_network_is_the_learner_without_the_classifier() -> None:
     learner = Learner(network(), 5).eval()
     pictures = torch.rand(3, 3, 16, 16)
-    features, logits = learner(pictures)
+    features, logits, _ = learner(pictures)
     embedding = learner.network()(pictures)
     assert torch.equal(embedding, learner.neck(features))
     assert torch.equal(logits, embedding @ learner.classifier.weight.T)
@@ -155,4 +155,4 @@ def test_flags_change_the_recipe_of_the_architecture() -> None:
     changed = TrainSettings(data="streetcam", out=Path("x"), stages=("64:2", "96:1"), batch=24, per_identity=3, seed=7)
     made = recipe_for(changed)
     assert (made.stages, made.batch, made.per_identity, made.seed) == (((64, 2), (96, 1)), 24, 3, 7)
-    assert (made.optimiser, made.learning_rate) == ("sgd", RECIPES["*"].learning_rate)
+    assert (made.crop, made.learning_rate) == (RECIPES["*"].crop, RECIPES["*"].learning_rate)

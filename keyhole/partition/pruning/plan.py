@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from keyhole.partition.errors import CutError
 from keyhole.partition.pruning.channels import dependencies, remove_channels
-from keyhole.partition.pruning.residual import remove_mapping
+from keyhole.partition.pruning.residual import remove_connection, remove_mapping
 from keyhole.partition.pruning.structures import Kind
 from keyhole.partition.pruning.transformer import remove_heads, remove_hidden_units
 
@@ -91,6 +91,8 @@ class _Surgery:
                 remove_hidden_units(network, path, indices)
             case "mapping":
                 remove_mapping(network, path)
+            case "connection":
+                remove_connection(network, path)
 
 
 def write_plan(plan: PruningPlan, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The residual mappings of torchvision's ResNets."""
+"""The residual mappings of torchvision's ResNets, and the skip connections around them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,35 @@ class Shortcut(nn.Module):
         return torch.relu(features if self.downsample is None else self.downsample(features))
 
 
+class Straight(nn.Module):
+    """What is left of a residual block without its skip connection: its layers keep their names.
+
+    Args:
+        block: of torchvision; its layers are taken over.
+    """
+
+    def __init__(self, block: BasicBlock | Bottleneck) -> None:
+        super().__init__()
+        for name, layer in block.named_children():
+            if name != "downsample":
+                self.add_module(name, layer)
+        self._depth = sum(name.startswith("conv") for name, _ in block.named_children())
+
+    def forward(self, features: Tensor) -> Tensor:
+        """N×C×H×W to what the block yields where its skip connection yields nothing."""
+        for number in range(1, self._depth + 1):
+            convolution, norm = self.get_submodule(f"conv{number}"), self.get_submodule(f"bn{number}")
+            features = self.get_submodule("relu")(norm(convolution(features)))
+        return features
+
+
+def find_connections(network: nn.Module, before: Callable[[str], bool]) -> list[str]:
+    """Paths of the residual blocks of a torchvision ResNet that run before a cut, in order."""
+    return [
+        path for path, module in network.named_modules() if isinstance(module, BasicBlock | Bottleneck) and before(path)
+    ]
+
+
 def find_mappings(network: nn.Module, before: Callable[[str], bool]) -> list[Structures]:
     """The residual mapping of each block of a torchvision ResNet that runs before a cut; a mask acts at its end."""
     found = []
@@ -45,6 +74,12 @@ def remove_mapping(network: nn.Module, path: str) -> None:
     """Leave the shortcut alone of the block at ``path``."""
     block: Any = network.get_submodule(path)
     network.set_submodule(path, Shortcut(block.downsample))
+
+
+def remove_connection(network: nn.Module, path: str) -> None:
+    """Leave the mapping alone of the block at ``path``."""
+    block: Any = network.get_submodule(path)
+    network.set_submodule(path, Straight(block))
 
 
 def _mapping(path: str, last: str, norm: Any) -> Structures:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-Kind = Literal["channels", "heads", "hidden units", "mapping"]
+Kind = Literal["channels", "heads", "hidden units", "mapping", "connection"]
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from torch.nn import functional as F
 from keyhole.data.streetcam.labels import DRIVER, PASSENGER
 from keyhole.judge.judge import Judge
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
-
-_MARGIN, _SCALE = 0.2, 24.0
+from keyhole.train.reid.loss import ReidLoss
 
 
 class Lesson(nn.Module):
-    """The judge, and a class vector for each vehicle, which only the training needs.
+    """The judge, and a classifier of the vehicles, which only the training needs.
+
+    The embedder learns as targets of re-identification do (see `ReidLoss`): triplets before its batch normalisation,
+    cross-entropy after it.
 
     Args:
         judge: what is trained.
@@ -27,7 +29,9 @@ class Lesson(nn.Module):
     def __init__(self, judge: Judge, identities: int, length: int) -> None:
         super().__init__()
         self.judge = judge
-        self.classes = nn.Parameter(torch.randn(identities, length))
+        self.classifier = nn.Linear(length, identities, bias=False)
+        nn.init.normal_(self.classifier.weight, std=0.001)
+        self._tell_apart = ReidLoss()
 
     def forward(
         self, vehicles: Tensor, identities: Tensor, pictures: Tensor, labels: TruePictures
@@ -36,11 +40,13 @@ class Lesson(nn.Module):
 
         Args:
             vehicles: RGB in [0, 1], B×3×H×W.
-            identities: of these, B integers.
+            identities: of these, B integers; each has another picture in the batch.
             pictures: RGB in [0, 1], N×3×H×W, what plates and people are read from.
             labels: of the N pictures; their own pictures are not used.
         """
-        losses = {"identity": cosine_margin(self.judge.embedder(vehicles), F.normalize(self.classes), identities)}
+        features = self.judge.embedder.features(vehicles)
+        logits = self.classifier(self.judge.embedder.even(features))
+        losses = {"identity": self._tell_apart(features, logits, identities)}
         shown = (labels.plates[:, 0] != UNKNOWN).nonzero().flatten()
         if len(shown):
             scores = self.judge.plates(pictures[shown], labels.corners[shown])
@@ -53,18 +59,6 @@ class Lesson(nn.Module):
             if len(shown) > 1:
                 losses[name] = _mean_loss(reader(pictures[shown], boxes[shown]), numbers[shown], attributes)
         return losses
-
-
-def cosine_margin(embeddings: Tensor, classes: Tensor, identities: Tensor) -> Tensor:
-    """CosFace (Wang et al. 2018, Eq. 4): cross-entropy over cosines, the own class's lowered by a margin.
-
-    Args:
-        embeddings: B×D unit vectors.
-        classes: K×D unit vectors.
-        identities: B integers in [0, K).
-    """
-    own = F.one_hot(identities, len(classes))
-    return F.cross_entropy(_SCALE * (embeddings @ classes.T - _MARGIN * own), identities)
 
 
 def _mean_loss(scores: Mapping[str, Tensor], numbers: Tensor, attributes: Mapping[str, tuple[str, ...]]) -> Tensor:

@@ -46,9 +46,9 @@ class JudgeSettings:
     """Licence of the weights, for the card."""
 
     def __post_init__(self) -> None:
-        for name in ("identities", "near", "steps", "batch", "every", "audit"):
-            if getattr(self, name) < 2:
-                raise UsageError(f"--{name} {getattr(self, name)}: expected 2 or more")
+        for name, least in {"identities": 2, "near": 2, "steps": 2, "batch": 4, "every": 2, "audit": 2}.items():
+            if getattr(self, name) < least:
+                raise UsageError(f"--{name} {getattr(self, name)}: expected {least} or more")
         if not 2 <= self.views <= 24:
             raise UsageError(f"--views {self.views}: expected 2 to 24, as there are 24 cameras")
         if not 0 <= self.clean <= 1:

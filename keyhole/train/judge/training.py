@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -24,6 +24,7 @@ from keyhole.train.optimisers import Optimisation
 from keyhole.train.training import Round, Training
 
 _JITTER = 0.4  # pixels by which a place is off, so that the readers do not rely on more than the truth is good for
+_EACH = 4  # pictures of a vehicle in a batch
 
 
 @dataclass(frozen=True)
@@ -94,13 +95,13 @@ class JudgeTraining(Training):
             recipe.learning_rate, recipe.weight_decay, seed=recipe.seed, precision=recipe.precision
         )
         self._data, self._recipe = data, recipe
-        self._known, self._readable = (data.identities != UNKNOWN).nonzero().flatten(), _readable(data)
+        self._views, self._readable = _views(data.identities), _readable(data)
 
     def batches(self, first: int, last: int) -> Iterator[LessonBatch]:
         recipe = self._recipe
         for step in range(first, last):
             generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-            whom = _draw((self._known,), recipe.batch, generator)
+            whom = draw_identities(self._views, recipe.batch, generator)
             read_from = _draw(self._readable, recipe.batch, generator)
             seen, read = (self._data.each(itemgetter(places)) for places in (whom, read_from))
             vehicles, pictures = (spoil(eight_bit(part.pictures), generator, recipe.clean) for part in (seen, read))
@@ -113,6 +114,24 @@ class JudgeTraining(Training):
     def report(self, module: nn.Module, done: Round) -> str:  # noqa: ARG002
         means = "  ".join(f"{name} {mean:.3f}" for name, mean in done.losses.items())
         return f"step {done.steps}/{self.steps}  {means}"
+
+
+def draw_identities(views: Sequence[Tensor], batch: int, generator: torch.Generator) -> Tensor:
+    """Indices of ``batch`` pictures or a few fewer: four of each of a quarter as many vehicles (a PK batch).
+
+    Args:
+        views: indices of the pictures of each vehicle; one that has fewer than four gives all of them.
+        batch: pictures, four or more.
+        generator: source of randomness.
+    """
+    each = min(_EACH, batch // 2)
+    whom = torch.randperm(len(views), generator=generator)[: batch // each].tolist()
+    return torch.cat([views[one][torch.randperm(len(views[one]), generator=generator)[:each]] for one in whom])
+
+
+def _views(identities: Tensor) -> tuple[Tensor, ...]:
+    """Places of the pictures of each known identity."""
+    return tuple((identities == one).nonzero().flatten() for one in range(int(identities.max()) + 1))
 
 
 def _readable(data: TruePictures) -> tuple[Tensor, ...]:

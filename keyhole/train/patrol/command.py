@@ -21,6 +21,7 @@ from keyhole.targets.card import WEIGHTS
 from keyhole.targets.own import count_outputs
 from keyhole.targets.pruned import architecture_of
 from keyhole.targets.quantise import load_weights, save_quantised
+from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
 from keyhole.train.patrol.loop import Patrol
@@ -28,7 +29,6 @@ from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.recipe import PatrolRecipe
 from keyhole.train.patrol.report import report
 from keyhole.train.patrol.settings import PatrolSettings
-from keyhole.train.patrol.tasks import make_trainable, own_task
 
 
 def patrol(settings: PatrolSettings) -> int:

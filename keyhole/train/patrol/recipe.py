@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
-from keyhole.train.recipe import OptimiserName, Recipe
+from keyhole.train.tuning import Tuning
 
 RecipeName = Literal["paper", "fast"]
 TermName = Literal["pruning", "adversarial", "lipschitz"]
-R = TypeVar("R", bound=Recipe)
 
 
 @dataclass(frozen=True)
-class PatrolRecipe:
-    """What Algorithm 1 leaves open, with the values of §IV-A.
+class PatrolRecipe(Tuning):
+    """What Algorithm 1 leaves open, besides what `Tuning` has, with the values of §IV-A.
 
     The paper names no optimiser for the model; its framework, fast-reid, takes Adam with a weight decay of 5·10⁻⁴ and
     anneals the rate by a cosine after a warm-up, and so does this recipe.
 
     Attributes:
-        stages: (share of the target's picture side, epochs), in order.
-        batch: pictures in a step.
-        steps: batches of an epoch at most; None: all of the data.
-        learning_rate: peak of the model's.
-        weight_decay: of the model's weights of two or more dimensions.
-        optimiser: of the model.
-        warm_up: share of the steps in which the rate rises.
         start: mean and deviation of the normal distribution that the mask is drawn from.
         mask_learning_rate: η of FISTA; None: such that an entry that no loss holds falls from 1 to 0 in the first half
             of the training.
@@ -46,13 +37,6 @@ class PatrolRecipe:
             takes the same number of steps.
     """
 
-    stages: tuple[tuple[float, int], ...] = ((1.0, 90),)
-    batch: int = 512
-    steps: int | None = None
-    learning_rate: float = 3e-4
-    weight_decay: float = 5e-4
-    optimiser: OptimiserName = "adamw"
-    warm_up: float = 0.1
     start: tuple[float, float] = (0.0, 1.0)
     mask_learning_rate: float | None = 1e-6
     l1: float = 1.0
@@ -70,23 +54,6 @@ class PatrolRecipe:
         if self.mask_learning_rate is not None:
             return self.mask_learning_rate
         return 8 / (self.l1 * (max(1, steps) / 2) ** 2)
-
-    def task_recipe(self, base: R, size: int) -> R:
-        """A task's own recipe with what PATROL sets: how the data comes, and how the model is trained.
-
-        Args:
-            base: of the task.
-            size: side of the target's pictures in pixels.
-        """
-        return dataclasses.replace(
-            base,
-            stages=tuple((max(1, round(size * share)), epochs) for share, epochs in self.stages),
-            batch=self.batch,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            optimiser=self.optimiser,
-            warm_up=self.warm_up,
-        )
 
 
 PAPER = PatrolRecipe()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from keyhole.partition.pruning.finding import Granularity
 from keyhole.service.errors import UsageError
-from keyhole.targets.settings import ModelSettings
 from keyhole.train.patrol.recipe import RECIPES, PatrolRecipe, RecipeName, TermName
-from keyhole.train.settings import TrainSettings
+from keyhole.train.tuning import TuningSettings
 
 
 @dataclass(frozen=True, kw_only=True)
-class PatrolSettings(ModelSettings):
+class PatrolSettings(TuningSettings):
     """Defend a trained target by PATROL: prune its head so that more of it fits on the edge and less can be seen.
 
     The result is a target: `keyhole demo --target pruned:OUT --cut CUT`, and so with every process. Whether the target
@@ -26,8 +24,6 @@ class PatrolSettings(ModelSettings):
             --cut layer4 --room layer2 --data streetcam --out runs/patrol-streetcam
     """
 
-    data: str
-    """The target's own training data: as for `keyhole train target`."""
     out: Path
     """Folder for checkpoints, plan.json, model.safetensors, card.json and memory.json."""
     room: str | None = None
@@ -64,30 +60,9 @@ class PatrolSettings(ModelSettings):
     """β of Eq. 9. Absent: the recipe's, 0.0004 or 0.004."""
     alpha: tuple[float, ...] | None = None
     """α of Eq. 6, one for each block; further blocks take the last. Absent: 5 0.2 0.01 0.005."""
-    per_identity: int = 4
-    """Re-identification: pictures of each identity in a batch."""
-    identities: int = 1000
-    """Re-identification on streetcam: vehicles to train on."""
-    views: int = 12
-    """Re-identification on streetcam: pictures of each vehicle."""
-    part: str = ""
-    """Re-identification: as for `keyhole train target`."""
-    held_out: int | None = None
-    """Re-identification: as for `keyhole train target`."""
-    probes: int = 1
-    """Re-identification: as for `keyhole train target`."""
-    pictures: Path | None = None
-    """Re-identification: folder where drawn pictures are kept, such as the `--out` of the target's own training.
-    Absent: `--out`."""
-    workers: int = 2
-    """Re-identification: processes that draw or read the pictures."""
-    precision: Literal["no", "bf16"] = "no"
-    """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0
     """Seed of masks, noise, order and augmentation, and of which identities are held out: that of the target's own
     training, so that the same are."""
-    licence: str = "Apache-2.0"
-    """Licence of the weights, for the card."""
 
     def hyper_parameters(self) -> PatrolRecipe:
         """The recipe with what the flags set."""
@@ -95,16 +70,6 @@ class PatrolSettings(ModelSettings):
         given = {field.name: getattr(self, field.name, None) for field in dataclasses.fields(recipe)}
         changed = {name: value for name, value in given.items() if value is not None and name != "stages"}
         return dataclasses.replace(recipe, **changed)
-
-    def training(self, size: int) -> TrainSettings:
-        """The flags that `keyhole train target` has too.
-
-        Args:
-            size: side of the target's pictures in pixels.
-        """
-        shared = {field.name for field in dataclasses.fields(TrainSettings)} - {"size"}
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return TrainSettings(size=size, **{name: value for name, value in own.items() if name in shared})
 
     def __post_init__(self) -> None:
         given = {name: getattr(self, name) for name in ("batch", "steps", "learning_rate", "mask_learning_rate", "l1")}

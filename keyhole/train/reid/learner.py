@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import copy
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from keyhole.targets.neck import neck_path
+
+
+class Answers(NamedTuple):
+    """What a learner says of N pictures.
+
+    Attributes:
+        features: before the BNNeck, N×D.
+        logits: N×identities.
+        taught: guesses of a teacher's embeddings, N×length; None without a teacher.
+    """
+
+    features: Tensor
+    logits: Tensor
+    taught: Tensor | None
 
 
 class Learner(nn.Module):
@@ -15,9 +30,10 @@ class Learner(nn.Module):
     Args:
         network: N×3×H×W to embeddings, N×D, with a BNNeck (see `keyhole.targets.neck`); it is taken apart.
         identities: how many the classifier tells apart.
+        taught: length of a teacher's embeddings, which a linear layer guesses from the network's own; None: no teacher.
     """
 
-    def __init__(self, network: nn.Module, identities: int) -> None:
+    def __init__(self, network: nn.Module, identities: int, taught: int | None = None) -> None:
         super().__init__()
         self._path = neck_path(network)
         neck = network.get_submodule(self._path)
@@ -27,11 +43,13 @@ class Learner(nn.Module):
         self.neck = neck
         self.classifier = nn.Linear(width, identities, bias=False)
         nn.init.normal_(self.classifier.weight, std=0.001)
+        self.pupil = None if taught is None else nn.Linear(width, taught)
 
-    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Features before the BNNeck, N×D, and logits, N×identities, of normalised pictures, N×3×H×W."""
+    def forward(self, inputs: Tensor) -> Answers:
+        """Answers to normalised pictures, N×3×H×W."""
         features = self.backbone(inputs)
-        return features, self.classifier(self.neck(features))
+        embeddings = self.neck(features)
+        return Answers(features, self.classifier(embeddings), self.pupil(embeddings) if self.pupil else None)
 
     def network(self) -> nn.Module:
         """A copy of the network as it was given, with the weights that it has now."""

@@ -26,6 +26,7 @@ class ReidRecipe(Recipe):
         crop: smallest share of a picture's area that a random crop keeps.
         colour: strength of the change of brightness and contrast.
         erase: share of the pictures in which a rectangle is erased.
+        teaching: weight of the distance to a teacher's embeddings, where there is a teacher.
     """
 
     stages: Stages = ((64, 10), (96, 2), (128, 1))
@@ -39,6 +40,7 @@ class ReidRecipe(Recipe):
     crop: float = 0.8
     colour: float = 0.15
     erase: float = 0.25
+    teaching: float = 10.0
 
 
 _CONVOLUTIONS = ReidRecipe()

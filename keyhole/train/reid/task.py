@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from typing import cast
 
 import torch
 from rich.console import Console
+from rich.progress import track
 from torch import Tensor, nn
 
 from keyhole.targets.architectures import architecture
@@ -16,20 +17,23 @@ from keyhole.targets.own import count_outputs
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import erase, random_resized_crop, recolour
 from keyhole.train.recipe import Recipe
-from keyhole.train.reid.learner import Learner
+from keyhole.train.reid.learner import Answers, Learner
 from keyhole.train.reid.loss import ReidLoss
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.recipes import ReidRecipe, recipe_for
 from keyhole.train.reid.sampling import check_pk, pk_batches
+from keyhole.train.reid.teacher import Teaching, load_teacher, teach
 from keyhole.train.reid.trial import Trial, read_parts
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
 
+_SHOWN = 512
+
 
 class Reidentification(Task):
-    """See `Task`. The module is a `Learner`, the target its network.
+    """See `Task`. The module is a `Learner`, the target its network; labels are places among the training pictures.
 
     Args:
         network: N×3×H×W to embeddings, N×D, with a BNNeck, at any picture size of the recipe; it is taken apart.
@@ -38,6 +42,7 @@ class Reidentification(Task):
         preprocess: of the target.
         recipe: the hyper-parameters.
         data: one line on the training pictures, for the card.
+        teaching: embeddings of the training pictures to be met besides; None: no teacher.
 
     Raises:
         ValueError: the pictures do not suffice for PK batches.
@@ -53,14 +58,15 @@ class Reidentification(Task):
         preprocess: Preprocess,
         recipe: ReidRecipe,
         data: str = "",
+        teaching: Teaching | None = None,
     ) -> None:
         check_pk(train.identities, recipe.batch, recipe.per_identity)
-        learner = Learner(network, train.count)
+        learner = Learner(network, train.count, teaching.length if teaching else None)
         self.module, self.recipe, self.preprocess, self.data = learner, recipe, preprocess, data
         self.steps = len(train.identities) // recipe.batch
         self.outputs = Outputs(embedding=learner.classifier.in_features)
         self.tested_on = trial.counts
-        self._train, self._trial = train, trial
+        self._train, self._trial, self._teaching = train, trial, teaching
         self._loss = ReidLoss(recipe.margin, recipe.label_smoothing)
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
@@ -70,11 +76,14 @@ class Reidentification(Task):
             pictures = train.pictures[chosen].float() / 255
             pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
             pictures = erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
-            yield Batch(self.preprocess.normalise(pictures), train.identities[chosen])
+            yield Batch(self.preprocess.normalise(pictures), chosen)
 
-    def loss(self, answers: Any, labels: Tensor) -> Tensor:
-        features, logits = answers
-        return self._loss(features, logits, labels)
+    def loss(self, answers: Answers, labels: Tensor) -> Tensor:
+        identities = self._train.identities.to(labels.device)[labels]
+        told_apart = self._loss(answers.features, answers.logits, identities)
+        if self._teaching is None or answers.taught is None:
+            return told_apart
+        return told_apart + self._teaching.loss(answers.taught, labels)
 
     def network(self, module: nn.Module) -> nn.Module:
         return cast(Learner, module).network()
@@ -100,14 +109,19 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     network = with_neck(architecture(settings.architecture), settings.size)
     start_from(network, settings.init)
     _check_sizes(network, settings, recipe)
+    teacher = load_teacher(settings.teacher) if settings.teacher else None
     parts = open_parts(settings)
     train, trial = read_parts(parts, settings.size, workers=settings.workers, folder=settings.out, console=console)
     pictures = f"{len(train.pictures)} pictures of {train.count} identities"
     tested = f"tested on {trial.data.count} others, {len(parts.probes)} probes"
     console.print(f"{pictures}, {recipe.epochs} epochs; {tested}")
     data = f"{settings.data_name or settings.data}: {pictures}, {settings.size} pixels"
+    teaching = None
+    if teacher:
+        shown = torch.split(train.pictures, _SHOWN)
+        teaching = teach(teacher, track(shown, "asking the teacher", console=console), recipe.teaching)
     torch.manual_seed(settings.seed)
-    return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data)
+    return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data, teaching)
 
 
 def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: Recipe) -> None:

@@ -10,14 +10,13 @@ from torch import nn
 from keyhole.targets import Target
 from keyhole.targets.neck import neck_path
 from keyhole.train.classifier import Classification, LabelledPictures
-from keyhole.train.patrol.recipe import PatrolRecipe
-from keyhole.train.patrol.settings import PatrolSettings
 from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.recipes import ReidRecipe
 from keyhole.train.reid.task import Reidentification
 from keyhole.train.reid.trial import read_parts
 from keyhole.train.task import Task
+from keyhole.train.tuning import Tuning, TuningSettings
 
 
 def answers_with_embedding(network: nn.Module) -> bool:
@@ -33,7 +32,7 @@ def make_trainable(network: nn.Module) -> None:
         network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
 
 
-def own_task(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
+def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
     """The task that the target was trained for, on the data that the flags name; it may take the model apart.
 
     Raises:
@@ -44,7 +43,7 @@ def own_task(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, con
     return opener(target, recipe, settings, console)
 
 
-def _classification(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
+def _classification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
     root, size = Path(settings.data), target.preprocess.size
     train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
     if train.names != validation.names or len(train.names) != target.outputs:
@@ -61,7 +60,7 @@ def _classification(target: Target, recipe: PatrolRecipe, settings: PatrolSettin
     return task
 
 
-def _reidentification(target: Target, recipe: PatrolRecipe, settings: PatrolSettings, console: Console) -> Task:
+def _reidentification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
     size = target.preprocess.size
     parts = open_parts(settings.training(size))
     folder = settings.pictures or settings.out

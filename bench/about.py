@@ -1,0 +1,70 @@
+"""What a report must say of a run: what was run, on what machine, with what."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bench.axes import Axes
+from bench.opening import Opened
+from bench.setup import Terms
+
+LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
+
+
+def facts() -> dict[str, str]:
+    """The command, the machine and the versions; they may change from start to start."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    return {
+        "command": shlex.join(["keyhole", *sys.argv[1:]]),
+        "machine": f"{platform.node()}: {_processor()}, {os.cpu_count()} cores, {platform.platform()}",
+        "versions": ", ".join([f"Python {platform.python_version()}", *versions]),
+    }
+
+
+def fixed(terms: Terms, models: Mapping[str, Opened]) -> dict[str, str]:
+    """What decides the figures: figures of runs that differ in it do not compare."""
+    scale = terms.scale
+    budgets = [
+        f"{attack} {spend.n} pictures × {spend.iterations} iterations"
+        + (f", {spend.queries} queries" if spend.queries else "")
+        + f", {spend.batch} at once"
+        for attack, spend in scale.suite.items()
+    ]
+    return {
+        "terms": _spoken({field.name: getattr(terms, field.name) for field in dataclasses.fields(terms)}),
+        "scale": _spoken({f.name: getattr(scale, f.name) for f in dataclasses.fields(scale) if f.name != "suite"}),
+        "suite": "; ".join(budgets),
+        **{
+            f"model {name}": f"{model.target.hash}, {model.target.preprocess.size} px" for name, model in models.items()
+        },
+    }
+
+
+def plan_facts(axes: Axes) -> dict[str, str]:
+    """The plan in words."""
+    return {
+        "targets": "; ".join(f"{target.name} at {', '.join(target.cuts)}" for target in axes.targets),
+        "defences": ", ".join(axes.defences),
+        "codecs": ", ".join(axes.codecs),
+        "links": ", ".join(axes.links),
+        "attacks": ", ".join(axes.attacks),
+        "seeds": ", ".join(map(str, axes.seeds)),
+    }
+
+
+def _spoken(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None))
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

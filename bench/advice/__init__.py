@@ -1,0 +1,1 @@
+"""From measured figures to a choice: leak, Pareto front, recommendation."""

@@ -1,0 +1,55 @@
+"""``keyhole recommend``: where to cut, from a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.advice.choosing import advise
+from bench.advice.constraints import constraints
+from bench.advice.names import links_of, targets_of
+from bench.advice.option import options
+from bench.advice.settings import RecommendSettings
+from bench.advice.stored import stored
+from bench.advice.variants import as_defences, bases
+from bench.advice.wording import sentences
+from bench.records import Results
+from keyhole.service.errors import UsageError, unknown_name
+
+
+def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = stored) -> int:
+    """Print the recommendation for each target; 1 where one has no design that satisfies all.
+
+    Args:
+        settings: flags.
+        load: from the run's folder to its results.
+
+    Raises:
+        UsageError: the run has no such link or target, or no latency.
+    """
+    results = load(settings.run)
+    results = as_defences(results, bases(settings.defended, targets_of(results)))
+    links, targets = links_of(results), targets_of(results)
+    if not links:
+        raise UsageError(f"{settings.run}: no latency is measured yet; `keyhole bench` goes on where it stopped")
+    if settings.link not in links:
+        raise unknown_name("link", settings.link, links)
+    if settings.target is not None and settings.target not in targets:
+        raise unknown_name("target", settings.target, targets)
+    limits = constraints(
+        settings.link,
+        max_ssim=settings.max_ssim,
+        max_accuracy_loss=settings.max_accuracy_loss,
+        max_latency=settings.max_latency,
+        max_edge_macs=settings.max_edge_macs,
+    )
+    console, weighed = Console(highlight=False), options(results)
+    advised = [advise(weighed, name, settings.link, limits) for name in targets if settings.target in (None, name)]
+    for advice in advised:
+        if len(advised) > 1:
+            console.print(f"\n{advice.target}", style="bold", markup=False)
+        for sentence in sentences(advice):
+            console.print(sentence, markup=False, soft_wrap=True)
+    return 0 if all(advice.chosen for advice in advised) else 1

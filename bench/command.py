@@ -1,0 +1,79 @@
+"""``keyhole bench``: plan, measure what is missing, store, sum up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from rich.console import Console
+
+from bench.about import facts, fixed
+from bench.board import Board
+from bench.cells import KINDS, Cell, LatencyCell
+from bench.estimate import Estimate, Remaining
+from bench.planfile import merged, read_plan
+from bench.planning import plan
+from bench.resolving import resolve
+from bench.running.attempt import Executor, Finished, write_files
+from bench.running.cluster import Cluster
+from bench.running.pool import Pool
+from bench.settings import BenchSettings, PlanSettings
+from bench.setup import Setup
+from bench.store.results import open_results
+from bench.store.store import BenchStore
+from bench.summary import print_plan, print_results
+from keyhole.service.errors import UsageError
+
+
+def bench(settings: BenchSettings) -> int:
+    """Measure every cell that the run has not; returns 1 where one failed.
+
+    Raises:
+        UsageError: a setting is wrong, a name is unknown, or the run's folder holds figures that do not compare.
+        FileNotFoundError: no such pictures.
+    """
+    if settings.workers < 1:
+        raise UsageError(f"--workers {settings.workers}: expected 1 or more")
+    console = Console()
+    file = read_plan(settings.plan) if settings.plan else PlanSettings()
+    with console.status("looking up targets and cuts"):
+        found = resolve(merged(settings, file))
+        estimate = Estimate.measured(found.terms, found.models)
+    cells = plan(found.axes, settings.only or KINDS)
+    remaining = Remaining(estimate, settings.workers)
+    print_plan(console, found.axes, cells, remaining)
+    if settings.dry_run:
+        return 0
+    setup = Setup(found.terms, settings.out)
+    with closing(BenchStore(settings.out)) as store:
+        store.describe(facts(), fixed(found.terms, found.models), found.axes)
+        missing = _missing(cells, store, again=settings.rerun == "failed")
+        if len(missing) < len(cells):
+            console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")
+        with Board(console, missing, remaining) as board:
+            for finished in _finished(missing, setup, settings):
+                write_files(setup.run, finished.files)
+                store.keep(finished)
+                board.ended(finished)
+    results = open_results(settings.out)
+    print_results(console, results)
+    console.print(f"results: {settings.out}", highlight=False)
+    if results.failures:
+        console.print(f"{len(results.failures)} cells failed; --rerun failed tries them again")
+    return 1 if results.failures else 0
+
+
+def _missing(cells: Sequence[Cell], store: BenchStore, *, again: bool) -> list[Cell]:
+    """Cells that the run has not, and those that failed where they are to be tried again."""
+    ended = {row.name for row in store.cells() if row.record is not None or not again}
+    return [cell for cell in cells if cell.name not in ended]
+
+
+def _finished(cells: Sequence[Cell], setup: Setup, settings: BenchSettings) -> Iterator[Finished]:
+    """Latencies first, alone on this machine; then the others, as many at once as there are workers."""
+    timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
+    others = [cell for cell in cells if not isinstance(cell, LatencyCell)]
+    executor: Executor = Cluster(settings.ray) if settings.ray else Pool(settings.workers)
+    yield from Pool(1).run(timed, setup)
+    if others:
+        yield from executor.run(others, setup)

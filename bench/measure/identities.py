@@ -1,0 +1,58 @@
+"""Rank-1 of a re-identification."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from rich.console import Console
+from torch import nn
+
+from bench.measure.shares import percent
+from bench.records import Accuracy, Design
+from bench.setup import Setup
+from keyhole.targets import Target
+from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.pictures import IdentifiedPictures
+from keyhole.train.reid.trial import Trial
+from keyhole.train.settings import TrainSettings
+
+CACHE = "cache"
+
+
+def rank_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> Accuracy:
+    """Rank-1 on identities that were not trained on, as `keyhole train target` measures it.
+
+    Arguments are those of `bench.measure.classes.top_1`.
+
+    Raises:
+        FileNotFoundError: no pictures there.
+        ValueError: pictures without identity, or too few.
+    """
+    scale = setup.terms.scale
+    trial = _trial(
+        setup.terms.identities, target.preprocess.size, scale.vehicles, scale.views, setup.run.resolve() / CACHE
+    )
+    found = trial.retrieval(network, target.preprocess)
+    value, reach = percent(round(found.rank_1 * found.probes), found.probes)
+    return Accuracy(design, "rank-1", value, reach, found.probes)
+
+
+@lru_cache(maxsize=1)
+def _trial(data: str, size: int, vehicles: int, views: int, cache: Path) -> Trial:
+    """The unseen identities of a data set; streetcam has so many vehicles and views of each."""
+    drawn = data == "streetcam"
+    parts = open_parts(
+        TrainSettings(
+            data=data,
+            out=cache,
+            task="re-identification",
+            size=size,
+            identities=2,
+            views=views,
+            held_out=vehicles if drawn else None,
+        )
+    )
+    quiet = Console(quiet=True)
+    pictures = IdentifiedPictures.load(parts.test, size, workers=0, folder=cache, console=quiet)
+    return Trial(pictures, parts.probes, parts.gallery)

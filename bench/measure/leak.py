@@ -1,0 +1,101 @@
+"""What one attack sees of a design."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import statistics
+import time
+from collections.abc import Sequence
+
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from adversary.attacks.choice import choose
+from adversary.attacks.registry import ATTACKS
+from adversary.evaluation.run import attacked
+from adversary.evaluation.scores import score
+from adversary.evaluation.sheet import contact_sheet
+from adversary.evaluation.trial import Trial
+from adversary.settings import OfflineSettings
+from bench.cells import LeakCell
+from bench.measure.measured import Measured
+from bench.measure.pictures import audit_pictures
+from bench.measure.secrets import recovered
+from bench.opening import opened
+from bench.records import Leak
+from bench.setup import Setup, cut_of
+
+RECONSTRUCTIONS, SHEETS = "reconstructions", "sheets"
+ROWS = 8
+"""Pictures on a contact sheet."""
+
+
+def leak(cell: LeakCell, setup: Setup) -> Measured:
+    """Attack the first pictures of the audit pool with the suite's budget; each is scored against its truth.
+
+    Finished pictures are kept in the run's folder: an attack that was killed goes on with the others.
+
+    Raises:
+        UsageError: no such attack, prior, target, cut, defence or codec.
+    """
+    spend = setup.terms.scale.suite[cell.attack]
+    known = opened(setup.model(cell.design.target))
+    partition = known.cut(cut_of(cell.design))
+    samples = audit_pictures(setup.terms, known.target.preprocess.size, spend.n, secrets=True)
+    truths = torch.stack([sample.picture for sample in samples])
+
+    started = time.perf_counter()
+    with Progress(disable=True) as progress:
+        made = attacked(_trial(cell, setup), known.target, partition, truths, progress)
+    seconds = time.perf_counter() - started
+
+    pictures = torch.stack(made.pictures)
+    scores = score(pictures, truths)
+    name = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
+    record = Leak(
+        design=cell.design,
+        attack=cell.attack,
+        seed=cell.seed,
+        scores={metric: [getattr(each, metric) for each in scores] for metric in ("psnr", "ssim")},
+        secrets=recovered(pictures, samples),
+        passes=statistics.fmean(made.passes),
+        seconds=seconds / max(1, made.fresh),
+        sheet=name,
+    )
+    return Measured(record, {name: _sheet(cell, truths, made.pictures)})
+
+
+def _trial(cell: LeakCell, setup: Setup) -> Trial:
+    settings = _settings(cell, setup)
+    return Trial(settings, choose(cell.attack, settings.recipe, ATTACKS), cell.seed, cell.seed)
+
+
+def _settings(cell: LeakCell, setup: Setup) -> OfflineSettings:
+    terms, design = setup.terms, cell.design
+    spend = terms.scale.suite[cell.attack]
+    return OfflineSettings(
+        target=design.target,
+        weights=terms.weights or None,
+        cut=cut_of(design),
+        size=terms.size,
+        source=terms.source,
+        prior=terms.prior or None,
+        defence=design.defence,
+        codec=design.codec,
+        n=spend.n,
+        batch=spend.batch,
+        iterations=spend.iterations,
+        queries=spend.queries,
+        public=terms.public,
+        threads=terms.threads,
+        out=setup.run / RECONSTRUCTIONS,
+    )
+
+
+def _sheet(cell: LeakCell, truths: Tensor, made: Sequence[Tensor]) -> bytes:
+    image = contact_sheet(list(truths[:ROWS]), {cell.attack: made[:ROWS]})
+    png = io.BytesIO()
+    image.save(png, format="PNG")
+    return png.getvalue()

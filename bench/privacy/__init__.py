@@ -1,0 +1,1 @@
+"""Figures of privacy beside the scores of attacks."""

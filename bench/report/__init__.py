@@ -1,0 +1,1 @@
+"""A benchmark's run as HTML and as Markdown with plots."""

@@ -1,0 +1,33 @@
+"""``keyhole bench-report``: what a stored benchmark tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.advice.names import targets_of
+from bench.advice.stored import stored
+from bench.advice.variants import as_defences, bases
+from bench.records import Results
+from bench.report.content import content
+from bench.report.settings import BenchReportSettings
+from bench.report.write import HTML, MARKDOWN, write
+
+
+def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] = stored) -> int:
+    """Write the report and say where it is.
+
+    Args:
+        settings: flags.
+        load: from the run's folder to its results.
+
+    Raises:
+        UsageError: there is no run, or ``--defended`` names no target of it.
+    """
+    results = load(settings.run)
+    results = as_defences(results, bases(settings.defended, targets_of(results)))
+    said = content(results, settings.run, max_ssim=settings.max_ssim, max_accuracy_loss=settings.max_accuracy_loss)
+    for path in write(said, settings.out or settings.run / "report"):
+        if path.name in (HTML, MARKDOWN):
+            print(path)
+    return 0

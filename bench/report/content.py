@@ -1,0 +1,114 @@
+"""What a report says, before it has a form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.advice.choosing import advise
+from bench.advice.constraints import constraints
+from bench.advice.names import links_of, targets_of
+from bench.advice.option import Option, options
+from bench.advice.wording import sentences
+from bench.records import Failure, Results
+from bench.report import tables
+from bench.report.bars import payload_bars, stage_bars
+from bench.report.defended import defence_curves
+from bench.report.missing import missing
+from bench.report.sheets import Sheet, sheets
+from bench.report.style import Plot
+from bench.report.tables import Table
+from bench.report.tradeoff import tradeoffs
+
+
+@dataclass(frozen=True)
+class Section:
+    """One target.
+
+    Attributes:
+        target: its name.
+        advice: by link, the recommendation in sentences.
+        plots: in the order in which they are shown.
+        designs: what every design costs and leaks.
+        attacks: what every attack got.
+        sheets: contact sheets.
+        missing: what was not measured, a line each.
+        thin: whether fewer than 100 pictures or 3 seeds are behind some leak.
+    """
+
+    target: str
+    advice: Mapping[str, Sequence[str]]
+    plots: Sequence[Plot]
+    designs: Table
+    attacks: Table
+    sheets: Sequence[Sheet]
+    missing: Sequence[str]
+    thin: bool
+
+
+@dataclass(frozen=True)
+class Content:
+    """A report.
+
+    Attributes:
+        name: of the run.
+        sections: one for each target.
+        about: what was run, on what machine, with which seeds and commands.
+        failures: cells that did not end.
+    """
+
+    name: str
+    sections: Sequence[Section]
+    about: Mapping[str, str]
+    failures: Sequence[Failure]
+
+
+def content(results: Results, run: Path, *, max_ssim: float, max_accuracy_loss: float) -> Content:
+    """All of a report but its form.
+
+    Args:
+        results: what was measured; any part may be missing.
+        run: folder that the contact sheets lie in.
+        max_ssim, max_accuracy_loss: constraints of the recommendation.
+    """
+    weighed, links = options(results), links_of(results)
+    sections = []
+    for target in targets_of(results):
+        mine = [option for option in weighed if option.design.target == target]
+        advice = {
+            link: tuple(sentences(advise(mine, target, link, limits)))
+            for link in links
+            for limits in [constraints(link, max_ssim=max_ssim, max_accuracy_loss=max_accuracy_loss)]
+        }
+        sections.append(
+            Section(
+                target=target,
+                advice=advice,
+                plots=tuple(replace(plot, name=f"{slug(target)}-{slug(plot.name)}") for plot in _plots(mine, links)),
+                designs=tables.designs(mine, links),
+                attacks=tables.attacks(mine),
+                sheets=tuple(sheets(mine, run)),
+                missing=tuple(missing(mine, links)),
+                thin=any(option.exposure["ssim"].thin for option in mine if "ssim" in option.exposure),
+            )
+        )
+    return Content(run.resolve().name, sections, results.about, results.failures)
+
+
+def slug(text: str) -> str:
+    """
+    >>> slug("pruned:runs/patrol large")
+    'pruned-runs-patrol-large'
+    """
+    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
+
+
+def _plots(mine: Sequence[Option], links: Sequence[str]) -> Iterator[Plot]:
+    for link in links:
+        yield from tradeoffs(mine, link)
+    yield from defence_curves(mine)
+    for link in links:
+        yield from stage_bars(mine, link)
+    yield from payload_bars(mine)

@@ -1,0 +1,90 @@
+"""What the plots share: colours, markers, and how they become files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import cycle
+
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bench.advice.option import UNDEFENDED
+from monitor import plots
+from monitor.plots import INK
+
+_GREY = "#8d99ae"
+_COLOURS = ("#e8901a", "#3d9be0", "#2fae7d", "#a371f7", "#e0567a", "#c2a83e", "#12a5b8", "#8a5a44")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_ACROSS, _WIDTH = 3, 10
+PLOT_STYLE = {**plots.STYLE, "font.size": 10}
+
+
+@dataclass(frozen=True, eq=False)
+class Plot:
+    """A figure of the report.
+
+    Attributes:
+        name: of its file, without ending.
+        title: what it shows.
+        reading: one sentence on how to read it.
+        figure: drawn.
+    """
+
+    name: str
+    title: str
+    reading: str
+    figure: Figure
+
+    def svg(self) -> str:
+        """As an element of a page, in the colour of its text."""
+        with rc_context(PLOT_STYLE):
+            return plots.svg(self.figure)
+
+    def png(self) -> bytes:
+        """On white."""
+        page = io.BytesIO()
+        with rc_context(PLOT_STYLE):
+            self.figure.savefig(page, format="png", dpi=110, facecolor="white", metadata={"Software": None})
+        return page.getvalue()
+
+
+def colours(defences: Iterable[str]) -> dict[str, str]:
+    """A colour for each defence; grey for none. With more defences than colours they come again."""
+    others = cycle(_COLOURS)
+    return {name: _GREY if name == UNDEFENDED else next(others) for name in dict.fromkeys(defences)}
+
+
+def markers(codecs: Iterable[str]) -> dict[str, str]:
+    """A marker for each codec."""
+    return dict(zip(dict.fromkeys(codecs), cycle(_MARKERS), strict=False))
+
+
+def panels(count: int, *, height: float = 3.2, alike: bool = False) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with so many panels, row by row; the same axes on all where they are ``alike``."""
+    across = min(count, _ACROSS)
+    rows = -(-count // across)
+    figure = Figure((_WIDTH, height * rows), layout="constrained")
+    grid: list[Axes] = list(figure.subplots(rows, across, squeeze=False, sharex=alike, sharey=alike).flat)
+    axes, spare = grid[:count], grid[count:]
+    for panel in spare:
+        panel.remove()
+    for panel in axes:
+        panel.grid(axis="both")
+        panel.set_axisbelow(True)
+    return figure, axes
+
+
+def key(figure: Figure, colour_of: Mapping[str, str], marker_of: Mapping[str, str]) -> None:
+    """A legend above: a colour for each defence, a marker for each codec."""
+    handles = [
+        *(Line2D([], [], color=colour, marker="o", linestyle="", label=name) for name, colour in colour_of.items()),
+        *(
+            Line2D([], [], color=INK, marker=marker, fillstyle="none", linestyle="", label=name)
+            for name, marker in marker_of.items()
+        ),
+    ]
+    figure.legend(handles=handles, loc="outside upper left", ncols=5, frameon=False)

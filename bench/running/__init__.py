@@ -1,0 +1,1 @@
+"""Where cells are measured: processes of this machine, or a Ray cluster."""

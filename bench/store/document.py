@@ -1,0 +1,45 @@
+"""Records as JSON and back."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from bench.axes import Axes, CutTarget
+from bench.cells import Kind
+from bench.records import Accuracy, Design, Latency, Leak, Percentiles, Profile
+
+Record = Latency | Accuracy | Leak | Profile
+
+
+def document(record: Record | Axes) -> dict[str, Any]:
+    """A record's fields."""
+    return dataclasses.asdict(record)
+
+
+def record(kind: Kind, fields: Mapping[str, Any]) -> Record:
+    """Inverse of `document`."""
+    return _READERS[kind]({**fields, "design": Design(**fields["design"])})
+
+
+def axes(fields: Mapping[str, Any]) -> Axes:
+    """Inverse of `document` for axes."""
+    targets = tuple(CutTarget(each["name"], tuple(each["cuts"])) for each in fields["targets"])
+    return Axes(**{**{name: tuple(values) for name, values in fields.items()}, "targets": targets})
+
+
+def _latency(fields: Mapping[str, Any]) -> Latency:
+    stages = {name: Percentiles(**each) for name, each in fields["stages"].items()}
+    return Latency(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
+
+
+_READERS: Mapping[Kind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
+    {
+        "latency": _latency,
+        "accuracy": lambda fields: Accuracy(**fields),
+        "leak": lambda fields: Leak(**fields),
+        "profile": lambda fields: Profile(**fields),
+    }
+)

@@ -1,0 +1,70 @@
+"""Mechanisms that were trained: tensors and a few facts in a safetensors file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from keyhole.service.errors import UsageError
+
+MECHANISM = "mechanism.safetensors"
+"""Name of the file in a folder that ``keyhole train defence`` writes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """What a file holds.
+
+    Attributes:
+        tensors: by name.
+        facts: text by name.
+    """
+
+    tensors: Mapping[str, Tensor]
+    facts: Mapping[str, str]
+
+
+def write_stored(stored: Stored, defence: str, path: Path) -> None:
+    """Write a mechanism of the defence of that name."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.tensors.items()}
+    save_file(tensors, str(path), metadata={**stored.facts, "defence": defence})
+
+
+def read_stored(path: str, defence: str) -> Stored:
+    """The mechanism in a file.
+
+    Raises:
+        UsageError: no such file, or it holds no mechanism of the defence of that name.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"file={path}: cannot be read ({error}); `keyhole train defence` writes it") from error
+    if facts.get("defence") != defence:
+        held = facts.get("defence", "none")
+        raise UsageError(f"file={path}: expected a {defence} that `keyhole train defence` wrote, got {held}")
+    return Stored(tensors, facts)
+
+
+def check_shapes(path: str, expected: Sequence[tuple[int, ...]], features: Sequence[Tensor]) -> None:
+    """Refuse features that a mechanism was not made for.
+
+    Args:
+        path: its file.
+        expected: shapes of the live tensors for one picture.
+        features: live tensors, N×… each.
+
+    Raises:
+        UsageError: their number or shapes are others.
+    """
+    shapes = [tuple(tensor.shape[1:]) for tensor in features]
+    if shapes != list(expected):
+        told, got = (", ".join("×".join(map(str, shape)) for shape in each) for each in (expected, shapes))
+        raise UsageError(f"file={path} is for features of {told}, got {got}: another cut, size or target?")

@@ -1,0 +1,28 @@
+"""``keyhole``, tied to the process that started it: it is told to stop when that one ends, however that ends.
+
+Its standard input is a pipe that nobody writes into; the system closes it with the other process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+from keyhole import cli
+
+
+def main() -> None:
+    """The console script, tethered."""
+    threading.Thread(target=_follow, name="tether", daemon=True).start()
+    cli.main()
+
+
+def _follow() -> None:
+    while os.read(0, 1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

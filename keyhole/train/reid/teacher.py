@@ -1,0 +1,66 @@
+"""A trained network whose embeddings another one learns to give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from keyhole.targets.errors import TargetError
+from keyhole.targets.load import load_target
+from keyhole.targets.target import Target
+from keyhole.train.reid.trial import embed
+
+
+@dataclass(frozen=True)
+class Teaching:
+    """Embeddings to be met.
+
+    Distillation (Hinton et al. 2015) by what the teacher answers with; here that is an embedding, so that the loss is
+    one of directions. It tells of each picture more than its identity does, which suits networks that learn slowly
+    from few pictures, as transformers do (Touvron et al. 2021, "Training data-efficient image transformers").
+
+    Attributes:
+        embeddings: of the training pictures as they are, unit vectors, N×D.
+        weight: of `loss` beside the losses of re-identification.
+    """
+
+    embeddings: Tensor
+    weight: float
+
+    @property
+    def length(self) -> int:
+        """D."""
+        return self.embeddings.shape[1]
+
+    def loss(self, learnt: Tensor, places: Tensor) -> Tensor:
+        """``weight`` times one less the cosine, a scalar mean.
+
+        Args:
+            learnt: B×D, of changed pictures.
+            places: of these among the training pictures, B integers.
+        """
+        return self.weight * (1 - F.cosine_similarity(learnt, self.embeddings.to(learnt.device)[places])).mean()
+
+
+def load_teacher(folder: Path) -> Target:
+    """The target that ``keyhole train target`` left in a folder.
+
+    Raises:
+        TargetError: none there, or it answers with classes.
+    """
+    place = folder.resolve()
+    teacher = load_target(place.name, shipped=place.parent)
+    if teacher.labels or not any(isinstance(layer, nn.BatchNorm1d) for layer in teacher.model.modules()):
+        raise TargetError(f"--teacher {folder}: it answers with classes; expected a target of re-identification")
+    return teacher
+
+
+def teach(teacher: Target, pictures: Iterable[Tensor], weight: float) -> Teaching:
+    """What a teacher says of pictures, given as uint8 N×3×H×W in parts."""
+    answers = [embed(teacher.model, part, teacher.preprocess) for part in pictures]
+    return Teaching(F.normalize(torch.cat(answers)), weight)

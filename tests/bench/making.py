@@ -1,0 +1,114 @@
+"""A small made-up run; every figure follows from the design, so that tests can compute it again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from bench.records import (
+    CLOUD_ONLY,
+    EDGE_ONLY,
+    Accuracy,
+    Design,
+    Failure,
+    Latency,
+    Leak,
+    Percentiles,
+    Profile,
+    Results,
+)
+
+CUTS = ("layer1.0", "layer2.0", "layer3.0")
+DEFENCES = ("none", "gaussian:scale=0.5", "gaussian:scale=1")
+CODECS = ("fp32", "int8")
+LINKS = ("wifi", "lte")
+TARGET = "toy"
+DESIGNS = tuple(Design(TARGET, cut, defence, codec) for cut in CUTS for defence in DEFENCES for codec in CODECS)
+
+
+def percentiles(p50: float) -> Percentiles:
+    return Percentiles(p50, 1.5 * p50, 2 * p50)
+
+
+def latency(design: Design, link: str, p50: float, payload: float = 4096.0) -> Latency:
+    stages = {
+        "edge_compute": percentiles(p50 / 4),
+        "network": percentiles(p50 / 2),
+        "cloud_compute": percentiles(p50 / 4),
+    }
+    return Latency(design, link, stages, percentiles(p50), frames=50, payload=payload)
+
+
+def leak(design: Design, attack: str, ssim: float, seed: int = 0, **secrets: float) -> Leak:
+    """Four pictures whose mean SSIM is as given."""
+    spread = (-0.03, -0.01, 0.01, 0.03)
+    scores = {
+        "ssim": [ssim + step for step in spread],
+        "psnr": [10 + 20 * ssim + step for step in spread],
+        "fsim": [0.5 + ssim / 2 + step for step in spread],
+    }
+    return Leak(design, attack, seed, scores, secrets, passes=3.0, seconds=1.25)
+
+
+def strength(design: Design) -> int:
+    return DEFENCES.index(design.defence)
+
+
+def depth(design: Design) -> int:
+    return CUTS.index(design.cut)
+
+
+def ssim_of(design: Design) -> float:
+    return round(0.9 - 0.25 * depth(design) - 0.15 * strength(design), 3)
+
+
+def p50_of(design: Design, link: str) -> float:
+    return (20.0 if link == "wifi" else 60.0) + 7 * depth(design) + strength(design) - 5 * (design.codec == "int8")
+
+
+def accuracy_of(design: Design) -> float:
+    return 80.0 - 1.5 * strength(design) - 0.25 * (design.codec == "int8")
+
+
+def run() -> Results:
+    whole, remote = Design(TARGET, EDGE_ONLY, "none", "none"), Design(TARGET, CLOUD_ONLY, "none", "fp32")
+    return Results(
+        about={"command": "keyhole bench --preset quick", "machine": "toy box, 2 cores", "seeds": "0, 1"},
+        latencies=[
+            *(latency(design, link, p50_of(design, link)) for design in DESIGNS for link in LINKS),
+            *(latency(whole, link, 31.0, 0.0) for link in LINKS),
+            *(latency(remote, link, 123.0, 49152.0) for link in LINKS),
+        ],
+        accuracies=[
+            *(Accuracy(design, "top-1", accuracy_of(design), 0.5, 2000) for design in DESIGNS),
+            Accuracy(whole, "top-1", 80.0, 0.5, 2000),
+        ],
+        leaks=[
+            found
+            for design in DESIGNS
+            for seed in (0, 1)
+            for found in (
+                leak(design, "pixels-white", ssim_of(design), seed, plate=ssim_of(design) / 2, driver=0.25),
+                leak(design, "pixels-black", ssim_of(design) - 0.1, seed, plate=0.05),
+            )
+        ],
+        profiles=[
+            Profile(design, 8192.0 / (1 + 3 * (design.codec == "int8")), 1000, 10**7 * (1 + depth(design)), dfil)
+            for design in DESIGNS
+            for dfil in [None if design.defence == "none" else 2500.0 / strength(design)]
+        ],
+        failures=[Failure("leak | toy | layer1.0 | topk:share=0.1 | fp32", "RuntimeError: <out of> memory\nat line 3")],
+    )
+
+
+def with_sheets(results: Results, folder: Path) -> Results:
+    """With a contact sheet on disk for every leak."""
+    (folder / "sheets").mkdir(parents=True)
+    leaks = []
+    for number, found in enumerate(results.leaks):
+        name = f"sheets/{number}.png"
+        Image.new("RGB", (64, 48), (number % 256, 90, 90)).save(folder / name)
+        leaks.append(replace(found, sheet=name))
+    return replace(results, leaks=leaks)

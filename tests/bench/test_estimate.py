@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.cells import LatencyCell, LeakCell
+from bench.estimate import Estimate, Remaining
+from bench.planning import plan
+from bench.resolving import resolve
+from bench.settings import PlanSettings
+
+
+@pytest.fixture(scope="module")
+def resolved():
+    return resolve(PlanSettings(targets=("tests.system.tiny_target:tiny@stem,block",), links=("none", "3g")))
+
+
+def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_a_longer_one(resolved):
+    estimate = Estimate.measured(resolved.terms, resolved.models)
+    cells = plan(resolved.axes)
+    assert all(estimate.seconds(cell) > 0 for cell in cells)
+    slow, quick = (
+        sum(estimate.seconds(cell) for cell in cells if isinstance(cell, LatencyCell) and cell.link == link)
+        for link in ("3g", "none")
+    )
+    assert slow > quick
+
+
+def test_the_time_left_follows_the_cells_of_the_same_kind(resolved):
+    estimate = Estimate.measured(resolved.terms, resolved.models)
+    cells = [cell for cell in plan(resolved.axes) if isinstance(cell, LeakCell)]
+    white = [cell for cell in cells if cell.attack == "pixels-white"]
+    black = [cell for cell in cells if cell.attack == "pixels-black"]
+    remaining = Remaining(estimate, workers=1)
+    before = remaining.seconds(black)
+    remaining.count(white[0], 10 * estimate.seconds(white[0]))
+    assert remaining.seconds(white) == pytest.approx(10 * sum(map(estimate.seconds, white)))
+    assert remaining.seconds(black) == before
+
+
+def test_workers_share_everything_but_latencies(resolved):
+    estimate = Estimate.measured(resolved.terms, resolved.models)
+    cells = plan(resolved.axes)
+    timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
+    others = [cell for cell in cells if not isinstance(cell, LatencyCell)]
+    one, four = (Remaining(estimate, workers) for workers in (1, 4))
+    assert four.seconds(timed) == one.seconds(timed)
+    assert four.seconds(others) == pytest.approx(one.seconds(others) / 4)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import math
+import statistics
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bench.advice.leakage import picture_exposures, secret_exposures, worst
+from bench.advice.option import options
+from bench.advice.pareto import front
+from bench.privacy.puri import puri
+from bench.records import Accuracy, Design, Leak, Profile, Results
+from tests.bench.making import DESIGNS, accuracy_of, latency, leak, p50_of, run, ssim_of
+
+DESIGN = Design("toy", "layer1")
+unit = st.floats(0, 1, allow_nan=False)
+
+
+@given(st.lists(st.lists(unit, min_size=5, max_size=5), min_size=1, max_size=4))
+def test_the_mean_is_over_pictures_and_seeds_and_the_interval_over_pictures(seeds: list[list[float]]) -> None:
+    (found,) = picture_exposures([Leak(DESIGN, "a", n, {"ssim": s}) for n, s in enumerate(seeds)], "ssim")
+    pictures = [statistics.fmean(values) for values in zip(*seeds, strict=True)]
+    assert found.mean == pytest.approx(statistics.fmean(value for seed in seeds for value in seed))
+    low, high = (
+        stats.t.interval(0.95, 4, loc=found.mean, scale=stats.sem(pictures)) if len(set(pictures)) > 1 else (0, 0)
+    )
+    assert 2 * found.reach == pytest.approx(high - low, abs=1e-9)
+    assert (found.pictures, found.seeds) == (5, len(seeds))
+
+
+def test_the_leak_is_that_of_the_attack_with_the_greatest_mean() -> None:
+    leaks = [leak(DESIGN, "weak", 0.2), leak(DESIGN, "strong", 0.5), leak(DESIGN, "strong", 0.7, seed=1)]
+    found = worst(picture_exposures(leaks, "ssim"))
+    assert found is not None
+    assert (found.attack, round(found.mean, 6), found.seeds) == ("strong", 0.6, 2)
+
+
+def test_a_secret_is_that_of_the_attack_that_recovers_most_of_it() -> None:
+    leaks = [leak(DESIGN, "a", 0.9, plate=0.1), leak(DESIGN, "b", 0.2, plate=0.3), leak(DESIGN, "b", 0.2, 1, plate=0.5)]
+    found = worst(secret_exposures(leaks, "plate"))
+    assert found is not None
+    assert (found.attack, found.mean, found.seeds) == ("b", 0.4, 2)
+    assert found.reach == pytest.approx(0.1 * 12.706, rel=1e-3)
+    assert worst(secret_exposures(leaks, "driver")) is None
+
+
+def test_without_an_attack_there_is_no_leak() -> None:
+    assert worst(picture_exposures([], "ssim")) is None
+    assert worst(picture_exposures([Leak(DESIGN, "a", 0, {"psnr": [1.0]})], "ssim")) is None
+    assert math.isnan(picture_exposures([Leak(DESIGN, "a", 0, {"ssim": [0.5]})], "ssim")[0].reach)
+
+
+def test_an_option_joins_what_was_measured_of_a_design() -> None:
+    found = {option.design: option for option in options(run())}
+    for design in DESIGNS:
+        option = found[design]
+        assert option.leak() == pytest.approx(ssim_of(design))
+        assert option.exposure["ssim"].attack == "pixels-white"
+        assert option.secrets["plate"].mean == pytest.approx(ssim_of(design) / 2)
+        assert option.loss == pytest.approx(80 - accuracy_of(design))
+        assert option.p50("lte") == p50_of(design, "lte")
+        assert option.splits
+    assert len(found) == len(DESIGNS) + 2
+
+
+def test_puri_is_that_of_the_worst_attacks_beside_the_undefended_design_at_the_same_cut() -> None:
+    found = {option.design: option for option in options(run())}
+    bare, design = Design("toy", "layer2.0"), Design("toy", "layer2.0", "gaussian:scale=1", "int8")
+    before, after = ssim_of(bare), ssim_of(design)
+    ratios = [after / before, (10 + 20 * after) / (10 + 20 * before), (0.5 + after / 2) / (0.5 + before / 2)]
+    expected = puri(accuracy_of(design) / 80, 1 - sum(ratios) / 3)
+    assert found[design].puri == pytest.approx(expected)
+    assert found[bare].puri == 0
+
+
+def test_accuracy_is_lost_against_the_whole_model_where_no_undefended_design_was_measured() -> None:
+    design, whole = Design("toy", "layer1", codec="int8"), Design("toy", "edge-only", codec="none")
+    results = Results(accuracies=[Accuracy(design, "top-1", 70, 1, 9), Accuracy(whole, "top-1", 72, 1, 9)])
+    assert [option.loss for option in options(results)] == [2, 0]
+
+
+def test_another_targets_accuracy_is_no_reference() -> None:
+    design, other = Design("toy", "layer1", codec="int8"), Design("other", "layer1")
+    results = Results(accuracies=[Accuracy(design, "top-1", 70, 1, 9), Accuracy(other, "top-1", 72, 1, 9)])
+    assert [option.loss for option in options(results)] == [None, 0]
+
+
+def test_what_was_not_measured_is_none() -> None:
+    (profiled, timed) = options(
+        Results(profiles=[Profile(DESIGNS[0], 1, 2, 3)], latencies=[latency(DESIGNS[1], "lte", 5)])
+    )
+    assert (profiled.p50("lte"), profiled.leak(), profiled.loss, profiled.puri, profiled.macs) == (
+        None,
+        None,
+        None,
+        None,
+        3,
+    )
+    assert (timed.p50("lte"), timed.p50("wifi"), timed.macs) == (5, None, None)
+
+
+coarse = st.tuples(st.integers(0, 6), st.integers(0, 6))
+
+
+@given(st.lists(coarse | st.tuples(unit, unit), max_size=30))
+def test_the_front_is_what_no_other_point_beats(points: list[tuple[float, float]]) -> None:
+    def beaten(point: tuple[float, float]) -> bool:
+        return any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points)
+
+    assert front(points, lambda point: point) == sorted(point for point in points if not beaten(point))

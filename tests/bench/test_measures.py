@@ -1,0 +1,123 @@
+"""Measuring functions that need no process of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as transform
+
+from bench.cells import AccuracyCell, LatencyCell, ProfileCell
+from bench.measure.accuracy import accuracy
+from bench.measure.latency import latency
+from bench.measure.profile import profile
+from bench.measure.secrets import read_by
+from bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
+from bench.setup import Setup, Terms
+from keyhole.data import Sample
+from keyhole.service.errors import UsageError
+from tests.bench.targets import one_colour
+from tests.judge.making import Parrot, labels
+
+TINY, LOOKER, EMBEDDER = (
+    "tests.system.tiny_target:tiny",
+    "tests.bench.targets:looker",
+    "tests.bench.targets:embedder",
+)
+
+
+def setup(run: Path, **terms: object) -> Setup:
+    known = {"source": "leaves", "public": "leaves", "prior": "", "classes": "", "identities": "", "weights": ""}
+    return Setup(Terms(**{"preset": "quick", "size": None, "threads": 1, **known, **terms}), run)
+
+
+def save(picture: torch.Tensor, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    transform.to_pil_image(picture).save(path)
+
+
+def colours(root: Path) -> Path:
+    """Ten pictures of each of three classes; one of the blue ones is red."""
+    for channel, name in enumerate(("red", "green", "blue")):
+        for number in range(10):
+            shown = 0 if (name, number) == ("blue", 3) else channel
+            save(one_colour(shown, 0.5 + 0.05 * number), root / "val" / f"{channel}{name}" / f"{number}.png")
+    return root
+
+
+def measured(design: Design, at: Setup) -> Accuracy:
+    record = accuracy(AccuracyCell(design), at).record
+    assert isinstance(record, Accuracy)
+    return record
+
+
+@pytest.mark.parametrize(("cut", "codec"), [("0", "int8"), (EDGE_ONLY, "none"), (CLOUD_ONLY, "fp16")])
+def test_top_1_counts_what_the_tail_answers(tmp_path, monkeypatch, cut, codec):
+    monkeypatch.setattr("bench.measure.classes.readable", lambda name: name[1:])
+    found = measured(Design(LOOKER, cut, codec=codec), setup(tmp_path, classes=str(colours(tmp_path))))
+    assert (found.measure, found.pictures) == ("top-1", 30)
+    assert found.value == pytest.approx(100 * 29 / 30)
+    assert 0 < found.reach < 10
+
+
+def test_a_defence_that_leaves_nothing_leaves_no_accuracy(tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.measure.classes.readable", lambda name: name[1:])
+    at = setup(tmp_path, classes=str(colours(tmp_path)))
+    drowned = measured(Design(LOOKER, "0", "gaussian:scale=300.0"), at)
+    assert drowned.value < 70
+
+
+def test_no_labelled_pictures(tmp_path):
+    with pytest.raises(UsageError, match="give --classes"):
+        measured(Design(TINY, "block"), setup(tmp_path))
+
+
+def test_pictures_of_other_classes(tmp_path):
+    with pytest.raises(UsageError, match="answers with 5"):
+        measured(Design(TINY, "block"), setup(tmp_path, classes=str(colours(tmp_path))))
+
+
+def test_rank_1_finds_identities_by_their_embedding(tmp_path):
+    for identity in range(10):
+        shown = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(identity))
+        for view in range(3):
+            save((shown + 0.01 * view).clamp(0, 1), tmp_path / "set" / f"{identity:02d}" / f"{view}.png")
+    found = measured(Design(EMBEDDER, "1", codec="int8"), setup(tmp_path, identities=str(tmp_path / "set")))
+    assert (found.measure, found.value, found.pictures) == ("rank-1", 100.0, 2)
+
+
+def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):
+    records = [
+        profile(ProfileCell(Design(TINY, cut, codec=codec)), setup(tmp_path)).record
+        for cut, codec in (("stem", "fp32"), ("block", "int8"), ("block", "int8+zstd"), (CLOUD_ONLY, "fp32"))
+    ]
+    full, small, zipped, pictures = (record for record in records if isinstance(record, Profile))
+    assert full.payload == 8 * 16 * 16 * 4
+    assert small.payload == 8 * 16 * 16 + 8 * 4
+    assert zipped.payload < small.payload
+    assert full.parameters == 8 * 3 * 9 + 8
+    assert full.macs == 8 * 3 * 9 * 16 * 16
+    assert (pictures.payload, pictures.parameters, pictures.macs) == (3 * 32 * 32 * 4, 0, 0)
+
+
+def test_the_whole_model_on_the_edge_crosses_nothing(tmp_path):
+    record = latency(LatencyCell(Design(TINY, EDGE_ONLY, codec="none"), ""), setup(tmp_path)).record
+    assert isinstance(record, Latency)
+    assert (record.payload, record.frames, list(record.stages)) == (0.0, 30, ["edge_compute"])
+    assert 0 < record.total.p50 <= record.total.p95 <= record.total.p99
+
+
+def test_secrets_are_the_shares_that_the_judge_reads():
+    samples = [
+        Sample(torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(n)), secrets=labels(identity=str(n)))
+        for n in range(10)
+    ]
+    pictures = torch.stack([sample.picture for sample in samples])
+    found = read_by(Parrot(), pictures, samples)
+    assert found["plate"] == pytest.approx(4 / 6)
+    assert (found["hat"], found["hair"]) == (1.0, 0.0)
+    assert found["identity"] == 1.0
+    swapped = read_by(Parrot(), pictures.roll(1, dims=0), samples)
+    assert swapped["identity"] == 0.0
+    assert "identity" not in read_by(Parrot(), pictures[:9], samples[:9])

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+from bench.axes import Axes, CutTarget
+from bench.cells import AccuracyCell, LatencyCell, LeakCell
+from bench.planning import plan
+from bench.records import CLOUD_ONLY, EDGE_ONLY
+
+AXES = Axes(
+    targets=(CutTarget("resnet18", ("layer1.0", "layer2.1", "layer3.0")), CutTarget("vit", ("blocks.2",))),
+    defences=("none", "dropout:share=0.5"),
+    codecs=("fp32", "int8", "int8+zstd"),
+    links=("wifi", "lte", "3g"),
+    attacks=("pixels-white", "pixels-black"),
+    seeds=(0, 1),
+)
+DESIGNS = 4 * 2 * 3
+
+
+def counts(axes: Axes) -> Counter[str]:
+    return Counter(cell.kind for cell in plan(axes))
+
+
+def test_every_kind_has_the_cells_that_its_figures_depend_on():
+    assert counts(AXES) == {
+        "profile": DESIGNS + 2 * 3,
+        "accuracy": 4 * 2 * 2 + 2 * 2 + 2,
+        "latency": (DESIGNS + 2 * 3) * 3 + 2,
+        "leak": 4 * 2 * 2 * 2 * 2,
+    }
+
+
+def test_names_are_unique_and_the_same_each_time():
+    names = [cell.name for cell in plan(AXES)]
+    assert len(set(names)) == len(names)
+    assert names == [cell.name for cell in plan(AXES)]
+
+
+def test_more_links_measure_no_leak_and_no_accuracy_again():
+    more = replace(AXES, links=(*AXES.links, "5g"))
+    added = set(plan(more)) - set(plan(AXES))
+    assert added
+    assert {cell.kind for cell in added} == {"latency"}
+    assert {cell.link for cell in added if isinstance(cell, LatencyCell)} == {"5g"}
+
+
+def test_more_seeds_and_attacks_measure_no_latency_again():
+    more = replace(AXES, seeds=(0, 1, 2), attacks=(*AXES.attacks, "decoder-white"))
+    assert {cell.kind for cell in set(plan(more)) - set(plan(AXES))} == {"leak"}
+
+
+def test_what_loses_nothing_leaks_and_answers_the_same():
+    more = replace(AXES, codecs=(*AXES.codecs, "fp32+zstd"))
+    assert {cell.kind for cell in set(plan(more)) - set(plan(AXES))} == {"latency", "profile"}
+
+
+def test_baselines_have_latency_and_accuracy_and_are_not_attacked():
+    found = [cell for cell in plan(AXES) if cell.design.cut in (EDGE_ONLY, CLOUD_ONLY)]
+    assert not any(isinstance(cell, LeakCell) for cell in found)
+    assert {cell.design.defence for cell in found} == {"none"}
+    alone = [cell for cell in found if cell.design.cut == EDGE_ONLY]
+    assert [type(cell) for cell in alone].count(LatencyCell) == 2
+    assert [type(cell) for cell in alone].count(AccuracyCell) == 2
+
+
+def test_only_some_kinds():
+    assert {cell.kind for cell in plan(AXES, ("leak", "profile"))} == {"leak", "profile"}
+
+
+def test_all_designs_are_attacked_with_the_first_seed_before_the_second():
+    seeds = [cell.seed for cell in plan(AXES) if isinstance(cell, LeakCell)]
+    assert seeds == sorted(seeds)
+
+
+def test_joined_axes_have_the_cells_of_both():
+    other = replace(AXES, targets=(CutTarget("vit", ("blocks.5",)),), links=("5g",))
+    joined = AXES.joined(other)
+    assert {target.name: target.cuts for target in joined.targets} == {
+        "resnet18": ("layer1.0", "layer2.1", "layer3.0"),
+        "vit": ("blocks.2", "blocks.5"),
+    }
+    assert set(plan(AXES)) | set(plan(other)) <= set(plan(joined))

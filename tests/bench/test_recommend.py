@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.advice.choosing import Advice, advise
+from bench.advice.command import recommend
+from bench.advice.constraints import constraints
+from bench.advice.option import options
+from bench.advice.settings import RecommendSettings
+from bench.advice.variants import as_defences, bases
+from bench.advice.wording import sentences
+from bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
+from keyhole.service.errors import UsageError
+from tests.bench.making import TARGET, latency, leak, p50_of, run
+
+UNDEFENDED = Design("toy", "cut", "none", "fp32")
+
+
+def advice_on(results: Results, link: str = "lte", **limits: float | None) -> Advice:
+    return advise(options(results), TARGET, link, constraints(link, **limits))
+
+
+maybe = st.none() | st.integers(0, 4)
+figures = st.lists(st.tuples(maybe, maybe, maybe, maybe), max_size=8)
+limits = st.fixed_dictionaries(dict.fromkeys(("max_ssim", "max_accuracy_loss", "max_latency", "max_edge_macs"), maybe))
+
+
+def results_of(rows: list[tuple[int | None, ...]]) -> Results:
+    """Of each design p50, leak in tenths, accuracy lost, and MACs; and an accuracy of 80 to lose from."""
+    made: tuple[list[Latency], list[Accuracy], list[Leak], list[Profile]] = ([], [], [], [])
+    for number, (p50, tenths, lost, macs) in enumerate(rows):
+        design = Design(TARGET, f"cut{number}", "dropout:share=0.1")
+        made[0].extend([] if p50 is None else [latency(design, "lte", p50)])
+        made[2].extend([] if tenths is None else [Leak(design, "a", 0, {"ssim": [tenths / 10] * 2})])
+        made[1].extend([] if lost is None else [Accuracy(design, "top-1", 80.0 - lost, 1, 9)])
+        made[3].extend([] if macs is None else [Profile(design, 1, 1, macs)])
+    made[1].append(Accuracy(Design(TARGET, "edge-only", codec="none"), "top-1", 80.0, 1, 9))
+    return Results((), *made)
+
+
+@settings(max_examples=300)
+@given(figures, limits)
+def test_it_is_what_trying_all_designs_finds(rows: list[tuple[int | None, ...]], asked: dict[str, int | None]) -> None:
+    order = ("max_latency", "max_ssim", "max_accuracy_loss", "max_edge_macs")
+    given_limits = {name: value for name in order if (value := asked[name]) is not None}
+    needed = {"max_latency", *given_limits}
+    judged = {
+        f"cut{n}": dict(zip(order, row, strict=True))
+        for n, row in enumerate(rows)
+        if all(row[order.index(name)] is not None for name in needed)
+    }
+
+    def fit(limit: dict[str, int]) -> list[str]:
+        names = [cut for cut, row in judged.items() if all((row[name] or 0) <= most for name, most in limit.items())]
+        return sorted(names, key=lambda cut: (row_key(judged[cut]), cut))
+
+    def row_key(row: dict[str, int | None]) -> tuple[float, float]:
+        leak = row["max_ssim"]
+        return row["max_latency"] or 0, 99 if leak is None else leak
+
+    scaled = {**asked, "max_ssim": None if asked["max_ssim"] is None else asked["max_ssim"] / 10}
+    found = advice_on(results_of(rows), **scaled)
+    best = fit(given_limits)
+    assert (found.chosen and found.chosen.design.cut) == (best[0] if best else None)
+    assert (found.runner_up and found.runner_up.design.cut) == (best[1] if len(best) > 1 else None)
+    for constraint, other in found.without:
+        name = {
+            "leak": "max_ssim",
+            "accuracy": "max_accuracy_loss",
+            "latency": "max_latency",
+            "profile": "max_edge_macs",
+        }
+        less = {key: most for key, most in given_limits.items() if key != name[constraint.measurement]}
+        assert (other and other.design.cut) == next(iter(fit(less)), None)
+
+    def distance(row: dict[str, int | None]) -> float:
+        unit = {"max_ssim": 10.0}  # tenths of a leak whose limit is 0 count in units of 1
+        return max(
+            max(0, (row[name] or 0) - most) / (most or unit.get(name, 1.0)) for name, most in given_limits.items()
+        )
+
+    if best or not judged:
+        assert found.nearest is None
+    else:
+        assert found.nearest is not None
+        nearest = distance(judged[found.nearest.design.cut])
+        assert nearest == pytest.approx(min(map(distance, judged.values())))
+    assert {design.cut for design, _ in found.left_out} == {
+        f"cut{n}" for n, row in enumerate(rows) if f"cut{n}" not in judged and any(value is not None for value in row)
+    }
+    assert list(sentences(found))
+
+
+def test_it_is_one_sentence_with_the_constraints_and_the_figures() -> None:
+    found = advice_on(run(), max_ssim=0.3, max_accuracy_loss=2)
+    lines = list(sentences(found))
+    assert lines[0] == (
+        "on `lte`, with SSIM ≤ 0.3 and at most 2 points of accuracy lost: "
+        "cut at `layer3.0`, gaussian:scale=0.5, int8: 70 ms"
+    )
+    assert "SSIM 0.250 ± 0.041 (by pixels-white), 1.75 points of accuracy lost, 30 M multiply-accumulates" in lines[1]
+    assert any(line.startswith("Runner-up: cut at `layer3.0`, gaussian:scale=0.5, fp32: 75 ms") for line in lines)
+
+
+def test_what_a_constraint_costs_is_what_would_be_chosen_without_it() -> None:
+    lines = list(sentences(advice_on(run(), max_ssim=0.3, max_accuracy_loss=2)))
+    assert "“SSIM ≤ 0.3” costs 15 ms: without it cut at `layer1.0`, undefended, int8: 55 ms, with SSIM 0.900." in lines
+    faster = Design(TARGET, "layer2.0", "gaussian:scale=1", "int8")
+    assert p50_of(faster, "lte") == 64
+    lines = list(sentences(advice_on(run(), max_ssim=0.36, max_accuracy_loss=2)))
+    other = "cut at `layer2.0`, gaussian:scale=1, int8: 64 ms, with 3.25 points."
+    assert f"“at most 2 points of accuracy lost” costs 6.0 ms: without it {other}" in lines
+
+
+def test_a_constraint_that_changes_nothing_costs_nothing() -> None:
+    assert "“at most 500 ms” costs nothing." in sentences(advice_on(run(), max_latency=500))
+
+
+def test_where_nothing_satisfies_all_the_nearest_is_named_with_what_it_misses() -> None:
+    found = advice_on(run(), max_ssim=0.25, max_latency=65)
+    assert found.chosen is None
+    lines = list(sentences(found))
+    assert "no design of `toy` satisfies all" in lines[0]
+    assert lines[1] == (
+        "Nearest: cut at `layer3.0`, gaussian:scale=0.5, int8: 70 ms. It misses “at most 65 ms” by 5.0 ms."
+    )
+    assert any(
+        line.startswith("Without “at most 65 ms”: cut at `layer3.0`, gaussian:scale=0.5, int8") for line in lines
+    )
+    assert any(line.startswith("Without “SSIM ≤ 0.25”: cut at `layer1.0`, undefended, int8: 55 ms") for line in lines)
+
+
+def test_a_limit_that_is_met_to_the_digit_is_met() -> None:
+    results = Results(
+        latencies=[latency(UNDEFENDED, "lte", 5), latency(replace(UNDEFENDED, codec="int8"), "lte", 4)],
+        accuracies=[
+            Accuracy(UNDEFENDED, "top-1", 70.0, 1, 9),
+            Accuracy(replace(UNDEFENDED, codec="int8"), "top-1", 69.1, 1, 9),
+        ],
+    )
+    assert 70.0 - 69.1 > 0.9
+    found = advice_on(results, max_accuracy_loss=0.9)
+    assert found.chosen is not None
+    assert found.chosen.design.codec == "int8"
+
+
+def test_thin_evidence_and_intervals_over_the_limit_are_said() -> None:
+    lines = " ".join(sentences(advice_on(run(), max_ssim=0.26, max_accuracy_loss=2)))
+    assert "reaches 0.291, over the limit" in lines
+    assert "± 0.50 points: the loss may be over the limit" in lines
+    assert "4 pictures and 2 seeds; a conclusion needs 100 and 3" in lines
+
+
+def test_what_was_not_measured_is_left_out_and_said() -> None:
+    results = run()
+    fastest = Design(TARGET, "layer1.0", "none", "int8")
+    partial = replace(results, leaks=[found for found in results.leaks if found.design != fastest])
+    found = advice_on(partial, max_ssim=0.95)
+    assert found.chosen is not None
+    assert found.chosen.design != fastest
+    assert (
+        "Left out, for what is in brackets was not measured: cut at `layer1.0`, undefended, int8 (leak)."
+        in sentences(found)
+    )
+    asked_less = advice_on(partial)
+    assert asked_less.chosen is not None
+    assert asked_less.chosen.design == fastest
+
+
+def test_baselines_are_told_and_never_chosen() -> None:
+    found = advice_on(run(), max_latency=40)
+    assert found.chosen is None
+    told = [line for line in sentences(found) if line.startswith("Without a split")]
+    assert any("31 ms" in line for line in told)
+    assert any("123 ms" in line for line in told)
+
+
+def test_nothing_measured_is_said() -> None:
+    assert "of no design" in next(sentences(advice_on(Results(), max_ssim=0.3)))
+
+
+def test_a_trained_defence_counts_as_a_design_of_its_base() -> None:
+    patrol = Design("pruned:p", "layer1", "none", "fp32")
+    results = Results(
+        latencies=[latency(Design(TARGET, "layer1"), "lte", 9), latency(patrol, "lte", 8)],
+        accuracies=[Accuracy(Design(TARGET, "layer1"), "top-1", 80, 1, 9), Accuracy(patrol, "top-1", 78, 1, 9)],
+        leaks=[leak(Design(TARGET, "layer1"), "a", 0.8), leak(patrol, "a", 0.2)],
+        failures=[Failure("a", "b")],
+    )
+    merged = as_defences(results, bases(["pruned:p=toy+patrol"], ["toy", "pruned:p"]))
+    found = advice_on(merged, max_ssim=0.5)
+    assert found.chosen is not None
+    assert found.chosen.design == Design(TARGET, "layer1", "patrol", "fp32")
+    assert found.chosen.loss == 2
+    assert merged.failures == results.failures
+
+
+@pytest.mark.parametrize(
+    "text", ["pruned:p", "pruned:p=toy", "=toy+patrol", "pruned:p=+patrol", "pruned:p=other+patrol"]
+)
+def test_a_defended_target_that_is_spelt_wrong_is_a_mistake(text: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(text)):
+        bases([text], ["toy", "pruned:p"])
+
+
+def test_the_command_prints_it_and_fails_where_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = RecommendSettings(run=Path("somewhere"), link="lte", max_ssim=0.3, max_accuracy_loss=2)
+    assert recommend(asked, load=lambda _: run()) == 0
+    assert "cut at `layer3.0`, gaussian:scale=0.5, int8: 70 ms" in capsys.readouterr().out
+    assert recommend(replace(asked, max_latency=10), load=lambda _: run()) == 1
+    assert "Nearest" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"), [({"link": "3g"}, "3g"), ({"link": "lte", "target": "tay"}, "did you mean toy")]
+)
+def test_a_name_that_the_run_does_not_have_is_a_mistake(flags: dict[str, str], told: str) -> None:
+    with pytest.raises(UsageError, match=told):
+        recommend(RecommendSettings(run=Path("x"), **flags), load=lambda _: run())
+
+
+def test_a_run_without_latencies_is_a_mistake() -> None:
+    with pytest.raises(UsageError, match="no latency"):
+        recommend(RecommendSettings(run=Path("x"), link="lte"), load=lambda _: replace(run(), latencies=()))
+
+
+@pytest.mark.parametrize("flags", [{"max_ssim": 3.0}, {"max_latency": -1.0}, {"max_accuracy_loss": float("nan")}])
+def test_limits_that_cannot_be_are_mistakes(flags: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="--max"):
+        RecommendSettings(run=Path("x"), link="lte", **flags)

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.resolving import resolve
+from bench.settings import PlanSettings
+from keyhole.service.errors import UsageError
+
+TINY = "tests.system.tiny_target:tiny"
+
+
+def test_every_name_gets_its_canonical_spelling_once():
+    found = resolve(
+        PlanSettings(
+            targets=(f"{TINY}@stem,block,block",), defences=("dropout:share=.50", "dropout:share=0.5"), codecs=("int8",)
+        )
+    )
+    assert [(target.name, target.cuts) for target in found.axes.targets] == [(TINY, ("stem", "block"))]
+    assert found.axes.defences == ("dropout:share=0.5",)
+
+
+def test_without_cuts_they_are_spread_over_the_blocks():
+    found = resolve(PlanSettings(targets=("resnet18-tinyimagenet",), points=4))
+    assert found.axes.targets[0].cuts == ("layer1.0", "layer2.0", "layer3.0", "layer4.0")
+    few = resolve(PlanSettings(targets=(TINY,), points=9)).axes.targets[0].cuts
+    assert len(few) == len(set(few)) <= 9
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"targets": ("resnet81",)}, "resnet18"),
+        ({"targets": (f"{TINY}@blok",)}, "block"),
+        ({"codecs": ("fp33",)}, "fp32"),
+        ({"links": ("wify",)}, "wifi"),
+        ({"defences": ("dropuot:share=0.5",)}, "dropout"),
+        ({"attacks": ("pixels-grey",)}, "pixels"),
+        ({"attacks": ("decoder-white",)}, "--prior"),
+        ({"points": 0}, "--points 0"),
+        ({"targets": (TINY, "resnet18-tinyimagenet"), "weights": "x.safetensors"}, "expected one"),
+    ],
+)
+def test_what_is_not_there_is_refused_before_anything_is_measured(flags, message):
+    with pytest.raises(UsageError, match=message):
+        resolve(PlanSettings(**{"targets": (f"{TINY}@block",), **flags}))
+
+
+def test_pictures_that_are_not_there():
+    with pytest.raises(FileNotFoundError, match="no/such/folder"):
+        resolve(PlanSettings(targets=(TINY,), source="no/such/folder"))

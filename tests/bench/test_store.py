@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.axes import Axes, CutTarget
+from bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
+from bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
+from bench.running.attempt import Finished
+from bench.store.results import open_results
+from bench.store.store import BenchStore
+from keyhole.service.errors import UsageError
+
+AXES = Axes((CutTarget("toy", ("a", "b")),), ("none",), ("int8", "int8+zstd"), ("wifi", "lte"), ("pixels-white",), (0,))
+FIXED = {"terms": "preset quick"}
+DESIGN = Design("toy", "a", codec="int8")
+TIMES = Percentiles(1.0, 2.0, 3.0)
+LEAK = Leak(
+    DESIGN, "pixels-white", 0, {"psnr": [math.inf, 20.5], "ssim": [1.0, 0.25]}, {"plate": 0.5}, 3.0, 1.5, "x.png"
+)
+
+
+def filled(run: Path) -> BenchStore:
+    store = BenchStore(run)
+    store.describe({"command": "keyhole bench"}, FIXED, AXES)
+    whole = Design("toy", EDGE_ONLY, codec="none")
+    store.keep(Finished(LeakCell(DESIGN, "pixels-white", 0), LEAK, "", 2.0))
+    store.keep(Finished(AccuracyCell(DESIGN), Accuracy(DESIGN, "top-1", 50.0, 2.0, 100), "", 1.0))
+    store.keep(Finished(LatencyCell(whole, ""), Latency(whole, "", {"edge_compute": TIMES}, TIMES, 30, 0.0), "", 1.0))
+    store.keep(Finished(ProfileCell(DESIGN), Profile(DESIGN, 100.0, 5, 7), "", 1.0))
+    store.keep(Finished(LatencyCell(DESIGN, "lte"), None, "OSError: no\n\nTraceback", 1.0))
+    return store
+
+
+def test_records_come_back_as_they_were_and_where_they_are_shared_for_each(tmp_path):
+    filled(tmp_path).close()
+    found = open_results(tmp_path)
+    zipped = replace(DESIGN, codec="int8+zstd")
+    assert found.leaks == [LEAK, replace(LEAK, design=zipped)]
+    assert [each.design for each in found.accuracies] == [DESIGN, zipped]
+    assert [each.link for each in found.latencies] == ["wifi", "lte"]
+    assert found.latencies[0].stages == {"edge_compute": TIMES}
+    assert found.profiles == [Profile(DESIGN, 100.0, 5, 7)]
+    assert [failure.cell for failure in found.failures] == ["latency | toy | a | none | int8 | lte"]
+    assert found.about["command"] == "keyhole bench"
+    assert found.about["links"] == "wifi, lte"
+
+
+def test_a_run_may_be_extended_and_keeps_what_it_had(tmp_path):
+    store = filled(tmp_path)
+    store.describe({}, FIXED, replace(AXES, links=("3g",), seeds=(1,)))
+    assert store.axes().links == ("wifi", "lte", "3g")
+    assert store.axes().seeds == (0, 1)
+    store.close()
+    assert len(open_results(tmp_path).leaks) == 2
+
+
+def test_figures_that_do_not_compare_are_refused(tmp_path):
+    store = filled(tmp_path)
+    with pytest.raises(UsageError, match=r"preset quick.*preset paper.*another --out"):
+        store.describe({}, {"terms": "preset paper"}, AXES)
+    assert store.about()["terms"] == "preset quick"
+    store.close()
+
+
+def test_a_cell_that_succeeds_later_replaces_its_failure(tmp_path):
+    store = filled(tmp_path)
+    cell = LatencyCell(DESIGN, "lte")
+    store.keep(Finished(cell, Latency(DESIGN, "lte", {}, TIMES, 30, 10.0), "", 1.0))
+    store.close()
+    found = open_results(tmp_path)
+    assert not found.failures
+    assert Latency(DESIGN, "lte", {}, TIMES, 30, 10.0) in found.latencies
+
+
+def test_a_folder_without_a_run(tmp_path):
+    with pytest.raises(UsageError, match="no run of `keyhole bench`"):
+        open_results(tmp_path)
+    assert not list(tmp_path.iterdir())

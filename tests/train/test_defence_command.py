@@ -1,0 +1,67 @@
+"""`keyhole train defence`: what it leaves, that it resumes, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from keyhole.partition import partitioned
+from keyhole.targets import ModelSettings, load_target
+from keyhole.targets.card import read_card
+from keyhole.train.defence.command import defence
+from keyhole.train.defence.settings import DefenceSettings
+from tests.train.patrol_making import SIDE, class_folders
+
+TARGET = "tests.train.patrol_making:target"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return class_folders(tmp_path_factory.mktemp("data"))
+
+
+def settings(data: Path, out: Path, **changes: object) -> DefenceSettings:
+    given = {"target": TARGET, "cut": "layer1", "method": "nopeek", "data": str(data), "out": out, "epochs": 2}
+    return DefenceSettings(**{**given, "batch": 16, "learning_rate": 0.01, **changes})
+
+
+def test_the_result_is_a_target_that_every_process_can_load(data: Path, tmp_path: Path) -> None:
+    assert defence(settings(data, tmp_path / "out")) == 0
+    name = f"defended:{tmp_path}/out"
+    target = load_target(name)
+    assert target.hash == load_target(name).hash
+    assert target.defence == "nopeek"
+    assert target.labels == ("class-0", "class-1", "class-2")
+    card = read_card(tmp_path / "out")
+    assert card.architecture == TARGET
+    assert {"top1", "top1_fp32", "top1_undefended"} <= card.figures.keys()
+    assert (card.recipe["method"], card.recipe["weight"], card.recipe["batch"]) == ("nopeek", 1.0, 16)
+    loaded, parts = partitioned(ModelSettings(target=name, cut="layer1"))
+    inputs = torch.rand(2, 3, SIDE, SIDE)
+    assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"method": "nopek"}, "unknown method 'nopek': did you mean nopeek"),
+        ({"method": "nopeek:alpha=1"}, r"no setting 'alpha' with a value; settings of nopeek: weight \(float\)"),
+        ({"method": "nopeek:weight=-1"}, "weight=-1.0: expected a finite number, 0 or more"),
+        ({"method": "app:distance=lpips"}, "distance=lpips: expected one of mse, ssim"),
+        ({"method": "app:turns=0"}, "turns=0: expected a finite number, 1 or more"),
+        ({"method": "disco:share=1"}, "share=1.0: expected a finite number, 0 or more and at most 0.999"),
+        ({"method": "shredder:start=9"}, "start=9.0: expected more than 0 and less than most=5.0"),
+        ({"method": "shredder:distribution=cauchy"}, "expected one of gaussian, laplace"),
+        ({"method": "noise-aware:defence=gausian:scale=1"}, "unknown defence 'gausian': did you mean gaussian"),
+        ({"method": "skip:dropped=all"}, "dropped=all: expected one of connections, mappings"),
+        ({"epochs": 0}, "--epochs 0: expected 1 or more"),
+        ({"batch": 0}, "--batch 0: expected more than 0"),
+        ({"head_only": True}, "trained with the whole model's weights"),
+        ({"cut": "layer9"}, "no point 'layer9'"),
+        ({"target": "resnet18"}, "has random weights"),
+        ({"target": "pruned:somewhere"}, "is pruned already"),
+    ],
+)
+def test_bad_flags_are_explained(flags: dict, message: str, data: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        defence(settings(data, tmp_path / "bad", **flags))
