@@ -16,8 +16,9 @@ class HeadSettings(ServiceSettings, ModelSettings):
 
     defence: str = "none"
     """What is done to the features before they leave, NAME[:SETTING=VALUE,…]: none, gaussian:scale=0.5 (or absolute=,
-    or snr= in dB), laplace (the same), dropout:share=0.5, topk:share=0.1, int8, or package.module:Class[:…] of your
-    own. What the target was trained as (PATROL) comes with it."""
+    or snr= in dB), laplace (the same), dropout:share=0.5, topk:share=0.1, int8, learned-noise:file=F and
+    channel-filter:file=F (`keyhole train defence` writes F), or package.module:Class[:…] of your own. What the target
+    was trained as (PATROL) comes with it."""
     seed: int = 0
     """Seed of all random choices."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 from bench.records import Results
@@ -10,5 +9,6 @@ from bench.records import Results
 
 def stored(run: Path) -> Results:
     """See `bench.store.results.open_results`; loaded when it is called, for it takes time."""
-    found: Results = importlib.import_module("bench.store.results").open_results(run)
-    return found
+    from bench.store.results import open_results  # noqa: PLC0415
+
+    return open_results(run)

@@ -15,7 +15,6 @@ from torch import Tensor
 from adversary.attacks.choice import choose
 from adversary.attacks.registry import ATTACKS
 from adversary.evaluation.run import attacked
-from adversary.evaluation.scores import score
 from adversary.evaluation.sheet import contact_sheet
 from adversary.evaluation.trial import Trial
 from adversary.settings import OfflineSettings
@@ -26,8 +25,10 @@ from bench.measure.secrets import recovered
 from bench.opening import opened
 from bench.records import Leak
 from bench.setup import Setup, cut_of
+from keyhole.metrics import fsim, psnr, ssim
 
 RECONSTRUCTIONS, SHEETS = "reconstructions", "sheets"
+_METRICS = {"psnr": psnr, "ssim": ssim, "fsim": fsim}
 ROWS = 8
 """Pictures on a contact sheet."""
 
@@ -52,13 +53,12 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
     seconds = time.perf_counter() - started
 
     pictures = torch.stack(made.pictures)
-    scores = score(pictures, truths)
     name = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
     record = Leak(
         design=cell.design,
         attack=cell.attack,
         seed=cell.seed,
-        scores={metric: [getattr(each, metric) for each in scores] for metric in ("psnr", "ssim")},
+        scores={name: metric(pictures, truths).tolist() for name, metric in _METRICS.items()},
         secrets=recovered(pictures, samples),
         passes=statistics.fmean(made.passes),
         seconds=seconds / max(1, made.fresh),

@@ -11,6 +11,7 @@ from bench.cells import ProfileCell
 from bench.measure.measured import Measured
 from bench.measure.pictures import SEED, audit_pictures
 from bench.opening import opened
+from bench.privacy.dfil import dfil
 from bench.records import Profile
 from bench.setup import Setup, cut_of
 from keyhole.defences import Defence, defence_named, randomness
@@ -21,11 +22,11 @@ from keyhole.wire.codecs import codec_named
 from keyhole.wire.packed import pack_frame
 
 PICTURES = 8
-"""Behind the mean payload, which zstd makes depend on the picture."""
+"""Behind the mean payload, which zstd makes depend on the picture, and behind dFIL."""
 
 
 def profile(cell: ProfileCell, setup: Setup) -> Measured:
-    """Bytes of payload, parameters and multiply-accumulates of the head.
+    """Bytes of payload, parameters and multiply-accumulates of the head, and dFIL.
 
     Raises:
         UsageError: no such target, cut, defence or codec.
@@ -37,7 +38,8 @@ def profile(cell: ProfileCell, setup: Setup) -> Measured:
     samples = audit_pictures(setup.terms, target.preprocess.size, PICTURES)
     pictures = torch.stack([sample.picture for sample in samples])
     payload = _payload(target, partition, defence, cell.design.codec, pictures)
-    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs))
+    known_without_attack = dfil(partition.head, target.preprocess.normalise, pictures, defence)
+    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack))
 
 
 @torch.inference_mode()
