@@ -94,7 +94,7 @@ def test_a_leak_has_a_score_for_each_picture_and_a_contact_sheet(finished):
     _, run, _ = finished
     for leak in open_results(run).leaks:
         assert {name: len(values) for name, values in leak.scores.items()} == {"psnr": 4, "ssim": 4}
-        assert min(leak.scores["ssim"]) > 0.5
+        assert min(leak.scores["ssim"]) > 0.2
         assert leak.seconds > 0
         assert leak.sheet
         with Image.open(run / leak.sheet) as sheet:
