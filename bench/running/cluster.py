@@ -34,7 +34,7 @@ class Cluster:
         """Each cell as it ends.
 
         Raises:
-            UsageError: Ray is not installed, or there is no such cluster.
+            UsageError: Ray is not installed, there is no such cluster, or it went away.
         """
         ray = _ray()
         self._look()
@@ -56,8 +56,17 @@ class Cluster:
                 cell = under_way.pop(done)
                 try:
                     yield ray.get(done)
-                except ray.exceptions.RayError:
+                except (
+                    ray.exceptions.WorkerCrashedError,
+                    ray.exceptions.NodeDiedError,
+                    ray.exceptions.OutOfMemoryError,
+                ):
                     yield died(cell)
+                except ray.exceptions.RayError as error:
+                    raise UsageError(
+                        f"--ray {self.address}: the cluster was lost ({error}); what it measured is stored, and the "
+                        "same command goes on"
+                    ) from error
         finally:
             ray.shutdown()
 

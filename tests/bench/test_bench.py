@@ -21,8 +21,8 @@ targets: ["{TARGET}@stem,block"]
 codecs: [int8+zstd]
 links: [10mbit:15ms]
 attacks: [pixels-white]
-source: leaves
-public: leaves
+source: photos
+public: photos
 """
 pytestmark = pytest.mark.timeout(900)
 STAGES = ["edge_compute", "encode", "network", "cloud_decode", "queue", "cloud_compute", "cloud_encode", "decode"]
@@ -94,7 +94,7 @@ def test_a_leak_has_a_score_for_each_picture_and_a_contact_sheet(finished):
     _, run, _ = finished
     for leak in open_results(run).leaks:
         assert {name: len(values) for name, values in leak.scores.items()} == {"psnr": 4, "ssim": 4, "fsim": 4}
-        assert 0.1 < max(leak.scores["ssim"]) <= 1
+        assert min(leak.scores["ssim"]) > 0.2
         assert leak.seconds > 0
         assert leak.sheet
         with Image.open(run / leak.sheet) as sheet:
