@@ -148,8 +148,8 @@ def test_final_scores_and_unmatched_are_exported(ports: Ports) -> None:
     instruments.unmatched(guess("lost"))
     instruments.watch_queues({"store": lambda: 3})
     value = instruments.registry.get_sample_value
-    assert value("keyhole_ssim_count", {"attack": "pixels-white"}) == 1
-    assert value("keyhole_psnr_db_sum", {"attack": "pixels-white"}) == pytest.approx(score.psnr)
+    assert value("keyhole_ssim_count", {"attack": "pixels-white", "rung": ""}) == 1
+    assert value("keyhole_psnr_db_sum", {"attack": "pixels-white", "rung": ""}) == pytest.approx(score.psnr)
     assert value("keyhole_frames_total", {"outcome": "witnessed"}) == 1
     assert value("keyhole_frames_total", {"outcome": "dropped"}) == 1
     assert value("keyhole_unmatched_total", {"attack": "pixels-white"}) == 1
