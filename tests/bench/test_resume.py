@@ -53,6 +53,7 @@ def test_a_run_that_is_killed_leaves_no_process_and_goes_on_where_it_was(tmp_pat
     }
 
 
+@pytest.mark.slow
 def test_a_cell_that_fails_is_recorded_and_tried_again_only_when_told(tmp_path):
     run, mood = tmp_path / "run", tmp_path / "mood"
     moody = "tests.bench.targets:moody"
@@ -79,6 +80,7 @@ def test_a_cell_that_fails_is_recorded_and_tried_again_only_when_told(tmp_path):
     assert {name for name in after if after[name] == before[name]} == set(before) - set(errors)
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_takes_no_other_cell_with_it(tmp_path):
     run, deadly = tmp_path / "run", "tests.bench.targets:deadly"
     code, printed = finish(
