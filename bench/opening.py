@@ -13,7 +13,7 @@ from keyhole.partition.surveying import INPUT, Survey, survey
 from keyhole.partition.tracing import TRACING
 from keyhole.targets import ModelSettings, Target
 from keyhole.targets.load import assemble
-from keyhole.targets.neck import find_neck
+from keyhole.targets.neck import answers_with_embedding
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Opened:
     @property
     def embeds(self) -> bool:
         """Whether it answers with an embedding; one's own model counts as a classifier unless it ends in a BNNeck."""
-        return not self.target.labels and find_neck(self.target.model) is not None
+        return answers_with_embedding(self.target.model)
 
     def cut(self, cut: str) -> Partition:
         """The model, cut.

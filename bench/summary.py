@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 
@@ -11,10 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.about import plan_facts
+from bench.advice.names import links_of
+from bench.advice.option import options
 from bench.axes import Axes
 from bench.cells import KINDS, Cell
 from bench.estimate import Remaining, spoken
-from bench.records import Accuracy, Design, Latency, Leak, Profile, Results
+from bench.records import Results
 
 _FAILURES = 10
 """Of which a line is shown."""
@@ -38,19 +39,19 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
 
 def print_results(console: Console, results: Results) -> None:
     """Each design with its worst leak, its p50 over each link, and its accuracy; then what failed."""
-    links = list(dict.fromkeys(each.link for each in results.latencies))
+    links = links_of(results)
     table = Table(title="What each design costs and leaks", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("target", "cut", "defence", "codec"):
         table.add_column(heading, overflow="fold")
     for heading in ("worst\nSSIM", *(f"{link}\np50 ms" for link in links), "accuracy\n%"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for design in _designs(results):
-        times = [_p50(results, design, link) for link in links]
+    for option in options(results):
+        design, accuracy = option.design, option.accuracy
         table.add_row(
             *(design.target, design.cut, design.defence, design.codec),
-            _worst(results, design),
-            *times,
-            _accuracy(results, design),
+            _number(option.leak(), 3),
+            *(_number(option.p50(link), 1) for link in links),
+            _number(accuracy and accuracy.value, 1),
         )
     console.print(table)
     for failure in results.failures[:_FAILURES]:
@@ -59,27 +60,5 @@ def print_results(console: Console, results: Results) -> None:
         console.print(f"… and {len(results.failures) - _FAILURES} more", style="red")
 
 
-def _designs(results: Results) -> list[Design]:
-    """In the order in which they were measured, baselines first."""
-    kinds = (results.latencies, results.accuracies, results.profiles, results.leaks)
-    return list(dict.fromkeys(design for records in kinds for design in map(_design, records)))
-
-
-def _design(record: Latency | Accuracy | Profile | Leak) -> Design:
-    return record.design
-
-
-def _worst(results: Results, design: Design) -> str:
-    """The greatest mean SSIM over attacks and seeds."""
-    means = [statistics.fmean(leak.scores["ssim"]) for leak in results.leaks if leak.design == design]
-    return f"{max(means):.3f}" if means else "–"
-
-
-def _p50(results: Results, design: Design, link: str) -> str:
-    found = [each.total.p50 for each in results.latencies if (each.design, each.link) == (design, link)]
-    return f"{found[0]:.1f}" if found else "–"
-
-
-def _accuracy(results: Results, design: Design) -> str:
-    found = [each.value for each in results.accuracies if each.design == design]
-    return f"{found[0]:.1f}" if found else "–"
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -12,14 +12,14 @@ from bench.advice.constraints import constraints
 from bench.advice.names import links_of, targets_of
 from bench.advice.option import options
 from bench.advice.settings import RecommendSettings
-from bench.advice.stored import stored
 from bench.advice.variants import as_defences, bases
 from bench.advice.wording import sentences
 from bench.records import Results
+from bench.store.results import open_results
 from keyhole.service.errors import UsageError, unknown_name
 
 
-def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = stored) -> int:
+def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = open_results) -> int:
     """Print the recommendation for each target; 1 where one has no design that satisfies all.
 
     Args:

@@ -53,7 +53,7 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
     seconds = time.perf_counter() - started
 
     pictures = torch.stack(made.pictures)
-    name = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
+    sheet = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
     record = Leak(
         design=cell.design,
         attack=cell.attack,
@@ -62,9 +62,9 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
         secrets=recovered(pictures, samples),
         passes=statistics.fmean(made.passes),
         seconds=seconds / max(1, made.fresh),
-        sheet=name,
+        sheet=sheet,
     )
-    return Measured(record, {name: _sheet(cell, truths, made.pictures)})
+    return Measured(record, {sheet: _sheet(cell, truths, made.pictures)})
 
 
 def _trial(cell: LeakCell, setup: Setup) -> Trial:

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench.advice.names import targets_of
-from bench.advice.stored import stored
 from bench.advice.variants import as_defences, bases
 from bench.records import Results
 from bench.report.content import content
 from bench.report.settings import BenchReportSettings
 from bench.report.write import HTML, MARKDOWN, write
+from bench.store.results import open_results
 
 
-def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] = stored) -> int:
+def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] = open_results) -> int:
     """Write the report and say where it is.
 
     Args:

@@ -61,3 +61,9 @@ def find_neck(model: nn.Module) -> str | None:
     """The dotted path of a network's BNNeck; None where it has none."""
     paths: list[str] = [path for path, layer in model.named_modules() if isinstance(layer, nn.BatchNorm1d)]
     return paths[-1] if paths else None
+
+
+def answers_with_embedding(network: nn.Module) -> bool:
+    """Whether a network ends in a BNNeck, as those that are trained for re-identification do."""
+    layers = [layer for layer in network.modules() if next(layer.parameters(recurse=False), None) is not None]
+    return bool(layers) and isinstance(layers[-1], nn.BatchNorm1d)

@@ -8,11 +8,11 @@ import sys
 
 from rich.console import Console
 
-from keyhole.targets.card import WEIGHTS, Card, write_card
-from keyhole.targets.quantise import load_weights, save_quantised
+from keyhole.targets.card import Card, write_card
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import card_of
+from keyhole.train.stored import store_weights
 from keyhole.train.table import TASKS
 
 
@@ -28,10 +28,7 @@ def train(settings: TrainSettings) -> int:
     settings.out.mkdir(parents=True, exist_ok=True)
     network = fit(task, settings.out).cpu()
 
-    figures = {f"{name}_fp32": value for name, value in task.figures(network).items()}
-    save_quantised(network.state_dict(), settings.out / WEIGHTS)
-    network.load_state_dict(load_weights(settings.out / WEIGHTS))
-    figures |= task.figures(network)
+    figures = store_weights(network, settings.out, lambda: task.figures(network))
     command, recipe = shlex.join(["keyhole", *sys.argv[1:]]), dataclasses.asdict(task.recipe)
     for role in ("teacher", "init"):
         if earlier := card_of(getattr(settings, role)):

@@ -8,7 +8,7 @@ from rich.console import Console
 from torch import nn
 
 from keyhole.targets import Target
-from keyhole.targets.neck import neck_path
+from keyhole.targets.neck import answers_with_embedding, neck_path
 from keyhole.train.classifier import Classification, LabelledPictures
 from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.reid.parts import open_parts
@@ -17,12 +17,6 @@ from keyhole.train.reid.task import Reidentification
 from keyhole.train.reid.trial import read_parts
 from keyhole.train.task import Task
 from keyhole.train.tuning import Tuning, TuningSettings
-
-
-def answers_with_embedding(network: nn.Module) -> bool:
-    """Whether a network ends in a BNNeck, as those that are trained for re-identification do."""
-    layers = [layer for layer in network.modules() if next(layer.parameters(recurse=False), None) is not None]
-    return isinstance(layers[-1], nn.BatchNorm1d)
 
 
 def make_trainable(network: nn.Module) -> None:

@@ -64,7 +64,7 @@ class TuningSettings(ModelSettings):
     """Folder for checkpoints, model.safetensors and card.json, and whatever else the defence needs."""
     per_identity: int = 4
     """Re-identification: pictures of each identity in a batch."""
-    identities: int = 1000
+    identities: int = TrainSettings.identities
     """Re-identification on streetcam: vehicles to train on."""
     views: int = 12
     """Re-identification on streetcam: pictures of each vehicle."""

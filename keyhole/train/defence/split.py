@@ -11,7 +11,7 @@ import torch
 from accelerate import PartialState
 from torch import Tensor, nn
 
-from keyhole.train.patrol.blocks import Blocks
+from keyhole.train.patrol.blocks import Blocks, paths_in
 from keyhole.train.patrol.surrogate import denormalised
 from keyhole.train.task import Task
 
@@ -50,9 +50,8 @@ class Split:
         """
         device, size = PartialState().device, task.preprocess.size
         module = task.module.to(device).to(memory_format=torch.channels_last)
-        prefix = next(path for path, part in module.named_modules() if part is network)
         example = torch.zeros(1, 3, size, size, device=device)
-        blocks = Blocks.of(module, (f"{prefix}.{cut}" if prefix else cut,), example)
+        blocks = Blocks.of(module, paths_in(module, network, (cut,)), example)
         return cls(task, blocks, weights, size, seed)
 
     def features(self, inputs: Tensor) -> Tensor:

@@ -55,6 +55,12 @@ class Blocks:
         return cls(fx.GraphModule(parts.head, graph, "Blocks"), parts.tail, parts.plan.tensors[0].shape[1:])
 
 
+def paths_in(module: nn.Module, network: nn.Module, paths: Sequence[str]) -> tuple[str, ...]:
+    """Paths of a network as the module that holds it names them."""
+    prefix = next(path for path, part in module.named_modules() if part is network)
+    return tuple(f"{prefix}.{path}" if prefix else path for path in paths)
+
+
 def block_ends(surveyed: Survey, cut: str) -> tuple[str, ...]:
     """Where the blocks of the head that ends at ``cut`` end; the last is ``cut`` itself, by its own path.
 

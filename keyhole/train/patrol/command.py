@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Sequence
 
 import torch
@@ -16,11 +14,6 @@ from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import write_plan
 from keyhole.service.errors import UsageError
-from keyhole.targets import Card, load_target, write_card
-from keyhole.targets.card import WEIGHTS
-from keyhole.targets.own import count_outputs
-from keyhole.targets.pruned import architecture_of
-from keyhole.targets.quantise import load_weights, save_quantised
 from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
@@ -29,6 +22,7 @@ from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.recipe import PatrolRecipe
 from keyhole.train.patrol.report import report
 from keyhole.train.patrol.settings import PatrolSettings
+from keyhole.train.stored import named, store_weights, trained_target, write_tuned_card
 
 
 def patrol(settings: PatrolSettings) -> int:
@@ -39,10 +33,7 @@ def patrol(settings: PatrolSettings) -> int:
         ValueError: no such target or cut, nothing to prune, or data or settings that cannot be trained with.
     """
     console = Console()
-    architecture = architecture_of(settings.target)
-    target = load_target(settings.target, settings.weights, size=settings.size)
-    if target.weights.startswith("random"):
-        raise UsageError(f"{settings.target} has random weights: PATROL starts from a trained target (--weights FILE)")
+    target = trained_target(settings, "PATROL")
     recipe, size = settings.hyper_parameters(), target.preprocess.size
     network, example = target.model, torch.zeros(1, 3, size, size)
     surveyed = survey(network, example)
@@ -58,32 +49,10 @@ def patrol(settings: PatrolSettings) -> int:
     settings.out.mkdir(parents=True, exist_ok=True)
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
-    figures = {f"{name}_unpruned": value for name, value in unpruned.items()}
-    figures |= {f"{name}_fp32": value for name, value in task.figures(pruned).items()}
-    save_quantised(pruned.state_dict(), settings.out / WEIGHTS)
-    pruned.load_state_dict(load_weights(settings.out / WEIGHTS))
-    figures |= task.figures(pruned)
+    figures = named(unpruned, "unpruned") | store_weights(pruned, settings.out, lambda: task.figures(pruned))
     write_plan(plan, settings.out)
-    embedding = count_outputs(pruned, size) if task.outputs.embedding else None
-    card = Card(
-        name=settings.out.name,
-        architecture=architecture,
-        data=task.data,
-        licence=settings.licence,
-        recipe={"algorithm": "PATROL", **dataclasses.asdict(recipe), **dataclasses.asdict(task.recipe)},
-        seed=settings.seed,
-        figures={**{name: round(value, 2) for name, value in figures.items()}, **task.tested_on},
-        command=shlex.join(["keyhole", *sys.argv[1:]]),
-        size=size,
-        mean=target.preprocess.mean,
-        std=target.preprocess.std,
-        labels=task.outputs.labels,
-        sha256="",
-        task="classification" if embedding is None else "re-identification",
-        embedding=embedding,
-    )
-    write_card(card, settings.out)
-    console.print({name: f"{value:.1f} %" for name, value in figures.items()})
+    hyper_parameters = {"algorithm": "PATROL", **dataclasses.asdict(recipe), **dataclasses.asdict(task.recipe)}
+    write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
     report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
     return 0
 

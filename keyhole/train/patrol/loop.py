@@ -19,7 +19,7 @@ from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.progress import progress_bar
 from keyhole.train.optimisers import Optimisation
 from keyhole.train.optimisers import optimiser as make_optimiser
-from keyhole.train.patrol.blocks import Blocks
+from keyhole.train.patrol.blocks import Blocks, paths_in
 from keyhole.train.patrol.fista import Fista
 from keyhole.train.patrol.goal import Goal, least_threshold
 from keyhole.train.patrol.lipschitz import random_noise
@@ -62,8 +62,7 @@ class Patrol:
         self._accelerator = Accelerator(mixed_precision=task.recipe.precision)
         device = self._accelerator.device
         module = task.module.to(device).to(memory_format=torch.channels_last)
-        prefix = next(path for path, part in module.named_modules() if part is network)
-        self._ends = tuple(f"{prefix}.{end}" if prefix else end for end in ends)
+        self._ends = paths_in(module, network, ends)
         self._masks = None if masks is None else masks.to(device)
         self._steps = min(task.steps, recipe.steps or task.steps)
         self._size = task.recipe.size_at(0)

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from keyhole.targets.errors import TargetError
 from keyhole.targets.load import load_target
+from keyhole.targets.neck import answers_with_embedding
 from keyhole.targets.target import Target
 from keyhole.train.reid.trial import embed
 
@@ -55,7 +56,7 @@ def load_teacher(folder: Path) -> Target:
     """
     place = folder.resolve()
     teacher = load_target(place.name, shipped=place.parent)
-    if teacher.labels or not any(isinstance(layer, nn.BatchNorm1d) for layer in teacher.model.modules()):
+    if not answers_with_embedding(teacher.model):
         raise TargetError(f"--teacher {folder}: it answers with classes; expected a target of re-identification")
     return teacher
 
