@@ -21,7 +21,7 @@ from keyhole.data.streetcam.light import WEATHERS
 from keyhole.data.streetcam.pools import POOLS, identity_range, style
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 
-GOLDEN = "1a0ddee4528fdbcc"
+GOLDEN = "5ca70ca8fa0b464f"
 
 _OTHER_PROCESS = """
 import hashlib
@@ -64,7 +64,9 @@ def test_pools_share_no_vehicle() -> None:
 
 def test_vehicles_are_distinct_but_some_look_alike() -> None:
     cars = [vehicle(0, number) for number in range(5_000)]
-    looks = {(c.body, c.shape, c.paint, c.wheels, c.decals, c.damage, c.rack, c.two_tone, c.lamps) for c in cars}
+    looks = {
+        (c.body, c.shape, c.paint, c.wheels, c.decals, c.damage, c.rack, c.two_tone, c.stripe, c.lamps) for c in cars
+    }
     assert len(looks) == len(cars)
     assert {car.body for car in cars} == set(BODIES)
     alike = sum(

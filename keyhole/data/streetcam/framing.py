@@ -11,7 +11,7 @@ from keyhole.data.streetcam.journey import Journey
 from keyhole.data.streetcam.model import Model
 from keyhole.data.streetcam.raster import Pose
 
-_NEAR = 2.05
+_NEAR = 2.3
 """Metres across a near picture of a car."""
 
 

@@ -10,7 +10,7 @@ from keyhole.data.streetcam.draws import RGB, Draw, linear, mix
 
 Body = Literal["hatchback", "sedan", "estate", "suv", "van", "pickup", "truck", "bus"]
 BODIES: tuple[Body, ...] = get_args(Body)
-TwoTone = Literal["none", "roof", "lower", "bonnet"]
+TwoTone = Literal["none", "roof", "lower", "lids"]
 Rack = Literal["none", "rails", "bars", "box"]
 DecalKind = Literal["stripe", "band", "panel", "chequers", "flash"]
 DamageKind = Literal["rust", "scratch", "dent", "primer"]
@@ -81,8 +81,9 @@ class Vehicle:
         colour: name of the paint.
         paint: its linear colour.
         metallic: 0 solid … 1 metallic.
-        two_tone: which part has the second colour.
+        two_tone: which part has the second colour: nothing, the roof, the lower part all around, or bonnet and boot.
         second: the second linear colour.
+        stripe: linear colour of the stripe over bonnet, roof and tail; None: there is none.
         decals: marks on the sides.
         rack: what is on the roof.
         wheels: the rims.
@@ -98,6 +99,7 @@ class Vehicle:
     metallic: float
     two_tone: TwoTone
     second: RGB
+    stripe: RGB | None
     decals: tuple[Decal, ...]
     rack: Rack
     wheels: Wheels
@@ -125,6 +127,7 @@ def vehicle(world: int, identity: int, palette: str = "home") -> Vehicle:
         wheels=other.wheels if own.chance(0.6) else base.wheels,
         rack=other.rack if own.chance(0.4) else base.rack,
         decals=other.decals if own.chance(0.6) else base.decals,
+        stripe=other.stripe if own.chance(0.4) else base.stripe,
         damage=other.damage,
     )
 
@@ -132,7 +135,7 @@ def vehicle(world: int, identity: int, palette: str = "home") -> Vehicle:
 def _fresh(draw: Draw, identity: int, palette: str) -> Vehicle:
     body = draw.weighted(_SHARES)
     name, paint, metallic = _paint(draw, palette)
-    _, second, _ = _paint(draw, palette)
+    second, stripe = (_paint(draw, palette, beside=name)[1] for _ in range(2))
     large = body in ("van", "truck", "bus")
     return Vehicle(
         identity=identity,
@@ -141,30 +144,32 @@ def _fresh(draw: Draw, identity: int, palette: str) -> Vehicle:
         colour=name,
         paint=paint,
         metallic=metallic,
-        two_tone=draw.weighted((("none", 3.0), ("roof", 1.4), ("lower", 1.6 if not large else 2.5), ("bonnet", 0.7))),
+        two_tone=draw.weighted((("none", 1.6), ("roof", 1.4), ("lower", 2.0 if not large else 2.6), ("lids", 1.0))),
         second=second,
-        decals=tuple(_decal(draw, palette) for _ in range(draw.weighted(((0, 3.0), (1, 4.0), (2, 3.0))))),
-        rack=draw.weighted((("none", 3.0), ("rails", 1.6), ("bars", 1.2), ("box", 1.2))),
+        stripe=stripe if draw.chance(0.45) else None,
+        decals=tuple(_decal(draw, palette, name) for _ in range(draw.weighted(((0, 1.5), (1, 4.0), (2, 3.0))))),
+        rack=draw.weighted((("none", 2.4), ("rails", 1.6), ("bars", 1.2), ("box", 1.2))),
         wheels=_wheels(draw),
         damage=tuple(_flaw(draw) for _ in range(draw.weighted(((0, 5.0), (1, 2.5), (2, 1.5), (3, 0.8))))),
         lamps=(draw.unit(), draw.unit()),
     )
 
 
-def _paint(draw: Draw, palette: str) -> tuple[str, RGB, float]:
-    name, colour, _ = draw.weighted([(paint, paint[2]) for paint in _PAINTS[palette]])
+def _paint(draw: Draw, palette: str, beside: str = "") -> tuple[str, RGB, float]:
+    """A paint of another name than the one beside it."""
+    name, colour, _ = draw.weighted([(paint, paint[2]) for paint in _PAINTS[palette] if paint[0] != beside])
     tinted = mix(linear(colour), (draw.unit(), draw.unit(), draw.unit()), draw.uniform(0.0, 0.2))
     depth = draw.uniform(0.72, 1.2)
     red, green, blue = (min(0.9, max(0.004, value * depth)) for value in tinted)
     return name, (red, green, blue), draw.unit() if name not in ("white", "yellow") else 0.0
 
 
-def _decal(draw: Draw, palette: str) -> Decal:
+def _decal(draw: Draw, palette: str, on: str) -> Decal:
     kinds: tuple[tuple[DecalKind, float], ...] = (
         ("stripe", 3.0), ("band", 1.5), ("panel", 2.0), ("chequers", 1.0), ("flash", 1.5),
     )  # fmt: skip
     return Decal(
-        draw.weighted(kinds), _paint(draw, palette)[1], draw.uniform(0.3, 0.7), draw.uniform(0.2, 0.9), draw.unit()
+        draw.weighted(kinds), _paint(draw, palette, on)[1], draw.uniform(0.3, 0.7), draw.uniform(0.2, 0.9), draw.unit()
     )
 
 

@@ -63,9 +63,9 @@ def journey(draw: Draw, camera: Camera) -> Journey:
     weather: Weather = "clear"
     if camera.scene != "garage":
         snow = 3.0 if camera.scene == "snow field" else 1.1
-        weather = draw.weighted((("clear", 7.0), ("rain", 1.6), ("snow", snow), ("fog", 1.0)))
+        weather = draw.weighted((("clear", 7.0), ("rain", 1.6), ("snow", snow), ("fog", 0.7)))
     hour = FIRST_HOUR + draw.below(LAST_HOUR - FIRST_HOUR)
-    if draw.chance(0.8):
+    if draw.chance(0.88):
         hour = 8 + draw.below(11)
     snowy = weather == "snow" or (camera.scene == "snow field" and draw.chance(0.4))
     return Journey(
@@ -80,8 +80,8 @@ def journey(draw: Draw, camera: Camera) -> Journey:
         speed=0.0 if draw.chance(0.3) else draw.uniform(2, 16),
         exposure_time=draw.uniform(0.001, 0.009),
         surface=Surface(
-            dirt=max(0.0, draw.uniform(-0.6, 0.6)),
-            snow=draw.uniform(0.1, 0.7) if snowy else 0.0,
+            dirt=max(0.0, draw.uniform(-0.6, 0.4)),
+            snow=draw.uniform(0.1, 0.5) if snowy else 0.0,
             wet=1.0 if weather == "rain" else 0.0,
         ),
         plate=plate_text(draw),

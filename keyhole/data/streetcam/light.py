@@ -89,7 +89,7 @@ def light(scene: Scene, hour: int, weather: Weather) -> Light:
         ground[0] * (sky[0] + direct[0] * sun[2]), ground[1] * (sky[1] + direct[1] * sun[2]),
         ground[2] * (sky[2] + direct[2] * sun[2]),
     )  # fmt: skip
-    mist = {"clear": 0.0006, "rain": 0.008, "snow": 0.012, "fog": 0.05}[weather]
+    mist = {"clear": 0.0006, "rain": 0.008, "snow": 0.012, "fog": 0.028}[weather]
     hard = {"clear": 0.95, "rain": 0.15, "snow": 0.25, "fog": 0.1}[weather]
     return _finish(
         sun, direct, sky, bounce, zenith, horizon, mist, day < 0.55 or weather in ("rain", "fog"), hard, scene
@@ -103,7 +103,7 @@ def _finish(
     mean = sum(0.8 * sky[i] + 0.6 * direct[i] for i in range(3)) / 3
     exposure = 0.98 / (mean**0.78 + 0.02)
     if scene == "snow field":
-        exposure *= 0.72
+        exposure *= 0.64
     return Light(sun, direct, sky, ground, zenith, horizon, round(exposure, 6), fog, lamps, hardness)
 
 

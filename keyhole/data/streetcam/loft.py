@@ -95,7 +95,7 @@ class Hull:
             part=part,
         )
         for end in (1, -1):
-            mesh.grid(self._face(end), [[Stuff.TRIM] * 6, *[[Stuff.BODY] * 6] * 5], part=part)
+            mesh.grid(self._face(end), [[Stuff.TRIM] * 6, *[[Stuff.LOWER] * 6] * 2, *[_FACE] * 3], part=part)
 
     def _face(self, end: int) -> Floats:
         ups = (0.0, 0.13, 0.42, 0.7, 0.9, 1.0)
@@ -125,16 +125,17 @@ def _width_at(half: Sequence[tuple[float, float]], z: float) -> float:
 
 
 _SKIN = (Stuff.TRIM, Stuff.LOWER, Stuff.BODY, Stuff.BODY)
+_FACE = [Stuff.BODY, Stuff.BODY, Stuff.BODY_STRIPE, Stuff.BODY_STRIPE, Stuff.BODY, Stuff.BODY]
 _CELLS: dict[str, tuple[Stuff, ...]] = {
-    "end": (*_SKIN, *(Stuff.BODY,) * 4),
-    "bonnet": (*_SKIN, *(Stuff.BONNET,) * 4),
+    "end": (*_SKIN, *(Stuff.LIDS,) * 3, Stuff.LIDS_STRIPE),
+    "bonnet": (*_SKIN, *(Stuff.LIDS,) * 3, Stuff.LIDS_STRIPE),
     "bed": (*_SKIN, Stuff.BODY, *(Stuff.DARK,) * 3),
     "rear glass": (*_SKIN, Stuff.ROOF, Stuff.ROOF, Stuff.GLASS, Stuff.GLASS),
-    "rear sheet": (*_SKIN, *(Stuff.ROOF,) * 4),
+    "rear sheet": (*_SKIN, *(Stuff.ROOF,) * 3, Stuff.ROOF_STRIPE),
     "windscreen": (*_SKIN, Stuff.GLASS, Stuff.ROOF, Stuff.GLASS, Stuff.GLASS),
-    "pane": (*_SKIN, Stuff.GLASS, *(Stuff.ROOF,) * 3),
-    "post": (*_SKIN, Stuff.TRIM, *(Stuff.ROOF,) * 3),
-    "sheet": (*_SKIN, Stuff.BODY, *(Stuff.ROOF,) * 3),
+    "pane": (*_SKIN, Stuff.GLASS, *(Stuff.ROOF,) * 2, Stuff.ROOF_STRIPE),
+    "post": (*_SKIN, Stuff.TRIM, *(Stuff.ROOF,) * 2, Stuff.ROOF_STRIPE),
+    "sheet": (*_SKIN, Stuff.BODY, *(Stuff.ROOF,) * 2, Stuff.ROOF_STRIPE),
 }
 
 

@@ -15,7 +15,10 @@ class Stuff(IntEnum):
     BODY = 0
     LOWER = auto()
     ROOF = auto()
-    BONNET = auto()
+    LIDS = auto()
+    BODY_STRIPE = auto()
+    ROOF_STRIPE = auto()
+    LIDS_STRIPE = auto()
     BOX = auto()
     GLASS = auto()
     TRIM = auto()
@@ -68,6 +71,9 @@ _FIXED: dict[Stuff, Material] = {
     Stuff.SIGN: Material((0.5, 0.5, 0.5), 0.04, 0.1, light=0.12),
 }
 
+_STRIPES = {Stuff.BODY_STRIPE: Stuff.BODY, Stuff.ROOF_STRIPE: Stuff.ROOF, Stuff.LIDS_STRIPE: Stuff.LIDS}
+"""What a stripe is painted on."""
+
 
 def materials(car: Vehicle, *, headlamps: bool, braking: bool) -> tuple[Material, ...]:
     """The materials of a vehicle, in the order of `Stuff`."""
@@ -77,9 +83,11 @@ def materials(car: Vehicle, *, headlamps: bool, braking: bool) -> tuple[Material
         Stuff.BODY: base,
         Stuff.LOWER: second if car.two_tone == "lower" else base,
         Stuff.ROOF: second if car.two_tone == "roof" else base,
-        Stuff.BONNET: second if car.two_tone == "bonnet" else base,
-        Stuff.BOX: mix(second, (0.75, 0.75, 0.74), 0.6 if car.two_tone != "roof" else 0.0),
+        Stuff.LIDS: second if car.two_tone == "lids" else base,
+        Stuff.BOX: mix(second, (0.75, 0.75, 0.74), 0.35 if car.two_tone != "roof" else 0.0),
     }
+    for stuff, below in _STRIPES.items():
+        zones[stuff] = car.stripe or zones[below]
     table = _FIXED | {stuff: Material(colour, head_on, 1.0) for stuff, colour in zones.items()}
     table[Stuff.BOX] = Material(zones[Stuff.BOX], 0.04, 0.35)
     table[Stuff.RIM] = Material(car.wheels.colour, 0.2, 0.8)

@@ -12,7 +12,7 @@ from keyhole.data.streetcam.draws import RGB, Draw, linear
 from keyhole.data.streetcam.glyphs import ALPHABET, CELL, layout, write
 
 Texture = npt.NDArray[np.float32]
-PLATE_SIZE = (0.74, 0.19)
+PLATE_SIZE = (0.84, 0.215)
 """Width and height of a plate in metres."""
 SIGN_SIZE = (1.05, 0.36)
 """Width and height of a street sign in metres."""
