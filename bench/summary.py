@@ -51,7 +51,7 @@ def print_results(console: Console, results: Results) -> None:
             *(design.target, design.cut, design.defence, design.codec),
             _number(option.leak(), 3),
             *(_number(option.p50(link), 1) for link in links),
-            _number(accuracy and accuracy.value, 1),
+            _number(accuracy.value if accuracy else None, 1),
         )
     console.print(table)
     for failure in results.failures[:_FAILURES]:
