@@ -51,9 +51,8 @@ lint: $(READY) ## ruff, mypy, import-linter, and whether the stubs are current
 proto: $(READY) ## generate keyhole/v1 from proto/
 	$(call protoc,.)
 
-perf: $(READY) ## measure the code's own speed, as ratios
-	$(BIN)/python -m perf.wire
-	$(BIN)/python -m perf.tap
+perf: $(READY) ## measure the code's own speed, as ratios: docs/performance.md
+	$(BIN)/python -m perf.report
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

@@ -23,7 +23,7 @@ def facts() -> dict[str, str]:
     versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
     return {
         "command": shlex.join(["keyhole", *sys.argv[1:]]),
-        "machine": f"{platform.node()}: {_processor()}, {os.cpu_count()} cores, {platform.platform()}",
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
         "versions": ", ".join([f"Python {platform.python_version()}", *versions]),
     }
 

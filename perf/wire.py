@@ -7,21 +7,17 @@ process of its own. Calls are warm and interleaved, in alternating order; the fi
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
 import torch
 import tyro
-from rich.console import Console
-from rich.table import Table
 
 from keyhole.service.memory import keep_freed
 from keyhole.v1 import inference_pb2
@@ -31,6 +27,9 @@ from keyhole.wire.codecs import codec_named
 from keyhole.wire.limits import KIB, UNARY_LIMIT
 from keyhole.wire.packed import pack_frame
 from keyhole.wire.tensors import ExpectedTensor, unpack
+from perf.frames import seconds
+from perf.measurement import Measurement, Ratio
+from perf.output import Output, show
 from perf.wire_server import LIMITS, MODEL_HASH, RAW_METHOD, TARGET
 
 ROOT = Path(__file__).parents[1]
@@ -40,11 +39,11 @@ WARM_UP = 10
 
 @dataclass(frozen=True)
 class Case:
-    """One payload: channels × height × width of fp32, calls of each kind, and the ratio aimed at."""
+    """One payload: channels × height × width of fp32, calls of each kind, and the greatest ratio aimed at."""
 
     shape: tuple[int, int, int]
     calls: int
-    target: float | None = None
+    most: float | None = None
 
 
 CASES = (
@@ -56,25 +55,21 @@ CASES = (
 
 
 @dataclass(frozen=True)
-class Row:
+class Row(Ratio):
     """Medians of one case, in milliseconds."""
 
-    kib: float
-    way: str
-    bare_ms: float
-    ours_ms: float
-    ratio: float
-    target: float | None
+    kib: float = 0.0
+    way: str = ""
+    bare_ms: float = 0.0
+    ours_ms: float = 0.0
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(Output):
     """Time a frame's way to the cloud and back against bare gRPC."""
 
     calls: int | None = None
     """Calls of each kind; unset: enough for a stable median of each payload."""
-    json: Path | None = None
-    """Also write the rows to this file."""
 
 
 @contextmanager
@@ -88,13 +83,6 @@ def server(kind: str) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def seconds(call: Callable[[], object]) -> float:
-    """Wall time of one call."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
 
 
 def measure(case: Case, calls: int, client: InferenceClient, echo: Callable[..., bytes]) -> Row:
@@ -121,24 +109,11 @@ def measure(case: Case, calls: int, client: InferenceClient, echo: Callable[...,
             times[call].append(seconds(call))
     bare_ms, ours_ms = (1e3 * statistics.median(taken[WARM_UP:]) for taken in times.values())
     way = "InferStream" if len(payload) > UNARY_LIMIT else "Infer"
-    return Row(len(payload) / KIB, way, bare_ms, ours_ms, ours_ms / bare_ms, case.target)
+    return Row(ours_ms / bare_ms, case.most, None, len(payload) / KIB, way, bare_ms, ours_ms)
 
 
-def table(rows: list[Row]) -> Table:
-    """The rows for reading."""
-    result = Table(title="A frame to the cloud and back against bare gRPC, medians")
-    for heading in ("payload KiB", "call", "bare ms", "ours ms", "ratio", "target", "met"):
-        result.add_column(heading, justify="right")
-    for row in rows:
-        target = ("", "") if row.target is None else (f"{row.target:.2f}", "yes" if row.ratio <= row.target else "no")
-        result.add_row(
-            f"{row.kib:.0f}", row.way, f"{row.bare_ms:.2f}", f"{row.ours_ms:.2f}", f"{row.ratio:.2f}", *target
-        )
-    return result
-
-
-def main(settings: Settings) -> None:
-    """Measure every case and print the table."""
+def measurement(settings: Settings) -> Measurement:
+    """Every case."""
     keep_freed()
     with (
         server("infer") as infer_port,
@@ -148,10 +123,21 @@ def main(settings: Settings) -> None:
     ):
         client, echo = InferenceClient(channel), raw.unary_unary(RAW_METHOD, None, None)
         rows = [measure(case, settings.calls or case.calls, client, echo) for case in CASES]
-    Console().print(table(rows))
-    if settings.json:
-        settings.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")
+    return Measurement.of(
+        rows,
+        "The wire against bare gRPC",
+        """An fp32 tensor to a process that sends it back: encoded, decoded and checked each way, against a unary call
+        that echoes as many bytes. Medians.""",
+        {
+            "payload KiB": ("kib", ".0f"),
+            "call": ("way", ""),
+            "bare ms": ("bare_ms", ".2f"),
+            "ours ms": ("ours_ms", ".2f"),
+        },
+        "python -m perf.wire",
+    )
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    chosen = tyro.cli(Settings)
+    show(measurement(chosen), chosen)

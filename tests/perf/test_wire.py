@@ -14,7 +14,8 @@ def test_both_ways_are_timed_over_real_processes(tmp_path: Path) -> None:
     report = tmp_path / "wire.json"
     command = [sys.executable, "-m", "perf.wire", "--calls", "2", "--json", str(report)]
     subprocess.run(command, cwd=ROOT, check=True, timeout=200)
-    rows = json.loads(report.read_text())
+    rows = json.loads(report.read_text())["rows"]
     assert [row["kib"] for row in rows] == [98, 784, 3072, 24576]
     assert [row["way"] for row in rows] == ["Infer", "Infer", "Infer", "InferStream"]
     assert all(row["ratio"] == row["ours_ms"] / row["bare_ms"] > 0 for row in rows)
+    assert [row["aim"] for row in rows] == ["", "≤ 1.25", "≤ 1.15", "≤ 1.15"]

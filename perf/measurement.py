@@ -1,0 +1,99 @@
+"""A measurement and how it is told: a table on the screen, Markdown in a report, JSON in between."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """What a row of a measurement with an aim has last: a ratio, and what it was to be.
+
+    Attributes:
+        ratio: as measured.
+        most: it should not be greater; None: there is no such aim.
+        least: it should not be smaller; None: there is no such aim.
+    """
+
+    ratio: float
+    most: float | None = None
+    least: float | None = None
+
+    @property
+    def aim(self) -> str:
+        """The aim in words; empty where there is none."""
+        signs = (("≤", self.most), ("≥", self.least))
+        return ", ".join(f"{sign} {value:g}" for sign, value in signs if value is not None)
+
+    @property
+    def met(self) -> str:
+        """Whether the aim was met; empty where there is none."""
+        if not self.aim:
+            return ""
+        low, high = self.least or float("-inf"), self.most or float("inf")
+        return "yes" if low <= self.ratio <= high else "no"
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What was measured.
+
+    Attributes:
+        title: what it is about.
+        how: how it was measured, in a few sentences.
+        columns: of the table, by heading: which value of a row, and its format.
+        rows: values by name.
+        command: that measures it again.
+    """
+
+    title: str
+    how: str
+    columns: dict[str, tuple[str, str]]
+    rows: tuple[dict[str, Any], ...]
+    command: str
+
+    @classmethod
+    def of(cls, rows: Sequence[Any], title: str, how: str, columns: dict[str, tuple[str, str]], command: str) -> Self:
+        """Of rows that are dataclasses; those that are a `Ratio` get three more columns."""
+        values = [asdict(row) | ({"aim": row.aim, "met": row.met} if isinstance(row, Ratio) else {}) for row in rows]
+        if isinstance(rows[0], Ratio):
+            columns = columns | {"ratio": ("ratio", ".2f"), "aim": ("aim", ""), "met": ("met", "")}
+        return cls(title, " ".join(how.split()), columns, tuple(values), command)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """What `save` wrote."""
+        told = json.loads(path.read_text())
+        columns = {heading: (name, form) for heading, (name, form) in told["columns"].items()}
+        return cls(**(told | {"columns": columns, "rows": tuple(told["rows"])}))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n")
+
+    @property
+    def cells(self) -> list[list[str]]:
+        """The table's body, row by row."""
+        return [[format(row[name], form) for name, form in self.columns.values()] for row in self.rows]
+
+    def table(self) -> Table:
+        """For the screen."""
+        table = Table(title=self.title, title_justify="left", caption=self.how, caption_justify="left")
+        for heading in self.columns:
+            table.add_column(heading, justify="right", overflow="fold")
+        for cells in self.cells:
+            table.add_row(*cells)
+        return table
+
+    def markdown(self) -> str:
+        """For a report."""
+        lines = [list(self.columns), ["---:"] * len(self.columns), *self.cells]
+        body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+        return f"## {self.title}\n\n{self.how}\n\n{body}\n\n`{self.command}`\n"

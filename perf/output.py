@@ -1,0 +1,25 @@
+"""What every measurement's command does with its result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from perf.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Output:
+    """Flags of every measurement."""
+
+    json: Path | None = None
+    """Also write the result to this file."""
+
+
+def show(measured: Measurement, output: Output) -> None:
+    """Print the table; write the file where one is named."""
+    Console().print(measured.table())
+    if output.json:
+        measured.save(output.json)
