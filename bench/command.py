@@ -19,6 +19,7 @@ from bench.running.cluster import Cluster
 from bench.running.pool import Pool
 from bench.settings import BenchSettings, PlanSettings
 from bench.setup import Setup
+from bench.store.lock import alone
 from bench.store.results import open_results
 from bench.store.store import BenchStore
 from bench.summary import print_plan, print_results
@@ -29,7 +30,8 @@ def bench(settings: BenchSettings) -> int:
     """Measure every cell that the run has not; returns 1 where one failed.
 
     Raises:
-        UsageError: a setting is wrong, a name is unknown, or the run's folder holds figures that do not compare.
+        UsageError: a setting is wrong, a name is unknown, the run's folder holds figures that do not compare, or
+            another benchmark writes to it.
         FileNotFoundError: no such pictures.
     """
     if settings.workers < 1:
@@ -45,7 +47,7 @@ def bench(settings: BenchSettings) -> int:
     if settings.dry_run:
         return 0
     setup = Setup(found.terms, settings.out)
-    with closing(BenchStore(settings.out)) as store:
+    with alone(settings.out), closing(BenchStore(settings.out)) as store:
         store.describe(facts(), fixed(found.terms, found.models), found.axes)
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):

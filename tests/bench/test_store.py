@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,12 @@ from bench.axes import Axes, CutTarget
 from bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
 from bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
 from bench.running.attempt import Finished
+from bench.store.lock import alone
 from bench.store.results import open_results
 from bench.store.store import BenchStore
 from keyhole.service.errors import UsageError
 
+ROOT = Path(__file__).parents[2]
 AXES = Axes((CutTarget("toy", ("a", "b")),), ("none",), ("int8", "int8+zstd"), ("wifi", "lte"), ("pixels-white",), (0,))
 FIXED = {"terms": "preset quick"}
 DESIGN = Design("toy", "a", codec="int8")
@@ -80,3 +84,24 @@ def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(UsageError, match="no run of `keyhole bench`"):
         open_results(tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_one_benchmark_at_a_time_writes_to_a_folder(tmp_path):
+    with alone(tmp_path / "run"), pytest.raises(UsageError, match="another `keyhole bench`"), alone(tmp_path / "run"):
+        pass
+    with alone(tmp_path / "run"):
+        pass
+
+
+def test_the_lock_of_a_killed_benchmark_is_free_again(tmp_path):
+    program = "import sys, time; from pathlib import Path; from bench.store.lock import alone\n"
+    program += "with alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(UsageError, match="another"), alone(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+    with alone(tmp_path):
+        pass
