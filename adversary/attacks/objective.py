@@ -11,6 +11,7 @@ from torch.nn import functional as F
 _MATCHED = 1e-4  # relative distance below which a match is good enough
 _CORNER = 1 / 3  # of the noise's share: width of the corner
 _FLAT = 1e-3  # gradients below this, in picture units, cost next to nothing
+_BUSY = 0.3  # variation above which more of it costs less and less; photographs have 0.1 to 0.4
 
 
 def squared_distance(features: Sequence[Tensor], observed: Sequence[Tensor]) -> Tensor:
@@ -103,3 +104,18 @@ def isotropic_variation(pictures: Tensor) -> Tensor:
     down = F.pad(pictures[..., 1:, :] - pictures[..., :-1, :], (0, 0, 0, 1))
     length = (across.square() + down.square() + _FLAT**2).sqrt()
     return length.flatten(1).sum(1) / (height * width)
+
+
+def forgiving_variation(pictures: Tensor) -> Tensor:
+    """b·ln(1 + v/b) of the `isotropic_variation` v: what varies much already may vary more at little cost.
+
+    A weight that keeps noise out of a smooth picture makes a busy one, such as leaves, flat: there the features would
+    have to match better than they can before its variation pays.
+
+    Args:
+        pictures: N×3×M×N.
+
+    Returns:
+        One number per picture.
+    """
+    return _BUSY * torch.log1p(isotropic_variation(pictures) / _BUSY)

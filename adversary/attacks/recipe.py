@@ -10,7 +10,7 @@ from torch import Tensor
 
 from adversary.attacks.objective import (
     as_it_is,
-    isotropic_variation,
+    forgiving_variation,
     logarithm,
     relative_distance,
     squared_distance,
@@ -101,7 +101,7 @@ STRONG = Recipe(
     learning_rate=0.15,
     distance=relative_distance,
     scale=logarithm,
-    smoothness=isotropic_variation,
+    smoothness=forgiving_variation,
     weight=per_number(9.0),
     betas=(0.95, 0.99),
     warm_up=10,

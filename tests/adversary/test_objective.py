@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from adversary.attacks.objective import (
+    forgiving_variation,
     isotropic_variation,
     logarithm,
     relative_distance,
@@ -51,6 +52,16 @@ def test_isotropic_variation_has_a_gradient_where_the_picture_is_flat():
     isotropic_variation(flat).sum().backward()
     assert flat.grad is not None
     assert flat.grad.isfinite().all()
+
+
+def test_forgiving_variation_charges_the_first_variation_in_full_and_more_of_it_less():
+    steps = torch.tensor([[1e-3], [0.3], [3.0]])
+    ramps = (torch.arange(8.0) * steps)[:, None, None].expand(3, 3, 8, 8)
+    plain, forgiving = isotropic_variation(ramps), forgiving_variation(ramps)
+    assert forgiving[0].item() == pytest.approx(plain[0].item(), rel=0.02)
+    assert forgiving.tolist() == pytest.approx([0.3 * math.log(1 + value / 0.3) for value in plain.tolist()])
+    shares = (forgiving / plain).tolist()
+    assert shares == sorted(shares, reverse=True)
 
 
 def test_distances_sum_and_average_over_live_tensors():
