@@ -27,6 +27,7 @@ class ReidRecipe(Recipe):
         colour: strength of the change of brightness and contrast.
         erase: share of the pictures in which a rectangle is erased.
         teaching: weight of the distance to a teacher's embeddings, where there is a teacher.
+        patch_drop: share of a transformer's patches that are left out of each training picture.
     """
 
     stages: Stages = ((64, 10), (96, 2), (128, 1))
@@ -41,6 +42,7 @@ class ReidRecipe(Recipe):
     colour: float = 0.15
     erase: float = 0.25
     teaching: float = 10.0
+    patch_drop: float = 0.0
 
 
 _CONVOLUTIONS = ReidRecipe()
@@ -62,4 +64,5 @@ def recipe_for(settings: TrainSettings) -> ReidRecipe:
         ValueError: a stage is not of the form SIDE:EPOCHS.
     """
     recipe = next(recipe for pattern, recipe in RECIPES.items() if fnmatch(settings.architecture, pattern))
-    return adjusted(replace(recipe, per_identity=settings.per_identity), settings)
+    own = replace(recipe, per_identity=settings.per_identity, patch_drop=settings.patch_drop)
+    return adjusted(own, settings)

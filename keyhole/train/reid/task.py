@@ -20,6 +20,7 @@ from keyhole.train.recipe import Recipe
 from keyhole.train.reid.learner import Answers, Learner
 from keyhole.train.reid.loss import ReidLoss
 from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.patches import leave_out_patches
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.recipes import ReidRecipe, recipe_for
 from keyhole.train.reid.sampling import check_pk, pk_batches
@@ -109,6 +110,7 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     network = with_neck(architecture(settings.architecture), settings.size)
     start_from(network, settings.init)
     _check_sizes(network, settings, recipe)
+    leave_out_patches(network, recipe.patch_drop)
     teacher = load_teacher(settings.teacher) if settings.teacher else None
     parts = open_parts(settings)
     train, trial = read_parts(parts, settings.size, workers=settings.workers, folder=settings.out, console=console)
