@@ -152,7 +152,7 @@ class Referee:
                 self._waiting.append(_Waiting(reconstruction, self._clock() + self._limits.wait_seconds))
         if truth is None:
             self.expire()
-            return Score(frame_id=reconstruction.frame_id, attack=reconstruction.attack, matched=False)
+            return _score(reconstruction, matched=False)
         return self._judge(truth, reconstruction)
 
     def expire(self) -> None:
@@ -166,7 +166,7 @@ class Referee:
 
     def _judge(self, truth: Truth, reconstruction: Reconstruction) -> Score:
         psnr, ssim = similarity(reconstruction.picture, truth.picture)
-        score = Score(frame_id=truth.frame_id, attack=reconstruction.attack, matched=True, psnr=psnr, ssim=ssim)
+        score = _score(reconstruction, matched=True, psnr=psnr, ssim=ssim)
         recovery = self._examine(truth, reconstruction) if self._examine else None
         case = Case(truth, reconstruction, score, self._clock(), recovery)
         for listener in self._listeners:
@@ -182,3 +182,7 @@ class Referee:
         self._truths.move_to_end(truth.frame_id)
         while len(self._truths) > self._limits.truths:
             self._truths.popitem(last=False)
+
+
+def _score(made: Reconstruction, *, matched: bool, psnr: float = 0.0, ssim: float = 0.0) -> Score:
+    return Score(frame_id=made.frame_id, attack=made.attack, rung=made.rung, matched=matched, psnr=psnr, ssim=ssim)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import cast
@@ -20,14 +19,12 @@ class Progress:
     Attributes:
         sent: frames whose truth the monitor has.
         finished: frames that were answered or dropped.
-        latest: attack → SSIM of its newest score.
-        scored: attack → number of scores.
+        latest: attack, and its rung where it is a ladder → SSIM of its newest score.
     """
 
     sent: int = 0
     finished: int = 0
     latest: dict[str, float] = field(default_factory=dict)
-    scored: Counter[str] = field(default_factory=Counter)
 
     def count(self, event: referee_pb2.Event) -> None:
         """Take one event in."""
@@ -37,8 +34,7 @@ class Progress:
         elif kind == "outcome":
             self.finished += 1
         elif kind == "score" and event.score.matched:
-            self.latest[event.score.attack] = event.score.ssim
-            self.scored[event.score.attack] += 1
+            self.latest[f"{event.score.attack} {event.score.rung}".rstrip()] = event.score.ssim
 
     def __str__(self) -> str:
         scores = "  ".join(f"{attack} SSIM {ssim:.2f}" for attack, ssim in sorted(self.latest.items()))

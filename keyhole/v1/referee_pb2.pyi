@@ -330,6 +330,7 @@ class Score(google.protobuf.message.Message):
     MATCHED_FIELD_NUMBER: builtins.int
     PSNR_FIELD_NUMBER: builtins.int
     SSIM_FIELD_NUMBER: builtins.int
+    RUNG_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
     matched: builtins.bool
@@ -337,6 +338,8 @@ class Score(google.protobuf.message.Message):
     psnr: builtins.float
     """dB, peak 1"""
     ssim: builtins.float
+    rung: builtins.str
+    """of the attack, as it was submitted"""
     def __init__(
         self,
         *,
@@ -345,8 +348,9 @@ class Score(google.protobuf.message.Message):
         matched: builtins.bool = ...,
         psnr: builtins.float = ...,
         ssim: builtins.float = ...,
+        rung: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "frame_id", b"frame_id", "matched", b"matched", "psnr", b"psnr", "ssim", b"ssim"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "frame_id", b"frame_id", "matched", b"matched", "psnr", b"psnr", "rung", b"rung", "ssim", b"ssim"]) -> None: ...
 
 Global___Score: typing_extensions.TypeAlias = Score
 

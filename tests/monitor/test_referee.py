@@ -54,6 +54,14 @@ def test_a_match_is_scored_and_told() -> None:
     assert ear.cases[0].truth.label == "cat"
 
 
+def test_a_score_names_the_rung_it_is_for() -> None:
+    referee = Referee([])
+    made = [guess(attack="decoder-ladder", rung=rung, knowledge="black box") for rung in ("amortised", "refined")]
+    early = referee.submit(made[0])
+    referee.witness(truth())
+    assert [early.rung, *(referee.submit(each).rung for each in made)] == ["amortised", "amortised", "refined"]
+
+
 def test_less_noise_scores_higher_and_the_truth_itself_highest() -> None:
     referee = Referee([])
     referee.witness(truth())
