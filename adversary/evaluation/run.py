@@ -27,6 +27,7 @@ from keyhole.data import open_source
 from keyhole.defences import defence_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.progress import progress_bar
+from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
 from keyhole.wire.codecs import codec_named
 
@@ -72,6 +73,7 @@ def evaluate(
     if any(choice.kind.uses_prior for choice in chosen):
         prior_folder(settings.prior)
     torch.set_num_threads(settings.threads)
+    keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
     truths = _pictures(settings, target, seeds[0])
 

@@ -1,11 +1,13 @@
-"""Memory kept for the next frame."""
+"""Freed memory that is kept for what comes next."""
 
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Mapping
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-_SETTINGS = ((_M_MMAP_THRESHOLD, 32 << 20), (_M_TRIM_THRESHOLD, 256 << 20), (_M_ARENA_MAX, 1))
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -3, -4, -8
+_FRAMES = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 256 << 20, _M_ARENA_MAX: 1}
+_STEPS = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1, _M_TOP_PAD: 256 << 20, _M_ARENA_MAX: 1}
 
 
 def keep_freed() -> bool:
@@ -18,5 +20,20 @@ def keep_freed() -> bool:
     Returns:
         Whether the library took the settings.
     """
+    return _set(_FRAMES)
+
+
+def keep_all_freed() -> bool:
+    """The same without a limit, for the steps of a training: each takes and frees gigabytes, in blocks of any size.
+
+    The process keeps the most that it ever had until it ends.
+
+    Returns:
+        Whether the library took the settings.
+    """
+    return _set(_STEPS)
+
+
+def _set(settings: Mapping[int, int]) -> bool:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and all(mallopt(name, value) for name, value in _SETTINGS)
+    return mallopt is not None and all(mallopt(name, value) for name, value in settings.items())

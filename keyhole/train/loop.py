@@ -13,6 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from keyhole.progress import progress_bar
+from keyhole.service.memory import keep_all_freed
 from keyhole.train.averaging import warming_average
 from keyhole.train.epochs import Epochs
 from keyhole.train.optimisers import optimiser as make_optimiser
@@ -42,6 +43,7 @@ def learn(training: Training, out: Path) -> nn.Module:
         out: folder for checkpoints.
     """
     how = training.optimisation
+    keep_all_freed()
     set_seed(how.seed)
     accelerator = Accelerator(mixed_precision=how.precision)
     module = training.module.to(accelerator.device)

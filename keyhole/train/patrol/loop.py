@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from keyhole.partition.pruning.masked import prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.progress import progress_bar
+from keyhole.service.memory import keep_all_freed
 from keyhole.train.optimisers import Optimisation
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks, paths_in
@@ -93,6 +94,7 @@ class Patrol:
             The pruned target on the CPU, in eval mode, and what was removed from it.
         """
         recipe, task = self._task.recipe, self._task
+        keep_all_freed()
         done = self._resume()
         with progress_bar() as progress:
             bar = progress.add_task("training", total=recipe.epochs * self._steps, completed=done * self._steps)
