@@ -50,8 +50,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none, or as for the edge, such as gaussian:scale=0.5."""
-    public: str = "photos+leaves"
-    """Pictures that black-box attacks learn from: photos, leaves, streetcam, a folder or zip, or SET:PATH (see
+    public: str = "streetcam"
+    """Pictures that black-box attacks learn from: streetcam, photos, leaves, a folder or zip, or SET:PATH (see
     `keyhole data sets`); several joined by + take turns."""
     queries: int | None = None
     """Public pictures that a black box asks the oracle about. Absent: as many as it answers; 4096 for paper."""
@@ -77,8 +77,8 @@ class OfflineSettings(ModelSettings):
     public pictures.
     """
 
-    source: str = "photos"
-    """Pictures to attack: photos, leaves, streetcam, a folder or zip, or SET:PATH (`keyhole data sets` lists them)."""
+    source: str = "streetcam"
+    """Pictures to attack: streetcam, photos, leaves, a folder or zip, or SET:PATH (`keyhole data sets` lists them)."""
     cuts: tuple[str, ...] = ()
     """Cuts to attack. Absent: the one of `--cut`."""
     recipe: str = "strong"
@@ -117,7 +117,7 @@ class OfflineSettings(ModelSettings):
     patience: int | None = None
     """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
     recipe's; none but refined (30) stops early."""
-    public: str = "photos+leaves"
+    public: str = "streetcam"
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""

@@ -49,7 +49,7 @@ class Preset:
     codecs: tuple[str, ...]
     links: tuple[str, ...]
     seeds: tuple[int, ...]
-    targets: tuple[str, ...] = ("resnet18-tinyimagenet",)
+    targets: tuple[str, ...] = ("resnet18-streetcam",)
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
     primed: tuple[str, ...] = ("decoder-white", "diffusion-black")
 

@@ -73,8 +73,8 @@ def resolve(settings: PlanSettings) -> Resolved:
 def _terms(settings: PlanSettings) -> Terms:
     return Terms(
         preset=settings.preset or _DEFAULT,
-        source=settings.source or "photos",
-        public=settings.public or "photos+leaves",
+        source=settings.source or "streetcam",
+        public=settings.public or "streetcam",
         prior=settings.prior,
         classes=settings.classes,
         identities=settings.identities or "streetcam",

@@ -36,10 +36,10 @@ class PlanSettings:
     seeds: tuple[int, ...] = ()
     """Seeds of the attacks; each is a run of its own on the same pictures."""
     source: str = ""
-    """Pictures that cross the split and are attacked: photos, leaves, streetcam, a folder or zip, or SET:PATH. Absent:
-    photos."""
+    """Pictures that cross the split and are attacked: streetcam, photos, leaves, a folder or zip, or SET:PATH. Absent:
+    streetcam."""
     public: str = ""
-    """Pictures that attackers may learn from. Absent: photos+leaves."""
+    """Pictures that attackers may learn from. Absent: streetcam."""
     prior: str = ""
     """What decoder and diffusion attacks know of pictures: a diffusers directory. Absent: they are left out."""
     classes: str = ""
@@ -64,7 +64,7 @@ class BenchSettings(PlanSettings):
     the same command, and one with more values on its axes goes on with what is new.
 
         keyhole bench --dry-run                                   # what would be measured, and how long it takes
-        keyhole bench --targets resnet18-tinyimagenet@layer1,layer2,layer3 --classes tiny-imagenet-100.zip
+        keyhole bench --targets resnet18-streetcam@layer1,layer2,layer3 --links wifi lte
         keyhole bench --plan split.yaml --preset standard --workers 2
 
     A plan file holds flags by name:

@@ -35,8 +35,8 @@ class EdgeSettings(HeadSettings):
     """Address of the cloud, or of a proxy in front of it."""
     monitor: str | None = None
     """Address of the monitor's truth port. Without one, nothing is scored."""
-    source: str = "photos"
-    """Pictures: photos, leaves, streetcam, a folder or zip, or SET:PATH (`keyhole data sets` lists the sets); several
+    source: str = "streetcam"
+    """Pictures: streetcam, photos, leaves, a folder or zip, or SET:PATH (`keyhole data sets` lists the sets); several
     joined by + take turns."""
     codec: str = "fp32"
     """How features are packed: fp32, fp16, bf16, int8, each also with +zstd."""

@@ -32,8 +32,8 @@ LEAST = {8: 1.5}
 class Settings(Output):
     """Count frames answered with more and more edges, with and without micro-batching."""
 
-    target: str = "resnet18"
-    """Model to split; random weights do."""
+    target: str = "resnet18-streetcam"
+    """Model to split."""
     cut: str = "layer3"
     """Where it is cut."""
     turns: int = 4

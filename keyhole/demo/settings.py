@@ -13,11 +13,11 @@ from keyhole.targets.settings import ModelSettings
 class SystemSettings(ModelSettings):
     """What runs: one edge, one cloud, one oracle, one adversary and one monitor, on this machine."""
 
-    source: str = "photos"
-    """Pictures the edge sees: `photos` (they come with the libraries), `streetcam` (drawn vehicles), the path of a
+    source: str = "streetcam"
+    """Pictures the edge sees: `streetcam` (drawn vehicles), `photos` (they come with the libraries), the path of a
     folder or zip of your own, or SET:PATH (`keyhole data sets` lists the sets)."""
-    public: str = "photos+leaves"
-    """Pictures the adversary may train on: never the ones the edge sees. `leaves` are synthetic."""
+    public: str = "streetcam"
+    """Pictures the adversary may train on: never the ones the edge sees. For `photos`: photos+leaves."""
     codec: str = "fp32"
     """Packing of the features: fp32, fp16, bf16 or int8, with `+zstd` to compress."""
     defence: str = "none"

@@ -10,7 +10,7 @@ from pathlib import Path
 class ModelSettings:
     """Which model is split, and where. Every process of a deployment must be given the same."""
 
-    target: str = "resnet18-tinyimagenet"
+    target: str = "resnet18-streetcam"
     """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME), pruned:FOLDER (what `keyhole train
     patrol` wrote), defended:FOLDER (`keyhole train defence`), or package.module:factory."""
     weights: str | None = None

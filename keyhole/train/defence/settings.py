@@ -19,9 +19,10 @@ class DefenceSettings(TuningSettings):
     time, `--defence NAME:file=OUT/mechanism.safetensors`; the last line printed says which. A stopped run goes on where
     it was.
 
-        keyhole train defence --method nopeek:weight=2 --cut layer2 --data tiny-imagenet-100.zip --out runs/nopeek
         keyhole train defence --method noise-aware:defence=gaussian:scale=0.5 --cut layer2 --data streetcam \\
-            --target resnet18 --weights runs/resnet18-streetcam/model.safetensors --size 128 --out runs/noise-aware
+            --out runs/noise-aware
+        keyhole train defence --method nopeek:weight=2 --target resnet18-tinyimagenet --cut layer2 \\
+            --data tiny-imagenet-100.zip --out runs/nopeek
     """
 
     method: str

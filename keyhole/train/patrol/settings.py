@@ -19,9 +19,9 @@ class PatrolSettings(TuningSettings):
     The result is a target: `keyhole demo --target pruned:OUT --cut CUT`, and so with every process. Whether the target
     answers with classes or with an embedding decides what it is trained for. A stopped run goes on where it was.
 
-        keyhole train patrol --cut layer3 --data tiny-imagenet-100.zip --out runs/patrol
-        keyhole train patrol --target resnet18 --weights runs/resnet18-streetcam/model.safetensors --size 128 \\
-            --cut layer4 --room layer2 --data streetcam --out runs/patrol-streetcam
+        keyhole train patrol --cut layer4 --room layer2 --data streetcam --out runs/patrol
+        keyhole train patrol --target resnet18-tinyimagenet --cut layer3 --data tiny-imagenet-100.zip \\
+            --out runs/patrol-tinyimagenet
     """
 
     out: Path
