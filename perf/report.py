@@ -11,15 +11,16 @@ import tyro
 from rich.console import Console
 
 from bench.about import facts
-from perf import edges, split, tap, wire, workers
+from perf import edges, rungs, split, tap, wire, workers
 from perf.measurement import Measurement
 
-Name = Literal["split", "wire", "tap", "edges", "workers"]
+Name = Literal["split", "wire", "tap", "edges", "rungs", "workers"]
 MEASUREMENTS: Mapping[Name, Callable[[], Measurement]] = {
     "split": lambda: split.measurement(split.Settings()),
     "wire": lambda: wire.measurement(wire.Settings()),
     "tap": lambda: tap.measurement(tap.Settings()),
     "edges": lambda: edges.measurement(edges.Settings()),
+    "rungs": lambda: rungs.measurement(rungs.Settings()),
     "workers": lambda: workers.measurement(workers.Settings()),
 }
 FACTS = ("machine", "versions")
