@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import tyro
-from rich.console import Console
 
 from bench.about import facts
-from perf import edges, rungs, split, tap, wire, workers
 from perf.measurement import Measurement
 
 Name = Literal["split", "wire", "tap", "edges", "rungs", "workers"]
-MEASUREMENTS: Mapping[Name, Callable[[], Measurement]] = {
-    "split": lambda: split.measurement(split.Settings()),
-    "wire": lambda: wire.measurement(wire.Settings()),
-    "tap": lambda: tap.measurement(tap.Settings()),
-    "edges": lambda: edges.measurement(edges.Settings()),
-    "rungs": lambda: rungs.measurement(rungs.Settings()),
-    "workers": lambda: workers.measurement(workers.Settings()),
-}
+NAMES: tuple[Name, ...] = get_args(Name)
 FACTS = ("machine", "versions")
 
 
@@ -33,7 +26,7 @@ class Settings:
     Each measurement is kept as JSON; `--only` takes some of them again and writes the page with all.
     """
 
-    only: tuple[Name, ...] = tuple(MEASUREMENTS)
+    only: tuple[Name, ...] = NAMES
     """What to measure."""
     folder: Path = Path("runs/perf")
     """Where the measurements are kept."""
@@ -52,17 +45,19 @@ Speed as ratios of two ways that took turns on one machine, made by `make perf`;
 
 
 def main(settings: Settings) -> None:
-    """Measure, print, keep, and write the page."""
-    console = Console()
+    """Measure each in a process of its own, keep it, and write the page.
+
+    Raises:
+        subprocess.CalledProcessError: a measurement failed.
+    """
     for name in settings.only:
-        measured = MEASUREMENTS[name]()
-        console.print(measured.table())
-        measured.save(settings.folder / f"{name}.json")
-    kept = [settings.folder / f"{name}.json" for name in MEASUREMENTS]
-    told = [Measurement.load(path) for path in kept if path.is_file()]
+        kept = str(settings.folder / f"{name}.json")
+        subprocess.run([sys.executable, "-m", f"perf.{name}", "--json", kept], check=True)
+    paths = [settings.folder / f"{name}.json" for name in NAMES]
+    told = [Measurement.load(path) for path in paths if path.is_file()]
     settings.page.parent.mkdir(parents=True, exist_ok=True)
     settings.page.write_text(page(told, {name: facts()[name] for name in FACTS}))
-    console.print(f"wrote {settings.page}")
+    print(f"wrote {settings.page}")
 
 
 if __name__ == "__main__":
