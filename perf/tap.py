@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -68,7 +69,7 @@ def measure(settings: Settings) -> Row:
         times: dict[Cloud, list[float]] = {off: [], on: []}
         for turn in range(WARM_UP + settings.frames):
             for cloud in (off, on) if turn % 2 else (on, off):
-                times[cloud].append(seconds(lambda cloud=cloud: frames.send(cloud.client)))  # type: ignore[misc]
+                times[cloud].append(seconds(partial(frames.send, cloud.client)))
         dropped = on.tap_dropped() - before
     pairs = list(zip(times[off][WARM_UP:], times[on][WARM_UP:], strict=True))
     ratios = sorted(_ratio(random.Random(seed).choices(pairs, k=len(pairs))) for seed in range(1000))

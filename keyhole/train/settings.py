@@ -27,7 +27,7 @@ class TrainSettings:
         keyhole train target --data tiny-imagenet-100.zip --out runs/large --init runs/small --stages 128:1 \\
             --learning-rate 0.02
 
-    A ViT learns faster from a teacher, and from half of each picture at first:
+    A ViT may learn from a teacher, and from half of each picture at first:
 
         keyhole train target --task re-identification --data streetcam --architecture timm:vit_tiny_patch16_224 \\
             --teacher runs/resnet18-streetcam --patch-drop 0.5 --out runs/half
