@@ -14,7 +14,8 @@ from keyhole.targets.shipped import SHIPPED, ShippedFamily
 
 
 class Catalogue:
-    """Models by name: ``timm:NAME``, ``torchvision:NAME``, and bare names of shipped and of torchvision's models.
+    """Models by name: ``timm:NAME``, ``conv-stem:NAME``, ``torchvision:NAME``, and bare names of shipped models and of
+    torchvision's.
 
     ``pruned:FOLDER`` and ``defended:FOLDER`` name a model by where it lies; such models are found and not listed.
     """
@@ -50,5 +51,6 @@ class Catalogue:
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Every model with its name, shipped ones first."""
-        for prefix, family in (*(("", family) for family in self._bare), ("timm:", ARCHITECTURES["timm"])):
+        prefixed = ((f"{prefix}:", family) for prefix, family in ARCHITECTURES.items() if prefix != BARE)
+        for prefix, family in (*(("", family) for family in self._bare), *prefixed):
             yield from ((prefix + name, Entry(family, name)) for name in family.names())

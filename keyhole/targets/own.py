@@ -73,7 +73,8 @@ def _factory(name: str) -> Callable[[], object]:
         factory = getattr(importlib.import_module(path), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise TargetError(
-            f"cannot load {name!r} as package.module:factory: {error} (torchvision: and timm: are followed by a model)"
+            f"cannot load {name!r} as package.module:factory: {error} (torchvision:, timm: and "
+            "conv-stem: are followed by a model)"
         ) from error
     if not callable(factory):
         raise TargetError(f"{name} must be a function without arguments, got {type(factory).__name__}")

@@ -11,8 +11,8 @@ class ModelSettings:
     """Which model is split, and where. Every process of a deployment must be given the same."""
 
     target: str = "resnet18-streetcam"
-    """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME), pruned:FOLDER (what `keyhole train
-    patrol` wrote), defended:FOLDER (`keyhole train defence`), or package.module:factory."""
+    """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME, conv-stem:NAME), pruned:FOLDER (what
+    `keyhole train patrol` wrote), defended:FOLDER (`keyhole train defence`), or package.module:factory."""
     weights: str | None = None
     """Weights of the model: a safetensors file, a state dict (.pt, .pth), or `pretrained` from the hub. Absent: those
     that are shipped with the target, else random ones that are the same in every process."""

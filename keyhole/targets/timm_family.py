@@ -1,14 +1,17 @@
-"""timm's models."""
+"""timm's models, as they are and with a convolutional stem."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from types import ModuleType
 from typing import Any, cast
 
 from torch import nn
 
+from keyhole.targets.conv_stem import ConvStem
+from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.preprocess import Preprocess
 
@@ -41,6 +44,23 @@ class TimmFamily(Family):
         if size is not None and _timm().get_pretrained_cfg(name).fixed_input_size:
             arguments["img_size"] = size
         return cast(nn.Module, _timm().create_model(name, pretrained=pretrained, **arguments))
+
+
+class ConvStemFamily(TimmFamily):
+    """See `Family`. timm's ViTs with patches of 16 pixels, each with a `ConvStem` for its patch embedding."""
+
+    def names(self) -> Sequence[str]:
+        return cast(Sequence[str], _timm().list_models("vit_*_patch16_*"))
+
+    def facts(self, name: str) -> Facts:
+        return replace(super().facts(name), weights="random")
+
+    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        if pretrained:
+            raise TargetError(f"the hub has no weights of {name} with a convolutional stem: give a file (--weights)")
+        model = super().build(name, size=size, outputs=outputs, pretrained=False)
+        model.patch_embed = ConvStem(model.embed_dim)  # type: ignore[arg-type]
+        return model
 
 
 @cache

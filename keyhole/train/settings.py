@@ -29,9 +29,9 @@ class TrainSettings:
 
     A ViT may learn from a teacher, and from half of each picture at first:
 
-        keyhole train target --task re-identification --data streetcam --architecture timm:vit_tiny_patch16_224 \\
+        keyhole train target --task re-identification --data streetcam --architecture conv-stem:vit_tiny_patch16_224 \\
             --teacher runs/resnet18-streetcam --patch-drop 0.5 --out runs/half
-        keyhole train target --task re-identification --data streetcam --architecture timm:vit_tiny_patch16_224 \\
+        keyhole train target --task re-identification --data streetcam --architecture conv-stem:vit_tiny_patch16_224 \\
             --teacher runs/resnet18-streetcam --init runs/half --stages 128:4 --learning-rate 2e-4 --out runs/vit
     """
 
@@ -44,7 +44,8 @@ class TrainSettings:
     task: TaskName = "classification"
     """What the target is for."""
     architecture: str = "resnet18"
-    """Architecture: a name of torchvision (resnet18), or one of timm after `timm:` (timm:vit_tiny_patch16_224)."""
+    """Architecture: a name of torchvision (resnet18), one of timm after `timm:` (timm:vit_tiny_patch16_224), or a
+    ViT of timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures."""
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, or a file of weights, of the same architecture
     and classes; re-identification takes a classifier's too. Absent: random ones."""

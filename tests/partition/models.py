@@ -8,6 +8,8 @@ import torchvision
 from torch import nn
 from torchvision.models.swin_transformer import SwinTransformer
 
+from keyhole.targets.architectures import architecture
+
 
 def build(name: str, **arguments: int) -> nn.Module:
     """A model of torchvision or timm (``timm:NAME``) with random weights, in eval mode."""
@@ -16,6 +18,14 @@ def build(name: str, **arguments: int) -> nn.Module:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return make(own, **arguments).eval()
+
+
+def conv_stem_vit() -> nn.Module:
+    """timm's ViT-tiny with a convolutional stem, for pictures of 32 pixels."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        entry = architecture("conv-stem:vit_tiny_patch16_224")
+        return entry.family.build(entry.name, size=32, outputs=5, pretrained=False).eval()
 
 
 def tiny_vit() -> nn.Module:

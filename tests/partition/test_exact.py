@@ -8,7 +8,7 @@ from torch import nn
 
 from keyhole.partition import Survey, as_features, as_tuple, cut_at, points, split, survey
 from keyhole.partition.proof import same_bits
-from tests.partition.models import build, pictures, tiny_swin, tiny_vit
+from tests.partition.models import build, conv_stem_vit, pictures, tiny_swin, tiny_vit
 
 BATCHES = (1, 2, 5)
 
@@ -69,7 +69,7 @@ def test_around_the_blocks_too() -> None:
     check(survey(model, pictures(1, 32)), others, 32)
 
 
-@pytest.mark.parametrize("make", [tiny_vit, tiny_swin])
+@pytest.mark.parametrize("make", [tiny_vit, tiny_swin, conv_stem_vit])
 def test_inside_transformer_blocks(make: Callable[[], nn.Module]) -> None:
     """Exact also where a tensor's memory order is not that of its dimensions, and where windows are in the batch."""
     model, inputs = make(), pictures(3, 32)

@@ -63,7 +63,10 @@ def test_the_hash_follows_the_weights() -> None:
     assert changed.hash != target.hash
 
 
-@pytest.mark.parametrize(("name", "size"), [("vit_b_16", 32), ("timm:vit_tiny_patch16_224", 48), ("resnet18", 64)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("vit_b_16", 32), ("timm:vit_tiny_patch16_224", 48), ("conv-stem:vit_tiny_patch16_224", 48), ("resnet18", 64)],
+)
 def test_the_size_can_be_chosen(name: str, size: int) -> None:
     target = load_target(name, size=size)
     assert target.preprocess.size == size

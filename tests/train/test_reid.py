@@ -1,5 +1,6 @@
 """Re-identification: batches, loss, training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,7 @@ def test_erased_rectangles_and_changed_colours_are_seeded_and_stay_in_range() ->
 def test_flags_change_the_recipe_of_the_architecture() -> None:
     settings = TrainSettings(data="streetcam", out=Path("x"), architecture="timm:vit_tiny_patch16_224")
     assert recipe_for(settings) == RECIPES["*vit_*"]
+    assert recipe_for(replace(settings, architecture="conv-stem:vit_tiny_patch16_224")) == RECIPES["*vit_*"]
     assert recipe_for(TrainSettings(data="faces", out=Path("x"), size=96)).stages == ((64, 10), (96, 2), (96, 1))
     cats = TrainSettings(data="cats", out=Path("x"), size=224)
     assert adjusted(Recipe(), cats).stages == ((64, 8), (96, 3), (224, 1))

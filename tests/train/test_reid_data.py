@@ -123,10 +123,14 @@ def test_the_command_leaves_a_target_that_answers_with_an_embedding(tmp_path: Pa
     ("flags", "message"),
     [
         ({"architecture": "resnet-18"}, "unknown architecture 'resnet-18' .*nearest: .*resnet18"),
-        ({"architecture": "jax:resnet18"}, "expected a name of torchvision, or one after timm:"),
+        ({"architecture": "jax:resnet18"}, "expected a name of torchvision, or one after timm: or conv-stem:"),
         ({"architecture": "squeezenet1_0"}, "does not end in a linear classifier"),
         (
             {"architecture": "timm:vit_tiny_patch16_224", "size": 32, "stages": ("64:3",)},
+            "cannot take a picture of 64×64.*--size 32 --stages 32:3",
+        ),
+        (
+            {"architecture": "conv-stem:vit_tiny_patch16_224", "size": 32, "stages": ("64:3",)},
             "cannot take a picture of 64×64.*--size 32 --stages 32:3",
         ),
         ({"size": 32, "stages": ("32:1",)}, "a batch of 64 needs 16 identities"),
