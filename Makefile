@@ -32,7 +32,7 @@ live: $(READY) ## the same until interrupted, with the live page
 
 test: $(READY) browser ## lint and the fast tests
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test-slow: $(READY) browser ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow

@@ -69,7 +69,12 @@ def test_around_the_blocks_too() -> None:
     check(survey(model, pictures(1, 32)), others, 32)
 
 
-@pytest.mark.parametrize("make", [tiny_vit, tiny_swin, conv_stem_vit])
+def test_after_a_convolutional_stem() -> None:
+    cuts = ["patch_embed.convolutions.2", "patch_embed.projection", "patch_embed", "blocks.0", "blocks.11"]
+    check(survey(conv_stem_vit(), pictures(1, 32)), cuts, 32)
+
+
+@pytest.mark.parametrize("make", [tiny_vit, tiny_swin])
 def test_inside_transformer_blocks(make: Callable[[], nn.Module]) -> None:
     """Exact also where a tensor's memory order is not that of its dimensions, and where windows are in the batch."""
     model, inputs = make(), pictures(3, 32)
