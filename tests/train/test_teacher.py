@@ -5,11 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
+from torch import nn
 from torch.nn import functional as F
 
 from keyhole.targets.card import read_card
 from keyhole.targets.errors import TargetError
+from keyhole.targets.neck import bn_neck
 from keyhole.targets.shipped import SHIPPED
+from keyhole.targets.target import Target
 from keyhole.train.command import train
 from keyhole.train.loop import fit
 from keyhole.train.reid.teacher import Teaching, load_teacher, teach
@@ -56,9 +60,23 @@ def test_the_command_asks_the_teacher_and_the_card_tells_how_it_was_made(tmp_pat
 
     teacher = load_teacher(tmp_path / "teacher")
     pictures = boards(2, 2, seed=5).pictures.repeat_interleave(2, 2).repeat_interleave(2, 3)
-    said = teach(teacher, torch.split(pictures, 3), weight=1.0).embeddings
+    said = teach(teacher, pictures, 1.0, tmp_path / "kept", Console()).embeddings
     torch.testing.assert_close(said, F.normalize(embed(teacher.model, pictures, teacher.preprocess)))
     torch.testing.assert_close(said.norm(dim=1), torch.ones(4))
+
+
+def test_a_teacher_is_asked_once_for_the_same_pictures(tmp_path: Path) -> None:
+    asked = []
+    network = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 4), bn_neck(4))
+    network.register_forward_pre_hook(lambda _module, inputs: asked.append(len(inputs[0])))
+    teacher = Target("teacher", network, PREPROCESS, (), 4, "CC0-1.0", "random")
+    pictures = boards(3, 2, seed=5).pictures.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    first, again = (teach(teacher, pictures, weight, tmp_path, Console()) for weight in (1.0, 2.0))
+    assert torch.equal(first.embeddings, again.embeddings)
+    assert (again.weight, asked) == (2.0, [6])
+    other = teach(teacher, 255 - pictures, 1.0, tmp_path, Console())
+    assert asked == [6, 6]
+    assert not torch.equal(other.embeddings, first.embeddings)
 
 
 def test_a_classifier_is_no_teacher() -> None:

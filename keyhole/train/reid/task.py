@@ -7,7 +7,6 @@ from typing import cast
 
 import torch
 from rich.console import Console
-from rich.progress import track
 from torch import Tensor, nn
 
 from keyhole.targets.architectures import architecture
@@ -29,8 +28,6 @@ from keyhole.train.reid.trial import Trial, read_parts
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
-
-_SHOWN = 512
 
 
 class Reidentification(Task):
@@ -120,8 +117,7 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     data = f"{settings.data_name or settings.data}: {pictures}, {settings.size} pixels"
     teaching = None
     if teacher:
-        shown = torch.split(train.pictures, _SHOWN)
-        teaching = teach(teacher, track(shown, "asking the teacher", console=console), recipe.teaching)
+        teaching = teach(teacher, train.pictures, recipe.teaching, settings.out, console)
     torch.manual_seed(settings.seed)
     return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data, teaching)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from rich.console import Console
+from rich.progress import track
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -15,6 +18,9 @@ from keyhole.targets.load import load_target
 from keyhole.targets.neck import answers_with_embedding
 from keyhole.targets.target import Target
 from keyhole.train.reid.trial import embed
+
+_SHOWN = 512
+_ANSWERS = "embeddings"
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,24 @@ def load_teacher(folder: Path) -> Target:
     return teacher
 
 
-def teach(teacher: Target, pictures: Iterable[Tensor], weight: float) -> Teaching:
-    """What a teacher says of pictures, given as uint8 N×3×H×W in parts."""
-    answers = [embed(teacher.model, part, teacher.preprocess) for part in pictures]
-    return Teaching(F.normalize(torch.cat(answers)), weight)
+def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, console: Console) -> Teaching:
+    """What a teacher says of pictures; its answers are kept in a file, so that a resumed run need not ask again.
+
+    Args:
+        teacher: answers with embeddings.
+        pictures: uint8 N×3×H×W.
+        weight: see `Teaching`.
+        folder: where the file is; it is made where it is missing.
+        console: shows the progress.
+    """
+    asked = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()[:16]
+    path = folder / f"teacher-{teacher.hash}-{asked}.safetensors"
+    if path.is_file():
+        return Teaching(load_file(path)[_ANSWERS], weight)
+    parts = track(torch.split(pictures, _SHOWN), "asking the teacher", console=console)
+    answers = F.normalize(torch.cat([embed(teacher.model, part, teacher.preprocess) for part in parts]))
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({_ANSWERS: answers}, partial)
+    partial.replace(path)
+    return Teaching(answers, weight)
