@@ -155,5 +155,13 @@ def test_the_adversary_reaches_nothing_that_holds_the_truth(stack, service, netw
     assert not reaches("adversary", address, port)
 
 
+def test_models_of_ones_own_can_be_read_and_not_written(stack):
+    for service in ("edge", "cloud", "oracle", "adversary"):
+        done = inside(service, "import os; print(os.listdir('/models')); open('/models/mine', 'w')")
+        assert done.stdout.strip() == "[]"
+        assert "Read-only file system" in done.stderr
+    assert inside("monitor", "import os; print(os.path.exists('/models'))").stdout.strip() == "False"
+
+
 def test_what_the_adversary_cannot_reach_is_there(stack):
     eventually(lambda: reaches("edge", "monitor.truth", 50061), 60, "the truth port from the edge")
