@@ -61,8 +61,9 @@ def test_blocks_are_boundaries_with_the_papers_names_and_exact(name: str) -> Non
     check(surveyed, blocks, size)
 
 
-def test_around_the_blocks_too() -> None:
-    model = build("resnet18")
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_around_the_blocks_too(layout: torch.memory_format) -> None:
+    model = build("resnet18").to(memory_format=layout)
     names = [point.cut for point in points(model, pictures(1, 32))]
     others = ["input", "conv1", "bn1", "relu", "maxpool", "avgpool", "fc"]
     assert set(others).issubset(names)
@@ -72,6 +73,12 @@ def test_around_the_blocks_too() -> None:
 def test_after_a_convolutional_stem() -> None:
     cuts = ["patch_embed.convolutions.2", "patch_embed.projection", "patch_embed", "blocks.0", "blocks.11"]
     check(survey(conv_stem_vit(), pictures(1, 32)), cuts, 32)
+
+
+def test_with_channels_last() -> None:
+    for name in ("resnet18", "resnet50", "timm:resnet18"):
+        size, arguments, blocks = MODELS[name]
+        check(survey(build(name, **arguments).to(memory_format=torch.channels_last), pictures(1, size)), blocks, size)
 
 
 @pytest.mark.parametrize("make", [tiny_vit, tiny_swin])

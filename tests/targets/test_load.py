@@ -1,5 +1,7 @@
 """Targets by name, and their weights from files."""
 
+import copy
+import dataclasses
 import json
 import logging
 import subprocess
@@ -61,6 +63,16 @@ def test_the_hash_follows_the_weights() -> None:
     with torch.no_grad():
         changed.model.get_parameter("layer4.1.bn2.bias")[7] += 1e-6
     assert changed.hash != target.hash
+
+
+def test_convolutions_lie_channels_last_and_answer_alike() -> None:
+    target = load_target("resnet18")
+    assert target.model.get_parameter("layer1.0.conv1.weight").is_contiguous(memory_format=torch.channels_last)
+    pictures = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    answers, hashed = target.model(pictures), target.hash
+    plain = copy.deepcopy(target.model).to(memory_format=torch.contiguous_format)
+    torch.testing.assert_close(plain(pictures), answers)
+    assert dataclasses.replace(target, model=plain).hash == hashed
 
 
 @pytest.mark.parametrize(
