@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -66,7 +67,7 @@ def adjusted(recipe: R, settings: TrainSettings) -> R:
         ValueError: a stage is not of the form SIDE:EPOCHS.
     """
     given: dict[str, Any] = {
-        "stages": tuple(_stage(text) for text in settings.stages) or _fitted(recipe.stages, settings.size),
+        "stages": stages_of(settings.stages) or _fitted(recipe.stages, settings.size),
         "batch": settings.batch,
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
@@ -77,6 +78,15 @@ def adjusted(recipe: R, settings: TrainSettings) -> R:
 
 def _fitted(stages: Stages, size: int) -> Stages:
     return (*((min(side, size), epochs) for side, epochs in stages[:-1]), (size, stages[-1][1]))
+
+
+def stages_of(texts: Sequence[str]) -> Stages:
+    """Stages as flags name them.
+
+    Raises:
+        ValueError: one is not of the form SIDE:EPOCHS.
+    """
+    return tuple(_stage(text) for text in texts)
 
 
 def _stage(text: str) -> tuple[int, int]:

@@ -2,24 +2,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
+from keyhole.judge.judge import Judge
 from keyhole.judge.load import load_judge
 from keyhole.service.errors import UsageError
-from keyhole.train.judge import training
+from keyhole.train.judge import reading, telling
 from keyhole.train.judge.command import judge
 from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
+from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
 from keyhole.train.judge.spoil import blur, spoil
-from keyhole.train.judge.training import JudgeRecipe, draw_identities, train_judge
+from keyhole.train.judge.telling import TellingApart, TellingRecipe
+from keyhole.train.judge.training import JudgeRecipe, train_judge
 
-PLAN = Plan(identities=2, views=2, near=8, seed=0)
-RECIPE = JudgeRecipe(steps=4, batch=4, every=2)
+PLAN = Plan(identities=4, views=2, near=8, seed=0)
+RECIPE = JudgeRecipe(
+    ReadingRecipe(steps=4, batch=4, every=2), TellingRecipe(stages=((32, 4),), batch=4, per_identity=2)
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +33,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TruePictures:
 
 
 def test_pictures_come_with_their_secrets(data: TruePictures) -> None:
-    assert data.pictures.shape == (12, 3, 128, 128)
-    assert data.identities.tolist() == [0, 0, 1, 1] + [UNKNOWN] * 8
+    assert data.pictures.shape == (16, 3, 128, 128)
+    assert data.identities.tolist() == [0, 0, 1, 1, 2, 2, 3, 3] + [UNKNOWN] * 8
     readable = data.plates[:, 0] != UNKNOWN
-    assert readable[4:].any()
+    assert readable[8:].any()
     assert ((data.plates >= 0) == readable[:, None]).all()
     widths = (data.corners[readable, 1] - data.corners[readable, 0]).norm(dim=1)
     assert widths.min() >= 26
@@ -50,8 +55,9 @@ def test_pictures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(other.pictures) == 4
 
 
+@pytest.mark.parametrize("stopped", [reading, telling])
 def test_a_stopped_run_ends_where_an_unbroken_one_does(
-    data: TruePictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: ModuleType, data: TruePictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unbroken = train_judge(data, RECIPE, tmp_path / "a")
 
@@ -62,12 +68,12 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
 
     def killed_in_the_third_step(*arguments: object) -> torch.Tensor:
         calls.append(None)
-        if len(calls) > 4:
+        if len(calls) > 2:
             raise KilledError
         return spoil(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "spoil", killed_in_the_third_step)
+        patch.setattr(stopped, "spoil", killed_in_the_third_step)
         with pytest.raises(KilledError):
             train_judge(data, RECIPE, tmp_path / "b")
     resumed = train_judge(data, RECIPE, tmp_path / "b")
@@ -83,12 +89,15 @@ def test_pictures_that_show_nothing_are_refused(data: TruePictures, tmp_path: Pa
 
 
 def test_the_command_leaves_a_judge_with_its_card(tmp_path: Path) -> None:
-    settings = JudgeSettings(out=tmp_path, identities=2, views=2, near=4, steps=2, batch=4, every=2, audit=2, workers=0)
+    settings = JudgeSettings(
+        out=tmp_path, identities=4, views=2, near=4, steps=2, stages=("64:1",), batch=4, every=2, audit=2, workers=0
+    )
     assert judge(settings) == 0
     load_judge(tmp_path)
     card = json.loads((tmp_path / "card.json").read_text())
     assert {"identity_rank_1", "hat_accuracy", "hat_majority"} <= set(card["figures"])
-    assert card["recipe"]["identities"] == 2
+    assert card["recipe"]["identities"] == 4
+    assert card["recipe"]["telling"]["stages"] == [[64, 1]]
     assert "public" in card["data"]
 
 
@@ -117,8 +126,16 @@ def test_each_picture_is_blurred_by_its_own_width() -> None:
             torch.testing.assert_close(shown, torch.from_numpy(expected))
 
 
-def test_batches_hold_four_pictures_of_each_of_some_vehicles() -> None:
-    views = tuple(torch.arange(6) + 6 * vehicle for vehicle in range(10))
-    drawn = draw_identities(views, 32, torch.Generator().manual_seed(0))
-    assert len(set(drawn.tolist())) == 32
-    assert sorted(Counter((drawn // 6).tolist()).values()) == [4] * 8
+def test_vehicles_are_told_apart_by_those_that_are_not_kept_for_the_trial(data: TruePictures) -> None:
+    task = TellingApart(Judge(), data, RECIPE.telling)
+    assert task.tested_on == {"identities": 2, "pictures": 4, "probes": 2}
+    (batch,) = task.batches(32, torch.Generator().manual_seed(0))
+    assert batch.inputs.shape == (4, 3, 32, 32)
+    assert sorted(batch.labels.tolist()) == [0, 1, 2, 3]
+
+
+def test_pictures_to_tell_apart_are_spoilt(data: TruePictures) -> None:
+    recipe = dataclasses.replace(RECIPE.telling, crop=1.0, colour=0.0, erase=0.0)
+    tasks = [TellingApart(Judge(), data, dataclasses.replace(recipe, clean=clean)) for clean in (1.0, 0.0)]
+    clean, spoilt = (next(task.batches(128, torch.Generator().manual_seed(0))).inputs for task in tasks)
+    assert (clean - spoilt).abs().mean() > 0.01

@@ -15,8 +15,11 @@ from keyhole.targets.card import WEIGHTS
 from keyhole.targets.quantise import save_quantised
 from keyhole.train.judge.figures import judge_figures
 from keyhole.train.judge.pictures import Plan, true_pictures
+from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
+from keyhole.train.judge.telling import TellingRecipe
 from keyhole.train.judge.training import JudgeRecipe, train_judge
+from keyhole.train.recipe import stages_of
 
 
 def judge(settings: JudgeSettings) -> int:
@@ -24,9 +27,10 @@ def judge(settings: JudgeSettings) -> int:
     console = Console()
     settings.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(settings.identities, settings.views, settings.near, settings.seed)
+    shared = {name: getattr(settings, name) for name in ("batch", "clean", "seed", "precision")}
     recipe = JudgeRecipe(
-        **{name: getattr(settings, name) for name in ("steps", "batch", "learning_rate", "clean", "every", "seed")},
-        precision=settings.precision,
+        ReadingRecipe(steps=settings.steps, learning_rate=settings.learning_rate, every=settings.every, **shared),
+        TellingRecipe(stages=stages_of(settings.stages), per_identity=min(4, settings.batch // 2), **shared),
     )
     trained = train_judge(true_pictures(plan, settings.out, settings.workers), recipe, settings.out)
 

@@ -1,4 +1,4 @@
-"""What the judge's networks are asked to do."""
+"""What the judge's readers are asked to do."""
 
 from __future__ import annotations
 
@@ -11,49 +11,34 @@ from torch.nn import functional as F
 from keyhole.data.streetcam.labels import DRIVER, PASSENGER
 from keyhole.judge.judge import Judge
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
-from keyhole.train.reid.loss import ReidLoss
 
 
-class Lesson(nn.Module):
-    """The judge, and a classifier of the vehicles, which only the training needs.
-
-    The embedder learns as targets of re-identification do (see `ReidLoss`): triplets before its batch normalisation,
-    cross-entropy after it.
+class ReadingLesson(nn.Module):
+    """A judge's readers of plates and people, by cross-entropy.
 
     Args:
-        judge: what is trained.
-        identities: vehicles.
-        length: of an embedding.
+        judge: its readers are trained, its embedder is not touched.
     """
 
-    def __init__(self, judge: Judge, identities: int, length: int) -> None:
+    def __init__(self, judge: Judge) -> None:
         super().__init__()
-        self.judge = judge
-        self.classifier = nn.Linear(length, identities, bias=False)
-        nn.init.normal_(self.classifier.weight, std=0.001)
-        self._tell_apart = ReidLoss()
+        self.plates, self.drivers, self.passengers = judge.plates, judge.drivers, judge.passengers
 
-    def forward(
-        self, vehicles: Tensor, identities: Tensor, pictures: Tensor, labels: TruePictures
-    ) -> dict[str, Tensor]:
+    def forward(self, pictures: Tensor, labels: TruePictures) -> dict[str, Tensor]:
         """Losses by name.
 
         Args:
-            vehicles: RGB in [0, 1], B×3×H×W.
-            identities: of these, B integers; each has another picture in the batch.
-            pictures: RGB in [0, 1], N×3×H×W, what plates and people are read from.
-            labels: of the N pictures; their own pictures are not used.
+            pictures: RGB in [0, 1], N×3×H×W.
+            labels: of these; their own pictures are not used.
         """
-        features = self.judge.embedder.features(vehicles)
-        logits = self.classifier(self.judge.embedder.even(features))
-        losses = {"identity": self._tell_apart(features, logits, identities)}
+        losses = {}
         shown = (labels.plates[:, 0] != UNKNOWN).nonzero().flatten()
         if len(shown):
-            scores = self.judge.plates(pictures[shown], labels.corners[shown])
+            scores = self.plates(pictures[shown], labels.corners[shown])
             losses["plate"] = F.cross_entropy(scores.flatten(0, 1), labels.plates[shown].flatten())
         for name, reader, numbers, boxes, attributes in (
-            ("driver", self.judge.drivers, labels.drivers, labels.driver_boxes, DRIVER),
-            ("passenger", self.judge.passengers, labels.passengers, labels.passenger_boxes, PASSENGER),
+            ("driver", self.drivers, labels.drivers, labels.driver_boxes, DRIVER),
+            ("passenger", self.passengers, labels.passengers, labels.passenger_boxes, PASSENGER),
         ):
             shown = (numbers[:, 0] != UNKNOWN).nonzero().flatten()
             if len(shown) > 1:

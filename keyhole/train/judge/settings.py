@@ -25,15 +25,17 @@ class JudgeSettings:
     near: int = 12000
     """Pictures of further vehicles by near cameras, for plates and people. A picture takes 48 KiB of memory."""
     steps: int = 3000
-    """Steps of the training; each takes one batch for identities and one for plates and people."""
+    """Steps of the training on plates and people."""
+    stages: tuple[str, ...] = ("64:20", "96:6", "128:3")
+    """Picture side and epochs of each stage of the training on identities, as SIDE:EPOCHS."""
     batch: int = 64
-    """Pictures in each of the two batches."""
+    """Pictures in a step of either."""
     learning_rate: float = 2e-3
-    """Peak of the one-cycle schedule."""
+    """Peak of the one-cycle schedule on plates and people."""
     clean: float = 0.5
     """Share of the pictures that are not spoilt."""
     every: int = 250
-    """Steps between checkpoints."""
+    """Steps between checkpoints on plates and people; on identities there is one after each epoch."""
     audit: int = 200
     """Vehicles of the pool `audit` that the card's figures are measured on, each before all 24 cameras."""
     workers: int = 2
@@ -46,7 +48,7 @@ class JudgeSettings:
     """Licence of the weights, for the card."""
 
     def __post_init__(self) -> None:
-        for name, least in {"identities": 2, "near": 2, "steps": 2, "batch": 4, "every": 2, "audit": 2}.items():
+        for name, least in {"identities": 4, "near": 2, "steps": 2, "batch": 4, "every": 2, "audit": 2}.items():
             if getattr(self, name) < least:
                 raise UsageError(f"--{name} {getattr(self, name)}: expected {least} or more")
         if not 2 <= self.views <= 24:

@@ -71,10 +71,14 @@ class Reidentification(Task):
         recipe, train = self.recipe, self._train
         seed = int(torch.randint(2**31, (), generator=generator))
         for chosen in pk_batches(train.identities, recipe.batch, recipe.per_identity, seed):
-            pictures = train.pictures[chosen].float() / 255
-            pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
-            pictures = erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
+            pictures = self.augmented(train.pictures[chosen].float() / 255, size, generator)
             yield Batch(self.preprocess.normalise(pictures), chosen)
+
+    def augmented(self, pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
+        """Random changes of RGB pictures in [0, 1], N×3×H×W, to N×3×size×size."""
+        recipe = self.recipe
+        pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
+        return erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
 
     def loss(self, answers: Answers, labels: Tensor) -> Tensor:
         identities = self._train.identities.to(labels.device)[labels]
