@@ -12,8 +12,6 @@ from keyhole.targets.preprocess import Preprocess
 
 ARCHITECTURE = "timm:mobilenetv3_small_100"
 """Neither a ResNet nor a transformer, which are what is attacked."""
-LENGTH = 1024
-"""Length of an embedding."""
 PREPROCESS = Preprocess(128)
 """Of the pictures that are looked at; others are resized."""
 

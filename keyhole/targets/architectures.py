@@ -20,7 +20,7 @@ ARCHITECTURES: Mapping[str, Family] = {
 
 
 def architecture(name: str) -> Entry:
-    """The architecture ``resnet18`` (or ``torchvision:resnet18``) ``timm:NAME`` or ``conv-stem:NAME``.
+    """The architecture ``resnet18`` (or ``torchvision:resnet18``), ``timm:NAME`` or ``conv-stem:NAME``.
 
     Raises:
         TargetError: no such architecture; the message lists the nearest names.

@@ -1,13 +1,15 @@
-"""Drawn pictures kept in a file, because drawing them takes longer than reading them."""
+"""What takes longer to make than to read, kept in files."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 
 from keyhole.data import streetcam
@@ -38,6 +40,26 @@ def cached(collection: Collection, size: int, folder: Path, make: Callable[[], T
         np.save(file, pictures.numpy())
     partial.replace(path)
     return pictures
+
+
+def kept(path: Path, about: Mapping[str, str], make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors that ``make`` gives, from a file where they are in it already.
+
+    Args:
+        path: a safetensors file; its folder is made where it is missing.
+        about: what they were made of; a file with other facts is made anew.
+        make: gives contiguous tensors by name.
+    """
+    if path.is_file():
+        with safe_open(str(path), "pt") as file:
+            if file.metadata() == about:
+                return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    tensors = dict(make())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file(tensors, str(partial), metadata=dict(about))
+    partial.replace(path)
+    return tensors
 
 
 def key(collection: Passes, size: int) -> str:

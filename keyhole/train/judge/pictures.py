@@ -9,8 +9,6 @@ from pathlib import Path
 
 import torch
 from rich.progress import track
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -21,6 +19,7 @@ from keyhole.data.streetcam.plate import GLYPHS
 from keyhole.data.streetcam.shot import Shot
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.near import near_head, near_plate
+from keyhole.train.cache import kept
 
 UNKNOWN = -1
 PLATE_WIDTH, HEAD_WIDTH = 26.0, 7.0
@@ -93,16 +92,13 @@ def true_pictures(plan: Plan, out: Path, workers: int) -> TruePictures:
         out: folder that keeps them as ``pictures.safetensors``.
         workers: processes that draw; 0: this one.
     """
-    path, note = out / "pictures.safetensors", {"plan": json.dumps(asdict(plan))}
-    if path.exists():
-        with safe_open(str(path), "pt") as file:
-            if file.metadata() == note:
-                return TruePictures(**{name: file.get_tensor(name) for name in _FIELDS})
-    loader: DataLoader[dict[str, Tensor]] = DataLoader(_Drawn(plan), batch_size=64, num_workers=workers)
-    batches = list(track(loader, f"drawing {len(plan)} pictures"))
-    tensors = {name: torch.cat([batch[name] for batch in batches]) for name in _FIELDS}
-    save_file(tensors, str(path), metadata=note)
-    return TruePictures(**tensors)
+
+    def draw() -> dict[str, Tensor]:
+        loader: DataLoader[dict[str, Tensor]] = DataLoader(_Drawn(plan), batch_size=64, num_workers=workers)
+        batches = list(track(loader, f"drawing {len(plan)} pictures"))
+        return {name: torch.cat([batch[name] for batch in batches]) for name in _FIELDS}
+
+    return TruePictures(**kept(out / "pictures.safetensors", {"plan": json.dumps(asdict(plan))}, draw))
 
 
 class _Drawn(Dataset[dict[str, Tensor]]):

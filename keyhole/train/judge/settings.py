@@ -19,7 +19,7 @@ class JudgeSettings:
     out: Path
     """Folder for the drawn pictures (1.3 GB by default), checkpoints, model.safetensors and card.json."""
     identities: int = 1500
-    """Vehicles that the embedding learns to tell apart."""
+    """Vehicles that the embedding learns to tell apart; one in fifteen is kept to see how well."""
     views: int = 10
     """Cameras that see each of them, 24 at most."""
     near: int = 12000

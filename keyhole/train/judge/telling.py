@@ -39,8 +39,8 @@ class TellingApart(Reidentification):
 
     Args:
         judge: whose embedder is trained.
-        data: true pictures of the pool ``public``; of every fifteenth vehicle, and two at least, the pictures are kept
-            for the trial.
+        data: true pictures of the pool ``public``; the last vehicles, one in fifteen and two at least, are kept for
+            the trial.
         recipe: the hyper-parameters.
 
     Raises:

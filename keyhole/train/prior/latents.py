@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
+from keyhole.train.cache import kept
 from keyhole.train.prior.autoencoder import Autoencoder
 
 
@@ -59,15 +58,8 @@ class Scale:
 
 def encoded(autoencoder: Autoencoder, pictures: Tensor, file: Path) -> Tensor:
     """The autoencoder's own latents, N×C×h×w, of uint8 pictures N×3×H×W; from ``file`` where they are in it already."""
-    key = _key(autoencoder, pictures)
-    if file.exists():
-        with safe_open(str(file), "pt") as stored:
-            if stored.metadata() == key:
-                kept: Tensor = stored.get_tensor("latents")
-                return kept
-    latents = autoencoder.encode(pictures).contiguous()
-    save_file({"latents": latents}, str(file), metadata=key)
-    return latents
+    about = _key(autoencoder, pictures)
+    return kept(file, about, lambda: {"latents": autoencoder.encode(pictures).contiguous()})["latents"]
 
 
 def _key(autoencoder: Autoencoder, pictures: Tensor) -> dict[str, str]:

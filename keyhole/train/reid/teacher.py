@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.progress import track
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -17,6 +16,7 @@ from keyhole.targets.errors import TargetError
 from keyhole.targets.load import load_target
 from keyhole.targets.neck import answers_with_embedding
 from keyhole.targets.target import Target
+from keyhole.train.cache import kept
 from keyhole.train.reid.trial import embed
 
 _SHOWN = 512
@@ -77,14 +77,12 @@ def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, consol
         folder: where the file is; it is made where it is missing.
         console: shows the progress.
     """
-    asked = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()[:16]
-    path = folder / f"teacher-{teacher.hash}-{asked}.safetensors"
-    if path.is_file():
-        return Teaching(load_file(path)[_ANSWERS], weight)
-    parts = track(torch.split(pictures, _SHOWN), "asking the teacher", console=console)
-    answers = F.normalize(torch.cat([embed(teacher.model, part, teacher.preprocess) for part in parts]))
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({_ANSWERS: answers}, partial)
-    partial.replace(path)
-    return Teaching(answers, weight)
+
+    def answers() -> dict[str, Tensor]:
+        parts = track(torch.split(pictures, _SHOWN), "asking the teacher", console=console)
+        said = torch.cat([embed(teacher.model, part, teacher.preprocess) for part in parts])
+        return {_ANSWERS: F.normalize(said)}
+
+    asked = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
+    about = {"teacher": teacher.hash, "pictures": asked}
+    return Teaching(kept(folder / "teacher.safetensors", about, answers)[_ANSWERS], weight)
