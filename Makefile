@@ -24,7 +24,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
-demo: $(READY) ## run all processes on real photographs and attack them: under 3 minutes
+demo: $(READY) ## run all processes before drawn cameras and attack them: under 3 minutes
 	$(BIN)/keyhole demo
 
 live: $(READY) ## the same until interrupted, with the live page

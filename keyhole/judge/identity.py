@@ -10,21 +10,28 @@ from keyhole.targets.architectures import architecture
 from keyhole.targets.neck import with_neck
 from keyhole.targets.preprocess import Preprocess
 
-ARCHITECTURE = "timm:mobilenetv3_small_100"
-"""Neither a ResNet nor a transformer, which are what is attacked."""
+ARCHITECTURE = "timm:regnetx_002"
+"""Neither a ResNet-18 nor a transformer, which are what is attacked."""
+_LEFT_OUT = ("b6", "b7")
+"""Blocks of the last stage, ``s4``, whose seven hold most of the weights."""
 PREPROCESS = Preprocess(128)
 """Of the pictures that are looked at; others are resized."""
 
 
 class Embedder(nn.Module):
-    """MobileNetV3-small (Howard et al. 2019) with a BNNeck in its classifier's place. 1.5 million parameters."""
+    """RegNetX-200MF (Radosavovic et al. 2020) without its last two blocks, with a BNNeck in its classifier's place.
+
+    1.7 million parameters.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.network = with_neck(architecture(ARCHITECTURE), None)
+        for block in _LEFT_OUT:
+            delattr(self.network.get_submodule("s4"), block)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """Unit vectors, N×1024, of RGB pictures in [0, 1], N×3×H×W."""
+        """Unit vectors, N×368, of RGB pictures in [0, 1], N×3×H×W."""
         sides = [PREPROCESS.size, PREPROCESS.size]
         if list(pictures.shape[-2:]) != sides:
             pictures = transform.resize(pictures, sides, antialias=True)

@@ -31,7 +31,7 @@ class Judge(nn.Module):
 
     @torch.inference_mode()
     def embed(self, pictures: Tensor) -> Tensor:
-        """See `keyhole.judge.reader.Reader`; unit vectors, N×1024."""
+        """See `keyhole.judge.reader.Reader`; unit vectors, N×368."""
         embeddings: Tensor = self.embedder(pictures)
         return embeddings
 

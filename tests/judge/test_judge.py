@@ -17,7 +17,7 @@ from keyhole.targets.card import WEIGHTS
 from keyhole.targets.quantise import save_quantised
 from tests.judge.making import LABELS
 
-CARD = JudgeCard("mobilenetv3_small_100", "nothing", "Apache-2.0", {}, 0, {}, "keyhole train judge --out here")
+CARD = JudgeCard("regnetx_002", "nothing", "Apache-2.0", {}, 0, {}, "keyhole train judge --out here")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def stored(judge: Judge, tmp_path: Path) -> Path:
 def test_answers_have_the_shapes_that_were_promised(judge: Judge) -> None:
     pictures = torch.rand(2, 3, 64, 64)
     embeddings = judge.embed(pictures)
-    assert embeddings.shape == (2, 1024)
+    assert embeddings.shape == (2, 368)
     torch.testing.assert_close(embeddings.norm(dim=1), torch.ones(2))
     plates = judge.read_plates(pictures, torch.tensor([LABELS.plate_corners] * 2))
     assert [len(text) for text in plates] == [6, 6]

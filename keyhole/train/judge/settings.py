@@ -26,7 +26,7 @@ class JudgeSettings:
     """Pictures of further vehicles by near cameras, for plates and people. A picture takes 48 KiB of memory."""
     steps: int = 3000
     """Steps of the training on plates and people."""
-    stages: tuple[str, ...] = ("64:20", "96:6", "128:3")
+    stages: tuple[str, ...] = ("64:16", "96:8", "128:4")
     """Picture side and epochs of each stage of the training on identities, as SIDE:EPOCHS."""
     batch: int = 64
     """Pictures in a step of either."""

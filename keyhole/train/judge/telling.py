@@ -7,16 +7,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from keyhole.data.streetcam.identity import vehicle
+from keyhole.data.streetcam.pools import identity_range
 from keyhole.judge.identity import PREPROCESS
 from keyhole.judge.judge import Judge
+from keyhole.train.judge.description import describe
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 from keyhole.train.judge.spoil import spoil
 from keyhole.train.recipe import Stages
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.recipes import ReidRecipe
 from keyhole.train.reid.task import Reidentification
+from keyhole.train.reid.teacher import Teaching
 from keyhole.train.reid.trial import Trial
 
+_WORLD = 0
 _HELD_OUT = 15
 """One vehicle of so many is kept to see how well the others were learned."""
 
@@ -29,13 +34,16 @@ class TellingRecipe(ReidRecipe):
         clean: share of the pictures that are not spoilt.
     """
 
-    stages: Stages = ((64, 20), (96, 6), (128, 3))
-    learning_rate: float = 2e-3
+    stages: Stages = ((64, 16), (96, 8), (128, 4))
+    learning_rate: float = 1e-3
     clean: float = 0.5
 
 
 class TellingApart(Reidentification):
     """See `Reidentification`. The network is the one in a judge's embedder.
+
+    Besides telling vehicles apart it learns to say how they are (see `describe`), as others learn from a teacher: a
+    network that learned from the attacked model instead would share its blind spots.
 
     Args:
         judge: whose embedder is trained.
@@ -51,7 +59,9 @@ class TellingApart(Reidentification):
 
     def __init__(self, judge: Judge, data: TruePictures, recipe: TellingRecipe) -> None:
         train, trial = _parts(data)
-        super().__init__(judge.embedder.network, train, trial, PREPROCESS, recipe)
+        seen = [vehicle(_WORLD, number) for number in identity_range("public")[: train.count]]
+        teaching = Teaching(describe(seen)[train.identities], recipe.teaching)
+        super().__init__(judge.embedder.network, train, trial, PREPROCESS, recipe, teaching=teaching)
 
     def augmented(self, pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
         return spoil(super().augmented(pictures, size, generator), generator, self.recipe.clean)
