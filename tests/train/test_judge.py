@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from keyhole.judge.judge import Judge
+from keyhole.judge.identity import Embedder
 from keyhole.judge.load import load_judge
 from keyhole.service.errors import UsageError
 from keyhole.train.judge import reading, telling
@@ -18,18 +18,29 @@ from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictu
 from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
 from keyhole.train.judge.spoil import blur, spoil
+from keyhole.train.judge.teacher import TeacherRecipe, taught_by_teacher
 from keyhole.train.judge.telling import TellingApart, TellingRecipe
 from keyhole.train.judge.training import JudgeRecipe, train_judge
+from keyhole.train.judge.vehicles import vehicles
+from keyhole.train.reid.teacher import Teaching
 
 PLAN = Plan(identities=4, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(
-    ReadingRecipe(steps=4, batch=4, every=2), TellingRecipe(stages=((32, 4),), batch=4, per_identity=2)
+    ReadingRecipe(steps=4, batch=4, every=2),
+    TeacherRecipe(stages=((32, 2),), batch=4, per_identity=2),
+    TellingRecipe(stages=((32, 4),), batch=4, per_identity=2),
 )
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> TruePictures:
     return true_pictures(PLAN, tmp_path_factory.mktemp("drawn"), workers=0)
+
+
+def telling_apart(data: TruePictures, recipe: TellingRecipe) -> TellingApart:
+    train, trial = vehicles(data)
+    says = Teaching(torch.eye(len(train.pictures)), recipe.teaching)
+    return TellingApart(Embedder(), train, trial, recipe, says)
 
 
 def test_pictures_come_with_their_secrets(data: TruePictures) -> None:
@@ -90,7 +101,17 @@ def test_pictures_that_show_nothing_are_refused(data: TruePictures, tmp_path: Pa
 
 def test_the_command_leaves_a_judge_with_its_card(tmp_path: Path) -> None:
     settings = JudgeSettings(
-        out=tmp_path, identities=4, views=2, near=4, steps=2, stages=("64:1",), batch=4, every=2, audit=2, workers=0
+        out=tmp_path,
+        identities=4,
+        views=2,
+        near=4,
+        steps=2,
+        teacher_stages=("32:1",),
+        stages=("64:1",),
+        batch=4,
+        every=2,
+        audit=2,
+        workers=0,
     )
     assert judge(settings) == 0
     load_judge(tmp_path)
@@ -98,6 +119,7 @@ def test_the_command_leaves_a_judge_with_its_card(tmp_path: Path) -> None:
     assert {"identity_rank_1", "hat_accuracy", "hat_majority"} <= set(card["figures"])
     assert card["recipe"]["identities"] == 4
     assert card["recipe"]["telling"]["stages"] == [[64, 1]]
+    assert card["recipe"]["teacher"]["stages"] == [[32, 1]]
     assert "public" in card["data"]
 
 
@@ -127,7 +149,7 @@ def test_each_picture_is_blurred_by_its_own_width() -> None:
 
 
 def test_vehicles_are_told_apart_by_those_that_are_not_kept_for_the_trial(data: TruePictures) -> None:
-    task = TellingApart(Judge(), data, RECIPE.telling)
+    task = telling_apart(data, RECIPE.telling)
     assert task.tested_on == {"identities": 2, "pictures": 4, "probes": 2}
     (batch,) = task.batches(32, torch.Generator().manual_seed(0))
     assert batch.inputs.shape == (4, 3, 32, 32)
@@ -136,6 +158,18 @@ def test_vehicles_are_told_apart_by_those_that_are_not_kept_for_the_trial(data: 
 
 def test_pictures_to_tell_apart_are_spoilt(data: TruePictures) -> None:
     recipe = dataclasses.replace(RECIPE.telling, crop=1.0, colour=0.0, erase=0.0)
-    tasks = [TellingApart(Judge(), data, dataclasses.replace(recipe, clean=clean)) for clean in (1.0, 0.0)]
+    tasks = [telling_apart(data, dataclasses.replace(recipe, clean=clean)) for clean in (1.0, 0.0)]
     clean, spoilt = (next(task.batches(128, torch.Generator().manual_seed(0))).inputs for task in tasks)
     assert (clean - spoilt).abs().mean() > 0.01
+
+
+def test_the_teacher_says_something_of_each_picture_and_learns_nothing_anew(data: TruePictures, tmp_path: Path) -> None:
+    train, trial = vehicles(data)
+    first = taught_by_teacher(train, trial, RECIPE.teacher, tmp_path)
+    torch.testing.assert_close(first.embeddings.norm(dim=1), torch.ones(4))
+    assert first.weight == RECIPE.teacher.teaching
+    assert len({tuple(said.tolist()) for said in first.embeddings}) == 4
+    weights = (tmp_path / "checkpoint" / "model.safetensors").read_bytes()
+    again = taught_by_teacher(train, trial, RECIPE.teacher, tmp_path)
+    assert torch.equal(first.embeddings, again.embeddings)
+    assert (tmp_path / "checkpoint" / "model.safetensors").read_bytes() == weights

@@ -17,6 +17,7 @@ from keyhole.train.judge.figures import judge_figures
 from keyhole.train.judge.pictures import Plan, true_pictures
 from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
+from keyhole.train.judge.teacher import TeacherRecipe
 from keyhole.train.judge.telling import TellingRecipe
 from keyhole.train.judge.training import JudgeRecipe, train_judge
 from keyhole.train.recipe import stages_of
@@ -27,10 +28,18 @@ def judge(settings: JudgeSettings) -> int:
     console = Console()
     settings.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(settings.identities, settings.views, settings.near, settings.seed)
-    shared = {name: getattr(settings, name) for name in ("batch", "clean", "seed", "precision")}
+    shared = {name: getattr(settings, name) for name in ("batch", "seed", "precision")}
+    batches = {**shared, "per_identity": min(4, settings.batch // 2)}
     recipe = JudgeRecipe(
-        ReadingRecipe(steps=settings.steps, learning_rate=settings.learning_rate, every=settings.every, **shared),
-        TellingRecipe(stages=stages_of(settings.stages), per_identity=min(4, settings.batch // 2), **shared),
+        ReadingRecipe(
+            steps=settings.steps,
+            learning_rate=settings.learning_rate,
+            every=settings.every,
+            clean=settings.clean,
+            **shared,
+        ),
+        TeacherRecipe(stages=stages_of(settings.teacher_stages), **batches),
+        TellingRecipe(stages=stages_of(settings.stages), clean=settings.clean, **batches),
     )
     trained = train_judge(true_pictures(plan, settings.out, settings.workers), recipe, settings.out)
 

@@ -26,8 +26,10 @@ class JudgeSettings:
     """Pictures of further vehicles by near cameras, for plates and people. A picture takes 48 KiB of memory."""
     steps: int = 3000
     """Steps of the training on plates and people."""
-    stages: tuple[str, ...] = ("64:16", "96:8", "128:4")
-    """Picture side and epochs of each stage of the training on identities, as SIDE:EPOCHS."""
+    teacher_stages: tuple[str, ...] = ("64:12",)
+    """Picture side and epochs of each stage in which a large network learns to tell vehicles apart, as SIDE:EPOCHS."""
+    stages: tuple[str, ...] = ("96:8", "128:6")
+    """The same of the judge's own embedder, which learns from what the large one says."""
     batch: int = 64
     """Pictures in a step of either."""
     learning_rate: float = 2e-3

@@ -10,7 +10,9 @@ from accelerate.utils import set_seed
 from keyhole.judge.judge import Judge
 from keyhole.train.judge.pictures import TruePictures
 from keyhole.train.judge.reading import ReadingRecipe, ReadingTraining
+from keyhole.train.judge.teacher import TeacherRecipe, taught_by_teacher
 from keyhole.train.judge.telling import TellingApart, TellingRecipe
+from keyhole.train.judge.vehicles import vehicles
 from keyhole.train.loop import fit, learn
 
 
@@ -20,15 +22,17 @@ class JudgeRecipe:
 
     Attributes:
         reading: of plates and people.
+        teacher: of the next, which is not part of the judge.
         telling: vehicles apart.
     """
 
     reading: ReadingRecipe
+    teacher: TeacherRecipe
     telling: TellingRecipe
 
 
 def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
-    """Train a judge; goes on from ``out/reading/checkpoint`` and ``out/telling/checkpoint`` where a run stopped.
+    """Train a judge; goes on from the checkpoints in ``out/reading``, ``teacher`` and ``telling`` where a run stopped.
 
     Args:
         data: true pictures of the pool ``public``.
@@ -40,7 +44,9 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
     """
     set_seed(recipe.reading.seed)
     judge = Judge()
-    telling = TellingApart(judge, data, recipe.telling)
+    train, trial = vehicles(data)
     learn(ReadingTraining(judge, data, recipe.reading), out / "reading")
+    teaching = taught_by_teacher(train, trial, recipe.teacher, out / "teacher")
+    telling = TellingApart(judge.embedder, train, trial, recipe.telling, teaching)
     judge.embedder.network = fit(telling, out / "telling")
     return judge.cpu().eval()

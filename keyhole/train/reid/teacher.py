@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.targets.errors import TargetError
 from keyhole.targets.load import load_target
 from keyhole.targets.neck import answers_with_embedding
+from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.target import Target
 from keyhole.train.cache import kept
 from keyhole.train.reid.trial import embed
@@ -79,10 +80,14 @@ def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, consol
     """
 
     def answers() -> dict[str, Tensor]:
-        parts = track(torch.split(pictures, _SHOWN), "asking the teacher", console=console)
-        said = torch.cat([embed(teacher.model, part, teacher.preprocess) for part in parts])
-        return {_ANSWERS: F.normalize(said)}
+        return {_ANSWERS: embeddings_by(teacher.model, teacher.preprocess, pictures, console)}
 
     asked = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
     about = {"teacher": teacher.hash, "pictures": asked}
     return Teaching(kept(folder / "teacher.safetensors", about, answers)[_ANSWERS], weight)
+
+
+def embeddings_by(teacher: nn.Module, preprocess: Preprocess, pictures: Tensor, console: Console) -> Tensor:
+    """What a teacher says of uint8 pictures N×3×H×W: unit vectors N×D."""
+    parts = track(torch.split(pictures, _SHOWN), "asking the teacher", console=console)
+    return F.normalize(torch.cat([embed(teacher, part, preprocess) for part in parts]))
