@@ -6,9 +6,9 @@ import threading
 from collections import OrderedDict
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
+from keyhole.judge.enrolment import Enrolment, streetcam_views
 from keyhole.judge.reader import Reader
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import Recovery
@@ -19,20 +19,24 @@ from monitor.checks import read_labels, read_picture
 class Examiner:
     """What `monitor.referee.Referee` takes as ``examine``. Called from many threads.
 
-    Vehicles are looked up among the truths of the newest frames that were attacked, the frame's own included.
+    Vehicles are looked up among those of the newest frames that were attacked, by pictures of other occasions.
 
     Args:
         reader: the judge.
-        most: frames in the gallery.
+        enrolment: gives those pictures.
+        most: vehicles in the gallery.
         least: vehicles that must be in the gallery before one is looked up in it.
     """
 
-    def __init__(self, reader: Reader, most: int = 200, least: int = 10) -> None:
+    def __init__(
+        self, reader: Reader, enrolment: Enrolment = streetcam_views, most: int = 200, least: int = 10
+    ) -> None:
         self._reader = reader
+        self._enrolment = enrolment
         self._most = most
         self._least = least
         self._lock = threading.Lock()
-        self._gallery: OrderedDict[tuple[str, float], tuple[str, Tensor]] = OrderedDict()
+        self._gallery: OrderedDict[str, Tensor] = OrderedDict()
 
     def __call__(self, truth: Truth, reconstruction: Reconstruction) -> Recovery | None:
         """What is read from the reconstruction; None where it is not the last one or there is nothing to ask."""
@@ -41,32 +45,28 @@ class Examiner:
         labels = read_labels(truth.secrets)
         picture = read_picture(reconstruction.picture)[None]
         recovery = read_secrets(self._reader, picture, [labels])[0]
-        if labels.identity:
-            self._hang(truth, labels.identity)
+        if labels.identity and self._enrolled(labels.identity):
             recovery = self._identify(recovery, picture, labels.identity)
         return None if recovery.empty else recovery
 
-    def _hang(self, truth: Truth, identity: str) -> None:
-        """Put a truth into the gallery."""
-        frame = (truth.frame_id, truth.captured_at)
-        if frame in self._gallery:
-            return
-        embedding = self._reader.embed(read_picture(truth.picture)[None])[0]
+    def _enrolled(self, identity: str) -> bool:
+        """Whether a vehicle is in the gallery, where it is put if there are pictures of it."""
+        if identity in self._gallery:
+            return True
+        views = self._enrolment(identity)
+        if views is None:
+            return False
+        embeddings = self._reader.embed(views)
         with self._lock:
-            self._gallery[frame] = (identity, embedding)
+            self._gallery[identity] = embeddings
             while len(self._gallery) > self._most:
                 self._gallery.popitem(last=False)
+        return True
 
     def _identify(self, recovery: Recovery, picture: Tensor, identity: str) -> Recovery:
         with self._lock:
-            hung = list(self._gallery.values())
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(name for name, _ in hung))}
-        if len(numbers) < self._least or identity not in numbers:
+            gallery = dict(self._gallery)
+        if len(gallery) < self._least or identity not in gallery:
             return recovery
-        share = identity_rank_1(
-            self._reader.embed(picture),
-            torch.tensor([numbers[identity]]),
-            torch.stack([embedding for _, embedding in hung]),
-            torch.tensor([numbers[name] for name, _ in hung]),
-        )
-        return replace(recovery, identified=share == 1, gallery=len(numbers))
+        share = identity_rank_1(self._reader.embed(picture), [identity], gallery)
+        return replace(recovery, identified=share == 1, gallery=len(gallery))

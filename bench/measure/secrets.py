@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 from keyhole.data import Sample
+from keyhole.judge.enrolment import Enrolment, streetcam_views
 from keyhole.judge.find import find_judge
 from keyhole.judge.reader import Reader
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import SecretRecovery, summarise
 
 LEAST_VEHICLES = 10
-"""That must be among the truths before one is looked up in them, as for the monitor."""
+"""That must have been seen before one is looked up among them, as for the monitor."""
 
 
 def recovered(pictures: Tensor, samples: Sequence[Sample]) -> dict[str, float]:
-    """Shares by name: ``plate`` (glyphs), ``identity`` (rank 1 among the truths) and the people's attributes.
+    """Shares by name: ``plate`` (glyphs), ``identity`` (rank 1 among enrolled pictures) and the people's attributes.
 
     Args:
         pictures: reconstructions, N×3×H×W in [0, 1].
@@ -36,17 +37,18 @@ def recovered(pictures: Tensor, samples: Sequence[Sample]) -> dict[str, float]:
 
 
 @torch.inference_mode()
-def read_by(reader: Reader, pictures: Tensor, samples: Sequence[Sample]) -> dict[str, float]:
+def read_by(
+    reader: Reader, pictures: Tensor, samples: Sequence[Sample], enrolment: Enrolment = streetcam_views
+) -> dict[str, float]:
     """`recovered`, by a judge that is given; every sample has secrets."""
     labels = [sample.secrets for sample in samples if sample.secrets is not None]
     found = summarise(read_secrets(reader, pictures, labels))
     names = [label.identity for label in labels]
-    if all(names) and len(set(names)) >= LEAST_VEHICLES:
-        numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-        identities = torch.tensor([numbers[name] for name in names])
-        truths = reader.embed(torch.stack([sample.picture for sample in samples]))
-        rank_1 = identity_rank_1(reader.embed(pictures), identities, truths, identities)
-        found = replace(found, identities=len(names), identity_rank_1=rank_1, gallery_mean=float(len(numbers)))
+    views = {name: enrolment(name) for name in dict.fromkeys(names)}
+    gallery = {name: reader.embed(shown) for name, shown in views.items() if shown is not None}
+    if LEAST_VEHICLES <= len(gallery) == len(views):
+        rank_1 = identity_rank_1(reader.embed(pictures), names, gallery)
+        found = replace(found, identities=len(names), identity_rank_1=rank_1, gallery_mean=float(len(gallery)))
     return _shares(found)
 
 

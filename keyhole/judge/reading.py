@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -47,16 +47,16 @@ def read_secrets(reader: Reader, pictures: Tensor, labels: Sequence[SecretLabels
     return [Recovery(plates.get(place), attributes[place]) for place in range(len(labels))]
 
 
-def identity_rank_1(probes: Tensor, identities: Tensor, gallery: Tensor, gallery_identities: Tensor) -> float:
-    """Share of reconstructions whose nearest truth, by cosine, shows the same identity.
+def identity_rank_1(probes: Tensor, identities: Sequence[str], gallery: Mapping[str, Tensor]) -> float:
+    """Share of reconstructions whose nearest enrolled picture, by cosine, shows the same identity.
 
-    The truths include the reconstructions' own: the question is which of the vehicles that passed is shown.
+    Enrolled pictures are of other occasions than the truths: beside its own truth even a thumbnail would be found, by
+    the place and the time of day.
 
     Args:
         probes: N×D embeddings of reconstructions.
-        identities: N integers.
-        gallery: M×D embeddings of truths.
-        gallery_identities: M integers.
+        identities: theirs.
+        gallery: K×D embeddings of the enrolled pictures, by identity.
 
     Returns:
         A fraction in [0, 1]; one over the number of identities by chance.
@@ -64,5 +64,8 @@ def identity_rank_1(probes: Tensor, identities: Tensor, gallery: Tensor, gallery
     Raises:
         ValueError: see `keyhole.metrics.retrieval.retrieve`.
     """
-    reconstructed, true = torch.zeros_like(identities), torch.ones_like(gallery_identities)
-    return retrieve(Views(probes, identities, reconstructed), Views(gallery, gallery_identities, true)).rank_1
+    numbers = {identity: number for number, identity in enumerate(gallery)}
+    asked = torch.tensor([numbers[identity] for identity in identities])
+    enrolled = torch.cat([torch.full((len(gallery[identity]),), numbers[identity]) for identity in numbers])
+    here, there = torch.zeros_like(asked), torch.ones_like(enrolled)
+    return retrieve(Views(probes, asked, here), Views(torch.cat(list(gallery.values())), enrolled, there)).rank_1

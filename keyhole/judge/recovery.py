@@ -19,7 +19,7 @@ class Recovery:
     Attributes:
         plate: what is written and what was read; None where the true picture shows no plate near enough.
         attributes: what is so and what was read, by name; without those that the true picture does not show.
-        identified: whether the nearest truth of the gallery shows the same vehicle; None: not asked.
+        identified: whether the nearest picture of the gallery shows the same vehicle; None: not asked.
         gallery: vehicles in that gallery.
     """
 

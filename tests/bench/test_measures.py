@@ -114,10 +114,12 @@ def test_secrets_are_the_shares_that_the_judge_reads():
         for n in range(10)
     ]
     pictures = torch.stack([sample.picture for sample in samples])
-    found = read_by(Parrot(), pictures, samples)
+    enrolled = {str(n): pictures[n : n + 1] for n in range(10)}
+    found = read_by(Parrot(), pictures, samples, enrolled.get)
     assert found["plate"] == pytest.approx(4 / 6)
     assert (found["hat"], found["hair"]) == (1.0, 0.0)
     assert found["identity"] == 1.0
-    swapped = read_by(Parrot(), pictures.roll(1, dims=0), samples)
+    swapped = read_by(Parrot(), pictures.roll(1, dims=0), samples, enrolled.get)
     assert swapped["identity"] == 0.0
-    assert "identity" not in read_by(Parrot(), pictures[:9], samples[:9])
+    assert "identity" not in read_by(Parrot(), pictures[:9], samples[:9], enrolled.get)
+    assert "identity" not in read_by(Parrot(), pictures, samples, {"1": pictures[1:2]}.get)

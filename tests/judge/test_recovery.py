@@ -63,10 +63,14 @@ def test_of_nothing_asked_there_is_no_share() -> None:
     assert found.attributes == {}
 
 
-def test_rank_1_asks_for_the_nearest_truth_by_cosine() -> None:
-    gallery = torch.tensor([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    probes = torch.tensor([[5.0, 0.1], [0.9, 1.0], [0.1, 1.0], [-2.0, 1.9]])
-    assert identity_rank_1(probes, torch.tensor([0, 0, 1, 2]), gallery, torch.tensor([0, 1, 2])) == 0.75
+def test_rank_1_asks_for_the_nearest_enrolled_picture_by_cosine() -> None:
+    gallery = {
+        "a": torch.tensor([[1.0, 0.0], [0.0, -1.0]]),
+        "b": torch.tensor([[0.0, 1.0]]),
+        "c": torch.tensor([[-1.0, 0.0]]),
+    }
+    probes = torch.tensor([[5.0, 0.1], [0.9, 1.0], [0.1, 1.0], [-2.0, 1.9], [0.1, -7.0]])
+    assert identity_rank_1(probes, ["a", "a", "b", "c", "a"], gallery) == 0.8
 
 
 def test_a_plate_is_near_by_the_length_of_its_upper_edge() -> None:

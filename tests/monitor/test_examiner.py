@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from torch import Tensor
 
 from keyhole.judge.judge import Judge
 from keyhole.judge.recovery import AttributeScore
@@ -25,7 +26,7 @@ from monitor.report import write_report
 from monitor.store import RunStore
 from monitor.summary import summarise
 from tests.judge.making import Parrot, labels
-from tests.monitor.making import guess, truth
+from tests.monitor.making import guess, pixels, truth, worse
 from tests.monitor.test_referee import Ear
 
 
@@ -33,6 +34,11 @@ def secret_truth(number: int = 0, **changes: Any) -> Truth:
     """The truth of a frame whose picture shows vehicle ``number``."""
     secrets = pack_secrets(labels(identity=str(number), **changes))
     return truth(f"edge-0-{number}", scene=number, secrets=secrets)
+
+
+def enrolled(identity: str) -> Tensor | None:
+    """Vehicle ``identity`` as it was seen before, from 100 on never."""
+    return worse(pixels(int(identity)), 0.01)[None] if int(identity) < 100 else None
 
 
 def attack(referee: Referee, number: int, noise: float = 0.0, **fields: Any) -> None:
@@ -46,7 +52,7 @@ def ear() -> Ear:
 
 @pytest.fixture
 def referee(ear: Ear) -> Referee:
-    return Referee([ear], examine=Examiner(Parrot(), least=3))
+    return Referee([ear], examine=Examiner(Parrot(), enrolled, least=3))
 
 
 def test_a_finished_reconstruction_is_read(referee: Referee, ear: Ear) -> None:
@@ -72,8 +78,15 @@ def test_vehicles_are_looked_up_among_those_that_were_attacked(referee: Referee,
     ]  # fmt: skip
 
 
+def test_vehicles_that_nobody_enrolled_are_not_looked_up(referee: Referee, ear: Ear) -> None:
+    for number in range(99, 104):
+        referee.witness(secret_truth(number))
+        attack(referee, number)
+    assert {(case.recovery.identified, case.recovery.gallery) for case in ear.cases if case.recovery} == {(None, 0)}
+
+
 def test_the_judge_itself_can_be_asked(ear: Ear) -> None:
-    referee = Referee([ear], examine=Examiner(Judge().eval(), least=1))
+    referee = Referee([ear], examine=Examiner(Judge().eval(), enrolled, least=1))
     referee.witness(secret_truth())
     attack(referee, 0)
     found = ear.cases[0].recovery
@@ -85,7 +98,7 @@ def test_the_judge_itself_can_be_asked(ear: Ear) -> None:
 
 
 def test_the_gallery_is_bounded(ear: Ear) -> None:
-    referee = Referee([ear], examine=Examiner(Parrot(), most=2, least=1))
+    referee = Referee([ear], examine=Examiner(Parrot(), enrolled, most=2, least=1))
     for number in range(4):
         referee.witness(secret_truth(number))
         attack(referee, number)
@@ -111,7 +124,7 @@ def test_secrets_that_are_none_are_rejected_at_the_door(referee: Referee) -> Non
 
 def test_watchers_and_the_adversary_are_told_no_secret() -> None:
     broadcast = Broadcast()
-    referee = Referee([broadcast], examine=Examiner(Parrot()))
+    referee = Referee([broadcast], examine=Examiner(Parrot(), enrolled))
     told = secret_truth()
     with broadcast.watch() as events:
         referee.witness(told)
@@ -128,7 +141,7 @@ def test_watchers_and_the_adversary_are_told_no_secret() -> None:
 def run(tmp_path: Path) -> Path:
     """Three frames, the first of them without a plate."""
     store = RunStore(tmp_path, keep=10)
-    referee = Referee([store], examine=Examiner(Parrot(), least=3))
+    referee = Referee([store], examine=Examiner(Parrot(), enrolled, least=3))
     for number in range(3):
         referee.witness(secret_truth(number, plate_legible=number > 0))
         referee.submit(guess(f"edge-0-{number}", scene=number))
@@ -166,7 +179,7 @@ def test_a_run_that_goes_on_knows_its_truths_secrets(run: Path) -> None:
         secret_truth(number, plate_legible=number > 0).secrets for number in range(3)
     ]
     ear = Ear()
-    referee = Referee([ear], known=known, examine=Examiner(Parrot()))
+    referee = Referee([ear], known=known, examine=Examiner(Parrot(), enrolled))
     attack(referee, 2)
     assert ear.cases[0].recovery is not None
     store.close()
@@ -188,7 +201,7 @@ def test_a_run_of_before_there_were_secrets_opens_and_goes_on(tmp_path: Path) ->
     store = RunStore(tmp_path, keep=10)
     known = store.known_truths(10)
     assert [one.HasField("secrets") for one in known] == [False]
-    referee = Referee([store], known=known, examine=Examiner(Parrot()))
+    referee = Referee([store], known=known, examine=Examiner(Parrot(), enrolled))
     referee.witness(secret_truth(1))
     attack(referee, 1)
     store.close()
@@ -197,7 +210,7 @@ def test_a_run_of_before_there_were_secrets_opens_and_goes_on(tmp_path: Path) ->
 
 def test_what_was_read_is_exported() -> None:
     instruments = Instruments(Metrics("monitor"))
-    referee = Referee([instruments], examine=Examiner(Parrot(), least=1))
+    referee = Referee([instruments], examine=Examiner(Parrot(), enrolled, least=1))
     referee.witness(secret_truth())
     attack(referee, 0)
 
@@ -212,7 +225,7 @@ def test_what_was_read_is_exported() -> None:
 
 def test_the_page_keeps_what_was_read_of_the_last_finished_one() -> None:
     board = Board()
-    referee = Referee([board], examine=Examiner(Parrot()))
+    referee = Referee([board], examine=Examiner(Parrot(), enrolled))
     referee.witness(secret_truth(0))
     attack(referee, 0)
     referee.witness(secret_truth(1))
