@@ -71,6 +71,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             codecs=("fp32", "int8"),
             links=("wifi", "lte"),
             seeds=(0,),
+            targets=("resnet18-streetcam", "vit-tiny-streetcam"),
         ),
         "paper": Preset(
             Scale(SUITES["paper"], frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
@@ -79,6 +80,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             codecs=("fp32", "fp16", "int8", "int8+zstd"),
             links=("wifi", "5g", "lte", "3g"),
             seeds=(0, 1, 2),
+            targets=("resnet18-streetcam", "vit-tiny-streetcam"),
             primed=("decoder-white", "diffusion-white", "decoder-black", "diffusion-black"),
         ),
     }
