@@ -1,0 +1,56 @@
+"""The tables that a run ends with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+
+from keyhole.demo.summary import print_summary
+
+
+def _printed(secrets: dict[str, Any] | None) -> str:
+    row = {"n": 3, "psnr_mean": 20.0, "ssim_mean": 0.5, "secrets": secrets}
+    stages = {"total": {"p50": 1.0, "p95": 2.0}}
+    counts = {"frames_sent": 3, "frames_answered": 3, "frames_scored": 3, "dropped": {}}
+    console = Console(width=100)
+    with console.capture() as caught:
+        print_summary(console, {**counts, "attacks": {"pixels-white": row}, "latency_ms": stages})
+    return caught.get()
+
+
+def test_secrets_are_shown_beside_guessing_with_attributes_counted_together() -> None:
+    people = {
+        "hat": {"n": 30, "accuracy": 0.9, "majority": 0.5},
+        "hair": {"n": 10, "accuracy": 0.5, "majority": 0.3},
+    }
+    printed = _printed(
+        {
+            "glyphs": 36,
+            "glyph_accuracy": 0.75,
+            "attributes": people,
+            "identities": 40,
+            "identity_rank_1": 0.6,
+            "gallery_mean": 20.0,
+        }
+    )
+    assert "75% of 36 (3%)" in printed
+    assert "80% of 40 (45%)" in printed
+    assert "60% of 40 (5%)" in printed
+
+
+def test_what_was_never_asked_is_left_open() -> None:
+    nothing = {
+        "glyphs": 0,
+        "glyph_accuracy": None,
+        "attributes": {},
+        "identities": 0,
+        "identity_rank_1": None,
+        "gallery_mean": None,
+    }
+    rows = [line for line in _printed(nothing).splitlines() if "pixels-white" in line]
+    assert [cell.strip() for cell in rows[1].split("│")[2:5]] == ["–"] * 3
+
+
+def test_without_a_judge_there_is_no_table_of_secrets() -> None:
+    assert "Secrets" not in _printed(None)
