@@ -17,7 +17,8 @@ from torchvision.models.feature_extraction import NodePathTracer
 from keyhole.partition.errors import CutError
 
 TRACING = threading.RLock()
-"""Held while a model is traced or cut: tracing replaces methods of ``nn.Module`` itself, for every thread."""
+"""Held while a model is traced or cut: tracing replaces methods of ``nn.Module`` itself, for every thread. Models may
+run meanwhile: what another thread calls is not recorded."""
 
 
 class _UntraceableError(Exception):
@@ -36,6 +37,7 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
         super().__init__(autowrap_modules=(math, torchvision.ops), autowrap_functions=functions, leaf_modules=leaves)
         self._opaque = opaque
         self._seen: Counter[str] = Counter()
+        self._thread = threading.get_ident()
 
     def is_leaf_module(self, m: nn.Module, module_qualname: str) -> bool:
         return module_qualname in self._opaque or bool(super().is_leaf_module(m, module_qualname))
@@ -46,6 +48,8 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
         return root_fn, [self.root, self.create_proxy("placeholder", picture, (), {})]
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
         try:
             return super().call_module(m, forward, args, kwargs)
         except _UntraceableError:
