@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from keyhole.judge.recovery import Share
+
 EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
 """In the place of a cut: the whole model on the edge, or pictures instead of features to the cloud."""
 BASELINES = (EDGE_ONLY, CLOUD_ONLY)
@@ -86,7 +88,7 @@ class Leak:
         attack: its name.
         seed: of the attack.
         scores: by metric's name (psnr, ssim, …), one value for each picture.
-        secrets: by name (plate, driver, identity, …), the share recovered; empty where nothing is there to read.
+        secrets: by name (plate glyphs, driver, vehicle), the share read right; empty where nothing is there to read.
         passes: U-Net passes for each picture, mean.
         seconds: wall time for each picture, mean; training included.
         sheet: contact sheet, relative to the run's folder.
@@ -96,7 +98,7 @@ class Leak:
     attack: str
     seed: int
     scores: Mapping[str, Sequence[float]]
-    secrets: Mapping[str, float] = field(default_factory=dict)
+    secrets: Mapping[str, Share] = field(default_factory=dict)
     passes: float = 0.0
     seconds: float = 0.0
     sheet: str | None = None

@@ -6,9 +6,12 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import TypeVar
 
 from bench.records import Leak
 from keyhole.metrics.interval import reach_95
+
+E = TypeVar("E", bound="Exposure")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,17 @@ class Exposure:
         return self.pictures < 100 or self.seeds < 3
 
 
+@dataclass(frozen=True)
+class Reading(Exposure):
+    """How much of a secret was read from one attack's reconstructions; ``pictures`` counts how often it was asked.
+
+    Attributes:
+        guessing: the share that a guess would have.
+    """
+
+    guessing: float
+
+
 def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...]:
     """One for each attack that has the metric: the mean over pictures and seeds.
 
@@ -55,7 +69,7 @@ def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...
     return tuple(found)
 
 
-def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Exposure, ...]:
+def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Reading, ...]:
     """One for each attack whose reconstructions were read for the secret: the mean share over seeds.
 
     The interval is over seeds, for a leak holds one share for all pictures of a seed.
@@ -63,12 +77,14 @@ def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Exposure, ...]
     found = []
     for attack, seeds in _by_attack(leak for leak in leaks if secret in leak.secrets):
         shares = [leak.secrets[secret] for leak in seeds]
-        pictures = max((len(values) for leak in seeds for values in leak.scores.values()), default=0)
-        found.append(Exposure(attack, statistics.fmean(shares), reach_95(shares), pictures, len(seeds)))
+        values = [share.value for share in shares]
+        guessing = statistics.fmean(share.guessing for share in shares)
+        asked = max(share.asked for share in shares)
+        found.append(Reading(attack, statistics.fmean(values), reach_95(values), asked, len(seeds), guessing))
     return tuple(found)
 
 
-def worst(exposures: Iterable[Exposure]) -> Exposure | None:
+def worst(exposures: Iterable[E]) -> E | None:
     """The leak of a design: the greatest mean over attacks; None without an attack.
 
     A maximum of several estimates is biased upwards a little, that is to the safe side.

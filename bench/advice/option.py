@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from bench.advice.leakage import Exposure, picture_exposures, secret_exposures, worst
+from bench.advice.leakage import Exposure, Reading, picture_exposures, secret_exposures, worst
 from bench.advice.names import designs_of
 from bench.privacy.puri import METRICS, privacy, puri, utility
 from bench.records import BASELINES, EDGE_ONLY, Accuracy, Design, Latency, Leak, Profile, Results
@@ -34,7 +34,7 @@ class Option:
     latencies: Mapping[str, Latency]
     leaks: tuple[Leak, ...]
     exposure: Mapping[str, Exposure]
-    secrets: Mapping[str, Exposure]
+    secrets: Mapping[str, Reading]
     accuracy: Accuracy | None
     loss: float | None
     profile: Profile | None
@@ -95,7 +95,7 @@ def _pictures(leaks: Iterable[Leak]) -> dict[str, Exposure]:
     return {name: found for name in metrics if (found := worst(picture_exposures(leaks, name)))}
 
 
-def _secrets(leaks: Iterable[Leak]) -> dict[str, Exposure]:
+def _secrets(leaks: Iterable[Leak]) -> dict[str, Reading]:
     leaks = tuple(leaks)
     names = dict.fromkeys(name for leak in leaks for name in leak.secrets)
     return {name: found for name in names if (found := worst(secret_exposures(leaks, name)))}

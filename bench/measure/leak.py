@@ -21,7 +21,7 @@ from adversary.settings import OfflineSettings
 from bench.cells import LeakCell
 from bench.measure.measured import Measured
 from bench.measure.pictures import audit_pictures
-from bench.measure.secrets import recovered
+from bench.measure.secrets import GALLERY, recovered
 from bench.opening import opened
 from bench.records import Leak
 from bench.setup import Setup, cut_of
@@ -44,8 +44,8 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
     spend = setup.terms.scale.suite[cell.attack]
     known = opened(setup.model(cell.design.target))
     partition = known.cut(cut_of(cell.design))
-    samples = audit_pictures(setup.terms, known.target.preprocess.size, spend.n, secrets=True)
-    truths = torch.stack([sample.picture for sample in samples])
+    samples = audit_pictures(setup.terms, known.target.preprocess.size, max(spend.n, GALLERY), secrets=True)
+    truths = torch.stack([sample.picture for sample in samples[: spend.n]])
 
     started = time.perf_counter()
     with Progress(disable=True) as progress:

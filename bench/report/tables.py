@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.advice.leakage import Exposure, picture_exposures, secret_exposures
+from bench.advice.leakage import Exposure, Reading, picture_exposures, secret_exposures
 from bench.advice.option import Option
 from bench.advice.spoken import plus_minus
 from bench.privacy.dfil import psnr_bound
@@ -41,7 +41,7 @@ def designs(options: Sequence[Option], links: Sequence[str]) -> Table:
         *((f"p50 {link}, ms", _p50(link)) for link in links),
         ("SSIM", lambda option: _exposure(option.exposure.get("ssim"), 3)),
         ("PSNR, dB", lambda option: _exposure(option.exposure.get("psnr"), 1)),
-        *((f"{name}, %", _secret(name)) for name in secrets),
+        *((_read(name), _secret(name)) for name in secrets),
         ("pictures × seeds", lambda option: _evidence(option.exposure.get("ssim"))),
         (_measure(options), _accuracy),
         ("lost", lambda option: _number(option.loss, 2)),
@@ -76,7 +76,7 @@ def attacks(options: Sequence[Option]) -> Table:
                 )
             )
     headings = ("cut", "defence", "codec", "attack", "pictures × seeds", "SSIM", "PSNR, dB")
-    return Table((*headings, *(f"{name}, %" for name in secrets), "U-Net passes", "s a picture"), tuple(rows), 4)
+    return Table((*headings, *map(_read, secrets), "U-Net passes", "s a picture"), tuple(rows), 4)
 
 
 def _names() -> tuple[Column, ...]:
@@ -104,6 +104,10 @@ def _secret(name: str) -> Callable[[Option], str]:
     return lambda option: _share(option.secrets.get(name))
 
 
+def _read(secret: str) -> str:
+    return f"{secret}, % (guessing)"
+
+
 def _measure(options: Sequence[Option]) -> str:
     measures = dict.fromkeys(option.accuracy.measure for option in options if option.accuracy)
     return f"{' / '.join(measures) or 'accuracy'}, %"
@@ -127,8 +131,8 @@ def _exposure(found: Exposure | None, digits: int) -> str:
     return plus_minus(found.mean, found.reach, digits) if found else NOTHING
 
 
-def _share(found: Exposure | None) -> str:
-    return f"{100 * found.mean:.1f}" if found else NOTHING
+def _share(found: Reading | None) -> str:
+    return f"{100 * found.mean:.1f} of {found.pictures} ({100 * found.guessing:.1f})" if found else NOTHING
 
 
 def _evidence(found: Exposure | None) -> str:

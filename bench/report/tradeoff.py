@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from bench.advice.leakage import Exposure
+from bench.advice.leakage import Exposure, Reading
 from bench.advice.option import Option
 from bench.advice.pareto import front
 from bench.records import EDGE_ONLY
@@ -46,7 +46,7 @@ def tradeoffs(options: Sequence[Option], link: str) -> Iterator[Plot]:
             title=f"Secrets recovered against latency over {link}",
             reading=(
                 "As above, with the share of a secret that a judge reads right from the best attack's reconstructions "
-                "(1 is all; a blind guess is right now and then too, so 0 is rarely reached)."
+                "(1 is all); the dotted line is what guessing gets, where nothing leaks."
             ),
         )
 
@@ -77,6 +77,7 @@ def _plot(options: Sequence[Option], link: str, views: dict[str, Seen], name: st
                     alpha=0.8,
                     elinewidth=0.8,
                 )
+            _guessing(panel, points)
             _front(panel, points)
             _edge_alone(panel, options, link)
             panel.set_ylim(min(0.0, *panel.get_ylim()), 1)
@@ -92,6 +93,13 @@ def _front(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> Non
     panel.step(*zip(*line, strict=True), where="post", color=INK, linewidth=1, alpha=0.6)
     for p50, exposure, option in best:
         panel.annotate(option.design.cut, (p50, exposure.mean), xytext=(5, 4), textcoords="offset points", fontsize=8)
+
+
+def _guessing(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> None:
+    """A dotted line where guessing a secret would stand, the best of the marks'."""
+    shares = [exposure.guessing for _, exposure, _ in points if isinstance(exposure, Reading)]
+    if shares:
+        panel.axhline(max(shares), linestyle=":", color=INK, linewidth=1, alpha=0.6)
 
 
 def _edge_alone(panel: Axes, options: Sequence[Option], link: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from bench.axes import Axes, CutTarget
 from bench.cells import Kind
 from bench.records import Accuracy, Design, Latency, Leak, Percentiles, Profile
+from keyhole.judge.recovery import Share
 
 Record = Latency | Accuracy | Leak | Profile
 
@@ -35,11 +36,15 @@ def _latency(fields: Mapping[str, Any]) -> Latency:
     return Latency(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
 
 
+def _leak(fields: Mapping[str, Any]) -> Leak:
+    return Leak(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
+
+
 _READERS: Mapping[Kind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
     {
         "latency": _latency,
         "accuracy": lambda fields: Accuracy(**fields),
-        "leak": lambda fields: Leak(**fields),
+        "leak": _leak,
         "profile": lambda fields: Profile(**fields),
     }
 )

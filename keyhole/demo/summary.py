@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.judge.recovery import GLYPH_CHANCE
+from keyhole.judge.recovery import AttributeScore, SecretRecovery, Share
 
 _SECRETS = "Secrets read right, guessing in brackets"
 
@@ -29,11 +29,12 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     for name, row in summary["attacks"].items():
         attacks.add_row(name, str(row["n"]), _number(row["psnr_mean"], 1), _number(row["ssim_mean"], 3))
     console.print(attacks)
-    read = {name: row["secrets"] for name, row in summary["attacks"].items() if row.get("secrets")}
-    if read:
-        secrets = Table("attack", "plate glyphs", "driver", "vehicle", title=_SECRETS, title_justify="left")
-        for name, found in read.items():
-            secrets.add_row(name, _plate(found), _driver(found), _vehicle(found))
+    read = {name: _shares(row["secrets"]) for name, row in summary["attacks"].items() if row.get("secrets")}
+    asked = tuple(dict.fromkeys(secret for shares in read.values() for secret in shares))
+    if asked:
+        secrets = Table("attack", *asked, title=_SECRETS, title_justify="left")
+        for name, shares in read.items():
+            secrets.add_row(name, *(_share(shares.get(secret)) for secret in asked))
         console.print(secrets)
     stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
     for name, row in summary["latency_ms"].items():
@@ -41,29 +42,13 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
     console.print(stages)
 
 
-def _plate(found: Mapping[str, Any]) -> str:
-    return _share(found["glyph_accuracy"], GLYPH_CHANCE, found["glyphs"])
+def _shares(found: Mapping[str, Any]) -> dict[str, Share]:
+    attributes = {name: AttributeScore(**score) for name, score in found["attributes"].items()}
+    return SecretRecovery(**{**found, "attributes": attributes}).shares()
 
 
-def _driver(found: Mapping[str, Any]) -> str:
-    """All attributes together, each as often as it was asked."""
-    scores = found["attributes"].values()
-    asked = sum(score["n"] for score in scores)
-    if not asked:
-        return "–"
-    accuracy, majority = (
-        sum(score["n"] * score[name] for score in scores) / asked for name in ("accuracy", "majority")
-    )
-    return _share(accuracy, majority, asked)
-
-
-def _vehicle(found: Mapping[str, Any]) -> str:
-    gallery = found["gallery_mean"]
-    return _share(found["identity_rank_1"], 1 / gallery if gallery else 0.0, found["identities"])
-
-
-def _share(value: float | None, guessing: float, asked: int) -> str:
-    return "–" if value is None else f"{value:.0%} of {asked} ({guessing:.0%})"
+def _share(found: Share | None) -> str:
+    return f"{found.value:.0%} of {found.asked} ({found.guessing:.0%})" if found else "–"
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -57,6 +57,21 @@ class AttributeScore:
 
 
 @dataclass(frozen=True)
+class Share:
+    """How much of a secret was read right.
+
+    Attributes:
+        value: share in [0, 1].
+        guessing: what a blind guess would score, or whoever always gives the most frequent answer.
+        asked: how often it was asked.
+    """
+
+    value: float
+    guessing: float
+    asked: int
+
+
+@dataclass(frozen=True)
 class SecretRecovery:
     """What was read from many pictures; shares lie in [0, 1] and are None where nothing was asked.
 
@@ -73,6 +88,19 @@ class SecretRecovery:
     identities: int
     identity_rank_1: float | None
     gallery_mean: float | None
+
+    def shares(self) -> dict[str, Share]:
+        """Of what was asked: plate glyphs, driver (all attributes, each as often as it was asked) and vehicle."""
+        found = {}
+        if self.glyph_accuracy is not None:
+            found["plate glyphs"] = Share(self.glyph_accuracy, GLYPH_CHANCE, self.glyphs)
+        if asked := sum(score.n for score in self.attributes.values()):
+            right = sum(score.n * score.accuracy for score in self.attributes.values())
+            frequent = sum(score.n * score.majority for score in self.attributes.values())
+            found["driver"] = Share(right / asked, frequent / asked, asked)
+        if self.identity_rank_1 is not None and self.gallery_mean:
+            found["vehicle"] = Share(self.identity_rank_1, 1 / self.gallery_mean, self.identities)
+        return found
 
 
 def summarise(recoveries: Sequence[Recovery]) -> SecretRecovery:

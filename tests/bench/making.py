@@ -19,6 +19,7 @@ from bench.records import (
     Profile,
     Results,
 )
+from keyhole.judge.recovery import Share
 
 CUTS = ("layer1.0", "layer2.0", "layer3.0")
 DEFENCES = ("none", "gaussian:scale=0.5", "gaussian:scale=1")
@@ -41,14 +42,15 @@ def latency(design: Design, link: str, p50: float, payload: float = 4096.0) -> L
     return Latency(design, link, stages, percentiles(p50), frames=50, payload=payload)
 
 
-def leak(design: Design, attack: str, ssim: float, seed: int = 0, **secrets: float) -> Leak:
-    """Four pictures whose mean SSIM is as given."""
+def leak(design: Design, attack: str, ssim: float, seed: int = 0, **read: float) -> Leak:
+    """Four pictures whose mean SSIM is as given, and shares of secrets that were asked for eight times."""
     spread = (-0.03, -0.01, 0.01, 0.03)
     scores = {
         "ssim": [ssim + step for step in spread],
         "psnr": [10 + 20 * ssim + step for step in spread],
         "fsim": [0.5 + ssim / 2 + step for step in spread],
     }
+    secrets = {name: Share(value, 0.05, 8) for name, value in read.items()}
     return Leak(design, attack, seed, scores, secrets, passes=3.0, seconds=1.25)
 
 

@@ -80,7 +80,7 @@ def test_a_row_holds_the_figures_of_its_design(full: Report) -> None:
         line for line in full[1].splitlines() if line.startswith("| layer2.0 | gaussian:scale=1 | int8 | pixels-white")
     )
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[4:9] == ["24.0", "64.0", "0.350 ± 0.041", "17.0 ± 0.0", "17.5"]
+    assert cells[4:9] == ["24.0", "64.0", "0.350 ± 0.041", "17.0 ± 0.0", "17.5 of 8 (5.0)"]
     assert cells[11:16] == ["76.8 ± 0.5", "3.25", "2.0", "1.0", "20.0"]
 
 

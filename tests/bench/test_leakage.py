@@ -43,6 +43,7 @@ def test_a_secret_is_that_of_the_attack_that_recovers_most_of_it() -> None:
     found = worst(secret_exposures(leaks, "plate"))
     assert found is not None
     assert (found.attack, found.mean, found.seeds) == ("b", 0.4, 2)
+    assert (found.guessing, found.pictures) == (0.05, 8)
     assert found.reach == pytest.approx(0.1 * 12.706, rel=1e-3)
     assert worst(secret_exposures(leaks, "driver")) is None
 

@@ -12,10 +12,10 @@ from bench.cells import AccuracyCell, LatencyCell, ProfileCell
 from bench.measure.accuracy import accuracy
 from bench.measure.latency import latency
 from bench.measure.profile import profile
-from bench.measure.secrets import read_by
+from bench.measure.secrets import enrol, read_by
 from bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
 from bench.setup import Setup, Terms
-from keyhole.data import Sample
+from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 from tests.bench.targets import one_colour
 from tests.judge.making import Parrot, labels
@@ -109,17 +109,22 @@ def test_the_whole_model_on_the_edge_crosses_nothing(tmp_path):
 
 
 def test_secrets_are_the_shares_that_the_judge_reads():
-    samples = [
-        Sample(torch.rand(3, 96, 96, generator=torch.Generator().manual_seed(n)), secrets=labels(identity=str(n)))
-        for n in range(10)
-    ]
-    pictures = torch.stack([sample.picture for sample in samples])
-    enrolled = {str(n): pictures[n : n + 1] for n in range(10)}
-    found = read_by(Parrot(), pictures, samples, enrolled.get)
-    assert found["plate"] == pytest.approx(4 / 6)
-    assert (found["hat"], found["hair"]) == (1.0, 0.0)
-    assert found["identity"] == 1.0
-    swapped = read_by(Parrot(), pictures.roll(1, dims=0), samples, enrolled.get)
-    assert swapped["identity"] == 0.0
-    assert "identity" not in read_by(Parrot(), pictures[:9], samples[:9], enrolled.get)
-    assert "identity" not in read_by(Parrot(), pictures, samples, {"1": pictures[1:2]}.get)
+    shown = torch.rand(12, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    known = [labels(identity=str(n)) for n in range(12)]
+    gallery = enrol(Parrot(), [label.identity for label in known], lambda number: shown[int(number)][None])
+    found = read_by(Parrot(), shown[:4], known[:4], gallery)
+    assert found["plate glyphs"] == Share(pytest.approx(4 / 6), pytest.approx(1 / 36), 24)
+    assert found["driver"] == Share(pytest.approx(2 / 3), 1.0, 12)
+    assert found["vehicle"] == Share(1.0, pytest.approx(1 / 12), 4)
+    swapped = read_by(Parrot(), shown[:4].roll(1, dims=0), known[:4], gallery)
+    assert swapped["vehicle"].value == 0.0
+
+
+def test_vehicles_are_looked_up_among_ten_or_more_that_are_enrolled():
+    shown = torch.rand(12, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    known = [labels(identity=str(n)) for n in range(12)]
+    gallery = enrol(Parrot(), map(str, range(9)), lambda number: shown[int(number)][None])
+    assert "vehicle" not in read_by(Parrot(), shown[:4], known[:4], gallery)
+    without = enrol(Parrot(), map(str, range(1, 12)), lambda number: shown[int(number)][None])
+    assert "vehicle" not in read_by(Parrot(), shown[:4], known[:4], without)
+    assert enrol(Parrot(), ["0", "1"], {"1": shown[1:2]}.get).keys() == {"1"}

@@ -15,6 +15,7 @@ from bench.running.attempt import Finished
 from bench.store.lock import alone
 from bench.store.results import open_results
 from bench.store.store import BenchStore
+from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -22,9 +23,8 @@ AXES = Axes((CutTarget("toy", ("a", "b")),), ("none",), ("int8", "int8+zstd"), (
 FIXED = {"terms": "preset quick"}
 DESIGN = Design("toy", "a", codec="int8")
 TIMES = Percentiles(1.0, 2.0, 3.0)
-LEAK = Leak(
-    DESIGN, "pixels-white", 0, {"psnr": [math.inf, 20.5], "ssim": [1.0, 0.25]}, {"plate": 0.5}, 3.0, 1.5, "x.png"
-)
+SCORES = {"psnr": [math.inf, 20.5], "ssim": [1.0, 0.25]}
+LEAK = Leak(DESIGN, "pixels-white", 0, SCORES, {"driver": Share(0.5, 0.25, 8)}, 3.0, 1.5, "x.png")
 
 
 def filled(run: Path) -> BenchStore:

@@ -10,6 +10,7 @@ from keyhole.judge.recovery import (
     GLYPH_CHANCE,
     AttributeScore,
     Recovery,
+    Share,
     attribute_score,
     summarise,
 )
@@ -61,6 +62,20 @@ def test_of_nothing_asked_there_is_no_share() -> None:
     found = summarise([])
     assert (found.glyph_accuracy, found.identity_rank_1, found.gallery_mean) == (None, None, None)
     assert found.attributes == {}
+    assert found.shares() == {}
+
+
+def test_shares_count_all_attributes_together_as_often_as_each_was_asked() -> None:
+    hats = [("cap", "cap"), ("cap", "none"), ("none", "none")]
+    found = summarise(
+        [Recovery(("ABCD12", "ABCD34"), {"hat": hat}, identified=True, gallery=20) for hat in hats]
+        + [Recovery(None, {"hair": ("red", "red")}, identified=False, gallery=20)]
+    ).shares()
+    assert found == {
+        "plate glyphs": Share(pytest.approx(4 / 6), GLYPH_CHANCE, 18),
+        "driver": Share(pytest.approx(3 / 4), pytest.approx(3 / 4), 4),
+        "vehicle": Share(0.75, 0.05, 4),
+    }
 
 
 def test_rank_1_asks_for_the_nearest_enrolled_picture_by_cosine() -> None:
