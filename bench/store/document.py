@@ -11,6 +11,7 @@ from bench.axes import Axes, CutTarget
 from bench.cells import Kind
 from bench.records import Accuracy, Design, Latency, Leak, Percentiles, Profile
 from keyhole.judge.recovery import Share
+from keyhole.service.errors import UsageError
 
 Record = Latency | Accuracy | Leak | Profile
 
@@ -21,8 +22,17 @@ def document(record: Record | Axes) -> dict[str, Any]:
 
 
 def record(kind: Kind, fields: Mapping[str, Any]) -> Record:
-    """Inverse of `document`."""
-    return _READERS[kind]({**fields, "design": Design(**fields["design"])})
+    """Inverse of `document`.
+
+    Raises:
+        UsageError: the fields are those of another version.
+    """
+    try:
+        return _READERS[kind]({**fields, "design": Design(**fields["design"])})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"a cell of kind {kind} was stored by another version of keyhole ({error}): measure anew, in another folder"
+        ) from error
 
 
 def axes(fields: Mapping[str, Any]) -> Axes:

@@ -27,7 +27,7 @@ def open_results(run: Path) -> Results:
         run: folder that `keyhole bench` wrote.
 
     Raises:
-        UsageError: there is no run.
+        UsageError: there is no run, or one of another version.
     """
     if not (run / FILE).is_file():
         raise UsageError(f"no run of `keyhole bench` at {run}: expected {FILE} in it")

@@ -12,6 +12,7 @@ from bench.axes import Axes, CutTarget
 from bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
 from bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
 from bench.running.attempt import Finished
+from bench.store.document import record
 from bench.store.lock import alone
 from bench.store.results import open_results
 from bench.store.store import BenchStore
@@ -105,3 +106,18 @@ def test_the_lock_of_a_killed_benchmark_is_free_again(tmp_path):
         holder.wait()
     with alone(tmp_path):
         pass
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"scores": {}, "secrets": {"plate": 0.5}},
+        {"scores": {}, "secrets": {}, "colour": "red"},
+        {"secrets": {}},
+        {"scores": {}, "secrets": None},
+    ],
+)
+def test_a_cell_of_another_version_is_refused_with_what_to_do(fields):
+    stored = {"design": {"target": "toy", "cut": "a"}, "attack": "pixels-white", "seed": 0, **fields}
+    with pytest.raises(UsageError, match=r"leak was stored by another version.*another folder"):
+        record("leak", stored)
