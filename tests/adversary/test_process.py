@@ -133,9 +133,9 @@ def test_it_outlives_everything_it_talks_to(settings, victim):
     with running(quick):  # nothing is there yet
         time.sleep(0.5)
         for round_ in ("first", "second"):
+            before = cloud.subscribers
             cloud_server = cloud.serve(port(settings.cloud))
             rest = (oracle.serve(port(settings.oracle)), monitor.serve(port(settings.referee)))
-            before = cloud.subscribers
             wait_until(lambda before=before: cloud.subscribers > before, 60)
 
             def scored(name: str = round_) -> bool:
