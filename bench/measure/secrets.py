@@ -33,13 +33,12 @@ def recovered(pictures: Tensor, samples: Sequence[Sample]) -> dict[str, Share]:
         samples: the truths of all N, in their order; vehicles are looked up among those of further ones too.
 
     Returns:
-        Empty where pictures have no secrets, or there is no judge.
+        Empty where no picture has secrets, or there is no judge.
     """
-    labels = [sample.secrets for sample in samples if sample.secrets is not None]
-    if len(labels) < len(samples):
-        return {}
-    known = _acquainted(tuple(dict.fromkeys(label.identity for label in labels)))
-    return read_by(known[0], pictures, labels[: len(pictures)], known[1]) if known else {}
+    labels = {place: sample.secrets for place, sample in enumerate(samples) if sample.secrets is not None}
+    shown = [place for place in labels if place < len(pictures)]
+    known = _acquainted(tuple(dict.fromkeys(label.identity for label in labels.values()))) if shown else None
+    return read_by(known[0], pictures[shown], [labels[place] for place in shown], known[1]) if known else {}
 
 
 @lru_cache(maxsize=1)

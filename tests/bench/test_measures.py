@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from bench.cells import AccuracyCell, LatencyCell, ProfileCell
 from bench.measure.accuracy import accuracy
 from bench.measure.latency import latency
 from bench.measure.profile import profile
-from bench.measure.secrets import enrol, read_by
+from bench.measure.secrets import enrol, read_by, recovered
 from bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
 from bench.setup import Setup, Terms
+from keyhole.data import Sample, open_source
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 from tests.bench.targets import one_colour
@@ -118,6 +120,17 @@ def test_secrets_are_the_shares_that_the_judge_reads():
     assert found["vehicle"] == Share(1.0, pytest.approx(1 / 12), 4)
     swapped = read_by(Parrot(), shown[:4].roll(1, dims=0), known[:4], gallery)
     assert swapped["vehicle"].value == 0.0
+
+
+def test_pictures_without_secrets_are_left_out_and_further_truths_are_in_the_gallery():
+    source = open_source("streetcam", pool="audit", size=128, seed=0, secrets=True)
+    truths = [Sample(torch.zeros(3, 128, 128)), *itertools.islice(source, 14)]
+    pictures = torch.stack([truth.picture for truth in truths[:4]])
+    found = recovered(pictures, truths)
+    vehicles = len({truth.secrets.identity for truth in truths[1:]})
+    assert found["vehicle"].asked == 3
+    assert found["vehicle"].guessing == pytest.approx(1 / vehicles)
+    assert recovered(pictures[:1], truths) == {}
 
 
 def test_vehicles_are_looked_up_among_ten_or_more_that_are_enrolled():
