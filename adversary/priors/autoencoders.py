@@ -51,6 +51,17 @@ def _kl(place: Path, _quantise: bool, device: torch.device) -> Autoencoder:
     )
 
 
+def _dc(place: Path, _quantise: bool, device: torch.device) -> Autoencoder:
+    network: Any = load_network(place, "AutoencoderDC").to(device)
+    return _diffusers(
+        network,
+        device,
+        lambda x: network.encode(x).latent,
+        lambda z: network.decode(z).sample,
+        resolutions="encoder_block_out_channels",
+    )
+
+
 def _vq(place: Path, quantise: bool, device: torch.device) -> Autoencoder:
     network: Any = load_network(place, "VQModel").to(device)
     return _diffusers(
@@ -76,8 +87,23 @@ def _taef2(place: Path, _quantise: bool, device: torch.device) -> Autoencoder:
     return Autoencoder(network.encode, network.decode, scale, taef2.CHANNELS, taef2.FACTOR)
 
 
-def _diffusers(network: Any, device: torch.device, encode: Function, decode: Function) -> Autoencoder:
-    """Of a network whose pictures are in [-1, 1], as those of diffusers are."""
+def _diffusers(
+    network: Any,
+    device: torch.device,
+    encode: Function,
+    decode: Function,
+    *,
+    resolutions: str = "block_out_channels",
+) -> Autoencoder:
+    """Of a network whose pictures are in [-1, 1], as those of diffusers are.
+
+    Args:
+        network: of diffusers.
+        device: where it is.
+        encode: pictures to latents.
+        decode: latents to pictures.
+        resolutions: the entry of its configuration that lists the channels at each resolution.
+    """
     facts = network.config
 
     def to_latent(pictures: Tensor) -> Tensor:
@@ -86,11 +112,11 @@ def _diffusers(network: Any, device: torch.device, encode: Function, decode: Fun
     def to_picture(latents: Tensor) -> Tensor:
         return (decode(latents) + 1) / 2
 
-    factor = 2 ** (len(facts["block_out_channels"]) - 1)
+    factor = 2 ** (len(facts[resolutions]) - 1)
     return Autoencoder(to_latent, to_picture, LatentScale.of(facts).to(device), facts["latent_channels"], factor)
 
 
 AUTOENCODERS: Mapping[str, Callable[[Path, bool, torch.device], Autoencoder]] = MappingProxyType(
-    {"AutoencoderKL": _kl, "VQModel": _vq, "AutoencoderTiny": _tiny, "Taef2": _taef2}
+    {"AutoencoderKL": _kl, "AutoencoderDC": _dc, "VQModel": _vq, "AutoencoderTiny": _tiny, "Taef2": _taef2}
 )
 """Loader of a folder by class; the flag is whether a VQModel quantises, the device where it computes."""

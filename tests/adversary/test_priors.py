@@ -155,8 +155,8 @@ def test_what_is_wrong_with_a_prior_is_said(tmp_path):
     (tmp_path / "vae").mkdir()
     with pytest.raises(UsageError, match=r"cannot read .*config\.json"):
         load_prior(str(tmp_path))
-    (tmp_path / "vae" / "config.json").write_text(json.dumps({"_class_name": "AutoencoderDC"}))
-    with pytest.raises(UsageError, match="AutoencoderDC: expected one of AutoencoderKL, VQModel"):
+    (tmp_path / "vae" / "config.json").write_text(json.dumps({"_class_name": "AutoencoderNone"}))
+    with pytest.raises(UsageError, match="AutoencoderNone: expected one of AutoencoderKL, AutoencoderDC"):
         load_prior(str(tmp_path))
     (tmp_path / "vae" / "config.json").write_text(json.dumps({"_class_name": "VQModel"}))
     with pytest.raises(UsageError, match="no weights of VQModel"):

@@ -31,7 +31,8 @@ def settings(root: Path, out: str = "out", **flags: object) -> PriorSettings:
     data = root / "pictures"
     if not data.exists():
         files(data, boards(12, 2, seed=0))
-    tiny = {"size": SIZE, "latent_channels": 3, "widths": (4, 8), "halved": 0.4, "unet_widths": (8, 16)}
+    tiny = {"size": SIZE, "latent_channels": 3, "halved": 0.4, "unet_widths": (8, 16)}
+    tiny |= {"widths": (12,), "blocks": (1,)}
     short = {"steps": 3, "unet_steps": 3, "batch": 4, "unet_batch": 4, "every": 2, "audit": 6, "workers": 0}
     return PriorSettings(**{"data": str(data), "out": root / out, **tiny, **short, **flags})  # type: ignore[arg-type]
 
@@ -179,8 +180,8 @@ def test_autoencoders_of_other_classes_keep_the_scale_of_their_latents(tmp_path:
 def test_what_is_no_autoencoder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no autoencoder that can be read"):
         prior(settings(tmp_path, autoencoder=tmp_path))
-    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "AutoencoderDC"}))
-    with pytest.raises(UsageError, match="AutoencoderDC: expected one of AutoencoderKL, AutoencoderTiny"):
+    (tmp_path / "config.json").write_text(json.dumps({"_class_name": "AutoencoderNone"}))
+    with pytest.raises(UsageError, match="AutoencoderNone: expected one of AutoencoderDC, AutoencoderKL"):
         prior(settings(tmp_path, autoencoder=tmp_path))
 
 
@@ -200,6 +201,10 @@ def test_pictures_of_the_victim_are_refused(tmp_path: Path, pool: str) -> None:
         ({"steps": 0}, "--steps 0: expected 1 or more"),
         ({"unet_batch": 0}, "--unet-batch 0: expected 1 or more"),
         ({"widths": ()}, "one number of channels for each resolution"),
+        ({"blocks": (1, 1)}, "--blocks: expected one number for each of the 1"),
+        ({"widths": (12, 36), "blocks": (1, 1)}, "36 is no multiple of 4 that divides"),
+        ({"widths": (6,)}, "6 is no multiple of 4"),
+        ({"latent_channels": 5}, "--latent-channels 5: expected a divisor of the last width, 12"),
     ],
 )
 def test_settings_that_cannot_be_trained_with(tmp_path: Path, flags: dict[str, object], message: str) -> None:

@@ -25,7 +25,7 @@ from keyhole.train.prior.diffusion import (
     velocity_errors,
 )
 from keyhole.train.prior.latents import Scale
-from keyhole.train.prior.reconstruction import EDGES, REGULAR, ReconstructionTraining, Reconstructor, edges
+from keyhole.train.prior.reconstruction import EDGES, NOISE, REGULAR, ReconstructionTraining, Reconstructor, edges
 from keyhole.train.training import Round
 
 HOW = Optimisation(5e-3, clip=1.0)
@@ -160,13 +160,15 @@ def test_the_autoencoders_loss_is_the_sum_of_its_terms() -> None:
 
 def test_the_divergence_is_that_from_a_standard_normal() -> None:
     torch.manual_seed(3)
-    module = Reconstructor(new_network(2, (4, 8)))
+    module = Reconstructor(new_network(2, (4, 8), (1, 1)))
     pictures = torch.rand(2, 3, 8, 8)
     with torch.no_grad():
         decoded, divergence = module(pictures)
-        latents = module.network.encode(pictures * 2 - 1).latent_dist
-    expected = kl_divergence(Normal(latents.mean, latents.std), Normal(0.0, 1.0))
+        latents = module.network.encode(pictures * 2 - 1).latent
+        without_noise = (module.network.decode(latents).sample + 1) / 2
+    expected = kl_divergence(Normal(latents, NOISE), Normal(0.0, 1.0))
     assert decoded.shape == pictures.shape
+    assert 0 < float((decoded - without_noise).abs().max()) < 1
     torch.testing.assert_close(divergence, expected)
 
 
@@ -214,7 +216,7 @@ def test_the_first_steps_are_on_pictures_of_half_the_side() -> None:
 
 
 def _reconstruction(pictures: Tensor, steps: int = 2, every: int = 1, halved: int = 0) -> ReconstructionTraining:
-    network = new_network(2, (8, 16))
+    network = new_network(2, (8, 16), (1, 1))
     return ReconstructionTraining(
         network, pictures, steps=steps, halved=halved, batch=4, every=every, optimisation=HOW, look=lambda _: ""
     )

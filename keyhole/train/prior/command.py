@@ -82,7 +82,7 @@ def prior(settings: PriorSettings) -> int:
 def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Autoencoder:
     set_seed(settings.seed)
     training = ReconstructionTraining(
-        new_network(settings.latent_channels, settings.widths),
+        new_network(settings.latent_channels, settings.widths, settings.blocks),
         pictures,
         steps=settings.steps,
         halved=round(settings.halved * settings.steps),
@@ -114,7 +114,7 @@ def _optimisation(settings: PriorSettings, learning_rate: float, ema: float | No
 
 
 def _check_sides(settings: PriorSettings, given: Autoencoder | None) -> None:
-    factor = given.factor if given else 2 ** (len(settings.widths) - 1)
+    factor = given.factor if given else 2 ** len(settings.widths)
     halvings = len(settings.unet_widths) - 1
     multiple = factor * 2 ** max(halvings, int(given is None and settings.halved > 0))
     if settings.size % multiple:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,14 +15,16 @@ from keyhole.train.training import Round, Training
 
 EDGES, REGULAR = 0.5, 1e-4
 """Weights of the difference of edges, and of the regulariser of the latents."""
+NOISE = 0.1
+"""Standard deviation of the noise on the latents that are decoded in training."""
 _SCALES = 3
 
 
 class Reconstructor(nn.Module):
-    """An AutoencoderKL that decodes a draw from the distribution that it encodes to.
+    """An autoencoder that decodes its latents with a little noise on them.
 
     Args:
-        network: diffusers' AutoencoderKL.
+        network: diffusers' AutoencoderDC.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -31,12 +34,12 @@ class Reconstructor(nn.Module):
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Of RGB pictures in [0, 1], N×3×H×W: the same decoded, and the divergence of their latents, N×C×h×w.
 
-        The divergence is that of each latent value's normal distribution from the standard one (Kingma and Welling
-        2014, appendix B): ½(μ² + σ² − 1 − ln σ²).
+        A latent value μ is decoded as a draw from a normal distribution around it of deviation σ = `NOISE`; the
+        divergence is that from the standard one (Kingma and Welling 2014, appendix B): ½(μ² + σ² − 1 − ln σ²).
         """
-        latents = self.network.encode(pictures * 2 - 1).latent_dist
-        decoded = (self.network.decode(latents.sample()).sample + 1) / 2
-        return decoded, 0.5 * (latents.mean.square() + latents.var - 1 - latents.logvar)
+        latents: Tensor = self.network.encode(pictures * 2 - 1).latent
+        decoded = (self.network.decode(latents + NOISE * torch.randn_like(latents)).sample + 1) / 2
+        return decoded, 0.5 * (latents.square() + NOISE**2 - 1 - 2 * math.log(NOISE))
 
 
 class ReconstructionTraining(Training):
@@ -47,7 +50,7 @@ class ReconstructionTraining(Training):
     latent decode to similar pictures, which is what an attack descends along.
 
     Args:
-        network: diffusers' AutoencoderKL.
+        network: diffusers' AutoencoderDC.
         pictures: uint8 N×3×H×W.
         halved: so many steps, the first ones, are on pictures of half the side: they cost a quarter, and what they
             teach of colours and edges holds at the full size.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -39,14 +40,16 @@ class PriorSettings:
     size: int = 128
     """Side of the pictures in pixels."""
     autoencoder: Path | None = None
-    """A finished autoencoder, so that only the U-Net is trained: a diffusers directory of AutoencoderKL or
-    AutoencoderTiny, or one that has it in `vae/`, or a folder with the two taef2_*.safetensors."""
-    latent_channels: int = 16
-    """Channels of the autoencoder's latents."""
-    widths: tuple[int, ...] = (16, 32, 64, 96)
-    """Channels of the autoencoder at each resolution, each half the one before: four of them make latents of an eighth
-    of the picture's side."""
-    unet_widths: tuple[int, ...] = (64, 96, 128)
+    """A finished autoencoder, so that only the U-Net is trained: a diffusers directory of AutoencoderKL, AutoencoderDC
+    or AutoencoderTiny, or one that has it in `vae/`, or a folder with the two taef2_*.safetensors."""
+    latent_channels: int = 24
+    """Channels of the autoencoder's latents; they divide the last of its widths."""
+    widths: tuple[int, ...] = (48, 96, 192)
+    """Channels of the autoencoder at half of the picture's side, a quarter, …: three of them make latents of an eighth.
+    Multiples of 4; each divides four times the one before."""
+    blocks: tuple[int, ...] = (1, 2, 1)
+    """Residual blocks at each of these sides, in the encoder and in the decoder."""
+    unet_widths: tuple[int, ...] = (64, 96, 96)
     """Channels of the U-Net at each resolution; all but the first have attention."""
     steps: int = 12000
     """Steps of the autoencoder's training."""
@@ -92,6 +95,23 @@ class PriorSettings:
         for name in ("widths", "unet_widths"):
             if not getattr(self, name) or min(getattr(self, name)) < 1:
                 raise UsageError(f"--{_flag(name)}: expected one number of channels for each resolution, 1 or more")
+        if len(self.blocks) != len(self.widths) or min(self.blocks) < 1:
+            raise UsageError(f"--blocks: expected one number for each of the {len(self.widths)} --widths, 1 or more")
+        if self.autoencoder is None:
+            self._check_widths()
+
+    def _check_widths(self) -> None:
+        """Shortcuts beside the halvings average whole groups of channels."""
+        for before, width in pairwise((self.widths[0], *self.widths)):
+            if width % 4 or 4 * before % width:
+                raise UsageError(
+                    f"--widths {' '.join(map(str, self.widths))}: {width} is no multiple of 4 that divides four times "
+                    "the one before"
+                )
+        if self.widths[-1] % self.latent_channels:
+            raise UsageError(
+                f"--latent-channels {self.latent_channels}: expected a divisor of the last width, {self.widths[-1]}"
+            )
 
 
 def _flag(name: str) -> str:

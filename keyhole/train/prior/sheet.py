@@ -37,7 +37,7 @@ def reconstruction_sheet(pictures: Tensor, out: Path) -> Callable[[nn.Module], s
     def look(module: nn.Module) -> str:
         module.eval()
         network, device = cast(Reconstructor, module).network, next(module.parameters()).device
-        latents = network.encode(shown.to(device) * 2 - 1).latent_dist.mode()
+        latents = network.encode(shown.to(device) * 2 - 1).latent
         decoded = ((network.decode(latents).sample + 1) / 2).float().clamp(0, 1).cpu()
         write_sheet(out, shown, decoded)
         return f"PSNR {float(psnr(decoded, shown).mean()):.1f} dB on {len(shown)} audit pictures"
