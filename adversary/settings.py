@@ -43,9 +43,9 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
     the oracle 4096 times before it begins); guided (diffusion-white); refined (decoder-white and diffusion-white);
     one-step (decoder-black and the ladders: a second network refines the first one's latent)."""
-    prior: str | None = None
-    """What decoder and diffusion attacks know of pictures: the name of a shipped prior such as streetcam, a diffusers
-    directory (vae/, unet/, scheduler/), or owner/name on the Hugging Face hub."""
+    prior: str = "streetcam"
+    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
+    unet/, scheduler/), or owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"
@@ -86,9 +86,9 @@ class OfflineSettings(ModelSettings):
     queries); for diffusion-white guided (the sampler is led by the features, not differentiated); for decoder-white
     and diffusion-white refined (from the latent that a network trained on the head's answers finds); for decoder-black
     one-step (a second network refines the first one's latent)."""
-    prior: str | None = None
-    """What decoder and diffusion attacks know of pictures: the name of a shipped prior such as streetcam, a diffusers
-    directory (vae/, unet/, scheduler/), or owner/name on the Hugging Face hub."""
+    prior: str = "streetcam"
+    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
+    unet/, scheduler/), or owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 4 for strong, 20 for paper, 50 for guided."""
     defence: str = "none"

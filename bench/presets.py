@@ -39,8 +39,7 @@ class Preset:
         points: how many cuts, spread over the blocks of each target.
         seeds: of the attacks.
         targets, defences, codecs, links: values of these axes.
-        attacks: that need no prior.
-        primed: attacks that are added where there is a prior.
+        attacks: of the suite.
     """
 
     scale: Scale
@@ -50,8 +49,7 @@ class Preset:
     links: tuple[str, ...]
     seeds: tuple[int, ...]
     targets: tuple[str, ...] = ("resnet18-streetcam",)
-    attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
-    primed: tuple[str, ...] = ("decoder-white", "diffusion-black")
+    attacks: tuple[str, ...] = ("pixels-white", "pixels-black", "decoder-white", "diffusion-white")
 
 
 PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
@@ -63,6 +61,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             codecs=("int8",),
             links=("wifi", "lte"),
             seeds=(0,),
+            attacks=("pixels-white", "pixels-black"),
         ),
         "standard": Preset(
             Scale(SUITES["standard"], frames=100, warm_up=10, pictures=2000, vehicles=150, views=6),
@@ -81,7 +80,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             links=("wifi", "5g", "lte", "3g"),
             seeds=(0, 1, 2),
             targets=("resnet18-streetcam", "vit-tiny-streetcam"),
-            primed=("decoder-white", "diffusion-white", "decoder-black", "diffusion-black"),
+            attacks=tuple(SUITES["paper"]),
         ),
     }
 )

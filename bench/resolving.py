@@ -10,7 +10,7 @@ from adversary.attacks.registry import attack_named
 from adversary.priors.folder import prior_folder
 from bench.axes import Axes, CutTarget
 from bench.opening import Opened, opened
-from bench.presets import PRESETS, Preset
+from bench.presets import PRESETS
 from bench.settings import PlanSettings
 from bench.setup import Terms
 from bench.suite import SuiteName
@@ -44,7 +44,7 @@ def resolve(settings: PlanSettings) -> Resolved:
     """Look up all that the settings name.
 
     Raises:
-        UsageError: no such target, cut, defence, codec, link or attack, or an attack without the prior that it needs.
+        UsageError: no such target, cut, defence, codec, link, attack or prior.
         FileNotFoundError: no such pictures.
     """
     preset = PRESETS[settings.preset or _DEFAULT]
@@ -63,7 +63,7 @@ def resolve(settings: PlanSettings) -> Resolved:
         defences=_unique(spelled(spec) for spec in settings.defences or preset.defences),
         codecs=_unique(settings.codecs or preset.codecs),
         links=_unique(settings.links or preset.links),
-        attacks=_unique(settings.attacks or _attacks(preset, terms)),
+        attacks=_unique(settings.attacks or preset.attacks),
         seeds=_unique(settings.seeds or preset.seeds),
     )
     _look_up(axes, terms)
@@ -75,7 +75,7 @@ def _terms(settings: PlanSettings) -> Terms:
         preset=settings.preset or _DEFAULT,
         source=settings.source or "streetcam",
         public=settings.public or "streetcam",
-        prior=settings.prior,
+        prior=settings.prior or "streetcam",
         classes=settings.classes,
         identities=settings.identities or "streetcam",
         weights=settings.weights,
@@ -112,19 +112,13 @@ def _cuts(model: Opened, named: Sequence[str], points: int) -> tuple[str, ...]:
     return tuple(blocks[round((place + 0.5) * len(blocks) / steps - 0.5)] for place in range(steps))
 
 
-def _attacks(preset: Preset, terms: Terms) -> tuple[str, ...]:
-    return (*preset.attacks, *(preset.primed if terms.prior else ()))
-
-
 def _look_up(axes: Axes, terms: Terms) -> None:
     for codec in axes.codecs:
         codec_named(codec)
     for link in axes.links:
         link_profile(link)
-    for attack in axes.attacks:
-        if attack_named(attack).uses_prior and not terms.prior:
-            raise UsageError(f"{attack} needs a prior: give --prior DIR, or leave the attack out")
-    if terms.prior:
+    kinds = [attack_named(attack) for attack in axes.attacks]
+    if any(kind.uses_prior for kind in kinds):
         prior_folder(terms.prior)
 
 

@@ -31,8 +31,8 @@ class PlanSettings:
     links: tuple[str, ...] = ()
     """Emulated links: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
     attacks: tuple[str, ...] = ()
-    """Attacks of the standard suite. Absent: pixels-white and pixels-black, and with a prior decoder-white and
-    diffusion-black (paper: all four)."""
+    """Attacks of the standard suite. Absent: the preset's; pixels-white and pixels-black for quick, decoder-white and
+    diffusion-white too for standard, all six for paper."""
     seeds: tuple[int, ...] = ()
     """Seeds of the attacks; each is a run of its own on the same pictures."""
     source: str = ""
@@ -41,7 +41,8 @@ class PlanSettings:
     public: str = ""
     """Pictures that attackers may learn from. Absent: streetcam."""
     prior: str = ""
-    """What decoder and diffusion attacks know of pictures: a diffusers directory. Absent: they are left out."""
+    """What decoder and diffusion attacks know of pictures: a shipped prior, a diffusers directory, or owner/name on the
+    hub. Absent: streetcam."""
     classes: str = ""
     """Labelled pictures for the accuracy of classifiers: folder or zip with val/<class>/…. Absent: their accuracy
     cannot be measured, and its cells fail."""

@@ -25,8 +25,9 @@ from keyhole.service.memory import keep_all_freed
 from perf.measurement import Measurement
 from perf.output import Output, show
 
-ALONE = ("pixels-black", "pixels-white")
-WITH_A_PRIOR = (
+RUNGS = (
+    "pixels-black",
+    "pixels-white",
     "decoder-black",
     "decoder-black/one-step",
     "decoder-white/refined",
@@ -46,8 +47,8 @@ class Settings(Output):
     """Model to attack."""
     cut: str = "layer2"
     """Where it is cut."""
-    prior: str | None = None
-    """Prior of the attacks that need one: a name or a directory. Absent: they are left out."""
+    prior: str = "streetcam"
+    """Prior of the attacks that need one: a name or a directory."""
 
 
 @dataclass(frozen=True)
@@ -85,10 +86,9 @@ def measurement(settings: Settings) -> Measurement:
     """Every attack that a frame can wait for; networks with one frame and with several."""
     torch.set_num_threads(1)
     keep_all_freed()
-    words = (*ALONE, *(WITH_A_PRIOR if settings.prior else ()))
     rows = [
         measure(choice, together, settings)
-        for choice in choose_all(words, "strong", ATTACKS)
+        for choice in choose_all(RUNGS, "strong", ATTACKS)
         for together in ((1, TOGETHER) if choice.kind.learns else (1,))
     ]
     return Measurement.of(
@@ -106,7 +106,7 @@ def measurement(settings: Settings) -> Measurement:
             "ms/frame": ("ms", ".1f"),
             "frames/s": ("rate", ".3g"),
         },
-        "python -m perf.rungs" + (f" --prior {settings.prior}" if settings.prior else ""),
+        "python -m perf.rungs",
     )
 
 

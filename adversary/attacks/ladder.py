@@ -8,21 +8,8 @@ from dataclasses import dataclass
 
 from adversary.attacks.kinds import way_named
 from adversary.attacks.rung import TOGETHER, Rung
-from adversary.attacks.ways import BlackWay, RefinedWay, Terms
+from adversary.attacks.ways import RefinedWay, Terms
 from adversary.knowledge import Lab
-
-
-@dataclass(frozen=True)
-class LadderWay:
-    """One recipe of a ladder.
-
-    Attributes:
-        first: the network that makes the first picture, in one forward pass.
-        then: what goes on from the network's latent; its own training is not used.
-    """
-
-    first: BlackWay
-    then: RefinedWay
 
 
 @dataclass(frozen=True)
@@ -35,11 +22,11 @@ class Ladder:
         ways: by name of the recipe.
     """
 
-    ways: Mapping[str, LadderWay]
+    ways: Mapping[str, RefinedWay]
 
     def steps(self, recipe: str, _queries: int | None = None) -> int:
         """Steps of the optimiser for one frame, unless the clock ends them."""
-        return way_named(self.ways, recipe).then.iterations
+        return way_named(self.ways, recipe).iterations
 
     def rungs(self, lab: Lab, terms: Callable[[str], Terms], stack: ExitStack) -> tuple[Rung, ...]:
         """Both, ready for frames until the stack closes.
@@ -50,7 +37,7 @@ class Ladder:
         quick, thorough = terms("amortised"), terms("refined")
         way = way_named(self.ways, quick.recipe)
         inverter = stack.enter_context(way.first.make(lab.black(), quick))
-        refined = way.then.refine(lab.white(), thorough, inverter)
+        refined = way.refine(lab.white(), thorough, inverter)
         return (
             Rung("amortised", "black box", inverter, together=TOGETHER),
             Rung("refined", "white box", refined, waiting=1),

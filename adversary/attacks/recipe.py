@@ -110,19 +110,13 @@ STRONG = Recipe(
 )
 """For a variable in white coordinates (`adversary.generators.pixels.SpectralPixels`)."""
 
-LATENT = Recipe(
-    iterations=300,
-    learning_rate=0.1,
-    distance=relative_distance,
-    smoothness=total_variation,
-    weight=fixed(0.1),
-    rate=cosine,
-)
-"""For a latent that spreads by about one (`adversary.generators.decoder.Decoder`)."""
+LATENT = replace(STRONG, iterations=300, learning_rate=0.3)
+"""For a latent in white coordinates (`adversary.generators.white_latents.WhiteLatents`)."""
 
 NOISE = replace(LATENT, iterations=150, sampling_steps=4)
 """For the noise before a sampler (`adversary.generators.diffusion.Diffusion`): 600 U-Net passes, against the paper's
 30,000, and few enough steps that every one of them learns from the features."""
 
-REFINING = replace(LATENT, learning_rate=0.05, iterations=200, patience=30)
-"""For a latent that a network has found: shorter steps, and an end when the features match no better."""
+REFINING = replace(LATENT, learning_rate=0.2, iterations=100, patience=30, relaxation=never)
+"""For a latent that a network has found, in the same coordinates: shorter steps, and an end when the features match no
+better."""

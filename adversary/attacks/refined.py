@@ -16,6 +16,7 @@ from adversary.attacks.black_box import Inverter
 from adversary.attacks.guided import Guided
 from adversary.attacks.objective import relative_distance
 from adversary.attacks.white_box import Optimiser, observed_of
+from adversary.generators.generator import LatentCoordinates
 from adversary.knowledge import WhiteBox
 from keyhole.partition import as_tuple
 
@@ -48,14 +49,16 @@ class Refined:
 
     Attributes:
         known: the head.
-        inverter: of the head's answers about public pictures; trains while the context is open.
-        optimiser: of the latent.
+        inverter: of the head's answers about public pictures, to latents; trains while the context is open.
+        generator: whose variable is the latent in the optimiser's coordinates.
+        optimiser: of that variable.
         sampler: led from there; None: it ends with the latent.
         training: steps before the first frame; None: it trains beside the frames for as long as the context is open.
     """
 
     known: WhiteBox
     inverter: Inverter
+    generator: LatentCoordinates
     optimiser: Optimiser
     sampler: Guided | None = None
     training: int | None = None
@@ -85,7 +88,7 @@ class Refined:
         if start is None:
             return
         with torch.no_grad():
-            pictures = self.optimiser.generator(start.clone()).clamp(0, 1).cpu()
+            pictures = self.generator.decode(start.clone()).clamp(0, 1).cpu()
         best = self._judged(frames, pictures)
         yield Estimate(best.pictures, 0, clock() - started, best.loss, final=False)
         iteration = passes = 0
@@ -104,7 +107,7 @@ class Refined:
         self, frames: Sequence[Observation], start: Tensor, _pictures: Tensor, started: float
     ) -> Iterator[Estimate]:
         budget = self._left(self.optimiser.budget, started, 1.0 if self.sampler is None else REFINING)
-        return dataclasses.replace(self.optimiser, budget=budget).refine(frames, start.clone())
+        return dataclasses.replace(self.optimiser, budget=budget).refine(frames, self.generator.variable(start.clone()))
 
     def _sampled(
         self, frames: Sequence[Observation], _start: Tensor, pictures: Tensor, started: float

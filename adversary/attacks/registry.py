@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from adversary.attacks.guided import CLOSING, Guidance
 from adversary.attacks.kinds import Black, Kind, White
-from adversary.attacks.ladder import Ladder, LadderWay
+from adversary.attacks.ladder import Ladder
 from adversary.attacks.recipe import LATENT, NOISE, PAPER, REFINING, STRONG
 from adversary.attacks.training import (
     DEFAULT_TRAINING,
@@ -20,7 +21,8 @@ from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, Way
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels, SpectralPixels
-from adversary.knowledge import Known
+from adversary.generators.white_latents import WhiteLatents
+from adversary.knowledge import Known, WhiteBox
 from keyhole.service.errors import unknown_name
 
 
@@ -36,21 +38,26 @@ def _decoder(known: Known, _steps: int) -> Decoder:
     return Decoder(known.prior().autoencoder, known.size)
 
 
+def _white_latents(known: WhiteBox) -> WhiteLatents:
+    decoder = Decoder(known.prior().autoencoder, known.size)
+    return WhiteLatents.of(decoder, known.public(), known.device)
+
+
 def _diffusion(known: Known, steps: int) -> Diffusion:
     return Diffusion(known.prior(), known.size, steps)
 
 
 _LEARNED = BlackWay(LATENT_TRAINING, _decoder)
 _ONE_STEP = BlackWay(ONE_STEP_TRAINING, _decoder)
-_REFINED = RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder))
-_GUIDED_LAST = RefinedWay(LATENT_TRAINING, Way(REFINING, _decoder), GuidedWay(CLOSING))
+_REFINED = RefinedWay(_LEARNED, REFINING, _white_latents)
+_GUIDED_LAST = replace(_REFINED, last=GuidedWay(CLOSING))
 
 ATTACKS: Mapping[str, Kind] = MappingProxyType(
     {
         "pixels-white": White({"strong": Way(STRONG, _spectral), "paper": Way(PAPER, _pixels)}),
         "decoder-white": White(
             {
-                "strong": Way(LATENT, _decoder),
+                "strong": Way(LATENT, lambda known, _: _white_latents(known)),
                 "paper": Way(PAPER, _decoder),
                 "refined": _REFINED,
             },
@@ -82,10 +89,8 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
 
 LADDERS: Mapping[str, Ladder] = MappingProxyType(
     {
-        "decoder-ladder": Ladder({"strong": LadderWay(_LEARNED, _REFINED), "one-step": LadderWay(_ONE_STEP, _REFINED)}),
-        "diffusion-ladder": Ladder(
-            {"strong": LadderWay(_LEARNED, _GUIDED_LAST), "one-step": LadderWay(_ONE_STEP, _GUIDED_LAST)}
-        ),
+        "decoder-ladder": Ladder({"strong": _REFINED, "one-step": replace(_REFINED, first=_ONE_STEP)}),
+        "diffusion-ladder": Ladder({"strong": _GUIDED_LAST, "one-step": replace(_GUIDED_LAST, first=_ONE_STEP)}),
     }
 )
 """For frames that come while they run; offline their rungs are ``decoder-black`` and the white boxes' ``refined``."""

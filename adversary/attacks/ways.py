@@ -15,7 +15,7 @@ from adversary.attacks.training import Training
 from adversary.attacks.watch import UNWATCHED, Watch
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.diffusion import Diffusion
-from adversary.generators.generator import Generator
+from adversary.generators.generator import Generator, LatentCoordinates
 from adversary.knowledge import BlackBox, WhiteBox
 from keyhole.defences import randomness
 
@@ -91,9 +91,7 @@ class Way:
 
     def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
         """The optimiser."""
-        recipe = self.recipe if terms.patience is None else replace(self.recipe, patience=terms.patience)
-        generator = self.generator(known, terms.sampling_steps or recipe.sampling_steps)
-        return Optimiser(known, generator, recipe, terms.budget, terms.seed, terms.watch)
+        return _optimiser(known, self.generator(known, _sampling(self.recipe, terms)), self.recipe, terms)
 
 
 @dataclass(frozen=True)
@@ -112,51 +110,6 @@ class GuidedWay:
         """The sampler."""
         generator = Diffusion(known.prior(), known.size, terms.sampling_steps or self.guidance.steps)
         return Guided(known, generator, self.guidance, terms.budget, terms.seed, terms.watch)
-
-
-@dataclass(frozen=True)
-class RefinedWay:
-    """Start from a network's latent.
-
-    Attributes:
-        training: of the network.
-        way: that refines the latent.
-        last: that samples from there, with a budget of its own; None: nothing.
-    """
-
-    training: Training
-    way: Way
-    last: GuidedWay | None = None
-    prepares: ClassVar[int] = TRAINING_STEPS
-
-    @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.way.iterations
-
-    def make(self, known: WhiteBox, terms: Terms) -> Refined:
-        """The network, the optimiser and the sampler."""
-        black = BlackBox(
-            OwnOracle(known, randomness(terms.seed, "adversary")), known.public(), known.size, known.prior, known.device
-        )
-        generator = self.way.generator(known, terms.sampling_steps or self.way.recipe.sampling_steps)
-        inverter = Inverter(
-            black,
-            self.training.limited(terms.queries),
-            generator,
-            terms.seed,
-            stepped=terms.watch.stepped,
-            threads=terms.threads,
-        )
-        return self.refine(known, terms, inverter)
-
-    def refine(self, known: WhiteBox, terms: Terms, inverter: Inverter) -> Refined:
-        """Optimiser and sampler on what a network makes."""
-        sampler = None
-        if self.last is not None:
-            budget = replace(terms.budget, iterations=self.last.iterations)
-            sampler = self.last.make(known, replace(terms, budget=budget, watch=replace(terms.watch, noted=_unnoted)))
-        return Refined(known, inverter, self.way.make(known, terms), sampler, terms.training)
 
 
 @dataclass(frozen=True)
@@ -186,5 +139,59 @@ class BlackWay:
         )
 
 
-def _unnoted(_loss: float) -> None:
+@dataclass(frozen=True)
+class RefinedWay:
+    """Start from a network's latent.
+
+    Attributes:
+        first: the network, and its training.
+        recipe: that refines the latent.
+        generator: in whose coordinates it is refined, from what is known.
+        last: that samples from there, with a budget of its own; None: nothing.
+    """
+
+    first: BlackWay
+    recipe: Recipe
+    generator: Callable[[WhiteBox], LatentCoordinates]
+    last: GuidedWay | None = None
+    prepares: ClassVar[int] = TRAINING_STEPS
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.recipe.iterations
+
+    def make(self, known: WhiteBox, terms: Terms) -> Refined:
+        """The network, the optimiser and the sampler."""
+        black = BlackBox(
+            OwnOracle(known, randomness(terms.seed, "adversary")), known.public(), known.size, known.prior, known.device
+        )
+        return self.refine(known, terms, self.first.make(black, _without_losses(terms)))
+
+    def refine(self, known: WhiteBox, terms: Terms, inverter: Inverter) -> Refined:
+        """Optimiser and sampler on what a network makes."""
+        sampler = None
+        if self.last is not None:
+            budget = replace(terms.budget, iterations=self.last.iterations)
+            sampler = self.last.make(known, replace(_without_losses(terms), budget=budget))
+        generator = self.generator(known)
+        optimiser = _optimiser(known, generator, self.recipe, terms)
+        return Refined(known, inverter, generator, optimiser, sampler, terms.training)
+
+
+def _optimiser(known: WhiteBox, generator: Generator, recipe: Recipe, terms: Terms) -> Optimiser:
+    patient = recipe if terms.patience is None else replace(recipe, patience=terms.patience)
+    return Optimiser(known, generator, patient, terms.budget, terms.seed, terms.watch)
+
+
+def _sampling(recipe: Recipe, terms: Terms) -> int:
+    return terms.sampling_steps or recipe.sampling_steps
+
+
+def _without_losses(terms: Terms) -> Terms:
     """The loss of a refined attack is that of its optimiser."""
+    return replace(terms, watch=replace(terms.watch, noted=_unnoted))
+
+
+def _unnoted(_loss: float) -> None:
+    """Nobody is told."""

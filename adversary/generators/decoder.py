@@ -43,6 +43,10 @@ class Decoder:
         """The variable."""
         return variable
 
+    def variable(self, latents: Tensor) -> Tensor:
+        """The latents."""
+        return latents
+
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures N×3×size×size of latents N×C×h×w."""
         return resized(self.autoencoder.decode(latents), self.size)

@@ -40,3 +40,11 @@ class LatentGenerator(Generator, Protocol):
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents of RGB pictures N×3×H×W in [0, 1]."""
         ...
+
+
+class LatentCoordinates(LatentGenerator, Protocol):
+    """A generator whose variable is the latent, in some coordinates."""
+
+    def variable(self, latents: Tensor) -> Tensor:
+        """The variable that leads to latents N×C×h×w: ``generator.latents(generator.variable(z)) == z``."""
+        ...

@@ -81,7 +81,7 @@ def _settings(cell: LeakCell, setup: Setup) -> OfflineSettings:
         cut=cut_of(design),
         size=terms.size,
         source=terms.source,
-        prior=terms.prior or None,
+        prior=terms.prior,
         defence=design.defence,
         codec=design.codec,
         n=spend.n,

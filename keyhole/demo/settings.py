@@ -30,8 +30,8 @@ class SystemSettings(ModelSettings):
     diffusion-white/guided (`keyhole adversary --help` lists both)."""
     recipe: str = "strong"
     """Recipe of the attacks that name none."""
-    prior: str | None = None
-    """What decoder and diffusion attacks know of pictures: the name of a shipped prior, a diffusers directory, or
+    prior: str = "streetcam"
+    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory, or
     owner/name on the Hugging Face hub."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""

@@ -94,7 +94,8 @@ class System:
             (
                 *("adversary", "--tap", self.settings.tap, "--cloud", at.cloud, "--listen", at.wire),
                 *("--oracle", at.oracle, "--referee", at.submit, "--attacks", *self.settings.attacks),
-                *("--recipe", self.settings.recipe, "--device", self.settings.device, *self._prior),
+                *("--recipe", self.settings.recipe, "--device", self.settings.device),
+                *("--prior", self.settings.prior),
                 *("--public", self.settings.public, "--defence", self.settings.defence),
                 *("--budget-seconds", str(self.settings.budget_seconds), "--seed", str(self.settings.seed)),
                 *self._model,
@@ -126,10 +127,6 @@ class System:
         extra = (part for name, value in optional if value is not None for part in (f"--{name}", str(value)))
         alone = ("--head-only",) if self.settings.head_only else ()
         return ("--target", self.settings.target, "--cut", self.settings.cut, *extra, *alone)
-
-    @property
-    def _prior(self) -> tuple[str, ...]:
-        return () if self.settings.prior is None else ("--prior", self.settings.prior)
 
     @property
     def _tls(self) -> tuple[str, ...]:

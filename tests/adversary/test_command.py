@@ -141,8 +141,8 @@ def test_several_attacks_and_seeds_make_one_table(settings, capsys):
 
 def test_all_attacks_ask_for_a_prior_before_anything_is_computed(settings, monkeypatch):
     monkeypatch.setattr("adversary.evaluation.run.partitioned_at", lambda *_: pytest.fail("computed something"))
-    with pytest.raises(UsageError, match="give --prior"):
-        attack(replace(settings, attacks=("all",)))
+    with pytest.raises(UsageError, match="--prior nowhere: no such prior"):
+        attack(replace(settings, attacks=("all",), prior="nowhere"))
 
 
 def test_all_attacks_run(settings, tmp_path):

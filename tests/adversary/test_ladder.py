@@ -10,28 +10,21 @@ import torch
 
 from adversary.attacks.attack import Budget
 from adversary.attacks.guided import Guidance
-from adversary.attacks.ladder import Ladder, LadderWay
+from adversary.attacks.ladder import Ladder
 from adversary.attacks.recipe import REFINING
 from adversary.attacks.registry import ATTACKS, LADDERS, ONLINE
-from adversary.attacks.training import LATENT_TRAINING
 from adversary.attacks.watch import Watch
-from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, Terms, Way
-from adversary.generators.decoder import Decoder
+from adversary.attacks.ways import GuidedWay, Terms
 from adversary.knowledge import BlackBox, Lab
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_latent_black_box import Oracle as LocalOracle
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
-from tests.adversary.test_refined import known, public, small
+from tests.adversary.test_refined import TRAINING, known, public
+from tests.adversary.test_refined import WAY as REFINED
 from tests.adversary.tiny import SIZE, frames, pictures, white_box
 from tests.adversary.tiny_priors import tiny
 
-
-def decoder(box, _steps):
-    return Decoder(box.prior().autoencoder, box.size)
-
-
-TRAINING = replace(LATENT_TRAINING, network=small, first=32, publish=5, learning_rate=3e-3)
-WAY = LadderWay(BlackWay(TRAINING, decoder), RefinedWay(TRAINING, Way(replace(REFINING, iterations=20), decoder)))
+WAY = replace(REFINED, recipe=replace(REFINING, iterations=20))
 
 
 def climb(way, stack, oracle, folder=None, training=30):
@@ -81,7 +74,7 @@ def test_the_network_learns_from_the_oracle_alone():
 
 
 def test_a_sampler_may_come_last(tmp_path):
-    way = replace(WAY, then=replace(WAY.then, last=GuidedWay(Guidance(steps=4, recurrences=1, strength=0.5))))
+    way = replace(WAY, last=GuidedWay(Guidance(steps=4, recurrences=1, strength=0.5)))
     with ExitStack() as stack:
         (_, thorough), steps = climb(way, stack, LocalOracle(), tiny(tmp_path, channels=3), training=5)
         wait_until(lambda: steps["amortised"] == 5)

@@ -24,7 +24,7 @@ from adversary.priors.prior import load_prior
 from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
 from tests.adversary.tiny import pictures
-from tests.adversary.tiny_priors import flux, stable, tiny, unconditional, unet
+from tests.adversary.tiny_priors import compressed, flux, stable, tiny, unconditional, unet
 
 SHOWN = 2 * pictures(2, size=32) - 1
 
@@ -81,6 +81,18 @@ def test_tiny_autoencoders(tmp_path):
         assert torch.allclose(prior.autoencoder.decode(latents), (network.decode(latents).sample + 1) / 2, atol=1e-6)
         assert torch.allclose(prior.autoencoder.encode(pictures(2, size=32)), network.encode(SHOWN).latents, atol=1e-6)
     assert prior.autoencoder.factor == 4
+
+
+def test_autoencoders_that_turn_pixels_into_channels(tmp_path):
+    autoencoder = load_prior(str(compressed(tmp_path))).autoencoder
+    network = diffusers.AutoencoderDC.from_pretrained(tmp_path / "vae")
+    mean, deviation = (torch.tensor(values)[:, None, None] for values in ([1.0, -1.0], [2.0, 0.5]))
+    with torch.no_grad():
+        own = network.encode(SHOWN).latent
+        assert torch.allclose(autoencoder.encode(pictures(2, size=32)), (own - mean) / deviation, atol=1e-5)
+        decoded = (network.decode(own).sample + 1) / 2
+        assert torch.allclose(autoencoder.decode((own - mean) / deviation), decoded, atol=1e-5)
+    assert own.shape == (2, *autoencoder.latent_shape(32)) == (2, 2, 8, 8)
 
 
 def test_taef2_files_as_they_are_published(tmp_path):

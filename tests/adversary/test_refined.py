@@ -16,7 +16,7 @@ from adversary.attacks.refined import OwnOracle, _Judged
 from adversary.attacks.registry import attack_named
 from adversary.attacks.training import LATENT_TRAINING
 from adversary.attacks.watch import Watch
-from adversary.attacks.ways import GuidedWay, RefinedWay, Terms, Way
+from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, Terms
 from adversary.attacks.white_box import Optimiser
 from adversary.generators.decoder import Decoder
 from adversary.generators.pixels import SpectralPixels
@@ -35,10 +35,13 @@ def small(shapes, variable) -> InversionUNet:
 
 
 TRAINING = replace(LATENT_TRAINING, network=small, first=32, publish=5, learning_rate=3e-3)
-WAY = RefinedWay(
-    TRAINING,
-    Way(replace(REFINING, iterations=30), lambda known, _: Decoder(known.prior().autoencoder, known.size)),
-)
+
+
+def decoder(box, _steps=0) -> Decoder:
+    return Decoder(box.prior().autoencoder, box.size)
+
+
+WAY = RefinedWay(BlackWay(TRAINING, decoder), replace(REFINING, iterations=30), decoder)
 
 
 def public():
@@ -60,7 +63,7 @@ def run(way, box, truth, training=60):
 def test_the_network_is_the_start_and_the_optimiser_goes_on_from_there():
     box, truth = known(), pictures(3, seed=1)
     estimates = run(WAY, box, truth)
-    (learned,) = run(replace(WAY, way=WAY.way), box, truth)[:1]
+    (learned,) = run(replace(WAY, recipe=replace(REFINING, iterations=1)), box, truth)[:1]
     assert torch.equal(estimates[0].pictures, learned.pictures)
     assert [one.iteration for one in estimates] == [0, *range(1, 30), 30]
     assert [one.final for one in estimates] == [False] * 30 + [True]

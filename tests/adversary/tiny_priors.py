@@ -71,6 +71,19 @@ def tiny(folder: Path, channels: int = 4) -> Path:
     return folder
 
 
+def compressed(folder: Path) -> Path:
+    """AutoencoderDC alone, of convolutions, with statistics of its latents."""
+    torch.manual_seed(0)
+    halves = {"block_out_channels": (8, 8, 8), "layers_per_block": (0, 1, 1), "qkv_multiscales": ((),) * 3}
+    network = diffusers.AutoencoderDC(
+        latent_channels=2,
+        **{f"{half}_{name}": value for half in ("encoder", "decoder") for name, value in halves.items()},
+    )
+    network.register_to_config(latents_mean=[1.0, -1.0], latents_std=[2.0, 0.5])
+    network.save_pretrained(folder / "vae")
+    return folder
+
+
 def flux(folder: Path) -> Path:
     """TAEF2 alone."""
     torch.manual_seed(0)

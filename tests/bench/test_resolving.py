@@ -35,7 +35,7 @@ def test_without_cuts_they_are_spread_over_the_blocks():
         ({"links": ("wify",)}, "wifi"),
         ({"defences": ("dropuot:share=0.5",)}, "dropout"),
         ({"attacks": ("pixels-grey",)}, "pixels"),
-        ({"attacks": ("decoder-white",)}, "--prior"),
+        ({"attacks": ("decoder-white",), "prior": "streetcan"}, "--prior streetcan: no such prior"),
         ({"points": 0}, "--points 0"),
         ({"targets": (TINY, "resnet18-tinyimagenet"), "weights": "x.safetensors"}, "expected one"),
     ],

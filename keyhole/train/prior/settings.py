@@ -51,11 +51,11 @@ class PriorSettings:
     """Residual blocks at each of these sides, in the encoder and in the decoder."""
     unet_widths: tuple[int, ...] = (64, 96, 96)
     """Channels of the U-Net at each resolution; all but the first have attention."""
-    steps: int = 12000
+    steps: int = 10000
     """Steps of the autoencoder's training."""
     halved: float = 0.5
     """Share of these steps, the first ones, on pictures of half the side, which cost a quarter."""
-    unet_steps: int = 2400
+    unet_steps: int = 5000
     """Steps of the U-Net's training."""
     batch: int = 4
     """Pictures in a step of the autoencoder."""

@@ -1,0 +1,80 @@
+"""The latent in coordinates in which latents of pictures are white: a preconditioner for first-order optimisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from adversary.generators.decoder import Decoder
+
+PICTURES = 256
+"""That the covariance is taken over."""
+_BATCH = 16
+_FLOOR = 1e-3
+
+
+@dataclass(frozen=True)
+class WhiteLatents:
+    """A latent's Fourier transform is S(f)·v(f), v the variable, S(f) the root of the covariance that the channels of
+    public pictures' latents have at the frequency f.
+
+    A step of equal size in every coordinate then moves what varies most in pictures farthest, as
+    `adversary.generators.pixels.SpectralPixels` does for pixels. The map is linear, onto, and the same for every
+    picture; what leaves the decoder is what `Decoder` would make of the same latent.
+
+    Attributes:
+        decoder: of the latents.
+        roots: S, h×(w//2+1)×C×C, complex and Hermitian.
+        noise: standard deviation of the start, in the variable's units: the latent starts near that of a mean picture.
+    """
+
+    decoder: Decoder
+    roots: Tensor
+    noise: float = 0.01
+    passes: ClassVar[int] = 0
+
+    @classmethod
+    def of(cls, decoder: Decoder, pictures: Iterable[Tensor], device: torch.device, count: int = PICTURES) -> Self:
+        """With the covariance of the latents of ``count`` pictures, RGB in [0, 1], 3×size×size each."""
+        shown = torch.stack(list(islice(pictures, count)))
+        with torch.no_grad():
+            latents = torch.cat([decoder.encode(part.to(device)) for part in torch.split(shown, _BATCH)])
+        spectra = torch.fft.rfft2(latents, norm="ortho")
+        covariances = torch.einsum("nchw,ndhw->hwcd", spectra, spectra.conj()) / len(spectra)
+        values, vectors = torch.linalg.eigh(covariances)
+        return cls(decoder, (vectors * values.clamp_min(_FLOOR).sqrt()[..., None, :]) @ vectors.mH)
+
+    def start(self, count: int, random: torch.Generator) -> Tensor:
+        """N×C×h×(w//2+1)×2: real and imaginary parts."""
+        rows, columns, channels, _ = self.roots.shape
+        return self.noise * torch.randn(count, channels, rows, columns, 2, generator=random)
+
+    def __call__(self, variable: Tensor) -> Tensor:
+        """Pictures N×3×size×size."""
+        return self.decode(self.latents(variable))
+
+    def latents(self, variable: Tensor) -> Tensor:
+        """Latents N×C×h×w."""
+        spectra = torch.einsum("hwcd,ndhw->nchw", self.roots, torch.view_as_complex(variable))
+        side = self.roots.shape[0]
+        latents: Tensor = torch.fft.irfft2(spectra, s=(side, side), norm="ortho")
+        return latents
+
+    def variable(self, latents: Tensor) -> Tensor:
+        """The variable of latents N×C×h×w."""
+        spectra = torch.fft.rfft2(latents, norm="ortho")
+        white = torch.einsum("hwcd,ndhw->nchw", torch.linalg.inv(self.roots), spectra)
+        return torch.view_as_real(white).contiguous()
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures N×3×size×size of latents."""
+        return self.decoder.decode(latents)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents of pictures N×3×size×size."""
+        return self.decoder.encode(pictures)

@@ -1,0 +1,58 @@
+"""The priors in the package are what their cards say."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+
+import pytest
+import torch
+
+from adversary.generators.diffusion import Diffusion
+from adversary.priors.folder import CARD, SHIPPED, shipped
+from adversary.priors.prior import load_prior
+from keyhole.data.source import open_source
+from keyhole.metrics.similarity import psnr
+from keyhole.targets.card import checksum
+
+LARGEST = 12e6
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_prior_gives_audit_pictures_back_as_well_as_its_card_says(name: str) -> None:
+    card = json.loads((SHIPPED / name / CARD).read_text())
+    source = open_source("streetcam", pool="audit", size=card["size"], seed=11)
+    shown = torch.stack([sample.picture for sample in islice(source, 16)])
+    autoencoder = load_prior(name).autoencoder
+    with torch.no_grad():
+        decoded = autoencoder.decode(autoencoder.encode(shown)).clamp(0, 1)
+    assert card["figures"]["psnr"] >= 30
+    assert float(psnr(decoded, shown).mean()) > card["figures"]["psnr"] - 1.5
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_a_priors_samples_are_as_varied_as_pictures(name: str) -> None:
+    card = json.loads((SHIPPED / name / CARD).read_text())
+    source = open_source("streetcam", pool="audit", size=card["size"], seed=12)
+    shown = torch.stack([sample.picture for sample in islice(source, 16)])
+    generator = Diffusion(load_prior(name), card["size"], steps=10)
+    with torch.no_grad():
+        made = generator(generator.start(16, torch.Generator().manual_seed(0))).clamp(0, 1)
+    for statistic in (
+        lambda x: x.mean(),
+        lambda x: x.std(),
+        lambda x: x.mean(0).std(),
+        lambda x: x.diff(dim=-1).abs().mean(),
+    ):
+        assert float(statistic(made)) == pytest.approx(float(statistic(shown)), rel=0.5)
+
+
+def test_a_prior_is_small_and_whole() -> None:
+    assert "streetcam" in shipped()
+    for name in shipped():
+        card = json.loads((SHIPPED / name / CARD).read_text())
+        assert set(card["sha256"]) == {
+            file.relative_to(SHIPPED / name).as_posix() for file in (SHIPPED / name).rglob("*.safetensors")
+        }
+        assert all(checksum(SHIPPED / name / file) == digest for file, digest in card["sha256"].items())
+        assert sum((SHIPPED / name / file).stat().st_size for file in card["sha256"]) <= LARGEST

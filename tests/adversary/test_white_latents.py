@@ -1,0 +1,63 @@
+"""Coordinates in which latents of pictures are white."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from adversary.attacks.attack import Budget
+from adversary.attacks.registry import attack_named
+from adversary.attacks.watch import Watch
+from adversary.attacks.ways import Terms
+from adversary.generators.decoder import Decoder
+from adversary.generators.white_latents import PICTURES, WhiteLatents
+from keyhole.metrics import psnr
+from tests.adversary.test_refined import known
+from tests.adversary.tiny import SIZE, frames, pictures
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def white() -> WhiteLatents:
+    return WhiteLatents.of(Decoder(known().prior().autoencoder, SIZE), pictures(PICTURES), CPU)
+
+
+def test_every_latent_has_its_variable(white: WhiteLatents) -> None:
+    latents = white.encode(pictures(3, seed=1))
+    variable = white.variable(latents)
+    torch.testing.assert_close(white.latents(variable), latents, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(white(variable), white.decoder(latents), atol=1e-4, rtol=1e-4)
+    assert variable.shape == white.start(3, torch.Generator()).shape
+
+
+def test_variables_of_the_pictures_spread_alike_in_every_coordinate(white: WhiteLatents) -> None:
+    """Against covariances counted in space, without a Fourier transform of the variable's own."""
+    latents = white.encode(pictures(PICTURES))
+    spectra = torch.view_as_complex(white.variable(latents))
+    power = torch.einsum("nchw,ndhw->hwcd", spectra, spectra.conj()) / PICTURES
+    identity = torch.eye(latents.shape[1]).expand(power.shape)
+    strong = torch.linalg.eigvalsh(white.roots).amin(-1) > 0.1
+    assert strong.any()
+    torch.testing.assert_close(power[strong].real, identity[strong], atol=0.02, rtol=0)
+
+    drawn = torch.randn(4000, *white.start(1, torch.Generator()).shape[1:]) / 2**0.5
+    drawn[..., 0, 0, :] *= 2**0.5 * torch.tensor([1.0, 0.0])  # the mean is real
+    made = white.latents(drawn)
+    of_pictures, of_noise = (x.square().mean((0, 2, 3)) for x in (latents, made))
+    torch.testing.assert_close(of_noise, of_pictures, atol=0, rtol=0.3)
+
+
+def test_a_start_is_nearly_the_mean_picture(white: WhiteLatents) -> None:
+    start = white.start(2, torch.Generator().manual_seed(0))
+    nothing = white.decode(torch.zeros_like(white.latents(start)))
+    assert float((white(start) - nothing).abs().max()) < 0.1
+
+
+def test_the_strong_decoder_attack_works_in_them() -> None:
+    box, truth = known(), pictures(2, seed=5)
+    made = attack_named("decoder-white").make(box, Terms(Budget(40), watch=Watch(0.0)))
+    assert isinstance(made.generator, WhiteLatents)
+    estimates = list(made.reconstruct(frames(box, truth)))
+    assert estimates[-1].loss < estimates[0].loss
+    assert psnr(estimates[-1].pictures, truth).mean() > psnr(estimates[0].pictures, truth).mean() + 3
