@@ -113,7 +113,11 @@ STRONG = Recipe(
 LATENT = replace(STRONG, iterations=300, learning_rate=0.3)
 """For a latent in white coordinates (`adversary.generators.white_latents.WhiteLatents`)."""
 
-NOISE = replace(LATENT, iterations=150, sampling_steps=4)
+DENOISED = replace(LATENT, weight=per_number(5.0))
+"""For the same latent with a diffusion model to hold it (`adversary.attacks.denoising.Denoising`): less is left to
+assume."""
+
+NOISE = replace(LATENT, iterations=150, learning_rate=0.05, relaxation=never, sampling_steps=4)
 """For the noise before a sampler (`adversary.generators.diffusion.Diffusion`): 600 U-Net passes, against the paper's
 30,000, and few enough steps that every one of them learns from the features."""
 

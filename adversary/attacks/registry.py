@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from adversary.attacks.guided import CLOSING, Guidance
+from adversary.attacks.guided import Guidance
 from adversary.attacks.kinds import Black, Kind, White
 from adversary.attacks.ladder import Ladder
-from adversary.attacks.recipe import LATENT, NOISE, PAPER, REFINING, STRONG
+from adversary.attacks.recipe import DENOISED, LATENT, NOISE, PAPER, REFINING, STRONG
 from adversary.attacks.training import (
     DEFAULT_TRAINING,
     LATENT_TRAINING,
@@ -17,7 +17,7 @@ from adversary.attacks.training import (
     ONE_STEP_TRAINING,
     PAPER_TRAINING,
 )
-from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, Way
+from adversary.attacks.ways import BlackWay, DenoisedWay, GuidedWay, RefinedWay, Way
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels, SpectralPixels
@@ -43,6 +43,13 @@ def _white_latents(known: WhiteBox) -> WhiteLatents:
     return WhiteLatents.of(decoder, known.public(), known.device)
 
 
+def _white_noisy_latents(known: WhiteBox) -> WhiteLatents:
+    """On a grid that the U-Net can take."""
+    prior = known.prior()
+    decoder = Decoder(prior.autoencoder, known.size, prior.denoiser.multiple)
+    return WhiteLatents.of(decoder, known.public(), known.device)
+
+
 def _diffusion(known: Known, steps: int) -> Diffusion:
     return Diffusion(known.prior(), known.size, steps)
 
@@ -50,7 +57,7 @@ def _diffusion(known: Known, steps: int) -> Diffusion:
 _LEARNED = BlackWay(LATENT_TRAINING, _decoder)
 _ONE_STEP = BlackWay(ONE_STEP_TRAINING, _decoder)
 _REFINED = RefinedWay(_LEARNED, REFINING, _white_latents)
-_GUIDED_LAST = replace(_REFINED, last=GuidedWay(CLOSING))
+_DENOISED = RefinedWay(_LEARNED, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True)
 
 ATTACKS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -65,10 +72,11 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
         ),
         "diffusion-white": White(
             {
-                "strong": Way(NOISE, _diffusion),
+                "strong": DenoisedWay(DENOISED, _white_noisy_latents),
+                "noise": Way(NOISE, _diffusion),
                 "paper": Way(PAPER, _diffusion),
                 "guided": GuidedWay(Guidance()),
-                "refined": _GUIDED_LAST,
+                "refined": _DENOISED,
             },
             uses_prior=True,
         ),
@@ -90,7 +98,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
 LADDERS: Mapping[str, Ladder] = MappingProxyType(
     {
         "decoder-ladder": Ladder({"strong": _REFINED, "one-step": replace(_REFINED, first=_ONE_STEP)}),
-        "diffusion-ladder": Ladder({"strong": _GUIDED_LAST, "one-step": replace(_GUIDED_LAST, first=_ONE_STEP)}),
+        "diffusion-ladder": Ladder({"strong": _DENOISED, "one-step": replace(_DENOISED, first=_ONE_STEP)}),
     }
 )
 """For frames that come while they run; offline their rungs are ``decoder-black`` and the white boxes' ``refined``."""

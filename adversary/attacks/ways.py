@@ -8,6 +8,7 @@ from typing import ClassVar, Protocol
 
 from adversary.attacks.attack import Attack, Budget
 from adversary.attacks.black_box import Inverter
+from adversary.attacks.denoising import Denoising
 from adversary.attacks.guided import Guidance, Guided
 from adversary.attacks.recipe import Recipe
 from adversary.attacks.refined import OwnOracle, Refined
@@ -91,7 +92,32 @@ class Way:
 
     def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
         """The optimiser."""
-        return _optimiser(known, self.generator(known, _sampling(self.recipe, terms)), self.recipe, terms)
+        generator = self.generator(known, terms.sampling_steps or self.recipe.sampling_steps)
+        return _optimiser(known, generator, self.recipe, terms)
+
+
+@dataclass(frozen=True)
+class DenoisedWay:
+    """Optimise a latent that a diffusion model holds among those of pictures.
+
+    Attributes:
+        recipe: the hyper-parameters.
+        generator: in whose coordinates it is optimised, from what is known.
+    """
+
+    recipe: Recipe
+    generator: Callable[[WhiteBox], LatentCoordinates]
+    prepares: ClassVar[int] = 0
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.recipe.iterations
+
+    def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
+        """The optimiser."""
+        generator = self.generator(known)
+        return _denoised(_optimiser(known, generator, self.recipe, terms), generator, known)
 
 
 @dataclass(frozen=True)
@@ -147,12 +173,14 @@ class RefinedWay:
         first: the network, and its training.
         recipe: that refines the latent.
         generator: in whose coordinates it is refined, from what is known.
+        denoised: whether a diffusion model holds it among latents of pictures meanwhile.
         last: that samples from there, with a budget of its own; None: nothing.
     """
 
     first: BlackWay
     recipe: Recipe
     generator: Callable[[WhiteBox], LatentCoordinates]
+    denoised: bool = False
     last: GuidedWay | None = None
     prepares: ClassVar[int] = TRAINING_STEPS
 
@@ -176,6 +204,8 @@ class RefinedWay:
             sampler = self.last.make(known, replace(_without_losses(terms), budget=budget))
         generator = self.generator(known)
         optimiser = _optimiser(known, generator, self.recipe, terms)
+        if self.denoised:
+            optimiser = _denoised(optimiser, generator, known)
         return Refined(known, inverter, generator, optimiser, sampler, terms.training)
 
 
@@ -184,8 +214,8 @@ def _optimiser(known: WhiteBox, generator: Generator, recipe: Recipe, terms: Ter
     return Optimiser(known, generator, patient, terms.budget, terms.seed, terms.watch)
 
 
-def _sampling(recipe: Recipe, terms: Terms) -> int:
-    return terms.sampling_steps or recipe.sampling_steps
+def _denoised(optimiser: Optimiser, generator: LatentCoordinates, known: WhiteBox) -> Optimiser:
+    return replace(optimiser, regulariser=Denoising(generator, known.prior().denoiser))
 
 
 def _without_losses(terms: Terms) -> Terms:

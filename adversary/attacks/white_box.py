@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from adversary.attacks.attack import Budget, Estimate, MismatchError, Observation, stacked
+from adversary.attacks.denoising import Regulariser
 from adversary.attacks.objective import relative_distance
 from adversary.attacks.plateau import Plateau
 from adversary.attacks.recipe import Recipe
@@ -28,8 +29,9 @@ class Optimiser:
         generator: D.
         recipe: the hyper-parameters.
         budget: per call; the recipe's iterations where it has more.
-        seed: of the start.
+        seed: of the start, and of what the regulariser draws.
         watch: what is told on the way.
+        regulariser: of the variable; None: the recipe's smoothness alone.
     """
 
     known: WhiteBox
@@ -38,6 +40,7 @@ class Optimiser:
     budget: Budget
     seed: int = 0
     watch: Watch = UNWATCHED
+    regulariser: Regulariser | None = None
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
         """Optimise the frames' pictures together, each by itself: no number of one enters another's.
@@ -56,7 +59,7 @@ class Optimiser:
         recipe, budget, watch = self.recipe, self._limits, self.watch
         observed, head = observed_of(frames, self.known.device), RelaxedHead(self.known.head)
         variable = start.to(self.known.device).clone().requires_grad_(True)
-        plateau = Plateau(recipe.patience)
+        plateau, random = Plateau(recipe.patience), torch.Generator().manual_seed(self.seed)
         unexplained = self.known.defence.unexplained(observed)
         weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
@@ -73,6 +76,8 @@ class Optimiser:
             ours, theirs = self.known.defence.comparable(features, observed)
             losses = recipe.scale(recipe.distance(ours, theirs), unexplained)
             losses = losses + weight * recipe.smoothness(pictures)
+            if self.regulariser is not None:
+                losses = losses + self.regulariser(variable, progress, random)
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
             loss = float(losses.detach().mean())
@@ -87,11 +92,15 @@ class Optimiser:
                 with torch.no_grad():
                     current = self.generator(variable).clamp(0, 1).cpu()
                 shown += 1
-                passes = (iteration + shown) * self.generator.passes
+                passes = (iteration + shown) * self.generator.passes + iteration * self._regularising
                 yield Estimate(current, iteration, now - started, loss, final, passes)
                 reported = now
             if final:
                 return
+
+    @property
+    def _regularising(self) -> int:
+        return 0 if self.regulariser is None else self.regulariser.passes
 
     @property
     def _limits(self) -> Budget:

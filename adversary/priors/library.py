@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +16,11 @@ from keyhole.service.errors import UsageError
 
 @cache
 def diffusers() -> ModuleType:
-    """The library, imported on first use."""
+    """The library, imported on first use. It does not warn of statistics of latents in configurations of networks that
+    take none: priors have them there."""
     import diffusers as library  # noqa: PLC0415
 
+    logging.getLogger("diffusers.configuration_utils").setLevel(logging.ERROR)
     return library
 
 

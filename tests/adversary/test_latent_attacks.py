@@ -89,10 +89,10 @@ def test_the_papers_recipe_through_diffusion_is_algorithm_1(tmp_path):
 def test_recipes_bring_their_steps(tmp_path):
     box = known(stable(tmp_path))
     kind = attack_named("diffusion-white")
-    assert kind.make(box, Terms(Budget(1))).generator.passes == NOISE.sampling_steps == 4
+    assert kind.make(box, Terms(Budget(1), "noise")).generator.passes == NOISE.sampling_steps == 4
     assert kind.make(box, Terms(Budget(1), "paper")).generator.passes == 20
-    assert kind.make(box, Terms(Budget(1), sampling_steps=7)).generator.passes == 7
-    assert (kind.steps("paper"), kind.steps("strong")) == (1500, 150)
+    assert kind.make(box, Terms(Budget(1), "noise", sampling_steps=7)).generator.passes == 7
+    assert (kind.steps("paper"), kind.steps("strong"), kind.steps("noise")) == (1500, 300, 150)
 
 
 def test_several_frames_do_not_touch_each_other(tmp_path):
@@ -131,7 +131,7 @@ def test_the_command_attacks_through_a_prior_and_counts_its_passes(tmp_path, cap
         target="tests.system.tiny_target:tiny",
         source=str(shown.parent),
         cuts=("stem",),
-        attacks=("diffusion-white",),
+        attacks=("diffusion-white/noise",),
         prior=str(stable(tmp_path / "prior")),
         sampling_steps=2,
         n=1,

@@ -83,8 +83,11 @@ def test_tiny_autoencoders(tmp_path):
     assert prior.autoencoder.factor == 4
 
 
-def test_autoencoders_that_turn_pixels_into_channels(tmp_path):
-    autoencoder = load_prior(str(compressed(tmp_path))).autoencoder
+def test_autoencoders_that_turn_pixels_into_channels(tmp_path, capfd):
+    folder = str(compressed(tmp_path))
+    capfd.readouterr()
+    autoencoder = load_prior(folder).autoencoder
+    assert capfd.readouterr() == ("", "")
     network = diffusers.AutoencoderDC.from_pretrained(tmp_path / "vae")
     mean, deviation = (torch.tensor(values)[:, None, None] for values in ([1.0, -1.0], [2.0, 0.5]))
     with torch.no_grad():
@@ -160,7 +163,7 @@ def test_shipped_priors_are_part_of_the_package():
 def test_what_is_wrong_with_a_prior_is_said(tmp_path):
     with pytest.raises(UsageError, match="give --prior PATH"):
         load_prior(None)
-    with pytest.raises(UsageError, match=r"no such prior; expected a shipped one \(there is none\), a diff"):
+    with pytest.raises(UsageError, match=r"no such prior; expected a shipped one \(streetcam\), a diff"):
         load_prior("./nowhere")
     with pytest.raises(UsageError, match="has no vae/ or vqvae/"):
         load_prior(str(tmp_path))

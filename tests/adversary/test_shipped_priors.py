@@ -7,6 +7,7 @@ from itertools import islice
 
 import pytest
 import torch
+from torch import Tensor
 
 from adversary.generators.diffusion import Diffusion
 from adversary.priors.folder import CARD, SHIPPED, shipped
@@ -38,13 +39,14 @@ def test_a_priors_samples_are_as_varied_as_pictures(name: str) -> None:
     generator = Diffusion(load_prior(name), card["size"], steps=10)
     with torch.no_grad():
         made = generator(generator.start(16, torch.Generator().manual_seed(0))).clamp(0, 1)
-    for statistic in (
-        lambda x: x.mean(),
-        lambda x: x.std(),
-        lambda x: x.mean(0).std(),
-        lambda x: x.diff(dim=-1).abs().mean(),
-    ):
+    assert made.isfinite().all()
+    for statistic in (Tensor.mean, Tensor.std, _between_pictures):
         assert float(statistic(made)) == pytest.approx(float(statistic(shown)), rel=0.5)
+
+
+def _between_pictures(pictures: Tensor) -> Tensor:
+    """Spread of a pixel from picture to picture, on average."""
+    return pictures.std(0).mean()
 
 
 def test_a_prior_is_small_and_whole() -> None:

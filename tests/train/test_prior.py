@@ -100,7 +100,7 @@ def test_weights_are_stored_as_half_precision_and_diffusers_reads_each_part(made
 
 
 def test_the_sheet_shows_pictures_reconstructions_and_samples(made: Path) -> None:
-    with Image.open(made / "out" / "samples.png") as sheet:
+    with Image.open(made / "out" / "samples.jpg") as sheet:
         assert sheet.size == (8 * (SIZE + 2) + 2, 4 * (SIZE + 2) + 2)
 
 

@@ -81,7 +81,7 @@ has them. The U-Net predicts velocities; the scheduler starts from noise without
 - **Parameters**: {parameters["autoencoder"]:,} in the autoencoder, {parameters["unet"]:,} in the U-Net, stored in
   {megabytes:.1f} MB.
 - **Seed** {card.seed}. **Licence** of the weights: {card.licence}. `card.json` has the whole recipe.
-- `samples.png`: audit pictures, below them their reconstructions, then samples of the U-Net.
+- `samples.jpg`: audit pictures, below them their reconstructions, then samples of the U-Net.
 
 Made by
 

@@ -29,7 +29,7 @@ class PriorSettings:
     """`streetcam`, a data set as NAME:PATH (`keyhole data sets` lists them), a folder or zip of pictures, `photos`,
     `leaves`, or several of them joined by `+`."""
     out: Path
-    """Folder for vae/, unet/, scheduler/, model_index.json, README.md, card.json and samples.png; what a stopped run
+    """Folder for vae/, unet/, scheduler/, model_index.json, README.md, card.json and samples.jpg; what a stopped run
     needs lies in its folder `training`, which may be deleted in the end."""
     pool: str = "public"
     """Pictures to learn from: `public`; or, of streetcam, `public-shifted`, an attacker's who only knows other cameras.
@@ -66,7 +66,7 @@ class PriorSettings:
     unet_learning_rate: float = 1e-3
     """Peak of the one-cycle schedule of the U-Net."""
     every: int = 300
-    """Steps between checkpoints, each with a new samples.png."""
+    """Steps between checkpoints, each with a new samples.jpg."""
     audit: int = 200
     """Pictures of the pool `audit` that the figures are measured on."""
     precision: Literal["no", "bf16"] = "no"

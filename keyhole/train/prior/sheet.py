@@ -1,4 +1,4 @@
-"""A picture of what a prior can do: ``samples.png``."""
+"""A picture of what a prior can do: ``samples.jpg``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from keyhole.train.prior.latents import Scale
 from keyhole.train.prior.reconstruction import Reconstructor
 
 COLUMNS = 8
-SHEET = "samples.png"
+SHEET = "samples.jpg"
 _GAP = 2
 
 
