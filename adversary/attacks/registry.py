@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from adversary.attacks.guided import Guidance
+from adversary.attacks.guided import CLOSING, Guidance
 from adversary.attacks.kinds import Black, Kind, White
 from adversary.attacks.ladder import Ladder
 from adversary.attacks.recipe import DENOISED, LATENT, NOISE, PAPER, REFINING, STRONG
@@ -77,6 +77,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
                 "paper": Way(PAPER, _diffusion),
                 "guided": GuidedWay(Guidance()),
                 "refined": _DENOISED,
+                "refined-guided": replace(_REFINED, generator=_white_noisy_latents, last=GuidedWay(CLOSING)),
             },
             uses_prior=True,
         ),

@@ -25,7 +25,7 @@ class SystemSettings(ModelSettings):
     topk:share=0.1 or int8 (`keyhole edge --help` lists all). The adversary knows it."""
     link: str = "none"
     """Link between edge and cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
-    attacks: tuple[str, ...] = ("pixels-white", "pixels-black")
+    attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks that run on the tapped frames, side by side; ATTACK/RECIPE names the recipe too, as in
     diffusion-white/guided (`keyhole adversary --help` lists both)."""
     recipe: str = "strong"

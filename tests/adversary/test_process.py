@@ -44,7 +44,14 @@ def seen(victim, name: str, seed: int = 0):
 def settings():
     addresses = {name: f"127.0.0.1:{free_port()}" for name in ("cloud", "oracle", "referee", "listen", "metrics")}
     return AdversarySettings(
-        target=TARGET, cut=CUT, tap_token=TOKEN, public="leaves", budget_seconds=1.5, interval=0.2, **addresses
+        target=TARGET,
+        cut=CUT,
+        tap_token=TOKEN,
+        attacks=("pixels-white", "pixels-black"),
+        public="leaves",
+        budget_seconds=1.5,
+        interval=0.2,
+        **addresses,
     )
 
 

@@ -15,7 +15,10 @@ import pytest
 from keyhole.service.address import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-MODEL = ("--target", "tests.system.tiny_target:tiny", "--cut", "block", "--source", "photos", "--public", "photos")
+MODEL = (
+    *("--target", "tests.system.tiny_target:tiny", "--cut", "block", "--source", "photos", "--public", "photos"),
+    *("--attacks", "pixels-white", "pixels-black"),
+)
 
 
 def keyhole(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
