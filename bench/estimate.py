@@ -27,11 +27,11 @@ PROCESSES_SECONDS = 12.0
 """Start and end of an edge and a cloud."""
 ATTACK_SECONDS = MappingProxyType(
     {
-        "pixels-white": (2.2, 0.002, 0.0),
-        "pixels-black": (8.0, 0.07, 0.02),
-        "decoder-white": (2.2, 0.08, 0.0),
+        "pixels-white": (1.2, 0.002, 0.0),
+        "pixels-black": (8.0, 0.07, 0.05),
+        "decoder-white": (1.2, 0.04, 1.1),
         "decoder-black": (8.0, 0.3, 0.2),
-        "diffusion-white": (9.0, 0.5, 0.0),
+        "diffusion-white": (1.2, 0.045, 1.1),
         "diffusion-black": (8.0, 0.4, 2.0),
     }
 )

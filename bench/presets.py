@@ -64,7 +64,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             attacks=("pixels-white", "pixels-black"),
         ),
         "standard": Preset(
-            Scale(SUITES["standard"], frames=100, warm_up=10, pictures=2000, vehicles=150, views=6),
+            Scale(SUITES["standard"], frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
             points=5,
             defences=("none", "gaussian:scale=0.5", "dropout:share=0.5"),
             codecs=("fp32", "int8"),
