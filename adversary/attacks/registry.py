@@ -40,14 +40,14 @@ def _decoder(known: Known, _steps: int) -> Decoder:
 
 def _white_latents(known: WhiteBox) -> WhiteLatents:
     decoder = Decoder(known.prior().autoencoder, known.size)
-    return WhiteLatents.of(decoder, known.public(), known.device)
+    return WhiteLatents(decoder, known.public, known.device)
 
 
 def _white_noisy_latents(known: WhiteBox) -> WhiteLatents:
     """On a grid that the U-Net can take."""
     prior = known.prior()
     decoder = Decoder(prior.autoencoder, known.size, prior.denoiser.multiple)
-    return WhiteLatents.of(decoder, known.public(), known.device)
+    return WhiteLatents(decoder, known.public, known.device)
 
 
 def _diffusion(known: Known, steps: int) -> Diffusion:

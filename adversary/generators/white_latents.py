@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from adversary.device import CPU
 from adversary.generators.decoder import Decoder
 
-PICTURES = 256
+PICTURES = 128
 """That the covariance is taken over."""
 _BATCH = 16
 _FLOOR = 1e-3
@@ -29,25 +31,28 @@ class WhiteLatents:
 
     Attributes:
         decoder: of the latents.
-        roots: S, h×(w//2+1)×C×C, complex and Hermitian.
+        public: opens public pictures, RGB in [0, 1], 3×size×size each; on first use, for some seconds.
+        device: where it computes.
         noise: standard deviation of the start, in the variable's units: the latent starts near that of a mean picture.
     """
 
     decoder: Decoder
-    roots: Tensor
+    public: Callable[[], Iterable[Tensor]]
+    device: torch.device = CPU
     noise: float = 0.01
     passes: ClassVar[int] = 0
 
-    @classmethod
-    def of(cls, decoder: Decoder, pictures: Iterable[Tensor], device: torch.device, count: int = PICTURES) -> Self:
-        """With the covariance of the latents of ``count`` pictures, RGB in [0, 1], 3×size×size each."""
-        shown = torch.stack(list(islice(pictures, count)))
+    @cached_property
+    def roots(self) -> Tensor:
+        """S, h×(w//2+1)×C×C, complex and Hermitian."""
+        shown = torch.stack(list(islice(self.public(), PICTURES)))
         with torch.no_grad():
-            latents = torch.cat([decoder.encode(part.to(device)) for part in torch.split(shown, _BATCH)])
+            latents = torch.cat([self.decoder.encode(part.to(self.device)) for part in torch.split(shown, _BATCH)])
         spectra = torch.fft.rfft2(latents, norm="ortho")
         covariances = torch.einsum("nchw,ndhw->hwcd", spectra, spectra.conj()) / len(spectra)
         values, vectors = torch.linalg.eigh(covariances)
-        return cls(decoder, (vectors * values.clamp_min(_FLOOR).sqrt()[..., None, :]) @ vectors.mH)
+        roots: Tensor = (vectors * values.clamp_min(_FLOOR).sqrt()[..., None, :]) @ vectors.mH
+        return roots
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """N×C×h×(w//2+1)×2: real and imaginary parts."""

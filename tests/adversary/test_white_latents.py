@@ -15,12 +15,10 @@ from keyhole.metrics import psnr
 from tests.adversary.test_refined import known
 from tests.adversary.tiny import SIZE, frames, pictures
 
-CPU = torch.device("cpu")
-
 
 @pytest.fixture
 def white() -> WhiteLatents:
-    return WhiteLatents.of(Decoder(known().prior().autoencoder, SIZE), pictures(PICTURES), CPU)
+    return WhiteLatents(Decoder(known().prior().autoencoder, SIZE), lambda: pictures(PICTURES))
 
 
 def test_every_latent_has_its_variable(white: WhiteLatents) -> None:
