@@ -44,9 +44,15 @@ def _learns(choice: Choice[Kind]) -> bool:
     return choice.kind.learns or choice.kind.prepares(choice.recipe) > 0
 
 
+def _samples(choice: Choice[Kind]) -> bool:
+    """Whether a sampler makes its pictures: the others of diffusion-white denoise a latent and sample none."""
+    sampled = ("noise", "paper", "guided", "refined-guided")
+    return choice.attack == "diffusion-black" or (choice.attack == "diffusion-white" and choice.recipe in sampled)
+
+
 AXES: Mapping[str, Axis] = MappingProxyType(
     {
-        "sampling-steps": Axis((10, 15, 20, 25, 30), lambda choice: "diffusion" in choice.attack, "diffusion-…"),
+        "sampling-steps": Axis((10, 15, 20, 25, 30), _samples, "diffusion-black or diffusion-white/noise"),
         "queries": Axis((512, 1024, 2048, 4096), _learns, "…-black or recipe refined"),
         "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack"),
     }

@@ -37,7 +37,7 @@ def settings(tmp_path):
 
 def test_sampling_steps_one_row_for_each_value_and_cut(settings, tmp_path, capsys):
     prior = str(stable(tmp_path / "prior"))
-    done = replace(settings, attack="diffusion-white", prior=prior, over="sampling-steps", values=(1, 3))
+    done = replace(settings, attack="diffusion-white/noise", prior=prior, over="sampling-steps", values=(1, 3))
     assert ablation(done) == 0
     written = json.loads(settings.json.read_text())
     rows = [(row["sampling-steps"], row["cut"], row["unet_passes"]) for row in written["rows"]]
@@ -66,6 +66,10 @@ def test_queries_of_a_black_box(settings):
     ("change", "message"),
     [
         ({"over": "sampling-steps"}, "--over sampling-steps changes nothing for pixels-white"),
+        (
+            {"over": "sampling-steps", "attack": "diffusion-white"},
+            "changes nothing for diffusion-white by recipe strong: give --attack diffusion-black or diffusion-white/n",
+        ),
         ({"over": "queries"}, "--over queries changes nothing for pixels-white by recipe strong"),
         ({"over": "iterations", "values": (3, 0)}, "--values 0: expected 1 or more"),
         ({"attack": "diffusion-blak"}, "did you mean diffusion-black"),
