@@ -95,8 +95,9 @@ def measurement(settings: Settings) -> Measurement:
         rows,
         "Rungs of an adversary",
         f"""Frames that an attack answers on one thread, {settings.target} cut at {settings.cut}: by one pass of a
-        network (black box) or by an optimisation to its end (white box), training left out. Steps are those of the
-        optimiser, passes those of a diffusion's U-Net.""",
+        network (black box) or by an optimisation to its end (white box), training left out. The white boxes' frame
+        is their first, with what they estimate before it; those that refine start from a network of {TRAINING} steps
+        and stop early. Steps are those of the optimiser, passes those of a diffusion's U-Net.""",
         {
             "attack": ("attack", ""),
             "knowledge": ("knowledge", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -51,7 +51,7 @@ class Denoising:
     weight: float = 3.0
     first: float = 0.5
     last: float = 0.05
-    passes: int = 1
+    passes: ClassVar[int] = 1
 
     def __call__(self, variable: Tensor, progress: float, random: torch.Generator) -> Tensor:
         """One number per picture."""

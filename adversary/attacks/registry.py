@@ -38,16 +38,13 @@ def _decoder(known: Known, _steps: int) -> Decoder:
     return Decoder(known.prior().autoencoder, known.size)
 
 
-def _white_latents(known: WhiteBox) -> WhiteLatents:
-    decoder = Decoder(known.prior().autoencoder, known.size)
-    return WhiteLatents(decoder, known.public, known.device)
+def _white_latents(known: WhiteBox, multiple: int = 1) -> WhiteLatents:
+    return WhiteLatents(Decoder(known.prior().autoencoder, known.size, multiple), known.public, known.device)
 
 
 def _white_noisy_latents(known: WhiteBox) -> WhiteLatents:
     """On a grid that the U-Net can take."""
-    prior = known.prior()
-    decoder = Decoder(prior.autoencoder, known.size, prior.denoiser.multiple)
-    return WhiteLatents(decoder, known.public, known.device)
+    return _white_latents(known, known.prior().denoiser.multiple)
 
 
 def _diffusion(known: Known, steps: int) -> Diffusion:

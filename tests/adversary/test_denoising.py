@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from adversary.attacks.attack import Budget
@@ -13,7 +15,7 @@ from adversary.generators.decoder import Decoder
 from adversary.generators.white_latents import WhiteLatents
 from adversary.priors.prior import load_prior
 from tests.adversary.test_refined import public
-from tests.adversary.tiny import frames, head, pictures, white_box
+from tests.adversary.tiny import frames, pictures, white_box
 from tests.adversary.tiny_priors import tiny
 
 
@@ -37,8 +39,7 @@ def test_its_gradient_is_the_weighted_difference_of_predicted_and_added_noise(tm
 
 def test_the_strong_attack_passes_the_network_once_a_step(tmp_path):
     prior = load_prior(str(tiny(tmp_path)))
-    box = white_box(head())
-    box = type(box)(box.head, box.normalise, box.size, lambda: prior, public)
+    box = replace(white_box(), prior=lambda: prior, public=public)
     made = attack_named("diffusion-white").make(box, Terms(Budget(12), watch=Watch(1e9)))
     assert isinstance(made.generator, WhiteLatents)
     (last,) = made.reconstruct(frames(box, pictures(2)))
