@@ -28,7 +28,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
     settings = PatrolSettings(
         target=TARGET,
         cut="layer2",
-        room="layer1.0",
+        room="layer1",
         data=str(root / "data"),
         out=root / "out",
         batch=8,
@@ -60,7 +60,7 @@ def test_the_result_is_a_target_that_every_process_can_load(result: Path) -> Non
 
 def test_the_deepest_head_fits_in_the_room(result: Path) -> None:
     memory = json.loads((result / "memory.json").read_text())
-    room = footprint_at(footprints(classifier(), EXAMPLE), "layer1.0").total
+    room = footprint_at(footprints(classifier(), EXAMPLE), "layer1.1").total
     assert memory["room_bytes"] == room
     assert memory["deepest"] == "layer2.0"
     row = memory["cuts"][-1]
@@ -93,7 +93,7 @@ def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
         ({"terms": ("lipschitz",), "room": "layer1"}, "they need `pruning` among --terms"),
         ({"head_only": True}, "needs the whole model's weights"),
         ({"cut": "layer9"}, "no point 'layer9'"),
-        ({"room": "layer9"}, "no block ends at 'layer9'"),
+        ({"room": "layer9"}, "Narrow has no point 'layer9'"),
         ({"room": "layer2.0"}, "--room layer2.0 holds the head up to layer2.0 as it is"),
         ({"cut": "input"}, "that can be removed"),
         ({"target": "resnet18"}, "has random weights"),
