@@ -110,17 +110,19 @@ STRONG = Recipe(
 )
 """For a variable in white coordinates (`adversary.generators.pixels.SpectralPixels`)."""
 
-LATENT = replace(STRONG, iterations=300, learning_rate=0.3)
-"""For a latent in white coordinates (`adversary.generators.white_latents.WhiteLatents`)."""
+SEED = replace(STRONG, iterations=450)
+"""The same, before the latent of its picture is optimised."""
+
+LATENT = replace(STRONG, iterations=150, learning_rate=0.2, relaxation=never)
+"""For a latent in white coordinates (`adversary.generators.white_latents.WhiteLatents`) that starts near the truth."""
 
 DENOISED = replace(LATENT, weight=per_number(5.0))
 """For the same latent with a diffusion model to hold it (`adversary.attacks.denoising.Denoising`): less is left to
 assume."""
 
-NOISE = replace(LATENT, iterations=150, learning_rate=0.05, relaxation=never, sampling_steps=4)
+REFINING = replace(LATENT, iterations=100, patience=30)
+"""For a latent that a network has found, in the same coordinates: an end when the features match no better."""
+
+NOISE = replace(LATENT, learning_rate=0.05, sampling_steps=4)
 """For the noise before a sampler (`adversary.generators.diffusion.Diffusion`): 600 U-Net passes, against the paper's
 30,000, and few enough steps that every one of them learns from the features."""
-
-REFINING = replace(LATENT, learning_rate=0.2, iterations=100, patience=30, relaxation=never)
-"""For a latent that a network has found, in the same coordinates: shorter steps, and an end when the features match no
-better."""

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from adversary.attacks.guided import CLOSING, Guidance
 from adversary.attacks.kinds import Black, Kind, White
 from adversary.attacks.ladder import Ladder
-from adversary.attacks.recipe import DENOISED, LATENT, NOISE, PAPER, REFINING, STRONG
+from adversary.attacks.recipe import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
 from adversary.attacks.training import (
     DEFAULT_TRAINING,
     LATENT_TRAINING,
@@ -17,7 +17,7 @@ from adversary.attacks.training import (
     ONE_STEP_TRAINING,
     PAPER_TRAINING,
 )
-from adversary.attacks.ways import BlackWay, DenoisedWay, GuidedWay, RefinedWay, Way
+from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, SeededWay, Way
 from adversary.generators.decoder import Decoder
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels, SpectralPixels
@@ -30,7 +30,7 @@ def _pixels(known: Known, _steps: int) -> Pixels:
     return Pixels(known.size)
 
 
-def _spectral(known: Known, _steps: int) -> SpectralPixels:
+def _spectral(known: Known, _steps: int = 0) -> SpectralPixels:
     return SpectralPixels(known.size, device=known.device)
 
 
@@ -61,7 +61,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
         "pixels-white": White({"strong": Way(STRONG, _spectral), "paper": Way(PAPER, _pixels)}),
         "decoder-white": White(
             {
-                "strong": Way(LATENT, lambda known, _: _white_latents(known)),
+                "strong": SeededWay(SEED, _spectral, LATENT, _white_latents),
                 "paper": Way(PAPER, _decoder),
                 "refined": _REFINED,
             },
@@ -69,7 +69,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
         ),
         "diffusion-white": White(
             {
-                "strong": DenoisedWay(DENOISED, _white_noisy_latents),
+                "strong": SeededWay(SEED, _spectral, DENOISED, _white_noisy_latents, denoised=True),
                 "noise": Way(NOISE, _diffusion),
                 "paper": Way(PAPER, _diffusion),
                 "guided": GuidedWay(Guidance()),

@@ -12,6 +12,7 @@ from adversary.attacks.denoising import Denoising
 from adversary.attacks.guided import Guidance, Guided
 from adversary.attacks.recipe import Recipe
 from adversary.attacks.refined import OwnOracle, Refined
+from adversary.attacks.seeded import Seeded
 from adversary.attacks.training import Training
 from adversary.attacks.watch import UNWATCHED, Watch
 from adversary.attacks.white_box import Optimiser
@@ -97,27 +98,36 @@ class Way:
 
 
 @dataclass(frozen=True)
-class DenoisedWay:
-    """Optimise a latent that a diffusion model holds among those of pictures.
+class SeededWay:
+    """Optimise pixels, then the latent of their picture.
 
     Attributes:
-        recipe: the hyper-parameters.
+        first: the hyper-parameters for pixels.
+        pixels: their coordinates, from what is known.
+        recipe: the hyper-parameters for the latent.
         generator: in whose coordinates it is optimised, from what is known.
+        denoised: whether a diffusion model holds it among latents of pictures meanwhile.
     """
 
+    first: Recipe
+    pixels: Callable[[WhiteBox], Generator]
     recipe: Recipe
     generator: Callable[[WhiteBox], LatentCoordinates]
+    denoised: bool = False
     prepares: ClassVar[int] = 0
 
     @property
     def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.recipe.iterations
+        """Steps of both optimisers."""
+        return self.first.iterations + self.recipe.iterations
 
-    def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
-        """The optimiser."""
+    def make(self, known: WhiteBox, terms: Terms) -> Seeded:
+        """Both optimisers."""
         generator = self.generator(known)
-        return _denoised(_optimiser(known, generator, self.recipe, terms), generator, known)
+        latents = _optimiser(known, generator, self.recipe, terms)
+        if self.denoised:
+            latents = _denoised(latents, generator, known)
+        return Seeded(_optimiser(known, self.pixels(known), self.first, terms), latents, generator, terms.budget)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,9 +15,23 @@ from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.recipes import ReidRecipe
 from keyhole.train.reid.task import Reidentification
+from keyhole.train.reid.teacher import teach
 from keyhole.train.reid.trial import read_parts
 from keyhole.train.task import Task
 from keyhole.train.tuning import Tuning, TuningSettings
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a model is to answer like.
+
+    Attributes:
+        teacher: answers with embeddings.
+        weight: of `keyhole.train.reid.teacher.Teaching`.
+    """
+
+    teacher: Target
+    weight: float
 
 
 def make_trainable(network: nn.Module) -> None:
@@ -26,15 +41,25 @@ def make_trainable(network: nn.Module) -> None:
         network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
 
 
-def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
+def own_task(
+    target: Target, recipe: Tuning, settings: TuningSettings, console: Console, lessons: Lessons | None = None
+) -> Task:
     """The task that the target was trained for, on the data that the flags name; it may take the model apart.
+
+    Args:
+        target: what is trained further.
+        recipe: how.
+        settings: flags.
+        console: shows the progress.
+        lessons: what is to be met besides, where the task is re-identification.
 
     Raises:
         FileNotFoundError: no data there.
         ValueError: the data's classes are not the target's, or the data does not suffice.
     """
-    opener = _reidentification if answers_with_embedding(target.model) else _classification
-    return opener(target, recipe, settings, console)
+    if answers_with_embedding(target.model):
+        return _reidentification(target, recipe, settings, console, lessons)
+    return _classification(target, recipe, settings, console)
 
 
 def _classification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
@@ -54,7 +79,9 @@ def _classification(target: Target, recipe: Tuning, settings: TuningSettings, co
     return task
 
 
-def _reidentification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
+def _reidentification(
+    target: Target, recipe: Tuning, settings: TuningSettings, console: Console, lessons: Lessons | None
+) -> Task:
     size = target.preprocess.size
     parts = open_parts(settings.training(size))
     folder = settings.pictures or settings.out
@@ -64,4 +91,5 @@ def _reidentification(target: Target, recipe: Tuning, settings: TuningSettings, 
     base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
     own = adjusted(base, settings.training(size))
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
-    return Reidentification(target.model, train, trial, target.preprocess, own, data)
+    teaching = None if lessons is None else teach(lessons.teacher, train.pictures, lessons.weight, folder, console)
+    return Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)

@@ -92,7 +92,7 @@ def test_recipes_bring_their_steps(tmp_path):
     assert kind.make(box, Terms(Budget(1), "noise")).generator.passes == NOISE.sampling_steps == 4
     assert kind.make(box, Terms(Budget(1), "paper")).generator.passes == 20
     assert kind.make(box, Terms(Budget(1), "noise", sampling_steps=7)).generator.passes == 7
-    assert (kind.steps("paper"), kind.steps("strong"), kind.steps("noise")) == (1500, 300, 150)
+    assert (kind.steps("paper"), kind.steps("strong"), kind.steps("noise")) == (1500, 600, 150)
 
 
 def test_several_frames_do_not_touch_each_other(tmp_path):

@@ -34,6 +34,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> Path:
         batch=8,
         steps=5,
         stages=("8:1", "16:2"),
+        rest=("16:2",),
     )
     assert patrol(settings) == 0
     return root / "out"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 
 import torch
 from rich.console import Console
@@ -14,7 +15,9 @@ from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import write_plan
 from keyhole.service.errors import UsageError
-from keyhole.train.own_task import make_trainable, own_task
+from keyhole.targets import Target
+from keyhole.targets.neck import answers_with_embedding
+from keyhole.train.own_task import Lessons, make_trainable, own_task
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
 from keyhole.train.patrol.loop import Patrol
@@ -22,11 +25,15 @@ from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.recipe import PatrolRecipe
 from keyhole.train.patrol.report import report
 from keyhole.train.patrol.settings import PatrolSettings
+from keyhole.train.recipe import stages_of
 from keyhole.train.stored import named, store_weights, trained_target, write_tuned_card
+
+REST = "rest"
+"""Folder, in that of the result, for what the second training keeps to resume from."""
 
 
 def patrol(settings: PatrolSettings) -> int:
-    """Train, prune, store as int8, measure what is stored, write plan and card; the exit code.
+    """Train, prune, train what is left, store it as int8, measure it, write plan and card; the exit code.
 
     Raises:
         FileNotFoundError: no data there.
@@ -42,20 +49,42 @@ def patrol(settings: PatrolSettings) -> int:
     room = None if settings.room is None else surveyed.name(surveyed.index(settings.room))
     goal = _goal(room, recipe, before, cut_at(surveyed, ends[-1]).head, ends[-1])
     masks = _masks(settings, recipe, surveyed)
+    rest = settings.rest or _stages(recipe.rest, size)
+    first = replace(settings, stages=settings.stages or (_stages(recipe.stages, size) if rest else ()))
+    lessons = _lessons(recipe, target)
     make_trainable(network)
-    task = own_task(target, recipe, settings, console)
+    task = own_task(target, recipe, first, console, lessons)
+    stages = {"stages": task.recipe.stages, "rest": stages_of(rest)}
     unpruned = task.figures(task.network(task.module))
     if masks is not None:
         masks.make_up_for()
     settings.out.mkdir(parents=True, exist_ok=True)
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
+    if rest:
+        make_trainable(pruned)
+        left = replace(recipe, terms=tuple(term for term in recipe.terms if term != "pruning"))
+        task = own_task(replace(target, model=pruned), left, replace(settings, stages=rest), console, lessons)
+        pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
+
     figures = named(unpruned, "unpruned") | store_weights(pruned, settings.out, lambda: task.figures(pruned))
     write_plan(plan, settings.out)
-    hyper_parameters = {"algorithm": "PATROL", **dataclasses.asdict(recipe), **dataclasses.asdict(task.recipe)}
+    hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **stages}
     write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
     report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
     return 0
+
+
+def _stages(shares: Sequence[tuple[float, int]], size: int) -> tuple[str, ...]:
+    """Stages of a recipe as flags name them."""
+    return tuple(f"{max(1, round(size * share))}:{epochs}" for share, epochs in shares)
+
+
+def _lessons(recipe: PatrolRecipe, target: Target) -> Lessons | None:
+    """The unpruned model as the teacher of the pruned one."""
+    if not recipe.teaching or not answers_with_embedding(target.model):
+        return None
+    return Lessons(replace(target, model=copy.deepcopy(target.model)), recipe.teaching)
 
 
 def _goal(room: str | None, recipe: PatrolRecipe, before: Sequence[Fit], head: nn.Module, cut: str) -> Goal | None:

@@ -38,7 +38,10 @@ class PatrolSettings(TuningSettings):
     """What is trained for besides the task: any of pruning, adversarial, lipschitz."""
     stages: tuple[str, ...] = ()
     """Picture side and epochs of each stage, as SIDE:EPOCHS. Absent: the recipe's; 90 epochs at the target's size for
-    paper, 5 at half of it and 1 at all of it for fast."""
+    paper, 2 at half of it for fast."""
+    rest: tuple[str, ...] = ()
+    """The same for a second training, of what is left once the pruned structure is removed. Absent: the recipe's; none
+    for paper, 24 at half of the size and 2 at all of it for fast."""
     batch: int | None = None
     """Pictures in a step. Absent: the recipe's, 512 or 64."""
     steps: int | None = None
@@ -68,7 +71,7 @@ class PatrolSettings(TuningSettings):
         """The recipe with what the flags set."""
         recipe = RECIPES[self.recipe]
         given = {field.name: getattr(self, field.name, None) for field in dataclasses.fields(recipe)}
-        changed = {name: value for name, value in given.items() if value is not None and name != "stages"}
+        changed = {name: value for name, value in given.items() if value is not None and name not in ("stages", "rest")}
         return dataclasses.replace(recipe, **changed)
 
     def __post_init__(self) -> None:
