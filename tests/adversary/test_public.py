@@ -6,16 +6,26 @@ import pytest
 import torch
 
 from adversary.public import public_pictures
+from keyhole.data import open_source
 from keyhole.service.errors import UsageError
 
 
-def test_crops_of_the_size_that_a_png_can_hold():
+def test_pictures_of_the_size_that_a_png_can_hold():
     some = list(itertools.islice(public_pictures("leaves", 24, seed=0), 4))
     for picture in some:
         assert picture.shape == (3, 24, 24)
         assert 0 <= picture.min() <= picture.max() <= 1
         assert torch.allclose(picture * 255, (picture * 255).round(), atol=1e-4)
     assert not torch.equal(some[0], some[1])
+
+
+def test_whole_pictures_of_the_pool_half_of_them_mirrored():
+    shown = list(itertools.islice(public_pictures("streetcam", 32, seed=3), 24))
+    pool = list(itertools.islice(open_source("streetcam", pool="public", size=32, seed=3), 24))
+    kept = [torch.equal(ours, theirs.picture) for ours, theirs in zip(shown, pool, strict=True)]
+    turned = [torch.equal(ours, theirs.picture.flip(-1)) for ours, theirs in zip(shown, pool, strict=True)]
+    assert all(one or other for one, other in zip(kept, turned, strict=True))
+    assert 4 < sum(kept) < 20
 
 
 def test_the_same_for_the_same_seed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -32,7 +33,7 @@ def test_the_latent_goes_on_where_the_pixels_end():
     estimates = run(WAY, box, truth, Budget(WAY.iterations))
     assert [one.iteration for one in estimates] == list(range(1, 41))
     assert [one.final for one in estimates] == [False] * 39 + [True]
-    assert all(earlier.seconds <= later.seconds for earlier, later in zip(estimates, estimates[1:], strict=False))
+    assert all(earlier.seconds <= later.seconds for earlier, later in itertools.pairwise(estimates))
     generator = decoder(box)
     with torch.no_grad():
         projected = generator.decode(generator.encode(estimates[29].pictures)).clamp(0, 1)
