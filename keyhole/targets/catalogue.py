@@ -17,12 +17,14 @@ class Catalogue:
     """Models by name: ``timm:NAME``, ``conv-stem:NAME``, ``torchvision:NAME``, and bare names of shipped models and of
     torchvision's.
 
-    ``pruned:FOLDER`` and ``defended:FOLDER`` name a model by where it lies; such models are found and not listed.
+    ``pruned:FOLDER`` and ``defended:FOLDER`` name a model by where it lies; such models are found and not listed, but
+    for the shipped ones, which have bare names too.
     """
 
     def __init__(self, shipped: Path = SHIPPED) -> None:
         self._folder = shipped
-        self._bare: tuple[Family, ...] = (ShippedFamily(shipped), ARCHITECTURES[BARE])
+        self._shipped: tuple[Family, ...] = (ShippedFamily(shipped), PrunedFamily(shipped))
+        self._bare: tuple[Family, ...] = (*self._shipped, ARCHITECTURES[BARE])
 
     def find(self, name: str) -> Entry | None:
         """The model of that name; None where the name is of the form ``package.module:factory``.
@@ -39,10 +41,11 @@ class Catalogue:
             if (own := rest or prefix) in family.names() or (colon and own.partition(".")[0] in family.names()):
                 return Entry(family, own)
         near = difflib.get_close_matches(name, list(self.names()), n=4)
+        shipped = [name for family in self._shipped for name in family.names()]
         nearest = f"nearest: {', '.join(near)}; " if near else ""
         raise TargetError(
             f"unknown target {name!r} ({nearest}shipped with weights: "
-            f"{', '.join(self._bare[0].names()) or f'none in {self._folder}'}; `keyhole targets` lists all)"
+            f"{', '.join(shipped) or f'none in {self._folder}'}; `keyhole targets` lists all)"
         )
 
     def names(self) -> Iterator[str]:

@@ -14,7 +14,7 @@ from keyhole.targets.card import Card, read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.own import make_own
-from keyhole.targets.shipped import SHIPPED, ShippedFamily
+from keyhole.targets.shipped import PLAN, SHIPPED, ShippedFamily
 from keyhole.targets.state import load_state
 
 PRUNED, DEFENDED = "pruned", "defended"
@@ -27,26 +27,32 @@ class PrunedFamily(Family):
 
     The folder is a target like any other: edge, cloud, oracle and a white-box adversary load it by the same name, so
     each of them has the pruned head or the tail that fits it, and no process needs to know how it came about.
+
+    Args:
+        root: folder of models that have names of their own; None: they are named by where they lie.
     """
 
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root
+
     def names(self) -> Sequence[str]:
-        return ()
+        return () if self._root is None else sorted(path.parent.name for path in self._root.glob(f"*/{PLAN}"))
 
     def facts(self, name: str) -> Facts:
         from keyhole.partition.pruning.plan import read_plan  # noqa: PLC0415  (torch-pruning takes time to import)
 
-        folder = _folder(name)
+        folder = self._folder(name)
         known = read_card(folder)
         defence = read_plan(folder).defence
         return Facts(known.preprocess, len(known.labels), known.licence, "shipped", known.embedding, defence)
 
     def labels(self, name: str) -> tuple[str, ...]:
-        return read_card(_folder(name)).labels
+        return read_card(self._folder(name)).labels
 
     def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
         from keyhole.partition.pruning.plan import read_plan  # noqa: PLC0415  (torch-pruning takes time to import)
 
-        folder = _folder(name)
+        folder = self._folder(name)
         side = size or read_card(folder).size
         network = _whole(folder, side, outputs)
         read_plan(folder).apply(network, torch.zeros(1, 3, side, side))
@@ -55,6 +61,14 @@ class PrunedFamily(Family):
             load_state(network, state, str(folder), strict=True)
         return network
 
+    def _folder(self, name: str) -> Path:
+        folder = Path(name).resolve() if self._root is None else self._root / name
+        if not folder.is_dir():
+            raise TargetError(
+                f"no folder {name}: expected one that `keyhole train patrol` wrote, or `keyhole train defence`"
+            )
+        return folder
+
 
 def architecture_of(name: str) -> str:
     """What the card of a pruned target calls the architecture of the target that it is made of.
@@ -62,19 +76,10 @@ def architecture_of(name: str) -> str:
     Raises:
         TargetError: the target is pruned itself, so that its plan would be lost.
     """
-    if name.partition(":")[0] in (PRUNED, DEFENDED):
+    if name.partition(":")[0] in (PRUNED, DEFENDED) or name in PrunedFamily(SHIPPED).names():
         raise TargetError(f"{name} is pruned already: start from the target that it was made of")
     shipped = ShippedFamily(SHIPPED)
     return shipped.card(name).architecture if name in shipped.names() else name
-
-
-def _folder(name: str) -> Path:
-    folder = Path(name).resolve()
-    if not folder.is_dir():
-        raise TargetError(
-            f"no folder {name}: expected one that `keyhole train patrol` wrote, or `keyhole train defence`"
-        )
-    return folder
 
 
 def _whole(folder: Path, size: int, outputs: int | None) -> nn.Module:

@@ -18,15 +18,18 @@ from keyhole.targets.state import load_state
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights in the package."""
 
+PLAN = "plan.json"  # also `keyhole.partition.pruning.plan.PLAN`, which takes torch-pruning's time to import
+
 
 class ShippedFamily(Family):
-    """See `Family`. The models under ``folder``, whose architectures come from the other families."""
+    """See `Family`. The whole models under ``folder``, whose architectures come from the other families."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def names(self) -> Sequence[str]:
-        return sorted(path.parent.name for path in self._folder.glob(f"*/{CARD}"))
+        found = (path.parent for path in self._folder.glob(f"*/{CARD}"))
+        return sorted(folder.name for folder in found if not (folder / PLAN).exists())
 
     def card(self, name: str) -> Card:
         """The card of a model."""

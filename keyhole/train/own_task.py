@@ -51,7 +51,7 @@ def own_task(
         recipe: how.
         settings: flags.
         console: shows the progress.
-        lessons: what is to be met besides, where the task is re-identification.
+        lessons: what is to be met besides, and to start from, where the task is re-identification.
 
     Raises:
         FileNotFoundError: no data there.
@@ -91,5 +91,9 @@ def _reidentification(
     base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
     own = adjusted(base, settings.training(size))
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
-    teaching = None if lessons is None else teach(lessons.teacher, train.pictures, lessons.weight, folder, console)
-    return Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)
+    if lessons is None:
+        return Reidentification(target.model, train, trial, target.preprocess, own, data)
+    teaching = teach(lessons.teacher, train.pictures, lessons.weight, folder, console)
+    task = Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)
+    task.module.imprint(teaching.embeddings, train.identities)
+    return task

@@ -12,6 +12,8 @@ from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.targets import ModelSettings, TargetError, load_target
 from keyhole.targets.card import read_card
+from keyhole.targets.catalogue import Catalogue
+from keyhole.targets.shipped import ShippedFamily
 from keyhole.train.patrol.command import patrol
 from keyhole.train.patrol.settings import PatrolSettings
 from tests.train.patrol_making import SIDE, class_folders, classifier
@@ -57,6 +59,16 @@ def test_the_result_is_a_target_that_every_process_can_load(result: Path) -> Non
     assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
     gone = sum(len(removal.indices) for removal in plan.removed if removal.path == "layer2.0.conv2")
     assert parts.plan.tensors[0].shape[1] == 12 - gone
+
+
+def test_among_shipped_models_it_has_a_bare_name(result: Path) -> None:
+    catalogue = Catalogue(result.parent)
+    assert result.name in list(catalogue.names())
+    assert result.name not in ShippedFamily(result.parent).names()
+    named = load_target(result.name, shipped=result.parent)
+    assert (named.hash, named.defence) == (load_target(f"pruned:{result}").hash, "patrol")
+    with pytest.raises(TargetError, match=f"unknown target 'nobody'.*shipped with weights: {result.name}"):
+        catalogue.find("nobody")
 
 
 def test_the_deepest_head_fits_in_the_room(result: Path) -> None:

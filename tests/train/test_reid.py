@@ -93,6 +93,24 @@ def test_the_network_is_the_learner_without_the_classifier() -> None:
     assert learner.network().state_dict().keys() == network().state_dict().keys()
 
 
+def test_an_imprinted_learner_goes_on_where_the_training_of_its_network_ended() -> None:
+    pictures, identities = torch.rand(8, 3, 16, 16), torch.tensor([0, 1, 2, 3] * 2)
+    pictures[4:] = (pictures[:4] + 0.02 * torch.rand(4, 3, 16, 16)).clamp(0, 1)
+    learner = Learner(network(), 4, taught=neck_of(network())[0].numel()).eval()
+    with torch.no_grad():
+        embeddings = torch.nn.functional.normalize(learner.network()(pictures))
+        learner.imprint(embeddings, identities)
+        _, logits, taught = learner(pictures)
+    assert torch.equal(logits.argmax(1), identities)
+    assert taught is not None
+    assert torch.allclose(torch.nn.functional.normalize(taught), embeddings, atol=1e-6)
+    means = torch.stack([embeddings[identities == identity].mean(0) for identity in range(4)])
+    cosines = torch.nn.functional.cosine_similarity(learner.classifier.weight[:, None], means[None], dim=-1)
+    assert torch.allclose(cosines.diagonal(), torch.ones(4), atol=1e-5)
+    lengths = learner.classifier.weight.norm(dim=1)
+    assert torch.allclose(lengths * embeddings.shape[1] ** 0.5, torch.full((4,), 16.0), atol=1e-4)
+
+
 def test_unseen_identities_are_found_better_after_training_and_the_neck_has_no_bias(tmp_path: Path) -> None:
     tested = trial(boards(24, 4, seed=1), 4)
     before = tested.retrieval(network(), PREPROCESS).rank_1

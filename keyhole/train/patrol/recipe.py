@@ -68,7 +68,7 @@ FAST = PatrolRecipe(
     batch=64,
     steps=80,
     learning_rate=1e-3,
-    start=(1.0, 0.1),
+    start=(1.0, 0.01),
     mask_learning_rate=None,
     l1=0.01,
     l2=0.1,
@@ -85,7 +85,8 @@ did not recover: rank-1 on streetcam was 14 % before and 1 to 2 % after 70 % of 
 what goes, and what is left, a tenth of the work a step, is trained for as long as there is time, with the embeddings of
 the unpruned model to go by: they tell of each picture more than its identity does.
 
-A mask of N(0, 1) takes what so few steps do not bring back, so it starts near 1. λ₁ = 1 exceeds the loss's gradient on
+A mask of N(0, 1) takes what so few steps do not bring back, so it starts near 1, and near enough for the loss and not
+chance to decide which entries end below others. λ₁ = 1 exceeds the loss's gradient on
 an entry by two orders of magnitude, so that chance alone decides what stays; with 0.01 they are alike and the loss has
 a say. λ₂ keeps its ratio to λ₁. The mask stops at the two thirds of the weights that the paper removes for VERI-Wild,
 or where the room is kept. β grows as the steps get fewer."""

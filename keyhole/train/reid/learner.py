@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from keyhole.targets.neck import neck_path
+
+_SHARPNESS = 16
 
 
 class Answers(NamedTuple):
@@ -50,6 +55,26 @@ class Learner(nn.Module):
         features = self.backbone(inputs)
         embeddings = self.neck(features)
         return Answers(features, self.classifier(embeddings), self.pupil(embeddings) if self.pupil else None)
+
+    @torch.no_grad()
+    def imprint(self, embeddings: Tensor, identities: Tensor) -> None:
+        """Go on where a training has ended whose classifier is gone.
+
+        The classifier starts from what the network said of each identity (Qi et al. 2018, "Low-Shot Learning with
+        Imprinted Weights"), and the guess of these embeddings from the network's own being the same. Random layers
+        would undo, while they learn, much of what the network knows.
+
+        Args:
+            embeddings: of training pictures by the trained network, unit vectors, N×D.
+            identities: of these, N integers.
+        """
+        weight = self.classifier.weight
+        means = torch.zeros_like(weight).index_add_(0, identities.to(weight.device), embeddings.to(weight))
+        # Embeddings that leave the neck are about √D long, so that logits lie between -16 and 16.
+        weight.copy_(_SHARPNESS / math.sqrt(weight.shape[1]) * F.normalize(means))
+        if self.pupil is not None:
+            nn.init.eye_(self.pupil.weight)
+            nn.init.zeros_(self.pupil.bias)
 
     def network(self) -> nn.Module:
         """A copy of the network as it was given, with the weights that it has now."""

@@ -47,6 +47,7 @@ class Reidentification(Task):
     """
 
     recipe: ReidRecipe
+    module: Learner
 
     def __init__(
         self,
