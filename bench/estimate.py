@@ -29,9 +29,9 @@ ATTACK_SECONDS = MappingProxyType(
     {
         "pixels-white": (1.2, 0.002, 0.0),
         "pixels-black": (8.0, 0.07, 0.05),
-        "decoder-white": (1.2, 0.04, 1.1),
+        "decoder-white": (1.2, 0.0115, 1.1),
         "decoder-black": (8.0, 0.3, 0.2),
-        "diffusion-white": (1.2, 0.045, 1.1),
+        "diffusion-white": (1.2, 0.013, 1.1),
         "diffusion-black": (8.0, 0.4, 2.0),
     }
 )
