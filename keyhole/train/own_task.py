@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from rich.console import Console
 from torch import nn
 
@@ -15,7 +16,7 @@ from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.recipes import ReidRecipe
 from keyhole.train.reid.task import Reidentification
-from keyhole.train.reid.teacher import teach
+from keyhole.train.reid.teacher import embeddings_by, teach
 from keyhole.train.reid.trial import read_parts
 from keyhole.train.task import Task
 from keyhole.train.tuning import Tuning, TuningSettings
@@ -93,7 +94,17 @@ def _reidentification(
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
     if lessons is None:
         return Reidentification(target.model, train, trial, target.preprocess, own, data)
-    teaching = teach(lessons.teacher, train.pictures, lessons.weight, folder, console)
+    pictures = train.pictures
+    teaching = teach(lessons.teacher, pictures, lessons.weight, folder, console)
+    taught = teaching.embeddings
+    same = _same(target.model, lessons.teacher.model)
+    embeddings = taught if same else embeddings_by(target.model, target.preprocess, pictures, console)
     task = Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)
-    task.module.imprint(teaching.embeddings, train.identities)
+    task.module.imprint(embeddings, taught, train.identities)
     return task
+
+
+def _same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same weights."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)

@@ -57,23 +57,24 @@ class Learner(nn.Module):
         return Answers(features, self.classifier(embeddings), self.pupil(embeddings) if self.pupil else None)
 
     @torch.no_grad()
-    def imprint(self, embeddings: Tensor, identities: Tensor) -> None:
+    def imprint(self, own: Tensor, taught: Tensor, identities: Tensor) -> None:
         """Go on where a training has ended whose classifier is gone.
 
-        The classifier starts from what the network said of each identity (Qi et al. 2018, "Low-Shot Learning with
-        Imprinted Weights"), and the guess of these embeddings from the network's own being the same. Random layers
-        would undo, while they learn, much of what the network knows.
+        The classifier starts from what the network says of each identity (Qi et al. 2018, "Low-Shot Learning with
+        Imprinted Weights"), the guess of a teacher's embeddings from a least-squares fit. Random layers would undo,
+        while they learn, much of what the network knows.
 
         Args:
-            embeddings: of training pictures by the trained network, unit vectors, N×D.
-            identities: of these, N integers.
+            own: embeddings of training pictures by the network as it is, unit vectors, N×D.
+            taught: a teacher's, N×length.
+            identities: of these pictures, N integers.
         """
         weight = self.classifier.weight
-        means = torch.zeros_like(weight).index_add_(0, identities.to(weight.device), embeddings.to(weight))
-        # Embeddings that leave the neck are about √D long, so that logits lie between -16 and 16.
+        means = torch.zeros_like(weight).index_add_(0, identities.to(weight.device), own.to(weight))
+        # What leaves the neck is about √D long, so that logits lie between -16 and 16.
         weight.copy_(_SHARPNESS / math.sqrt(weight.shape[1]) * F.normalize(means))
         if self.pupil is not None:
-            nn.init.eye_(self.pupil.weight)
+            self.pupil.weight.copy_(torch.linalg.lstsq(own, taught).solution.T)
             nn.init.zeros_(self.pupil.bias)
 
     def network(self) -> nn.Module:
