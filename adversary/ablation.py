@@ -45,9 +45,7 @@ def _learns(choice: Choice[Kind]) -> bool:
 
 
 def _samples(choice: Choice[Kind]) -> bool:
-    """Whether a sampler makes its pictures: the others of diffusion-white denoise a latent and sample none."""
-    sampled = ("noise", "paper", "guided", "refined-guided")
-    return choice.attack == "diffusion-black" or (choice.attack == "diffusion-white" and choice.recipe in sampled)
+    return choice.kind.samples(choice.recipe)
 
 
 AXES: Mapping[str, Axis] = MappingProxyType(

@@ -16,6 +16,7 @@ from adversary.evaluation.run import Evaluation, evaluate
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AttackSettings, OfflineSettings, check_attack
 from keyhole.defences import spelled
+from keyhole.service.errors import UsageError
 from keyhole.targets.defence import NO_DEFENCE
 
 TABLE_WIDTH = 132
@@ -33,7 +34,11 @@ def attack(settings: AttackSettings) -> int:
     check_attack(settings)
     console = Console()
     words = _words(settings.attacks)
-    done = evaluate(settings, choose_all(words, settings.recipe, ATTACKS), settings.seeds, console)
+    choices = choose_all(words, settings.recipe, ATTACKS)
+    if settings.sampling_steps and not any(choice.kind.samples(choice.recipe) for choice in choices):
+        chosen = ", ".join(f"{choice.attack}/{choice.recipe}" for choice in choices)
+        raise UsageError(f"--sampling-steps {settings.sampling_steps}: no sampler makes the pictures of {chosen}")
+    done = evaluate(settings, choices, settings.seeds, console)
     title = titled(settings, done)
     Console(width=max(console.width, TABLE_WIDTH)).print(table(title, done.rows))
     if settings.json:

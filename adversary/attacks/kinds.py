@@ -47,6 +47,10 @@ class White:
         """Steps of a training that comes before the first frame."""
         return self.way(recipe).prepares
 
+    def samples(self, recipe: str) -> bool:
+        """Whether a sampler makes its pictures."""
+        return self.way(recipe).samples
+
     def make(self, known: WhiteBox, terms: Terms) -> Attack:
         """The attack.
 
@@ -94,6 +98,10 @@ class Black:
     def prepares(self, _recipe: str) -> int:
         """Nothing but what `steps` counts."""
         return 0
+
+    def samples(self, recipe: str) -> bool:
+        """Whether a sampler makes its pictures."""
+        return self.way(recipe).samples
 
     def make(self, known: BlackBox, terms: Terms) -> Inverter:
         """The network and its training.

@@ -70,8 +70,8 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
         "diffusion-white": White(
             {
                 "strong": SeededWay(SEED, _spectral, DENOISED, _white_noisy_latents, denoised=True),
-                "noise": Way(NOISE, _diffusion),
-                "paper": Way(PAPER, _diffusion),
+                "noise": Way(NOISE, _diffusion, samples=True),
+                "paper": Way(PAPER, _diffusion, samples=True),
                 "guided": GuidedWay(Guidance()),
                 "refined": _DENOISED,
                 "refined-guided": replace(_REFINED, generator=_white_noisy_latents, last=GuidedWay(CLOSING)),
@@ -86,7 +86,10 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
             uses_prior=True,
         ),
         "diffusion-black": Black(
-            {"strong": BlackWay(NOISE_TRAINING, _diffusion), "paper": BlackWay(PAPER_TRAINING, _diffusion)},
+            {
+                "strong": BlackWay(NOISE_TRAINING, _diffusion, samples=True),
+                "paper": BlackWay(PAPER_TRAINING, _diffusion, samples=True),
+            },
             uses_prior=True,
         ),
     }

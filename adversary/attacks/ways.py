@@ -64,6 +64,11 @@ class WhiteWay(Protocol):
         """Steps of a training that comes before the first frame."""
         ...
 
+    @property
+    def samples(self) -> bool:
+        """Whether a sampler makes its pictures, so that sampling steps mean something."""
+        ...
+
     def make(self, known: WhiteBox, terms: Terms) -> Attack:
         """The attack; if it is a context manager, it is ready once entered.
 
@@ -80,10 +85,12 @@ class Way:
     Attributes:
         recipe: the hyper-parameters.
         generator: what is optimised, from what is known and the steps of a sampler.
+        samples: see `WhiteWay`.
     """
 
     recipe: Recipe
     generator: Callable[[WhiteBox, int], Generator]
+    samples: bool = False
     prepares: ClassVar[int] = 0
 
     @property
@@ -115,6 +122,7 @@ class SeededWay:
     generator: Callable[[WhiteBox], LatentCoordinates]
     denoised: bool = False
     prepares: ClassVar[int] = 0
+    samples: ClassVar[bool] = False
 
     @property
     def iterations(self) -> int:
@@ -136,6 +144,7 @@ class GuidedWay:
 
     guidance: Guidance
     prepares: ClassVar[int] = 0
+    samples: ClassVar[bool] = True
 
     @property
     def iterations(self) -> int:
@@ -155,10 +164,12 @@ class BlackWay:
     Attributes:
         training: the hyper-parameters.
         generator: what the network feeds, from what is known and the steps of a sampler.
+        samples: see `WhiteWay`.
     """
 
     training: Training
     generator: Callable[[BlackBox, int], Generator]
+    samples: bool = False
 
     def make(self, known: BlackBox, terms: Terms) -> Inverter:
         """The network and its training."""
@@ -198,6 +209,11 @@ class RefinedWay:
     def iterations(self) -> int:
         """Steps of the optimiser."""
         return self.recipe.iterations
+
+    @property
+    def samples(self) -> bool:
+        """Whether a sampler comes last."""
+        return self.last is not None
 
     def make(self, known: WhiteBox, terms: Terms) -> Refined:
         """The network, the optimiser and the sampler."""

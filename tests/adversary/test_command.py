@@ -164,6 +164,7 @@ def test_all_attacks_run(settings, tmp_path):
         ({"n": 0}, "--n 0"),
         ({"defence": "gausian:scale=1"}, "did you mean gaussian"),
         ({"cuts": ("blok",)}, "blok"),
+        ({"sampling_steps": 4}, "--sampling-steps 4: no sampler makes the pictures of pixels-white/strong"),
     ],
 )
 def test_wrong_settings_are_refused(settings, change, message):

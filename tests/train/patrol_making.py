@@ -74,3 +74,8 @@ def class_folders(root: Path, each: int = 16) -> Path:
 def target() -> Target:
     """The classifier as a target of one's own."""
     return Target("narrow", classifier(), Preprocess(SIDE), (), 3, "MIT", "drawn")
+
+
+def embedding_target() -> Target:
+    """The embedder as a target of one's own."""
+    return Target("narrow", embedder(), Preprocess(SIDE), (), 12, "MIT", "drawn")

@@ -61,6 +61,33 @@ def test_the_result_is_a_target_that_every_process_can_load(result: Path) -> Non
     assert parts.plan.tensors[0].shape[1] == 12 - gone
 
 
+def test_an_embedding_may_get_shorter_and_is_taught_by_the_longer_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = PatrolSettings(
+        target="tests.train.patrol_making:embedding_target",
+        cut="layer2",
+        ratio=0.5,
+        data="streetcam",
+        identities=4,
+        views=4,
+        held_out=2,
+        workers=0,
+        out=tmp_path / "out",
+        batch=8,
+        steps=2,
+        stages=("8:2",),
+        rest=("16:2",),
+    )
+    assert patrol(settings) == 0
+    card = read_card(tmp_path / "out")
+    assert card.embedding is not None
+    assert 0 < card.embedding < 12
+    assert {"rank_1", "rank_1_unpruned"} <= card.figures.keys()
+    assert (card.recipe["stages"], card.recipe["rest"], card.recipe["teaching"]) == ([[8, 2]], [[16, 2]], 10.0)
+    assert "asking the teacher" in capsys.readouterr().out
+
+
 def test_among_shipped_models_it_has_a_bare_name(result: Path) -> None:
     catalogue = Catalogue(result.parent)
     assert result.name in list(catalogue.names())
