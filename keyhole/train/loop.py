@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import torch
 from accelerate import Accelerator
 from accelerate.utils import send_to_device, set_seed
 from torch import nn
@@ -16,6 +15,7 @@ from keyhole.progress import progress_bar
 from keyhole.service.memory import keep_all_freed
 from keyhole.train.averaging import warming_average
 from keyhole.train.epochs import Epochs
+from keyhole.train.optimisers import one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.task import Task
 from keyhole.train.training import Round, Training
@@ -48,9 +48,7 @@ def learn(training: Training, out: Path) -> nn.Module:
     accelerator = Accelerator(mixed_precision=how.precision)
     module = training.module.to(accelerator.device)
     optimiser = make_optimiser(module, how)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, how.learning_rate, total_steps=training.steps, pct_start=how.warm_up
-    )
+    schedule = one_cycle(optimiser, how.learning_rate, how.warm_up, training.steps)
     average = _average(module, how.ema)
     module, optimiser, schedule = accelerator.prepare(module, optimiser, schedule)
     if average:

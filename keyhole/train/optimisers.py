@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 
 from keyhole.train.recipe import OptimiserName, Recipe
 
@@ -52,6 +53,15 @@ def optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
         {"params": [parameter for parameter in trainable if parameter.dim() <= 1], "weight_decay": 0.0},
     ]
     return OPTIMISERS[how.optimiser](groups, how.learning_rate)
+
+
+def one_cycle(moved: Optimizer, learning_rate: float, warm_up: float, steps: int) -> OneCycleLR:
+    """Up to the peak rate in a share of the steps, then down by a cosine.
+
+    torch divides by zero where the rise is one step long exactly, so that it then takes two.
+    """
+    rises = 2 / steps if round(warm_up * steps, 6) == 1 else warm_up
+    return OneCycleLR(moved, learning_rate, total_steps=steps, pct_start=min(1.0, rises))
 
 
 def _sgd(groups: Groups, learning_rate: float) -> Optimizer:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.train.loop import learn
-from keyhole.train.optimisers import Optimisation
+from keyhole.train.optimisers import Optimisation, one_cycle
 from keyhole.train.training import Round, Training
 
 HOW = {"learning_rate": 0.1, "weight_decay": 0.01, "optimiser": "sgd", "warm_up": 0.3, "clip": 0.5}
@@ -120,3 +120,19 @@ def test_a_run_goes_on_within_a_round_when_rounds_are_of_another_length(tmp_path
     training = Line()
     learn(training, tmp_path)
     assert training.asked == [(4, 6), (6, 7)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "warm_up", "peak"), [(10, 0.1, 1), (20, 0.1, 1), (40, 0.25, 9), (1, 0.1, 0), (2, 0.5, 1)]
+)
+def test_a_rise_of_any_length_ends_at_the_peak(steps: int, warm_up: float, peak: int) -> None:
+    moved = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = one_cycle(moved, 0.5, warm_up, steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        moved.step()
+        if len(rates) < steps:
+            schedule.step()
+    assert rates.index(max(rates)) == peak
+    assert steps < 10 or max(rates) == pytest.approx(0.5)

@@ -18,7 +18,7 @@ from keyhole.partition.pruning.masked import prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.progress import progress_bar
 from keyhole.service.memory import keep_all_freed
-from keyhole.train.optimisers import Optimisation
+from keyhole.train.optimisers import Optimisation, one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks, paths_in
 from keyhole.train.patrol.fista import Fista
@@ -77,9 +77,7 @@ class Patrol:
         recipe, accelerator = self._recipe, self._accelerator
         total = self._task.recipe.epochs * self._steps
         optimiser = make_optimiser(self._task.module, Optimisation.of(self._task.recipe))
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimiser, self._task.recipe.learning_rate, total_steps=2 * total, pct_start=self._task.recipe.warm_up
-        )
+        schedule = one_cycle(optimiser, self._task.recipe.learning_rate, self._task.recipe.warm_up, 2 * total)
         inverter = torch.optim.AdamW(self._surrogate.parameters(), recipe.surrogate_learning_rate)
         self._optimiser, self._schedule, self._inverter = accelerator.prepare(optimiser, schedule, inverter)
         accelerator.register_for_checkpointing(self._task.module, self._surrogate)
