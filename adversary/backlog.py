@@ -47,6 +47,17 @@ class Backlog(Generic[Item]):
             count = 0 if self._closed else min(most, len(self._items))
             return [self._items.pop() for _ in range(count)]
 
+    def put_back(self, item: Item) -> None:
+        """Let the newest entry, which was taken, wait again; it goes if there is no room any more."""
+        with self._changed:
+            full = len(self._items) == self._items.maxlen
+            self.dropped += full
+            if not full:
+                self._items.append(item)
+                self._changed.notify()
+        if full:
+            self._on_drop()
+
     def close(self) -> None:
         """End all waiting; what still waits is not handed out."""
         with self._changed:

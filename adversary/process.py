@@ -10,6 +10,7 @@ from functools import partial
 
 from prometheus_client import Counter
 
+from adversary.agenda import Agenda
 from adversary.attacks.attack import Budget
 from adversary.attacks.choice import Choice, choose_all
 from adversary.attacks.registry import ONLINE, Online
@@ -59,12 +60,14 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         workers: list[Worker] = []
         stack.callback(_close, workers)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
-        known = lab(settings, stack, ROLE)
+        known, agenda = lab(settings, stack, ROLE), Agenda()
         for choice in chosen:
             for rung in choice.kind.rungs(known, partial(_terms, settings, choice, metrics), stack):
                 by = choice.name, choice.recipe, rung.name
                 signature = Signature(*by, rung.knowledge, settings.tap, settings.seed)
-                workers.append(Worker(signature, rung, submit, metrics, stop, settings.backlog, settings.threads))
+                shared = agenda if rung.together == 1 else None
+                room, threads = settings.backlog, settings.threads
+                workers.append(Worker(signature, rung, submit, metrics, stop, room, threads, shared))
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         door = Door(metrics, settings.target, known_defence(settings))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from adversary.agenda import Agenda
 from adversary.attacks.attack import Estimate, Knowledge, MismatchError, Observation
 from adversary.attacks.rung import Rung
 from adversary.backlog import Backlog
@@ -19,6 +21,7 @@ from keyhole.v1 import referee_pb2
 from keyhole.wire.pictures import pack_picture
 
 Submit = Callable[[referee_pb2.Reconstruction], referee_pb2.Score | None]
+_REMEMBERED = 256  # frames, more than ever wait
 _log = logging.getLogger(__name__)
 
 
@@ -50,6 +53,7 @@ class Worker:
         stop: the running attack hands in what it has, and no other frame is begun.
         backlog: frames that may wait, unless the rung says so.
         threads: of one tensor operation.
+        agenda: that it shares with others, where the rung takes one frame at a time; None: its own choice alone.
     """
 
     def __init__(
@@ -61,6 +65,7 @@ class Worker:
         stop: Stop,
         backlog: int = 4,
         threads: int = 1,
+        agenda: Agenda | None = None,
     ) -> None:
         self._signature = signature
         self._rung = rung
@@ -68,6 +73,8 @@ class Worker:
         self._metrics = metrics
         self._stop = stop
         self._threads = threads
+        self._agenda = agenda
+        self._done: deque[str] = deque(maxlen=_REMEMBERED)
         room = backlog if rung.waiting is None else rung.waiting
         self._backlog: Backlog[Observation] = Backlog(room, metrics.dropped.labels("backlog").inc)
         metrics.queue_depth.labels(signature.name).set_function(lambda: len(self._backlog))
@@ -85,8 +92,23 @@ class Worker:
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
-        while frames := self._backlog.take(self._rung.together):
+        while frames := self._next():
             self._attempt(frames)
+
+    def _next(self) -> Sequence[Observation]:
+        """The frames to attack, waiting for one; none once closed."""
+        while frames := self._backlog.take(self._rung.together):
+            if self._agenda is None:
+                return frames
+            (fresh,) = frames
+            if fresh.frame_id in self._done:
+                continue
+            frame = self._agenda.settle(fresh, self._done)
+            if frame is not fresh:
+                self._backlog.put_back(fresh)
+            self._done.append(frame.frame_id)
+            return [frame]
+        return []
 
     def _attempt(self, frames: Sequence[Observation]) -> None:
         try:

@@ -16,6 +16,20 @@ def test_newest_first_and_the_oldest_dropped():
     assert [backlog.take(), backlog.take(2)] == [[4], [3, 2]]
 
 
+def test_what_is_put_back_is_the_newest_again_unless_the_room_is_taken():
+    dropped = []
+    backlog = Backlog(2, lambda: dropped.append(1))
+    backlog.put(1)
+    backlog.put(2)
+    (taken,) = backlog.take()
+    backlog.put_back(taken)
+    assert (backlog.take(2), dropped) == ([2, 1], [])
+    backlog.put(3)
+    backlog.put(4)
+    backlog.put_back(2)
+    assert (backlog.take(2), backlog.dropped, dropped) == ([4, 3], 1, [1])
+
+
 def test_taking_waits_for_an_entry():
     backlog, got = Backlog(1), []
     taker = threading.Thread(target=lambda: got.append(backlog.take()))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
+from adversary.agenda import Agenda
 from adversary.attacks.attack import Estimate, MismatchError, Observation
 from adversary.attacks.rung import Rung
 from adversary.worker import Signature, Worker
@@ -90,3 +91,35 @@ def test_a_rung_may_keep_the_newest_frame_alone(metrics):
     worker.close(5)
     assert attack.asked == [["1"], ["4"]]
     assert counted(metrics, "backlog") == 2
+
+
+def test_slow_attacks_work_on_the_same_frames_though_they_are_free_at_different_times(metrics):
+    attacks, agenda = [Scripted(), Scripted()], Agenda()
+    first, second = (
+        Worker(BY, Rung("", "white box", attack), lambda _: None, metrics, Stop(), backlog=8, agenda=agenda)
+        for attack in attacks
+    )
+    frames = {name: Observation(name, (torch.zeros(1, 2),)) for name in "123456"}
+
+    def come(*names: str) -> None:
+        for name in names:
+            for worker in (first, second):
+                worker.offer(frames[name])
+
+    attacks[1].go.set()  # the second is done at once, the first holds on to its frame
+    first.offer(frames["1"])
+    wait_until(lambda: not len(first._backlog))
+    second.offer(frames["2"])
+    wait_until(lambda: len(attacks[1].asked) == 2)
+    assert attacks[1].asked == [["1"], ["2"]]  # what the first works on, then its own
+    come("3", "4", "5")
+    wait_until(lambda: len(attacks[1].asked) == 5)
+    attacks[0].go.set()
+    wait_until(lambda: len(attacks[0].asked) >= 2)
+    assert attacks[0].asked[1] == attacks[1].asked[-1]  # the common one, and not the newest of its own
+    come("6")
+    wait_until(lambda: ["6"] in attacks[0].asked and ["6"] in attacks[1].asked)
+    for worker in (first, second):
+        worker.close(5)
+    for attack in attacks:
+        assert len({name for (name,) in attack.asked}) == len(attack.asked)  # none twice
