@@ -70,7 +70,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             codecs=("fp32", "int8"),
             links=("wifi", "lte"),
             seeds=(0,),
-            targets=("resnet18-streetcam", "vit-tiny-streetcam"),
+            targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
         ),
         "paper": Preset(
             Scale(SUITES["paper"], frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
@@ -79,7 +79,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             codecs=("fp32", "fp16", "int8", "int8+zstd"),
             links=("wifi", "5g", "lte", "3g"),
             seeds=(0, 1, 2),
-            targets=("resnet18-streetcam", "vit-tiny-streetcam"),
+            targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
             attacks=tuple(SUITES["paper"]),
         ),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -10,13 +11,18 @@ from rich.console import Console
 import keyhole
 from keyhole.data.sets.passes import Passes
 from keyhole.data.streetcam.stream import Streetcam
+from keyhole.partition.memory import footprint_at, footprints
+from keyhole.partition.pruning.plan import read_plan
+from keyhole.targets.card import read_card
 from keyhole.targets.load import load_target
+from keyhole.targets.pruned import PrunedFamily
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.train.reid.parts import divide_views
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.trial import Trial
 
 NAMES = ShippedFamily(SHIPPED).names()
+PRUNED = PrunedFamily(SHIPPED).names()
 VEHICLES, VIEWS = 12, 5
 
 
@@ -44,7 +50,19 @@ def test_each_is_what_its_card_says(name: str) -> None:
     assert card.figures
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name.endswith("-streetcam")])
+@pytest.mark.parametrize("name", PRUNED)
+def test_each_pruned_one_is_small_and_fits_where_its_memory_file_says(name: str) -> None:
+    folder, target = SHIPPED / name, load_target(name)
+    card, plan, memory = read_card(folder), read_plan(folder), json.loads((folder / "memory.json").read_text())
+    assert (card.name, target.weights, target.defence) == (name, "shipped", plan.defence)
+    assert card.command.startswith("keyhole train patrol ")
+    assert (folder / "model.safetensors").stat().st_size <= 1.5e6
+    footprint = footprint_at(footprints(target), plan.cut)
+    assert footprint.total <= memory["room_bytes"]
+    assert memory["deepest"] == plan.cut
+
+
+@pytest.mark.parametrize("name", [name for name in (*NAMES, *PRUNED) if "-streetcam" in name])
 def test_vehicles_are_found_again(name: str, trial: Trial) -> None:
     target = load_target(name)
     assert trial.figures(target.model, target.preprocess)["rank_1"] >= 75

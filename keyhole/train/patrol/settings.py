@@ -41,7 +41,7 @@ class PatrolSettings(TuningSettings):
     paper, 2 at half of it for fast."""
     rest: tuple[str, ...] = ()
     """The same for a second training, of what is left once the pruned structure is removed. Absent: the recipe's; none
-    for paper, 24 at half of the size and 2 at all of it for fast."""
+    for paper, 10 at half of the size and 14 at all of it for fast."""
     batch: int | None = None
     """Pictures in a step. Absent: the recipe's, 512 or 64."""
     steps: int | None = None
