@@ -18,8 +18,7 @@ from adversary.settings import AdversarySettings
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.partition import partitioned
 from keyhole.targets import ModelSettings
-from keyhole.targets.catalogue import Catalogue
-from keyhole.targets.defence import defence_name
+from keyhole.targets.catalogue import Catalogue, protection
 from keyhole.targets.load import assemble
 from keyhole.wire.channel import connect
 
@@ -89,6 +88,4 @@ def known_defence(settings: AdversarySettings) -> str:
         TargetError: no such target.
         UsageError: no such defence.
     """
-    entry = Catalogue().find(settings.target)
-    trained = "" if entry is None else entry.family.facts(entry.name).defence
-    return defence_name(trained, spelled(settings.defence))
+    return protection(settings.target, spelled(settings.defence))

@@ -20,6 +20,7 @@ from keyhole.demo.settings import DemoSettings, LiveSettings, SystemSettings
 from keyhole.demo.summary import print_summary
 from keyhole.demo.system import Addresses, System
 from keyhole.demo.watch import Progress, watch
+from keyhole.targets.catalogue import protection
 from keyhole.wire.channel import connect
 from keyhole.wire.codecs import codec_named
 
@@ -86,9 +87,10 @@ def _check(settings: SystemSettings) -> None:
 
 def _start(console: Console, system: System, launcher: Launcher) -> None:
     settings: SystemSettings = system.settings
+    defence = protection(settings.target, settings.defence)
     console.print(
         f"[bold]{settings.target}[/bold] cut at [bold]{settings.cut}[/bold], {settings.codec}, "
-        f"defence {settings.defence}, link {settings.link}; attacks: {', '.join(settings.attacks)}"
+        f"defence {defence}, link {settings.link}; attacks: {', '.join(settings.attacks)}"
     )
     with console.status("starting monitor, cloud, oracle and adversary"):
         system.start_services(launcher)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keyhole.targets.architectures import ARCHITECTURES, BARE
+from keyhole.targets.defence import defence_name
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Entry, Family
 from keyhole.targets.pruned import DEFENDED, PRUNED, PrunedFamily
@@ -57,3 +58,17 @@ class Catalogue:
         prefixed = ((f"{prefix}:", family) for prefix, family in ARCHITECTURES.items() if prefix != BARE)
         for prefix, family in (*(("", family) for family in self._bare), *prefixed):
             yield from ((prefix + name, Entry(family, name)) for name in family.names())
+
+
+def protection(target: str, applied: str) -> str:
+    """Name of what protects a target's features: what it was trained as, and the defence that they go through.
+
+    Args:
+        target: a model's name, or ``package.module:factory``.
+        applied: as ``--defence`` spells it.
+
+    Raises:
+        TargetError: no such target.
+    """
+    entry = Catalogue().find(target)
+    return defence_name("" if entry is None else entry.family.facts(entry.name).defence, applied)

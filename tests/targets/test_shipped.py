@@ -14,6 +14,7 @@ from keyhole.data.streetcam.stream import Streetcam
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.targets.card import read_card
+from keyhole.targets.catalogue import protection
 from keyhole.targets.load import load_target
 from keyhole.targets.pruned import PrunedFamily
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
@@ -56,6 +57,7 @@ def test_each_pruned_one_is_small_and_fits_where_its_memory_file_says(name: str)
     card, plan, memory = read_card(folder), read_plan(folder), json.loads((folder / "memory.json").read_text())
     assert (card.name, target.weights, target.defence) == (name, "shipped", plan.defence)
     assert card.command.startswith("keyhole train patrol ")
+    assert (protection(name, "none"), protection(name, "noise")) == ("patrol", "patrol+noise")
     assert (folder / "model.safetensors").stat().st_size <= 1.5e6
     footprint = footprint_at(footprints(target), plan.cut)
     assert footprint.total <= memory["room_bytes"]
