@@ -132,9 +132,7 @@ class SeededWay:
     def make(self, known: WhiteBox, terms: Terms) -> Seeded:
         """Both optimisers."""
         generator = self.generator(known)
-        latents = _optimiser(known, generator, self.recipe, terms)
-        if self.denoised:
-            latents = _denoised(latents, generator, known)
+        latents = _latent_optimiser(known, generator, self.recipe, terms, denoised=self.denoised)
         return Seeded(_optimiser(known, self.pixels(known), self.first, terms), latents, generator, terms.budget)
 
 
@@ -229,9 +227,7 @@ class RefinedWay:
             budget = replace(terms.budget, iterations=self.last.iterations)
             sampler = self.last.make(known, replace(_without_losses(terms), budget=budget))
         generator = self.generator(known)
-        optimiser = _optimiser(known, generator, self.recipe, terms)
-        if self.denoised:
-            optimiser = _denoised(optimiser, generator, known)
+        optimiser = _latent_optimiser(known, generator, self.recipe, terms, denoised=self.denoised)
         return Refined(known, inverter, generator, optimiser, sampler, terms.training)
 
 
@@ -240,7 +236,12 @@ def _optimiser(known: WhiteBox, generator: Generator, recipe: Recipe, terms: Ter
     return Optimiser(known, generator, patient, terms.budget, terms.seed, terms.watch)
 
 
-def _denoised(optimiser: Optimiser, generator: LatentCoordinates, known: WhiteBox) -> Optimiser:
+def _latent_optimiser(
+    known: WhiteBox, generator: LatentCoordinates, recipe: Recipe, terms: Terms, *, denoised: bool
+) -> Optimiser:
+    optimiser = _optimiser(known, generator, recipe, terms)
+    if not denoised:
+        return optimiser
     return replace(optimiser, regulariser=Denoising(generator, known.prior().denoiser))
 
 

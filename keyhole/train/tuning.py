@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from keyhole.targets.settings import ModelSettings
-from keyhole.train.recipe import OptimiserName, Recipe
+from keyhole.train.recipe import OptimiserName, Recipe, Stages
 from keyhole.train.settings import TrainSettings
 
 R = TypeVar("R", bound=Recipe)
@@ -36,6 +36,10 @@ class Tuning:
     optimiser: OptimiserName = "adamw"
     warm_up: float = 0.1
 
+    def sides(self, size: int) -> Stages:
+        """`stages` in pixels, for a target's pictures of ``size``."""
+        return tuple((max(1, round(size * share)), epochs) for share, epochs in self.stages)
+
     def task_recipe(self, base: R, size: int) -> R:
         """A task's own recipe with what is set here: how the data comes, and how the model is trained.
 
@@ -45,7 +49,7 @@ class Tuning:
         """
         return dataclasses.replace(
             base,
-            stages=tuple((max(1, round(size * share)), epochs) for share, epochs in self.stages),
+            stages=self.sides(size),
             batch=self.batch,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,

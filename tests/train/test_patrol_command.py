@@ -139,6 +139,7 @@ def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
         ({"target": "resnet18"}, "has random weights"),
         ({"target": "pruned:somewhere"}, "is pruned already"),
         ({"stages": ("8",)}, "expected SIDE:EPOCHS"),
+        ({"rest": ("8",)}, "expected SIDE:EPOCHS"),
     ],
 )
 def test_bad_flags_are_explained(flags: dict, message: str, result: Path) -> None:

@@ -49,22 +49,23 @@ def patrol(settings: PatrolSettings) -> int:
     room = None if settings.room is None else surveyed.name(surveyed.index(settings.room))
     goal = _goal(room, recipe, before, cut_at(surveyed, ends[-1]).head, ends[-1])
     masks = _masks(settings, recipe, surveyed)
-    rest = settings.rest or _stages(recipe.rest, size)
-    first = replace(settings, stages=settings.stages or (_stages(recipe.stages, size) if rest else ()))
+    goes_on = bool(stages_of(settings.rest) or recipe.rest)
+    first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
     lessons = _lessons(recipe, target)
     make_trainable(network)
     task = own_task(target, recipe, first, console, lessons)
-    stages = {"stages": task.recipe.stages, "rest": stages_of(rest)}
+    stages = {"stages": task.recipe.stages, "rest": ()}
     unpruned = task.figures(task.network(task.module))
     if masks is not None:
         masks.make_up_for()
     settings.out.mkdir(parents=True, exist_ok=True)
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
-    if rest:
+    if goes_on:
         make_trainable(pruned)
-        left = replace(recipe, terms=tuple(term for term in recipe.terms if term != "pruning"))
-        task = own_task(replace(target, model=pruned), left, replace(settings, stages=rest), console, lessons)
+        left = replace(recipe, stages=recipe.rest, terms=tuple(term for term in recipe.terms if term != "pruning"))
+        task = own_task(replace(target, model=pruned), left, replace(settings, stages=settings.rest), console, lessons)
+        stages["rest"] = task.recipe.stages
         pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
 
     figures = named(unpruned, "unpruned") | store_weights(pruned, settings.out, lambda: task.figures(pruned))
@@ -75,9 +76,9 @@ def patrol(settings: PatrolSettings) -> int:
     return 0
 
 
-def _stages(shares: Sequence[tuple[float, int]], size: int) -> tuple[str, ...]:
-    """Stages of a recipe as flags name them."""
-    return tuple(f"{max(1, round(size * share))}:{epochs}" for share, epochs in shares)
+def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:
+    """A recipe's stages as flags name them, so that the last need not have the target's own size."""
+    return tuple(f"{side}:{epochs}" for side, epochs in recipe.sides(size))
 
 
 def _lessons(recipe: PatrolRecipe, target: Target) -> Lessons | None:
