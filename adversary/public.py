@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from itertools import count
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -33,6 +35,41 @@ def public_pictures(spec: str, size: int, seed: int) -> Iterator[Tensor]:
     except FileNotFoundError as error:
         raise UsageError(f"--public: {error}") from error
     return map(partial(_mirrored, random=torch.Generator().manual_seed(seed)), source)
+
+
+class Remembered:
+    """Pictures that are drawn once, however often they are opened, for attacks that learn from the same ones in turn.
+
+    A picture of 128 pixels takes 48 KiB for as long as this lives.
+
+    Args:
+        draw: opens the pictures, RGB in steps of 1/255, 3×size×size each; on first use.
+    """
+
+    def __init__(self, draw: Callable[[], Iterator[Tensor]]) -> None:
+        self._draw = draw
+        self._kept: list[Tensor] = []
+        self._lock = Lock()
+
+    def __call__(self) -> Iterator[Tensor]:
+        """The pictures from the first one on.
+
+        Raises:
+            UsageError: there are none.
+        """
+        with self._lock:
+            source = self._source
+        return map(partial(self._picture, source), count())
+
+    @cached_property
+    def _source(self) -> Iterator[Tensor]:
+        return self._draw()
+
+    def _picture(self, source: Iterator[Tensor], index: int) -> Tensor:
+        with self._lock:
+            if index == len(self._kept):
+                self._kept.append((next(source) * 255).round().to(torch.uint8))
+        return self._kept[index].float() / 255
 
 
 def _mirrored(sample: Sample, random: torch.Generator) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal, get_args
 
 import tyro
@@ -14,50 +16,66 @@ import tyro
 from bench.about import facts
 from perf.measurement import Measurement
 
-Name = Literal["split", "wire", "tap", "edges", "rungs", "workers"]
+Name = Literal["split", "wire", "tap", "edges", "rungs", "passes", "workers"]
 NAMES: tuple[Name, ...] = get_args(Name)
 FACTS = ("machine", "versions")
+HEAD = """# Performance
+
+Speed as ratios of two ways that took turns on one machine, made by `make perf`; absolute times are that machine's."""
+_SECTION = re.compile(r"^## .*?^`python -m perf\.(\w+)`.*?$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Settings:
     """Measure the code's own speed, as ratios, and write docs/performance.md. Leave the machine idle meanwhile.
 
-    Each measurement is kept as JSON; `--only` takes some of them again and writes the page with all.
+    The page is written after each measurement; what `--only` leaves out stays on it as it was.
     """
 
     only: tuple[Name, ...] = NAMES
     """What to measure."""
-    folder: Path = Path("runs/perf")
-    """Where the measurements are kept."""
     page: Path = Path("docs/performance.md")
     """The page to write."""
 
 
-def page(told: list[Measurement], about: Mapping[str, str]) -> str:
-    """The page, as Markdown."""
-    head = f"""# Performance
+def section(told: Measurement, about: Mapping[str, str]) -> str:
+    """What the page says of one measurement, and on which machine it was taken."""
+    return f"{told.markdown().rstrip()} on {'; '.join(about[name] for name in FACTS)}."
 
-Speed as ratios of two ways that took turns on one machine, made by `make perf`; absolute times are that machine's.
-{about["machine"]}; {about["versions"]}.
-"""
-    return "\n".join([head, *(measured.markdown() for measured in told)])
+
+def sections(page: str) -> dict[str, str]:
+    """What a page says of each measurement, by the name of its module."""
+    return {found[1]: found[0] for found in _SECTION.finditer(page)}
+
+
+def render(told: Mapping[str, str]) -> str:
+    """The page, its sections in the order of `NAMES`."""
+    return "\n\n".join([HEAD, *(told[name] for name in NAMES if name in told)]) + "\n"
+
+
+def measure(name: Name) -> Measurement:
+    """Take one measurement in a process of its own.
+
+    Raises:
+        subprocess.CalledProcessError: it failed.
+    """
+    with TemporaryDirectory() as folder:
+        told = Path(folder) / "told.json"
+        subprocess.run([sys.executable, "-m", f"perf.{name}", "--json", str(told)], check=True)
+        return Measurement.load(told)
 
 
 def main(settings: Settings) -> None:
-    """Measure each in a process of its own, keep it, and write the page.
+    """Measure each, and write the page after each.
 
     Raises:
         subprocess.CalledProcessError: a measurement failed.
     """
-    for name in settings.only:
-        kept = str(settings.folder / f"{name}.json")
-        subprocess.run([sys.executable, "-m", f"perf.{name}", "--json", kept], check=True)
-    paths = [settings.folder / f"{name}.json" for name in NAMES]
-    told = [Measurement.load(path) for path in paths if path.is_file()]
     settings.page.parent.mkdir(parents=True, exist_ok=True)
-    settings.page.write_text(page(told, {name: facts()[name] for name in FACTS}))
-    print(f"wrote {settings.page}")
+    for name in settings.only:
+        before = settings.page.read_text() if settings.page.is_file() else ""
+        settings.page.write_text(render(sections(before) | {name: section(measure(name), facts())}))
+        print(f"wrote {name} to {settings.page}")
 
 
 if __name__ == "__main__":

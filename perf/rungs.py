@@ -30,7 +30,9 @@ RUNGS = (
     "pixels-white",
     "decoder-black",
     "decoder-black/one-step",
+    "decoder-white",
     "decoder-white/refined",
+    "diffusion-white",
     "diffusion-white/refined",
     "diffusion-white/guided",
 )

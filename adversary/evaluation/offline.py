@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import lru_cache, partial
 
 import torch
 from torch import Tensor
@@ -18,8 +18,8 @@ from adversary.attacks.ways import Terms
 from adversary.device import device_named
 from adversary.evaluation.trial import Trial
 from adversary.knowledge import BlackBox, Lab, WhiteBox
-from adversary.priors.prior import load_prior
-from adversary.public import public_pictures
+from adversary.priors.prior import Prior, load_prior
+from adversary.public import Remembered, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, randomness
 from keyhole.partition import Partition
 from keyhole.targets import Target
@@ -49,6 +49,7 @@ class Offline:
         partition: the model, cut.
         stepped: called after every step of an optimiser.
         noted: called with the loss of every step.
+        interval: seconds between the estimates of `watched`.
     """
 
     trial: Trial
@@ -56,9 +57,20 @@ class Offline:
     partition: Partition
     stepped: Callable[[], object]
     noted: Callable[[float], object] = lambda _: None
+    interval: float = math.inf
 
     def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
         """The final estimate of each batch of pictures N×3×size×size, in order.
+
+        Raises:
+            UsageError: no such prior, defence or device.
+        """
+        for estimates in self.watched(batches):
+            *_, last = estimates
+            yield last
+
+    def watched(self, batches: Sequence[Tensor]) -> Iterator[Iterator[Estimate]]:
+        """The estimates of each batch of pictures N×3×size×size as they get better, the final one last.
 
         Raises:
             UsageError: no such prior, defence or device.
@@ -68,7 +80,7 @@ class Offline:
             Budget(trial.steps),
             trial.choice.recipe,
             trial.seed,
-            Watch(math.inf, self.stepped, self.noted),
+            Watch(self.interval, self.stepped, self.noted),
             settings.threads,
             trial.steps if trial.choice.kind.learns else trial.training_steps,
             settings.sampling_steps,
@@ -80,14 +92,13 @@ class Offline:
                 attack.wait()
             victim = self._oracle("edge", self._seen)
             for pictures in batches:
-                *_, last = attack.reconstruct(_frames(victim.query(pictures)))
-                yield last
+                yield attack.reconstruct(_frames(victim.query(pictures)))
 
     @property
     def _lab(self) -> Lab:
         settings, device = self.trial.settings, device_named(self.trial.settings.device)
-        prior = cache(partial(load_prior, settings.prior, device=device))
-        public = partial(public_pictures, settings.public, self.target.preprocess.size, self.trial.seed)
+        prior = partial(_prior, settings.prior, device)
+        public = _public(settings.public, self.target.preprocess.size, self.trial.seed)
         defence = SeveralFrames(self._known, settings.frames, self._known)
         known = replace(self._white(defence), prior=prior, public=public)
         return Lab(
@@ -113,6 +124,18 @@ class Offline:
 
     def _oracle(self, role: str, defence: Defence) -> LocalOracle:
         return LocalOracle(self._white(defence), randomness(self.trial.seed, role), self.trial.settings.codec)
+
+
+@lru_cache(maxsize=1)
+def _prior(name: str, device: torch.device) -> Prior:
+    """The same for one attack after the other."""
+    return load_prior(name, device=device)
+
+
+@lru_cache(maxsize=1)
+def _public(spec: str, size: int, seed: int) -> Remembered:
+    """As `_prior`."""
+    return Remembered(partial(public_pictures, spec, size, seed))
 
 
 def _frames(features: Sequence[Tensor]) -> list[Observation]:

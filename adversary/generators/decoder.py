@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -31,9 +31,20 @@ class Decoder:
     multiple: int = 1
     passes: ClassVar[int] = 0
 
+    @property
+    def plainest(self) -> Decoder:
+        """This one, without a multiple where the latent's side is the same without."""
+        plain = replace(self, multiple=1)
+        return plain if plain.shape == self.shape else self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the latent, C×h×w."""
+        return self.autoencoder.latent_shape(self.size, self.multiple)
+
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """N×C×h×w."""
-        return torch.randn(count, *self.autoencoder.latent_shape(self.size, self.multiple), generator=random)
+        return torch.randn(count, *self.shape, generator=random)
 
     def __call__(self, variable: Tensor) -> Tensor:
         """Pictures N×3×size×size."""
@@ -53,5 +64,5 @@ class Decoder:
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents N×C×h×w of pictures N×3×size×size, enlarged where the latent's grid needs it."""
-        side = self.autoencoder.latent_shape(self.size, self.multiple)[-1]
+        side = self.shape[-1]
         return self.autoencoder.encode(resized(pictures, side * self.autoencoder.factor))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from itertools import islice
 from typing import ClassVar
 
@@ -42,17 +42,10 @@ class WhiteLatents:
     noise: float = 0.01
     passes: ClassVar[int] = 0
 
-    @cached_property
+    @property
     def roots(self) -> Tensor:
-        """S, h×(w//2+1)×C×C, complex and Hermitian."""
-        shown = torch.stack(list(islice(self.public(), PICTURES)))
-        with torch.no_grad():
-            latents = torch.cat([self.decoder.encode(part.to(self.device)) for part in torch.split(shown, _BATCH)])
-        spectra = torch.fft.rfft2(latents, norm="ortho")
-        covariances = torch.einsum("nchw,ndhw->hwcd", spectra, spectra.conj()) / len(spectra)
-        values, vectors = torch.linalg.eigh(covariances)
-        roots: Tensor = (vectors * values.clamp_min(_FLOOR).sqrt()[..., None, :]) @ vectors.mH
-        return roots
+        """S, h×(w//2+1)×C×C, complex and Hermitian; the same for all attacks that know the same."""
+        return _roots(self.decoder.plainest, self.public, self.device)
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
         """N×C×h×(w//2+1)×2: real and imaginary parts."""
@@ -83,3 +76,15 @@ class WhiteLatents:
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents of pictures N×3×size×size."""
         return self.decoder.encode(pictures)
+
+
+@lru_cache(maxsize=4)
+def _roots(decoder: Decoder, public: Callable[[], Iterable[Tensor]], device: torch.device) -> Tensor:
+    shown = torch.stack(list(islice(public(), PICTURES)))
+    with torch.inference_mode(False), torch.no_grad():
+        latents = torch.cat([decoder.encode(part.to(device)) for part in torch.split(shown, _BATCH)])
+    spectra = torch.fft.rfft2(latents, norm="ortho")
+    covariances = torch.einsum("nchw,ndhw->hwcd", spectra, spectra.conj()) / len(spectra)
+    values, vectors = torch.linalg.eigh(covariances)
+    roots: Tensor = (vectors * values.clamp_min(_FLOOR).sqrt()[..., None, :]) @ vectors.mH
+    return roots

@@ -42,7 +42,7 @@ class LatentScale:
         return cls(deviation / (config.get("scaling_factor") or 1.0), mean + (config.get("shift_factor") or 0.0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Autoencoder:
     """Pictures to latents and back, whatever the network.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from functools import lru_cache
 
 from bench.setup import Terms
 from keyhole.data import Sample, open_source
@@ -11,11 +13,16 @@ SEED = 0
 """Of the pictures. The seeds of the plan are those of the attacks."""
 
 
-def audit_pictures(terms: Terms, size: int, count: int, *, secrets: bool = False) -> list[Sample]:
+def audit_pictures(terms: Terms, size: int, count: int, *, secrets: bool = False) -> Sequence[Sample]:
     """The first ``count`` pictures of the audit pool at ``size`` pixels.
 
     Raises:
         FileNotFoundError: no such pictures.
     """
-    source = open_source(terms.source, pool="audit", size=size, seed=SEED, secrets=secrets)
-    return list(itertools.islice(source, count))
+    return _audit(terms.source, size, count, secrets)
+
+
+@lru_cache(maxsize=2)
+def _audit(spec: str, size: int, count: int, secrets: bool) -> Sequence[Sample]:
+    source = open_source(spec, pool="audit", size=size, seed=SEED, secrets=secrets)
+    return tuple(itertools.islice(source, count))

@@ -66,7 +66,7 @@ def assemble(
 ) -> Target:
     """`load_target` without warnings."""
     entry = Catalogue(shipped).find(name)
-    with torch.random.fork_rng(devices=[]):
+    with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         target = _own(name, weights, size, strict) if entry is None else _known(name, entry, weights, size, strict)
     target.model.eval().requires_grad_(False)

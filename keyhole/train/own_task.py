@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -22,19 +21,6 @@ from keyhole.train.task import Task
 from keyhole.train.tuning import Tuning, TuningSettings
 
 
-@dataclass(frozen=True)
-class Lessons:
-    """What a model is to answer like.
-
-    Attributes:
-        teacher: answers with embeddings.
-        weight: of `keyhole.train.reid.teacher.Teaching`.
-    """
-
-    teacher: Target
-    weight: float
-
-
 def make_trainable(network: nn.Module) -> None:
     """Let all of a network learn but the bias of a BNNeck, which has none (see `keyhole.targets.neck`)."""
     network.requires_grad_(True)
@@ -42,9 +28,7 @@ def make_trainable(network: nn.Module) -> None:
         network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
 
 
-def own_task(
-    target: Target, recipe: Tuning, settings: TuningSettings, console: Console, lessons: Lessons | None = None
-) -> Task:
+def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: Console, teacher: Target) -> Task:
     """The task that the target was trained for, on the data that the flags name; it may take the model apart.
 
     Args:
@@ -52,14 +36,15 @@ def own_task(
         recipe: how.
         settings: flags.
         console: shows the progress.
-        lessons: what is to be met besides, and to start from, where the task is re-identification.
+        teacher: the target as it was. Its embeddings are what the classifier of identities starts from, and are to be
+            met besides, where the recipe has a teaching.
 
     Raises:
         FileNotFoundError: no data there.
         ValueError: the data's classes are not the target's, or the data does not suffice.
     """
     if answers_with_embedding(target.model):
-        return _reidentification(target, recipe, settings, console, lessons)
+        return _reidentification(target, recipe, settings, console, teacher)
     return _classification(target, recipe, settings, console)
 
 
@@ -81,7 +66,7 @@ def _classification(target: Target, recipe: Tuning, settings: TuningSettings, co
 
 
 def _reidentification(
-    target: Target, recipe: Tuning, settings: TuningSettings, console: Console, lessons: Lessons | None
+    target: Target, recipe: Tuning, settings: TuningSettings, console: Console, teacher: Target
 ) -> Task:
     size = target.preprocess.size
     parts = open_parts(settings.training(size))
@@ -92,12 +77,12 @@ def _reidentification(
     base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
     own = adjusted(base, settings.training(size))
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
-    if lessons is None:
+    if not recipe.teaching or not own.epochs:
         return Reidentification(target.model, train, trial, target.preprocess, own, data)
     pictures = train.pictures
-    teaching = teach(lessons.teacher, pictures, lessons.weight, folder, console)
+    teaching = teach(teacher, pictures, recipe.teaching, folder, console)
     taught = teaching.embeddings
-    same = _same(target.model, lessons.teacher.model)
+    same = _same(target.model, teacher.model)
     embeddings = taught if same else embeddings_by(target.model, target.preprocess, pictures, console)
     task = Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)
     task.module.imprint(embeddings, taught, train.identities)

@@ -26,6 +26,9 @@ class Tuning:
         weight_decay: of the model's weights of two or more dimensions.
         optimiser: of the model.
         warm_up: share of the steps in which the rate rises.
+        teaching: weight of the distance to the embeddings of the model as it was, besides the losses of
+            re-identification; 0: the model starts with a random classifier of the identities, which undoes much of what
+            it knows before it has learned.
     """
 
     stages: tuple[tuple[float, int], ...] = ((1.0, 90),)
@@ -35,6 +38,7 @@ class Tuning:
     weight_decay: float = 5e-4
     optimiser: OptimiserName = "adamw"
     warm_up: float = 0.1
+    teaching: float = 0.0
 
     def sides(self, size: int) -> Stages:
         """`stages` in pixels, for a target's pictures of ``size``."""

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from adversary.public import public_pictures
+from adversary.public import Remembered, public_pictures
 from keyhole.data import open_source
 from keyhole.service.errors import UsageError
 
@@ -37,3 +37,28 @@ def test_the_same_for_the_same_seed():
 def test_pictures_that_are_not_there_are_refused_at_once():
     with pytest.raises(UsageError, match="--public"):
         public_pictures("/nowhere", 24, seed=0)
+
+
+def test_remembered_pictures_are_the_same_and_drawn_once():
+    drawn = 0
+
+    def draw():
+        nonlocal drawn
+        for picture in public_pictures("leaves", 24, seed=0):
+            drawn += 1
+            yield picture
+
+    remembered = Remembered(draw)
+    first, second = remembered(), remembered()
+    ahead = [next(first) for _ in range(5)]
+    behind = [next(second) for _ in range(7)]
+    expected = itertools.islice(public_pictures("leaves", 24, seed=0), 7)
+    assert all(torch.equal(one, other) for one, other in zip(behind, expected, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(ahead, behind, strict=False))
+    assert drawn == 7
+
+
+def test_remembered_pictures_that_are_not_there_are_refused_when_they_are_opened():
+    remembered = Remembered(lambda: public_pictures("/nowhere", 24, seed=0))
+    with pytest.raises(UsageError, match="--public"):
+        remembered()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
 
 from adversary.attacks.attack import Budget
 from adversary.attacks.registry import attack_named
@@ -62,3 +63,19 @@ def test_the_strong_decoder_attack_works_in_them() -> None:
     assert done.loss < begun.loss
     assert psnr(done.pictures, truth).mean() > psnr(begun.pictures, truth).mean() + 3
     assert psnr(done.pictures, truth).mean() > psnr(pixels.pictures, truth).mean()
+
+
+def test_attacks_that_know_the_same_look_at_the_pictures_once() -> None:
+    autoencoder, opened = known().prior().autoencoder, 0
+
+    def public() -> Tensor:
+        nonlocal opened
+        opened += 1
+        return pictures(PICTURES)
+
+    one, other = (WhiteLatents(Decoder(autoencoder, SIZE, multiple), public) for multiple in (1, 2))
+    assert one.decoder.shape == other.decoder.shape
+    assert one.roots is other.roots
+    larger = WhiteLatents(Decoder(autoencoder, SIZE, one.decoder.shape[-1] + 2), public)
+    assert larger.roots.shape != one.roots.shape
+    assert opened == 2

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from perf.measurement import Measurement, Ratio
-from perf.report import page
+from perf.report import render, section, sections
 
 
 @dataclass(frozen=True)
@@ -18,13 +18,14 @@ class Row(Ratio):
     ms: float = 0.0
 
 
+ABOUT = {"machine": "a machine", "versions": "Python 3"}
 ROWS = (Row(1.3, 1.25, None, "slow", 12.346), Row(1.6, None, 1.5, "much", 1.0), Row(2.0, name="plain"))
 
 
 @pytest.fixture
 def measured() -> Measurement:
     return Measurement.of(
-        ROWS, "A title", "How\n   it was done.", {"what": ("name", ""), "ms": ("ms", ".2f")}, "run me"
+        ROWS, "A title", "How\n   it was done.", {"what": ("name", ""), "ms": ("ms", ".2f")}, "python -m perf.wire"
     )
 
 
@@ -41,12 +42,21 @@ def test_what_was_saved_is_loaded(measured: Measurement, tmp_path: Path) -> None
     assert Measurement.load(tmp_path / "new" / "it.json") == measured
 
 
-def test_the_page_names_machine_and_commands(measured: Measurement) -> None:
-    told = page([measured], {"machine": "a machine", "versions": "Python 3"})
-    assert "a machine; Python 3." in told
+def test_a_section_names_machine_and_command(measured: Measurement) -> None:
+    told = section(measured, ABOUT)
+    assert "`python -m perf.wire` on a machine; Python 3." in told
     assert "| slow | 12.35 | 1.30 | ≤ 1.25 | no |" in told
     assert "How it was done." in told
-    assert "`run me`" in told
+
+
+def test_the_page_keeps_what_was_not_measured_again(measured: Measurement) -> None:
+    first = render({"wire": section(measured, ABOUT), "split": "## Split\n\n`python -m perf.split` on another."})
+    assert list(sections(first)) == ["split", "wire"]
+    again = replace(measured, rows=measured.rows[:1])
+    second = render(sections(first) | {"wire": section(again, ABOUT)})
+    assert sections(second)["split"] == sections(first)["split"]
+    assert "much" in first
+    assert "much" not in second
 
 
 def test_the_table_fits_the_screen(measured: Measurement) -> None:

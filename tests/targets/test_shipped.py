@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 import keyhole
@@ -62,6 +63,14 @@ def test_each_pruned_one_is_small_and_fits_where_its_memory_file_says(name: str)
     footprint = footprint_at(footprints(target), plan.cut)
     assert footprint.total <= memory["room_bytes"]
     assert memory["deepest"] == plan.cut
+
+
+@pytest.mark.parametrize("name", PRUNED)
+def test_a_pruned_one_loads_where_nothing_learns(name: str) -> None:
+    with torch.inference_mode():
+        target = load_target(name)
+    assert target.hash == load_target(name).hash
+    assert not any(parameter.is_inference() for parameter in target.model.parameters())
 
 
 @pytest.mark.parametrize("name", [name for name in (*NAMES, *PRUNED) if "-streetcam" in name])

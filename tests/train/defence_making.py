@@ -25,7 +25,7 @@ def split_of(
     data = [LabelledPictures.load(root, name) for name in ("train", "val")]
     how = Recipe(**{"stages": ((SIDE, epochs),), "batch": 16, "learning_rate": 0.01, "optimiser": "adamw", **recipe})
     task = Classification(network, *data, Preprocess(SIDE), how)
-    return Split.of(task, network, list(network.parameters()), cut, seed=0)
+    return Split.of(task, network, cut, seed=0)
 
 
 def taught(lesson: Lesson, split: Split, out: Path, cut: str = "layer1.1") -> None:

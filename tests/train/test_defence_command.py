@@ -41,6 +41,31 @@ def test_the_result_is_a_target_that_every_process_can_load(data: Path, tmp_path
     assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
 
 
+@pytest.mark.parametrize(("epochs", "asked"), [(1, True), (0, False)])
+def test_a_re_identification_is_taught_by_what_it_was(
+    epochs: int, asked: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = DefenceSettings(
+        target="tests.train.patrol_making:embedding_target",
+        method="skip",
+        cut="layer1",
+        data="streetcam",
+        identities=4,
+        views=4,
+        held_out=2,
+        workers=0,
+        out=tmp_path / "out",
+        epochs=epochs,
+        batch=8,
+        steps=2,
+    )
+    assert defence(given) == 0
+    card = read_card(tmp_path / "out")
+    assert {"rank_1", "rank_1_undefended"} <= card.figures.keys()
+    assert card.recipe["teaching"] == 10.0
+    assert ("asking the teacher" in capsys.readouterr().out) is asked
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

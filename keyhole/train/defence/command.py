@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Mapping
 
@@ -41,13 +42,13 @@ def defence(settings: DefenceSettings) -> int:
     removals = method.removals(surveyed, cut, settings.seed)
     plan = PruningPlan(name if method.changes_target else "", cut, removals)
     make_trainable(network)
-    weights = list(network.parameters())
-    task = own_task(target, tuning, settings, console)
+    as_it_was = dataclasses.replace(target, model=copy.deepcopy(network))
+    task = own_task(target, tuning, settings, console, as_it_was)
     figures = named(task.figures(task.network(task.module)), "undefended")
     plan.apply(network, torch.zeros(1, 3, size, size))
 
     settings.out.mkdir(parents=True, exist_ok=True)
-    split = Split.of(task, network, weights, cut, settings.seed)
+    split = Split.of(task, network, cut, settings.seed)
     lesson = method.lesson(split)
     if task.recipe.epochs:
         learn(Defending(lesson, split, cut, tuning.steps), settings.out)

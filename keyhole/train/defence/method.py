@@ -17,7 +17,7 @@ from keyhole.targets.defence import NO_DEFENCE
 from keyhole.train.defence.split import Split
 from keyhole.train.tuning import Tuning
 
-TUNING = Tuning(stages=((1.0, 6),), batch=64, steps=80, learning_rate=1e-3)
+TUNING = Tuning(stages=((1.0, 6),), batch=64, steps=80, learning_rate=1e-3, teaching=10.0)
 """As many steps as PATROL's recipe `fast`, at the target's own size."""
 
 

@@ -3,6 +3,7 @@ privacy") and Cloak (Mireshghallah et al. 2021, "Not all features are equal").""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from keyhole.defences.numbers import NUMBERS
 from keyhole.defences.stored import MECHANISM, write_stored
 from keyhole.service.errors import UsageError
 from keyhole.train.defence.checks import check_range
-from keyhole.train.defence.method import Lesson, Method, Step
+from keyhole.train.defence.method import TUNING, Lesson, Method, Step
 from keyhole.train.defence.split import Split
 from keyhole.train.tuning import Tuning
 
@@ -45,7 +46,7 @@ class Shredder(Method):
     start: float = 0.1
     most: float = 5.0
     distribution: str = "laplace"
-    tuning: ClassVar[Tuning] = Tuning(stages=((1.0, 6),), batch=64, steps=80, learning_rate=0.05)
+    tuning: ClassVar[Tuning] = dataclasses.replace(TUNING, learning_rate=0.05)
     changes_target: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

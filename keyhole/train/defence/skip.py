@@ -3,6 +3,7 @@ learning computation offloading")."""
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from keyhole.partition.pruning.residual import find_connections
 from keyhole.partition.pruning.structures import Kind
 from keyhole.service.errors import UsageError
 from keyhole.train.defence.checks import check_range
-from keyhole.train.defence.method import Lesson, Method, Step
+from keyhole.train.defence.method import TUNING, Lesson, Method, Step
 from keyhole.train.defence.split import Split
 from keyhole.train.tuning import Tuning
 
@@ -43,7 +44,7 @@ class Skip(Method):
 
     share: float = 0.5
     dropped: str = "connections"
-    tuning: ClassVar[Tuning] = Tuning(stages=((1.0, 0),), batch=64, steps=80, learning_rate=1e-3)
+    tuning: ClassVar[Tuning] = dataclasses.replace(TUNING, stages=((1.0, 0),))
     least_epochs: ClassVar[int] = 0
 
     def __post_init__(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Self
@@ -23,25 +22,22 @@ class Split:
     Attributes:
         task: data, module and prediction loss.
         blocks: head and tail, and the shape of what crosses.
-        weights: of the target, not those that the training alone needs, such as the classifier of its identities.
         size: side of the target's pictures in pixels.
         seed: of all random choices.
     """
 
     task: Task
     blocks: Blocks
-    weights: Sequence[nn.Parameter]
     size: int
     seed: int
 
     @classmethod
-    def of(cls, task: Task, network: nn.Module, weights: Sequence[nn.Parameter], cut: str, seed: int) -> Self:
+    def of(cls, task: Task, network: nn.Module, cut: str, seed: int) -> Self:
         """Take the task's module apart, on the device that it will be trained on.
 
         Args:
             task: data and module.
             network: the target as the module holds it.
-            weights: of the target.
             cut: where its head ends.
             seed: of all random choices.
 
@@ -52,7 +48,7 @@ class Split:
         module = task.module.to(device).to(memory_format=torch.channels_last)
         example = torch.zeros(1, 3, size, size, device=device)
         blocks = Blocks.of(module, paths_in(module, network, (cut,)), example)
-        return cls(task, blocks, weights, size, seed)
+        return cls(task, blocks, size, seed)
 
     def features(self, inputs: Tensor) -> Tensor:
         """What crosses the cut of normalised pictures N×3×size×size."""
@@ -78,9 +74,9 @@ class Split:
         self.blocks.head.requires_grad_(False)
 
     def freeze(self) -> None:
-        """From now on no weight of the target takes gradients."""
-        for weight in self.weights:
-            weight.requires_grad_(False)
+        """From now on no weight of the task's module takes gradients, nor a classifier of identities, which knows them
+        where the recipe has a teaching."""
+        self.task.module.requires_grad_(False)
 
     def typical(self) -> Tensor:
         """Features of one batch of training pictures, N×…, as the target makes them now."""

@@ -15,9 +15,7 @@ from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import write_plan
 from keyhole.service.errors import UsageError
-from keyhole.targets import Target
-from keyhole.targets.neck import answers_with_embedding
-from keyhole.train.own_task import Lessons, make_trainable, own_task
+from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
 from keyhole.train.patrol.loop import Patrol
@@ -51,9 +49,9 @@ def patrol(settings: PatrolSettings) -> int:
     masks = _masks(settings, recipe, surveyed)
     goes_on = bool(stages_of(settings.rest) or recipe.rest)
     first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
-    lessons = _lessons(recipe, target)
+    as_it_was = replace(target, model=copy.deepcopy(network))
     make_trainable(network)
-    task = own_task(target, recipe, first, console, lessons)
+    task = own_task(target, recipe, first, console, as_it_was)
     stages = {"stages": task.recipe.stages, "rest": ()}
     unpruned = task.figures(task.network(task.module))
     if masks is not None:
@@ -64,7 +62,8 @@ def patrol(settings: PatrolSettings) -> int:
     if goes_on:
         make_trainable(pruned)
         left = replace(recipe, stages=recipe.rest, terms=tuple(term for term in recipe.terms if term != "pruning"))
-        task = own_task(replace(target, model=pruned), left, replace(settings, stages=settings.rest), console, lessons)
+        again, now = replace(settings, stages=settings.rest), replace(target, model=pruned)
+        task = own_task(now, left, again, console, as_it_was)
         stages["rest"] = task.recipe.stages
         pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
 
@@ -79,13 +78,6 @@ def patrol(settings: PatrolSettings) -> int:
 def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:
     """A recipe's stages as flags name them, so that the last need not have the target's own size."""
     return tuple(f"{side}:{epochs}" for side, epochs in recipe.sides(size))
-
-
-def _lessons(recipe: PatrolRecipe, target: Target) -> Lessons | None:
-    """The unpruned model as the teacher of the pruned one."""
-    if not recipe.teaching or not answers_with_embedding(target.model):
-        return None
-    return Lessons(replace(target, model=copy.deepcopy(target.model)), recipe.teaching)
 
 
 def _goal(room: str | None, recipe: PatrolRecipe, before: Sequence[Fit], head: nn.Module, cut: str) -> Goal | None:

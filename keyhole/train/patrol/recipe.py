@@ -35,8 +35,6 @@ class PatrolRecipe(Tuning):
         terms: what is trained for besides the prediction, for the ablation of Table II. Without ``pruning`` there is no
             mask; a step without ``adversarial`` or ``lipschitz`` minimises the prediction loss alone, so that the model
             takes the same number of steps.
-        teaching: weight of the distance to the embeddings of the unpruned model, besides the losses of
-            re-identification.
         rest: stages, as of `Tuning`, of a second training: of what is left, after the removal, for the same terms
             without the mask.
     """
@@ -52,7 +50,6 @@ class PatrolRecipe(Tuning):
     surrogate_learning_rate: float = 3e-3
     alpha: tuple[float, ...] = (5.0, 0.2, 0.01, 0.005)
     terms: tuple[TermName, ...] = ("pruning", "adversarial", "lipschitz")
-    teaching: float = 0.0
     rest: tuple[tuple[float, int], ...] = ()
 
     def mask_rate(self, steps: int) -> float:
