@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from keyhole.partition.pruning.plan import PLAN, read_plan
 from keyhole.targets.architectures import ARCHITECTURES
 from keyhole.targets.card import Card, read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.own import make_own
-from keyhole.targets.shipped import PLAN, SHIPPED, ShippedFamily
+from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.targets.state import load_state
 
 PRUNED, DEFENDED = "pruned", "defended"
@@ -39,8 +40,6 @@ class PrunedFamily(Family):
         return () if self._root is None else sorted(path.parent.name for path in self._root.glob(f"*/{PLAN}"))
 
     def facts(self, name: str) -> Facts:
-        from keyhole.partition.pruning.plan import read_plan  # noqa: PLC0415  (torch-pruning takes time to import)
-
         folder = self._folder(name)
         known = read_card(folder)
         defence = read_plan(folder).defence
@@ -50,12 +49,12 @@ class PrunedFamily(Family):
         return read_card(self._folder(name)).labels
 
     def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
-        from keyhole.partition.pruning.plan import read_plan  # noqa: PLC0415  (torch-pruning takes time to import)
+        from keyhole.partition.pruning.surgery import prune  # noqa: PLC0415  (torch-pruning takes time to import)
 
         folder = self._folder(name)
         side = size or read_card(folder).size
         network = _whole(folder, side, outputs)
-        read_plan(folder).apply(network, torch.zeros(1, 3, side, side))
+        prune(network, read_plan(folder), torch.zeros(1, 3, side, side))
         if pretrained:
             state = ShippedFamily(folder.parent).state(folder.name)
             load_state(network, state, str(folder), strict=True)

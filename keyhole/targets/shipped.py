@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from keyhole.partition.pruning.plan import PLAN
 from keyhole.targets.architectures import architecture
 from keyhole.targets.card import CARD, WEIGHTS, Card, checksum, read_card
 from keyhole.targets.errors import TargetError
@@ -17,8 +18,6 @@ from keyhole.targets.state import load_state
 
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the weights in the package."""
-
-PLAN = "plan.json"  # also `keyhole.partition.pruning.plan.PLAN`, which takes torch-pruning's time to import
 
 
 class ShippedFamily(Family):

@@ -16,6 +16,7 @@ from keyhole.partition.pruning.finding import Granularity, structures_before
 from keyhole.partition.pruning.masked import prune_masked, removals
 from keyhole.partition.pruning.plan import PruningPlan, Removal, read_plan, write_plan
 from keyhole.partition.pruning.structures import Structures
+from keyhole.partition.pruning.surgery import prune
 from tests.partition.models import pictures, tiny_swin
 from tests.train.patrol_making import SIDE, classifier, embedder
 
@@ -167,7 +168,7 @@ def test_a_plan_is_written_and_read(tmp_path: Path) -> None:
 def test_a_plan_for_another_architecture_is_refused() -> None:
     plan = PruningPlan("patrol", "layer1", (Removal("channels", "conv9", (0,)),))
     with pytest.raises(CutError, match=r"no channels .* at conv9: the plan is for another architecture"):
-        plan.apply(classifier(), EXAMPLE)
+        prune(classifier(), plan, EXAMPLE)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from torchvision.models import resnet18, resnet50
 
 from keyhole.partition import CutError, split, survey
 from keyhole.partition.pruning.plan import PruningPlan, Removal
+from keyhole.partition.pruning.surgery import prune
 from keyhole.targets import load_target
 from keyhole.train.defence.command import defence
 from keyhole.train.defence.settings import DefenceSettings
@@ -32,7 +33,7 @@ def test_a_block_without_its_connection_is_its_mapping(make, path) -> None:
         network(EXAMPLE)
     hook.remove()
     expected = torch.relu(seen[0])
-    PruningPlan("skip", path, (Removal("connection", path, (0,)),)).apply(network, EXAMPLE[:1])
+    prune(network, PruningPlan("skip", path, (Removal("connection", path, (0,)),)), EXAMPLE[:1])
     with torch.no_grad():
         assert torch.allclose(split(network, path, EXAMPLE).head(EXAMPLE), expected, atol=1e-6)
     assert not any(name.startswith(f"{path}.downsample") for name in network.state_dict())

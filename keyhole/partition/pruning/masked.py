@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from keyhole.partition.pruning.plan import PruningPlan, Removal
 from keyhole.partition.pruning.structures import Structures, fold
+from keyhole.partition.pruning.surgery import prune
 
 
 def removals(structures: Sequence[Structures], masks: Sequence[Tensor], threshold: float) -> tuple[Removal, ...]:
@@ -62,5 +63,5 @@ def prune_masked(
     for place, mask in zip(structures, masks, strict=True):
         fold(modules, place, torch.where(mask.abs() <= threshold, 0.0, mask))
     plan = PruningPlan(defence, cut, removals(structures, masks, threshold))
-    plan.apply(network, example)
+    prune(network, plan, example)
     return plan

@@ -12,6 +12,7 @@ from rich.console import Console
 from keyhole.defences import Defence, defence_named
 from keyhole.partition import survey
 from keyhole.partition.pruning.plan import PruningPlan, write_plan
+from keyhole.partition.pruning.surgery import prune
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.targets.pruned import DEFENDED
 from keyhole.train.defence.deployed import Deployed, Protect
@@ -45,7 +46,7 @@ def defence(settings: DefenceSettings) -> int:
     as_it_was = dataclasses.replace(target, model=copy.deepcopy(network))
     task = own_task(target, tuning, settings, console, as_it_was)
     figures = named(task.figures(task.network(task.module)), "undefended")
-    plan.apply(network, torch.zeros(1, 3, size, size))
+    prune(network, plan, torch.zeros(1, 3, size, size))
 
     settings.out.mkdir(parents=True, exist_ok=True)
     split = Split.of(task, network, cut, settings.seed)
