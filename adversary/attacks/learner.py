@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import update_bn
 
 from adversary.attacks.aim import Aim
 from adversary.attacks.order import at_random, in_epochs
@@ -15,6 +17,9 @@ from adversary.attacks.training import Training
 from adversary.device import CPU
 from keyhole.nn.layout import Shape
 from keyhole.nn.payload import PayloadNetwork
+
+_COUNTED, _BATCHES = 128, 4
+"""Pictures that the batch norms of averaged weights are counted over, and in how many batches."""
 
 
 @dataclass(frozen=True)
@@ -87,15 +92,41 @@ class Learner:
         return targets.to(self._device), tuple(tensor.to(self._device) for tensor in features)
 
     def snapshot(self) -> Snapshot:
-        """The averaged weights as they are now."""
-        return Snapshot(copy.deepcopy(self._average).eval(), self.steps, self._loss)
+        """The averaged weights as they are now.
+
+        Averaged weights make other numbers than those that were averaged, so their batch norms count anew.
+        """
+        network = copy.deepcopy(self._average)
+        if self._training.averaging:
+            update_bn(self._counted(), _Spread(network))
+        return Snapshot(network.eval(), self.steps, self._loss)
+
+    def _counted(self) -> Iterator[list[tuple[Tensor, ...]]]:
+        """Batches of features; loaders of torch put inputs in a list."""
+        order = at_random(_COUNTED // _BATCHES, torch.Generator().manual_seed(self.steps))
+        for _ in range(_BATCHES):
+            _, features = self._replay.take(order(len(self._replay)))
+            yield [tuple(tensor.to(self._device) for tensor in features)]
 
     @torch.no_grad()
     def _remember(self, loss: float) -> None:
         decay = min(self._training.averaging, self.steps / (9 + self.steps))
         self._loss = loss if self.steps == 1 else decay * self._loss + (1 - decay) * loss
-        pairs: zip[tuple[Tensor, Tensor]] = zip(self._average.parameters(), self._network.parameters(), strict=True)
+        pairs = zip(self._average.parameters(), self._network.parameters(), strict=True)
         for average, latest in pairs:
             average.lerp_(latest, 1 - decay)
         for kept, newest in zip(self._average.buffers(), self._network.buffers(), strict=True):
             kept.copy_(newest)
+
+
+class _Spread(nn.Module):
+    """A network as one of a single input."""
+
+    def __init__(self, network: PayloadNetwork) -> None:
+        super().__init__()
+        self._network = network
+
+    def forward(self, tensors: tuple[Tensor, ...]) -> Tensor:
+        """The live tensors, N×… each, to what the network makes of them."""
+        made: Tensor = self._network(*tensors)
+        return made

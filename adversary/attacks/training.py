@@ -72,7 +72,7 @@ class Training:
     warm_up: int = 20
     averaging: float = 0.99
     standardise: bool = True
-    publish: int = 10
+    publish: int = 30
     megabytes: float = 256.0
     sampling_steps: int = 20
 
