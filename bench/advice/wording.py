@@ -118,9 +118,11 @@ def _misses(option: Option, constraints: Sequence[Constraint]) -> str:
 
 
 def _baseline(option: Option, link: str) -> str:
-    if option.design.cut == EDGE_ONLY:
-        return f"Without a split: the whole model on the edge takes {_p50(option, link)} and sends no features."
-    return f"Without a split: pictures to the cloud as {option.design.codec} take {_p50(option, link)} and show all."
+    design, took = option.design, _p50(option, link)
+    whose = "" if design.defence == UNDEFENDED else f" of {design.defence}"
+    if design.cut == EDGE_ONLY:
+        return f"Without a split: the whole model{whose} on the edge takes {took} and sends no features."
+    return f"Without a split: pictures to the cloud{whose} as {design.codec} take {took} and show all."
 
 
 def _left_out(left_out: Sequence[tuple[Design, tuple[str, ...]]]) -> str:

@@ -26,7 +26,13 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
     """
     results = load(settings.run)
     results = as_defences(results, bases(settings.defended, targets_of(results)))
-    said = content(results, settings.run, max_ssim=settings.max_ssim, max_accuracy_loss=settings.max_accuracy_loss)
+    said = content(
+        results,
+        settings.run,
+        max_ssim=settings.max_ssim,
+        max_accuracy_loss=settings.max_accuracy_loss,
+        sheet_codecs=settings.sheet_codecs,
+    )
     for path in write(said, settings.out or settings.run / "report"):
         if path.name in (HTML, MARKDOWN):
             print(path)

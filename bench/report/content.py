@@ -65,18 +65,22 @@ class Content:
     failures: Sequence[Failure]
 
 
-def content(results: Results, run: Path, *, max_ssim: float, max_accuracy_loss: float) -> Content:
+def content(
+    results: Results, run: Path, *, max_ssim: float, max_accuracy_loss: float, sheet_codecs: Sequence[str] = ()
+) -> Content:
     """All of a report but its form.
 
     Args:
         results: what was measured; any part may be missing.
         run: folder that the contact sheets lie in.
         max_ssim, max_accuracy_loss: constraints of the recommendation.
+        sheet_codecs: of the designs whose contact sheets are shown; empty: all.
     """
     weighed, links = options(results), links_of(results)
     sections = []
     for target in targets_of(results):
         mine = [option for option in weighed if option.design.target == target]
+        pictured = [option for option in mine if not sheet_codecs or option.design.codec in sheet_codecs]
         advice = {
             link: tuple(sentences(advise(mine, target, link, limits)))
             for link in links
@@ -89,7 +93,7 @@ def content(results: Results, run: Path, *, max_ssim: float, max_accuracy_loss: 
                 plots=tuple(replace(plot, name=f"{slug(target)}-{slug(plot.name)}") for plot in _plots(mine, links)),
                 designs=tables.designs(mine, links),
                 attacks=tables.attacks(mine),
-                sheets=tuple(sheets(mine, run)),
+                sheets=tuple(sheets(pictured, run)),
                 missing=tuple(missing(mine, links)),
                 thin=any(option.exposure["ssim"].thin for option in mine if "ssim" in option.exposure),
             )

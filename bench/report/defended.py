@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from bench.advice.option import UNDEFENDED, Option
-from bench.report.style import PLOT_STYLE, Plot, colours, key, markers, panels
+from bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 
 _LABELS = {"ssim": "SSIM", "psnr": "PSNR, dB"}
 
@@ -39,6 +39,8 @@ def defence_curves(options: Sequence[Option]) -> Iterator[Plot]:
                 panel.set_title(cut, fontsize=10)
                 panel.set_xlabel(f"{label} of the best attack")
                 panel.set_ylabel(f"{shown[0].accuracy.measure if shown[0].accuracy else ''}, %")
+            for panel, cut in zip(axes, cuts, strict=True):
+                name_marks(panel, _strengths([option for option in shown if option.design.cut == cut], metric))
             key(figure, families, marker_of)
         yield Plot(
             f"defences-{metric}",
@@ -62,6 +64,13 @@ def _settings(defence: str) -> str:
     return defence.partition(":")[2]
 
 
+def _strengths(options: Sequence[Option], metric: str) -> Iterator[tuple[float, float, str]]:
+    """The marks of defences that have settings."""
+    for option in options:
+        if option.accuracy and _settings(option.design.defence):
+            yield option.exposure[metric].mean, option.accuracy.value, _settings(option.design.defence)
+
+
 def _curve(panel: Axes, options: Sequence[Option], metric: str, name: str, colour: str, marker: str) -> None:
     """By rising leak, which ends at the undefended design."""
     mine = [option for option in options if family(option.design.defence) in (name, UNDEFENDED)]
@@ -76,4 +85,3 @@ def _curve(panel: Axes, options: Sequence[Option], metric: str, name: str, colou
     for leak, value, defence in points:
         if family(defence) == name:
             panel.plot(leak, value, marker, color=colour, markersize=5)
-            panel.annotate(_settings(defence), (leak, value), xytext=(4, 4), textcoords="offset points", fontsize=7)

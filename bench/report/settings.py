@@ -23,6 +23,8 @@ class BenchReportSettings:
     """Folder for report.html, report.md and the pictures. Absent: `report` in the run's."""
     defended: tuple[str, ...] = ()
     """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
+    sheet_codecs: tuple[str, ...] = ()
+    """Codecs of the designs whose contact sheets are shown. Absent: all."""
     max_ssim: float = 0.3
     """Of the recommendation: the mean SSIM of the attack that gets most."""
     max_accuracy_loss: float = 1.0

@@ -9,10 +9,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from bench.advice.leakage import Exposure, Reading
-from bench.advice.option import Option
+from bench.advice.option import UNDEFENDED, Option
 from bench.advice.pareto import front
 from bench.records import EDGE_ONLY
-from bench.report.style import PLOT_STYLE, Plot, colours, key, markers, panels
+from bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 from monitor.plots import INK
 
 Seen = Callable[[Option], Exposure | None]
@@ -31,7 +31,8 @@ def tradeoffs(options: Sequence[Option], link: str) -> Iterator[Plot]:
             reading=(
                 "Each mark is a way to split: further left is faster, further down gives less of the picture away "
                 "(SSIM 1 is the picture itself, under 0.3 is usually called unrecognisable); the bar is the 95 % "
-                "interval, and nothing measured is both faster and tighter than the marks on the line."
+                "interval, and nothing measured is both faster and tighter than the marks on the line. Cuts are named "
+                "beside undefended designs and those on the line."
             ),
         )
     secrets = dict.fromkeys(name for option in options for name in option.secrets)
@@ -78,9 +79,9 @@ def _plot(options: Sequence[Option], link: str, views: dict[str, Seen], name: st
                     elinewidth=0.8,
                 )
             _guessing(panel, points)
-            _front(panel, points)
             _edge_alone(panel, options, link)
             panel.set_ylim(min(0.0, *panel.get_ylim()), 1)
+            _front(panel, points)
             panel.set_xlabel(f"p50 over {link}, ms")
             panel.set_ylabel(label)
         key(figure, colour_of, marker_of)
@@ -91,8 +92,8 @@ def _front(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> Non
     best = front(points, lambda point: (point[0], point[1].mean))
     line = [(p50, exposure.mean) for p50, exposure, _ in best]
     panel.step(*zip(*line, strict=True), where="post", color=INK, linewidth=1, alpha=0.6)
-    for p50, exposure, option in best:
-        panel.annotate(option.design.cut, (p50, exposure.mean), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    bare = [point for point in points if point[2].design.defence == UNDEFENDED]
+    name_marks(panel, [(p50, exposure.mean, option.design.cut) for p50, exposure, option in (*best, *bare)])
 
 
 def _guessing(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> None:
@@ -105,7 +106,9 @@ def _guessing(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> 
 def _edge_alone(panel: Axes, options: Sequence[Option], link: str) -> None:
     """A dashed line where the whole model on the edge would stand, if that is in sight."""
     most = panel.get_xlim()[1]
-    for p50 in (option.p50(link) for option in options if option.design.cut == EDGE_ONLY):
-        if p50 is not None and p50 <= 1.5 * most:
+    for option in options:
+        p50, defence = option.p50(link), option.design.defence
+        if option.design.cut == EDGE_ONLY and p50 is not None and p50 <= 1.5 * most:
             panel.axvline(p50, linestyle=(0, (5, 4)), color=INK, linewidth=1, alpha=0.5)
-            panel.annotate("edge-only", (p50, 1), xycoords=("data", "axes fraction"), fontsize=8, va="top")
+            name = EDGE_ONLY if defence == UNDEFENDED else f"{EDGE_ONLY}, {defence}"
+            panel.annotate(name, (p50, 0.98), xycoords=("data", "axes fraction"), fontsize=8, va="top", rotation=90)

@@ -21,6 +21,7 @@ from bench.report.defended import defence_curves
 from bench.report.missing import missing
 from bench.report.settings import BenchReportSettings
 from bench.report.sheets import sheets
+from bench.report.style import name_marks, panels
 from bench.report.tradeoff import tradeoffs
 from bench.report.write import write
 from keyhole.service.errors import UsageError
@@ -120,6 +121,12 @@ def test_a_contact_sheet_of_every_attack_is_in_the_page(full: Report) -> None:
         assert picture.size == (64, 48)
 
 
+def test_contact_sheets_may_be_those_of_some_codecs(tmp_path: Path) -> None:
+    results = with_sheets(run(), tmp_path)
+    (section,) = content(results, tmp_path, max_ssim=0.3, max_accuracy_loss=2, sheet_codecs=["int8"]).sections
+    assert {sheet.leak.design for sheet in section.sheets} == {each for each in DESIGNS if each.codec == "int8"}
+
+
 def test_failed_cells_are_told_with_their_errors_and_cannot_become_markup(full: Report) -> None:
     assert "RuntimeError: &lt;out of&gt; memory" in full[0]
     assert "<out of>" not in full[0]
@@ -214,9 +221,16 @@ def test_the_front_is_drawn_through_the_designs_that_no_other_beats() -> None:
     )
     (plot,) = tradeoffs(options(results), "lte")
     axes = plot.figure.axes[0]
-    assert [note.get_text() for note in axes.texts] == ["a", "b", "d"]
+    assert [note.get_text() for note in axes.texts] == ["a", "b", "d", "c"]
     steps = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
     assert [list(line.get_xdata()) for line in steps] == [[1, 2, 4]]
+
+
+def test_a_name_that_would_cover_another_is_left_out() -> None:
+    _, (panel,) = panels(1)
+    panel.set(xlim=(0, 100), ylim=(0, 1))
+    name_marks(panel, [(50, 0.5, "first"), (52, 0.51, "over it"), (52, 0.7, "above"), (80, 0.5, "beside")])
+    assert [note.get_text() for note in panel.texts] == ["first", "above", "beside"]
 
 
 def test_a_curve_is_a_defence_at_its_strengths_with_the_undefended_design() -> None:

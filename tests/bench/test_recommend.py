@@ -181,6 +181,13 @@ def test_baselines_are_told_and_never_chosen() -> None:
     assert any("123 ms" in line for line in told)
 
 
+def test_baselines_of_a_trained_defence_are_named() -> None:
+    design = Design(TARGET, "edge-only", "patrol", "none")
+    results = replace(run(), latencies=[*run().latencies, latency(design, "lte", 7.0)])
+    told = [line for line in sentences(advice_on(results, max_latency=40)) if "patrol" in line]
+    assert told == ["Without a split: the whole model of patrol on the edge takes 7.0 ms and sends no features."]
+
+
 def test_nothing_measured_is_said() -> None:
     assert "of no design" in next(sentences(advice_on(Results(), max_ssim=0.3)))
 
