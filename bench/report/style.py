@@ -20,7 +20,7 @@ _GREY = "#8d99ae"
 _COLOURS = ("#e8901a", "#3d9be0", "#2fae7d", "#a371f7", "#e0567a", "#c2a83e", "#12a5b8", "#8a5a44")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _ACROSS, _WIDTH = 3, 10
-_APART = (0.09, 0.04)  # of two names in a panel, in shares of its width and height
+_APART = (50, 14)  # of two names, in dots across and up
 PLOT_STYLE = {**plots.STYLE, "font.size": 10}
 
 
@@ -80,15 +80,16 @@ def panels(count: int, *, height: float = 3.2, alike: bool = False) -> tuple[Fig
 
 
 def name_marks(panel: Axes, marks: Iterable[tuple[float, float, str]]) -> None:
-    """Name marks, once the panel's limits stand; a name that would be written over an earlier one is left out.
+    """Name marks, once all are drawn; a name that would be written over an earlier one is left out.
 
     Args:
         panel: that has the marks.
         marks: x, y and name, the most important first.
     """
+    panel.autoscale_view()
     written: list[tuple[float, float]] = []
     for x, y, name in marks:
-        across, up = panel.transLimits.transform((x, y))
+        across, up = panel.transData.transform((x, y))
         if all(abs(across - other) > _APART[0] or abs(up - height) > _APART[1] for other, height in written):
             panel.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
             written.append((across, up))

@@ -105,10 +105,10 @@ def _guessing(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> 
 
 def _edge_alone(panel: Axes, options: Sequence[Option], link: str) -> None:
     """A dashed line where the whole model on the edge would stand, if that is in sight."""
-    most = panel.get_xlim()[1]
-    for option in options:
-        p50, defence = option.p50(link), option.design.defence
-        if option.design.cut == EDGE_ONLY and p50 is not None and p50 <= 1.5 * most:
-            panel.axvline(p50, linestyle=(0, (5, 4)), color=INK, linewidth=1, alpha=0.5)
-            name = EDGE_ONLY if defence == UNDEFENDED else f"{EDGE_ONLY}, {defence}"
-            panel.annotate(name, (p50, 0.98), xycoords=("data", "axes fraction"), fontsize=8, va="top", rotation=90)
+    most, alone = panel.get_xlim()[1], [option for option in options if option.design.cut == EDGE_ONLY]
+    timed = [(option.design.defence, p50) for option in alone if (p50 := option.p50(link)) is not None]
+    for number, (defence, p50) in enumerate(found for found in timed if found[1] <= 1.5 * most):
+        panel.axvline(p50, linestyle=(0, (5, 4)), color=INK, linewidth=1, alpha=0.5)
+        name = EDGE_ONLY if defence == UNDEFENDED else f"{EDGE_ONLY}, {defence}"
+        place = p50, 0.98 - 0.5 * (number % 2)
+        panel.annotate(name, place, xycoords=("data", "axes fraction"), fontsize=8, va="top", rotation=90)
