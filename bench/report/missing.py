@@ -16,6 +16,7 @@ def missing(options: Sequence[Option], links: Sequence[str]) -> Iterator[str]:
     lacking = {
         **{f"latency over {link}": [each for each in splits if each.p50(link) is None] for link in links},
         "leak": [option for option in splits if option.leak() is None],
+        **{f"leak to {attack}": _spared(splits, attack) for attack in _attacks(splits)},
         "accuracy": [option for option in splits if option.accuracy is None],
         "an undefended fp32 design to lose accuracy against": [
             option for option in splits if option.accuracy and option.loss is None
@@ -31,6 +32,15 @@ def missing(options: Sequence[Option], links: Sequence[str]) -> Iterator[str]:
             names = [named(option.design) for option in without[:_NAMED]]
             more = [f"{len(without) - _NAMED} more"] if len(without) > _NAMED else []
             yield f"{_capital(what)}: missing for {'; '.join([*names, *more])}."
+
+
+def _attacks(options: Sequence[Option]) -> list[str]:
+    return list(dict.fromkeys(leak.attack for option in options for leak in option.leaks))
+
+
+def _spared(options: Sequence[Option], attack: str) -> list[Option]:
+    """Designs that other attacks were tried on, so that theirs may not be the strongest."""
+    return [option for option in options if option.leaks and attack not in {leak.attack for leak in option.leaks}]
 
 
 def _capital(text: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from bench.advice.option import options
+from bench.advice.wording import named
 from bench.privacy.dfil import psnr_bound
 from bench.records import Accuracy, Design, Failure, Latency, Results
 from bench.report.bars import payload_bars, stage_bars
@@ -170,6 +171,13 @@ def test_designs_that_lack_a_measurement_are_named() -> None:
     (line,) = missing(options(lacking), LINKS)
     assert line == "Accuracy: missing for cut at `layer1.0`, gaussian:scale=0.5, int8."
     assert not list(missing(options(results), LINKS))
+
+
+def test_designs_that_an_attack_was_not_tried_on_are_named() -> None:
+    spared = next(design for design in DESIGNS if design.codec == "int8")
+    kept = [leak for leak in run().leaks if (leak.design, leak.attack) != (spared, "pixels-white")]
+    told = list(missing(options(replace(run(), leaks=kept)), LINKS))
+    assert told == [f"Leak to pixels-white: missing for {named(spared)}."]
 
 
 def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
