@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -15,9 +14,9 @@ from adversary.attacks.choice import Choice, choose_all
 from adversary.attacks.kinds import Kind
 from adversary.attacks.registry import ATTACKS
 from adversary.evaluation.offline import Offline
+from adversary.evaluation.run import victims
 from adversary.evaluation.trial import Trial
 from adversary.settings import OfflineSettings
-from keyhole.data import open_source
 from keyhole.metrics import ssim
 from keyhole.partition import partitioned
 from keyhole.service.memory import keep_all_freed
@@ -56,8 +55,7 @@ def measure(choice: Choice[Kind], settings: Settings) -> Row:
     """Run one recipe to its end, and look at its pictures on the way."""
     terms = OfflineSettings(cut=settings.cut, n=settings.n, batch=settings.n)
     target, partition = partitioned(terms)
-    source = open_source(terms.source, pool="audit", size=target.preprocess.size, seed=0)
-    truths = torch.stack([sample.picture for sample in itertools.islice(source, settings.n)])
+    truths = victims(terms, target, 0)
     offline = Offline(Trial(terms, choice, 0, 0), target, partition, lambda: None, interval=INTERVAL)
     (estimates,) = offline.watched([truths])
     course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]

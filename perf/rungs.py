@@ -6,7 +6,6 @@ steps, which are not counted.
 
 from __future__ import annotations
 
-import itertools
 import statistics
 from dataclasses import dataclass
 
@@ -17,9 +16,9 @@ from adversary.attacks.choice import Choice, choose_all
 from adversary.attacks.kinds import Kind
 from adversary.attacks.registry import ATTACKS
 from adversary.evaluation.offline import Offline
+from adversary.evaluation.run import victims
 from adversary.evaluation.trial import Trial
 from adversary.settings import OfflineSettings
-from keyhole.data import open_source
 from keyhole.partition import partitioned
 from keyhole.service.memory import keep_all_freed
 from perf.measurement import Measurement
@@ -70,12 +69,11 @@ def measure(choice: Choice[Kind], together: int, settings: Settings) -> Row:
     """Time one rung; the first answer warms up, unless an optimiser is longer at work than any start."""
     learns = choice.kind.learns
     terms = OfflineSettings(
-        target=settings.target, cut=settings.cut, prior=settings.prior, training_steps=TRAINING,
+        target=settings.target, cut=settings.cut, prior=settings.prior, n=together, training_steps=TRAINING,
         iterations=TRAINING if learns else None, public="leaves",
     )  # fmt: skip
     target, partition = partitioned(terms)
-    source = open_source(terms.source, pool="audit", size=target.preprocess.size, seed=0)
-    pictures = torch.stack([sample.picture for sample in itertools.islice(source, together)])
+    pictures = victims(terms, target, 0)
     attack = Offline(Trial(terms, choice, 0, 0), target, partition, lambda: None)
     estimates = list(attack.reconstruct([pictures] * (1 + REPEATS if learns else 1)))
     seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))

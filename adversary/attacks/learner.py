@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from adversary.attacks.aim import Aim
-from adversary.attacks.order import at_random, in_epochs
+from adversary.attacks.order import Order, at_random, in_epochs
 from adversary.attacks.replay import Replay
 from adversary.attacks.training import Training
 from adversary.device import CPU
@@ -75,7 +75,7 @@ class Learner:
     def step(self) -> float:
         """One step on the next batch; returns its loss, the mean over its pictures."""
         training = self._training
-        targets, features = self._batch()
+        targets, features = self._batch(self._order)
         ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
         self._adam.param_groups[0]["lr"] = training.learning_rate * ramp
         loss = training.fit(self._network, self._aim, features, targets, self._random).mean()
@@ -87,8 +87,8 @@ class Learner:
         self._remember(now)
         return now
 
-    def _batch(self) -> tuple[Tensor, tuple[Tensor, ...]]:
-        targets, features = self._replay.take(self._order(len(self._replay)))
+    def _batch(self, order: Order) -> tuple[Tensor, tuple[Tensor, ...]]:
+        targets, features = self._replay.take(order(len(self._replay)))
         return targets.to(self._device), tuple(tensor.to(self._device) for tensor in features)
 
     def snapshot(self) -> Snapshot:
@@ -105,8 +105,7 @@ class Learner:
         """Batches of features; loaders of torch put inputs in a list."""
         order = at_random(_COUNTED // _BATCHES, torch.Generator().manual_seed(self.steps))
         for _ in range(_BATCHES):
-            _, features = self._replay.take(order(len(self._replay)))
-            yield [tuple(tensor.to(self._device) for tensor in features)]
+            yield [self._batch(order)[1]]
 
     @torch.no_grad()
     def _remember(self, loss: float) -> None:

@@ -75,7 +75,7 @@ def evaluate(
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    truths = _pictures(settings, target, seeds[0])
+    truths = victims(settings, target, seeds[0])
 
     rows, columns = [], {}
     with progress_bar(console) as progress:
@@ -117,7 +117,12 @@ def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: 
     )
 
 
-def _pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
+def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
+    """The pictures that settings say are attacked, N×3×size×size.
+
+    Raises:
+        FileNotFoundError: no such pictures.
+    """
     source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
     chosen = itertools.islice(source, 0, settings.n * settings.every, settings.every)
     return torch.stack([sample.picture for sample in chosen])

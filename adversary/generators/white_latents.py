@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import ClassVar
 
@@ -42,7 +42,7 @@ class WhiteLatents:
     noise: float = 0.01
     passes: ClassVar[int] = 0
 
-    @property
+    @cached_property
     def roots(self) -> Tensor:
         """S, h×(w//2+1)×C×C, complex and Hermitian; the same for all attacks that know the same."""
         return _roots(self.decoder.plainest, self.public, self.device)
@@ -79,10 +79,11 @@ class WhiteLatents:
 
 
 @lru_cache(maxsize=4)
+@torch.inference_mode(False)
+@torch.no_grad()
 def _roots(decoder: Decoder, public: Callable[[], Iterable[Tensor]], device: torch.device) -> Tensor:
     shown = torch.stack(list(islice(public(), PICTURES)))
-    with torch.inference_mode(False), torch.no_grad():
-        latents = torch.cat([decoder.encode(part.to(device)) for part in torch.split(shown, _BATCH)])
+    latents = torch.cat([decoder.encode(part.to(device)) for part in torch.split(shown, _BATCH)])
     spectra = torch.fft.rfft2(latents, norm="ortho")
     covariances = torch.einsum("nchw,ndhw->hwcd", spectra, spectra.conj()) / len(spectra)
     values, vectors = torch.linalg.eigh(covariances)

@@ -115,6 +115,7 @@ def _await(launcher: Launcher, address: str) -> None:
     raise TimeoutError(f"the cloud was not ready within {START_SECONDS:.0f} s:\n{launcher.tail('cloud')}")
 
 
+@torch.inference_mode()
 def _whole(cell: LatencyCell, setup: Setup) -> Latency:
     """The model's forward, normalisation included, on pictures one by one."""
     keep_freed()
@@ -123,8 +124,7 @@ def _whole(cell: LatencyCell, setup: Setup) -> Latency:
     seconds = []
     for sample in audit_pictures(setup.terms, target.preprocess.size, scale.warm_up + scale.frames):
         captured = time.perf_counter()
-        with torch.inference_mode():
-            target.model(target.preprocess.normalise(sample.picture[None]))
+        target.model(target.preprocess.normalise(sample.picture[None]))
         seconds.append(time.perf_counter() - captured)
     found = percentiles(seconds[scale.warm_up :])
     return Latency(cell.design, cell.link, {_EDGE: found}, found, scale.frames, 0.0)

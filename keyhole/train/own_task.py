@@ -36,8 +36,8 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
         recipe: how.
         settings: flags.
         console: shows the progress.
-        teacher: the target as it was. Its embeddings are what the classifier of identities starts from, and are to be
-            met besides, where the recipe has a teaching.
+        teacher: the target as it was, asked before anything is changed. Its embeddings are what the classifier of
+            identities starts from, and are to be met besides, where the recipe has a teaching.
 
     Raises:
         FileNotFoundError: no data there.

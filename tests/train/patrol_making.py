@@ -79,3 +79,16 @@ def target() -> Target:
 def embedding_target() -> Target:
     """The embedder as a target of one's own."""
     return Target("narrow", embedder(), Preprocess(SIDE), (), 12, "MIT", "drawn")
+
+
+REIDENTIFICATION = {
+    "target": f"{__name__}:embedding_target",
+    "data": "streetcam",
+    "identities": 4,
+    "views": 4,
+    "held_out": 2,
+    "workers": 0,
+    "batch": 8,
+    "steps": 2,
+}
+"""Flags of a training of the embedder that takes seconds."""

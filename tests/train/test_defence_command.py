@@ -10,7 +10,7 @@ from keyhole.targets import ModelSettings, load_target
 from keyhole.targets.card import read_card
 from keyhole.train.defence.command import defence
 from keyhole.train.defence.settings import DefenceSettings
-from tests.train.patrol_making import SIDE, class_folders
+from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders
 
 TARGET = "tests.train.patrol_making:target"
 
@@ -45,20 +45,7 @@ def test_the_result_is_a_target_that_every_process_can_load(data: Path, tmp_path
 def test_a_re_identification_is_taught_by_what_it_was(
     epochs: int, asked: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = DefenceSettings(
-        target="tests.train.patrol_making:embedding_target",
-        method="skip",
-        cut="layer1",
-        data="streetcam",
-        identities=4,
-        views=4,
-        held_out=2,
-        workers=0,
-        out=tmp_path / "out",
-        epochs=epochs,
-        batch=8,
-        steps=2,
-    )
+    given = DefenceSettings(**REIDENTIFICATION, method="skip", cut="layer1", out=tmp_path / "out", epochs=epochs)
     assert defence(given) == 0
     card = read_card(tmp_path / "out")
     assert {"rank_1", "rank_1_undefended"} <= card.figures.keys()

@@ -16,7 +16,7 @@ from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.shipped import ShippedFamily
 from keyhole.train.patrol.command import patrol
 from keyhole.train.patrol.settings import PatrolSettings
-from tests.train.patrol_making import SIDE, class_folders, classifier
+from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders, classifier
 
 EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)
 TARGET = "tests.train.patrol_making:target"
@@ -65,19 +65,7 @@ def test_an_embedding_may_get_shorter_and_is_taught_by_the_longer_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings = PatrolSettings(
-        target="tests.train.patrol_making:embedding_target",
-        cut="layer2",
-        ratio=0.5,
-        data="streetcam",
-        identities=4,
-        views=4,
-        held_out=2,
-        workers=0,
-        out=tmp_path / "out",
-        batch=8,
-        steps=2,
-        stages=("8:2",),
-        rest=("16:2",),
+        **REIDENTIFICATION, cut="layer2", ratio=0.5, out=tmp_path / "out", stages=("8:2",), rest=("16:2",)
     )
     assert patrol(settings) == 0
     card = read_card(tmp_path / "out")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 from collections.abc import Mapping
 
@@ -43,8 +42,7 @@ def defence(settings: DefenceSettings) -> int:
     removals = method.removals(surveyed, cut, settings.seed)
     plan = PruningPlan(name if method.changes_target else "", cut, removals)
     make_trainable(network)
-    as_it_was = dataclasses.replace(target, model=copy.deepcopy(network))
-    task = own_task(target, tuning, settings, console, as_it_was)
+    task = own_task(target, tuning, settings, console, teacher=target)
     figures = named(task.figures(task.network(task.module)), "undefended")
     prune(network, plan, torch.zeros(1, 3, size, size))
 
