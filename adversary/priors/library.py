@@ -36,7 +36,11 @@ def load_network(folder: Path, kind: str) -> nn.Module:
     """
     try:
         network, report = getattr(diffusers(), kind).from_pretrained(
-            str(folder), torch_dtype=torch.float32, local_files_only=True, output_loading_info=True
+            str(folder),
+            torch_dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+            low_cpu_mem_usage=False,  # would leave modules that other threads build meanwhile without memory
         )
     except (OSError, ValueError, RuntimeError) as error:
         raise UsageError(f"prior: {folder} holds no weights of {kind} that can be read: {error}") from error
