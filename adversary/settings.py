@@ -36,19 +36,21 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, decoder-white
     the latent of a prior, diffusion-white a latent that a diffusion model holds among those of pictures; pixels-black,
-    decoder-black and diffusion-black train a network on the oracle's answers that makes picture, latent or noise.
+    decoder-black and diffusion-black train a network on the oracle's answers that makes picture, latent or a latent
+    that a diffusion model has yet to denoise.
     decoder-ladder and diffusion-ladder answer every frame at once by such a network and refine the newest as far as
     time allows. ATTACK/RECIPE names the recipe too: diffusion-white/guided."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
-    the oracle 4096 times before it begins); noise and guided (diffusion-white: the noise before a short sampler is
-    optimised, or a sampler is led); refined (decoder-white and diffusion-white) and refined-guided (diffusion-white:
-    led from there); one-step (decoder-black and the ladders: a second network refines the first one's latent)."""
+    the oracle 4096 times before it begins); noise (of diffusion: the noise before a short sampler is what is optimised,
+    or what the network makes); guided (diffusion-white: a sampler is led); refined (decoder-white and diffusion-white)
+    and refined-guided (diffusion-white: led from there); one-step (decoder-black and the ladders: a second network
+    refines the first one's latent)."""
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
     unet/, scheduler/), or owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for noise and diffusion-black, 20 for paper, 50 for
+    """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
     guided."""
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none, or as for the edge, such as gaussian:scale=0.5."""
@@ -85,15 +87,16 @@ class OfflineSettings(ModelSettings):
     """Cuts to attack. Absent: the one of `--cut`."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096
-    queries); for diffusion-white noise (the noise before a short sampler is optimised) and guided (a sampler is led by
-    the features); for decoder-white and diffusion-white refined (from the latent that a network trained on the head's
-    answers finds), for diffusion-white refined-guided (a sampler is led from there); for decoder-black one-step (a
-    second network refines the first one's latent)."""
+    queries); for diffusion-white and diffusion-black noise (the noise before a short sampler is what is optimised, or
+    what the network makes); for diffusion-white guided (a sampler is led by the features); for decoder-white and
+    diffusion-white refined (from the latent that a network trained on the head's answers finds), for diffusion-white
+    refined-guided (a sampler is led from there); for decoder-black one-step (a second network refines the first one's
+    latent)."""
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
     unet/, scheduler/), or owner/name on the Hugging Face hub."""
     sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 4 for noise and diffusion-black, 20 for paper, 50 for
+    """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
     guided."""
     defence: str = "none"
     """What the features go through before the attack sees them, as on the edge: none, gaussian:scale=0.5, dropout:…"""

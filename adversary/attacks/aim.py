@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from adversary.attacks.objective import total_variation
-from adversary.generators.generator import Generator, LatentGenerator
+from adversary.generators.generator import Generator, LatentGenerator, with_latents
 
 
 class Aim(Protocol):
@@ -111,6 +111,4 @@ def latents(generator: Generator) -> Latents:
     Raises:
         TypeError: the generator has none.
     """
-    if not isinstance(generator, LatentGenerator):
-        raise TypeError(f"{type(generator).__name__} has no latents to train towards")
-    return Latents(generator)
+    return Latents(with_latents(generator))

@@ -17,7 +17,7 @@ from adversary.attacks.attack import Estimate, MismatchError, Observation, stack
 from adversary.attacks.learner import Learner, Snapshot
 from adversary.attacks.replay import Replay
 from adversary.attacks.training import DEFAULT_TRAINING, Training
-from adversary.generators.generator import Generator
+from adversary.generators.generator import Generator, with_latents
 from adversary.generators.pixels import Pixels
 from adversary.knowledge import BlackBox, OracleAwayError, OracleSpentError
 from keyhole.service.lifecycle import Stop
@@ -101,19 +101,25 @@ class Inverter:
         with torch.inference_mode():
             pictures = self._generator(_variable(snapshot, frames, self._known.device)).clamp(0, 1).cpu()
         seconds = self._clock() - started
-        yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self._generator.passes)
+        yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self.passes)
 
-    def variable(self, frames: Sequence[Observation]) -> Tensor | None:
-        """The generator's variable for the frames, by the newest weights; None if the context closes before any.
+    @property
+    def passes(self) -> int:
+        """U-Net passes for each frame."""
+        return self._generator.passes
+
+    def latents(self, frames: Sequence[Observation]) -> Tensor | None:
+        """The generator's latents for the frames, by the newest weights; None if the context closes before any.
 
         Raises:
             MismatchError: the frames' shapes are not those of the oracle's answers.
+            TypeError: the generator has no latents.
         """
-        snapshot = self._newest()
+        generator, snapshot = with_latents(self._generator), self._newest()
         if snapshot is None:
             return None
         with torch.inference_mode():
-            return _variable(snapshot, frames, self._known.device)
+            return generator.latents(_variable(snapshot, frames, self._known.device))
 
     def _newest(self) -> Snapshot | None:
         self._published.wait()

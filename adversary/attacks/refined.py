@@ -49,7 +49,7 @@ class Refined:
 
     Attributes:
         known: the head.
-        inverter: of the head's answers about public pictures, to latents; trains while the context is open.
+        inverter: of the head's answers about public pictures, through latents; trains while the context is open.
         generator: whose variable is the latent in the optimiser's coordinates.
         optimiser: of that variable.
         sampler: led from there; None: it ends with the latent.
@@ -84,14 +84,14 @@ class Refined:
         """
         clock = self.optimiser.watch.clock
         started = clock()
-        start = self.inverter.variable(frames)
+        start = self.inverter.latents(frames)
         if start is None:
             return
         with torch.no_grad():
             pictures = self.generator.decode(start.clone()).clamp(0, 1).cpu()
         best = self._judged(frames, pictures)
-        yield Estimate(best.pictures, 0, clock() - started, best.loss, final=False)
-        iteration = passes = 0
+        iteration, passes = 0, self.inverter.passes
+        yield Estimate(best.pictures, iteration, clock() - started, best.loss, final=False, passes=passes)
         for stage in (self._optimised, self._sampled):
             stage_iteration = stage_passes = 0
             for one in stage(frames, start, best.pictures, started):

@@ -12,6 +12,7 @@ from adversary.attacks.ladder import Ladder
 from adversary.attacks.recipe import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
 from adversary.attacks.training import (
     DEFAULT_TRAINING,
+    DENOISED_TRAINING,
     LATENT_TRAINING,
     NOISE_TRAINING,
     ONE_STEP_TRAINING,
@@ -19,6 +20,7 @@ from adversary.attacks.training import (
 )
 from adversary.attacks.ways import BlackWay, GuidedWay, RefinedWay, SeededWay, Way
 from adversary.generators.decoder import Decoder
+from adversary.generators.denoised import Denoised
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels, SpectralPixels
 from adversary.generators.white_latents import WhiteLatents
@@ -51,10 +53,15 @@ def _diffusion(known: Known, steps: int) -> Diffusion:
     return Diffusion(known.prior(), known.size, steps)
 
 
+def _denoised(known: Known, steps: int) -> Denoised:
+    return Denoised(known.prior(), known.size, steps)
+
+
 _LEARNED = BlackWay(LATENT_TRAINING, _decoder)
 _ONE_STEP = BlackWay(ONE_STEP_TRAINING, _decoder)
+_LEARNED_NOISY = BlackWay(DENOISED_TRAINING, _denoised, samples=True)
 _REFINED = RefinedWay(_LEARNED, REFINING, _white_latents)
-_DENOISED = RefinedWay(_LEARNED, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True)
+_DENOISED = RefinedWay(_LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True)
 
 ATTACKS: Mapping[str, Kind] = MappingProxyType(
     {
@@ -87,7 +94,8 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
         ),
         "diffusion-black": Black(
             {
-                "strong": BlackWay(NOISE_TRAINING, _diffusion, samples=True),
+                "strong": _LEARNED_NOISY,
+                "noise": BlackWay(NOISE_TRAINING, _diffusion, samples=True),
                 "paper": BlackWay(PAPER_TRAINING, _diffusion, samples=True),
             },
             uses_prior=True,

@@ -98,6 +98,9 @@ LATENT_TRAINING = Training(network=unet, aim=latents, learning_rate=1e-3, batch=
 NOISE_TRAINING = replace(LATENT_TRAINING, batch=8)
 """Of the U-Net towards the noise that a sampler of few steps turns into those latents."""
 
+DENOISED_TRAINING = replace(LATENT_TRAINING, sampling_steps=1)
+"""Of the U-Net towards what a sampler's last step turns into those latents."""
+
 ONE_STEP_TRAINING = replace(LATENT_TRAINING, network=one_step, fit=flow_matching)
 """Of two U-Nets, the second of which refines the first one's latent; on the same queries, in as many steps."""
 

@@ -48,3 +48,14 @@ class LatentCoordinates(LatentGenerator, Protocol):
     def variable(self, latents: Tensor) -> Tensor:
         """The variable that leads to latents N×C×h×w: ``generator.latents(generator.variable(z)) == z``."""
         ...
+
+
+def with_latents(generator: Generator) -> LatentGenerator:
+    """The generator, which makes pictures through latents.
+
+    Raises:
+        TypeError: it does not.
+    """
+    if not isinstance(generator, LatentGenerator):
+        raise TypeError(f"{type(generator).__name__} has no latents")
+    return generator

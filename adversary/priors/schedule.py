@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -73,6 +74,18 @@ class Schedule:
             raise UsageError(f"--sampling-steps {count}: this prior has {trained} timesteps")
         stride = trained // count
         return tuple(Step(now, self.alphas_cumprod[now], self._alpha(now - stride)) for now in visited)
+
+    def steps_from(self, share: float, count: int) -> tuple[Step, ...]:
+        """So many steps of a DDIM sampler, spaced evenly, that begin at a share of the schedule, 0 … 1.
+
+        Raises:
+            UsageError: more steps than there are timesteps below, or none.
+        """
+        first = round(share * (len(self.alphas_cumprod) - 1))
+        if not 1 <= count <= first + 1:
+            raise UsageError(f"--sampling-steps {count}: there are {first + 1} timesteps from where sampling begins")
+        visited = [first - index * (first + 1) // count for index in range(count)]
+        return tuple(Step(now, self.alphas_cumprod[now], self._alpha(then)) for now, then in pairwise([*visited, -1]))
 
     def read(self, latents: Tensor, output: Tensor, alpha: Tensor) -> Prediction:
         """What the U-Net's ``output`` for ``latents`` says, at a timestep with this ᾱ."""

@@ -131,3 +131,18 @@ def test_each_picture_is_normalised_by_itself():
     assert torch.allclose(made.mean((1, 2, 3)), torch.zeros(3), atol=1e-5)
     assert torch.allclose(made.std((1, 2, 3)), torch.ones(3), atol=1e-5)
     assert torch.allclose(normalised(variable[1:2]), made[1:2], atol=1e-6)
+
+
+@pytest.mark.parametrize(("share", "count", "visited"), [(0.3, 1, [300]), (0.3, 2, [300, 150]), (0.002, 3, [2, 1, 0])])
+def test_a_sampler_can_begin_on_the_way(share, count, visited):
+    schedule = denoiser().schedule
+    plan = schedule.steps_from(share, count)
+    assert [step.timestep for step in plan] == visited
+    assert [step.alpha for step in plan] == [schedule.alphas_cumprod[timestep] for timestep in visited]
+    assert [step.previous for step in plan] == [*(step.alpha for step in plan[1:]), schedule.final_alpha]
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_more_steps_than_are_left_on_the_way_are_refused(count):
+    with pytest.raises(UsageError, match=f"--sampling-steps {count}: there are 3 timesteps from where"):
+        denoiser().schedule.steps_from(0.002, count)

@@ -14,7 +14,8 @@ from adversary.attacks.ladder import Ladder
 from adversary.attacks.recipe import REFINING
 from adversary.attacks.registry import ATTACKS, LADDERS, ONLINE
 from adversary.attacks.watch import Watch
-from adversary.attacks.ways import GuidedWay, Terms
+from adversary.attacks.ways import BlackWay, GuidedWay, Terms
+from adversary.generators.denoised import Denoised
 from adversary.knowledge import BlackBox, Lab
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_latent_black_box import Oracle as LocalOracle
@@ -80,6 +81,20 @@ def test_a_sampler_may_come_last(tmp_path):
         wait_until(lambda: steps["amortised"] == 5)
         *_, last = thorough.attack.reconstruct(frames(white_box(), pictures(1)))
     assert last.passes == 2
+
+
+def test_what_the_network_leaves_to_a_denoiser_is_denoised_on_both_rungs(tmp_path):
+    truth, folder = pictures(2, seed=1), tiny(tmp_path, channels=3)
+    first = BlackWay(TRAINING, lambda box, steps: Denoised(box.prior(), SIZE, steps), samples=True)
+    with ExitStack() as stack:
+        way = replace(WAY, first=replace(first, training=replace(TRAINING, sampling_steps=2)))
+        (quick, thorough), steps = climb(way, stack, LocalOracle(), folder, training=5)
+        wait_until(lambda: steps["amortised"] == 5)
+        seen_frames = frames(white_box(), truth)
+        (answer,) = quick.attack.reconstruct(seen_frames)
+        start, *_, last = thorough.attack.reconstruct(seen_frames)
+    assert torch.allclose(start.pictures, answer.pictures, atol=1e-6)
+    assert (answer.passes, start.passes, last.passes) == (2, 2, 2)
 
 
 def test_ladders_are_for_frames_that_come():

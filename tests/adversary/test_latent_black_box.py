@@ -18,6 +18,7 @@ from adversary.attacks.registry import ATTACKS, attack_named
 from adversary.attacks.training import LATENT_TRAINING, PAPER_TRAINING, Training
 from adversary.attacks.ways import Terms
 from adversary.generators.decoder import Decoder
+from adversary.generators.denoised import Denoised
 from adversary.generators.diffusion import Diffusion
 from adversary.generators.pixels import Pixels
 from adversary.knowledge import BlackBox
@@ -162,8 +163,28 @@ def test_the_loss_falls_through_a_sampler(tmp_path):
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
-@pytest.mark.parametrize("recipe", ["strong", "paper"])
-@pytest.mark.parametrize("name", ["decoder-black", "diffusion-black"])
+def test_a_noisy_latent_is_read_as_the_denoiser_reads_it(tmp_path):
+    prior = load_prior(str(tiny(tmp_path)))
+    generator = Denoised(prior, SIZE, steps=1, share=0.3)
+    noisy = generator.start(2, torch.Generator().manual_seed(0))
+    clean = prior.denoiser.predict(noisy, round(0.3 * 999)).clean
+    assert generator.passes == 1
+    assert torch.allclose(generator.latents(noisy), clean, atol=1e-5)
+    assert torch.allclose(generator(noisy), generator.decode(clean), atol=1e-5)
+
+
+def test_the_network_learns_what_the_last_step_of_a_sampler_needs(tmp_path):
+    folder = tiny(tmp_path, channels=3)
+    losses = []
+    generator = Denoised(Prior(coarse(), lambda: load_denoiser(folder)), SIZE)
+    Inverter(known(), QUICK, generator, noted=losses.append).train(40)
+    assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [(name, recipe) for name in ("decoder-black", "diffusion-black") for recipe in attack_named(name).ways],
+)
 def test_every_recipe_runs_and_counts_its_passes(tmp_path, name, recipe):
     box = known(stable(tmp_path))
     terms = Terms(Budget(1), recipe, training=2, queries=8, sampling_steps=2)
