@@ -16,9 +16,9 @@ import torch
 
 from bench.cells import AccuracyCell, Cell, LatencyCell, LeakCell
 from bench.opening import Opened
-from bench.records import BASELINES
+from bench.records import BASELINES, Design
+from bench.route import route
 from bench.setup import Terms, cut_of
-from edge.link import link_profile
 from keyhole.partition.costs import payload_bytes
 
 CELL_SECONDS = 1.0
@@ -63,7 +63,7 @@ class Estimate:
         scale, forward = self.terms.scale, self.forwards[cell.design.target]
         if isinstance(cell, LatencyCell):
             frames = scale.frames + scale.warm_up
-            return frames * forward if not cell.link else PROCESSES_SECONDS + frames * (forward + self._link(cell))
+            return frames * forward if not cell.link else PROCESSES_SECONDS + frames * self._crossing(cell, forward)
         if isinstance(cell, AccuracyCell):
             known = self.models[cell.design.target]
             pictures = scale.vehicles * scale.views if known.embeds else scale.pictures
@@ -72,16 +72,22 @@ class Estimate:
             return CELL_SECONDS + self._attack(cell, forward)
         return CELL_SECONDS
 
-    def _link(self, cell: LatencyCell) -> float:
-        """Seconds of a frame on the link."""
-        profile = link_profile(cell.link)
+    def _crossing(self, cell: LatencyCell, forward: float) -> float:
+        """Seconds of a frame on the edge, on the link and in the cloud."""
+        over, profile = route(cell.link), route(cell.link).profile
         tensors = self.models[cell.design.target].profiles[cut_of(cell.design)].point.tensors
-        return 2 * profile.delay + 8 * payload_bytes(tensors, cell.design.codec) / profile.up
+        slower = (over.slowdown - 1) * self._share(cell.design)
+        link = 2 * profile.delay + 8 * payload_bytes(tensors, cell.design.codec) / profile.up
+        return forward * (1 + slower) + link
+
+    def _share(self, design: Design) -> float:
+        """Of the model's work that the head does."""
+        profiles = self.models[design.target].profiles
+        whole = max(found.head_macs for found in profiles.values())
+        return profiles[cut_of(design)].head_macs / whole if whole else 1.0
 
     def _attack(self, cell: LeakCell, forward: float) -> float:
-        known, spend = self.models[cell.design.target], self.terms.scale.suite[cell.attack]
-        whole = max(found.head_macs for found in known.profiles.values())
-        share = known.profiles[cell.design.cut].head_macs / whole if whole else 1.0
+        spend, share = self.terms.scale.suite[cell.attack], self._share(cell.design)
         passes, step, picture = ATTACK_SECONDS[cell.attack]
         rounds = 1 if "black" in cell.attack else spend.n
         return rounds * spend.iterations * (passes * share * forward + step) + spend.n * picture

@@ -38,6 +38,10 @@ class Percentiles:
     p95: float
     p99: float
 
+    def times(self, factor: float) -> Percentiles:
+        """Those of a duration that is so many times as long."""
+        return Percentiles(factor * self.p50, factor * self.p95, factor * self.p99)
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -45,7 +49,7 @@ class Latency:
 
     Attributes:
         design: what was run.
-        link: name of the emulated link.
+        link: the emulated link, as `bench.route` reads it.
         stages: by name, in the order in which a frame passes them (edge, encode, network, queue, decode, cloud, …).
         total: all stages of a frame together.
         frames: measured, those of the warm-up left out.

@@ -11,10 +11,10 @@ from adversary.priors.folder import prior_folder
 from bench.axes import Axes, CutTarget
 from bench.opening import Opened, opened
 from bench.presets import PRESETS
+from bench.route import route
 from bench.settings import PlanSettings
 from bench.setup import Terms
 from bench.suite import SuiteName
-from edge.link import link_profile
 from keyhole.data import open_source
 from keyhole.defences import spelled
 from keyhole.service.errors import UsageError
@@ -116,7 +116,7 @@ def _look_up(axes: Axes, terms: Terms) -> None:
     for codec in axes.codecs:
         codec_named(codec)
     for link in axes.links:
-        link_profile(link)
+        route(link)
     kinds = [attack_named(attack) for attack in axes.attacks]
     if any(kind.uses_prior for kind in kinds):
         prior_folder(terms.prior)

@@ -29,7 +29,8 @@ class PlanSettings:
     codecs: tuple[str, ...] = ()
     """How features are packed: fp32, fp16, bf16, int8, each also with +zstd."""
     links: tuple[str, ...] = ()
-    """Emulated links: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
+    """Emulated links: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms. LINK@8x is one with an edge
+    eight times slower than this machine, emulated too."""
     attacks: tuple[str, ...] = ()
     """Attacks of the standard suite. Absent: the preset's; pixels-white and pixels-black for quick, decoder-white and
     diffusion-white too for standard, all six for paper."""

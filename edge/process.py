@@ -17,6 +17,7 @@ from edge.link import Link, link_profile
 from edge.meet import check_cloud, wait_for_cloud
 from edge.reporter import Reporter
 from edge.settings import EdgeSettings, check
+from edge.slowdown import Slowdown
 from edge.tally import Tally
 from edge.witness import Unwatched, Witness
 from keyhole.data import Sample, Source, open_source
@@ -67,6 +68,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
         codec=settings.codec,
         defence=device.defence_name,
         link=settings.link,
+        slowdown=settings.slowdown,
         cloud=settings.cloud,
         tls=settings.tls is not None,
     )
@@ -74,6 +76,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     journey = Journey(
         client, Link(profile, time.perf_counter, given_up.wait), device.output, settings.deadline, given_up
     )
+    slowdown = Slowdown(settings.slowdown, time.perf_counter, stop.wait)
     flights = Flights(settings.in_flight, metrics.queue_depth.labels("in_flight").set)
     tally = Tally(metrics)
     _log.info("sending", extra={field.name: value for field, value in deployment.ListFields()})
@@ -85,9 +88,9 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
                 continue
             captured = time.perf_counter()
             features = device(sample.picture[None])
-            computed = time.perf_counter()
+            computed = slowdown(captured)
             frame = pack_frame(device.header(frame_id, settings.name), features, codec)
-            departure = Departure(frame, captured, computed, encoded=time.perf_counter())
+            departure = Departure(frame, captured, computed, encoded=slowdown(computed))
             reporter.leaves(frame, sample)
             flights.launch(partial(_travel, journey, departure, reporter))
         _land(flights, stop, given_up, channel)

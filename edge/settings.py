@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -42,6 +43,8 @@ class EdgeSettings(HeadSettings):
     """How features are packed: fp32, fp16, bf16, int8, each also with +zstd."""
     link: str = "none"
     """Emulated link to the cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
+    slowdown: float = 1.0
+    """Emulate a device so many times slower than this machine: head, defence and packing take so many times as long."""
     fps: float = 2.0
     """Pictures per second. 0: the next picture is taken as soon as a frame may leave, so none is dropped as backlog."""
     frames: int = 0
@@ -74,6 +77,7 @@ def check(settings: EdgeSettings) -> None:
         UsageError: names the flag, its value and what was expected.
     """
     rules = (
+        ("--slowdown", settings.slowdown, 1 <= settings.slowdown < math.inf, "1 or more"),
         ("--fps", settings.fps, settings.fps >= 0, "0 or more"),
         ("--frames", settings.frames, settings.frames >= 0, "0 or more"),
         ("--in-flight", settings.in_flight, settings.in_flight >= 1, "1 or more"),

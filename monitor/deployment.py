@@ -19,6 +19,13 @@ class Deployment:
     link: str
     cloud: str
     tls: bool
+    slowdown: float = 0.0
+
+    @property
+    def way(self) -> str:
+        """What a frame's time is that of: the link, and how slow a device is emulated."""
+        slow = f", an edge {self.slowdown:g} times slower" if self.slowdown > 1 else ""
+        return f"link {self.link or 'none'}{slow}"
 
     @classmethod
     def read(cls, message: referee_pb2.Deployment) -> Deployment:

@@ -30,6 +30,7 @@ class FrameRow(Base):
     link: Mapped[str] = mapped_column(default="")
     cloud: Mapped[str] = mapped_column(default="")
     tls: Mapped[bool] = mapped_column(default=False)
+    slowdown: Mapped[float] = mapped_column(default=0.0, server_default="0")
     concluded_at: Mapped[float | None]  # none: still on its way
     dropped: Mapped[str] = mapped_column(default="")  # reason; empty: answered, once concluded
     prediction: Mapped[str] = mapped_column(default="")

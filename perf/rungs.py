@@ -29,6 +29,7 @@ RUNGS = (
     "pixels-white",
     "decoder-black",
     "decoder-black/one-step",
+    "diffusion-black",
     "decoder-white",
     "decoder-white/refined",
     "diffusion-white",

@@ -41,8 +41,9 @@ def measure(workers: int, settings: Settings, first: float | None) -> Row:
     with TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         model = ("--targets", "resnet18", "--size", "64", "--cuts", *settings.cuts)
-        attack = ("--only", "leak", "--attacks", "pixels-white", "--codecs", "fp32", "--seeds", "0")
-        command = ("-m", "keyhole.cli", "bench", *model, *attack, "--workers", str(workers), "--out", str(out))
+        attack = ("--preset", "standard", "--only", "leak", "--attacks", "pixels-white")
+        plain = ("--codecs", "fp32", "--defences", "none")
+        command = ("-m", "keyhole.cli", "bench", *model, *attack, *plain, "--workers", str(workers), "--out", str(out))
         started = time.perf_counter()
         subprocess.run([sys.executable, *command], check=True, stdout=subprocess.DEVNULL)
         taken = time.perf_counter() - started
@@ -59,8 +60,8 @@ def measurement(settings: Settings) -> Measurement:
     return Measurement.of(
         rows,
         "Workers of a benchmark",
-        """Cells of a benchmark per minute, from the start of the command to its end: white-box attacks on a ResNet-18
-        of 64 pixels, each tensor operation on one thread. The ratio is to one worker.""",
+        """Cells of a benchmark per minute, from the start of the command to its end: white-box attacks by the standard
+        suite on a ResNet-18 of 64 pixels, each tensor operation on one thread. The ratio is to one worker.""",
         {
             "workers": ("workers", ""),
             "cells": ("cells", ""),

@@ -21,6 +21,7 @@ from bench.measure.pictures import SEED, audit_pictures
 from bench.measure.stages import stopwatch
 from bench.opening import opened
 from bench.records import EDGE_ONLY, Latency, Percentiles
+from bench.route import route
 from bench.setup import Setup, cut_of
 from keyhole.demo.launcher import Launcher
 from keyhole.service.address import free_port
@@ -74,6 +75,7 @@ def _split(cell: LatencyCell, setup: Setup) -> Latency:
 
 def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
     """Start a cloud, then an edge, and wait for its end; what became of its frames."""
+    over = route(cell.link)
     cloud = f"127.0.0.1:{free_port()}"
     model = _flags(cell, setup)
     threads = {"OMP_NUM_THREADS": str(setup.terms.threads)}
@@ -85,7 +87,8 @@ def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
             "edge",
             (
                 *("edge", "--cloud", cloud, "--monitor", address, "--source", setup.terms.source, "--seed", str(SEED)),
-                *("--codec", cell.design.codec, "--defence", cell.design.defence, "--link", cell.link),
+                *("--codec", cell.design.codec, "--defence", cell.design.defence),
+                *("--link", over.link, "--slowdown", str(over.slowdown)),
                 *("--fps", "0", "--in-flight", "1", "--frames", str(frames), "--deadline", str(DEADLINE_SECONDS)),
                 *model,
             ),

@@ -11,6 +11,7 @@ from bench.about import plan_facts
 from bench.axes import Axes, lossless
 from bench.cells import Kind
 from bench.records import Accuracy, Failure, Latency, Leak, Profile, Results
+from bench.route import route
 from bench.store import document
 from bench.store.document import Record
 from bench.store.store import FILE, BenchStore
@@ -21,7 +22,7 @@ def open_results(run: Path) -> Results:
     """All that a run has measured so far; it may still be going on.
 
     What several designs share is measured once and stands here for each: a leak and an accuracy for every codec that
-    loses the same, the whole model on the edge for every link.
+    loses the same, the whole model on the edge for every link, as slow as the edge is there.
 
     Args:
         run: folder that `keyhole bench` wrote.
@@ -55,10 +56,17 @@ def open_results(run: Path) -> Results:
 def _shared(record: Record, axes: Axes) -> Iterator[Record]:
     """The record for each design or link that shares it."""
     if isinstance(record, Latency) and not record.link:
-        yield from (replace(record, link=link) for link in axes.links)
+        yield from (_alone(record, link) for link in axes.links)
     elif isinstance(record, Accuracy | Leak):
         design = record.design
         codecs = [codec for codec in axes.codecs if lossless(codec) == design.codec] or [design.codec]
         yield from (replace(record, design=replace(design, codec=codec)) for codec in codecs)
     else:
         yield record
+
+
+def _alone(record: Latency, link: str) -> Latency:
+    """What computes all of the time takes a slower edge exactly so many times as long."""
+    slower = route(link).slowdown
+    stages = {name: taken.times(slower) for name, taken in record.stages.items()}
+    return replace(record, link=link, stages=stages, total=record.total.times(slower))

@@ -90,7 +90,8 @@ def _start(console: Console, system: System, launcher: Launcher) -> None:
     defence = protection(settings.target, settings.defence)
     console.print(
         f"[bold]{settings.target}[/bold] cut at [bold]{settings.cut}[/bold], {settings.codec}, "
-        f"defence {defence}, link {settings.link}; attacks: {', '.join(settings.attacks)}"
+        f"defence {defence}, link {settings.link}, edge slowed by {settings.slowdown:g}; "
+        f"attacks: {', '.join(settings.attacks)}"
     )
     with console.status("starting monitor, cloud, oracle and adversary"):
         system.start_services(launcher)

@@ -25,6 +25,8 @@ class SystemSettings(ModelSettings):
     topk:share=0.1 or int8 (`keyhole edge --help` lists all). The adversary knows it."""
     link: str = "none"
     """Link between edge and cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
+    slowdown: float = 1.0
+    """Emulate an edge so many times slower than this machine."""
     attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks that run on the tapped frames, side by side; ATTACK/RECIPE names the recipe too, as in
     diffusion-white/guided (`keyhole adversary --help` lists both)."""

@@ -114,6 +114,7 @@ class System:
             (
                 *("edge", "--cloud", through, "--monitor", self.addresses.truth, "--source", self.settings.source),
                 *("--codec", self.settings.codec, "--defence", self.settings.defence, "--link", self.settings.link),
+                *("--slowdown", str(self.settings.slowdown)),
                 *("--fps", str(fps), "--frames", str(frames), "--seed", str(self.settings.seed)),
                 *self._model,
                 *self._tls,

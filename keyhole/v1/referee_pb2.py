@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from keyhole.v1 import tensor_pb2 as keyhole_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18keyhole/v1/referee.proto\x12\nkeyhole.v1\x1a\x17keyhole/v1/tensor.proto\"\x81\x01\n\nDeployment\x12\x0c\n\x04\x65\x64ge\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0b\n\x03\x63ut\x18\x03 \x01(\t\x12\r\n\x05\x63odec\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x65nce\x18\x05 \x01(\t\x12\x0c\n\x04link\x18\x06 \x01(\t\x12\r\n\x05\x63loud\x18\x07 \x01(\t\x12\x0b\n\x03tls\x18\x08 \x01(\x08\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\x01\x12\x0b\n\x03top\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0e\n\x06\x62ottom\x18\x04 \x01(\x01\"\xa4\x02\n\x07Secrets\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\r\n\x05plate\x18\x02 \x01(\t\x12(\n\rplate_corners\x18\x03 \x03(\x0b\x32\x11.keyhole.v1.Point\x12\x15\n\rplate_legible\x18\x04 \x01(\x08\x12\x37\n\nattributes\x18\x05 \x03(\x0b\x32#.keyhole.v1.Secrets.AttributesEntry\x12#\n\ndriver_box\x18\x06 \x01(\x0b\x32\x0f.keyhole.v1.Box\x12&\n\rpassenger_box\x18\x07 \x01(\x0b\x32\x0f.keyhole.v1.Box\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb5\x01\n\x05Truth\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12$\n\x07picture\x18\x02 \x01(\x0b\x32\x13.keyhole.v1.Picture\x12\r\n\x05label\x18\x03 \x01(\t\x12*\n\ndeployment\x18\x04 \x01(\x0b\x32\x16.keyhole.v1.Deployment\x12\x13\n\x0b\x63\x61ptured_at\x18\x05 \x01(\x01\x12$\n\x07secrets\x18\x06 \x01(\x0b\x32\x13.keyhole.v1.Secrets\"\xc5\x01\n\x07Outcome\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\t\x12/\n\x06stages\x18\x03 \x03(\x0b\x32\x1f.keyhole.v1.Outcome.StagesEntry\x12\x12\n\nprediction\x18\x04 \x01(\t\x12\x15\n\rpayload_bytes\x18\x05 \x01(\x04\x12\x0c\n\x04\x65\x64ge\x18\x06 \x01(\t\x1a-\n\x0bStagesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xf9\x01\n\x0eReconstruction\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61ttack\x18\x02 \x01(\t\x12\x11\n\tknowledge\x18\x03 \x01(\t\x12\x0b\n\x03tap\x18\x04 \x01(\t\x12$\n\x07picture\x18\x05 \x01(\x0b\x32\x13.keyhole.v1.Picture\x12\x11\n\titeration\x18\x06 \x01(\x04\x12\x0f\n\x07seconds\x18\x07 \x01(\x01\x12\r\n\x05\x66inal\x18\x08 \x01(\x08\x12\x0f\n\x07\x62\x61\x63klog\x18\t \x01(\x04\x12\x0f\n\x07\x64ropped\x18\n \x01(\x04\x12\x0c\n\x04seed\x18\x0b \x01(\x04\x12\x0e\n\x06recipe\x18\x0c \x01(\t\x12\x0c\n\x04rung\x18\r \x01(\t\"d\n\x05Score\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61ttack\x18\x02 \x01(\t\x12\x0f\n\x07matched\x18\x03 \x01(\x08\x12\x0c\n\x04psnr\x18\x04 \x01(\x01\x12\x0c\n\x04ssim\x18\x05 \x01(\x01\x12\x0c\n\x04rung\x18\x06 \x01(\t\"\x05\n\x03\x41\x63k\"\x0e\n\x0cWatchRequest\"\xb6\x01\n\x05\x45vent\x12\"\n\x05truth\x18\x01 \x01(\x0b\x32\x11.keyhole.v1.TruthH\x00\x12&\n\x07outcome\x18\x02 \x01(\x0b\x32\x13.keyhole.v1.OutcomeH\x00\x12\"\n\x05score\x18\x03 \x01(\x0b\x32\x11.keyhole.v1.ScoreH\x00\x12\x34\n\x0ereconstruction\x18\x04 \x01(\x0b\x32\x1a.keyhole.v1.ReconstructionH\x00\x42\x07\n\x05\x65vent2\xdb\x01\n\x07Referee\x12-\n\x07Witness\x12\x11.keyhole.v1.Truth\x1a\x0f.keyhole.v1.Ack\x12\x30\n\x08\x43onclude\x12\x13.keyhole.v1.Outcome\x1a\x0f.keyhole.v1.Ack\x12\x37\n\x06Submit\x12\x1a.keyhole.v1.Reconstruction\x1a\x11.keyhole.v1.Score\x12\x36\n\x05Watch\x12\x18.keyhole.v1.WatchRequest\x1a\x11.keyhole.v1.Event0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18keyhole/v1/referee.proto\x12\nkeyhole.v1\x1a\x17keyhole/v1/tensor.proto\"\x93\x01\n\nDeployment\x12\x0c\n\x04\x65\x64ge\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12\x0b\n\x03\x63ut\x18\x03 \x01(\t\x12\r\n\x05\x63odec\x18\x04 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x65nce\x18\x05 \x01(\t\x12\x0c\n\x04link\x18\x06 \x01(\t\x12\r\n\x05\x63loud\x18\x07 \x01(\t\x12\x0b\n\x03tls\x18\x08 \x01(\x08\x12\x10\n\x08slowdown\x18\t \x01(\x01\"\x1d\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\"?\n\x03\x42ox\x12\x0c\n\x04left\x18\x01 \x01(\x01\x12\x0b\n\x03top\x18\x02 \x01(\x01\x12\r\n\x05right\x18\x03 \x01(\x01\x12\x0e\n\x06\x62ottom\x18\x04 \x01(\x01\"\xa4\x02\n\x07Secrets\x12\x10\n\x08identity\x18\x01 \x01(\t\x12\r\n\x05plate\x18\x02 \x01(\t\x12(\n\rplate_corners\x18\x03 \x03(\x0b\x32\x11.keyhole.v1.Point\x12\x15\n\rplate_legible\x18\x04 \x01(\x08\x12\x37\n\nattributes\x18\x05 \x03(\x0b\x32#.keyhole.v1.Secrets.AttributesEntry\x12#\n\ndriver_box\x18\x06 \x01(\x0b\x32\x0f.keyhole.v1.Box\x12&\n\rpassenger_box\x18\x07 \x01(\x0b\x32\x0f.keyhole.v1.Box\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb5\x01\n\x05Truth\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12$\n\x07picture\x18\x02 \x01(\x0b\x32\x13.keyhole.v1.Picture\x12\r\n\x05label\x18\x03 \x01(\t\x12*\n\ndeployment\x18\x04 \x01(\x0b\x32\x16.keyhole.v1.Deployment\x12\x13\n\x0b\x63\x61ptured_at\x18\x05 \x01(\x01\x12$\n\x07secrets\x18\x06 \x01(\x0b\x32\x13.keyhole.v1.Secrets\"\xc5\x01\n\x07Outcome\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x02 \x01(\t\x12/\n\x06stages\x18\x03 \x03(\x0b\x32\x1f.keyhole.v1.Outcome.StagesEntry\x12\x12\n\nprediction\x18\x04 \x01(\t\x12\x15\n\rpayload_bytes\x18\x05 \x01(\x04\x12\x0c\n\x04\x65\x64ge\x18\x06 \x01(\t\x1a-\n\x0bStagesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xf9\x01\n\x0eReconstruction\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61ttack\x18\x02 \x01(\t\x12\x11\n\tknowledge\x18\x03 \x01(\t\x12\x0b\n\x03tap\x18\x04 \x01(\t\x12$\n\x07picture\x18\x05 \x01(\x0b\x32\x13.keyhole.v1.Picture\x12\x11\n\titeration\x18\x06 \x01(\x04\x12\x0f\n\x07seconds\x18\x07 \x01(\x01\x12\r\n\x05\x66inal\x18\x08 \x01(\x08\x12\x0f\n\x07\x62\x61\x63klog\x18\t \x01(\x04\x12\x0f\n\x07\x64ropped\x18\n \x01(\x04\x12\x0c\n\x04seed\x18\x0b \x01(\x04\x12\x0e\n\x06recipe\x18\x0c \x01(\t\x12\x0c\n\x04rung\x18\r \x01(\t\"d\n\x05Score\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0e\n\x06\x61ttack\x18\x02 \x01(\t\x12\x0f\n\x07matched\x18\x03 \x01(\x08\x12\x0c\n\x04psnr\x18\x04 \x01(\x01\x12\x0c\n\x04ssim\x18\x05 \x01(\x01\x12\x0c\n\x04rung\x18\x06 \x01(\t\"\x05\n\x03\x41\x63k\"\x0e\n\x0cWatchRequest\"\xb6\x01\n\x05\x45vent\x12\"\n\x05truth\x18\x01 \x01(\x0b\x32\x11.keyhole.v1.TruthH\x00\x12&\n\x07outcome\x18\x02 \x01(\x0b\x32\x13.keyhole.v1.OutcomeH\x00\x12\"\n\x05score\x18\x03 \x01(\x0b\x32\x11.keyhole.v1.ScoreH\x00\x12\x34\n\x0ereconstruction\x18\x04 \x01(\x0b\x32\x1a.keyhole.v1.ReconstructionH\x00\x42\x07\n\x05\x65vent2\xdb\x01\n\x07Referee\x12-\n\x07Witness\x12\x11.keyhole.v1.Truth\x1a\x0f.keyhole.v1.Ack\x12\x30\n\x08\x43onclude\x12\x13.keyhole.v1.Outcome\x1a\x0f.keyhole.v1.Ack\x12\x37\n\x06Submit\x12\x1a.keyhole.v1.Reconstruction\x1a\x11.keyhole.v1.Score\x12\x36\n\x05Watch\x12\x18.keyhole.v1.WatchRequest\x1a\x11.keyhole.v1.Event0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,31 +37,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OUTCOME_STAGESENTRY']._loaded_options = None
   _globals['_OUTCOME_STAGESENTRY']._serialized_options = b'8\001'
   _globals['_DEPLOYMENT']._serialized_start=66
-  _globals['_DEPLOYMENT']._serialized_end=195
-  _globals['_POINT']._serialized_start=197
-  _globals['_POINT']._serialized_end=226
-  _globals['_BOX']._serialized_start=228
-  _globals['_BOX']._serialized_end=291
-  _globals['_SECRETS']._serialized_start=294
-  _globals['_SECRETS']._serialized_end=586
-  _globals['_SECRETS_ATTRIBUTESENTRY']._serialized_start=537
-  _globals['_SECRETS_ATTRIBUTESENTRY']._serialized_end=586
-  _globals['_TRUTH']._serialized_start=589
-  _globals['_TRUTH']._serialized_end=770
-  _globals['_OUTCOME']._serialized_start=773
-  _globals['_OUTCOME']._serialized_end=970
-  _globals['_OUTCOME_STAGESENTRY']._serialized_start=925
-  _globals['_OUTCOME_STAGESENTRY']._serialized_end=970
-  _globals['_RECONSTRUCTION']._serialized_start=973
-  _globals['_RECONSTRUCTION']._serialized_end=1222
-  _globals['_SCORE']._serialized_start=1224
-  _globals['_SCORE']._serialized_end=1324
-  _globals['_ACK']._serialized_start=1326
-  _globals['_ACK']._serialized_end=1331
-  _globals['_WATCHREQUEST']._serialized_start=1333
-  _globals['_WATCHREQUEST']._serialized_end=1347
-  _globals['_EVENT']._serialized_start=1350
-  _globals['_EVENT']._serialized_end=1532
-  _globals['_REFEREE']._serialized_start=1535
-  _globals['_REFEREE']._serialized_end=1754
+  _globals['_DEPLOYMENT']._serialized_end=213
+  _globals['_POINT']._serialized_start=215
+  _globals['_POINT']._serialized_end=244
+  _globals['_BOX']._serialized_start=246
+  _globals['_BOX']._serialized_end=309
+  _globals['_SECRETS']._serialized_start=312
+  _globals['_SECRETS']._serialized_end=604
+  _globals['_SECRETS_ATTRIBUTESENTRY']._serialized_start=555
+  _globals['_SECRETS_ATTRIBUTESENTRY']._serialized_end=604
+  _globals['_TRUTH']._serialized_start=607
+  _globals['_TRUTH']._serialized_end=788
+  _globals['_OUTCOME']._serialized_start=791
+  _globals['_OUTCOME']._serialized_end=988
+  _globals['_OUTCOME_STAGESENTRY']._serialized_start=943
+  _globals['_OUTCOME_STAGESENTRY']._serialized_end=988
+  _globals['_RECONSTRUCTION']._serialized_start=991
+  _globals['_RECONSTRUCTION']._serialized_end=1240
+  _globals['_SCORE']._serialized_start=1242
+  _globals['_SCORE']._serialized_end=1342
+  _globals['_ACK']._serialized_start=1344
+  _globals['_ACK']._serialized_end=1349
+  _globals['_WATCHREQUEST']._serialized_start=1351
+  _globals['_WATCHREQUEST']._serialized_end=1365
+  _globals['_EVENT']._serialized_start=1368
+  _globals['_EVENT']._serialized_end=1550
+  _globals['_REFEREE']._serialized_start=1553
+  _globals['_REFEREE']._serialized_end=1772
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class Deployment(google.protobuf.message.Message):
     LINK_FIELD_NUMBER: builtins.int
     CLOUD_FIELD_NUMBER: builtins.int
     TLS_FIELD_NUMBER: builtins.int
+    SLOWDOWN_FIELD_NUMBER: builtins.int
     edge: builtins.str
     target: builtins.str
     cut: builtins.str
@@ -40,6 +41,8 @@ class Deployment(google.protobuf.message.Message):
     cloud: builtins.str
     """address the edge sends to"""
     tls: builtins.bool
+    slowdown: builtins.float
+    """of the emulated device: its time as a multiple of its machine's; 0 and 1: not emulated"""
     def __init__(
         self,
         *,
@@ -51,8 +54,9 @@ class Deployment(google.protobuf.message.Message):
         link: builtins.str = ...,
         cloud: builtins.str = ...,
         tls: builtins.bool = ...,
+        slowdown: builtins.float = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["cloud", b"cloud", "codec", b"codec", "cut", b"cut", "defence", b"defence", "edge", b"edge", "link", b"link", "target", b"target", "tls", b"tls"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cloud", b"cloud", "codec", b"codec", "cut", b"cut", "defence", b"defence", "edge", b"edge", "link", b"link", "slowdown", b"slowdown", "target", b"target", "tls", b"tls"]) -> None: ...
 
 Global___Deployment: typing_extensions.TypeAlias = Deployment
 

@@ -27,7 +27,7 @@ class Diagram:
         taps = frozenset(attempt.tap for attempt in snapshot.current.values() if attempt.tap)
         payload = snapshot.outcomes[-1].payload_bytes if snapshot.outcomes else 0
         features = [f"{payload / 1024:,.0f} KiB of features" if payload else "features", where.codec]
-        features += [f"link {where.link or 'none'}", "mutual TLS" if where.tls else "no TLS"]
+        features += [where.way, "mutual TLS" if where.tls else "no TLS"]
         arrows = (
             ("wire", "right", ", ".join(features)),
             ("tap", "down", f"tap: {' and '.join(sorted(taps)) or 'none'}"),

@@ -69,7 +69,7 @@ def _sentence(where: Deployment | None) -> str:
     if where is None:
         return "waiting for the first frame"
     parts = [f"{where.target} cut at {where.cut}", where.codec, f"defence {where.defence or 'none'}"]
-    parts += [f"link {where.link or 'none'}", "mutual TLS" if where.tls else "plain text"]
+    parts += [where.way, "mutual TLS" if where.tls else "plain text"]
     return "  ·  ".join(parts)
 
 

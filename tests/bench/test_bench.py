@@ -19,7 +19,7 @@ TARGET = "tests.bench.targets:labelled"
 PLAN = f"""
 targets: ["{TARGET}@stem,block"]
 codecs: [int8+zstd]
-links: [10mbit:15ms]
+links: ["10mbit:15ms@2x"]
 attacks: [pixels-white]
 source: photos
 public: photos

@@ -11,17 +11,19 @@ from bench.settings import PlanSettings
 
 @pytest.fixture(scope="module")
 def resolved():
-    return resolve(PlanSettings(targets=("tests.system.tiny_target:tiny@stem,block",), links=("none", "3g")))
+    links = ("none", "3g", "none@30x")
+    return resolve(PlanSettings(targets=("tests.system.tiny_target:tiny@stem,block",), links=links))
 
 
-def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_a_longer_one(resolved):
+def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(resolved):
     estimate = Estimate.measured(resolved.terms, resolved.models)
     cells = plan(resolved.axes)
     assert all(estimate.seconds(cell) > 0 for cell in cells)
-    slow, quick = (
+    far, slow, quick = (
         sum(estimate.seconds(cell) for cell in cells if isinstance(cell, LatencyCell) and cell.link == link)
-        for link in ("3g", "none")
+        for link in ("3g", "none@30x", "none")
     )
+    assert far > quick
     assert slow > quick
 
 

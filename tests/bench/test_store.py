@@ -54,6 +54,15 @@ def test_records_come_back_as_they_were_and_where_they_are_shared_for_each(tmp_p
     assert found.about["links"] == "wifi, lte"
 
 
+def test_the_whole_model_on_a_slower_edge_takes_so_many_times_as_long(tmp_path):
+    store = filled(tmp_path)
+    store.describe({}, FIXED, replace(AXES, links=("lte@8x",)))
+    store.close()
+    *_, slow = open_results(tmp_path).latencies
+    assert slow.link == "lte@8x"
+    assert slow.total == slow.stages["edge_compute"] == Percentiles(8.0, 16.0, 24.0)
+
+
 def test_a_run_may_be_extended_and_keeps_what_it_had(tmp_path):
     store = filled(tmp_path)
     store.describe({}, FIXED, replace(AXES, links=("3g",), seeds=(1,)))

@@ -19,6 +19,9 @@ def test_the_defaults_hold():
     ("settings", "message"),
     [
         ({"fps": -1.0}, "--fps -1"),
+        ({"slowdown": 0.5}, "--slowdown 0.5: expected 1 or more"),
+        ({"slowdown": float("inf")}, "--slowdown inf"),
+        ({"slowdown": float("nan")}, "--slowdown nan"),
         ({"frames": -1}, "--frames -1"),
         ({"in_flight": 0}, "--in-flight 0: expected 1 or more"),
         ({"deadline": 0.0}, "--deadline 0"),

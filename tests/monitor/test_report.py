@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,22 @@ def test_the_command_writes_the_files_and_says_where(tmp_path: Path, capsys: pyt
 def test_the_command_on_no_run_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run at"):
         report(ReportSettings(run=tmp_path))
+
+
+def test_an_emulated_device_is_named(tmp_path: Path) -> None:
+    where = Deployment(edge="e", target="tiny", cut="layer1", codec="int8", link="lte", slowdown=8.0)
+    store = RunStore(tmp_path, keep=1)
+    store.witnessed(truth(deployment=where))
+    store.close()
+    write_report(tmp_path)
+    assert "link lte, from an emulated device 8 times slower." in (tmp_path / "report.html").read_text()
+    (kept,) = read_history(tmp_path).deployments
+    assert kept.way == "link lte, an edge 8 times slower"
+
+
+def test_a_run_of_an_edge_that_was_never_slowed_is_read_as_before(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=1)
+    with sqlite3.connect(tmp_path / "run.sqlite") as database:
+        database.execute("alter table frames drop column slowdown")
+    (kept,) = read_history(tmp_path).deployments
+    assert kept.way == "link lte"
