@@ -32,7 +32,7 @@ ATTACK_SECONDS = MappingProxyType(
         "decoder-white": (1.2, 0.0115, 1.1),
         "decoder-black": (8.0, 0.3, 0.2),
         "diffusion-white": (1.2, 0.013, 1.1),
-        "diffusion-black": (8.0, 0.4, 2.0),
+        "diffusion-black": (8.0, 0.45, 0.1),
     }
 )
 """By attack: forwards of the head for a step, seconds of a step besides, seconds of a picture besides. A step is one of

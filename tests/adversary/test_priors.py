@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import tomllib
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ from adversary.priors.hub import wanted
 from adversary.priors.prior import load_prior
 from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
+from keyhole.service.lifecycle import Stop
 from tests.adversary.tiny import pictures
 from tests.adversary.tiny_priors import compressed, flux, stable, tiny, unconditional, unet
 
@@ -130,6 +132,25 @@ def test_attacks_through_the_decoder_do_without_a_network_for_noise(tmp_path):
     assert prior.autoencoder.channels == 32
     with pytest.raises(UsageError, match="has no unet/: expected a diffusers directory"):
         _ = prior.denoiser
+
+
+def test_networks_that_others_build_while_a_prior_loads_have_memory(tmp_path):
+    stable(tmp_path)
+    channels = load_prior(str(tmp_path)).denoiser.channels
+    done = Stop()
+    built: list[str] = []
+
+    def build() -> None:
+        while not done.is_set():
+            built.append(torch.nn.Linear(2, 2).weight.device.type)
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    for _ in range(10):
+        assert load_prior(str(tmp_path)).denoiser.channels == channels
+    done.set()
+    thread.join()
+    assert set(built) == {"cpu"}
 
 
 def test_shipped_priors_go_by_their_names(tmp_path, monkeypatch):
