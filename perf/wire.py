@@ -89,7 +89,8 @@ def server(kind: str) -> Iterator[int]:
 
 def measure(case: Case, calls: int, client: InferenceClient, raw: grpc.Channel) -> Row:
     """Time all ways in turn, ``calls`` times each."""
-    echo, copy = (raw.unary_unary(method, None, None) for method in (RAW_METHOD, COPY_METHOD))
+    echo: Callable[..., bytes] = raw.unary_unary(RAW_METHOD, None, None)
+    copy: Callable[..., bytes] = raw.unary_unary(COPY_METHOD, None, None)
     tensor = torch.randn(1, *case.shape, generator=torch.Generator().manual_seed(0))
     expected = ExpectedTensor("output", tuple(tensor.shape), tensor.dtype)
     payload = tensor.numpy().tobytes()
