@@ -107,10 +107,14 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
 LADDERS: Mapping[str, Ladder] = MappingProxyType(
     {
         "decoder-ladder": Ladder({"strong": _REFINED, "one-step": replace(_REFINED, first=_ONE_STEP)}),
-        "diffusion-ladder": Ladder({"strong": _DENOISED, "one-step": replace(_DENOISED, first=_ONE_STEP)}),
+        "diffusion-ladder": Ladder(
+            {"strong": replace(_DENOISED, first=_LEARNED), "one-step": replace(_DENOISED, first=_ONE_STEP)}
+        ),
     }
 )
-"""For frames that come while they run; offline their rungs are ``decoder-black`` and the white boxes' ``refined``."""
+"""For frames that come while they run; offline their rungs are ``decoder-black`` and the white boxes' ``refined``.
+Frames come from the start, when the network has hardly learned: one for the decoder alone is good sooner than one that
+learns through a U-Net."""
 
 Online = Kind | Ladder
 ONLINE: Mapping[str, Online] = MappingProxyType({**ATTACKS, **LADDERS})
