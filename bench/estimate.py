@@ -74,7 +74,8 @@ class Estimate:
 
     def _crossing(self, cell: LatencyCell, forward: float) -> float:
         """Seconds of a frame on the edge, on the link and in the cloud."""
-        over, profile = route(cell.link), route(cell.link).profile
+        over = route(cell.link)
+        profile = over.profile
         tensors = self.models[cell.design.target].profiles[cut_of(cell.design)].point.tensors
         slower = (over.slowdown - 1) * self._share(cell.design)
         link = 2 * profile.delay + 8 * payload_bytes(tensors, cell.design.codec) / profile.up
