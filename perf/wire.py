@@ -31,7 +31,7 @@ from keyhole.wire.tensors import ExpectedTensor, unpack
 from perf.frames import seconds
 from perf.measurement import Measurement, Ratio
 from perf.output import Output, show
-from perf.wire_server import COPY_METHOD, LIMITS, MODEL_HASH, RAW_METHOD, TARGET
+from perf.wire_server import COPY_METHOD, LIMITS, MODEL_HASH, RAW_METHOD, RAW_SERVICE, TARGET
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 30.0
@@ -89,8 +89,8 @@ def server(kind: str) -> Iterator[int]:
 
 def measure(case: Case, calls: int, client: InferenceClient, raw: grpc.Channel) -> Row:
     """Time all ways in turn, ``calls`` times each."""
-    echo: Callable[..., bytes] = raw.unary_unary(RAW_METHOD, None, None)
-    copy: Callable[..., bytes] = raw.unary_unary(COPY_METHOD, None, None)
+    echo: Callable[..., bytes] = raw.unary_unary(f"/{RAW_SERVICE}/{RAW_METHOD}", None, None)
+    copy: Callable[..., bytes] = raw.unary_unary(f"/{RAW_SERVICE}/{COPY_METHOD}", None, None)
     tensor = torch.randn(1, *case.shape, generator=torch.Generator().manual_seed(0))
     expected = ExpectedTensor("output", tuple(tensor.shape), tensor.dtype)
     payload = tensor.numpy().tobytes()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
@@ -22,7 +21,7 @@ from keyhole.wire.server import RunningServer, serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view
 
 TARGET, MODEL_HASH = "echo", "0" * 16
-RAW_METHOD, COPY_METHOD = "/perf.Raw/Echo", "/perf.Raw/Copy"
+RAW_SERVICE, RAW_METHOD, COPY_METHOD = "perf.Raw", "Echo", "Copy"
 WORKERS = 16
 LIMITS = (("grpc.max_send_message_length", MAX_MESSAGE), ("grpc.max_receive_message_length", MAX_MESSAGE))
 
@@ -56,18 +55,14 @@ def infer_server() -> tuple[RunningServer, int]:
 def raw_server() -> tuple[grpc.Server, int]:
     """Bytes with nothing around gRPC, and the port."""
     server = grpc.server(ThreadPoolExecutor(WORKERS), options=LIMITS)
-    ways: dict[str, Callable[[bytes], bytes]] = {RAW_METHOD: lambda request: request, COPY_METHOD: _copied}
-    for path, way in ways.items():
-        service, method = path[1:].split("/")
-        handler = grpc.unary_unary_rpc_method_handler(lambda request, _context, way=way: way(request))
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {method: handler}),))
+    handlers = {
+        RAW_METHOD: grpc.unary_unary_rpc_method_handler(lambda request, _context: request),
+        COPY_METHOD: grpc.unary_unary_rpc_method_handler(lambda request, _context: bytes(memoryview(request))),
+    }
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(RAW_SERVICE, handlers),))
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     return server, port
-
-
-def _copied(request: bytes) -> bytes:
-    return bytes(memoryview(request))
 
 
 SERVERS = {"infer": infer_server, "raw": raw_server}

@@ -40,6 +40,11 @@ def _decoder(known: Known, _steps: int) -> Decoder:
     return Decoder(known.prior().autoencoder, known.size)
 
 
+def _decoder_on_grid(known: Known, _steps: int) -> Decoder:
+    """For latents that a U-Net works on later."""
+    return Decoder(known.prior().autoencoder, known.size, known.prior().denoiser.multiple)
+
+
 def _white_latents(known: WhiteBox, multiple: int = 1) -> WhiteLatents:
     return WhiteLatents(Decoder(known.prior().autoencoder, known.size, multiple), known.public, known.device)
 
@@ -59,6 +64,7 @@ def _denoised(known: Known, steps: int) -> Denoised:
 
 _LEARNED = BlackWay(LATENT_TRAINING, _decoder)
 _ONE_STEP = BlackWay(ONE_STEP_TRAINING, _decoder)
+_LEARNED_ON_GRID = replace(_LEARNED, generator=_decoder_on_grid)
 _LEARNED_NOISY = BlackWay(DENOISED_TRAINING, _denoised, samples=True)
 _REFINED = RefinedWay(_LEARNED, REFINING, _white_latents)
 _DENOISED = RefinedWay(_LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True)
@@ -81,7 +87,9 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
                 "paper": Way(PAPER, _diffusion, samples=True),
                 "guided": GuidedWay(Guidance()),
                 "refined": _DENOISED,
-                "refined-guided": replace(_REFINED, generator=_white_noisy_latents, last=GuidedWay(CLOSING)),
+                "refined-guided": replace(
+                    _REFINED, first=_LEARNED_ON_GRID, generator=_white_noisy_latents, last=GuidedWay(CLOSING)
+                ),
             },
             uses_prior=True,
         ),
@@ -108,7 +116,10 @@ LADDERS: Mapping[str, Ladder] = MappingProxyType(
     {
         "decoder-ladder": Ladder({"strong": _REFINED, "one-step": replace(_REFINED, first=_ONE_STEP)}),
         "diffusion-ladder": Ladder(
-            {"strong": replace(_DENOISED, first=_LEARNED), "one-step": replace(_DENOISED, first=_ONE_STEP)}
+            {
+                "strong": replace(_DENOISED, first=_LEARNED_ON_GRID),
+                "one-step": replace(_DENOISED, first=replace(_ONE_STEP, generator=_decoder_on_grid)),
+            }
         ),
     }
 )

@@ -7,9 +7,13 @@ from itertools import islice
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from adversary.attacks.registry import LADDERS, attack_named
+from adversary.attacks.ways import RefinedWay
 from adversary.generators.diffusion import Diffusion
+from adversary.generators.generator import with_latents
+from adversary.knowledge import WhiteBox
 from adversary.priors.folder import CARD, SHIPPED, shipped
 from adversary.priors.prior import load_prior
 from keyhole.data.source import open_source
@@ -58,3 +62,28 @@ def test_a_prior_is_small_and_whole() -> None:
         }
         assert all(checksum(SHIPPED / name / file) == digest for file, digest in card["sha256"].items())
         assert sum((SHIPPED / name / file).stat().st_size for file in card["sha256"]) <= LARGEST
+
+
+WAYS = {
+    **{f"{name}/{recipe}": way for name, ladder in LADDERS.items() for recipe, way in ladder.ways.items()},
+    **{
+        f"{name}/{recipe}": way
+        for name in ("decoder-white", "diffusion-white")
+        for recipe, way in attack_named(name).ways.items()
+        if isinstance(way, RefinedWay)
+    },
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_what_refines_a_networks_latent_has_the_networks_grid_at_any_size(name: str) -> None:
+    """At 112 px a latent has 14×14 places, which no U-Net of three levels takes."""
+    prior = load_prior("streetcam")
+    known, way, shown = (
+        WhiteBox(nn.Identity(), lambda x: x, 112, lambda: prior),
+        WAYS[name],
+        torch.zeros(1, 3, 112, 112),
+    )
+    first = with_latents(way.first.generator(known, 1))
+    with torch.no_grad():
+        assert first.encode(shown).shape == way.generator(known).encode(shown).shape
