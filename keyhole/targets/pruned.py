@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from keyhole.partition.pruning.plan import PLAN, read_plan
+from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
 from keyhole.targets.architectures import ARCHITECTURES
 from keyhole.targets.card import Card, read_card
 from keyhole.targets.errors import TargetError
@@ -52,12 +52,13 @@ class PrunedFamily(Family):
         from keyhole.partition.pruning.surgery import prune  # noqa: PLC0415  (torch-pruning takes time to import)
 
         folder = self._folder(name)
-        side = size or read_card(folder).size
-        network = _whole(folder, side, outputs)
-        prune(network, read_plan(folder), torch.zeros(1, 3, side, side))
+        side, plan = size or read_card(folder).size, read_plan(folder)
+        kept = plan.tail if pretrained else None
+        network = _kept(kept, folder, side) if kept else _whole(folder, side, outputs)
+        prune(network, plan, torch.zeros(1, 3, side, side))
         if pretrained:
-            state = ShippedFamily(folder.parent).state(folder.name)
-            load_state(network, state, str(folder), strict=True)
+            stored = dict(ShippedFamily(folder.parent).state(folder.name))
+            load_state(network, {**network.state_dict(), **stored} if kept else stored, str(folder), strict=True)
         return network
 
     def _folder(self, name: str) -> Path:
@@ -79,6 +80,17 @@ def architecture_of(name: str) -> str:
         raise TargetError(f"{name} is pruned already: start from the target that it was made of")
     shipped = ShippedFamily(SHIPPED)
     return shipped.card(name).architecture if name in shipped.names() else name
+
+
+def _kept(tail: Tail, folder: Path, size: int) -> nn.Module:
+    """The target that was pruned, before anything was removed."""
+    shipped = ShippedFamily(SHIPPED)
+    if tail.target not in shipped.names() or shipped.card(tail.target).sha256 != tail.sha256:
+        raise TargetError(
+            f"{folder} holds a head for the tail of {tail.target} with the weights {tail.sha256[:16]}…, which are not "
+            f"here: train it again, or without `--tail kept`"
+        )
+    return shipped.build(tail.target, size=size, outputs=None, pretrained=True)
 
 
 def _whole(folder: Path, size: int, outputs: int | None) -> nn.Module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from rich.console import Console
@@ -22,20 +22,24 @@ from keyhole.train.tuning import TuningSettings
 Figures = dict[str, float]
 
 
-def store_weights(network: nn.Module, folder: Path, measured: Callable[[], Mapping[str, float]]) -> Figures:
+def store_weights(
+    network: nn.Module, folder: Path, measured: Callable[[], Mapping[str, float]], part: Set[str] | None = None
+) -> Figures:
     """Store a network's weights as int8; afterwards it has the stored ones.
 
     Args:
         network: on the CPU.
         folder: that is there.
         measured: figures of the network as it is, by name.
+        part: names of the tensors to store; None: all.
 
     Returns:
         Figures of the stored weights, and of those before by the same names with ``_fp32``.
     """
     figures = named(measured(), "fp32")
-    save_quantised(network.state_dict(), folder / WEIGHTS)
-    network.load_state_dict(load_weights(folder / WEIGHTS))
+    state = network.state_dict()
+    save_quantised({name: state[name] for name in state if part is None or name in part}, folder / WEIGHTS)
+    network.load_state_dict(load_weights(folder / WEIGHTS), strict=part is None)
     return figures | dict(measured())
 
 

@@ -31,6 +31,19 @@ class Removal:
 
 
 @dataclass(frozen=True)
+class Tail:
+    """A tail that was kept as it is: that of the shipped target which was pruned.
+
+    Attributes:
+        target: its name.
+        sha256: of its file of weights.
+    """
+
+    target: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class PruningPlan:
     """What was removed from an architecture, enough to build the pruned one again.
 
@@ -38,16 +51,19 @@ class PruningPlan:
         defence: by what it was decided, such as ``patrol``; for the frames' headers.
         cut: where the head ended when it was decided.
         removed: structures by place; no place is named twice.
+        tail: whose tail goes on with the head's features; None: it is stored with the head.
     """
 
     defence: str
     cut: str
     removed: tuple[Removal, ...]
+    tail: Tail | None = None
 
 
 def write_plan(plan: PruningPlan, folder: Path) -> None:
     """Write ``plan`` into ``folder`` as JSON."""
-    text = json.dumps(dataclasses.asdict(plan), indent=None, separators=(",", ":"))
+    fields = {name: value for name, value in dataclasses.asdict(plan).items() if value is not None}
+    text = json.dumps(fields, indent=None, separators=(",", ":"))
     (folder / PLAN).write_text(text.replace('{"kind"', '\n{"kind"') + "\n", encoding="utf-8")
 
 
@@ -61,7 +77,8 @@ def read_plan(folder: Path) -> PruningPlan:
     try:
         fields = json.loads(path.read_text(encoding="utf-8"))
         removed = tuple(_removal(each) for each in fields["removed"])
-        return PruningPlan(str(fields["defence"]), str(fields["cut"]), removed)
+        tail = Tail(**fields["tail"]) if "tail" in fields else None
+        return PruningPlan(str(fields["defence"]), str(fields["cut"]), removed, tail)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CutError(f"cannot read the pruning plan {path}: {error}") from error
 

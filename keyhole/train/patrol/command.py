@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 
 import torch
@@ -13,8 +13,9 @@ from torch import nn
 from keyhole.partition import Survey, cut_at, survey
 from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
-from keyhole.partition.pruning.plan import write_plan
+from keyhole.partition.pruning.plan import Tail, write_plan
 from keyhole.service.errors import UsageError
+from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
@@ -38,7 +39,7 @@ def patrol(settings: PatrolSettings) -> int:
         ValueError: no such target or cut, nothing to prune, or data or settings that cannot be trained with.
     """
     console = Console()
-    target = trained_target(settings, "PATROL")
+    target, kept = trained_target(settings, "PATROL"), _kept_tail(settings)
     recipe, size = settings.hyper_parameters(), target.preprocess.size
     network, example = target.model, torch.zeros(1, 3, size, size)
     surveyed = survey(network, example)
@@ -50,7 +51,8 @@ def patrol(settings: PatrolSettings) -> int:
     goes_on = bool(stages_of(settings.rest) or recipe.rest)
     first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
     as_it_was = replace(target, model=copy.deepcopy(network))
-    make_trainable(network)
+    of_head = frozenset(cut_at(surveyed, ends[-1]).head.state_dict())
+    _let_learn(network, recipe, of_head)
     task = own_task(target, recipe, first, console, as_it_was)
     stages = {"stages": task.recipe.stages, "rest": ()}
     unpruned = task.figures(task.network(task.module))
@@ -60,19 +62,42 @@ def patrol(settings: PatrolSettings) -> int:
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
     if goes_on:
-        make_trainable(pruned)
+        _let_learn(pruned, recipe, of_head)
         left = replace(recipe, stages=recipe.rest, terms=tuple(term for term in recipe.terms if term != "pruning"))
         again, now = replace(settings, stages=settings.rest), replace(target, model=pruned)
         task = own_task(now, left, again, console, as_it_was)
         stages["rest"] = task.recipe.stages
         pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
 
-    figures = named(unpruned, "unpruned") | store_weights(pruned, settings.out, lambda: task.figures(pruned))
-    write_plan(plan, settings.out)
+    stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), of_head if kept else None)
+    figures = named(unpruned, "unpruned") | stored
+    write_plan(replace(plan, tail=kept), settings.out)
     hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **stages}
     write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
     report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
     return 0
+
+
+def _kept_tail(settings: PatrolSettings) -> Tail | None:
+    """Whose tail is kept; None where it learns.
+
+    Raises:
+        UsageError: the target's weights are not shipped, so that who has the head alone could not find the tail.
+    """
+    if settings.tail != "kept":
+        return None
+    shipped = ShippedFamily(SHIPPED)
+    if settings.weights or settings.target not in shipped.names():
+        raise UsageError(f"--tail kept: the head alone is stored; --target must be one of {', '.join(shipped.names())}")
+    return Tail(settings.target, shipped.card(settings.target).sha256)
+
+
+def _let_learn(network: nn.Module, recipe: PatrolRecipe, of_head: Set[str]) -> None:
+    """Make a network trainable, or its head alone."""
+    make_trainable(network)
+    if recipe.tail == "kept":
+        for name, parameter in network.named_parameters():
+            parameter.requires_grad_(parameter.requires_grad and name in of_head)
 
 
 def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:

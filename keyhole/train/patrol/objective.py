@@ -36,7 +36,13 @@ class Objective:
     def inversion(self, batch: Batch) -> Tensor:
         """L_adv for θ_adv to minimise (lines 7 and 8); the model is not trained."""
         self._surrogate.train()
-        return reconstruction_distance(self._pictures(batch), self._surrogate(self.features(batch)))
+        shown = self.shown(batch)
+        return reconstruction_distance(self._pictures(shown), self._surrogate(self.features(shown)))
+
+    def shown(self, batch: Batch) -> Batch:
+        """What the surrogate sees of a batch: of its neighbours, which may be alike, as few as can be."""
+        apart = self._apart(batch)
+        return Batch(batch.inputs[apart], batch.labels[apart])
 
     @torch.no_grad()
     def features(self, batch: Batch) -> Tensor:
@@ -55,8 +61,8 @@ class Objective:
         if "adversarial" not in self._recipe.terms:
             return loss
         with as_deployed(self._surrogate), constant(self._surrogate):
-            reconstructed = self._surrogate(features).clamp(0, 1)
-        return loss - self._recipe.beta * reconstruction_distance(self._pictures(batch), reconstructed)
+            reconstructed = self._surrogate(features[self._apart(batch)]).clamp(0, 1)
+        return loss - self._recipe.beta * reconstruction_distance(self._pictures(self.shown(batch)), reconstructed)
 
     def lipschitz(self, batch: Batch, noise: Tensor) -> Tensor:
         """L + L_lip for θ to minimise (lines 17 to 22, Eq. 7).
@@ -85,9 +91,15 @@ class Objective:
         return self._predict(batch)[0]
 
     def _predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if self._recipe.tail == "kept":
+            self.blocks.tail.eval()
         with self._masked():
             features = self.blocks.head(batch.inputs)[-1]
             return self._task.loss(self.blocks.tail(features), batch.labels), features
+
+    def _apart(self, batch: Batch) -> slice:
+        count = len(batch.inputs)
+        return slice(None, None, -(-count // (self._recipe.inverted or count)))
 
     def _masked(self) -> AbstractContextManager[None]:
         return nullcontext() if self._masks is None else self._masks.applied()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from keyhole.partition.pruning.finding import Granularity
 from keyhole.service.errors import UsageError
-from keyhole.train.patrol.recipe import RECIPES, PatrolRecipe, RecipeName, TermName
+from keyhole.train.patrol.recipe import RECIPES, PatrolRecipe, RecipeName, TailName, TermName
 from keyhole.train.tuning import TuningSettings
 
 
@@ -36,6 +36,9 @@ class PatrolSettings(TuningSettings):
     mappings."""
     terms: tuple[TermName, ...] = ("pruning", "adversarial", "lipschitz")
     """What is trained for besides the task: any of pruning, adversarial, lipschitz."""
+    tail: TailName | None = None
+    """`kept`: the head alone learns, the cloud goes on with the tail that it has, and the head alone is stored; for
+    targets that are shipped. Absent: `trained`, as in the paper."""
     stages: tuple[str, ...] = ()
     """Picture side and epochs of each stage, as SIDE:EPOCHS. Absent: the recipe's; 90 epochs at the target's size for
     paper, 2 at half of it for fast."""
