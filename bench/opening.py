@@ -9,6 +9,7 @@ from functools import cached_property, lru_cache
 from keyhole.partition import CutProfile, Partition
 from keyhole.partition.costs import profile_surveyed
 from keyhole.partition.cutting import cut_at
+from keyhole.partition.memory import footprints
 from keyhole.partition.surveying import INPUT, Survey, survey
 from keyhole.partition.tracing import TRACING
 from keyhole.targets import ModelSettings, Target
@@ -32,6 +33,11 @@ class Opened:
     def profiles(self) -> Mapping[str, CutProfile]:
         """What each point costs, by its canonical path."""
         return {found.point.cut: found for found in profile_surveyed(self.survey, every=True)}
+
+    @cached_property
+    def memory(self) -> Mapping[str, int]:
+        """Bytes that the head up to the end of each block needs, by its path."""
+        return {fit.point.cut: fit.footprint.total for fit in footprints(self.target)}
 
     @property
     def blocks(self) -> tuple[str, ...]:

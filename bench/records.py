@@ -119,6 +119,8 @@ class Profile:
         macs: multiply-accumulates of the head for one picture.
         dfil: diagonal Fisher information leakage (Maeng et al. 2023); None where the defence adds no noise that has a
             density.
+        memory: bytes that the head needs for its weights and for what it computes; None where the cut is not the end of
+            a block.
     """
 
     design: Design
@@ -126,6 +128,7 @@ class Profile:
     parameters: int
     macs: int
     dfil: float | None = None
+    memory: int | None = None
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,11 @@ class Option:
         """Multiply-accumulates on the edge for one picture."""
         return self.profile.macs if self.profile else None
 
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the head needs on the edge."""
+        return self.profile.memory if self.profile else None
+
 
 def options(results: Results) -> tuple[Option, ...]:
     """Every design that anything was measured of, in the order of the run's plan."""

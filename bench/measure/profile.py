@@ -26,7 +26,7 @@ PICTURES = 8
 
 
 def profile(cell: ProfileCell, setup: Setup) -> Measured:
-    """Bytes of payload, parameters and multiply-accumulates of the head, and dFIL.
+    """Bytes of payload, parameters, multiply-accumulates and memory of the head, and dFIL.
 
     Raises:
         UsageError: no such target, cut, defence or codec.
@@ -39,7 +39,8 @@ def profile(cell: ProfileCell, setup: Setup) -> Measured:
     pictures = torch.stack([sample.picture for sample in samples])
     payload = _payload(target, partition, defence, cell.design.codec, pictures)
     known_without_attack = dfil(partition.head, target.preprocess.normalise, pictures, defence)
-    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack))
+    memory = known.memory.get(partition.plan.cut)
+    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack, memory))
 
 
 @torch.inference_mode()

@@ -22,7 +22,7 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
         load: from the run's folder to its results.
 
     Raises:
-        UsageError: there is no run, or ``--defended`` names no target of it.
+        UsageError: there is no run, or ``--defended`` names no target of it, or ``--room`` no cut.
     """
     results = load(settings.run)
     results = as_defences(results, bases(settings.defended, targets_of(results)))
@@ -32,6 +32,7 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
         max_ssim=settings.max_ssim,
         max_accuracy_loss=settings.max_accuracy_loss,
         sheet_codecs=settings.sheet_codecs,
+        room=settings.room,
     )
     for path in write(said, settings.out or settings.run / "report"):
         if path.name in (HTML, MARKDOWN):

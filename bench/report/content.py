@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from bench.advice.choosing import advise
@@ -15,12 +16,13 @@ from bench.advice.wording import sentences
 from bench.records import Failure, Results
 from bench.report import tables
 from bench.report.bars import payload_bars, stage_bars
-from bench.report.defended import defence_curves
+from bench.report.defended import curves_within, defence_curves, undefended_heads
 from bench.report.missing import missing
 from bench.report.sheets import Sheet, sheets
 from bench.report.style import Plot
 from bench.report.tables import Table
 from bench.report.tradeoff import tradeoffs
+from keyhole.service.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,13 @@ class Content:
 
 
 def content(
-    results: Results, run: Path, *, max_ssim: float, max_accuracy_loss: float, sheet_codecs: Sequence[str] = ()
+    results: Results,
+    run: Path,
+    *,
+    max_ssim: float,
+    max_accuracy_loss: float,
+    sheet_codecs: Sequence[str] = (),
+    room: str | None = None,
 ) -> Content:
     """All of a report but its form.
 
@@ -75,8 +83,13 @@ def content(
         run: folder that the contact sheets lie in.
         max_ssim, max_accuracy_loss: constraints of the recommendation.
         sheet_codecs: of the designs whose contact sheets are shown; empty: all.
+        room: cut whose undefended head has the memory that the edge has; None: that is not asked.
+
+    Raises:
+        UsageError: no such cut, or its memory was not measured.
     """
     weighed, links = options(results), links_of(results)
+    _check_room(room, weighed)
     sections = []
     for target in targets_of(results):
         mine = [option for option in weighed if option.design.target == target]
@@ -90,7 +103,7 @@ def content(
             Section(
                 target=target,
                 advice=advice,
-                plots=tuple(replace(plot, name=f"{slug(target)}-{slug(plot.name)}") for plot in _plots(mine, links)),
+                plots=tuple(_plots(target, mine, links, room)),
                 designs=tables.designs(mine, links),
                 attacks=tables.attacks(mine),
                 sheets=tuple(sheets(pictured, run)),
@@ -109,10 +122,21 @@ def slug(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
 
 
-def _plots(mine: Sequence[Option], links: Sequence[str]) -> Iterator[Plot]:
-    for link in links:
-        yield from tradeoffs(mine, link)
-    yield from defence_curves(mine)
-    for link in links:
-        yield from stage_bars(mine, link)
-    yield from payload_bars(mine)
+def _check_room(room: str | None, weighed: Sequence[Option]) -> None:
+    known = undefended_heads(weighed)
+    if room is not None and room not in known:
+        raise UsageError(
+            f"--room {room}: the memory of undefended heads was measured at {', '.join(known) or 'no cut'}"
+        )
+
+
+def _plots(target: str, mine: Sequence[Option], links: Sequence[str], room: str | None) -> Iterator[Plot]:
+    drawn = (
+        *(tradeoffs(mine, link) for link in links),
+        defence_curves(mine),
+        curves_within(mine, room) if room else (),
+        *(stage_bars(mine, link) for link in links),
+        payload_bars(mine),
+    )
+    for plot in chain.from_iterable(drawn):
+        yield replace(plot, name=f"{slug(target)}-{slug(plot.name)}")

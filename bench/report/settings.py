@@ -23,6 +23,9 @@ class BenchReportSettings:
     """Folder for report.html, report.md and the pictures. Absent: `report` in the run's."""
     defended: tuple[str, ...] = ()
     """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
+    room: str | None = None
+    """The edge has the memory that the undefended head up to this cut needs: accuracy against leak is also plotted of
+    all defences that fit into it, at whatever cut."""
     sheet_codecs: tuple[str, ...] = ()
     """Codecs of the designs whose contact sheets are shown. Absent: all."""
     max_ssim: float = 0.3

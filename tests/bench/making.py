@@ -97,7 +97,14 @@ def run() -> Results:
             )
         ],
         profiles=[
-            Profile(design, 8192.0 / (1 + 3 * (design.codec == "int8")), 1000, 10**7 * (1 + depth(design)), dfil)
+            Profile(
+                design,
+                8192.0 / (1 + 3 * (design.codec == "int8")),
+                1000,
+                10**7 * (1 + depth(design)),
+                dfil,
+                memory=2**20 * (1 + depth(design)),
+            )
             for design in DESIGNS
             for dfil in [None if design.defence == "none" else 2500.0 / strength(design)]
         ],
