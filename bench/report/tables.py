@@ -48,6 +48,7 @@ def designs(options: Sequence[Option], links: Sequence[str]) -> Table:
         ("payload, KiB", _profile(lambda found: found.payload / 1024)),
         ("edge parameters, k", _profile(lambda found: found.parameters / 1e3)),
         ("edge MACs, M", _profile(lambda found: found.macs / 1e6)),
+        ("edge memory, MiB", lambda option: _number(option.memory / 2**20 if option.memory else None, 1)),
         ("dFIL", _dfil),
         ("PURI", lambda option: _number(option.puri, 3)),
     ]
