@@ -238,5 +238,8 @@ def test_the_recipes_hyper_parameters_are_the_papers() -> None:
     assert (PAPER.start, PAPER.threshold, PAPER.mask_rate(100)) == ((0, 1), 0, 1e-6)
     assert (PAPER.stages, PAPER.batch, PAPER.learning_rate, PAPER.surrogate_every) == (((1, 90),), 512, 3e-4, 10)
     assert FAST.mask_rate(480) * FAST.l1 * (480 / 2) ** 2 / 8 == pytest.approx(1)
+    second = FAST.second()
+    assert (second.stages, second.learning_rate, second.terms) == (FAST.rest, 3e-4, ("adversarial", "lipschitz"))
+    assert dataclasses.replace(FAST, learning_rate=0.5, rest_learning_rate=None).second().learning_rate == 0.5
     settings = PatrolSettings(data="", out=Path("x"), recipe="paper", l1=0.5, alpha=(1.0,), terms=("pruning",))
     assert settings.hyper_parameters() == dataclasses.replace(PAPER, l1=0.5, alpha=(1.0,), terms=("pruning",))

@@ -73,6 +73,7 @@ def test_an_embedding_may_get_shorter_and_is_taught_by_the_longer_one(
     assert 0 < card.embedding < 12
     assert {"rank_1", "rank_1_unpruned"} <= card.figures.keys()
     assert (card.recipe["stages"], card.recipe["rest"], card.recipe["teaching"]) == ([[8, 2]], [[16, 2]], 10.0)
+    assert (card.recipe["learning_rate"], card.recipe["rest_learning_rate"]) == (1e-3, 3e-4)
     assert "asking the teacher" in capsys.readouterr().out
 
 
@@ -115,6 +116,7 @@ def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
     [
         ({"ratio": 1.5}, "--ratio 1.5: expected more than 0 and 1 at most"),
         ({"l1": -1.0}, "--l1 -1: expected more than 0"),
+        ({"rest_learning_rate": 0.0}, "--rest-learning-rate 0: expected more than 0"),
         ({"mask_learning_rate": 0.0}, "--mask-learning-rate 0: expected more than 0"),
         ({"beta": -1.0}, "--beta -1: expected 0 or more"),
         ({"alpha": ()}, "--alpha : expected one number or more"),

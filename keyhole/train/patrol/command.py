@@ -54,7 +54,7 @@ def patrol(settings: PatrolSettings) -> int:
     of_head = frozenset(cut_at(surveyed, ends[-1]).head.state_dict())
     _let_learn(network, recipe, of_head)
     task = own_task(target, recipe, first, console, as_it_was)
-    stages = {"stages": task.recipe.stages, "rest": ()}
+    said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
     unpruned = task.figures(task.network(task.module))
     if masks is not None:
         masks.make_up_for()
@@ -63,16 +63,16 @@ def patrol(settings: PatrolSettings) -> int:
 
     if goes_on:
         _let_learn(pruned, recipe, of_head)
-        left = replace(recipe, stages=recipe.rest, terms=tuple(term for term in recipe.terms if term != "pruning"))
-        again, now = replace(settings, stages=settings.rest), replace(target, model=pruned)
-        task = own_task(now, left, again, console, as_it_was)
-        stages["rest"] = task.recipe.stages
+        left = recipe.second()
+        again = replace(settings, stages=settings.rest, learning_rate=left.learning_rate)
+        task = own_task(replace(target, model=pruned), left, again, console, as_it_was)
+        said["rest"] = task.recipe.stages
         pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
 
     stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), of_head if kept else None)
     figures = named(unpruned, "unpruned") | stored
     write_plan(replace(plan, tail=kept), settings.out)
-    hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **stages}
+    hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
     write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
     report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
     return 0

@@ -20,6 +20,7 @@ class PatrolSettings(TuningSettings):
     answers with classes or with an embedding decides what it is trained for. A stopped run goes on where it was.
 
         keyhole train patrol --cut layer4 --room layer2 --data streetcam --out runs/patrol
+        keyhole train patrol --cut layer3 --room layer1 --tail kept --data streetcam --out runs/patrol-small
         keyhole train patrol --target resnet18-tinyimagenet --cut layer3 --data tiny-imagenet-100.zip \\
             --out runs/patrol-tinyimagenet
     """
@@ -30,7 +31,7 @@ class PatrolSettings(TuningSettings):
     """The edge has room for the unpruned head up to this cut, weights and activations. The mask is trained until the
     head at `--cut` fits into it; the deepest head that does is named at the end. Absent: `--ratio` decides."""
     recipe: RecipeName = "fast"
-    """`paper`: 90 epochs with the paper's hyper-parameters. `fast`: an hour of two cores for ResNet-18 at 128 px."""
+    """`paper`: 90 epochs with the paper's hyper-parameters. `fast`: half an hour of a core for ResNet-18 at 128 px."""
     structures: Granularity = "channels"
     """What is removed: `channels` of convolutions (heads and hidden units of a timm ViT), or `blocks`, whole residual
     mappings."""
@@ -44,13 +45,15 @@ class PatrolSettings(TuningSettings):
     paper, 2 at half of it for fast."""
     rest: tuple[str, ...] = ()
     """The same for a second training, of what is left once the pruned structure is removed. Absent: the recipe's; none
-    for paper, 10 at half of the size and 14 at all of it for fast."""
+    for paper, 3 at half of the size and 10 at all of it for fast."""
     batch: int | None = None
     """Pictures in a step. Absent: the recipe's, 512 or 64."""
     steps: int | None = None
     """Batches of an epoch at most. Absent: the recipe's, all or 80."""
     learning_rate: float | None = None
     """Peak rate of the model. Absent: the recipe's, 0.0003 or 0.001."""
+    rest_learning_rate: float | None = None
+    """The same in the second training. Absent: the recipe's, as in the first or 0.0003."""
     mask_learning_rate: float | None = None
     """Rate of FISTA. Absent: the recipe's, 0.000001, or as the number of steps asks."""
     l1: float | None = None
@@ -78,7 +81,8 @@ class PatrolSettings(TuningSettings):
         return dataclasses.replace(recipe, **changed)
 
     def __post_init__(self) -> None:
-        given = {name: getattr(self, name) for name in ("batch", "steps", "learning_rate", "mask_learning_rate", "l1")}
+        rates = ("learning_rate", "rest_learning_rate", "mask_learning_rate")
+        given = {name: getattr(self, name) for name in ("batch", "steps", *rates, "l1")}
         for name, value in given.items():
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected more than 0")
