@@ -85,7 +85,16 @@ class Device:
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Protected features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each."""
-        features = as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+        return self.protect(self.features(pictures))
+
+    @torch.inference_mode()
+    def features(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """What the head makes of pictures; it must not leave the device."""
+        return as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+
+    @torch.inference_mode()
+    def protect(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """What the defence lets out of them."""
         return self.defence.protect(features, self.generator)
 
     def warm_up(self) -> None:

@@ -29,13 +29,15 @@ class Departure:
     Attributes:
         frame: what leaves.
         captured: when the picture was taken.
-        computed: when head and defence were done.
+        computed: when the head was done.
+        protected: when the defence was.
         encoded: when the frame was packed.
     """
 
     frame: PackedFrame
     captured: float
     computed: float
+    protected: float
     encoded: float
 
 
@@ -141,7 +143,8 @@ def _stages(departure: Departure, answer: PackedAnswer, arrived: float, decoded:
     }
     return {
         "edge_compute": departure.computed - departure.captured,
-        "encode": departure.encoded - departure.computed,
+        "protect": departure.protected - departure.computed,
+        "encode": departure.encoded - departure.protected,
         "network": max(0.0, arrived - departure.encoded - sum(in_cloud.values())),
         **in_cloud,
         "decode": decoded - arrived,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-TOTAL = "total"
+PROTECT, TOTAL = "protect", "total"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Stage:
 
 STAGES = {
     "edge_compute": Stage("edge: head", "#2a9d8f"),
+    PROTECT: Stage("edge: defence", "#457b78"),
     "encode": Stage("edge: encode", "#63bfb3"),
     "network": Stage("network", "#8d99ae"),
     "cloud_decode": Stage("cloud: decode", "#b39ddb"),

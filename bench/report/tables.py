@@ -11,6 +11,7 @@ from bench.advice.option import Option
 from bench.advice.spoken import plus_minus
 from bench.privacy.dfil import psnr_bound
 from bench.records import Profile
+from monitor.stages import PROTECT
 
 NOTHING = "–"
 
@@ -42,6 +43,7 @@ def designs(options: Sequence[Option], links: Sequence[str]) -> Table:
         ("SSIM", lambda option: _exposure(option.exposure.get("ssim"), 3)),
         ("PSNR, dB", lambda option: _exposure(option.exposure.get("psnr"), 1)),
         *((_read(name), _secret(name)) for name in secrets),
+        ("defence, ms", _protecting),
         ("pictures × seeds", lambda option: _evidence(option.exposure.get("ssim"))),
         (_measure(options), _accuracy),
         ("lost", lambda option: _number(option.loss, 2)),
@@ -99,6 +101,12 @@ def _p50(link: str) -> Callable[[Option], str]:
 
 def _profile(figure: Callable[[Profile], float]) -> Callable[[Option], str]:
     return lambda option: _number(figure(option.profile), 1) if option.profile else NOTHING
+
+
+def _protecting(option: Option) -> str:
+    """Median of what the defence takes, which no link changes but one with a slower edge: the quickest."""
+    times = [found.stages[PROTECT].p50 for found in option.latencies.values() if PROTECT in found.stages]
+    return _number(min(times, default=None), 2)
 
 
 def _secret(name: str) -> Callable[[Option], str]:

@@ -35,7 +35,8 @@ def percentiles(p50: float) -> Percentiles:
 
 def latency(design: Design, link: str, p50: float, payload: float = 4096.0) -> Latency:
     stages = {
-        "edge_compute": percentiles(p50 / 4),
+        "edge_compute": percentiles(p50 / 8),
+        "protect": percentiles(p50 / 8),
         "network": percentiles(p50 / 2),
         "cloud_compute": percentiles(p50 / 4),
     }

@@ -25,7 +25,8 @@ source: photos
 public: photos
 """
 pytestmark = pytest.mark.timeout(900)
-STAGES = ["edge_compute", "encode", "network", "cloud_decode", "queue", "cloud_compute", "cloud_encode", "decode"]
+ON_EDGE = ["edge_compute", "protect", "encode"]
+STAGES = [*ON_EDGE, "network", "cloud_decode", "queue", "cloud_compute", "cloud_encode", "decode"]
 SPLIT = [Design(TARGET, cut, "none", "int8+zstd") for cut in ("stem", "block")]
 WHOLE, REMOTE = Design(TARGET, EDGE_ONLY, "none", "none"), Design(TARGET, CLOUD_ONLY, "none", "int8+zstd")
 

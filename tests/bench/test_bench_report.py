@@ -83,7 +83,7 @@ def test_a_row_holds_the_figures_of_its_design(full: Report) -> None:
     )
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[4:9] == ["24.0", "64.0", "0.350 ± 0.041", "17.0 ± 0.0", "17.5 of 8 (5.0)"]
-    assert cells[11:16] == ["76.8 ± 0.5", "3.25", "2.0", "1.0", "20.0"]
+    assert cells[10:18] == ["3.00", "4 × 2", "76.8 ± 0.5", "3.25", "2.0", "1.0", "20.0", "2.0"]
 
 
 def test_the_page_needs_nothing_beside_it(full: Report) -> None:

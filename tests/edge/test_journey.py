@@ -25,6 +25,7 @@ from keyhole.wire.tensors import ExpectedTensor, pack_view
 
 STAGES = {
     "edge_compute",
+    "protect",
     "encode",
     "network",
     "cloud_decode",
@@ -81,7 +82,8 @@ def travel(given_up):
         captured = time.perf_counter()
         header = inference_pb2.FrameHeader(frame_id="edge-0-1")
         frame = pack_frame(header, [torch.zeros(1, 4, 32, 32)], tensor_pb2.CODEC_FP32)
-        arrival = journey(Departure(frame, captured, time.perf_counter(), time.perf_counter()))
+        computed, protected, encoded = captured + 0.5e-6, captured + 0.75e-6, time.perf_counter()
+        arrival = journey(Departure(frame, captured, computed, protected, encoded))
         return arrival, time.perf_counter() - captured
 
     yield go
@@ -99,6 +101,7 @@ def test_an_answered_frame_has_its_output_and_stages_that_add_up(travel):
     parts = sum(seconds for stage, seconds in arrival.stages.items() if stage != "total")
     assert parts == pytest.approx(arrival.stages["total"], rel=1e-6)
     assert arrival.stages["cloud_compute"] == 3e-5
+    assert arrival.stages["protect"] == pytest.approx(0.5 * arrival.stages["edge_compute"], rel=1e-2)
 
 
 def test_the_link_delays_both_ways_and_counts_as_network(travel):

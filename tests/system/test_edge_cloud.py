@@ -27,6 +27,7 @@ from tests.system.tiny_target import LABELS, tiny
 
 STAGES = {
     "edge_compute",
+    "protect",
     "encode",
     "network",
     "cloud_decode",
