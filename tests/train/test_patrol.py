@@ -202,6 +202,20 @@ def test_a_training_keeps_what_it_learned_removes_half_and_resumes_as_if_unbroke
     assert after["layer2.0"].head_bytes <= 0.5 * before["layer2.0"].head_bytes
 
 
+def test_of_blocks_that_all_lose_their_mask_at_once_no_more_are_removed_than_it_takes(pictures, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(QUICK, stages=((1.0, 4),), l1=1e3, l2=0.0, mask_learning_rate=0.7e-3, ratio=0.2)
+    task, network = lesson(pictures, recipe)
+    surveyed = survey(network, EXAMPLE)
+    structures = structures_before(surveyed, "layer2", "blocks")
+    assert len(structures) == 3
+    goal = Goal.of(split(network, "layer2", EXAMPLE).head, footprints(network, EXAMPLE), "layer2.0", 0.2, None)
+    masks = Masks(structures, network, (1.0, 0.01), torch.Generator().manual_seed(0))
+    masks.make_up_for()
+    pruned, plan = Patrol(task, network, ("layer1.1", "layer2.0"), recipe, masks, goal, tmp_path).run()
+    assert len(plan.removed) == 1
+    assert goal.reached(pruned, EXAMPLE)
+
+
 def test_without_pruning_the_model_keeps_its_shape(pictures, tmp_path: Path) -> None:
     recipe = dataclasses.replace(QUICK, stages=((1.0, 1),), terms=("adversarial", "lipschitz"))
     task, network = lesson(pictures, recipe)

@@ -13,7 +13,7 @@ from keyhole.partition.pruning.finding import structures_before
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.patrol.blocks import Blocks, block_ends
 from keyhole.train.patrol.fista import Fista, shrink
-from keyhole.train.patrol.goal import least_threshold
+from keyhole.train.patrol.goal import fewest_gone, least_threshold
 from keyhole.train.patrol.lipschitz import constants, lipschitz_loss
 from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.surrogate import Surrogate, denormalised, mirrored_layers, reconstruction_distance
@@ -187,13 +187,15 @@ def test_masks_multiply_only_where_they_are_applied_and_are_made_up_for() -> Non
         assert torch.allclose(network(inputs), before, atol=1e-4)
 
 
-def test_settled_masks_lose_their_small_entries() -> None:
+def test_settled_masks_are_what_they_are_told() -> None:
     network = classifier()
     masks = Masks(structures_before(survey(network, EXAMPLE), "layer1"), network, (0.0, 1.0), torch.Generator())
-    small = sum(int((entries.abs() <= 0.5).sum()) for entries in masks.entries)
-    masks.settle(0.5)
+    values = [torch.zeros_like(entries) for entries in masks.entries]
+    values[0][0] = 0.5
+    masks.settle(values)
     assert masks.settled
-    assert masks.zeros() == pytest.approx(small / 24)
+    assert masks.zeros() == pytest.approx(23 / 24)
+    assert float(masks.entries[0][0]) == 0.5
 
 
 def test_the_surrogate_mirrors_the_head_and_takes_pictures_of_another_size() -> None:
@@ -216,3 +218,16 @@ def test_the_least_threshold_that_is_enough() -> None:
         return least_threshold(masks, lambda tau: sum(int((mask.abs() <= tau).sum()) for mask in masks) >= count)
 
     assert [at_least(count) for count in (0, 1, 2, 9)] == pytest.approx([0, 0.1, 0.3, 0.5])
+
+
+def test_of_entries_that_went_together_only_as_many_stay_gone_as_it_takes() -> None:
+    now = [torch.tensor([0.0, 0.7, 0.0]), torch.tensor([0.0])]
+    seen = [torch.tensor([0.4, 0.9, -0.2]), torch.tensor([0.3])]
+
+    def gone(count: int) -> list[list[float]]:
+        found = fewest_gone(now, seen, 0.0, lambda masks: sum(int(mask.eq(0).sum()) for mask in masks) >= count)
+        return [mask.tolist() for mask in found]
+
+    assert gone(1) == [pytest.approx([0.4, 0.7, 0.0]), pytest.approx([0.3])]
+    assert gone(2) == [pytest.approx([0.4, 0.7, 0.0]), [0.0]]
+    assert gone(3) == [pytest.approx([0.0, 0.7, 0.0]), [0.0]]

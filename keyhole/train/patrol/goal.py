@@ -55,6 +55,34 @@ class Goal:
         return self.total is None or footprint_at(footprints(network, example), self.cut).total <= self.total
 
 
+def fewest_gone(
+    now: Sequence[Tensor], seen: Sequence[Tensor], threshold: float, enough: Callable[[Sequence[Tensor]], bool]
+) -> list[Tensor]:
+    """Masks without more entries gone than it takes.
+
+    Entries that start alike fall alike, and may be gone together a few steps after the goal was still far. Those come
+    back that were the largest then, for as long as the goal is reached.
+
+    Args:
+        now: masks with which it is.
+        seen: the same at an earlier look.
+        threshold: entries up to this magnitude are gone.
+        enough: whether masks reach the goal; where some do, so do those with more zeros.
+
+    Returns:
+        Of each mask what stays, and 0 elsewhere.
+    """
+
+    def back(limit: float) -> list[Tensor]:
+        return [
+            torch.where(mask.abs() > threshold, mask, earlier * (earlier.abs() > limit))
+            for mask, earlier in zip(now, seen, strict=True)
+        ]
+
+    gone = [earlier * (mask.abs() <= threshold) for mask, earlier in zip(now, seen, strict=True)]
+    return back(least_threshold(gone, lambda limit: enough(back(limit))))
+
+
 def least_threshold(masks: Sequence[Tensor], enough: Callable[[float], bool]) -> float:
     """The smallest τ that is enough, among the magnitudes of the masks' entries; the largest where none is.
 

@@ -22,7 +22,7 @@ from keyhole.train.optimisers import Optimisation, one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks, paths_in
 from keyhole.train.patrol.fista import Fista
-from keyhole.train.patrol.goal import Goal, least_threshold
+from keyhole.train.patrol.goal import Goal, fewest_gone, least_threshold
 from keyhole.train.patrol.lipschitz import random_noise
 from keyhole.train.patrol.masks import Masks
 from keyhole.train.patrol.objective import Objective
@@ -67,6 +67,7 @@ class Patrol:
         self._masks = None if masks is None else masks.to(device)
         self._steps = min(task.steps, recipe.steps or task.steps)
         self._size = task.recipe.size_at(0)
+        self._seen: list[Tensor] = []
         blocks = Blocks.of(module, self._ends, self._example(self._size))
         self._surrogate = Surrogate(blocks.shape, self._size, mirrored_layers(blocks.head)).to(device)
         self._objective = Objective(task, recipe, self._masks, self._surrogate, blocks)
@@ -171,32 +172,42 @@ class Patrol:
         masks, goal = self._masks, self._goal
         if masks is None or goal is None or masks.settled:
             return
-        example = self._example(self._task.preprocess.size).cpu()
+        example, entries = self._example(self._task.preprocess.size).cpu(), self._entries(masks)
 
-        def enough(threshold: float) -> bool:
-            return goal.reached(self._pruned(threshold)[0], example)
+        def enough(values: Sequence[Tensor], threshold: float = 0.0) -> bool:
+            return goal.reached(self._pruned(values, threshold)[0], example)
 
         threshold = self._recipe.threshold
         if last:
-            threshold = max(threshold, least_threshold(self._entries(masks), enough))
-        if last or enough(threshold):
-            self._fista.settle()
-            masks.settle(threshold)
+            threshold = max(threshold, least_threshold(entries, partial(enough, entries)))
+        elif not enough(entries, threshold):
+            self._seen = entries
+            return
+        self._fista.settle()
+        masks.settle(fewest_gone(entries, self._seen or entries, threshold, enough))
 
-    def _pruned(self, threshold: float | None = None) -> tuple[nn.Module, PruningPlan]:
-        """A copy of the target without the structures that the mask switches off, and what they were."""
+    def _pruned(
+        self, entries: Sequence[Tensor] | None = None, threshold: float | None = None
+    ) -> tuple[nn.Module, PruningPlan]:
+        """A copy of the target without the structures that the mask switches off, and what they were.
+
+        Args:
+            entries: the mask; None: as it is.
+            threshold: of entries that are taken for 0; None: the recipe's.
+        """
         threshold = self._recipe.threshold if threshold is None else threshold
         network = copy.deepcopy(self._task.network(self._task.module)).cpu().eval()
         structures = () if self._masks is None else self._masks.structures
-        masks = [] if self._masks is None else self._entries(self._masks)
+        if entries is None:
+            entries = [] if self._masks is None else self._entries(self._masks)
         example = self._example(self._task.preprocess.size).cpu()
-        plan = prune_masked(network, structures, masks, example, threshold=threshold, defence=DEFENCE, cut=self._cut)
+        plan = prune_masked(network, structures, entries, example, threshold=threshold, defence=DEFENCE, cut=self._cut)
         return network, plan
 
     def _entries(self, masks: Masks) -> list[Tensor]:
         """The mask, settled or as FISTA has it."""
         entries = list(masks.entries) if masks.settled else [self._fista.solution(m) for m in masks.entries]
-        return [entry.detach().cpu() for entry in entries]
+        return [entry.detach().cpu().clone() for entry in entries]
 
     def _batches(self, epoch: int, size: int, stream: int) -> Iterator[Batch]:
         device = self._accelerator.device

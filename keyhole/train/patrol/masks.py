@@ -71,10 +71,10 @@ class Masks(nn.Module):
             fold(self._scaled, place, 1 / entries)
 
     @torch.no_grad()
-    def settle(self, threshold: float) -> None:
-        """Keep the mask as it is, with 0 for entries that are no larger than a threshold in magnitude."""
-        for entries in self.entries:
-            entries.mul_(entries.abs() > threshold)
+    def settle(self, values: Sequence[Tensor]) -> None:
+        """From now on the mask stays as it is: an entry for each structure, as given."""
+        for entries, value in zip(self.entries, values, strict=True):
+            entries.copy_(value)
         self.settled.fill_(True)
 
     def zeros(self) -> float:
