@@ -67,7 +67,6 @@ class Patrol:
         self._masks = None if masks is None else masks.to(device)
         self._steps = min(task.steps, recipe.steps or task.steps)
         self._size = task.recipe.size_at(0)
-        self._seen: list[Tensor] = []
         blocks = Blocks.of(module, self._ends, self._example(self._size))
         self._surrogate = Surrogate(blocks.shape, self._size, mirrored_layers(blocks.head)).to(device)
         self._objective = Objective(task, recipe, self._masks, self._surrogate, blocks)
@@ -95,6 +94,7 @@ class Patrol:
         recipe, task = self._task.recipe, self._task
         keep_all_freed()
         done = self._resume()
+        self._seen = [] if self._masks is None else self._entries(self._masks)
         with progress_bar() as progress:
             bar = progress.add_task("training", total=recipe.epochs * self._steps, completed=done * self._steps)
             for epoch in range(done, recipe.epochs):
@@ -184,7 +184,7 @@ class Patrol:
             self._seen = entries
             return
         self._fista.settle()
-        masks.settle(fewest_gone(entries, self._seen or entries, threshold, enough))
+        masks.settle(fewest_gone(entries, self._seen, threshold, enough))
 
     def _pruned(
         self, entries: Sequence[Tensor] | None = None, threshold: float | None = None
