@@ -55,8 +55,8 @@ def test_without_guidance_it_is_diffusers_ancestral_step():
 
 @pytest.mark.parametrize("rate", [0.0, 0.2, 1.0])
 def test_the_step_stays_on_the_sphere_of_its_noise(rate):
-    predicted = Prediction(torch.randn(3, 4, 8, 8), torch.randn(3, 4, 8, 8))
-    noise, gradient = torch.randn(2, 3, 4, 8, 8)
+    drawn = torch.randn(4, 3, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    predicted, (noise, gradient) = Prediction(drawn[0], drawn[1]), drawn[2:]
     sigma = spread(STEP)
     mean = STEP.previous**0.5 * predicted.clean + (1 - STEP.previous - sigma**2) ** 0.5 * predicted.noise
     moved = guided_step(predicted, STEP, noise, gradient, rate) - mean
