@@ -44,12 +44,15 @@ def curves_within(options: Sequence[Option], room: str) -> Iterator[Plot]:
     fitting = [option for option in fitting if (option.memory or 0) <= whole[room]]
     bare = [option for option in options if (option.design.cut, option.design.defence) == (room, UNDEFENDED)]
     for metric, label in _LABELS.items():
+        shown = _comparable([*bare, *fitting], metric)
+        if all(option.design.defence == UNDEFENDED for option in shown):
+            continue
         yield Plot(
             f"defences-within-{room}-{metric}",
             f"Accuracy against leak in the memory of {room} ({label.partition(',')[0]})",
             f"{_READING} Heads that were pruned may end deeper than {room}; all need {whole[room] / 2**20:.1f} MiB at "
             "most.",
-            _curves({f"in the memory of {room}": _comparable([*bare, *fitting], metric)}, metric, height=4.5),
+            _curves({f"in the memory of {room}": shown}, metric, height=4.5),
         )
 
 

@@ -46,12 +46,13 @@ def patrol(settings: PatrolSettings) -> int:
     ends = block_ends(surveyed, settings.cut)
     before = footprints(network, example)
     room = None if settings.room is None else surveyed.name(surveyed.index(settings.room))
-    goal = _goal(room, recipe, before, cut_at(surveyed, ends[-1]).head, ends[-1])
+    head = cut_at(surveyed, ends[-1]).head
+    goal = _goal(room, recipe, before, head, ends[-1])
     masks = _masks(settings, recipe, surveyed)
     goes_on = bool(stages_of(settings.rest) or recipe.rest)
     first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
     as_it_was = replace(target, model=copy.deepcopy(network))
-    of_head = frozenset(cut_at(surveyed, ends[-1]).head.state_dict())
+    of_head = frozenset(head.state_dict())
     _let_learn(network, recipe, of_head)
     task = own_task(target, recipe, first, console, as_it_was)
     said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
