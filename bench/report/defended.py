@@ -40,8 +40,8 @@ def curves_within(options: Sequence[Option], room: str) -> Iterator[Plot]:
     whole = undefended_heads(options)
     if room not in whole:
         return
-    fitting = [option for option in options if option.design.defence != UNDEFENDED and option.memory]
-    fitting = [option for option in fitting if (option.memory or 0) <= whole[room]]
+    defended = (option for option in options if option.design.defence != UNDEFENDED)
+    fitting = [option for option in defended if option.memory and option.memory <= whole[room]]
     bare = [option for option in options if (option.design.cut, option.design.defence) == (room, UNDEFENDED)]
     for metric, label in _LABELS.items():
         shown = _comparable([*bare, *fitting], metric)

@@ -231,3 +231,5 @@ def test_of_entries_that_went_together_only_as_many_stay_gone_as_it_takes() -> N
     assert gone(1) == [pytest.approx([0.4, 0.7, 0.0]), pytest.approx([0.3])]
     assert gone(2) == [pytest.approx([0.4, 0.7, 0.0]), [0.0]]
     assert gone(3) == [pytest.approx([0.0, 0.7, 0.0]), [0.0]]
+    small = fewest_gone([torch.tensor([0.5, -0.5, 0.6])], [torch.zeros(3)], 0.5, lambda _: True)
+    assert small[0].tolist() == pytest.approx([0.0, 0.0, 0.6])

@@ -52,8 +52,8 @@ def patrol(settings: PatrolSettings) -> int:
     goes_on = bool(stages_of(settings.rest) or recipe.rest)
     first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
     as_it_was = replace(target, model=copy.deepcopy(network))
-    of_head = frozenset(head.state_dict())
-    _let_learn(network, recipe, of_head)
+    part = frozenset(head.state_dict()) if kept else None
+    _let_learn(network, part)
     task = own_task(target, recipe, first, console, as_it_was)
     said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
     unpruned = task.figures(task.network(task.module))
@@ -63,14 +63,14 @@ def patrol(settings: PatrolSettings) -> int:
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
     if goes_on:
-        _let_learn(pruned, recipe, of_head)
+        _let_learn(pruned, part)
         left = recipe.second()
         again = replace(settings, stages=settings.rest, learning_rate=left.learning_rate)
         task = own_task(replace(target, model=pruned), left, again, console, as_it_was)
         said["rest"] = task.recipe.stages
         pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
 
-    stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), of_head if kept else None)
+    stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), part)
     figures = named(unpruned, "unpruned") | stored
     write_plan(replace(plan, tail=kept), settings.out)
     hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
@@ -93,12 +93,11 @@ def _kept_tail(settings: PatrolSettings) -> Tail | None:
     return Tail(settings.target, shipped.card(settings.target).sha256)
 
 
-def _let_learn(network: nn.Module, recipe: PatrolRecipe, of_head: Set[str]) -> None:
-    """Make a network trainable, or its head alone."""
+def _let_learn(network: nn.Module, part: Set[str] | None) -> None:
+    """Make a network trainable, or those of its tensors alone that are named."""
     make_trainable(network)
-    if recipe.tail == "kept":
-        for name, parameter in network.named_parameters():
-            parameter.requires_grad_(parameter.requires_grad and name in of_head)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and (part is None or name in part))
 
 
 def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:
