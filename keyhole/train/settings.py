@@ -47,11 +47,12 @@ class TrainSettings:
     """Architecture: a name of torchvision (resnet18), one of timm after `timm:` (timm:vit_tiny_patch16_224), or a
     ViT of timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures."""
     init: Path | None = None
-    """Weights to start from: a folder that `keyhole train target` wrote, or a file of weights, of the same architecture
-    and classes; re-identification takes a classifier's too. Absent: random ones."""
+    """Weights to start from: a folder that `keyhole train target` wrote, a file of weights or the name of a shipped
+    target, of the same architecture and classes; re-identification takes a classifier's too. Absent: random ones."""
     teacher: Path | None = None
-    """Re-identification: a folder that `keyhole train target` wrote; what its target answers to the training pictures
-    is learned besides the identities. It helps networks that learn slowly from few pictures, as transformers do."""
+    """Re-identification: a folder that `keyhole train target` wrote, or the name of a shipped target; what it answers
+    to the training pictures is learned besides the identities. It helps networks that learn slowly from few pictures,
+    as transformers do."""
     patch_drop: float = 0.0
     """Re-identification with a ViT: share of the patches that are left out of each training picture, others every time.
     Half of them halve the time; a short second run should see all (see above)."""

@@ -8,11 +8,12 @@ from torch import nn
 
 from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
 from keyhole.targets.neck import find_neck
+from keyhole.targets.shipped import SHIPPED
 from keyhole.targets.state import load_state, read_state
 
 
 def start_from(network: nn.Module, init: Path | None) -> None:
-    """Give ``network`` the weights in ``init``: a file, or a folder that ``keyhole train target`` wrote.
+    """Give ``network`` the weights in ``init``: a file, a folder of ``keyhole train target``, or a shipped target.
 
     A network with a BNNeck takes a classifier's weights too, all but those of the last layer, in whose place it has the
     BNNeck.
@@ -22,7 +23,8 @@ def start_from(network: nn.Module, init: Path | None) -> None:
     """
     if init is None:
         return
-    state = read_state(init / WEIGHTS if init.is_dir() else init)
+    place = place_of(init)
+    state = read_state(place / WEIGHTS if place.is_dir() else place)
     neck = find_neck(network)
     if neck and f"{neck}.running_mean" not in state:
         kept = {name: value for name, value in state.items() if not name.startswith(f"{neck}.")}
@@ -32,4 +34,11 @@ def start_from(network: nn.Module, init: Path | None) -> None:
 
 def card_of(init: Path | None) -> Card | None:
     """The card of the weights in ``init``, where they have one."""
-    return read_card(init) if init is not None and (init / CARD).is_file() else None
+    place = init and place_of(init)
+    return read_card(place) if place and (place / CARD).is_file() else None
+
+
+def place_of(weights: Path) -> Path:
+    """The path itself, or the folder of the shipped target of that name where there is nothing at the path."""
+    shipped = SHIPPED / weights
+    return shipped if len(weights.parts) == 1 and not weights.exists() and shipped.is_dir() else weights

@@ -1,6 +1,7 @@
 """The parts of PATROL's objective, each against what its equation says."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -69,7 +70,7 @@ def test_shrinking_is_the_proximal_map(l1: float, l2: float) -> None:
     def objective(m: np.ndarray) -> float:
         return float(0.5 * ((m - given) ** 2).sum() + l1 * np.abs(m).sum() + l2 * np.sqrt((m**2).sum()))
 
-    shrunk = torch.cat(shrink(values, l1, l2)).numpy().astype(float)
+    shrunk = torch.cat(shrink(values, l1, l2, [1, 1])).numpy().astype(float)
     draws = np.random.default_rng(0).normal(size=(4000, 5))
     for size in (1.0, 0.1, 0.01):
         assert all(objective(shrunk) <= objective(shrunk + size * draw) + 1e-6 for draw in draws)
@@ -80,6 +81,20 @@ def test_an_entry_that_nothing_holds_moves_with_the_square_of_the_steps() -> Non
     fista = Fista([mask], learning_rate=1e-4, l1=1.0, l2=0.0)
     descend([mask], [torch.zeros(1)], [torch.zeros(1)], fista, 400)
     assert 5 - float(fista.solution(mask)) == pytest.approx(1e-4 * 400**2 / 8, rel=0.05)
+
+
+def test_an_entry_for_many_channels_moves_as_that_many_equal_ones() -> None:
+    target, scale = torch.tensor([2.0, -0.6, 1.5]), torch.tensor([0.7, 0.3, 0.9])
+    spread = [0, 1, 2, 2, 2, 2]
+    each, shared = nn.Parameter(torch.ones(6)), [nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(1))]
+    of_each = Fista([each], learning_rate=0.4, l1=0.3, l2=0.5)
+    of_shared = Fista(shared, learning_rate=0.4, l1=0.3, l2=0.5, widths=[1, 4])
+    summed = [scale[:2], 4 * scale[2:]]
+    for steps in range(1, 6):
+        descend([each], [target[spread]], [scale[spread]], of_each, steps)
+        descend(shared, [target[:2], target[2:]], summed, of_shared, steps)
+        together = torch.cat([of_shared.solution(part) for part in shared])
+        torch.testing.assert_close(together[spread], of_each.solution(each))
 
 
 def test_fista_goes_on_from_its_state() -> None:
@@ -231,5 +246,13 @@ def test_of_entries_that_went_together_only_as_many_stay_gone_as_it_takes() -> N
     assert gone(1) == [pytest.approx([0.4, 0.7, 0.0]), pytest.approx([0.3])]
     assert gone(2) == [pytest.approx([0.4, 0.7, 0.0]), [0.0]]
     assert gone(3) == [pytest.approx([0.0, 0.7, 0.0]), [0.0]]
+    bytes_of = [torch.tensor([3.0, 3.0, 3.0]), torch.tensor([1.0])]
+
+    def freed(masks: Sequence[Tensor]) -> float:
+        return float(sum((mask.eq(0) * size).sum() for mask, size in zip(masks, bytes_of, strict=True)))
+
+    large_enough = fewest_gone(now, [*seen[:1], torch.tensor([0.1])], 0.0, lambda masks: freed(masks) >= 6)
+    assert [mask.tolist() for mask in large_enough] == [pytest.approx([0.0, 0.7, 0.0]), pytest.approx([0.1])]
+
     small = fewest_gone([torch.tensor([0.5, -0.5, 0.6])], [torch.zeros(3)], 0.5, lambda _: True)
     assert small[0].tolist() == pytest.approx([0.0, 0.0, 0.6])

@@ -13,11 +13,13 @@ from torchvision.utils import save_image
 from keyhole.targets.architectures import architecture
 from keyhole.targets.card import read_card
 from keyhole.targets.errors import TargetError
+from keyhole.targets.load import load_target
 from keyhole.targets.neck import with_neck
 from keyhole.targets.quantise import load_weights
 from keyhole.train.command import train
+from keyhole.train.reid.teacher import load_teacher
 from keyhole.train.settings import TrainSettings
-from keyhole.train.start import start_from
+from keyhole.train.start import card_of, start_from
 from tests.train.test_classifier import striped
 
 
@@ -72,3 +74,13 @@ def test_re_identification_starts_from_a_classifier_but_for_its_last_layer(tmp_p
     assert torch.equal(state["layer4.1.conv2.weight"], classifier.layer4[1].conv2.weight)
     assert torch.equal(state["fc.running_var"], torch.ones(512))
     assert torch.equal(state["fc.weight"], torch.ones(512))
+
+
+def test_a_shipped_target_is_a_start_by_its_name() -> None:
+    network, shipped = resnet18(num_classes=100), load_target("resnet18-tinyimagenet").model
+    start_from(network, Path("resnet18-tinyimagenet"))
+    assert all(torch.equal(value, shipped.state_dict()[name]) for name, value in network.state_dict().items())
+    card = card_of(Path("resnet18-tinyimagenet"))
+    assert card is not None
+    assert card.name == "resnet18-tinyimagenet"
+    assert load_teacher(Path("resnet18-streetcam")).hash == load_target("resnet18-streetcam").hash

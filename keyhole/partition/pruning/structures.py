@@ -48,6 +48,11 @@ class Structures:
     count: int
     points: tuple[Point, ...]
 
+    @property
+    def width(self) -> int:
+        """Numbers that share an entry: 1 of channels, the channels of a whole mapping."""
+        return max(point.repeat for point in self.points)
+
 
 @torch.no_grad()
 def fold(modules: Mapping[str, nn.Module], structures: Structures, mask: Tensor) -> None:

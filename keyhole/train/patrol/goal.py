@@ -61,7 +61,8 @@ def fewest_gone(
     """Masks without more entries gone than it takes.
 
     Entries that start alike fall alike, and may be gone together a few steps after the goal was still far. Those come
-    back that were the largest then, for as long as the goal is reached.
+    back that were the largest then, for as long as the goal is reached; then whole masks, such as that of a small
+    mapping that was removed on the way to a large one.
 
     Args:
         now: masks with which it is.
@@ -80,7 +81,14 @@ def fewest_gone(
         ]
 
     gone = [earlier * (mask.abs() <= threshold) for mask, earlier in zip(now, seen, strict=True)]
-    return back(least_threshold(gone, lambda limit: enough(back(limit))))
+    left = back(least_threshold(gone, lambda limit: enough(back(limit))))
+    largest = [float(mask.abs().max()) for mask in gone]
+    for place in sorted((place for place, size in enumerate(largest) if size), key=lambda place: -largest[place]):
+        whole = [*left]
+        whole[place] = torch.where(left[place] == 0, gone[place], left[place])
+        if enough(whole):
+            left = whole
+    return left
 
 
 def least_threshold(masks: Sequence[Tensor], enough: Callable[[float], bool]) -> float:

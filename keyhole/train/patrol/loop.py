@@ -82,7 +82,8 @@ class Patrol:
         self._optimiser, self._schedule, self._inverter = accelerator.prepare(optimiser, schedule, inverter)
         accelerator.register_for_checkpointing(self._task.module, self._surrogate)
         if self._masks is not None:
-            self._fista = Fista(self._masks.entries, recipe.mask_rate(total), recipe.l1, recipe.l2)
+            widths = [place.width for place in self._masks.structures]
+            self._fista = Fista(self._masks.entries, recipe.mask_rate(total), recipe.l1, recipe.l2, widths)
             accelerator.register_for_checkpointing(self._masks, self._fista)
 
     def run(self) -> tuple[nn.Module, PruningPlan]:

@@ -19,6 +19,7 @@ from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.target import Target
 from keyhole.train.cache import kept
 from keyhole.train.reid.trial import embed
+from keyhole.train.start import place_of
 
 _SHOWN = 512
 _ANSWERS = "embeddings"
@@ -56,12 +57,12 @@ class Teaching:
 
 
 def load_teacher(folder: Path) -> Target:
-    """The target that ``keyhole train target`` left in a folder.
+    """The target that ``keyhole train target`` left in a folder, or a shipped one by its name.
 
     Raises:
         TargetError: none there, or it answers with classes.
     """
-    place = folder.resolve()
+    place = place_of(folder).resolve()
     teacher = load_target(place.name, shipped=place.parent)
     if not answers_with_embedding(teacher.model):
         raise TargetError(f"--teacher {folder}: it answers with classes; expected a target of re-identification")
