@@ -48,7 +48,7 @@ class MirrorNetwork(PayloadNetwork):
         """
         picture: Tensor = self.body(self.maps(tensors))
         if picture.shape[2:] != (self.size, self.size):
-            picture = F.interpolate(picture, (self.size, self.size), mode="bilinear", antialias=True)
+            picture = F.interpolate(picture.float(), (self.size, self.size), mode="bilinear", antialias=True)
         return picture
 
 

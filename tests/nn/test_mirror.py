@@ -45,6 +45,15 @@ def test_payloads_of_known_models(shape, size):
     assert network(torch.rand(1, *shape)).shape == (1, 3, size, size)
 
 
+@pytest.mark.parametrize("size", [24, 31])
+def test_it_resizes_what_autocast_makes_of_its_layers(size):
+    network = MirrorNetwork([(8, 7, 7)], size)
+    with torch.autocast("cpu", torch.bfloat16):
+        loss = network(torch.rand(2, 8, 7, 7)).mean()
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in network.body.parameters())
+
+
 @pytest.mark.parametrize("layers", [3, 5, 9])
 def test_it_has_a_transposed_convolution_for_each_layer_of_the_head(layers):
     network = MirrorNetwork([(128, 16, 16)], 128, layers)
