@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.nn.layout import Shape, channel_axis
+from keyhole.nn.scale import scales
 
 _NARROWEST = 8
 
@@ -40,7 +41,7 @@ class ChannelScores(nn.Module):
         """From now on take each channel's statistics as they differ from those of typical features N×…."""
         summary = self._summary(features)
         self.mean.copy_(summary.mean(0))
-        self.deviation.copy_(summary.std(0, correction=0).clamp_min(1e-6))
+        self.deviation.copy_(scales(summary.std(0, correction=0)))
 
     def times(self, features: Tensor, mask: Tensor) -> Tensor:
         """Features N×… with each channel multiplied by its entry of a mask N×channels."""

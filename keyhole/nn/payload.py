@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.nn.layout import MapLayout, Shape
+from keyhole.nn.scale import scales
 
 
 class PayloadNetwork(nn.Module):
@@ -37,11 +38,11 @@ class PayloadNetwork(nn.Module):
 
     @torch.no_grad()
     def standardise(self, tensors: Sequence[Tensor]) -> None:
-        """From now on take each channel as its distance from the mean that it has here, in deviations.
+        """From now on take each channel as its distance from the mean that it has here, in deviations (`scales`).
 
         Args:
             tensors: the live tensors of typical pictures, N×… each.
         """
         maps = self.layout(tensors)
         self.mean.copy_(maps.mean((0, 2, 3)))
-        self.deviation.copy_(maps.std((0, 2, 3), correction=0).clamp_min(1e-6))
+        self.deviation.copy_(scales(maps.std((0, 2, 3), correction=0)))

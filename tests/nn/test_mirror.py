@@ -103,3 +103,18 @@ def test_it_learns_what_no_linear_map_can():
 def test_other_shapes_are_refused():
     with pytest.raises(ValueError, match="expected tensors of shapes"):
         MirrorNetwork([(4, 8, 8)], 16)(torch.rand(1, 4, 4, 4))
+
+
+def test_a_channel_that_speaks_up_after_the_first_pictures_does_not_outweigh_the_others():
+    torch.manual_seed(0)
+    typical, later = torch.randn(8, 4, 6, 6), torch.randn(8, 4, 6, 6)
+    typical[:, 1] = 0
+    network = MirrorNetwork([(4, 6, 6)], 24)
+    network.standardise((typical,))
+    sizes = network.maps((later,)).square().mean((0, 2, 3)).sqrt()
+    assert sizes.max() < 2 * sizes.min()
+    lively = typical[:, [0, 2, 3]]
+    torch.testing.assert_close(
+        network.maps((typical,))[:, [0, 2, 3]],
+        (lively - lively.mean((0, 2, 3), keepdim=True)) / lively.std((0, 2, 3), keepdim=True, correction=0),
+    )
