@@ -8,12 +8,13 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.axes import Axes
 from bench.opening import Opened
 from bench.setup import Terms
+from keyhole.defences import defence_named, mechanism_hash
 
 LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
 
@@ -28,7 +29,7 @@ def facts() -> dict[str, str]:
     }
 
 
-def fixed(terms: Terms, models: Mapping[str, Opened]) -> dict[str, str]:
+def fixed(terms: Terms, models: Mapping[str, Opened], defences: Sequence[str]) -> dict[str, str]:
     """What decides the figures: figures of runs that differ in it do not compare."""
     scale = terms.scale
     budgets = [
@@ -44,6 +45,7 @@ def fixed(terms: Terms, models: Mapping[str, Opened]) -> dict[str, str]:
         **{
             f"model {name}": f"{model.target.hash}, {model.target.preprocess.size} px" for name, model in models.items()
         },
+        **{f"defence {spec}": mechanism for spec in defences if (mechanism := mechanism_hash(defence_named(spec)))},
     }
 
 

@@ -48,7 +48,7 @@ def bench(settings: BenchSettings) -> int:
         return 0
     setup = Setup(found.terms, settings.out)
     with alone(settings.out), closing(BenchStore(settings.out)) as store:
-        store.describe(facts(), fixed(found.terms, found.models), found.axes)
+        store.describe(facts(), fixed(found.terms, found.models, found.axes.defences), found.axes)
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):
             console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")

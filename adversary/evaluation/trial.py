@@ -8,7 +8,7 @@ from adversary.attacks.choice import Choice
 from adversary.attacks.kinds import Kind
 from adversary.priors.folder import fingerprint, prior_folder
 from adversary.settings import OfflineSettings
-from keyhole.defences import spelled
+from keyhole.defences import defence_named, mechanism_hash, spelled
 from keyhole.targets import Target
 from keyhole.targets.defence import defence_name
 
@@ -67,6 +67,7 @@ class Trial:
 
 def common(settings: OfflineSettings, target: Target) -> dict[str, object]:
     """Target, defence and pictures."""
+    mechanism = mechanism_hash(defence_named(settings.defence))
     return {
         "target": target.name,
         "model_hash": target.hash,
@@ -76,6 +77,7 @@ def common(settings: OfflineSettings, target: Target) -> dict[str, object]:
         "aware": not settings.unaware,
         "source": settings.source,
         "every": settings.every,
+        **({"mechanism_hash": mechanism} if mechanism else {}),
         **({"frames": settings.frames} if settings.frames > 1 else {}),
     }
 

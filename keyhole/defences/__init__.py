@@ -6,6 +6,7 @@ from keyhole.defences.randomness import randomness
 from keyhole.defences.registry import DEFENCES
 from keyhole.defences.several import SeveralFrames
 from keyhole.defences.spec import defence_named, spelled
+from keyhole.defences.stored import mechanism_hash
 
 __all__ = [
     "DEFENCES",
@@ -15,6 +16,7 @@ __all__ = [
     "NoDefence",
     "SeveralFrames",
     "defence_named",
+    "mechanism_hash",
     "randomness",
     "spelled",
 ]

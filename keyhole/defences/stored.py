@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from keyhole.defences.defence import Defence
 from keyhole.service.errors import UsageError
 
 MECHANISM = "mechanism.safetensors"
@@ -51,6 +53,12 @@ def read_stored(path: str, defence: str) -> Stored:
         held = facts.get("defence", "none")
         raise UsageError(f"file={path}: expected a {defence} that `keyhole train defence` wrote, got {held}")
     return Stored(tensors, facts)
+
+
+def mechanism_hash(defence: Defence) -> str:
+    """Sixteen hex digits that change with the file that a defence's setting ``file`` names; none where it has none."""
+    file = getattr(defence, "file", "")
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
 
 
 def check_shapes(path: str, expected: Sequence[tuple[int, ...]], features: Sequence[Tensor]) -> None:

@@ -17,9 +17,11 @@ from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.published import PUBLISHED
 from adversary.evaluation.scores import Mean, score
 from adversary.settings import AttackSettings
+from keyhole.defences.stored import MECHANISM
 from keyhole.service.errors import UsageError
 from tests.adversary.tiny import pictures
 from tests.adversary.tiny_priors import stable
+from tests.defences.test_learned import noise
 
 
 @pytest.fixture
@@ -104,6 +106,21 @@ def test_a_run_goes_on_where_it_stopped(settings, tmp_path):
     assert before.items() <= after.items()
     attack(replace(kept, iterations=26))
     assert len(list((tmp_path / "kept").rglob("*.png"))) == 10
+
+
+def test_pictures_behind_a_mechanism_that_was_learned_anew_are_attacked_anew(settings, tmp_path):
+    shape, file, made = (8, 16, 16), tmp_path / MECHANISM, []
+    defence = noise(tmp_path, torch.full(shape, 0.1), torch.zeros(shape))
+    first = file.read_bytes()
+    noise(tmp_path, torch.full(shape, 5.0), torch.zeros(shape))
+    for mechanism in (first, file.read_bytes(), first):
+        file.write_bytes(mechanism)
+        attack(replace(settings, cuts=("stem",), defence=defence, out=tmp_path / "kept"))
+        made.append(json.loads(settings.json.read_text()))
+    faint, loud, again = (each["rows"][0]["psnr_mean"] for each in made)
+    assert faint == again > loud
+    assert made[0]["mechanism_hash"] == made[2]["mechanism_hash"] != made[1]["mechanism_hash"]
+    assert len(list((tmp_path / "kept").iterdir())) == 2
 
 
 def test_a_black_box_is_trained_first(settings, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
+from bench.about import fixed
 from bench.cells import AccuracyCell, LatencyCell, ProfileCell
 from bench.measure.accuracy import accuracy
 from bench.measure.latency import latency
@@ -20,6 +21,7 @@ from keyhole.data import Sample, open_source
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 from tests.bench.targets import one_colour
+from tests.defences.test_learned import noise
 from tests.judge.making import Parrot, labels
 
 TINY, LOOKER, EMBEDDER = (
@@ -141,3 +143,13 @@ def test_vehicles_are_looked_up_among_ten_or_more_that_are_enrolled():
     without = enrol(Parrot(), map(str, range(1, 12)), lambda number: shown[int(number)][None])
     assert "vehicle" not in read_by(Parrot(), shown[:4], known[:4], without)
     assert enrol(Parrot(), ["0", "1"], {"1": shown[1:2]}.get).keys() == {"1"}
+
+
+def test_figures_behind_a_mechanism_that_was_learned_anew_do_not_compare(tmp_path):
+    terms, known = setup(tmp_path).terms, []
+    for deviation in (0.1, 5.0):
+        defence = noise(tmp_path, torch.full((8, 4, 4), deviation), torch.zeros(8, 4, 4))
+        known.append(fixed(terms, {}, ("none", "gaussian:scale=1", defence)))
+    assert [name for name in known[0] if name.startswith("defence")] == [f"defence {defence}"]
+    assert known[0].keys() == known[1].keys()
+    assert [name for name in known[0] if known[0][name] != known[1][name]] == [f"defence {defence}"]
