@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from matplotlib import rc_context
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from bench.advice.option import UNDEFENDED, Option
 from bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 
+_FILE = re.compile(r"(^|[:,])file=")
 _LABELS = {"ssim": "SSIM", "psnr": "PSNR, dB"}
 _READING = (
     "A line is one defence at rising strength, from the undefended design on; a good one goes left (less leaks) "
@@ -94,15 +96,20 @@ def family(defence: str) -> str:
     return defence.partition(":")[0]
 
 
-def _settings(defence: str) -> str:
-    return defence.partition(":")[2]
+def strength(defence: str) -> str:
+    """The settings of a defence; where a mechanism's file lies is none of its strength.
+
+    >>> strength("gaussian:scale=0.5"), strength("disco:share=0.5+channel-filter:file=runs/disco/mechanism.safetensors")
+    ('scale=0.5', 'share=0.5')
+    """
+    return "+".join(part for part in defence.partition(":")[2].split("+") if not _FILE.search(part))
 
 
 def _strengths(options: Sequence[Option], metric: str) -> Iterator[tuple[float, float, str]]:
     """The marks of defences that have settings."""
     for option in options:
-        if option.accuracy and _settings(option.design.defence):
-            yield option.exposure[metric].mean, option.accuracy.value, _settings(option.design.defence)
+        if option.accuracy and strength(option.design.defence):
+            yield option.exposure[metric].mean, option.accuracy.value, strength(option.design.defence)
 
 
 def _curve(panel: Axes, options: Sequence[Option], metric: str, name: str, colour: str, marker: str) -> None:
