@@ -17,7 +17,10 @@ from monitor import plots
 from monitor.plots import INK
 
 _GREY = "#8d99ae"
-_COLOURS = ("#e8901a", "#3d9be0", "#2fae7d", "#a371f7", "#e0567a", "#c2a83e", "#12a5b8", "#8a5a44")
+_COLOURS = (
+    *("#e8901a", "#3d9be0", "#2fae7d", "#a371f7", "#e0567a", "#c2a83e", "#12a5b8", "#8a5a44"),
+    *("#2f3e9e", "#7cb518", "#d63ad0", "#b3261e", "#0b6e4f", "#4a4a4a"),
+)
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _ACROSS, _WIDTH = 3, 10
 _APART = (50, 14)  # of two names, in dots across and up
