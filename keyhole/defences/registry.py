@@ -27,3 +27,13 @@ DEFENCES: Mapping[str, Callable[..., Defence]] = MappingProxyType(
         CHANNEL_FILTER: ChannelFilter,
     }
 )
+
+_METHOD = "--target defended:FOLDER, which `keyhole train defence` wrote; its last line says which --defence to add"
+_PRUNED = "--target resnet18-streetcam-patrol (…-low, …-small), or pruned:FOLDER, which `keyhole train patrol` wrote"
+TRAINED: Mapping[str, str] = MappingProxyType(
+    {
+        "patrol": _PRUNED,
+        **dict.fromkeys(("nopeek", "app", "disco", "shredder", "noise-aware", "skip"), _METHOD),
+    }
+)
+"""Defences that are no step of a frame, by name: how they are asked for."""

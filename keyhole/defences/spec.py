@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from keyhole.defences.defence import Defence
-from keyhole.defences.registry import DEFENCES
+from keyhole.defences.registry import DEFENCES, TRAINED
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.word import made, spelled_settings
 
@@ -55,6 +55,8 @@ def _parted(spec: str) -> tuple[str, str]:
 
 def _own(name: str) -> Any:
     path, _, attribute = name.partition(":")
+    if name in TRAINED:
+        raise UsageError(f"{name} is trained into the target, so every process takes it as one: {TRAINED[name]}")
     if not attribute:
         raise unknown_name("defence", name, [*DEFENCES, "package.module:Class"])
     if (here := str(Path.cwd())) not in sys.path:

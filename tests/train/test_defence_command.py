@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from keyhole.defences import defence_named
+from keyhole.defences.registry import TRAINED
 from keyhole.partition import partitioned
+from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings, load_target
 from keyhole.targets.card import read_card
 from keyhole.train.defence.command import defence
+from keyhole.train.defence.registry import METHODS
 from keyhole.train.defence.settings import DefenceSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders
 
@@ -77,3 +81,10 @@ def test_a_re_identification_is_taught_by_what_it_was(
 def test_bad_flags_are_explained(flags: dict, message: str, data: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         defence(settings(data, tmp_path / "bad", **flags))
+
+
+def test_a_defence_by_training_that_is_asked_for_as_one_at_run_time_says_where_it_is() -> None:
+    assert TRAINED.keys() == {"patrol", *METHODS}
+    for name in TRAINED:
+        with pytest.raises(UsageError, match=f"{name} is trained into the target.*--target .*`keyhole train"):
+            defence_named(f"{name}:share=0.5")
