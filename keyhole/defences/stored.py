@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from keyhole.checksum import checksum
 from keyhole.defences.defence import Defence
 from keyhole.service.errors import UsageError
 
@@ -58,7 +58,7 @@ def read_stored(path: str, defence: str) -> Stored:
 def mechanism_hash(defence: Defence) -> str:
     """Sixteen hex digits that change with the file that a defence's setting ``file`` names; none where it has none."""
     file = getattr(defence, "file", "")
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16] if file else ""
+    return checksum(Path(file))[:16] if file else ""
 
 
 def check_shapes(path: str, expected: Sequence[tuple[int, ...]], features: Sequence[Tensor]) -> None:

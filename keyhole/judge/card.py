@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keyhole.targets.card import CARD, WEIGHTS, checksum, save_card
+from keyhole.checksum import checksum
+from keyhole.targets.card import CARD, WEIGHTS, save_card
 
 
 @dataclass(frozen=True)

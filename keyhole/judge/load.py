@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from keyhole.checksum import checksum
 from keyhole.judge.card import read_judge_card
 from keyhole.judge.find import SHIPPED, JudgeError
 from keyhole.judge.judge import Judge
-from keyhole.targets.card import CARD, WEIGHTS, checksum
+from keyhole.targets.card import CARD, WEIGHTS
 from keyhole.targets.errors import TargetError
 from keyhole.targets.state import load_state, read_state
 

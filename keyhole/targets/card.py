@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from keyhole.checksum import checksum
 from keyhole.targets.errors import TargetError
 from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.tasks import TaskName
@@ -103,9 +103,3 @@ def save_card(card: DataclassInstance, folder: Path) -> None:
     """Write the fields of any card into ``folder``."""
     text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
-
-
-def checksum(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

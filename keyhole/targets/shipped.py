@@ -7,9 +7,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from keyhole.checksum import checksum
 from keyhole.partition.pruning.plan import PLAN
 from keyhole.targets.architectures import architecture
-from keyhole.targets.card import CARD, WEIGHTS, Card, checksum, read_card
+from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.neck import with_neck

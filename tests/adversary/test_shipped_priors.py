@@ -16,9 +16,9 @@ from adversary.generators.generator import with_latents
 from adversary.knowledge import WhiteBox
 from adversary.priors.folder import CARD, SHIPPED, shipped
 from adversary.priors.prior import load_prior
+from keyhole.checksum import checksum
 from keyhole.data.source import open_source
 from keyhole.metrics.similarity import psnr
-from keyhole.targets.card import checksum
 
 LARGEST = 12e6
 

@@ -82,11 +82,10 @@ def fewest_gone(
 
     gone = [earlier * (mask.abs() <= threshold) for mask, earlier in zip(now, seen, strict=True)]
     left = back(least_threshold(gone, lambda limit: enough(back(limit))))
-    largest = [float(mask.abs().max()) for mask in gone]
-    for place in sorted((place for place, size in enumerate(largest) if size), key=lambda place: -largest[place]):
-        whole = [*left]
-        whole[place] = torch.where(left[place] == 0, gone[place], left[place])
-        if enough(whole):
+    for place in sorted(range(len(left)), key=lambda place: -float(gone[place].abs().max())):
+        missing = gone[place] * (left[place] == 0)
+        whole = [*left[:place], left[place] + missing, *left[place + 1 :]]
+        if missing.any() and enough(whole):
             left = whole
     return left
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keyhole.targets.card import checksum, save_card
+from keyhole.checksum import checksum
+from keyhole.targets.card import save_card
 
 README = "README.md"
 
