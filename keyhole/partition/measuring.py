@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -87,7 +88,7 @@ def _seen(tensor: Tensor) -> Seen:
 
 
 def _run(module: fx.GraphModule, batch: Tensor) -> Measured:
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=dict(_FORMULAS)) as counter:
         recorder = _Recorder(module, counter)
         recorder.run(batch)
     return Measured(tuple(recorder.values[:-1]), tuple(flops // 2 // len(batch) for flops in recorder.flops[:-1]))
@@ -115,10 +116,32 @@ def _grow_all(two: tuple[int, ...], three: tuple[int, ...]) -> tuple[int, ...]:
 
 @contextmanager
 def _plain_attention() -> Iterator[None]:
-    """Attention as the sum of operations whose cost is known, not as one fused call."""
+    """Transformer layers as the sum of operations whose cost is known, not as one fused call."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+def _attention_flops(query: _Shape, key: _Shape, value: _Shape, *_: Any, **__: Any) -> int:
+    """Two products for each of the query's heads, which may share the heads of key and value; a mask saves nothing."""
+    *heads, queries, width = query
+    return 2 * math.prod(heads) * queries * key[-2] * (width + value[-1])
+
+
+def _vector_flops(matrix: _Shape, *_: Any, **__: Any) -> int:
+    return 2 * math.prod(matrix)
+
+
+def _formulas() -> Mapping[Any, Callable[..., int]]:
+    """What torch's counter lacks in some versions: attention by every fused kernel, and products with a vector."""
+    names = {name.removeprefix("aten::").partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
+    fused = [name for name in names if name.startswith("_scaled_dot_product_") and not name.endswith("_backward")]
+    attention = {getattr(torch.ops.aten, name): _attention_flops for name in fused}
+    return {**attention, torch.ops.aten.mv: _vector_flops, torch.ops.aten.dot: _vector_flops}
+
+
+_Shape = tuple[int, ...]
+_FORMULAS = _formulas()
