@@ -1,4 +1,4 @@
-"""The adversary process: tap -> frames -> each attack's backlog -> pictures -> the referee's scores."""
+"""The adversary process: tap -> frames -> each attack's backlog -> pictures -> the referee."""
 
 from __future__ import annotations
 

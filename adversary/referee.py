@@ -1,4 +1,4 @@
-"""Hands reconstructions to the monitor, which alone holds the truth, and gets a score back."""
+"""Hands reconstructions to the monitor, which alone holds the truth and tells nobody here how good they are."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ class Referee:
         self._lost = lost
         self._away = False
 
-    def submit(self, reconstruction: referee_pb2.Reconstruction, stop: Stop | None = None) -> referee_pb2.Score | None:
-        """The score; None if the monitor cannot be reached or refuses. A final picture is sent again for a while."""
+    def submit(self, reconstruction: referee_pb2.Reconstruction, stop: Stop | None = None) -> bool:
+        """Whether the monitor has it: it may be away, or refuse. A final picture is sent again for a while."""
         retry = Retry(FINAL_SECONDS if reconstruction.final else FLEETING_SECONDS)
         try:
-            score: referee_pb2.Score = retry.call(lambda left: self._stub.Submit(reconstruction, timeout=left), stop)
+            retry.call(lambda left: self._stub.Submit(reconstruction, timeout=left), stop)
         except grpc.RpcError as error:
             self._lost()
             self._note(away=True, reason=explain(error))
-            return None
+            return False
         except ValueError:  # how gRPC says that the channel was closed
             self._lost()
-            return None
+            return False
         self._note(away=False)
-        return score
+        return True
 
     def _note(self, *, away: bool, reason: str = "") -> None:
         if away != self._away:

@@ -17,7 +17,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Copy frames on their way or at the cloud, and reconstruct the pictures behind them while the system runs.
 
     It sees frames, the answers of its own oracle and public pictures; the white box knows the head as well. The monitor
-    alone holds the truth, and returns a score for each reconstruction.
+    alone holds the truth and tells nothing of the scores.
     """
 
     tap: Literal["cloud", "wire"] = "cloud"

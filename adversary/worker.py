@@ -20,7 +20,7 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2
 from keyhole.wire.pictures import pack_picture
 
-Submit = Callable[[referee_pb2.Reconstruction], referee_pb2.Score | None]
+Submit = Callable[[referee_pb2.Reconstruction], object]
 _REMEMBERED = 256  # frames, more than ever wait
 _log = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ class Worker:
     Args:
         signature: name and origin.
         rung: the attack, open, and used by this worker alone.
-        submit: hands a reconstruction over and returns its score, if there is one.
-        metrics: drops and scores are counted here.
+        submit: hands a reconstruction over.
+        metrics: drops are counted here.
         stop: the running attack hands in what it has, and no other frame is begun.
         backlog: frames that may wait, unless the rung says so.
         threads: of one tensor operation.
@@ -127,9 +127,9 @@ class Worker:
         for estimate in self._rung.attack.reconstruct(frames):
             final = estimate.final or self._stop.is_set()
             for frame, picture in zip(frames, estimate.pictures, strict=True):
-                score = self._submit(self._message(frame, picture, estimate, final))
+                self._submit(self._message(frame, picture, estimate, final))
                 if final:
-                    self._conclude(frame, estimate, score)
+                    self._conclude(frame, estimate)
             if final:
                 return
 
@@ -152,8 +152,7 @@ class Worker:
             seed=self._signature.seed,
         )
 
-    def _conclude(self, frame: Observation, estimate: Estimate, score: referee_pb2.Score | None) -> None:
-        labels = self._signature.attack, self._signature.rung
+    def _conclude(self, frame: Observation, estimate: Estimate) -> None:
         self._metrics.frames.labels("reconstructed").inc()
         facts: dict[str, object] = {
             "attack": self._signature.name,
@@ -163,10 +162,6 @@ class Worker:
         }
         if estimate.passes:
             facts["unet_passes"] = estimate.passes
-        if score is not None and score.matched:
-            self._metrics.psnr.labels(*labels).observe(score.psnr)
-            self._metrics.ssim.labels(*labels).observe(score.ssim)
-            facts |= {"psnr": round(score.psnr, 2), "ssim": round(score.ssim, 3)}
         _log.info("reconstructed", extra=facts)
 
     def _skip(self, frame: Observation, reason: str, error: Exception) -> None:

@@ -56,8 +56,8 @@ def parties(deployment: Deployment, taps: frozenset[str]) -> tuple[Party, ...]:
             "the eavesdropper",
             "reconstruction from features",
             f"features, through {source}; the head's weights (white box) or answers to its own queries (black box); "
-            "public pictures; a score for each reconstruction",
-            "the picture, the answer, the victim's data",
+            "public pictures",
+            "the picture, the answer, the victim's data, how good its reconstructions are",
         ),
         Party(
             "monitor",

@@ -139,8 +139,8 @@ class Referee:
         for listener in self._listeners:
             listener.concluded(outcome)
 
-    def submit(self, reconstruction: Reconstruction) -> Score:
-        """Score a reconstruction; ``matched`` is false while its truth has not come.
+    def submit(self, reconstruction: Reconstruction) -> Score | None:
+        """The score of a reconstruction, which whoever made it must not see; None while its truth has not come.
 
         Raises:
             RejectedError: see `monitor.checks.check_reconstruction`; or the picture is not of the truth's size.
@@ -152,7 +152,7 @@ class Referee:
                 self._waiting.append(_Waiting(reconstruction, self._clock() + self._limits.wait_seconds))
         if truth is None:
             self.expire()
-            return _score(reconstruction, matched=False)
+            return None
         return self._judge(truth, reconstruction)
 
     def expire(self) -> None:
@@ -166,7 +166,8 @@ class Referee:
 
     def _judge(self, truth: Truth, reconstruction: Reconstruction) -> Score:
         psnr, ssim = similarity(reconstruction.picture, truth.picture)
-        score = _score(reconstruction, matched=True, psnr=psnr, ssim=ssim)
+        named = {field: getattr(reconstruction, field) for field in ("frame_id", "attack", "rung")}
+        score = Score(**named, psnr=psnr, ssim=ssim)
         recovery = self._examine(truth, reconstruction) if self._examine else None
         case = Case(truth, reconstruction, score, self._clock(), recovery)
         for listener in self._listeners:
@@ -182,7 +183,3 @@ class Referee:
         self._truths.move_to_end(truth.frame_id)
         while len(self._truths) > self._limits.truths:
             self._truths.popitem(last=False)
-
-
-def _score(made: Reconstruction, *, matched: bool, psnr: float = 0.0, ssim: float = 0.0) -> Score:
-    return Score(frame_id=made.frame_id, attack=made.attack, rung=made.rung, matched=matched, psnr=psnr, ssim=ssim)

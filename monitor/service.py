@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import grpc
 
 from keyhole.service.lifecycle import Stop
-from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Reconstruction, Score, Truth, WatchRequest
+from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Reconstruction, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError, invalid
 from keyhole.wire.server import Registration
@@ -52,11 +52,12 @@ class TruthDesk(RefereeServicer):
             self._referee.conclude(request)
         return Ack()
 
-    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Score:  # noqa: N802
+    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: N802
         """Score a reconstruction."""
         _trusted(context)
         with _rejections():
-            return self._referee.submit(request)
+            self._referee.submit(request)
+        return Ack()
 
     def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> Iterator[Event]:  # noqa: ARG002, N802
         """Stream truths, outcomes, reconstructions and scores from now on."""
@@ -73,7 +74,7 @@ class TruthDesk(RefereeServicer):
 
 
 class SubmitDesk(RefereeServicer):
-    """Takes `Submit` alone and answers with the score, nothing else.
+    """Takes `Submit` alone and answers that it has been taken, nothing else.
 
     Args:
         referee: judges.
@@ -82,10 +83,11 @@ class SubmitDesk(RefereeServicer):
     def __init__(self, referee: Referee) -> None:
         self._referee = referee
 
-    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Score:  # noqa: ARG002, N802
-        """Score a reconstruction."""
+    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Score a reconstruction and keep the score."""
         with _rejections():
-            return self._referee.submit(request)
+            self._referee.submit(request)
+        return Ack()
 
     def Witness(self, request: Truth, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
         """Refused."""

@@ -18,7 +18,7 @@ class MonitorSettings(ServiceSettings):
     truth: str = "127.0.0.1:50061"
     """Address for the edge: takes the truth, so keep it out of the adversary's reach."""
     submit: str = "127.0.0.1:50062"
-    """Address for the adversary: takes reconstructions, answers with their score, refuses all else."""
+    """Address for the adversary: takes reconstructions, tells nothing of their score, refuses all else."""
     page: str | None = "127.0.0.1:8080"
     """Address of the live page, which shows the truth. `None`: no page."""
     run: Path = Path("runs/live")

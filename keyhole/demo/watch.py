@@ -33,7 +33,7 @@ class Progress:
             self.sent += 1
         elif kind == "outcome":
             self.finished += 1
-        elif kind == "score" and event.score.matched:
+        elif kind == "score":
             self.latest[f"{event.score.attack} {event.score.rung}".rstrip()] = event.score.ssim
 
     def __str__(self) -> str:

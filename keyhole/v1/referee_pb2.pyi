@@ -327,18 +327,17 @@ Global___Reconstruction: typing_extensions.TypeAlias = Reconstruction
 
 @typing.final
 class Score(google.protobuf.message.Message):
+    """Of a reconstruction beside its truth. Nobody who reconstructs is told: enough scores of chosen pictures give the truth away."""
+
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     FRAME_ID_FIELD_NUMBER: builtins.int
     ATTACK_FIELD_NUMBER: builtins.int
-    MATCHED_FIELD_NUMBER: builtins.int
     PSNR_FIELD_NUMBER: builtins.int
     SSIM_FIELD_NUMBER: builtins.int
     RUNG_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
-    matched: builtins.bool
-    """false: no truth yet, the score follows only in the monitor"""
     psnr: builtins.float
     """dB, peak 1"""
     ssim: builtins.float
@@ -349,12 +348,11 @@ class Score(google.protobuf.message.Message):
         *,
         frame_id: builtins.str = ...,
         attack: builtins.str = ...,
-        matched: builtins.bool = ...,
         psnr: builtins.float = ...,
         ssim: builtins.float = ...,
         rung: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "frame_id", b"frame_id", "matched", b"matched", "psnr", b"psnr", "rung", b"rung", "ssim", b"ssim"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "frame_id", b"frame_id", "psnr", b"psnr", "rung", b"rung", "ssim", b"ssim"]) -> None: ...
 
 Global___Score: typing_extensions.TypeAlias = Score
 

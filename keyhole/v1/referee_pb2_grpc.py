@@ -48,7 +48,7 @@ class RefereeStub(object):
         self.Submit = channel.unary_unary(
                 '/keyhole.v1.Referee/Submit',
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
-                response_deserializer=keyhole_dot_v1_dot_referee__pb2.Score.FromString,
+                response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
                 _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/keyhole.v1.Referee/Watch',
@@ -101,7 +101,7 @@ def add_RefereeServicer_to_server(servicer, server):
             'Submit': grpc.unary_unary_rpc_method_handler(
                     servicer.Submit,
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.FromString,
-                    response_serializer=keyhole_dot_v1_dot_referee__pb2.Score.SerializeToString,
+                    response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
                     servicer.Watch,
@@ -190,7 +190,7 @@ class Referee(object):
             target,
             '/keyhole.v1.Referee/Submit',
             keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
-            keyhole_dot_v1_dot_referee__pb2.Score.FromString,
+            keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
             options,
             channel_credentials,
             insecure,

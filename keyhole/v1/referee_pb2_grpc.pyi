@@ -61,15 +61,15 @@ _RefereeSubmitType = typing_extensions.TypeVar(
     '_RefereeSubmitType',
     grpc.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Reconstruction,
-        keyhole.v1.referee_pb2.Score,
+        keyhole.v1.referee_pb2.Ack,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Reconstruction,
-        keyhole.v1.referee_pb2.Score,
+        keyhole.v1.referee_pb2.Ack,
     ],
     default=grpc.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Reconstruction,
-        keyhole.v1.referee_pb2.Score,
+        keyhole.v1.referee_pb2.Ack,
     ],
 )
 
@@ -104,7 +104,7 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
         ],
         grpc.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Reconstruction,
-            keyhole.v1.referee_pb2.Score,
+            keyhole.v1.referee_pb2.Ack,
         ],
         grpc.UnaryStreamMultiCallable[
             keyhole.v1.referee_pb2.WatchRequest,
@@ -124,7 +124,7 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
         ],
         grpc.aio.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Reconstruction,
-            keyhole.v1.referee_pb2.Score,
+            keyhole.v1.referee_pb2.Ack,
         ],
         grpc.aio.UnaryStreamMultiCallable[
             keyhole.v1.referee_pb2.WatchRequest,
@@ -151,7 +151,7 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Reconstruction,
-        keyhole.v1.referee_pb2.Score,
+        keyhole.v1.referee_pb2.Ack,
     ],
     grpc.aio.UnaryStreamMultiCallable[
         keyhole.v1.referee_pb2.WatchRequest,
@@ -181,7 +181,7 @@ class RefereeServicer(metaclass=abc.ABCMeta):
         self,
         request: keyhole.v1.referee_pb2.Reconstruction,
         context: _ServicerContext,
-    ) -> typing.Union[keyhole.v1.referee_pb2.Score, collections.abc.Awaitable[keyhole.v1.referee_pb2.Score]]: ...
+    ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
 
     @abc.abstractmethod
     def Watch(

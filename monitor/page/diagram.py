@@ -31,7 +31,7 @@ class Diagram:
         arrows = (
             ("wire", "right", ", ".join(features)),
             ("tap", "down", f"tap: {' and '.join(sorted(taps)) or 'none'}"),
-            ("back", "left", "reconstruction; back comes the score alone"),
+            ("back", "left", "reconstruction; nothing comes back"),
             ("truth", "down", "truth: from edge to monitor, never through the cloud"),
         )
         boxes = "".join(_box(party) for party in parties(where, taps))

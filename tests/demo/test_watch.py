@@ -10,11 +10,10 @@ def test_each_rung_of_a_ladder_has_its_newest_score() -> None:
     progress = Progress()
     assert str(progress) == "waiting for the first reconstruction"
     scores = [
-        Score(attack="decoder-ladder", rung="amortised", matched=True, ssim=0.4),
-        Score(attack="pixels-white", matched=True, ssim=0.7),
-        Score(attack="decoder-ladder", rung="refined", matched=True, ssim=0.6),
-        Score(attack="decoder-ladder", rung="refined", matched=False),
-        Score(attack="decoder-ladder", rung="amortised", matched=True, ssim=0.45),
+        Score(attack="decoder-ladder", rung="amortised", ssim=0.4),
+        Score(attack="pixels-white", ssim=0.7),
+        Score(attack="decoder-ladder", rung="refined", ssim=0.6),
+        Score(attack="decoder-ladder", rung="amortised", ssim=0.45),
     ]
     events = [Event(truth=Truth()), Event(truth=Truth()), Event(outcome=Outcome()), *(Event(score=s) for s in scores)]
     for event in events:

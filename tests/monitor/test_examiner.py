@@ -122,19 +122,18 @@ def test_secrets_that_are_none_are_rejected_at_the_door(referee: Referee) -> Non
         referee.witness(truth(secrets=Secrets(plate_corners=[Point()])))
 
 
-def test_watchers_and_the_adversary_are_told_no_secret() -> None:
+def test_watchers_are_told_no_secret() -> None:
     broadcast = Broadcast()
     referee = Referee([broadcast], examine=Examiner(Parrot(), enrolled))
     told = secret_truth()
     with broadcast.watch() as events:
         referee.witness(told)
-        score = referee.submit(guess("edge-0-0", final=True))
+        referee.submit(guess("edge-0-0", final=True))
         heard = [events.get_nowait() for _ in range(events.qsize())]
     assert told.HasField("secrets")
     assert heard[0].truth.picture == told.picture
     assert not heard[0].truth.HasField("secrets")
     assert all(b"AB12" not in event.SerializeToString() for event in heard)
-    assert {field.name for field, _ in score.ListFields()} == {"frame_id", "attack", "matched", "psnr", "ssim"}
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ from typing import Any
 
 import grpc
 import pytest
+import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from torch import Tensor
 
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
@@ -16,13 +18,14 @@ from keyhole.v1.referee_pb2 import WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeStub
 from keyhole.wire.channel import connect
 from keyhole.wire.errors import explain, violations
+from keyhole.wire.pictures import pack_picture
 from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
 from monitor.broadcast import Broadcast
 from monitor.instruments import Instruments
 from monitor.referee import Referee
 from monitor.service import SubmitDesk, TruthDesk, registration
-from tests.monitor.making import guess, outcome, truth
+from tests.monitor.making import guess, outcome, pixels, truth
 
 
 class Ports:
@@ -56,13 +59,45 @@ def ports() -> Iterator[Ports]:
     made.close()
 
 
-def test_the_edge_witnesses_and_the_adversary_gets_the_score_alone(ports: Ports) -> None:
+def probes(side: int = 16) -> list[Tensor]:
+    """A grey picture, and the same once with each of its red pixels turned up."""
+    grey = torch.full((3, side, side), 127 / 255)
+    changed = grey.repeat(side * side, 1, 1, 1)
+    changed[:, 0].view(side * side, -1).fill_diagonal_(1.0)
+    return [grey, *changed]
+
+
+def solved(psnr: list[float], side: int = 16) -> Tensor:
+    """The truth's red pixels, from the exact PSNR of each of `probes`."""
+    grey, *changed = (10 ** (-value / 10) * 3 * side * side for value in psnr)
+    step = 1 - 127 / 255
+    return torch.tensor([127 / 255 + (step**2 - (one - grey)) / (2 * step) for one in changed]).view(side, side)
+
+
+def test_what_the_submit_port_answers_says_nothing_of_the_truth(ports: Ports) -> None:
+    """Exact scores of 257 chosen pictures are the truth's red channel; the answers to the adversary are all alike."""
+    made = [guess(picture=pack_picture(probe), final=True) for probe in probes()]
+    with ports.stubs() as (edge, adversary):
+        edge.Witness(truth(size=16))
+        scores = [ports.referee.submit(one) for one in made]
+        answers = [adversary.Submit.with_call(one) for one in made]
+        unknown = adversary.Submit.with_call(guess("edge-0-2", size=16))
+    assert (solved([score.psnr for score in scores if score]) - pixels(size=16)[0]).abs().max() < 0.5 / 255
+    told = {
+        (answer.SerializeToString(), call.code(), call.details(), call.initial_metadata(), call.trailing_metadata())
+        for answer, call in [*answers, unknown]
+    }
+    assert len(told) == 1
+
+
+def test_the_edge_witnesses_and_concludes(ports: Ports) -> None:
     with ports.stubs() as (edge, adversary):
         edge.Witness(truth())
         edge.Conclude(outcome(total=0.1))
-        score = adversary.Submit(guess())
-    assert score.matched
-    assert {field.name for field, _ in score.ListFields()} == {"frame_id", "attack", "matched", "psnr", "ssim"}
+        adversary.Submit(guess(final=True))
+    value = ports.metrics.registry.get_sample_value
+    assert [value("keyhole_frames_total", {"outcome": outcome}) for outcome in ("witnessed", "answered")] == [1, 1]
+    assert value("keyhole_ssim_count", {"attack": "pixels-white", "rung": ""}) == 1
 
 
 def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
@@ -76,7 +111,7 @@ def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
                 call()
             assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
             assert "submit port takes Submit alone" in explain(refused.value)
-        assert not adversary.Submit(guess()).matched
+        adversary.Submit(guess())
 
 
 def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) -> None:
@@ -93,7 +128,9 @@ def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) 
                 call(message)
             assert rejected.value.code() is grpc.StatusCode.INVALID_ARGUMENT
             assert [name for name, _ in violations(rejected.value)] == [field]
-        assert adversary.Submit(guess()).matched
+        adversary.Submit(guess(final=True))
+    scored = ports.metrics.registry.get_sample_value("keyhole_ssim_count", {"attack": "pixels-white", "rung": ""})
+    assert scored == 1
 
 
 def test_watchers_see_truths_outcomes_reconstructions_and_scores(ports: Ports) -> None:
@@ -162,7 +199,7 @@ def test_under_tls_the_adversarys_certificate_opens_the_submit_port_alone(tmp_pa
     try:
         with ports.stubs("edge", "adversary") as (edge, adversary):
             edge.Witness(truth())
-            assert adversary.Submit(guess()).matched
+            adversary.Submit(guess())
         with ports.stubs("adversary", "adversary") as (intruder, _):
             for call in (lambda: intruder.Witness(truth()), lambda: list(intruder.Watch(WatchRequest()))):
                 with pytest.raises(grpc.RpcError) as refused:
