@@ -211,21 +211,6 @@ def test_networks_that_do_not_fit_are_refused(tmp_path):
         _ = prior.denoiser
 
 
-@pytest.mark.parametrize(
-    ("schedule", "message"),
-    [
-        ({"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 1.0}, "FlowMatch.*expected one with betas"),
-        ({"_class_name": "DDIMScheduler", "beta_schedule": "linear", "thresholding": True}, "not thresholding"),
-        ({"beta_schedule": "linear", "prediction_type": "flow"}, "predicts flow: expected one of epsilon"),
-    ],
-)
-def test_schedules_that_cannot_be_read_are_refused(tmp_path, schedule, message):
-    tiny(tmp_path)
-    (tmp_path / "scheduler" / "scheduler_config.json").write_text(json.dumps(schedule))
-    with pytest.raises(UsageError, match=message):
-        _ = load_prior(str(tmp_path)).denoiser
-
-
 def test_a_network_that_wants_classes_is_refused(tmp_path):
     tiny(tmp_path)
     unet(4, num_class_embeds=3).save_pretrained(tmp_path / "unet")
