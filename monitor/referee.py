@@ -11,7 +11,8 @@ from typing import Protocol
 
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
-from monitor.checks import RejectedError, check_outcome, check_reconstruction, check_truth
+from keyhole.wire.errors import WireError
+from monitor.checks import check_outcome, check_reconstruction, check_truth
 from monitor.scoring import similarity
 
 
@@ -111,7 +112,7 @@ class Referee:
         it is a repeated call and changes nothing.
 
         Raises:
-            RejectedError: see `monitor.checks.check_truth`.
+            WireError: see `monitor.checks.check_truth`.
         """
         check_truth(truth)
         with self._lock:
@@ -126,14 +127,14 @@ class Referee:
         for reconstruction in met:
             try:
                 self._judge(truth, reconstruction)
-            except RejectedError:
+            except WireError:
                 self._give_up(reconstruction)
 
     def conclude(self, outcome: Outcome) -> None:
         """Take what became of a frame.
 
         Raises:
-            RejectedError: see `monitor.checks.check_outcome`.
+            WireError: see `monitor.checks.check_outcome`.
         """
         check_outcome(outcome)
         for listener in self._listeners:
@@ -143,7 +144,7 @@ class Referee:
         """The score of a reconstruction, which whoever made it must not see; None while its truth has not come.
 
         Raises:
-            RejectedError: see `monitor.checks.check_reconstruction`; or the picture is not of the truth's size.
+            WireError: see `monitor.checks.check_reconstruction`; or the picture is not of the truth's size.
         """
         check_reconstruction(reconstruction)
         with self._lock:

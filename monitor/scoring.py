@@ -6,7 +6,8 @@ from torch import Tensor
 
 from keyhole.metrics import psnr, ssim
 from keyhole.v1.tensor_pb2 import Picture
-from monitor.checks import RejectedError, read_picture
+from keyhole.wire.errors import invalid
+from monitor.checks import read_picture
 
 EQUAL_DB = 100.0
 
@@ -18,11 +19,11 @@ def similarity(reconstruction: Picture, truth: Picture) -> tuple[float, float]:
     a megapixel, and still a number that can be averaged.
 
     Raises:
-        RejectedError: the reconstruction is not of the truth's size.
+        WireError: INVALID_ARGUMENT, the reconstruction is not of the truth's size.
     """
     got, expected = read_picture(reconstruction), read_picture(truth)
     if got.shape != expected.shape:
-        raise RejectedError(
+        raise invalid(
             "picture.png",
             f"the reconstruction is {_size(got)} and the frame's truth {_size(expected)}: "
             "submit pictures of the target's input size",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
@@ -13,10 +12,9 @@ import grpc
 from keyhole.service.lifecycle import Stop
 from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Reconstruction, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
-from keyhole.wire.errors import WireError, invalid
+from keyhole.wire.errors import WireError
 from keyhole.wire.server import Registration
 from monitor.broadcast import Broadcast
-from monitor.checks import RejectedError
 from monitor.referee import Referee
 
 SERVICE = "keyhole.v1.Referee"
@@ -41,22 +39,19 @@ class TruthDesk(RefereeServicer):
     def Witness(self, request: Truth, context: grpc.ServicerContext) -> Ack:  # noqa: N802
         """Take the truth of a frame."""
         _trusted(context)
-        with _rejections():
-            self._referee.witness(request)
+        self._referee.witness(request)
         return Ack()
 
     def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> Ack:  # noqa: N802
         """Take what became of a frame."""
         _trusted(context)
-        with _rejections():
-            self._referee.conclude(request)
+        self._referee.conclude(request)
         return Ack()
 
     def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: N802
         """Score a reconstruction."""
         _trusted(context)
-        with _rejections():
-            self._referee.submit(request)
+        self._referee.submit(request)
         return Ack()
 
     def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> Iterator[Event]:  # noqa: ARG002, N802
@@ -85,8 +80,7 @@ class SubmitDesk(RefereeServicer):
 
     def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Score a reconstruction and keep the score."""
-        with _rejections():
-            self._referee.submit(request)
+        self._referee.submit(request)
         return Ack()
 
     def Witness(self, request: Truth, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
@@ -105,14 +99,6 @@ class SubmitDesk(RefereeServicer):
 def registration(desk: RefereeServicer) -> Registration:
     """A desk as `keyhole.wire.server.serve` takes it."""
     return Registration(SERVICE, partial(add_RefereeServicer_to_server, desk))
-
-
-@contextmanager
-def _rejections() -> Iterator[None]:
-    try:
-        yield
-    except RejectedError as error:
-        raise invalid(error.field, error.reason) from error
 
 
 def _refuse(call: str) -> NoReturn:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from PIL import Image
 
-from keyhole.v1.referee_pb2 import Outcome
-from monitor.checks import RejectedError, check_outcome, check_reconstruction, check_truth
+from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Secrets, Truth
+from keyhole.wire.errors import WireError
+from monitor.checks import check_outcome, check_reconstruction, check_truth
 from tests.monitor.making import guess, outcome, png, truth
 
 ESCAPES = ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", "-rf", ".hidden", "a\0b", "a b", "é", "a\n", "x" * 129]
@@ -22,7 +25,7 @@ def test_frame_ids_that_could_leave_the_folder_are_rejected(frame_id: str) -> No
         lambda: check_reconstruction(guess(frame_id)),
     ]
     for attempt in attempts:
-        with pytest.raises(RejectedError) as rejected:
+        with pytest.raises(WireError) as rejected:
             attempt()
         assert rejected.value.field == "frame_id"
         assert "edge-0-000042" in rejected.value.reason
@@ -30,7 +33,7 @@ def test_frame_ids_that_could_leave_the_folder_are_rejected(frame_id: str) -> No
 
 @pytest.mark.parametrize("attack", ["", "truth", "../x", "Pixels", "a.b", "x" * 65, "-a"])
 def test_attack_names_that_could_name_another_file_are_rejected(attack: str) -> None:
-    with pytest.raises(RejectedError) as rejected:
+    with pytest.raises(WireError) as rejected:
         check_reconstruction(guess(attack=attack))
     assert rejected.value.field == "attack"
 
@@ -56,14 +59,14 @@ def test_ids_as_edges_make_them_are_taken() -> None:
     ],
 )
 def test_numbers_and_texts_that_a_database_cannot_hold_are_rejected(fields: dict[str, Any], field: str) -> None:
-    with pytest.raises(RejectedError) as rejected:
+    with pytest.raises(WireError) as rejected:
         check_reconstruction(guess(**fields))
     assert rejected.value.field == field
 
 
 def test_stages_are_durations() -> None:
     for seconds in (float("inf"), float("nan"), -0.1):
-        with pytest.raises(RejectedError, match="network"):
+        with pytest.raises(WireError, match="network"):
             check_outcome(Outcome(frame_id="a", stages={"network": seconds}))
 
 
@@ -86,6 +89,73 @@ def _encoded(image: Image.Image, form: str) -> bytes:
     ids=["empty", "text", "jpeg", "grey", "narrower than the window", "cut off"],
 )
 def test_only_whole_rgb_pngs_are_taken(data: bytes) -> None:
-    with pytest.raises(RejectedError) as rejected:
+    with pytest.raises(WireError) as rejected:
         check_truth(truth(picture=png(data)))
     assert rejected.value.field == "picture.png"
+
+
+MESSAGES: dict[type[Message], tuple[Callable[[], Message], Callable[[Any], None]]] = {
+    Truth: (lambda: truth(secrets=Secrets(identity="7")), check_truth),
+    Outcome: (lambda: outcome(total=0.1), check_outcome),
+    Reconstruction: (guess, check_reconstruction),
+}
+WRONG: dict[int, tuple[Any, ...]] = {
+    FieldDescriptor.TYPE_DOUBLE: (float("nan"), float("inf"), float("-inf")),
+    FieldDescriptor.TYPE_UINT64: (2**63, 2**64 - 1),
+    FieldDescriptor.TYPE_STRING: ("x" * 129, "a\0"),
+}
+
+
+def spoilt(message: Message, path: str = "") -> Iterator[str]:
+    """Give every field of a message, and of the messages in it, a value that no database holds, one after the other.
+
+    The field's name comes while the message is so; afterwards it is as it was.
+    """
+    for field in message.DESCRIPTOR.fields:
+        sound = type(message)()
+        sound.CopyFrom(message)
+        entry = field.message_type if field.message_type and field.message_type.GetOptions().map_entry else None
+        if entry is not None:
+            for wrong in WRONG[entry.fields_by_name["value"].type]:
+                getattr(message, field.name)["a"] = wrong
+                yield f"{path}{field.name}"
+            if entry.fields_by_name["value"].type == FieldDescriptor.TYPE_DOUBLE:
+                getattr(message, field.name).update({str(number): 0.0 for number in range(33)})
+                yield f"{path}{field.name}"
+        elif field.message_type and field.is_repeated:
+            yield from spoilt(getattr(message, field.name).add(), f"{path}{field.name}[0].")
+        elif field.message_type:
+            getattr(message, field.name).SetInParent()
+            yield from spoilt(getattr(message, field.name), f"{path}{field.name}.")
+        else:
+            for wrong in WRONG.get(field.type, ()):
+                setattr(message, field.name, wrong)
+                yield f"{path}{field.name}"
+        message.CopyFrom(sound)
+
+
+@pytest.mark.parametrize("kind", MESSAGES, ids=lambda kind: kind.__name__)
+def test_every_field_of_every_message_is_checked(kind: type[Message]) -> None:
+    make, check = MESSAGES[kind]
+    message, named = make(), set[str]()
+    check(message)
+    for name in spoilt(message):
+        with pytest.raises(WireError) as rejected:
+            check(message)
+        assert rejected.value.field.startswith(name), rejected.value
+        named.add(name)
+    check(message)
+    expected = {
+        Truth: {"deployment.slowdown", "deployment.cloud", "secrets.driver_box.left", "secrets.plate_corners[0].x"},
+        Outcome: {"stages", "payload_bytes", "prediction"},
+        Reconstruction: {"seconds", "iteration", "knowledge"},
+    }
+    assert expected[kind] <= named
+
+
+def test_fields_of_no_name_are_not_kept() -> None:
+    message = Outcome.FromString(outcome().SerializeToString() + b"\xca\x3e\x08unwanted")  # field 1001, 8 bytes
+    assert b"unwanted" in message.SerializeToString()
+    check_outcome(message)
+    assert message == outcome()
+    assert b"unwanted" not in message.SerializeToString()

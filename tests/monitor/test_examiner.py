@@ -14,10 +14,10 @@ from keyhole.judge.judge import Judge
 from keyhole.judge.recovery import AttributeScore
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Point, Secrets, Truth
+from keyhole.wire.errors import WireError
 from keyhole.wire.secrets import pack_secrets
 from monitor.board import Board
 from monitor.broadcast import Broadcast
-from monitor.checks import RejectedError
 from monitor.examiner import Examiner
 from monitor.history import read_history
 from monitor.instruments import Instruments
@@ -118,7 +118,7 @@ def test_without_secrets_or_judge_nothing_is_asked(referee: Referee, ear: Ear) -
 
 
 def test_secrets_that_are_none_are_rejected_at_the_door(referee: Referee) -> None:
-    with pytest.raises(RejectedError, match=r"secrets\.plate_corners: expected 4 corners"):
+    with pytest.raises(WireError, match=r"secrets\.plate_corners: expected 4 corners"):
         referee.witness(truth(secrets=Secrets(plate_corners=[Point()])))
 
 

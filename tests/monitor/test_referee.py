@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
-from monitor.checks import RejectedError
+from keyhole.wire.errors import WireError
 from monitor.referee import Case, Limits, Referee
 from tests.monitor.making import FRAME, guess, mean_square, outcome, pixels, truth, worse
 
@@ -117,7 +117,7 @@ def test_no_more_wait_than_may() -> None:
 def test_another_size_than_the_truths_is_rejected_and_says_both() -> None:
     referee = Referee([])
     referee.witness(truth(size=24))
-    with pytest.raises(RejectedError, match=r"16×16 pixels and the frame's truth 24×24"):
+    with pytest.raises(WireError, match=r"16×16 pixels and the frame's truth 24×24"):
         referee.submit(guess(size=16))
 
 
