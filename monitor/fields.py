@@ -30,7 +30,7 @@ def check_fields(message: Message, path: str = "") -> None:
         WireError: INVALID_ARGUMENT: a number is not finite, or negative where it is no place in a picture; an integer
             has more than 63 bits; a text has a NUL or more than 128 characters; a list or map more than 32 entries.
     """
-    message.DiscardUnknownFields()  # type: ignore[attr-defined]
+    message.DiscardUnknownFields()
     signed = isinstance(message, _SIGNED)
     for field, value in message.ListFields():
         _check(value, f"{path}.{field.name}" if path else field.name, signed=signed)
