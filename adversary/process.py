@@ -26,7 +26,7 @@ from adversary.taps import CloudTap, Tap
 from adversary.wire_tap import WireTap
 from adversary.worker import Signature, Submit, Worker
 from keyhole.service import lifecycle
-from keyhole.service.address import Address
+from keyhole.service.address import Address, publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
@@ -52,7 +52,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
     check(settings)
     chosen = choose_all(settings.attacks, settings.recipe, ONLINE)
     metrics = Metrics(ROLE)
-    _log.info("metrics", extra={"port": metrics.serve(settings.metrics)})
+    page = metrics.serve(settings.metrics)
 
     with ExitStack() as stack:  # closed from the last line to the first
         stack.callback(metrics.close)
@@ -60,6 +60,9 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         workers: list[Worker] = []
         stack.callback(_close, workers)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
+        places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
+        publish(settings.addresses, places)
+        _log.info("listening", extra=places)
         known, agenda = lab(settings, stack, ROLE), Agenda()
         for choice in chosen:
             for rung in choice.kind.rungs(known, partial(_terms, settings, choice, metrics), stack):

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import grpc
 
+from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import inference_pb2, tap_pb2, tap_pb2_grpc
@@ -25,6 +26,11 @@ Frame = PackedFrame | inference_pb2.Frame
 
 class Tap(AbstractContextManager["Tap"], Protocol):
     """A source of copied frames, open for as long as its context."""
+
+    @property
+    def address(self) -> Address | None:
+        """Where the edge takes it for the cloud, while the context is open; None: nowhere."""
+        ...
 
     def frames(self, stop: Stop) -> Iterator[Frame]:
         """Frames as they come, until ``stop``. It outlives restarts of what it listens to."""
@@ -53,6 +59,11 @@ class CloudTap(AbstractContextManager["CloudTap"]):
         self._lost = lost
         self._backoff = backoff or Backoff(first=0.1, most=2.0)
         self._listened = False
+
+    @property
+    def address(self) -> None:
+        """The edge calls the cloud itself."""
+        return
 
     def __exit__(self, *_: object) -> None:
         self._channel.close()

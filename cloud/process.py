@@ -11,6 +11,7 @@ from cloud.settings import CloudSettings
 from cloud.tap import Tap
 from keyhole.partition import as_features, partitioned
 from keyhole.service import lifecycle
+from keyhole.service.address import publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.memory import keep_freed
@@ -57,6 +58,7 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
         tls=settings.tls,
         workers=WORKERS,
     )
+    publish(settings.addresses, {"listen": server.address, "metrics": page})
     _log.info(
         "listening",
         extra={

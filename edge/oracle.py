@@ -13,6 +13,7 @@ from torch import Tensor
 from edge.device import Device
 from edge.settings import OracleSettings
 from keyhole.service import lifecycle
+from keyhole.service.address import publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
@@ -133,6 +134,7 @@ def oracle(settings: OracleSettings, stop: Stop) -> None:
     servicer = Oracle(device, Budget(settings.budget), metrics)
     registration = Registration("keyhole.v1.Oracle", partial(oracle_pb2_grpc.add_OracleServicer_to_server, servicer))
     server = serve([registration], settings.listen, metrics=metrics, tls=settings.tls)
+    publish(settings.addresses, {"listen": server.address, "metrics": page})
     _log.info(
         "listening",
         extra={

@@ -22,6 +22,7 @@ from edge.tally import Tally
 from edge.witness import Unwatched, Witness
 from keyhole.data import Sample, Source, open_source
 from keyhole.service import lifecycle
+from keyhole.service.address import publish
 from keyhole.service.lifecycle import Stop
 from keyhole.service.memory import keep_freed
 from keyhole.service.metrics import Metrics
@@ -52,7 +53,9 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     device = Device.load(settings)
     source = open_source(settings.source, pool="audit", size=device.size, seed=settings.seed, secrets=True)
     metrics = Metrics("edge")
-    _log.info("metrics", extra={"port": metrics.serve(settings.metrics)})
+    page = metrics.serve(settings.metrics)
+    publish(settings.addresses, {"metrics": page})
+    _log.info("listening", extra={"metrics": page})
 
     channel = connect(settings.cloud, tls=settings.tls, role="edge")
     client = InferenceClient(channel)

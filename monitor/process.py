@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from keyhole.judge.find import find_judge
-from keyhole.service.address import Address
+from keyhole.service.address import Address, publish
 from keyhole.service.lifecycle import Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
@@ -58,7 +58,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         board.watch_queues(queues)
         instruments.watch_queues(queues)
 
-        places = {"metrics": Address.parse(settings.metrics).with_port(metrics.serve(settings.metrics))}
+        places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
         open_.callback(metrics.close)
         if settings.page:
             page = PageServer(board, Alarm(settings.alarm_ssim), lambda: _flushed(store, report), settings.page)
@@ -74,6 +74,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
             server = serve([registration(desk)], address, metrics=metrics, tls=settings.tls)
             open_.callback(server.stop, _GRACE_SECONDS)
             places[name] = server.address
+        publish(settings.addresses, places)
         _log.info("ready", extra={"run": settings.run, "judge": judge is not None, **places})
 
         while not stop.wait(_TICK_SECONDS):

@@ -6,21 +6,20 @@ import os
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from keyhole.service.address import free_port
-from keyhole.wire.channel import connect, wait_ready
+from keyhole.demo.launcher import Launcher
+from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
-
-START_SECONDS = 120.0
 
 
 @contextmanager
 def process(*arguments: str, threads: int = 1) -> Iterator[None]:
     """A Python process with its number of threads; ended with the block."""
-    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "KEYHOLE_LOG_LEVEL": "ERROR"}
-    running = subprocess.Popen([sys.executable, *arguments], env=environment)
+    running = subprocess.Popen([sys.executable, *arguments], env={**os.environ, **_environment(threads)})
     try:
         yield
     finally:
@@ -39,15 +38,17 @@ class Cloud:
         threads: of the tail.
 
     Raises:
-        TimeoutError: it was not ready within `START_SECONDS`.
+        ProcessError: it ended with an error.
+        TimeoutError: it was not ready in time.
     """
 
     def __init__(self, stack: ExitStack, target: str, cut: str, *flags: str, threads: int = 1) -> None:
-        self.address, self._metrics = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+        logs = stack.enter_context(TemporaryDirectory())
+        launcher = stack.enter_context(Launcher(Path(logs)))
         model = ("--target", target, "--cut", cut)
-        listen = ("--listen", self.address, "--metrics", self._metrics)
-        stack.enter_context(process("-m", "keyhole.cli", "cloud", *model, *listen, *flags, threads=threads))
-        wait_ready(self.address, START_SECONDS)
+        launcher.start("cloud", ("cloud", *model, "--listen", "127.0.0.1:0", *flags), _environment(threads))
+        places = launcher.addresses("cloud")
+        self.address, self._metrics = places["listen"], places["metrics"]
         self.client = InferenceClient(stack.enter_context(connect(self.address)))
 
     def tap_dropped(self) -> int:
@@ -55,3 +56,7 @@ class Cloud:
         with urllib.request.urlopen(f"http://{self._metrics}/metrics", timeout=10) as page:
             lines = page.read().decode().splitlines()
         return int(next(float(line.split()[1]) for line in lines if line.startswith("keyhole_tap_dropped_total ")))
+
+
+def _environment(threads: int) -> Mapping[str, str]:
+    return {"OMP_NUM_THREADS": str(threads), "KEYHOLE_LOG_LEVEL": "ERROR"}

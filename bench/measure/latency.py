@@ -24,13 +24,10 @@ from bench.records import EDGE_ONLY, Latency, Percentiles
 from bench.route import route
 from bench.setup import Setup, cut_of
 from keyhole.demo.launcher import Launcher
-from keyhole.service.address import free_port
 from keyhole.service.memory import keep_freed
 from keyhole.v1.referee_pb2 import Outcome
-from keyhole.wire.channel import wait_ready
 from monitor.stages import TOTAL, parts
 
-START_SECONDS = 120.0
 DEADLINE_SECONDS = 60.0  # of a frame: a slow link is measured, not refused
 _POLL_SECONDS = 0.1
 _EDGE = "edge_compute"
@@ -76,13 +73,12 @@ def _split(cell: LatencyCell, setup: Setup) -> Latency:
 def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
     """Start a cloud, then an edge, and wait for its end; what became of its frames."""
     over = route(cell.link)
-    cloud = f"127.0.0.1:{free_port()}"
     model = _flags(cell, setup)
     threads = {"OMP_NUM_THREADS": str(setup.terms.threads)}
     frames = setup.terms.scale.warm_up + setup.terms.scale.frames
     with TemporaryDirectory() as logs, stopwatch() as (watch, address), Launcher(Path(logs)) as launcher:
-        launcher.start("cloud", ("cloud", "--listen", cloud, *model), threads)
-        _await(launcher, cloud)
+        launcher.start("cloud", ("cloud", "--listen", "127.0.0.1:0", *model), threads)
+        cloud = launcher.addresses("cloud")["listen"]
         launcher.start(
             "edge",
             (
@@ -106,16 +102,6 @@ def _flags(cell: LatencyCell, setup: Setup) -> Sequence[str]:
     optional: Mapping[str, object] = {"--weights": model.weights, "--size": model.size}
     extra = (part for flag, value in optional.items() if value is not None for part in (flag, str(value)))
     return ("--target", model.target, "--cut", cut_of(cell.design), *extra)
-
-
-def _await(launcher: Launcher, address: str) -> None:
-    for _ in range(int(START_SECONDS)):
-        launcher.check()
-        try:
-            return wait_ready(address, 1.0)
-        except TimeoutError:
-            continue
-    raise TimeoutError(f"the cloud was not ready within {START_SECONDS:.0f} s:\n{launcher.tail('cloud')}")
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import cast
 
+import grpc
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -18,7 +19,7 @@ from keyhole.data import Pool, open_source
 from keyhole.demo.launcher import Launcher, ProcessError
 from keyhole.demo.settings import DemoSettings, LiveSettings, SystemSettings
 from keyhole.demo.summary import print_summary
-from keyhole.demo.system import Addresses, System
+from keyhole.demo.system import System
 from keyhole.demo.watch import Progress, watch
 from keyhole.targets.catalogue import protection
 from keyhole.wire.channel import connect
@@ -32,11 +33,10 @@ def demo(settings: DemoSettings) -> int:
     console = Console()
     _check(settings)
     _clear(settings.out)
-    system = System(settings, Addresses.free(settings.page), settings.out)
     try:
         with Launcher(settings.out / "logs") as launcher:
-            _start(console, system, launcher)
-            system.start_edge(launcher, settings.fps, settings.frames)
+            system = System(settings, settings.frames, launcher)
+            _start(console, system)
             _follow(console, system, launcher, settings.frames)
             for name in ("adversary", "oracle", "cloud", "monitor"):
                 launcher.stop(name)
@@ -60,12 +60,13 @@ def live(settings: LiveSettings) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    system = System(settings, Addresses.free(settings.page), settings.out)
     try:
         with Launcher(settings.out / "logs") as launcher:
-            _start(console, system, launcher)
-            system.start_edge(launcher, settings.fps)
-            console.print(f"live at [bold]http://{settings.page}[/bold]   Ctrl-C stops it", highlight=False)
+            system = System(settings, 0, launcher)
+            _start(console, system)
+            console.print(
+                f"live at [bold]http://{system.places['monitor']['page']}[/bold]   Ctrl-C stops it", highlight=False
+            )
             while not stop.wait(0.5):
                 launcher.check()
             console.print("stopping")
@@ -85,21 +86,20 @@ def _check(settings: SystemSettings) -> None:
         open_source(spec, pool=cast("Pool", pool), size=1)
 
 
-def _start(console: Console, system: System, launcher: Launcher) -> None:
-    settings: SystemSettings = system.settings
+def _start(console: Console, system: System) -> None:
+    settings = system.settings
     defence = protection(settings.target, settings.defence)
     console.print(
         f"[bold]{settings.target}[/bold] cut at [bold]{settings.cut}[/bold], {settings.codec}, "
         f"defence {defence}, link {settings.link}, edge slowed by {settings.slowdown:g}; "
         f"attacks: {', '.join(settings.attacks)}"
     )
-    with console.status("starting monitor, cloud, oracle and adversary"):
-        system.start_services(launcher)
+    with console.status("starting monitor, cloud, oracle, adversary and edge"):
+        system.start()
 
 
 def _follow(console: Console, system: System, launcher: Launcher, frames: int) -> None:
     progress = Progress()
-    tls = system.out / "certs" if system.settings.tls else None
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -107,7 +107,7 @@ def _follow(console: Console, system: System, launcher: Launcher, frames: int) -
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with connect(system.addresses.truth, tls=tls, role="edge") as channel, Bars(*columns, console=console) as bars:
+    with _truth(system) as channel, Bars(*columns, console=console) as bars:
         unwatch = watch(channel, progress)
         task = bars.add_task("", total=frames)
         while not launcher.done("edge"):
@@ -118,6 +118,10 @@ def _follow(console: Console, system: System, launcher: Launcher, frames: int) -
         bars.update(task, completed=progress.finished, description="the attacks finish what they hold")
         time.sleep(ATTACK_GRACE_SECONDS)
         unwatch()
+
+
+def _truth(system: System) -> grpc.Channel:
+    return connect(system.places["monitor"]["truth"], tls=system.tls, role="edge")
 
 
 def _clear(out: Path) -> None:

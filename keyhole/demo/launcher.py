@@ -12,7 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-DRAIN_SECONDS = 15.0
+from keyhole.service.address import published
+
+START_SECONDS, DRAIN_SECONDS = 180.0, 15.0
+_POLL_SECONDS = 0.05
 
 
 class ProcessError(RuntimeError):
@@ -32,17 +35,33 @@ class Launcher:
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """Start ``keyhole <arguments>`` under a name of its own."""
+        """Start ``keyhole <arguments>``, which must be a service's, under a name of its own."""
         self.logs.mkdir(parents=True, exist_ok=True)
+        self._addresses(name).unlink(missing_ok=True)
         with (self.logs / f"{name}.log").open("wb") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", "keyhole.demo.tethered", *arguments],
+                [sys.executable, "-m", "keyhole.demo.tethered", *arguments, "--addresses", str(self._addresses(name))],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.PIPE,
                 env={**os.environ, **(environment or {})},
                 start_new_session=True,
             )
+
+    def addresses(self, name: str) -> Mapping[str, str]:
+        """Where a process listens, by flag; waits until it does.
+
+        Raises:
+            ProcessError: one of the processes ended with an error.
+            TimeoutError: it did not within ``START_SECONDS``.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while (places := published(self._addresses(name))) is None:
+            self.check()
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{name} was not ready within {START_SECONDS:.0f} s:\n{self.tail(name)}")
+            time.sleep(_POLL_SECONDS)
+        return places
 
     def check(self) -> None:
         """Raise ProcessError if any process has ended with an error."""
@@ -76,6 +95,9 @@ class Launcher:
                 process.wait()
         if process.returncode != 0:
             raise ProcessError(f"{name} ended with exit code {process.returncode}:\n{self.tail(name)}")
+
+    def _addresses(self, name: str) -> Path:
+        return self.logs / f"{name}.json"
 
     def __enter__(self) -> Self:
         return self

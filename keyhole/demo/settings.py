@@ -27,6 +27,8 @@ class SystemSettings(ModelSettings):
     """Link between edge and cloud: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms."""
     slowdown: float = 1.0
     """Emulate an edge so many times slower than this machine."""
+    fps: float = 1.0
+    """Frames per second."""
     attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks that run on the tapped frames, side by side; ATTACK/RECIPE names the recipe too, as in
     diffusion-white/guided (`keyhole adversary --help` lists both)."""
@@ -53,8 +55,6 @@ class DemoSettings(SystemSettings):
 
     frames: int = 90
     """Frames the edge sends before it stops."""
-    fps: float = 1.0
-    """Frames per second."""
     out: Path = Path("runs/demo")
     """Folder for scores, pictures, report and logs; a run already there is replaced."""
     json: Path | None = None
@@ -67,8 +67,6 @@ class DemoSettings(SystemSettings):
 class LiveSettings(SystemSettings):
     """Run the demo's processes until interrupted and show the attack on a page."""
 
-    fps: float = 1.0
-    """Frames per second."""
     out: Path = Path("runs/live")
     """Folder for scores, pictures, report and logs; a run already there goes on."""
     page: str = "127.0.0.1:8080"

@@ -2,147 +2,111 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from keyhole.demo.launcher import Launcher
-from keyhole.demo.settings import SystemSettings
-from keyhole.service.address import free_port
-from keyhole.wire.channel import wait_ready
-from keyhole.wire.tls import make_certificates
+from keyhole.demo.settings import DemoSettings, LiveSettings
+from keyhole.wire.tls import CA_CERTIFICATE, make_certificates
 
-START_SECONDS = 120.0
+ANYWHERE = "127.0.0.1:0"
 
 
-@dataclass(frozen=True)
-class Addresses:
-    """Where each service listens.
-
-    Attributes:
-        cloud: the inference service and its tap.
-        oracle: the adversary's own device.
-        truth: the monitor's port for the edge.
-        submit: the monitor's port for the adversary.
-        wire: the proxy between edge and cloud, used by the wire tap alone.
-        page: the live page; empty: none.
-    """
-
-    cloud: str
-    oracle: str
-    truth: str
-    submit: str
-    wire: str
-    page: str
-
-    @classmethod
-    def free(cls, page: str | None) -> Addresses:
-        """Free ports on loopback."""
-        cloud, oracle, truth, submit, wire = (f"127.0.0.1:{free_port()}" for _ in range(5))
-        return cls(cloud, oracle, truth, submit, wire, page or "")
-
-
-@dataclass(frozen=True)
+@dataclass
 class System:
-    """The processes of one machine.
+    """The processes of one machine. Each takes free ports and says which; the others are told.
 
     Attributes:
-        settings: what they run.
-        addresses: where they listen.
-        out: the run's folder.
+        settings: what they run, and in which folder.
+        frames: that the edge sends before it ends; 0: it goes on until it is stopped.
+        launcher: runs them.
+        places: where each listens, by its name and flag.
     """
 
-    settings: SystemSettings
-    addresses: Addresses
-    out: Path
+    settings: DemoSettings | LiveSettings
+    frames: int
+    launcher: Launcher
+    places: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    _token: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
-    def start_services(self, launcher: Launcher) -> None:
-        """Start everything but the edge, and wait until all of them serve.
+    def start(self) -> None:
+        """Start all, each once those that it calls serve; the edge comes last.
 
         Raises:
             ProcessError: one of them ended.
             TimeoutError: one of them did not get ready in time.
         """
-        token = secrets.token_urlsafe(16)
-        at = self.addresses
-        if self.settings.tls:
-            make_certificates(self.out / "certs")
-        launcher.start(
-            "monitor",
-            (
-                *("monitor", "--truth", at.truth, "--submit", at.submit, "--page", at.page or "None"),
-                *("--run", str(self.out)),
-                *self._tls,
-            ),
-            self._threads(share=4),
-        )
-        launcher.start(
-            "cloud",
-            ("cloud", "--listen", at.cloud, *self._model, *self._tls),
-            {**self._threads(share=2), "KEYHOLE_CLOUD_TAP_TOKEN": token},
-        )
-        launcher.start(
-            "oracle",
-            ("oracle", "--listen", at.oracle, *self._model, "--defence", self.settings.defence, *self._tls),
-            self._threads(share=2),
-        )
-        launcher.start(
-            "adversary",
-            (
-                *("adversary", "--tap", self.settings.tap, "--cloud", at.cloud, "--listen", at.wire),
-                *("--oracle", at.oracle, "--referee", at.submit, "--attacks", *self.settings.attacks),
-                *("--recipe", self.settings.recipe, "--device", self.settings.device),
-                *("--prior", self.settings.prior),
-                *("--public", self.settings.public, "--defence", self.settings.defence),
-                *("--budget-seconds", str(self.settings.budget_seconds), "--seed", str(self.settings.seed)),
-                *self._model,
-                *self._tls,
-            ),
-            {**self._threads(share=1), "KEYHOLE_ADVERSARY_TAP_TOKEN": token},
-        )
-        for name, address in (("monitor", at.truth), ("cloud", at.cloud), ("oracle", at.oracle)):
-            self._await(launcher, name, address)
-
-    def start_edge(self, launcher: Launcher, fps: float, frames: int = 0) -> None:
-        """Start the edge; ``frames`` 0 means until it is stopped."""
-        through = self.addresses.wire if self.settings.tap == "wire" else self.addresses.cloud
-        launcher.start(
-            "edge",
-            (
-                *("edge", "--cloud", through, "--monitor", self.addresses.truth, "--source", self.settings.source),
-                *("--codec", self.settings.codec, "--defence", self.settings.defence, "--link", self.settings.link),
-                *("--slowdown", str(self.settings.slowdown)),
-                *("--fps", str(fps), "--frames", str(frames), "--seed", str(self.settings.seed)),
-                *self._model,
-                *self._tls,
-            ),
-            self._threads(share=2),
-        )
+        if self.tls and not (self.tls / CA_CERTIFICATE).exists():
+            make_certificates(self.tls)
+        for names in (("monitor", "cloud", "oracle"), ("adversary",), ("edge",)):
+            for name in names:
+                self.launch(name)
+            for name in names:
+                self.places[name] = self.launcher.addresses(name)
 
     @property
-    def _model(self) -> tuple[str, ...]:
+    def tls(self) -> Path | None:
+        """Folder of the certificates; None: no TLS."""
+        return self.settings.out / "certs" if self.settings.tls else None
+
+    def launch(self, name: str) -> None:
+        """Start one; it listens where it did before, if it ran before."""
+        arguments, share, environment = {
+            "monitor": (self._monitor, 4, {}),
+            "cloud": (self._cloud, 2, {"KEYHOLE_CLOUD_TAP_TOKEN": self._token}),
+            "oracle": (self._oracle, 2, {}),
+            "adversary": (self._adversary, 1, {"KEYHOLE_ADVERSARY_TAP_TOKEN": self._token}),
+            "edge": (self._edge, 2, {}),
+        }[name]
+        tls = ("--tls", str(self.tls)) if self.tls else ()
+        self.launcher.start(name, (name, *arguments(), *tls), {**_threads(share), **environment})
+
+    def _monitor(self) -> Sequence[str]:
+        page = self.settings.page or "None"
+        ports = ("--truth", self._own("monitor", "truth"), "--submit", self._own("monitor", "submit"))
+        return (*ports, "--page", page, "--run", str(self.settings.out))
+
+    def _cloud(self) -> Sequence[str]:
+        return ("--listen", self._own("cloud", "listen"), *self._model)
+
+    def _oracle(self) -> Sequence[str]:
+        return ("--listen", self._own("oracle", "listen"), *self._model, "--defence", self.settings.defence)
+
+    def _adversary(self) -> Sequence[str]:
+        return (
+            *("--tap", self.settings.tap, "--cloud", self.places["cloud"]["listen"]),
+            *("--listen", self._own("adversary", "listen"), "--oracle", self.places["oracle"]["listen"]),
+            *("--referee", self.places["monitor"]["submit"], "--attacks", *self.settings.attacks),
+            *("--recipe", self.settings.recipe, "--device", self.settings.device, "--prior", self.settings.prior),
+            *("--public", self.settings.public, "--defence", self.settings.defence),
+            *("--budget-seconds", str(self.settings.budget_seconds), "--seed", str(self.settings.seed)),
+            *self._model,
+        )
+
+    def _edge(self) -> Sequence[str]:
+        through = self.places["adversary" if self.settings.tap == "wire" else "cloud"]["listen"]
+        return (
+            *("--cloud", through, "--monitor", self.places["monitor"]["truth"], "--source", self.settings.source),
+            *("--codec", self.settings.codec, "--defence", self.settings.defence, "--link", self.settings.link),
+            *("--slowdown", str(self.settings.slowdown)),
+            *("--fps", str(self.settings.fps), "--frames", str(self.frames), "--seed", str(self.settings.seed)),
+            *self._model,
+        )
+
+    def _own(self, name: str, flag: str) -> str:
+        return self.places.get(name, {}).get(flag, ANYWHERE)
+
+    @property
+    def _model(self) -> Sequence[str]:
         optional: Iterable[tuple[str, object]] = (("weights", self.settings.weights), ("size", self.settings.size))
         extra = (part for name, value in optional if value is not None for part in (f"--{name}", str(value)))
         alone = ("--head-only",) if self.settings.head_only else ()
         return ("--target", self.settings.target, "--cut", self.settings.cut, *extra, *alone)
 
-    @property
-    def _tls(self) -> tuple[str, ...]:
-        return ("--tls", str(self.out / "certs")) if self.settings.tls else ()
 
-    def _await(self, launcher: Launcher, name: str, address: str) -> None:
-        tls = self.out / "certs" if self.settings.tls else None
-        for _ in range(int(START_SECONDS)):
-            launcher.check()
-            with contextlib.suppress(TimeoutError):
-                wait_ready(address, 1.0, tls=tls, role="edge")
-                return
-        raise TimeoutError(f"{name} was not ready within {START_SECONDS:.0f} s:\n{launcher.tail(name)}")
-
-    @staticmethod
-    def _threads(share: int) -> Mapping[str, str]:
-        """Torch threads: the machine's cores over ``share``, so that the processes do not fight for them."""
-        return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // share))}
+def _threads(share: int) -> Mapping[str, str]:
+    """Torch threads: the machine's cores over ``share``, so that the processes do not fight for them."""
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // share))}

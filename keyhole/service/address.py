@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import socket
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from keyhole.service.errors import UsageError
 
@@ -44,10 +47,23 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that is free now. Another process may take it before it is used; prefer binding to port 0."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def publish(file: Path | None, places: Mapping[str, Address]) -> None:
+    """Write where a process listens as JSON, ``{"listen": "127.0.0.1:43127"}``; a reader sees all of it or nothing.
+
+    Args:
+        file: where to; None: nobody asked.
+        places: by the name of the flag that asked for each.
+    """
+    if file is not None:
+        partial = file.with_name(f"{file.name}.part")
+        partial.write_text(json.dumps({name: str(place) for name, place in places.items()}) + "\n")
+        os.replace(partial, file)
+
+
+def published(file: Path) -> Mapping[str, str] | None:
+    """What `publish` wrote; None as long as it has not."""
+    try:
+        places: Mapping[str, str] = json.loads(file.read_text())
+    except FileNotFoundError:
+        return None
+    return places

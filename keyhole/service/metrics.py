@@ -55,11 +55,11 @@ class Metrics:
             "keyhole_ssim", "SSIM of final reconstructions.", _ATTACK, buckets=_SIMILARITY, registry=registry
         )
 
-    def serve(self, address: str | Address) -> int:
+    def serve(self, address: str | Address) -> Address:
         """Serve ``/metrics`` over HTTP in a background thread.
 
         Returns:
-            The port, also where port 0 was asked for.
+            Where: with the port that was taken, where port 0 was asked for.
 
         Raises:
             OSError: the address cannot be listened on.
@@ -69,7 +69,7 @@ class Metrics:
             self._server = start_http_server(place.port, place.host, self.registry)
         except OSError as error:
             raise OSError(f"cannot serve metrics on {place}: {error}; choose another --metrics address") from error
-        return self._server[0].server_port
+        return place.with_port(self._server[0].server_port)
 
     def close(self) -> None:
         """Stop serving ``/metrics``, where it is served."""

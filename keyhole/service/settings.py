@@ -13,6 +13,8 @@ class ServiceSettings:
 
     metrics: str = "127.0.0.1:0"
     """Address of the Prometheus page /metrics; port 0 takes a free one, which the log names."""
+    addresses: Path | None = None
+    """File to write where this process listens to once it does, as JSON by flag: the way to learn what port 0 took."""
     tls: Path | None = None
     """Directory that `keyhole certs` made, or one role's folder in it: mutual TLS on every channel."""
     log: Literal["text", "json"] = "text"

@@ -14,7 +14,6 @@ import torch
 from adversary.process import adversary
 from adversary.settings import AdversarySettings
 from keyhole.partition import partitioned
-from keyhole.service.address import free_port
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.wire.channel import connect, wait_ready
@@ -41,8 +40,8 @@ def seen(victim, name: str, seed: int = 0):
 
 
 @pytest.fixture
-def settings():
-    addresses = {name: f"127.0.0.1:{free_port()}" for name in ("cloud", "oracle", "referee", "listen", "metrics")}
+def settings(quiet_address):
+    addresses = {name: str(quiet_address()) for name in ("cloud", "oracle", "referee", "listen", "metrics")}
     return AdversarySettings(
         target=TARGET,
         cut=CUT,

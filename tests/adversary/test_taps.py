@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from adversary.taps import CloudTap
-from keyhole.service.address import free_port
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.wire.channel import Backoff, connect
@@ -60,8 +59,8 @@ def hears(listener: Listener, cloud: Tapped, name: str) -> bool:
         return False
 
 
-def test_it_comes_back_after_the_cloud_was_killed():
-    cloud, port = Tapped(), free_port()
+def test_it_comes_back_after_the_cloud_was_killed(quiet_address):
+    cloud, port = Tapped(), quiet_address().port
     listener = Listener(port)  # before there is a cloud
     server = cloud.serve(port)
     wait_until(lambda: hears(listener, cloud, "before"))
@@ -83,6 +82,6 @@ def test_a_wrong_token_is_an_error_of_usage():
     server.stop(0)
 
 
-def test_it_ends_while_nothing_comes():
-    listener = Listener(free_port())
+def test_it_ends_while_nothing_comes(quiet_address):
+    listener = Listener(quiet_address().port)
     listener.end()

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from adversary.wire_tap import WireTap
-from keyhole.service.address import Address, free_port
+from keyhole.service.address import Address
 from keyhole.service.lifecycle import Stop
 from keyhole.wire.channel import connect, wait_ready
 from keyhole.wire.chunks import to_chunks
@@ -132,8 +132,8 @@ def test_malformed_frames_are_counted_and_the_cloud_says_what_is_wrong(listener,
     assert listener.frames.get(timeout=10).header.frame_id == "next"
 
 
-def test_it_outlives_a_cloud_that_is_away():
-    cloud, port = Cloud(), free_port()
+def test_it_outlives_a_cloud_that_is_away(quiet_address):
+    cloud, port = Cloud(), quiet_address().port
     with tapping(port) as listener, connect(listener.tap.address) as channel:
         client = InferenceClient(channel)
         with pytest.raises(grpc.RpcError) as away:

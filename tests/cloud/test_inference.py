@@ -10,7 +10,6 @@ import grpc
 import pytest
 import torch
 
-from keyhole.service.address import free_port
 from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
@@ -107,7 +106,7 @@ def test_its_metrics_page_counts_calls_frames_and_stages(live, channel, edge):
         assert line in page
 
 
-def test_running_calls_are_answered_while_it_stops():
+def test_running_calls_are_answered_while_it_stops(quiet_address):
     edge = Edge()
     frame = edge.frame(pictures(1)[0])
     outcomes = []
@@ -120,7 +119,7 @@ def test_running_calls_are_answered_while_it_stops():
                 outcomes.append(error.code())
                 return
 
-    address = f"127.0.0.1:{free_port()}"
+    address = str(quiet_address())
     with connect(address) as channel:
         senders = [threading.Thread(target=send, args=(InferenceClient(channel),)) for _ in range(4)]
         with running_cloud(listen=address):

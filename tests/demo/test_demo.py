@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.service.address import free_port
-
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = (
     *("--target", "tests.system.tiny_target:tiny", "--cut", "block", "--source", "photos", "--public", "photos"),
@@ -105,8 +103,7 @@ def test_a_wrong_flag_ends_the_run_with_the_process_and_its_reason(tmp_path, fla
 
 
 def test_live_runs_until_interrupted_and_leaves_a_report(tmp_path):
-    page = f"127.0.0.1:{free_port()}"
-    flags = ("--page", page, "--out", str(tmp_path / "run"), "--budget-seconds", "1", "--fps", "2")
+    flags = ("--page", "127.0.0.1:0", "--out", str(tmp_path / "run"), "--budget-seconds", "1", "--fps", "2")
     process = subprocess.Popen(
         [sys.executable, "-m", "keyhole.cli", "live", *MODEL, *flags],
         cwd=ROOT,
@@ -121,6 +118,7 @@ def test_live_runs_until_interrupted_and_leaves_a_report(tmp_path):
             assert process.poll() is None, process.communicate()[0]
             assert time.monotonic() < deadline, "no reconstruction came"
             time.sleep(0.5)
+        page = json.loads((tmp_path / "run/logs/monitor.json").read_text())["page"]
         with urllib.request.urlopen(f"http://{page}", timeout=10) as answer:
             assert "Keyhole" in answer.read().decode()
         process.send_signal(signal.SIGINT)

@@ -11,7 +11,6 @@ import torch
 
 from edge.journey import Departure, Journey
 from edge.link import Link, link_profile
-from keyhole.service.address import free_port
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
@@ -121,8 +120,8 @@ def test_a_frame_that_the_link_cannot_carry_in_time_never_calls(travel):
     assert cloud.calls == 0
 
 
-def test_a_cloud_that_comes_late_is_tried_again(travel):
-    port = free_port()
+def test_a_cloud_that_comes_late_is_tried_again(travel, quiet_address):
+    port = quiet_address().port
     servers = []
     timer = threading.Timer(0.4, lambda: servers.append(start(FakeCloud(), port)))
     timer.start()
@@ -146,8 +145,8 @@ def test_a_call_that_a_stopping_cloud_cancels_is_made_again(travel):
     assert cloud.calls == 3
 
 
-def test_a_cloud_that_stays_away_costs_the_deadline(travel):
-    arrival, seconds = travel(free_port(), deadline=0.6)
+def test_a_cloud_that_stays_away_costs_the_deadline(travel, quiet_address):
+    arrival, seconds = travel(quiet_address().port, deadline=0.6)
     assert arrival.dropped == "deadline"
     assert seconds < 1.5
 
@@ -183,8 +182,8 @@ def test_an_answer_of_the_wrong_shape_is_a_refusal(travel):
     assert "(1, 3)" in arrival.detail
 
 
-def test_giving_up_ends_the_retries(travel, given_up):
+def test_giving_up_ends_the_retries(travel, given_up, quiet_address):
     threading.Timer(0.3, given_up.set).start()
-    arrival, seconds = travel(free_port(), deadline=30)
+    arrival, seconds = travel(quiet_address().port, deadline=30)
     assert arrival.dropped == "deadline"
     assert seconds < 3

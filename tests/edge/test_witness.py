@@ -9,7 +9,6 @@ from functools import partial
 import pytest
 
 from edge.witness import Unwatched, Witness
-from keyhole.service.address import free_port
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
 from keyhole.wire.channel import connect
@@ -75,8 +74,8 @@ def test_messages_arrive_in_order_and_leaving_waits_for_them(lost):
     assert lost == []
 
 
-def test_telling_never_waits_and_what_overflows_is_counted_oldest_first(lost):
-    port = free_port()
+def test_telling_never_waits_and_what_overflows_is_counted_oldest_first(lost, quiet_address):
+    port = quiet_address().port
     with witness_of(port, lost, capacity=4) as witness:
         witness.tell(truth(0))
         time.sleep(0.1)
@@ -92,8 +91,8 @@ def test_telling_never_waits_and_what_overflows_is_counted_oldest_first(lost):
     assert referee.got == [f"truth {number}" for number in (0, 7, 8, 9, 10)]
 
 
-def test_a_monitor_that_stays_away_costs_little_at_the_end_and_everything_is_counted(lost, caplog):
-    with witness_of(free_port(), lost) as witness:
+def test_a_monitor_that_stays_away_costs_little_at_the_end_and_everything_is_counted(lost, caplog, quiet_address):
+    with witness_of(quiet_address().port, lost) as witness:
         for number in range(5):
             witness.tell(truth(number))
         started = time.perf_counter()

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-import socket
+import json
+from pathlib import Path
 
 import pytest
 
-from keyhole.service.address import Address, free_port
+from keyhole.service.address import Address, publish, published
 from keyhole.service.errors import UsageError
 
 
@@ -34,6 +35,9 @@ def test_with_port() -> None:
     assert Address("cloud", 0).with_port(7) == Address("cloud", 7)
 
 
-def test_a_free_port_can_be_bound() -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", free_port()))
+def test_where_a_process_listens_can_be_read_once_it_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "cloud.json"
+    assert published(file) is None
+    publish(file, {"listen": Address("127.0.0.1", 7), "metrics": Address("::1", 8)})
+    assert published(file) == {"listen": "127.0.0.1:7", "metrics": "[::1]:8"} == json.loads(file.read_text())
+    assert list(tmp_path.iterdir()) == [file], "nothing half written is left"

@@ -5,12 +5,13 @@ from urllib.error import URLError
 
 import pytest
 
+from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
 from keyhole.service.metrics import Metrics
 
 
-def page(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as response:
+def page(address: Address) -> str:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
         return str(response.read(), "utf-8")
 
 
@@ -57,18 +58,18 @@ def test_processes_do_not_share_a_registry() -> None:
 
 def test_close_ends_the_page() -> None:
     metrics = Metrics("edge")
-    port = metrics.serve("127.0.0.1:0")
+    address = metrics.serve("127.0.0.1:0")
     metrics.close()
     metrics.close()
     with pytest.raises(URLError):
-        page(port)
+        page(address)
 
 
 def test_a_taken_port_is_an_error_that_says_what_to_do() -> None:
     metrics = Metrics("edge")
-    port = metrics.serve("127.0.0.1:0")
+    address = metrics.serve("127.0.0.1:0")
     with pytest.raises(OSError, match="choose another --metrics address"):
-        Metrics("cloud").serve(f"127.0.0.1:{port}")
+        Metrics("cloud").serve(address)
     metrics.close()
 
 

@@ -2,37 +2,47 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from cloud.process import cloud
 from cloud.settings import CloudSettings
 from edge.oracle import oracle
 from edge.settings import OracleSettings
-from keyhole.service.address import free_port
+from keyhole.service.address import published
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.channel import wait_ready
 
 TINY = "tests.system.tiny_target:tiny"
 CUT = "block.first"  # two tensors are live there
 
 
 @contextmanager
-def running(body: Callable[[Any, Stop], None], settings: Any, role: str = "edge") -> Iterator[Any]:
-    """Run a service's body until the block ends."""
+def running(body: Callable[[Any, Stop], None], settings: Any) -> Iterator[Any]:
+    """Run a service's body until the block ends; its settings, with the addresses that it took."""
     stop = Stop()
-    thread = threading.Thread(target=body, args=(settings, stop), daemon=True)
-    thread.start()
-    try:
-        wait_ready(settings.listen, 60, tls=settings.tls, role=role)
-        yield settings
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive(), "the service did not end"
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "addresses.json"
+        settings = dataclasses.replace(settings, addresses=file)
+        thread = threading.Thread(target=body, args=(settings, stop), daemon=True)
+        thread.start()
+        try:
+            end = time.monotonic() + 60
+            while (places := published(file)) is None:
+                assert thread.is_alive(), "the service ended"
+                assert time.monotonic() < end, "the service did not start"
+                time.sleep(0.01)
+            yield dataclasses.replace(settings, **places)
+        finally:
+            stop.set()
+            thread.join(20)
+            assert not thread.is_alive(), "the service did not end"
 
 
 def running_cloud(**settings: Any):
@@ -52,5 +62,4 @@ def metrics_page(settings: Any) -> str:
 
 
 def _with_defaults(settings: dict[str, Any]) -> dict[str, Any]:
-    ports = {name: f"127.0.0.1:{free_port()}" for name in ("listen", "metrics")}
-    return {"target": TINY, "cut": CUT, **ports, **settings}
+    return {"target": TINY, "cut": CUT, "listen": "127.0.0.1:0", "metrics": "127.0.0.1:0", **settings}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from keyhole.service.address import free_port
+from keyhole.service.address import Address
 from tests.adversary.servers import TOKEN, Monitor, Tapped, wait_until
 from tests.system.frames import Edge, pictures
 from tests.system.processes import process
@@ -19,9 +21,9 @@ def finished(monitor: Monitor) -> dict[str, str]:
 
 
 @pytest.mark.timeout(600)
-def test_it_takes_up_the_tap_again_after_it_was_killed() -> None:
+def test_it_takes_up_the_tap_again_after_it_was_killed(quiet_address: Callable[[], Address]) -> None:
     cloud, monitor = Tapped(), Monitor()
-    at = {name: f"127.0.0.1:{free_port()}" for name in ("cloud", "referee")}
+    at = {name: str(quiet_address()) for name in ("cloud", "referee")}
     flags = {**at, "target": TINY, "cut": CUT, "tap_token": TOKEN, "attacks": "pixels-white/paper", "device": "cpu"}
     servers = [one.serve(int(at[name].rpartition(":")[2])) for one, name in ((cloud, "cloud"), (monitor, "referee"))]
     victim = Edge()

@@ -12,7 +12,6 @@ from safetensors.torch import save_file
 from edge.link import BURST
 from edge.process import edge
 from edge.settings import EdgeSettings
-from keyhole.service.address import free_port
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
@@ -131,9 +130,9 @@ def test_frames_beyond_the_bound_are_dropped_and_counted(cloud):
     assert not set(dropped) & set(book.truths)
 
 
-def test_an_edge_goes_on_without_its_monitor(cloud, caplog):
+def test_an_edge_goes_on_without_its_monitor(cloud, caplog, quiet_address):
     caplog.set_level("INFO")
-    run(settings(cloud.listen, frames=3, monitor=f"127.0.0.1:{free_port()}"))
+    run(settings(cloud.listen, frames=3, monitor=str(quiet_address())))
     finished = next(record for record in caplog.records if record.message == "finished")
     assert (finished.taken, finished.sent, finished.answered) == (3, 3, 3)
     assert finished.undelivered == 6
@@ -170,8 +169,8 @@ def test_an_edge_refuses_a_cloud_that_runs_something_else(cloud, flags, differen
     assert difference in str(refusal.value)
 
 
-def test_an_edge_waits_for_its_cloud_and_says_so(caplog):
-    address = f"127.0.0.1:{free_port()}"
+def test_an_edge_waits_for_its_cloud_and_says_so(caplog, quiet_address):
+    address = str(quiet_address())
     waiting = threading.Thread(target=run, args=(settings(address, frames=2),))
     waiting.start()
     while "waiting for the cloud" not in caplog.text:
@@ -181,9 +180,9 @@ def test_an_edge_waits_for_its_cloud_and_says_so(caplog):
         assert not waiting.is_alive()
 
 
-def test_an_edge_that_waits_can_be_stopped():
+def test_an_edge_that_waits_can_be_stopped(quiet_address):
     stop = Stop()
-    waiting = threading.Thread(target=edge, args=(settings(f"127.0.0.1:{free_port()}"), stop))
+    waiting = threading.Thread(target=edge, args=(settings(str(quiet_address())), stop))
     waiting.start()
     stop.set()
     waiting.join(30)

@@ -8,7 +8,6 @@ import time
 import grpc
 import pytest
 
-from keyhole.service.address import free_port
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
 from keyhole.wire.channel import connect, wait_ready
 from keyhole.wire.client import InferenceClient
@@ -31,9 +30,9 @@ def wait_until(condition, seconds: float = START):
 
 
 @pytest.mark.timeout(600)
-def test_a_cloud_that_dies_and_returns_and_then_everything_stops():
+def test_a_cloud_that_dies_and_returns_and_then_everything_stops(quiet_address):
     """Nothing is lost but what is counted, and every process drains in time, with exit code 0."""
-    cloud_address, oracle_address = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    cloud_address, oracle_address = (str(quiet_address()) for _ in range(2))
     serving = {"listen": cloud_address, "tap_token": "s3cret", **MODEL}
     sending = {"cloud": cloud_address, "source": "leaves", "fps": 20, "in_flight": 4, "deadline": START, **MODEL}
     with (

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
 import pytest
 import torch
 
-from keyhole.service.address import free_port
+from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
@@ -32,18 +33,18 @@ def test_wait_ready_returns_when_the_server_serves(cloud: Any) -> None:
     wait_ready(str(cloud.server.address), 10, service="keyhole.v1.Inference")
 
 
-def test_wait_ready_waits_for_a_server_that_is_late() -> None:
-    port, servers = free_port(), []
-    late = threading.Timer(0.3, lambda: servers.append(serve([], f"127.0.0.1:{port}", metrics=Metrics("cloud"))))
+def test_wait_ready_waits_for_a_server_that_is_late(quiet_address: Callable[[], Address]) -> None:
+    address, servers = quiet_address(), []
+    late = threading.Timer(0.3, lambda: servers.append(serve([], address, metrics=Metrics("cloud"))))
     late.start()
-    wait_ready(f"127.0.0.1:{port}", 20)
+    wait_ready(address, 20)
     late.join()
     servers[0].stop(0)
 
 
-def test_wait_ready_gives_up_and_says_why() -> None:
+def test_wait_ready_gives_up_and_says_why(quiet_address: Callable[[], Address]) -> None:
     with pytest.raises(TimeoutError, match=r"127.0.0.1:\d+: not serving within 0.3 s \(.*\)"):
-        wait_ready(f"127.0.0.1:{free_port()}", 0.3)
+        wait_ready(quiet_address(), 0.3)
 
 
 def test_a_wrong_address_is_a_usage_error() -> None:
@@ -51,8 +52,10 @@ def test_a_wrong_address_is_a_usage_error() -> None:
         connect("cloud")
 
 
-def test_the_environments_proxy_is_not_used(cloud: Any, frame: PackedFrame, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{free_port()}")
+def test_the_environments_proxy_is_not_used(
+    cloud: Any, frame: PackedFrame, monkeypatch: pytest.MonkeyPatch, quiet_address: Callable[[], Address]
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://{quiet_address()}")
     with connect(cloud.server.address) as channel:
         assert InferenceClient(channel).infer(frame, 20)
 
@@ -73,8 +76,8 @@ def test_retry_bridges_a_restart_of_the_server(cloud: Any, frame: PackedFrame) -
     assert answer.frame_id == frame.header.frame_id
 
 
-def test_retry_gives_up_at_its_deadline() -> None:
-    with connect(f"127.0.0.1:{free_port()}") as channel:
+def test_retry_gives_up_at_its_deadline(quiet_address: Callable[[], Address]) -> None:
+    with connect(quiet_address()) as channel:
         client, started = InferenceClient(channel), time.monotonic()
         with pytest.raises(grpc.RpcError) as caught:
             Retry(0.5, QUICK).call(client.describe)
@@ -97,10 +100,10 @@ def test_retry_does_not_repeat_refusals(cloud: Any, frame: PackedFrame) -> None:
     assert 19 < timeouts[0] <= 20
 
 
-def test_retry_ends_early_when_the_process_stops() -> None:
+def test_retry_ends_early_when_the_process_stops(quiet_address: Callable[[], Address]) -> None:
     stop, started = Stop(), time.monotonic()
     stop.set()
-    with connect(f"127.0.0.1:{free_port()}") as channel, pytest.raises(grpc.RpcError):
+    with connect(quiet_address()) as channel, pytest.raises(grpc.RpcError):
         Retry(30.0, QUICK).call(InferenceClient(channel).describe, stop)
     assert time.monotonic() - started < 10
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import grpc
 import pytest
 
-from keyhole.service.address import free_port
+from keyhole.service.address import Address
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import explain, invalid, unmet, violations
@@ -19,8 +21,8 @@ def test_reasons_that_quote_the_caller_are_cut() -> None:
     assert len(invalid("a", "x" * 10_000).reason) == 501
 
 
-def test_errors_without_details_are_explained_by_their_message() -> None:
-    with connect(f"127.0.0.1:{free_port()}") as channel, pytest.raises(grpc.RpcError) as caught:
+def test_errors_without_details_are_explained_by_their_message(quiet_address: Callable[[], Address]) -> None:
+    with connect(quiet_address()) as channel, pytest.raises(grpc.RpcError) as caught:
         InferenceClient(channel).describe(5)
     assert not violations(caught.value)
     assert explain(caught.value).startswith("UNAVAILABLE: ")
