@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,7 +37,7 @@ class MirrorNetwork(PayloadNetwork):
         doublings = max(0, round(math.log2(size / max(self.layout.grid))))
         layers = max(1, 2 * doublings if layers is None else max(layers, doublings))
         self.body = nn.Sequential(*_mirror(self.layout.channels, doublings, layers))
-        self.to(memory_format=torch.channels_last)
+        self._lay_out()
 
     def forward(self, *tensors: Tensor) -> Tensor:
         """The live tensors, N×… each, to RGB pictures N×3×size×size around [0, 1], not clamped.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.nn.layout import MapLayout, Shape
+from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.nn.scale import scales
 
 
@@ -26,6 +27,12 @@ class PayloadNetwork(nn.Module):
         self.layout = MapLayout(tuple(tuple(shape) for shape in shapes))
         self.register_buffer("mean", torch.zeros(self.layout.channels))
         self.register_buffer("deviation", torch.ones(self.layout.channels))
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Choose the layout in memory; a network does so again when its layers are made."""
+        self._memory = MemoryLayout.of(self)
+        self._memory.module(self)
 
     def maps(self, tensors: Sequence[Tensor]) -> Tensor:
         """The live tensors, N×… each, as maps N×C×h×w (`MapLayout`), standardised.
@@ -34,7 +41,7 @@ class PayloadNetwork(nn.Module):
             ValueError: their shapes are not those that the network was made for.
         """
         maps = (self.layout(tensors) - self.mean[:, None, None]) / self.deviation[:, None, None]
-        return maps.contiguous(memory_format=torch.channels_last)
+        return self._memory.tensor(maps)
 
     @torch.no_grad()
     def standardise(self, tensors: Sequence[Tensor]) -> None:

@@ -76,7 +76,7 @@ class InversionUNet(PayloadNetwork):
         self.sides = Sides.between(max(self.layout.grid), output[-1])
         channels = self.layout.channels
         self._build(channels, _widths(self.sides, channels, output[0], parameters + PER_CHANNEL * channels))
-        self.to(memory_format=torch.channels_last)
+        self._lay_out()
 
     def _build(self, channels: int, widths: Sequence[int]) -> None:
         self.stem, self.down, self.up, self.merge, self.last = _layers(self.sides, channels, widths, self.output[0])

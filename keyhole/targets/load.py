@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Entry
@@ -35,8 +36,7 @@ def load_target(
 ) -> Target:
     """Load a model to split.
 
-    The weights of known architectures are laid out channels last, in which processors convolve faster; a model of one's
-    own keeps its layout.
+    The weights of known architectures are laid out as `MemoryLayout` says; a model of one's own keeps its layout.
 
     Args:
         name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``,
@@ -96,7 +96,7 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
         state = read_state(Path(source))
         model = _for_state(entry, size, state)
         missing = load_state(model, state, str(source), strict=strict)
-    model.to(memory_format=torch.channels_last)
+    MemoryLayout.of(model).module(model)
     preprocess = facts.preprocess if size is None else dataclasses.replace(facts.preprocess, size=size)
     outputs = count_outputs(model, preprocess.size)
     return Target(

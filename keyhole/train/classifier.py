@@ -56,7 +56,7 @@ def top_k(model: nn.Module, data: LabelledPictures, preprocess: Preprocess, k: i
     hits = 0
     with torch.inference_mode():
         for pictures, labels in zip(torch.split(data.pictures, 128), torch.split(data.labels, 128), strict=True):
-            inputs = preprocess(pictures.float() / 255).contiguous(memory_format=torch.channels_last)
+            inputs = preprocess(pictures.float() / 255)
             answers = model(inputs.to(device)).cpu()
             hits += int((answers.topk(min(k, len(data.names))).indices == labels[:, None]).sum())
     return 100 * hits / len(data.labels)

@@ -22,7 +22,7 @@ class Epochs(Training):
 
     def __init__(self, task: Task) -> None:
         recipe = task.recipe
-        self.module = task.module.to(memory_format=torch.channels_last)
+        self.module = task.module
         self.steps, self.every = recipe.epochs * task.steps, task.steps
         self.optimisation = Optimisation.of(recipe)
         self._task = task
@@ -30,8 +30,7 @@ class Epochs(Training):
     def batches(self, first: int, last: int) -> Iterator[Batch]:
         recipe, epoch = self._task.recipe, first // self.every
         generator = torch.Generator().manual_seed(recipe.seed * 10_000 + epoch)
-        for batch in islice(self._task.batches(recipe.size_at(epoch), generator), last - first):
-            yield Batch(batch.inputs.contiguous(memory_format=torch.channels_last), batch.labels)
+        yield from islice(self._task.batches(recipe.size_at(epoch), generator), last - first)
 
     def losses(self, module: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
         return {"loss": self._task.loss(module(batch.inputs), batch.labels)}

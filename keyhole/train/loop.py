@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 from accelerate import Accelerator
-from accelerate.utils import send_to_device, set_seed
+from accelerate.utils import recursively_apply, send_to_device, set_seed
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
+from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.progress import progress_bar
 from keyhole.service.memory import keep_all_freed
 from keyhole.train.averaging import warming_average
@@ -46,6 +47,8 @@ def learn(training: Training, out: Path) -> nn.Module:
     keep_all_freed()
     set_seed(how.seed)
     accelerator = Accelerator(mixed_precision=how.precision)
+    layout = MemoryLayout.of(training.module)
+    layout.module(training.module)
     module = training.module.to(accelerator.device)
     optimiser = make_optimiser(module, how)
     schedule = one_cycle(optimiser, how.learning_rate, how.warm_up, training.steps)
@@ -66,8 +69,9 @@ def learn(training: Training, out: Path) -> nn.Module:
             sums: Counter[str] = Counter()
             module.train()
             for batch in training.batches(first, last):
+                on_device = recursively_apply(layout.tensor, send_to_device(batch, accelerator.device))
                 with accelerator.autocast():
-                    losses = training.losses(module, send_to_device(batch, accelerator.device))
+                    losses = training.losses(module, on_device)
                 optimiser.zero_grad()
                 accelerator.backward(sum(losses.values()))
                 if how.clip is not None:

@@ -136,3 +136,28 @@ def test_a_rise_of_any_length_ends_at_the_peak(steps: int, warm_up: float, peak:
             schedule.step()
     assert rates.index(max(rates)) == peak
     assert steps < 10 or max(rates) == pytest.approx(0.5)
+
+
+class Scaled(Line):
+    """A convolution of so many channels learns to double pictures; remembers how what it got lies in memory."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(optimiser="adamw", clip=None)
+        self.module, self.steps = nn.Conv2d(channels, channels, 3, padding=1), 2
+        self.channels = channels
+        self.seen: set[tuple[bool, bool]] = set()
+
+    def batches(self, first: int, last: int) -> Iterator[tuple[Tensor, Tensor]]:
+        for _ in range(first, last):
+            yield torch.rand(2, self.channels, 4, 4), torch.arange(2)
+
+    def losses(self, module: nn.Module, batch: tuple[Tensor, Tensor]) -> Mapping[str, Tensor]:
+        self.seen |= {(module.weight.is_contiguous(), batch[0].is_contiguous())}
+        return {"square": (module(batch[0]) - 2 * batch[0]).square().mean()}
+
+
+@pytest.mark.parametrize(("channels", "contiguous"), [(4, True), (16, False)])
+def test_weights_and_batches_of_narrow_networks_are_contiguous(tmp_path: Path, channels: int, contiguous: bool) -> None:
+    training = Scaled(channels)
+    learn(training, tmp_path)
+    assert training.seen == {(contiguous, contiguous)}

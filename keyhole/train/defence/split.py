@@ -10,6 +10,7 @@ import torch
 from accelerate import PartialState
 from torch import Tensor, nn
 
+from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.train.patrol.blocks import Blocks, paths_in
 from keyhole.train.patrol.surrogate import denormalised
 from keyhole.train.task import Task
@@ -45,7 +46,8 @@ class Split:
             CutError: no such cut, or more than one tensor crosses.
         """
         device, size = PartialState().device, task.preprocess.size
-        module = task.module.to(device).to(memory_format=torch.channels_last)
+        module = task.module.to(device)
+        MemoryLayout.of(module).module(module)
         example = torch.zeros(1, 3, size, size, device=device)
         blocks = Blocks.of(module, paths_in(module, network, (cut,)), example)
         return cls(task, blocks, size, seed)

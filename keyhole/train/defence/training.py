@@ -39,8 +39,7 @@ class Defending(Training):
         generator = torch.Generator().manual_seed(task.recipe.seed * 10_000 + epoch)
         batches = islice(task.batches(self._split.size, generator), last - first)
         for number, batch in enumerate(batches, first):
-            inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
-            yield Step(number / self.steps, inputs, batch.labels)
+            yield Step(number / self.steps, batch.inputs, batch.labels)
 
     def losses(self, module: nn.Module, batch: Step) -> Mapping[str, Tensor]:  # noqa: ARG002
         number = round(batch.progress * self.steps)

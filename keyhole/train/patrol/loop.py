@@ -14,6 +14,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
+from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.partition.pruning.masked import prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.progress import progress_bar
@@ -62,7 +63,9 @@ class Patrol:
         self._cut, self._checkpoint = ends[-1], out / "checkpoint"
         self._accelerator = Accelerator(mixed_precision=task.recipe.precision)
         device = self._accelerator.device
-        module = task.module.to(device).to(memory_format=torch.channels_last)
+        module = task.module.to(device)
+        self._layout = MemoryLayout.of(module)
+        self._layout.module(module)
         self._ends = paths_in(module, network, ends)
         self._masks = None if masks is None else masks.to(device)
         self._steps = min(task.steps, recipe.steps or task.steps)
@@ -213,8 +216,7 @@ class Patrol:
     def _batches(self, epoch: int, size: int, stream: int) -> Iterator[Batch]:
         device = self._accelerator.device
         for batch in itertools.islice(self._task.batches(size, self._generator(epoch, stream)), self._steps):
-            inputs = batch.inputs.contiguous(memory_format=torch.channels_last)
-            yield Batch(inputs.to(device), batch.labels.to(device))
+            yield Batch(self._layout.tensor(batch.inputs.to(device)), batch.labels.to(device))
 
     def _generator(self, epoch: int, stream: int) -> torch.Generator:
         return torch.Generator().manual_seed((self._task.recipe.seed * 10_000 + epoch) * 4 + stream)

@@ -95,7 +95,7 @@ class DiffusionTraining(Training):
         optimisation: Optimisation,
         look: Callable[[nn.Module], str],
     ) -> None:
-        self.module = network.to(memory_format=torch.channels_last)
+        self.module = network
         self.steps, self.every, self.optimisation = steps, every, optimisation
         self._latents, self._batch, self._look = latents, batch, look
         self._scheduler = new_scheduler()
@@ -122,7 +122,7 @@ def velocity_errors(network: nn.Module, scheduler: Any, batch: Noising) -> Tenso
     """Mean squared errors of predicted velocities, v = √ᾱ·ε − √(1 − ᾱ)·x₀ (Salimans and Ho 2022, §4), N of them."""
     noisy = scheduler.add_noise(batch.latents, batch.noise, batch.timesteps)
     velocity: Tensor = scheduler.get_velocity(batch.latents, batch.noise, batch.timesteps)
-    predicted: Tensor = network(noisy.contiguous(memory_format=torch.channels_last), batch.timesteps).sample
+    predicted: Tensor = network(noisy, batch.timesteps).sample
     return (predicted.float() - velocity).square().mean(dim=(1, 2, 3))
 
 

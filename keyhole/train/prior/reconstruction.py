@@ -70,7 +70,7 @@ class ReconstructionTraining(Training):
         optimisation: Optimisation,
         look: Callable[[nn.Module], str],
     ) -> None:
-        self.module = Reconstructor(network).to(memory_format=torch.channels_last)
+        self.module = Reconstructor(network)
         self.steps, self.every, self.optimisation = steps, every, optimisation
         self._pictures, self._batch, self._halved, self._look = pictures, batch, halved, look
 
@@ -81,7 +81,7 @@ class ReconstructionTraining(Training):
             yield F.avg_pool2d(pictures.float(), 2).round().to(torch.uint8) if step < self._halved else pictures
 
     def losses(self, module: nn.Module, batch: Tensor) -> Mapping[str, Tensor]:
-        pictures = (batch / 255).contiguous(memory_format=torch.channels_last)
+        pictures = batch / 255
         decoded, divergence = module(pictures)
         return {
             "L1": F.l1_loss(decoded, pictures),

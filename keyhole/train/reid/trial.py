@@ -84,6 +84,4 @@ def embed(network: nn.Module, pictures: Tensor, preprocess: Preprocess) -> Tenso
     device = next(network.parameters()).device
     with torch.inference_mode():
         inputs = (preprocess(part.float() / 255) for part in torch.split(pictures, _BATCH))
-        return torch.cat(
-            [network(part.contiguous(memory_format=torch.channels_last).to(device)).float().cpu() for part in inputs]
-        )
+        return torch.cat([network(part.to(device)).float().cpu() for part in inputs])
