@@ -21,6 +21,7 @@ import grpc
 from adversary.grpc_proxy import GrpcProxy
 from adversary.taps import Frame
 from keyhole.service.address import Address
+from keyhole.service.errors import AddressError
 from keyhole.service.lifecycle import Stop
 from keyhole.wire.packed import PackedFrame
 
@@ -80,7 +81,7 @@ class WireTap:
             self._server = opening.result()
         except OSError as error:
             self._end_loop()
-            raise OSError(f"cannot listen on {self.address}: {error}; is the port taken?") from error
+            raise AddressError(f"cannot listen on {self.address}: {error}; is the port taken?") from error
         self.address = self.address.with_port(self._server.sockets[0].getsockname()[1])
         self._proxy.__enter__()
         _log.info("relaying", extra={"from": str(self.address), "to": str(self._cloud)})

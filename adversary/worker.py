@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class Worker:
         self._threads = threads
         self._agenda = agenda
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
+        self._faults: set[tuple[str, str, int | None]] = set()
         room = backlog if rung.waiting is None else rung.waiting
         self._backlog: Backlog[Observation] = Backlog(room, metrics.dropped.labels("backlog").inc)
         metrics.queue_depth.labels(signature.name).set_function(lambda: len(self._backlog))
@@ -169,5 +171,13 @@ class Worker:
         _log.warning(
             "frame skipped",
             extra={"attack": self._signature.name, "frame": frame.frame_id, "reason": f"{reason}: {error}"},
-            exc_info=_log.isEnabledFor(logging.DEBUG),
+            exc_info=_log.isEnabledFor(logging.DEBUG) or self._is_new(error),
         )
+
+    def _is_new(self, error: Exception) -> bool:
+        """Whether no frame failed at the same line before: its traceback is logged once."""
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        fault = type(error).__name__, last.filename, last.lineno
+        known = isinstance(error, MismatchError) or fault in self._faults
+        self._faults.add(fault)
+        return not known

@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.sample import Sample, eight_bit
+from keyhole.service.errors import MissingError
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
@@ -33,7 +34,7 @@ class PictureFolder:
 
     def __post_init__(self) -> None:
         if not self.root.is_dir() and not zipfile.is_zipfile(self.root):
-            raise FileNotFoundError(f"no folder or zip of pictures at {self.root}")
+            raise MissingError(f"no folder or zip of pictures at {self.root}")
 
     def exists(self) -> bool:
         """Whether there is anything under ``under``."""
@@ -53,7 +54,7 @@ class PictureFolder:
             names = [name.relative_to(self.under) for name in inside if name.is_relative_to(self.under)]
         found = sorted(name for name in names if name.suffix.lower() in SUFFIXES)
         if not found:
-            raise FileNotFoundError(f"no pictures ({', '.join(sorted(SUFFIXES))}) under {self.root}/{self.under}")
+            raise MissingError(f"no pictures ({', '.join(sorted(SUFFIXES))}) under {self.root}/{self.under}")
         return found
 
     @contextmanager
@@ -92,7 +93,7 @@ class Pictures:
         first, step = self.every
         paths = self.folder.paths()[first::step]
         if not paths:
-            raise FileNotFoundError(f"{self.folder.root} holds too few pictures to make two pools of them")
+            raise MissingError(f"{self.folder.root} holds too few pictures to make two pools of them")
         generator = torch.Generator().manual_seed(self.seed)
         with self.folder.reader() as read:
             while True:

@@ -18,6 +18,7 @@ from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.stream import Shuffled
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import SIZES, Streetcam
+from keyhole.service.errors import MissingError
 
 
 class Source(Protocol):
@@ -70,7 +71,7 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: boo
     if not path.exists():
         near = get_close_matches(name, [*NAMED, *SETS], n=1)
         hint = "".join(f"did you mean {known + ':PATH' * (known in SETS)!r}? " for known in near)
-        raise FileNotFoundError(
+        raise MissingError(
             f"no picture source {spec!r}: {hint}it is one of {', '.join(sorted(NAMED))}, the path of a folder or zip, "
             "or SET:PATH with a set that `keyhole data sets` lists"
         )

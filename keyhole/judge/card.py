@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from keyhole.checksum import checksum
+from keyhole.service.errors import UsageError
 from keyhole.targets.card import CARD, WEIGHTS, save_card
 
 
@@ -48,7 +49,7 @@ def read_judge_card(folder: Path) -> JudgeCard:
     try:
         return JudgeCard(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise ValueError(f"cannot read the card {path}: {error}") from error
+        raise UsageError(f"cannot read the card {path}: {error}") from error
 
 
 def write_judge_card(card: JudgeCard, folder: Path) -> None:

@@ -10,6 +10,14 @@ class UsageError(ValueError):
     """A wrong argument or setting. Processes exit with code 2 and the message, which says what was expected."""
 
 
+class MissingError(UsageError, FileNotFoundError):
+    """Something that a user named is not there."""
+
+
+class AddressError(UsageError, OSError):
+    """An address that cannot be listened on."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not registered; it lists the nearest names, or all where none is near.
 

@@ -50,7 +50,8 @@ def run(
 
     Returns:
         The exit code: 0 for a clean end, 1 for a failure, 2 for a wrong argument (``UsageError``).
-        Failures are logged in one line; the traceback follows where KEYHOLE_LOG_LEVEL is debug.
+        A wrong argument is logged in one line, and with its traceback where KEYHOLE_LOG_LEVEL is debug; any other
+        failure with its traceback always.
     """
     logs.configure(name, log_format)
     memory.keep_freed()
@@ -62,7 +63,7 @@ def run(
             _log.error("%s", error, exc_info=_log.isEnabledFor(logging.DEBUG))
             return USAGE
         except Exception as error:
-            _log.error("%s: %s", type(error).__name__, error, exc_info=_log.isEnabledFor(logging.DEBUG))
+            _log.exception("%s: %s", type(error).__name__, error)
             return FAILED
     _log.info("stopped")
     return OK

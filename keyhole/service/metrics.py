@@ -8,6 +8,7 @@ from wsgiref.simple_server import WSGIServer
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, start_http_server
 
 from keyhole.service.address import Address
+from keyhole.service.errors import AddressError
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 _DECIBELS = tuple(float(level) for level in range(4, 52, 2))
@@ -68,7 +69,7 @@ class Metrics:
         try:
             self._server = start_http_server(place.port, place.host, self.registry)
         except OSError as error:
-            raise OSError(f"cannot serve metrics on {place}: {error}; choose another --metrics address") from error
+            raise AddressError(f"cannot serve metrics on {place}: {error}; choose another --metrics address") from error
         return place.with_port(self._server[0].server_port)
 
     def close(self) -> None:

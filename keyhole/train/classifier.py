@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.data.folder import PictureFolder, classes
+from keyhole.service.errors import UsageError
 from keyhole.targets.architectures import architecture
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import random_resized_crop
@@ -45,7 +46,7 @@ class LabelledPictures:
             labels.append(index[path.parent.name])
         sizes = {tuple(picture.shape) for picture in pictures}
         if len(sizes) > 1:
-            raise ValueError(f"{root}/{split}: pictures of {len(sizes)} sizes; resize them to one first")
+            raise UsageError(f"{root}/{split}: pictures of {len(sizes)} sizes; resize them to one first")
         return cls(torch.stack(pictures), torch.tensor(labels), names)
 
 
@@ -120,7 +121,7 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     root = Path(settings.data)
     train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
     if train.names != validation.names:
-        raise ValueError(f"{settings.data}: train/ and val/ hold different classes")
+        raise UsageError(f"{settings.data}: train/ and val/ hold different classes")
     console.print(f"{len(train.labels)} pictures of {len(train.names)} classes, {recipe.epochs} epochs")
     torch.manual_seed(settings.seed)
     model = entry.family.build(entry.name, size=settings.size, outputs=len(train.names), pretrained=False)

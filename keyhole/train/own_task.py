@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from keyhole.service.errors import UsageError
 from keyhole.targets import Target
 from keyhole.targets.neck import answers_with_embedding, neck_path
 from keyhole.train.classifier import Classification, LabelledPictures
@@ -52,7 +53,7 @@ def _classification(target: Target, recipe: Tuning, settings: TuningSettings, co
     root, size = Path(settings.data), target.preprocess.size
     train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
     if train.names != validation.names or len(train.names) != target.outputs:
-        raise ValueError(
+        raise UsageError(
             f"{settings.data}: train/ has {len(train.names)} classes and val/ {len(validation.names)}; the target has "
             f"{target.outputs}: name the data that it was trained on"
         )
@@ -61,7 +62,7 @@ def _classification(target: Target, recipe: Tuning, settings: TuningSettings, co
     own = adjusted(recipe.task_recipe(Recipe(), size), settings.training(size))
     task = Classification(target.model, train, validation, target.preprocess, own, data)
     if target.labels and task.outputs.labels != target.labels:
-        raise ValueError(f"{settings.data} has other classes than the target, or the same in another order")
+        raise UsageError(f"{settings.data} has other classes than the target, or the same in another order")
     return task
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from keyhole.service.errors import UsageError
 from keyhole.train.settings import TrainSettings
 
 Stages = tuple[tuple[int, int], ...]
@@ -92,5 +93,5 @@ def stages_of(texts: Sequence[str]) -> Stages:
 def _stage(text: str) -> tuple[int, int]:
     side, _, epochs = text.partition(":")
     if not (side.isdecimal() and epochs.isdecimal() and int(side) and int(epochs)):
-        raise ValueError(f"stage {text!r}: expected SIDE:EPOCHS, for example 64:8")
+        raise UsageError(f"stage {text!r}: expected SIDE:EPOCHS, for example 64:8")
     return int(side), int(epochs)

@@ -13,6 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from keyhole.service.address import Address
+from keyhole.service.errors import AddressError
 from keyhole.service.metrics import Metrics
 from keyhole.wire import tls as certificates
 from keyhole.wire.interceptors import CallInterceptor
@@ -113,7 +114,7 @@ def serve(
         add = server.add_insecure_port
         port = server.add_secure_port(str(place), credentials) if credentials else add(str(place))
     except RuntimeError as error:
-        raise OSError(f"cannot listen on {place}: {error}; is the port taken?") from error
+        raise AddressError(f"cannot listen on {place}: {error}; is the port taken?") from error
     server.start()
     for name in ["", *names]:
         health_service.set(name, health_pb2.HealthCheckResponse.SERVING)

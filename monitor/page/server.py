@@ -14,6 +14,7 @@ from fastapi.responses import FileResponse
 from nicegui import ui
 
 from keyhole.service.address import Address
+from keyhole.service.errors import AddressError
 from monitor.alarm import Alarm
 from monitor.board import Board
 from monitor.page.layout import draw
@@ -87,4 +88,4 @@ def _listen(place: Address) -> socket.socket:
     try:
         return socket.create_server((place.host, place.port), family=family)
     except OSError as error:
-        raise OSError(f"cannot serve the page on {place}: {error}; choose another --page address") from error
+        raise AddressError(f"cannot serve the page on {place}: {error}; choose another --page address") from error

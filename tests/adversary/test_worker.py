@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 
@@ -123,3 +124,16 @@ def test_slow_attacks_work_on_the_same_frames_though_they_are_free_at_different_
         worker.close(5)
     for attack in attacks:
         assert len({name for (name,) in attack.asked}) == len(attack.asked)  # none twice
+
+
+def test_a_fault_in_an_attack_shows_where_once(metrics, caplog):
+    worker = Worker(BY, Rung("amortised", "black box", attack := Scripted(), together=1), list, metrics, Stop())
+    attack.go.set()
+    offered(worker, "no number")
+    wait_until(lambda: counted(metrics, "failed") == 1)
+    offered(worker, "no number either")
+    wait_until(lambda: counted(metrics, "failed") == 2)
+    worker.close(10)
+    first, second = (record for record in caplog.records if record.getMessage() == "frame skipped")
+    assert "test_worker.py" in logging.Formatter().formatException(first.exc_info)
+    assert not second.exc_info

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from keyhole.data.folder import SUFFIXES, decode
 from keyhole.data.sets.tree import Tree
+from keyhole.service.errors import MissingError, UsageError
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,13 @@ class Files:
         """A function that reads the picture at ``path`` as RGB uint8 3×H×W; worker processes can be given it."""
         return partial(_decoded, self, path)
 
-    def missing(self, path: str) -> FileNotFoundError:
+    def missing(self, path: str) -> MissingError:
         """The error for a file that is not there."""
-        return FileNotFoundError(f"{self.title}: {self.root / self.under / path} is missing. {self.advice}")
+        return MissingError(f"{self.title}: {self.root / self.under / path} is missing. {self.advice}")
 
-    def damaged(self, path: str, fault: str) -> ValueError:
+    def damaged(self, path: str, fault: str) -> UsageError:
         """The error for a file that does not hold what it should."""
-        return ValueError(f"{self.title}: {self.root / self.under / path}: {fault}. {self.advice}")
+        return UsageError(f"{self.title}: {self.root / self.under / path}: {fault}. {self.advice}")
 
     def _whole(self, path: str) -> str:
         return str(PurePosixPath(self.under) / path)

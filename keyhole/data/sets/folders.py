@@ -10,6 +10,7 @@ from keyhole.data.sets.files import Files
 from keyhole.data.sets.listing import Entry, Listing
 from keyhole.data.sets.record import Facts
 from keyhole.data.sets.tree import tree_at
+from keyhole.service.errors import MissingError
 
 
 def list_folder(root: Path, part: str) -> Listing:
@@ -44,4 +45,4 @@ def _part(root: Path, part: str) -> tuple[PictureFolder, tuple[int, int]]:
     for pool in POOLS:
         if pool == part:
             return share(root, pool)
-    raise FileNotFoundError(f"no folder {part!r} in {root}; any folder or zip has the pools {' and '.join(POOLS)}")
+    raise MissingError(f"no folder {part!r} in {root}; any folder or zip has the pools {' and '.join(POOLS)}")

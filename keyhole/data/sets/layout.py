@@ -10,6 +10,7 @@ from keyhole.data.sets.division import POOLS, divide
 from keyhole.data.sets.files import Files
 from keyhole.data.sets.listing import Listing
 from keyhole.data.sets.tree import tree_at
+from keyhole.service.errors import MissingError, UsageError
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,17 @@ class Layout:
             FileNotFoundError: a file is missing, or the part has no pictures; the message says where to get them.
         """
         if part not in self.parts:
-            raise ValueError(f"{self.title} has no part {part!r}: expected one of {', '.join(self.parts)}")
+            raise UsageError(f"{self.title} has no part {part!r}: expected one of {', '.join(self.parts)}")
         advice = f"The layout is {self.tree}; the set comes from {self.owner}"
         try:
             tree = tree_at(root)
         except FileNotFoundError as error:
-            raise FileNotFoundError(f"{self.title}: {error}. {advice}") from error
+            raise MissingError(f"{self.title}: {error}. {advice}") from error
         listing = self.read(Files(tree, root, self.title, advice))
         pool = next((known for known in POOLS if known == part), None)
         chosen = (
             divide(listing.entries, pool) if pool else tuple(entry for entry in listing.entries if entry.split == part)
         )
         if not chosen:
-            raise FileNotFoundError(f"{self.title}: no pictures of {part!r} at {root}. {advice}")
+            raise MissingError(f"{self.title}: no pictures of {part!r} at {root}. {advice}")
         return Listing(chosen, listing.classes)

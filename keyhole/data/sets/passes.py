@@ -10,6 +10,7 @@ from keyhole.data.sets.record import Facts, Record
 from keyhole.data.streetcam.camera import CAMERAS
 from keyhole.data.streetcam.pools import identity_range
 from keyhole.data.streetcam.stream import Streetcam
+from keyhole.service.errors import UsageError
 
 _STEP = 5
 """From one camera of a vehicle to the next: prime to their number, so that all come before one comes again."""
@@ -34,7 +35,7 @@ class Passes:
 
     def __post_init__(self) -> None:
         if not 0 < self.vehicles <= self.source.identities or self.views < 1:
-            raise ValueError(f"{self.views} views of {self.vehicles} of {self.source.identities} vehicles")
+            raise UsageError(f"{self.views} views of {self.vehicles} of {self.source.identities} vehicles")
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
+from keyhole.service.errors import MissingError
+
 
 class Tree(Protocol):
     """A tree of files; paths are relative to it and written with ``/``."""
@@ -69,7 +71,7 @@ class Archive:
         try:
             return self._zip().read(str(PurePosixPath(path)))
         except KeyError as error:
-            raise FileNotFoundError(f"{self.path} holds no {path}") from error
+            raise MissingError(f"{self.path} holds no {path}") from error
 
     @cached_property
     def _names(self) -> frozenset[str]:
@@ -94,4 +96,4 @@ def tree_at(root: Path) -> Tree:
         return Folder(root)
     if zipfile.is_zipfile(root):
         return Archive(root)
-    raise FileNotFoundError(f"no folder or zip at {root}")
+    raise MissingError(f"no folder or zip at {root}")

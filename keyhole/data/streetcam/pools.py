@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from keyhole.service.errors import UsageError
+
 Pool = Literal["private-train", "private-test", "public", "audit", "public-shifted"]
 POOLS: tuple[Pool, ...] = get_args(Pool)
 
@@ -39,6 +41,6 @@ def style(pool: Pool) -> Style:
 def identity_range(pool: Pool) -> range:
     """The vehicles of a pool, as numbers that are unique over all pools of a world."""
     if pool not in POOLS:
-        raise ValueError(f"no pool {pool!r}: expected one of {', '.join(POOLS)}")
+        raise UsageError(f"no pool {pool!r}: expected one of {', '.join(POOLS)}")
     first = POOLS.index(pool) * IDENTITIES
     return range(first, first + IDENTITIES)

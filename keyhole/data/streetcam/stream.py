@@ -20,6 +20,7 @@ from keyhole.data.streetcam.pools import Pool, identity_range, style
 from keyhole.data.streetcam.raster import Pose
 from keyhole.data.streetcam.render import Setting, render
 from keyhole.data.streetcam.shot import Shot
+from keyhole.service.errors import UsageError
 
 SIZES = (64, 128, 256)
 
@@ -49,10 +50,10 @@ class Streetcam:
 
     def __post_init__(self) -> None:
         if self.size not in SIZES:
-            raise ValueError(f"streetcam pictures of {self.size} pixels: expected one of {SIZES}")
+            raise UsageError(f"streetcam pictures of {self.size} pixels: expected one of {SIZES}")
         most = len(identity_range(self.pool))
         if not 0 < self.identities <= most:
-            raise ValueError(f"{self.identities} identities in pool {self.pool!r}: expected 1 … {most}")
+            raise UsageError(f"{self.identities} identities in pool {self.pool!r}: expected 1 … {most}")
 
     def item(self, index: int) -> Shot:
         """Picture ``index`` (0 …): a random vehicle before a random camera."""

@@ -16,6 +16,7 @@ from keyhole.judge.enrolment import streetcam_views
 from keyhole.judge.judge import Judge
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import Recovery, summarise
+from keyhole.service.errors import UsageError
 
 Shown = tuple[Tensor, SecretLabels]
 
@@ -37,7 +38,7 @@ def judge_figures(judge: Judge, vehicles: int, seed: int, workers: int = 0, view
         ValueError: no vehicle, or no view.
     """
     if vehicles < 1 or views < 1:
-        raise ValueError(f"{vehicles} vehicles before {views} cameras: expected 1 or more of each")
+        raise UsageError(f"{vehicles} vehicles before {views} cameras: expected 1 or more of each")
     loader = DataLoader(_Audit(vehicles, seed, views), batch_size=64, num_workers=workers, collate_fn=list)
     recoveries: list[Recovery] = []
     embeddings, identities = [], []

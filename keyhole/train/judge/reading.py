@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from keyhole.data.sample import eight_bit
 from keyhole.judge.judge import Judge
+from keyhole.service.errors import UsageError
 from keyhole.train.judge.losses import ReadingLesson
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 from keyhole.train.judge.spoil import spoil
@@ -97,7 +98,7 @@ def _readable(data: TruePictures) -> tuple[Tensor, ...]:
     shown = (data.plates[:, 0] != UNKNOWN, people)
     readable = tuple(which.nonzero().flatten() for which in shown if which.any())
     if not readable:
-        raise ValueError("no picture shows a plate or a person near enough: draw more near ones")
+        raise UsageError("no picture shows a plate or a person near enough: draw more near ones")
     return readable
 
 

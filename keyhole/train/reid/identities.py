@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from keyhole.data.sets.derived import Subset
 from keyhole.data.sets.record import Collection
+from keyhole.service.errors import UsageError
 
 
 def identities_of(pictures: Collection) -> list[str]:
@@ -18,7 +19,7 @@ def identities_of(pictures: Collection) -> list[str]:
     identities = [pictures.facts(index).identity for index in range(len(pictures))]
     known = [identity for identity in identities if identity is not None]
     if len(known) < len(identities):
-        raise ValueError(f"{len(identities) - len(known)} of {len(identities)} pictures show no known identity")
+        raise UsageError(f"{len(identities) - len(known)} of {len(identities)} pictures show no known identity")
     return known
 
 
@@ -32,7 +33,7 @@ def paired(pictures: Collection) -> Collection:
     counts = Counter(identities)
     kept = tuple(index for index, identity in enumerate(identities) if counts[identity] > 1)
     if not kept:
-        raise ValueError(
+        raise UsageError(
             f"each of {len(counts)} identities has one picture: re-identification needs two or more of an identity"
         )
     return pictures if len(kept) == len(pictures) else Subset(pictures, kept)

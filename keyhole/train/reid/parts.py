@@ -14,6 +14,7 @@ from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Collection
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import SIZES, Streetcam
+from keyhole.service.errors import UsageError
 from keyhole.train.reid.identities import identities_of, paired, where
 from keyhole.train.settings import TrainSettings
 
@@ -70,7 +71,7 @@ def _owners(settings: TrainSettings) -> Parts | None:
     )
     shared = set(identities_of(train)) & set(identities_of(probes))
     if shared:
-        raise ValueError(f"{settings.data}: {len(shared)} identities are in the training and in the test split")
+        raise UsageError(f"{settings.data}: {len(shared)} identities are in the training and in the test split")
     places = range(len(probes)), range(len(probes), len(probes) + len(gallery))
     return Parts(paired(train), Joined(probes, gallery), tuple(places[0]), tuple(places[1]))
 
@@ -82,7 +83,7 @@ def _held_out(settings: TrainSettings) -> Parts | None:
     names = sorted(set(identities))
     count = max(2, len(names) // 5) if settings.held_out is None else settings.held_out
     if count < 2 or len(names) - count < 2:
-        raise ValueError(
+        raise UsageError(
             f"{len(names)} identities with two pictures or more, {count} of them held out: at least 2 must be held "
             "out and 2 left to train on"
         )
@@ -104,7 +105,7 @@ def divide_views(pictures: Collection, each: int, seed: int) -> tuple[tuple[int,
         ValueError: fewer than one probe each, or a picture has no identity.
     """
     if each < 1:
-        raise ValueError(f"{each} probes of each identity: expected 1 or more")
+        raise UsageError(f"{each} probes of each identity: expected 1 or more")
     generator = torch.Generator().manual_seed(seed)
     views: dict[str, list[int]] = defaultdict(list)
     for index, identity in enumerate(identities_of(pictures)):

@@ -9,6 +9,8 @@ import torch
 from pytorch_metric_learning.samplers import MPerClassSampler
 from torch import Tensor
 
+from keyhole.service.errors import UsageError
+
 
 def pk_batches(identities: Tensor, batch: int, per_identity: int, seed: int) -> Iterator[Tensor]:
     """About as many pictures as there are, in batches of ``batch / per_identity`` identities.
@@ -41,13 +43,13 @@ def check_pk(identities: Tensor, batch: int, per_identity: int) -> None:
             batch; or fewer identities or pictures than a batch needs.
     """
     if per_identity < 2 or batch % per_identity or batch // per_identity < 2:
-        raise ValueError(
+        raise UsageError(
             f"batches of {batch} pictures, {per_identity} of each identity: expected 2 or more of each, and a multiple "
             "of that for 2 identities or more"
         )
     needed, found = batch // per_identity, len(set(identities.tolist()))
     if needed > found or batch > len(identities):
-        raise ValueError(
+        raise UsageError(
             f"a batch of {batch} needs {needed} identities with {per_identity} pictures each; there are {found} "
             f"identities and {len(identities)} pictures"
         )
