@@ -1,9 +1,11 @@
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
-from keyhole.cli import COMMANDS, _load, dispatch
+from keyhole.cli import dispatch, load
+from keyhole.commands import COMMANDS
 
 
 def test_help_lists_every_command(capsys):
@@ -18,11 +20,17 @@ def test_no_command_is_a_mistake(capsys):
     assert "COMMAND" in capsys.readouterr().out
 
 
-def test_a_group_of_commands_lists_its_own(capsys):
-    assert dispatch(["train", "--help"], {}) == 0
+@pytest.mark.parametrize(("arguments", "code"), [(["train", "--help"], 0), (["train"], 2)])
+def test_a_group_of_commands_lists_its_own(arguments, code, capsys):
+    assert dispatch(arguments, {}) == code
     printed = capsys.readouterr().out
     assert "train target" in printed
     assert "\n  demo" not in printed
+
+
+def test_the_version_is_said(capsys):
+    assert dispatch(["--version"], {}) == 0
+    assert capsys.readouterr().out == f"keyhole {version('keyhole')}\n"
 
 
 def test_an_unknown_command_names_the_nearest(capsys):
@@ -37,7 +45,7 @@ def test_every_command_has_help_that_explains_each_flag(name, capsys):
     assert stopped.value.code == 0
     printed = capsys.readouterr().out
     assert f"keyhole {name}" in printed
-    assert callable(_load(COMMANDS[name].function))
+    assert callable(load(COMMANDS[name].function))
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -48,20 +56,12 @@ def test_an_unknown_flag_is_a_mistake(name, capsys):
     assert f"keyhole {name} --help" in capsys.readouterr().err
 
 
-def test_the_environment_sets_a_services_flags_and_the_command_line_wins(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "keyhole.cli._load", lambda name, load=_load: seen.append if "process:run" in name else load(name)
-    )
-    environment = {"KEYHOLE_CLOUD_MAX_BATCH": "3", "KEYHOLE_CLOUD_TAP_TOKEN": "a b"}
-    with pytest.raises(TypeError):
-        dispatch(["cloud"], environment)
-    with pytest.raises(TypeError):
-        dispatch(["cloud", "--max-batch", "5"], environment)
-    assert [settings.max_batch for settings in seen] == [3, 5]
-    assert seen[0].tap_token == "a b"
-
-
 def test_help_is_quick_to_import():
-    script = "import sys, keyhole.cli; keyhole.cli.overview(keyhole.cli.Console()); sys.exit('torch' in sys.modules)"
+    script = "import sys; from keyhole.cli import dispatch; dispatch(['--help'], {}); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
+
+
+def test_the_package_runs_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "keyhole", "--help"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "\n  demo " in done.stdout
