@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
@@ -23,6 +22,7 @@ from adversary.evaluation.run import evaluate
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AblationSettings, check_ablation
 from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def ablation(settings: AblationSettings) -> int:
             f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe}: "
             f"give --attack {axis.needs}"
         )
-    console = Console()
+    console = terminal()
     field = settings.over.replace("-", "_")
     points: dict[int, Sequence[Row]] = {}
     columns: dict[str, Sequence[Tensor]] = {}
@@ -82,7 +82,7 @@ def ablation(settings: AblationSettings) -> int:
         points[value] = done.rows
         columns |= {f"{name} · {value}": made for name, made in done.made.items()}
     title = f"{settings.attack} on {titled(settings, done)}"
-    Console(width=max(console.width, TABLE_WIDTH)).print(_table(title, settings.over, points))
+    terminal(width=max(console.width, TABLE_WIDTH)).print(_table(title, settings.over, points))
     if settings.json:
         rows = [{settings.over: value, **summary(row)} for value, rows in points.items() for row in rows]
         text = json.dumps({**done.run, "over": settings.over, "rows": rows}, indent=2, default=str)

@@ -6,8 +6,6 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from adversary.attacks.choice import choose_all
 from adversary.attacks.registry import ATTACKS
 from adversary.evaluation.plots import loss_curves
@@ -18,6 +16,7 @@ from adversary.settings import AttackSettings, OfflineSettings, check_attack
 from keyhole.defences import spelled
 from keyhole.service.errors import UsageError
 from keyhole.targets.defence import NO_DEFENCE
+from keyhole.terminal import terminal
 
 TABLE_WIDTH = 132
 """Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
@@ -32,7 +31,7 @@ def attack(settings: AttackSettings) -> int:
         FileNotFoundError: no such pictures.
     """
     check_attack(settings)
-    console = Console()
+    console = terminal()
     words = _words(settings.attacks)
     choices = choose_all(words, settings.recipe, ATTACKS)
     if settings.sampling_steps and not any(choice.kind.samples(choice.recipe) for choice in choices):
@@ -40,7 +39,7 @@ def attack(settings: AttackSettings) -> int:
         raise UsageError(f"--sampling-steps {settings.sampling_steps}: no sampler makes the pictures of {chosen}")
     done = evaluate(settings, choices, settings.seeds, console)
     title = titled(settings, done)
-    Console(width=max(console.width, TABLE_WIDTH)).print(table(title, done.rows))
+    terminal(width=max(console.width, TABLE_WIDTH)).print(table(title, done.rows))
     if settings.json:
         parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from bench.cells import Cell
 from bench.estimate import Remaining, spoken
 from bench.running.attempt import Finished
+from keyhole.terminal import described
 
 
 class Board:
@@ -27,7 +28,7 @@ class Board:
         self._console, self._remaining = console, remaining
         self._left, self._count = dict.fromkeys(cells), len(cells)
         columns = (BarColumn(), MofNCompleteColumn(), TextColumn("cells"), TimeElapsedColumn())
-        self._bars = Progress(*columns, TextColumn("{task.description}"), console=console)
+        self._bars = Progress(*columns, described(), console=console)
         self._task = self._bars.add_task(self._time, total=self._count)
 
     def __enter__(self) -> Self:
@@ -49,9 +50,7 @@ class Board:
         if not self._console.is_terminal:
             how = "failed" if finished.record is None else f"{finished.seconds:.1f} s"
             place = f"{self._count - len(self._left)}/{self._count}"
-            self._console.print(
-                f"{place}  {finished.cell.name}: {how}; {self._time}", markup=False, highlight=False, soft_wrap=True
-            )
+            self._console.print(f"{place}  {finished.cell.name}: {how}; {self._time}", soft_wrap=True)
 
     @property
     def _time(self) -> str:

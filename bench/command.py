@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from rich.console import Console
-
 from bench.about import facts, fixed
 from bench.board import Board
 from bench.cells import KINDS, Cell, LatencyCell
@@ -24,6 +22,7 @@ from bench.store.results import open_results
 from bench.store.store import BenchStore
 from bench.summary import print_plan, print_results
 from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
 
 
 def bench(settings: BenchSettings) -> int:
@@ -36,7 +35,7 @@ def bench(settings: BenchSettings) -> int:
     """
     if settings.workers < 1:
         raise UsageError(f"--workers {settings.workers}: expected 1 or more")
-    console = Console()
+    console = terminal()
     file = read_plan(settings.plan) if settings.plan else PlanSettings()
     with console.status("looking up targets and cuts"):
         found = resolve(merged(settings, file))
@@ -59,7 +58,7 @@ def bench(settings: BenchSettings) -> int:
                 board.ended(finished)
     results = open_results(settings.out)
     print_results(console, results)
-    console.print(f"results: {settings.out}", highlight=False)
+    console.print(f"results: {settings.out}")
     if results.failures:
         console.print(f"{len(results.failures)} cells failed; --rerun failed tries them again")
     return 1 if results.failures else 0

@@ -24,8 +24,9 @@ _FAILURES = 10
 def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: Remaining) -> None:
     """The axes, the cells by kind, and a guess of the time."""
     facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="bold")
     for name, value in plan_facts(axes).items():
-        facts.add_row(f"[bold]{name}[/bold]", value)
+        facts.add_row(name, value)
     console.print(facts)
     table = Table("cells", "number", "about", box=SIMPLE_HEAD)
     counts = Counter(cell.kind for cell in cells)
@@ -33,7 +34,7 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
         if counts[kind]:
             seconds = remaining.seconds(cell for cell in cells if cell.kind == kind)
             table.add_row(kind, str(counts[kind]), spoken(seconds))
-    table.add_row("[bold]all[/bold]", str(len(cells)), spoken(remaining.seconds(cells)))
+    table.add_row("all", str(len(cells)), spoken(remaining.seconds(cells)), style="bold")
     console.print(table)
 
 
@@ -55,7 +56,7 @@ def print_results(console: Console, results: Results) -> None:
         )
     console.print(table)
     for failure in results.failures[:_FAILURES]:
-        console.print(f"failed: {failure.cell}\n    {failure.error.splitlines()[0]}", style="red", markup=False)
+        console.print(f"failed: {failure.cell}\n    {failure.error.splitlines()[0]}", style="red")
     if len(results.failures) > _FAILURES:
         console.print(f"… and {len(results.failures) - _FAILURES} more", style="red")
 

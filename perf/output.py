@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
+from keyhole.terminal import terminal
 from perf.measurement import Measurement
 
 
@@ -20,6 +19,6 @@ class Output:
 
 def show(measured: Measurement, output: Output) -> None:
     """Print the table; write the file where one is named."""
-    Console().print(measured.table())
+    terminal().print(measured.table())
     if output.json:
         measured.save(output.json)

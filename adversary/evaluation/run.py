@@ -26,9 +26,9 @@ from adversary.settings import OfflineSettings
 from keyhole.data import open_source
 from keyhole.defences import defence_named
 from keyhole.partition import Partition, partitioned_at
-from keyhole.progress import progress_bar
 from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
+from keyhole.terminal import progress_bar
 from keyhole.wire.codecs import codec_named
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from rich.console import Console
-
 from bench.advice.choosing import advise
 from bench.advice.constraints import constraints
 from bench.advice.names import links_of, targets_of
@@ -17,6 +15,7 @@ from bench.advice.wording import sentences
 from bench.records import Results
 from bench.store.results import open_results
 from keyhole.service.errors import UsageError, unknown_name
+from keyhole.terminal import terminal
 
 
 def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = open_results) -> int:
@@ -45,11 +44,11 @@ def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = ope
         max_latency=settings.max_latency,
         max_edge_macs=settings.max_edge_macs,
     )
-    console, weighed = Console(highlight=False), options(results)
+    console, weighed = terminal(), options(results)
     advised = [advise(weighed, name, settings.link, limits) for name in targets if settings.target in (None, name)]
     for advice in advised:
         if len(advised) > 1:
-            console.print(f"\n{advice.target}", style="bold", markup=False)
+            console.print(f"\n{advice.target}", style="bold")
         for sentence in sentences(advice):
-            console.print(sentence, markup=False, soft_wrap=True)
+            console.print(sentence, soft_wrap=True)
     return 0 if all(advice.chosen for advice in advised) else 1

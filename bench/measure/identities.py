@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from rich.console import Console
 from torch import nn
 
 from bench.measure.shares import percent
 from bench.records import Accuracy, Design
 from bench.setup import Setup
 from keyhole.targets import Target
+from keyhole.terminal import terminal
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.pictures import IdentifiedPictures
 from keyhole.train.reid.trial import Trial
@@ -53,6 +53,6 @@ def _trial(data: str, size: int, vehicles: int, views: int, cache: Path) -> Tria
             held_out=vehicles if drawn else None,
         )
     )
-    quiet = Console(quiet=True)
+    quiet = terminal(quiet=True)
     pictures = IdentifiedPictures.load(parts.test, size, workers=0, folder=cache, console=quiet)
     return Trial(pictures, parts.probes, parts.gallery)

@@ -21,7 +21,9 @@ from keyhole.demo.settings import DemoSettings, LiveSettings, SystemSettings
 from keyhole.demo.summary import print_summary
 from keyhole.demo.system import System
 from keyhole.demo.watch import Progress, watch
+from keyhole.service.errors import UsageError
 from keyhole.targets.catalogue import protection
+from keyhole.terminal import described, terminal
 from keyhole.wire.channel import connect
 from keyhole.wire.codecs import codec_named
 
@@ -30,7 +32,7 @@ ATTACK_GRACE_SECONDS = 5.0
 
 def demo(settings: DemoSettings) -> int:
     """Run the system for ``settings.frames`` frames and print what leaked."""
-    console = Console()
+    console = terminal()
     _check(settings)
     _clear(settings.out)
     try:
@@ -41,7 +43,7 @@ def demo(settings: DemoSettings) -> int:
             for name in ("adversary", "oracle", "cloud", "monitor"):
                 launcher.stop(name)
     except (ProcessError, TimeoutError) as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red")
         return 1
     summary = json.loads((settings.out / "summary.json").read_text())
     print_summary(console, summary)
@@ -55,7 +57,7 @@ def demo(settings: DemoSettings) -> int:
 
 def live(settings: LiveSettings) -> int:
     """Run the system until interrupted."""
-    console = Console()
+    console = terminal()
     _check(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,16 +66,14 @@ def live(settings: LiveSettings) -> int:
         with Launcher(settings.out / "logs") as launcher:
             system = System(settings, 0, launcher)
             _start(console, system)
-            console.print(
-                f"live at [bold]http://{system.places['monitor']['page']}[/bold]   Ctrl-C stops it", highlight=False
-            )
+            console.print(f"live at http://{system.places['monitor']['page']}   Ctrl-C stops it", style="bold")
             while not stop.wait(0.5):
                 launcher.check()
             console.print("stopping")
             for name in ("edge", "adversary", "oracle", "cloud", "monitor"):
                 launcher.stop(name)
     except (ProcessError, TimeoutError) as error:
-        console.print(str(error), style="red", markup=False)
+        console.print(str(error), style="red")
         return 1
     console.print(f"report: {settings.out / 'report.html'}")
     return 0
@@ -90,7 +90,7 @@ def _start(console: Console, system: System) -> None:
     settings = system.settings
     defence = protection(settings.target, settings.defence)
     console.print(
-        f"[bold]{settings.target}[/bold] cut at [bold]{settings.cut}[/bold], {settings.codec}, "
+        f"{settings.target} cut at {settings.cut}, {settings.codec}, "
         f"defence {defence}, link {settings.link}, edge slowed by {settings.slowdown:g}; "
         f"attacks: {', '.join(settings.attacks)}"
     )
@@ -105,7 +105,7 @@ def _follow(console: Console, system: System, launcher: Launcher, frames: int) -
         MofNCompleteColumn(),
         TextColumn("frames"),
         TimeElapsedColumn(),
-        TextColumn("{task.description}"),
+        described(),
     )
     with _truth(system) as channel, Bars(*columns, console=console) as bars:
         unwatch = watch(channel, progress)
@@ -129,5 +129,5 @@ def _clear(out: Path) -> None:
     if not out.exists():
         return
     if any(out.iterdir()) and not (out / "logs").is_dir():
-        raise ValueError(f"{out} is not empty and holds no earlier run; give another --out")
+        raise UsageError(f"{out} is not empty and holds no earlier run; give another --out")
     shutil.rmtree(out)

@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from keyhole.partition.costs import CutProfile, profile
 from keyhole.partition.settings import CutsSettings
 from keyhole.targets import Target
 from keyhole.targets.load import assemble
+from keyhole.terminal import terminal
 
 
 def cuts(settings: CutsSettings) -> int:
@@ -24,7 +24,7 @@ def cuts(settings: CutsSettings) -> int:
     """
     target = assemble(settings.model, settings.weights, size=settings.size)
     profiles = profile(target, every=settings.all)
-    Console().print(_table(target, profiles))
+    terminal().print(_table(target, profiles))
     if settings.json:
         settings.json.write_text(json.dumps(_document(target, profiles), indent=2) + "\n")
     return 0

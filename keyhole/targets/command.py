@@ -6,12 +6,12 @@ import dataclasses
 import json
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.errors import TargetError
 from keyhole.targets.settings import TargetsSettings
+from keyhole.terminal import terminal
 
 
 def targets(settings: TargetsSettings) -> int:
@@ -32,7 +32,7 @@ def targets(settings: TargetsSettings) -> int:
     for name, facts in listed.items():
         outputs = str(facts.outputs or f"embedding {facts.embedding or ''}".rstrip())
         table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
-    Console().print(
+    terminal().print(
         table,
         "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "
         "defended:FOLDER for `keyhole train defence`",

@@ -6,9 +6,8 @@ import dataclasses
 import shlex
 import sys
 
-from rich.console import Console
-
 from keyhole.targets.card import Card, write_card
+from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import card_of
@@ -23,7 +22,7 @@ def train(settings: TrainSettings) -> int:
         FileNotFoundError: no data there.
         ValueError: data or settings that cannot be trained with.
     """
-    console = Console()
+    console = terminal()
     task = TASKS[settings.task](settings, console)
     settings.out.mkdir(parents=True, exist_ok=True)
     network = fit(task, settings.out).cpu()

@@ -12,8 +12,8 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from keyhole.nn.memory_layout import MemoryLayout
-from keyhole.progress import progress_bar
 from keyhole.service.memory import keep_all_freed
+from keyhole.terminal import progress_bar
 from keyhole.train.averaging import warming_average
 from keyhole.train.epochs import Epochs
 from keyhole.train.optimisers import one_cycle

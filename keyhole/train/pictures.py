@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from keyhole.data.folder import fit
 from keyhole.data.sets.record import Collection
-from keyhole.progress import progress_bar
+from keyhole.terminal import progress_bar
 from keyhole.train.cache import cached
 
 _BATCH = 16

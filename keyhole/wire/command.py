@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from tyro.conf import Positional
 
+from keyhole.terminal import terminal
 from keyhole.wire.tls import ROLES, make_certificates
 
 
@@ -25,5 +25,5 @@ class CertsSettings:
 def certs(settings: CertsSettings) -> int:
     """Write the certificates; the exit code."""
     make_certificates(settings.directory)
-    Console().print(f"certificates of {', '.join(ROLES)} in {settings.directory}, valid for a year")
+    terminal().print(f"certificates of {', '.join(ROLES)} in {settings.directory}, valid for a year")
     return 0

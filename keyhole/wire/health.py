@@ -6,9 +6,9 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
 from tyro.conf import Positional
 
+from keyhole.terminal import terminal
 from keyhole.wire.channel import wait_ready
 
 
@@ -34,6 +34,6 @@ def health(settings: HealthSettings) -> int:
                 return 0
         wait_ready(settings.address, settings.timeout, tls=settings.tls, role=settings.role)
     except OSError as error:
-        Console(stderr=True).print(f"{settings.address}: {error}", markup=False, soft_wrap=True)
+        terminal(stderr=True).print(f"{settings.address}: {error}", soft_wrap=True)
         return 1
     return 0

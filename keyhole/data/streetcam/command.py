@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-
 from keyhole.data.streetcam.settings import StreetcamSettings
 from keyhole.data.streetcam.sheet import SHEETS, contact_sheet
 from keyhole.data.streetcam.stream import Streetcam
+from keyhole.terminal import terminal
 
 
 def streetcam(settings: StreetcamSettings) -> int:
@@ -15,8 +14,8 @@ def streetcam(settings: StreetcamSettings) -> int:
     shots = SHEETS[settings.show](source)
     settings.sheet.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(shots).save(settings.sheet)
-    console = Console()
+    console = terminal()
     for shot in shots[:8]:
-        console.print(f"{shot.identity:>8}  camera {shot.camera:>2}  {shot.caption}", highlight=False)
-    console.print(f"{len(shots)} pictures of pool {settings.pool}: {settings.sheet}", highlight=False)
+        console.print(f"{shot.identity:>8}  camera {shot.camera:>2}  {shot.caption}")
+    console.print(f"{len(shots)} pictures of pool {settings.pool}: {settings.sheet}")
     return 0

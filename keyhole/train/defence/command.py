@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping
 
 import torch
-from rich.console import Console
 
 from keyhole.defences import Defence, defence_named
 from keyhole.partition import survey
@@ -14,6 +13,7 @@ from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.targets.pruned import DEFENDED
+from keyhole.terminal import terminal
 from keyhole.train.defence.deployed import Deployed, Protect
 from keyhole.train.defence.registry import method_named
 from keyhole.train.defence.settings import DefenceSettings
@@ -32,7 +32,7 @@ def defence(settings: DefenceSettings) -> int:
         FileNotFoundError: no data there.
         ValueError: no such target, cut, method or setting, or data or settings that cannot be trained with.
     """
-    console = Console()
+    console = terminal()
     name, method = method_named(settings.method)
     tuning = settings.tuning(method)
     target = trained_target(settings, "a defence")

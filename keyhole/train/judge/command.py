@@ -6,13 +6,12 @@ import dataclasses
 import shlex
 import sys
 
-from rich.console import Console
-
 from keyhole.judge.card import JudgeCard, write_judge_card
 from keyhole.judge.identity import ARCHITECTURE
 from keyhole.judge.load import load_judge
 from keyhole.targets.card import WEIGHTS
 from keyhole.targets.quantise import save_quantised
+from keyhole.terminal import terminal
 from keyhole.train.judge.figures import judge_figures
 from keyhole.train.judge.pictures import Plan, true_pictures
 from keyhole.train.judge.reading import ReadingRecipe
@@ -25,7 +24,7 @@ from keyhole.train.recipe import stages_of
 
 def judge(settings: JudgeSettings) -> int:
     """Draw, train, store as int8, measure what is stored, write the card; the exit code."""
-    console = Console()
+    console = terminal()
     settings.out.mkdir(parents=True, exist_ok=True)
     plan = Plan(settings.identities, settings.views, settings.near, settings.seed)
     shared = {name: getattr(settings, name) for name in ("batch", "seed", "precision")}

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from keyhole.targets.architectures import architecture
 from keyhole.targets.neck import with_neck
 from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.shipped import SHIPPED
+from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Stages
 from keyhole.train.reid.pictures import IdentifiedPictures
@@ -53,4 +53,4 @@ def taught_by_teacher(train: IdentifiedPictures, trial: Trial, recipe: TeacherRe
     network = with_neck(architecture(_ARCHITECTURE), None)
     start_from(network, _START)
     trained = fit(Reidentification(network, train, trial, preprocess, recipe), out)
-    return Teaching(embeddings_by(trained, preprocess, train.pictures, Console()), recipe.teaching)
+    return Teaching(embeddings_by(trained, preprocess, train.pictures, terminal()), recipe.teaching)

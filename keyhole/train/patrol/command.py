@@ -7,7 +7,6 @@ from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 
 import torch
-from rich.console import Console
 from torch import nn
 
 from keyhole.partition import Survey, cut_at, survey
@@ -16,6 +15,7 @@ from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import Tail, write_plan
 from keyhole.service.errors import UsageError
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
+from keyhole.terminal import terminal
 from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.patrol.blocks import block_ends
 from keyhole.train.patrol.goal import Goal
@@ -38,7 +38,7 @@ def patrol(settings: PatrolSettings) -> int:
         FileNotFoundError: no data there.
         ValueError: no such target or cut, nothing to prune, or data or settings that cannot be trained with.
     """
-    console = Console()
+    console = terminal()
     target, kept = trained_target(settings, "PATROL"), _kept_tail(settings)
     recipe, size = settings.hyper_parameters(), target.preprocess.size
     network, example = target.model, torch.zeros(1, 3, size, size)

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.partition.pruning.masked import prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
-from keyhole.progress import progress_bar
 from keyhole.service.memory import keep_all_freed
+from keyhole.terminal import progress_bar
 from keyhole.train.optimisers import Optimisation, one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks, paths_in

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from rich.console import Console
 from torch import Tensor, nn
 
 from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisers import Optimisation
 from keyhole.train.prior.autoencoder import Autoencoder, as_stored, new_network, open_autoencoder
@@ -40,7 +40,7 @@ def prior(settings: PriorSettings) -> int:
         UsageError: no such autoencoder, or sides that do not divide.
         ValueError: damaged data.
     """
-    console, work = Console(), settings.out / "training"
+    console, work = terminal(), settings.out / "training"
     given = open_autoencoder(settings.autoencoder) if settings.autoencoder else None
     _check_sides(settings, given)
     work.mkdir(parents=True, exist_ok=True)
