@@ -26,8 +26,8 @@ def load_judge(folder: Path = SHIPPED) -> Judge:
     judge = Judge()
     try:
         card = read_judge_card(folder)
-        state = read_state(folder / WEIGHTS)
-        load_state(judge, state, str(folder / WEIGHTS), strict=True)
+        state = read_state(folder / WEIGHTS, judge.state_dict())
+        load_state(judge, state.tensors, state.source, strict=True)
     except (TargetError, ValueError) as error:
         raise JudgeError(f"{error}; `keyhole train judge --out FOLDER` makes a judge") from error
     if checksum(folder / WEIGHTS) != card.sha256:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.targets.catalogue import Catalogue
@@ -17,12 +16,13 @@ from keyhole.targets.family import Entry
 from keyhole.targets.neck import with_neck
 from keyhole.targets.own import count_outputs, make_own
 from keyhole.targets.shipped import SHIPPED
-from keyhole.targets.state import load_state, read_state
+from keyhole.targets.state import State, load_state, read_state
 from keyhole.targets.target import Target
 
 PRETRAINED = "pretrained"
 _SEED = 0
 _RANDOM = f"random (seed {_SEED})"
+_ADVICE = "where the cut lies before what is missing, --head-only (strict=False) does without it"
 _log = logging.getLogger(__name__)
 
 
@@ -42,9 +42,10 @@ def load_target(
         name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``,
             ``conv-stem:NAME``, ``pruned:FOLDER`` or ``defended:FOLDER`` (see `PrunedFamily`), or
             ``package.module:factory`` (a function without arguments that returns an ``nn.Module`` or a `Target`).
-        weights: a file (safetensors, or a state dict as .pt or .pth), ``pretrained`` (the hub's), or None: those
-            shipped with the target, else random ones that are the same in every process, with a warning. The number of
-            classes follows the file, and so does whether there is a BNNeck in the classifier's place.
+        weights: a file (safetensors, or a state dict by ``torch.save``; see `read_state`), ``pretrained`` (the
+            hub's), or None: those shipped with the target, else random ones that are the same in every process, with a
+            warning. The number of classes follows the file, and so does whether there is a BNNeck in the classifier's
+            place.
         size: side of the square picture in pixels; None: the target's own.
         strict: refuse weights that lack tensors of the model or have others. Without it what lacks stays random, which
             suits weights of a head alone; `Target.missing` names it and a warning says so.
@@ -79,7 +80,8 @@ def _own(name: str, weights: str | Path | None, size: int | None, strict: bool) 
         return target
     if str(weights) == PRETRAINED:
         raise TargetError(f"{name} has no weights on a hub: give a file, or let the factory load them")
-    missing = load_state(target.model, read_state(Path(weights)), str(weights), strict=strict)
+    state = read_state(Path(weights), target.model.state_dict())
+    missing = load_state(target.model, state.tensors, state.source, strict=strict, advice=_ADVICE)
     return dataclasses.replace(target, weights=str(weights), missing=tuple(missing))
 
 
@@ -93,9 +95,8 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
     elif str(source) == PRETRAINED:
         model = _pretrained(name, entry, size)
     else:
-        state = read_state(Path(source))
-        model = _for_state(entry, size, state)
-        missing = load_state(model, state, str(source), strict=strict)
+        model, state = _for_file(entry, size, Path(source))
+        missing = load_state(model, state.tensors, state.source, strict=strict, advice=_ADVICE)
     MemoryLayout.of(model).module(model)
     preprocess = facts.preprocess if size is None else dataclasses.replace(facts.preprocess, size=size)
     outputs = count_outputs(model, preprocess.size)
@@ -121,14 +122,15 @@ def _pretrained(name: str, entry: Entry, size: int | None) -> nn.Module:
         ) from error
 
 
-def _for_state(entry: Entry, size: int | None, state: Mapping[str, Tensor]) -> nn.Module:
-    """A model with as many classes as the last layer in ``state`` has, or with a BNNeck in that layer's place."""
+def _for_file(entry: Entry, size: int | None, path: Path) -> tuple[nn.Module, State]:
+    """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place."""
     model = entry.family.build(entry.name, size=size, outputs=None, pretrained=False)
+    state = read_state(path, model.state_dict())
     layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
-    path, layer = layers[-1]
-    if f"{path}.running_mean" in state:
-        return with_neck(entry, size)
-    stored = state.get(f"{path}.weight")
+    name, layer = layers[-1]
+    if f"{name}.running_mean" in state.tensors:
+        return with_neck(entry, size), state
+    stored = state.tensors.get(f"{name}.weight")
     if stored is None or stored.shape[1:] != layer.weight.shape[1:] or len(stored) == len(layer.weight):
-        return model
-    return entry.family.build(entry.name, size=size, outputs=len(stored), pretrained=False)
+        return model, state
+    return entry.family.build(entry.name, size=size, outputs=len(stored), pretrained=False), state

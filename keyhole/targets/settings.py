@@ -14,8 +14,9 @@ class ModelSettings:
     """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME, conv-stem:NAME), pruned:FOLDER (what
     `keyhole train patrol` wrote), defended:FOLDER (`keyhole train defence`), or package.module:factory."""
     weights: str | None = None
-    """Weights of the model: a safetensors file, a state dict (.pt, .pth), or `pretrained` from the hub. Absent: those
-    that are shipped with the target, else random ones that are the same in every process."""
+    """Weights of the model: a file of safetensors or of `torch.save` (the state dict is found in it under any prefix),
+    or `pretrained` from the hub. Absent: those that are shipped with the target, else random ones that are the same in
+    every process."""
     cut: str = "layer2"
     """Module whose output crosses the split (layer2.1), or a paper's name for it (L8); `keyhole cuts` lists them."""
     size: int | None = None

@@ -2,40 +2,97 @@
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Callable, Mapping
+import difflib
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 
+from keyhole.targets.checkpoint import Checkpoint, read_checkpoint
 from keyhole.targets.errors import TargetError
-from keyhole.targets.quantise import load_weights
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model")
+_WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
+"""Parts of a dotted name that torch puts there for a copy on several devices, compilation, shards, recomputation."""
+_AVERAGED = {"ema", "teacher", "averaged", "swa"}
+"""Parts of the names of weights that are averaged over the training, which are those that people use."""
+_UNUSED = "num_batches_tracked"
+"""What inference does not use."""
 _SHOWN = 4
+_log = logging.getLogger(__name__)
 
 
-def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file: safetensors (plain, or int8 as shipped), or what ``torch.save`` wrote (tensors only).
+@dataclass(frozen=True)
+class State:
+    """Weights of a file under a model's names.
+
+    Attributes:
+        tensors: by name.
+        source: where they lie, for messages.
+    """
+
+    tensors: Mapping[str, Tensor]
+    source: str
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One way to read a file as weights of a model: those under a prefix, with the model's names."""
+
+    prefix: str
+    tensors: dict[str, Tensor]
+    known: int
+    fitting: int
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        return self.fitting, self.known, self.known - len(self.tensors)
+
+    @property
+    def averaged(self) -> bool:
+        return not _AVERAGED.isdisjoint(self.prefix.replace("_", ".").split("."))
+
+
+def read_state(path: Path, own: Mapping[str, Tensor]) -> State:
+    """The weights in a file of safetensors (plain, or int8 as shipped) or of ``torch.save``, whatever its suffix.
+
+    They may lie in dictionaries of any name (``state_dict``, ``model_ema``) and under any prefix (``module.``,
+    ``backbone.``), or be those of a part of the model: what is taken is what has most names in common with it. Where
+    several are equally good, averaged weights (EMA, a teacher) are taken before others, with a warning.
+
+    Args:
+        path: the file.
+        own: the model's state dict.
 
     Raises:
-        TargetError: no such file, another format, or no tensors in it.
+        TargetError: the file cannot be read (see `read_checkpoint`), or no name in it is one of the model's.
     """
-    if not path.is_file():
-        raise TargetError(f"no file of weights at {path}")
-    reader = _READERS.get(path.suffix)
-    if reader is None:
-        raise TargetError(f"weights must be a file that ends in {', '.join(_READERS)}, got {path.name}")
-    try:
-        return reader(path)
-    except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        raise TargetError(f"cannot read the weights in {path}: {error}") from error
+    checkpoint = read_checkpoint(path)
+    readings = sorted(_readings(checkpoint, own), key=lambda way: (way.rank, way.averaged), reverse=True)
+    if not readings:
+        raise TargetError(
+            f"no tensor in {path} is one of the model's. At the top it has {checkpoint.contents}"
+            f"{_nearest(own, checkpoint.tensors)}"
+        )
+    best, *others = readings
+    for other in others:
+        if other.rank == best.rank and not _same(best.tensors, other.tensors):
+            _log.warning(
+                "%s has several weights for this model: %r is taken, not %r; save those alone to use them",
+                path,
+                best.prefix,
+                other.prefix,
+            )
+            break
+    return State(best.tensors, f"{path} ({best.prefix}…)" if best.prefix else str(path))
 
 
-def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str, *, strict: bool) -> list[str]:
+def load_state(
+    model: nn.Module, state: Mapping[str, Tensor], source: str, *, strict: bool, advice: str = ""
+) -> list[str]:
     """Put ``state`` into ``model``.
 
     Args:
@@ -43,6 +100,7 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str, *, st
         state: tensors by the model's names. ``num_batches_tracked``, which inference does not use, may be absent.
         source: where it comes from, for messages.
         strict: refuse missing and unexpected tensors; else they are left alone.
+        advice: what to do where all that is wrong is that the end of the model is missing.
 
     Returns:
         The names of the model's tensors that ``state`` lacks.
@@ -51,42 +109,91 @@ def load_state(model: nn.Module, state: Mapping[str, Tensor], source: str, *, st
         TargetError: the tensors do not fit.
     """
     own = model.state_dict()
-    missing = [name for name in own if name not in state and not name.endswith("num_batches_tracked")]
-    unexpected = [name for name in state if name not in own]
+    missing = [name for name in own if name not in state and not name.endswith(_UNUSED)]
+    unexpected = [name for name in state if name not in own and not name.endswith(_UNUSED)]
     wrong = [
-        f"{name} is {tuple(tensor.shape)}, expected {tuple(own[name].shape)}"
+        f"{name} is {_difference(tensor, own[name])}"
         for name, tensor in state.items()
-        if name in own and tensor.shape != own[name].shape
+        if name in own and not name.endswith(_UNUSED) and not _fits(tensor, own[name])
     ]
-    problems = [f"wrong shapes: {_some(wrong)}"] if wrong else []
-    if strict or len(unexpected) == len(state):
+    problems = [f"wrong shapes or types: {_some(wrong)}"] if wrong else []
+    if strict or not any(name in own for name in state):
         problems += [f"missing: {_some(missing)}"] if missing else []
         problems += [f"unexpected: {_some(unexpected)}"] if unexpected else []
     if problems:
-        hint = "; weights of a part of the model load with strict=False (--head-only)" if missing and not wrong else ""
+        ends_early = missing and not wrong and next(iter(own)) not in missing
+        hint = f"; {advice}" if ends_early and advice else "" if wrong else _nearest(missing, unexpected)
         raise TargetError(f"the weights in {source} do not fit {type(model).__name__}: {'; '.join(problems)}{hint}")
     model.load_state_dict(dict(state), strict=False)
     return missing
 
 
+def _readings(checkpoint: Checkpoint, own: Mapping[str, Tensor]) -> Iterator[_Reading]:
+    """The ways to read a file under which most names are the model's."""
+    for shorten in (str, _bare):
+        ours, theirs = ({shorten(name): name for name in names} for names in (own, checkpoint.tensors))
+        if len(ours) < len(own) or len(theirs) < len(checkpoint.tensors):
+            continue
+        votes: Counter[tuple[str, str]] = Counter()
+        for name in theirs:
+            votes.update((name.removesuffix(end), "") for end in _ends(name) if end in ours)
+        for name in ours:
+            votes.update(("", name.removesuffix(end)) for end in _ends(name) if end in theirs and end != name)
+        most = max(votes.values(), default=0)
+        for strip, add in (prefixes for prefixes, count in votes.items() if count == most):
+            under = {add + name.removeprefix(strip): whole for name, whole in theirs.items() if name.startswith(strip)}
+            reading = _reading(strip, {ours.get(name, name): whole for name, whole in under.items()}, checkpoint, own)
+            if reading.fitting or (not add and 2 * reading.known >= len(reading.tensors)):
+                yield reading
+
+
+def _reading(prefix: str, names: Mapping[str, str], checkpoint: Checkpoint, own: Mapping[str, Tensor]) -> _Reading:
+    """Of ``names``, a file's by the model's, those that lie in one dictionary with some that the model has."""
+    places = {checkpoint.places[whole] for name, whole in names.items() if name in own}
+    tensors = {name: checkpoint.tensors[whole] for name, whole in names.items() if checkpoint.places[whole] in places}
+    known = [name for name in tensors if name in own]
+    return _Reading(prefix, tensors, len(known), sum(_fits(tensors[name], own[name]) for name in known))
+
+
+def _bare(name: str) -> str:
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
+
+
+def _ends(name: str) -> Iterator[str]:
+    """A dotted name that inference uses, and what is left of it without its first part, its first two, ...
+
+    >>> list(_ends("layer1.conv.weight"))
+    ['layer1.conv.weight', 'conv.weight', 'weight']
+    """
+    if name.endswith(_UNUSED):
+        return
+    yield name
+    while "." in name:
+        name = name.partition(".")[2]
+        yield name
+
+
+def _fits(tensor: Tensor, own: Tensor) -> bool:
+    return tensor.shape == own.shape and tensor.is_floating_point() == own.is_floating_point()
+
+
+def _same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(tensor, right[name]) for name, tensor in left.items())
+
+
+def _nearest(wanted: Iterable[str], found: Iterable[str]) -> str:
+    """The names of a file that are like the first that a model lacks, as the end of a message."""
+    name, names = next(iter(wanted), ""), list(found)
+    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
+    return f"; nearest to {name}: {', '.join(near)}" if near else ""
+
+
+def _difference(tensor: Tensor, own: Tensor) -> str:
+    if tensor.shape == own.shape:
+        return f"{tensor.dtype}, expected {own.dtype}"
+    return f"{tuple(tensor.shape)}, expected {tuple(own.shape)}"
+
+
 def _some(names: list[str]) -> str:
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"{len(names)} ({', '.join(names[:_SHOWN])}{rest})"
-
-
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    for wrapper in _WRAPPERS:
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    state = {str(name): value for name, value in dict(content).items() if isinstance(value, Tensor)}
-    if not state:
-        raise TargetError(f"{path} holds no state dict")
-    return {name.removeprefix("module."): value for name, value in state.items()}
-
-
-_READERS: Mapping[str, Callable[[Path], dict[str, Tensor]]] = {
-    ".safetensors": load_weights,
-    ".pt": _read_torch,
-    ".pth": _read_torch,
-}

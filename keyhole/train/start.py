@@ -24,12 +24,12 @@ def start_from(network: nn.Module, init: Path | None) -> None:
     if init is None:
         return
     place = place_of(init)
-    state = read_state(place / WEIGHTS if place.is_dir() else place)
-    neck = find_neck(network)
+    stored = read_state(place / WEIGHTS if place.is_dir() else place, network.state_dict())
+    state, neck = stored.tensors, find_neck(network)
     if neck and f"{neck}.running_mean" not in state:
         kept = {name: value for name, value in state.items() if not name.startswith(f"{neck}.")}
         state = kept | {f"{neck}.{name}": value for name, value in network.get_submodule(neck).state_dict().items()}
-    load_state(network, state, str(init), strict=True)
+    load_state(network, state, stored.source, strict=True)
 
 
 def card_of(init: Path | None) -> Card | None:

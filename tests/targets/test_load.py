@@ -174,22 +174,18 @@ def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"do not fit ResNet: wrong shapes.*unexpected"):
         load_target("resnet18", path)
     strange = file_of(torch.nn.Linear(2, 2), tmp_path / "strange.safetensors")
-    with pytest.raises(TargetError, match=r"unexpected: 2 \(bias, weight\)"):
+    with pytest.raises(TargetError, match=r"no tensor in .* is one of the model's. At the top it has bias, weight"):
         load_target("resnet18", strange, strict=False)
 
 
 def test_files_that_are_no_weights(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="no file of weights at"):
         load_target("resnet18", tmp_path / "nothing.safetensors")
-    text = tmp_path / "weights.txt"
-    text.write_text("weights")
-    with pytest.raises(TargetError, match=r"ends in \.safetensors, \.pt, \.pth"):
-        load_target("resnet18", text)
-    for ending in (".safetensors", ".pt"):
-        bad = text.rename(text.with_suffix(ending)) if text.exists() else tmp_path / f"weights{ending}"
-        bad.write_text("weights")
+    for ending in (".safetensors", ".pt", ".txt"):
+        text = tmp_path / f"weights{ending}"
+        text.write_text("weights")
         with pytest.raises(TargetError, match="cannot read the weights in"):
-            load_target("resnet18", bad)
+            load_target("resnet18", text)
 
 
 def test_code_in_a_pickle_is_not_run(tmp_path: Path) -> None:

@@ -1,0 +1,171 @@
+"""Files of weights as people keep them: safetensors, and what ``torch.save`` wrote around a state dict."""
+
+from __future__ import annotations
+
+import pickle
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from keyhole.targets.errors import TargetError
+from keyhole.targets.quantise import load_weights
+
+_START = 64
+"""Bytes by which a format is told."""
+_SHOWN = 6
+_SAVE = 'torch.save(model.state_dict(), "weights.pth")'
+_FOREIGN: Mapping[bytes, str] = {
+    b"version https://git-lfs": "it is the pointer of Git LFS to a file that is not here: `git lfs pull` fetches it",
+    b"<": "it is a web page, as a download that needs a login leaves: download the file again",
+    b"\x89HDF": f"it is HDF5, as Keras writes it: expected safetensors, or PyTorch's {_SAVE}",
+    b"\x08": f"it looks like ONNX, which holds a graph: expected safetensors, or PyTorch's {_SAVE}",
+}
+"""What is wrong with a file that starts so."""
+
+
+class Inert:
+    """Stands for an object in a checkpoint that is no tensor. Whatever it would be made of is dropped; nothing runs."""
+
+    def __new__(cls, *_: object) -> Inert:
+        return super().__new__(cls)
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def __setstate__(self, _: object) -> None:
+        pass
+
+
+_HARMLESS = (
+    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core") for name in ("scalar", "_reconstruct")),
+    *(f"numpy.{name}" for name in ("dtype", "ndarray")),
+    *(f"pathlib.{name}" for name in ("Path", "PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
+    *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath")),
+    "argparse.Namespace",
+    "types.SimpleNamespace",
+    "datetime.datetime",
+    "datetime.timedelta",
+    "torch.torch_version.TorchVersion",
+)
+"""What trainings keep beside weights. `Inert` takes the place of each."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What is in a file of weights.
+
+    Attributes:
+        path: of the file.
+        tensors: by dotted name, that of the dictionaries around them included: ``model_ema.module.conv1.weight``.
+        places: the dictionary that each tensor lies in, by the same names: ``model_ema``; empty for the outermost.
+        contents: the keys of the outermost dictionary, for messages.
+    """
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    places: Mapping[str, str]
+    contents: str
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a file of weights, whatever its suffix. No code in it is run.
+
+    Raises:
+        TargetError: no such file, another format, objects that only code from outside could build, or no tensors.
+    """
+    if not path.is_file():
+        raise TargetError(f"no file of weights at {path}")
+    with path.open("rb") as file:
+        start = file.read(_START)
+    if problem := _problem(path, start):
+        raise TargetError(f"cannot read the weights in {path}: {problem}")
+    content: Any = _read(path, start)
+    if not isinstance(content, Mapping):
+        raise TargetError(f"{path} holds a {type(content).__name__}, no state dict: save {_SAVE}")
+    found, contents = list(_tensors(content)), _contents(content)
+    if not found:
+        raise TargetError(f"{path} holds no state dict, only {contents or 'nothing'}: save {_SAVE}")
+    tensors, places = {name: tensor for name, _, tensor in found}, {name: place for name, place, _ in found}
+    return Checkpoint(path, tensors, places, contents)
+
+
+def _problem(path: Path, start: bytes) -> str | None:
+    """Why a file cannot hold weights, where its first bytes or its list of members tell."""
+    if not start:
+        return "the file is empty: copy or download it again"
+    if _is_safetensors(start):
+        return None
+    known = next((reason for sign, reason in _FOREIGN.items() if start.startswith(sign)), None)
+    if known or not start.startswith(b"PK"):
+        return known
+    if not zipfile.is_zipfile(path):
+        return f"the file is cut short after {path.stat().st_size} bytes: copy or download it again"
+    with zipfile.ZipFile(path) as archive:
+        members = {Path(name).name for name in archive.namelist()}
+    if "constants.pkl" in members:
+        return f"it is TorchScript, a program: save `torch.jit.load({path.name!r}).state_dict()` by torch.save"
+    return None if "data.pkl" in members else f"it is an archive of {_some(sorted(members))}: expected one of {_SAVE}"
+
+
+def _is_safetensors(start: bytes) -> bool:
+    """Whether a file has a length of eight bytes and then JSON."""
+    return start[8:9] == b"{"
+
+
+def _read(path: Path, start: bytes) -> object:
+    try:
+        if _is_safetensors(start):
+            return load_weights(path)
+        with torch.serialization.safe_globals([(Inert, name) for name in _HARMLESS]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise TargetError(
+            f"cannot read the weights in {path}: {_refused(path)}. Nothing of it was run. Where it was made, save the "
+            f"weights alone: {_SAVE}"
+        ) from error
+    except Exception as error:
+        raise TargetError(
+            f"cannot read the weights in {path}: it is damaged, or neither safetensors nor written by torch.save "
+            f"({str(error).partition(chr(10))[0] or type(error).__name__})"
+        ) from error
+
+
+def _refused(path: Path) -> str:
+    """What a pickle holds that weights do not."""
+    if not zipfile.is_zipfile(path):
+        return "it is no file of torch.save, or it holds objects besides tensors"
+    with torch.serialization.safe_globals([(Inert, name) for name in _HARMLESS]):
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    return f"besides tensors it holds {_some(sorted(names))}, which only code from outside could build"
+
+
+def _tensors(content: Mapping[object, object]) -> Iterator[tuple[str, str, Tensor]]:
+    """Every tensor in nested dictionaries with its dotted name and the dictionary that it lies in."""
+    waiting, seen = [("", content)], {id(content)}
+    while waiting:
+        place, dictionary = waiting.pop(0)
+        for key, value in dictionary.items():
+            name = f"{place}.{key}" if place else str(key)
+            if isinstance(value, Tensor):
+                yield name, place, value
+            elif isinstance(value, Mapping) and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append((name, value))
+
+
+def _contents(content: Mapping[object, object]) -> str:
+    return _some(
+        [f"{key} ({len(value)})" if isinstance(value, Mapping) else str(key) for key, value in content.items()]
+    )
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest
