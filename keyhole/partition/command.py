@@ -22,7 +22,7 @@ def cuts(settings: CutsSettings) -> int:
         TargetError: no such target or weights.
         CutError: the model cannot be traced.
     """
-    target = assemble(settings.model, settings.weights, size=settings.size)
+    target = assemble(settings.model, settings.weights, size=settings.size, strict=False)
     profiles = profile(target, every=settings.all)
     terminal().print(_table(target, profiles))
     if settings.json:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from keyhole.cli import dispatch
 from keyhole.targets import TargetError, load_target
 from keyhole.targets.checkpoint import read_checkpoint
 from keyhole.targets.state import load_state, read_state
@@ -244,3 +245,9 @@ def test_dictionaries_that_hold_one_another_end(tmp_path: Path) -> None:
         bundle = {"left": bundle, "right": bundle}
     for content in (knot, bundle):
         assert len(read_checkpoint(saved(content, tmp_path / "w.pth")).tensors) == len(weights())
+
+
+def test_the_costs_of_cuts_need_no_whole_model(tmp_path: Path) -> None:
+    backbone = {name: value for name, value in load_target("resnet18").model.state_dict().items() if "fc" not in name}
+    path = saved({"model": under("backbone.", backbone)}, tmp_path / "market.pth")
+    assert dispatch(["cuts", "resnet18", "--size", "32", "--weights", str(path)], {}) == 0
