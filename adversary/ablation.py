@@ -17,7 +17,7 @@ from adversary.attacks.kinds import Kind
 from adversary.attacks.registry import ATTACKS
 from adversary.command import TABLE_WIDTH, parent, titled
 from adversary.evaluation.plots import loss_curves, scores_over
-from adversary.evaluation.report import Row, summary, with_reach
+from adversary.evaluation.report import INTERVALS, Row, summary
 from adversary.evaluation.run import evaluate
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AblationSettings, check_ablation
@@ -98,12 +98,12 @@ def ablation(settings: AblationSettings) -> int:
 
 
 def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption="± 95 % interval of the mean.")
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption=INTERVALS)
     for heading in (over, "cut", "n", "PSNR dB", "SSIM", "U-Net passes"):
         made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
     for value, rows in points.items():
         for row in rows:
-            scores = with_reach(row.mean("psnr"), 2), with_reach(row.mean("ssim"), 3)
+            scores = row.mean("psnr").text(2), row.mean("ssim").text(3)
             made.add_row(str(value), row.name, str(len(row.scores)), *scores, f"{row.passes:.0f}")
     made.caption_justify = "left"
     return made

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from keyhole.judge.recovery import Share
+from keyhole.metrics.interval import Interval, share_interval
 
 EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
 """In the place of a cut: the whole model on the edge, or pictures instead of features to the cloud."""
@@ -72,15 +73,19 @@ class Accuracy:
         design: what was measured.
         measure: ``top-1`` or ``rank-1``.
         value: in percent.
-        reach: from the value to either end of its 95 % interval, in points.
         pictures: measured.
     """
 
     design: Design
     measure: Literal["top-1", "rank-1"]
     value: float
-    reach: float
     pictures: int
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval in percent; see `share_interval`."""
+        found = share_interval(round(self.value * self.pictures / 100), self.pictures)
+        return found and (100 * found[0], 100 * found[1])
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from keyhole.judge import recovery
 from keyhole.judge.recovery import SecretRecovery
-from keyhole.metrics.interval import reach_95
+from keyhole.metrics.interval import mean_interval
 from monitor import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
@@ -22,7 +21,7 @@ class Attack:
 
     Attributes:
         n: frames.
-        psnr_ci95: 95 % interval of the mean in dB by Student's t, frames taken as independent; none below two frames.
+        psnr_ci95: 95 % interval of the mean in dB, see `mean_interval`; frames are taken as independent.
         seconds_mean: spent on a frame.
         iterations_mean: steps behind a picture.
         secrets: what the judge read from the frames that it was asked about; none where it was not asked.
@@ -104,29 +103,15 @@ def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, Latency]:
     return {name: Latency(float(p50), float(p95)) for name, (p50, p95) in percentiles.items()}
 
 
-def interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """95 % interval of the mean by Student's t; none below two values, and none where one is infinite.
-
-    >>> low, high = interval([1.0, 2.0, 3.0])
-    >>> round(low, 3), round(high, 3)
-    (-0.484, 4.484)
-    """
-    reach = reach_95(values)
-    if math.isnan(reach):
-        return None
-    mean = float(np.mean(values))
-    return mean - reach, mean + reach
-
-
 def _attack(scores: Sequence[LastScore]) -> Attack:
     psnr, ssim = [score.psnr for score in scores], [score.ssim for score in scores]
     recoveries = [score.recovery for score in scores if score.recovery]
     return Attack(
         n=len(scores),
         psnr_mean=float(np.mean(psnr)),
-        psnr_ci95=interval(psnr),
+        psnr_ci95=mean_interval(psnr),
         ssim_mean=float(np.mean(ssim)),
-        ssim_ci95=interval(ssim),
+        ssim_ci95=mean_interval(ssim),
         knowledge=scores[-1].knowledge,
         tap=scores[-1].tap,
         seconds_mean=float(np.mean([score.seconds for score in scores])),

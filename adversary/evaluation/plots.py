@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from adversary.evaluation.report import Row
+from keyhole.metrics.interval import arms
 
 
 def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
@@ -39,6 +40,7 @@ def scores_over(setting: str, points: Mapping[int, Sequence[Row]]) -> Figure:
         axes = figure.add_subplot(1, 2, place, xlabel=setting, ylabel=label)
         for at, name in enumerate(names):
             means = [rows[at].mean(quantity) for rows in points.values()]
-            axes.errorbar(list(points), [m.mean for m in means], [m.reach for m in means], capsize=3, label=name)
+            bars = zip(*(arms(m.mean, m.interval) for m in means), strict=True)
+            axes.errorbar(list(points), [m.mean for m in means], list(bars), capsize=3, label=name)
         axes.legend(frameon=False)
     return figure

@@ -11,8 +11,11 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from adversary.evaluation.published import Published
-from adversary.evaluation.scores import Mean, Scores, average
+from adversary.evaluation.scores import Scores, average
+from keyhole.metrics.interval import LEAST, Mean
 from keyhole.partition import CutPlan
+
+INTERVALS = f"In brackets the 95 % interval of the mean over pictures, from {LEAST} on."
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Row:
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:
-    """Means ± 95 % intervals per attack and cut, beside the published figures."""
+    """Means with 95 % intervals per attack and cut, beside the published figures."""
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
     for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", "Eq. 14", "published\nSSIM", "published\nEq. 14"):
         made.add_column(heading, justify="left" if heading in ("attack", "cut") else "right", no_wrap=True)
@@ -65,14 +68,14 @@ def table(title: str, rows: Sequence[Row]) -> Table:
             row.attack,
             row.name,
             str(len(row.scores)),
-            with_reach(row.mean("psnr"), 2),
-            with_reach(row.mean("ssim"), 3),
-            with_reach(row.mean("eq14"), 1),
+            row.mean("psnr").text(2),
+            row.mean("ssim").text(3),
+            row.mean("eq14").text(1),
             f"{row.published.ssim:.2f}" if row.published else "–",
             f"{row.published.eq14:.1f}" if row.published else "–",
             *((f"{row.passes:.0f}",) if diffused else ()),
         )
-    made.caption = "± 95 % interval of the mean. Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
+    made.caption = f"{INTERVALS} Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
     seeds = max((len(row.by_seed) for row in rows), default=1)
     if seeds > 1:
         made.caption += f" Each picture counts once, with its mean over {seeds} seeds."
@@ -105,15 +108,9 @@ def summary(row: Row) -> dict[str, Any]:
         "alias": row.plan.alias,
         "n": len(row.scores),
         **{f"{figure}_mean": row.mean(figure).mean for figure in ("psnr", "ssim", "eq14")},
-        **{f"{figure}_ci95": _finite(row.mean(figure).reach) for figure in ("psnr", "ssim", "eq14")},
+        **{f"{figure}_ci95": row.mean(figure).interval for figure in ("psnr", "ssim", "eq14")},
         "unet_passes": row.passes,
     }
-
-
-def with_reach(mean: Mean, digits: int) -> str:
-    """``mean ± reach``, or the mean alone."""
-    reach = "" if math.isnan(mean.reach) else f" ± {mean.reach:.{digits}f}"
-    return f"{mean.mean:.{digits}f}{reach}"
 
 
 def _finite(value: float) -> float | None:

@@ -9,7 +9,6 @@ from dataclasses import astuple, dataclass
 from torch import Tensor
 
 from keyhole.metrics import eq14, psnr, ssim
-from keyhole.metrics.interval import reach_95
 
 
 @dataclass(frozen=True)
@@ -36,25 +35,3 @@ def score(reconstructions: Tensor, truths: Tensor) -> list[Scores]:
 def average(scores: Sequence[Scores]) -> Scores:
     """The mean of several scores of one picture."""
     return Scores(*(statistics.fmean(figures) for figures in zip(*map(astuple, scores), strict=True)))
-
-
-@dataclass(frozen=True)
-class Mean:
-    """A mean with its 95 % interval by Student's t.
-
-    Attributes:
-        mean: of the values.
-        reach: from the mean to either end of the interval; NaN for a single value, and where one is infinite (the
-            PSNR of a picture that is met exactly).
-    """
-
-    mean: float
-    reach: float
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> Mean:
-        """
-        >>> round(Mean.of([1.0, 2.0, 3.0]).reach, 3)
-        2.484
-        """
-        return cls(statistics.fmean(values), reach_95(values))

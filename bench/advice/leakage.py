@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import TypeVar
 
 from bench.records import Leak
-from keyhole.metrics.interval import reach_95
+from keyhole.metrics.interval import Interval, mean_interval
 
 E = TypeVar("E", bound="Exposure")
 
@@ -21,14 +21,14 @@ class Exposure:
     Attributes:
         attack: its name.
         mean: of a metric that is higher for better attacks, or of the share of a secret.
-        reach: from the mean to either end of its 95 % interval; NaN where there are too few values to tell.
+        interval: see `mean_interval`; None where there are too few values to tell.
         pictures: behind the mean.
         seeds: behind the mean.
     """
 
     attack: str
     mean: float
-    reach: float
+    interval: Interval | None
     pictures: int
     seeds: int
 
@@ -65,7 +65,7 @@ def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...
             statistics.fmean(value for value in values if value is not None)
             for values in zip_longest(*(leak.scores[metric] for leak in seeds))
         ]
-        found.append(Exposure(attack, statistics.fmean(means), reach_95(means), len(means), len(seeds)))
+        found.append(Exposure(attack, statistics.fmean(means), mean_interval(means), len(means), len(seeds)))
     return tuple(found)
 
 
@@ -80,7 +80,7 @@ def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Reading, ...]:
         values = [share.value for share in shares]
         guessing = statistics.fmean(share.guessing for share in shares)
         asked = max(share.asked for share in shares)
-        found.append(Reading(attack, statistics.fmean(values), reach_95(values), asked, len(seeds), guessing))
+        found.append(Reading(attack, statistics.fmean(values), mean_interval(values), asked, len(seeds), guessing))
     return tuple(found)
 
 

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
-
-def plus_minus(mean: float, reach: float, digits: int) -> str:
-    """
-    >>> plus_minus(0.25, 0.0412, 3), plus_minus(0.25, math.nan, 3)
-    ('0.250 ± 0.041', '0.250')
-    """
-    return f"{mean:.{digits}f}" + ("" if math.isnan(reach) else f" ± {reach:.{digits}f}")
-
 
 def points(number: float, digits: int | None = None) -> str:
     """

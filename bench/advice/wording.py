@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from bench.advice.choosing import Advice
 from bench.advice.constraints import Constraint
 from bench.advice.option import UNDEFENDED, Option
-from bench.advice.spoken import milliseconds, multiplications, plus_minus, points
+from bench.advice.spoken import milliseconds, multiplications, points
 from bench.records import EDGE_ONLY, Design
+from keyhole.metrics.interval import with_interval
 
 _NAMED = 5
 """Designs of which a list says the names."""
@@ -65,7 +66,7 @@ def _p50(option: Option, link: str) -> str:
 def _figures(option: Option) -> str:
     parts = []
     if leak := option.exposure.get("ssim"):
-        parts.append(f"SSIM {plus_minus(leak.mean, leak.reach, 3)} (by {leak.attack})")
+        parts.append(f"SSIM {with_interval(leak.mean, leak.interval, 3)} (by {leak.attack})")
     if option.loss is not None:
         lost = "lost" if option.loss >= 0 else "won"
         parts.append(f"{points(abs(option.loss), 2)} of accuracy {lost}")
@@ -78,10 +79,12 @@ def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
     """Where the figures behind a choice do not settle it."""
     leak, accuracy = option.exposure.get("ssim"), option.accuracy
     limits = {constraint.measurement: constraint.limit for constraint in constraints}
-    if leak and "leak" in limits and leak.mean + leak.reach > limits["leak"]:
-        yield f"The 95 % interval of its SSIM reaches {leak.mean + leak.reach:.3f}, over the limit."
-    if accuracy and option.loss is not None and option.loss + accuracy.reach > limits.get("accuracy", math.inf):
-        yield f"The 95 % interval of its accuracy is ± {points(accuracy.reach, 2)}: the loss may be over the limit."
+    if leak and leak.interval and leak.interval[1] > limits.get("leak", math.inf):
+        yield f"The 95 % interval of its SSIM reaches {leak.interval[1]:.3f}, over the limit."
+    if accuracy and accuracy.interval and option.loss is not None:
+        low = accuracy.interval[0]
+        if option.loss + accuracy.value - low > limits.get("accuracy", math.inf):
+            yield f"The 95 % interval of its accuracy goes down to {low:.1f} %: the loss may be over the limit."
     if leak and leak.thin:
         yield (
             f"Behind its SSIM are {leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}; "

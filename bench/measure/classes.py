@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench.measure.shares import percent
 from bench.records import Accuracy, Design
 from bench.setup import Setup
 from keyhole.metrics.accuracy import top_k_accuracy
@@ -40,8 +39,7 @@ def top_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> A
     for part in torch.split(chosen, _BATCH):
         answers = network(target.preprocess(data.pictures[part].float() / 255))
         hits += round(top_k_accuracy(answers, data.labels[part]) * len(part))
-    value, reach = percent(hits, len(chosen))
-    return Accuracy(design, "top-1", value, reach, len(chosen))
+    return Accuracy(design, "top-1", 100 * hits / len(chosen), len(chosen))
 
 
 def _validation(root: str, target: Target) -> LabelledPictures:

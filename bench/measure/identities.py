@@ -7,7 +7,6 @@ from pathlib import Path
 
 from torch import nn
 
-from bench.measure.shares import percent
 from bench.records import Accuracy, Design
 from bench.setup import Setup
 from keyhole.targets import Target
@@ -34,8 +33,7 @@ def rank_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> 
         setup.terms.identities, target.preprocess.size, scale.vehicles, scale.views, setup.run.resolve() / CACHE
     )
     found = trial.retrieval(network, target.preprocess)
-    value, reach = percent(round(found.rank_1 * found.probes), found.probes)
-    return Accuracy(design, "rank-1", value, reach, found.probes)
+    return Accuracy(design, "rank-1", 100 * found.rank_1, found.probes)
 
 
 @lru_cache(maxsize=1)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from bench.advice.leakage import Exposure, Reading, picture_exposures, secret_exposures
 from bench.advice.option import Option
-from bench.advice.spoken import plus_minus
 from bench.privacy.dfil import psnr_bound
 from bench.records import Profile
+from keyhole.metrics.interval import with_interval
 from monitor.stages import PROTECT
 
 NOTHING = "–"
@@ -123,7 +123,7 @@ def _measure(options: Sequence[Option]) -> str:
 
 
 def _accuracy(option: Option) -> str:
-    return plus_minus(option.accuracy.value, option.accuracy.reach, 1) if option.accuracy else NOTHING
+    return with_interval(option.accuracy.value, option.accuracy.interval, 1) if option.accuracy else NOTHING
 
 
 def _dfil(option: Option) -> str:
@@ -137,7 +137,7 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _exposure(found: Exposure | None, digits: int) -> str:
-    return plus_minus(found.mean, found.reach, digits) if found else NOTHING
+    return with_interval(found.mean, found.interval, digits) if found else NOTHING
 
 
 def _share(found: Reading | None) -> str:

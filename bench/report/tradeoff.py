@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 
 from matplotlib import rc_context
@@ -13,6 +12,7 @@ from bench.advice.option import UNDEFENDED, Option
 from bench.advice.pareto import front
 from bench.records import EDGE_ONLY
 from bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
+from keyhole.metrics.interval import arms
 from monitor.plots import INK
 
 Seen = Callable[[Option], Exposure | None]
@@ -72,7 +72,7 @@ def _plot(options: Sequence[Option], link: str, views: dict[str, Seen], name: st
                 panel.errorbar(
                     p50,
                     exposure.mean,
-                    None if math.isnan(exposure.reach) else exposure.reach,
+                    [[arm] for arm in arms(exposure.mean, exposure.interval)],
                     fmt=marker_of[option.design.codec],
                     color=colour_of[option.design.defence],
                     alpha=0.8,

@@ -46,6 +46,11 @@ def _latency(fields: Mapping[str, Any]) -> Latency:
     return Latency(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
 
 
+def _accuracy(fields: Mapping[str, Any]) -> Accuracy:
+    """Runs of before keep a ``reach`` too, which follows from the others."""
+    return Accuracy(**{name: value for name, value in fields.items() if name != "reach"})
+
+
 def _leak(fields: Mapping[str, Any]) -> Leak:
     return Leak(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
 
@@ -53,7 +58,7 @@ def _leak(fields: Mapping[str, Any]) -> Leak:
 _READERS: Mapping[Kind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
     {
         "latency": _latency,
-        "accuracy": lambda fields: Accuracy(**fields),
+        "accuracy": _accuracy,
         "leak": _leak,
         "profile": lambda fields: Profile(**fields),
     }

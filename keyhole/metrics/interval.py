@@ -1,23 +1,101 @@
-"""How far a mean can be trusted."""
+"""How far a mean or a share can be trusted: intervals of 95 %."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import stdtrit
+from scipy.stats import binomtest, norm
+
+LEAST = 5
+"""Values behind an interval: fewer say too little of how far others would lie apart."""
+
+Interval = tuple[float, float]
+_DRAWS = 4000
+_GROUPS = 500
 
 
-def reach_95(values: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the mean, by Student's t.
+@dataclass(frozen=True)
+class Mean:
+    """A mean with its interval.
 
-    NaN below two values, and where one is infinite (the PSNR of a picture that is met exactly).
+    Attributes:
+        mean: of the values.
+        interval: see `mean_interval`.
+    """
 
-    >>> round(reach_95([1.0, 2.0, 3.0]), 3)
-    2.484
+    mean: float
+    interval: Interval | None
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Mean:
+        """Of at least one value."""
+        return cls(statistics.fmean(values), mean_interval(values))
+
+    def text(self, digits: int) -> str:
+        """See `with_interval`."""
+        return with_interval(self.mean, self.interval, digits)
+
+
+def mean_interval(values: Sequence[float]) -> Interval | None:
+    """95 % interval of the mean by the bootstrap, seeded: it lies where the values lie, and so in a metric's range.
+
+    The percentiles are those of Hesterberg's expanded percentile interval (2015, "What teachers should know about the
+    bootstrap"), without which few values would give intervals that are too narrow.
+
+    Args:
+        values: independent of each other. For a difference of two means over the same pictures, the differences. More
+            than 500 are averaged in as many groups of neighbours first, so that likeness of neighbours counts less.
+
+    Returns:
+        None below `LEAST` values, and where one is not finite (the PSNR of a picture that is met exactly).
+
+    >>> mean_interval([0.0, 0.0, 0.5, 1.0])
     """
     count = len(values)
-    if count < 2 or not all(map(math.isfinite, values)):
-        return math.nan
-    return float(stdtrit(count - 1, 0.975)) * statistics.stdev(values) / math.sqrt(count)
+    if count < LEAST or not all(map(math.isfinite, values)):
+        return None
+    given = np.asarray(values, dtype=np.float64)
+    if count > _GROUPS:
+        given = np.array([group.mean() for group in np.array_split(given, _GROUPS)])
+        count = _GROUPS
+    means = given[np.random.default_rng(0).integers(count, size=(_DRAWS, count))].mean(axis=1)
+    tail = norm.cdf(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025))
+    low, high = np.quantile(means, (tail, 1 - tail)).tolist()
+    return max(low, float(given.min())), min(high, float(given.max()))
+
+
+def share_interval(hits: int, count: int) -> Interval | None:
+    """95 % interval of a share in [0, 1] by Wilson's score, which has a width at 0 and 1 too.
+
+    Returns:
+        None where fewer than `LEAST` were asked.
+
+    >>> low, high = share_interval(9, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.596, 0.982)
+    """
+    if count < LEAST:
+        return None
+    found = binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def arms(mean: float, interval: Interval | None) -> Interval:
+    """From the mean down and up to the ends of its interval, as plots want it; NaN where there is none."""
+    return (mean - interval[0], interval[1] - mean) if interval else (math.nan, math.nan)
+
+
+def with_interval(mean: float, interval: Interval | None, digits: int) -> str:
+    """
+    >>> with_interval(0.25, (0.2, 0.3012), 2), with_interval(0.25, None, 2)
+    ('0.25 [0.20, 0.30]', '0.25')
+    """
+    if interval is None:
+        return f"{mean:.{digits}f}"
+    low, high = interval
+    return f"{mean:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"

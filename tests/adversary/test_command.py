@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ from adversary.attacks.registry import ATTACKS
 from adversary.command import attack
 from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.published import PUBLISHED
-from adversary.evaluation.scores import Mean, score
+from adversary.evaluation.scores import score
 from adversary.settings import AttackSettings
 from keyhole.defences.stored import MECHANISM
 from keyhole.service.errors import UsageError
@@ -59,7 +58,7 @@ def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
         assert cut["n"] == len(cut["pictures"]) == 3
         assert cut["psnr_mean"] == pytest.approx(sum(one["psnr"] for one in cut["pictures"]) / 3)
         assert cut["psnr_mean"] > 10
-        assert cut["psnr_ci95"] > 0
+        assert cut["psnr_ci95"] is None
         assert cut["published"] is None
     with Image.open(settings.sheet) as sheet:
         assert sheet.width > 3 * 192
@@ -148,7 +147,7 @@ def test_several_attacks_and_seeds_make_one_table(settings, capsys):
         means = [(one["psnr"] + other["psnr"]) / 2 for one, other in zip(first, second, strict=True)]
         assert [one["psnr"] for one in row["pictures"]] == pytest.approx(means)
         assert (row["n"], row["psnr_mean"]) == (2, pytest.approx(sum(means) / 2))
-        assert row["psnr_ci95"] == pytest.approx(12.706 * abs(means[0] - means[1]) / 2, rel=1e-3)  # t of 1, n = 2
+        assert row["psnr_ci95"] is None
     shown = capsys.readouterr().out
     assert "pixels-white/paper" in shown
     assert "its mean over 2 seeds" in " ".join(shown.split())
@@ -194,11 +193,6 @@ def test_scores_of_a_perfect_reconstruction():
     (scores,) = score(truth, truth)
     assert scores.ssim == pytest.approx(1)
     assert scores.psnr > 60
-
-
-def test_a_mean_of_one_has_no_interval():
-    assert math.isnan(Mean.of([2.0]).reach)
-    assert Mean.of([1.0, 2.0, 3.0]).reach == pytest.approx(2.484, abs=1e-3)
 
 
 def test_pictures_survive_the_ledger(tmp_path):

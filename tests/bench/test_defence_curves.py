@@ -34,7 +34,7 @@ def test_in_one_memory_stand_all_defences_that_fit_into_it_wherever_they_end() -
     made = run()
     made = replace(
         made,
-        accuracies=[*made.accuracies, Accuracy(pruned, "top-1", 79.0, 0.5, 2000)],
+        accuracies=[*made.accuracies, Accuracy(pruned, "top-1", 79.0, 2000)],
         leaks=[*made.leaks, leak(pruned, "pixels-white", 0.2)],
         profiles=[*made.profiles, Profile(pruned, 1.0, 1, 1, memory=2**20)],
     )

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import math
 import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from bench.advice.leakage import picture_exposures, secret_exposures, worst
 from bench.advice.option import options
 from bench.advice.pareto import front
 from bench.privacy.puri import puri
 from bench.records import Accuracy, Design, Leak, Profile, Results
+from keyhole.metrics.interval import mean_interval
 from tests.bench.making import DESIGNS, accuracy_of, latency, leak, p50_of, run, ssim_of
 
 DESIGN = Design("toy", "layer1")
@@ -24,10 +23,7 @@ def test_the_mean_is_over_pictures_and_seeds_and_the_interval_over_pictures(seed
     (found,) = picture_exposures([Leak(DESIGN, "a", n, {"ssim": s}) for n, s in enumerate(seeds)], "ssim")
     pictures = [statistics.fmean(values) for values in zip(*seeds, strict=True)]
     assert found.mean == pytest.approx(statistics.fmean(value for seed in seeds for value in seed))
-    low, high = (
-        stats.t.interval(0.95, 4, loc=found.mean, scale=stats.sem(pictures)) if len(set(pictures)) > 1 else (0, 0)
-    )
-    assert 2 * found.reach == pytest.approx(high - low, abs=1e-9)
+    assert found.interval == mean_interval(pictures)
     assert (found.pictures, found.seeds) == (5, len(seeds))
 
 
@@ -44,14 +40,14 @@ def test_a_secret_is_that_of_the_attack_that_recovers_most_of_it() -> None:
     assert found is not None
     assert (found.attack, found.mean, found.seeds) == ("b", 0.4, 2)
     assert (found.guessing, found.pictures) == (0.05, 8)
-    assert found.reach == pytest.approx(0.1 * 12.706, rel=1e-3)
+    assert found.interval is None  # of two seeds
     assert worst(secret_exposures(leaks, "driver")) is None
 
 
 def test_without_an_attack_there_is_no_leak() -> None:
     assert worst(picture_exposures([], "ssim")) is None
     assert worst(picture_exposures([Leak(DESIGN, "a", 0, {"psnr": [1.0]})], "ssim")) is None
-    assert math.isnan(picture_exposures([Leak(DESIGN, "a", 0, {"ssim": [0.5]})], "ssim")[0].reach)
+    assert picture_exposures([Leak(DESIGN, "a", 0, {"ssim": [0.5] * 4})], "ssim")[0].interval is None
 
 
 def test_an_option_joins_what_was_measured_of_a_design() -> None:
@@ -79,13 +75,13 @@ def test_puri_is_that_of_the_worst_attacks_beside_the_undefended_design_at_the_s
 
 def test_accuracy_is_lost_against_the_whole_model_where_no_undefended_design_was_measured() -> None:
     design, whole = Design("toy", "layer1", codec="int8"), Design("toy", "edge-only", codec="none")
-    results = Results(accuracies=[Accuracy(design, "top-1", 70, 1, 9), Accuracy(whole, "top-1", 72, 1, 9)])
+    results = Results(accuracies=[Accuracy(design, "top-1", 70, 9), Accuracy(whole, "top-1", 72, 9)])
     assert [option.loss for option in options(results)] == [2, 0]
 
 
 def test_another_targets_accuracy_is_no_reference() -> None:
     design, other = Design("toy", "layer1", codec="int8"), Design("other", "layer1")
-    results = Results(accuracies=[Accuracy(design, "top-1", 70, 1, 9), Accuracy(other, "top-1", 72, 1, 9)])
+    results = Results(accuracies=[Accuracy(design, "top-1", 70, 9), Accuracy(other, "top-1", 72, 9)])
     assert [option.loss for option in options(results)] == [None, 0]
 
 

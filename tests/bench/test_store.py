@@ -33,7 +33,7 @@ def filled(run: Path) -> BenchStore:
     store.describe({"command": "keyhole bench"}, FIXED, AXES)
     whole = Design("toy", EDGE_ONLY, codec="none")
     store.keep(Finished(LeakCell(DESIGN, "pixels-white", 0), LEAK, "", 2.0))
-    store.keep(Finished(AccuracyCell(DESIGN), Accuracy(DESIGN, "top-1", 50.0, 2.0, 100), "", 1.0))
+    store.keep(Finished(AccuracyCell(DESIGN), Accuracy(DESIGN, "top-1", 50.0, 100), "", 1.0))
     store.keep(Finished(LatencyCell(whole, ""), Latency(whole, "", {"edge_compute": TIMES}, TIMES, 30, 0.0), "", 1.0))
     store.keep(Finished(ProfileCell(DESIGN), Profile(DESIGN, 100.0, 5, 7), "", 1.0))
     store.keep(Finished(LatencyCell(DESIGN, "lte"), None, "OSError: no\n\nTraceback", 1.0))
