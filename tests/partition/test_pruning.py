@@ -8,12 +8,14 @@ import pytest
 import timm
 import torch
 import torchvision
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from keyhole.partition import CutError, profile, split, survey
 from keyhole.partition.memory import deepest, footprint_at, footprints
 from keyhole.partition.pruning.finding import Granularity, structures_before
-from keyhole.partition.pruning.masked import prune_masked, removals
+from keyhole.partition.pruning.masked import live_in_multiples, prune_masked, removals
 from keyhole.partition.pruning.plan import PruningPlan, Removal, read_plan, write_plan
 from keyhole.partition.pruning.structures import Structures
 from keyhole.partition.pruning.surgery import prune
@@ -152,6 +154,65 @@ def test_one_structure_of_each_place_stays_and_a_mapping_need_not() -> None:
     gone = removals([channels, mapping], [torch.tensor([0.1, -0.3, 0.2]), torch.zeros(1)], threshold=0.5)
     assert gone == (Removal("channels", "conv", (0, 2)), Removal("mapping", "block", (0,)))
     assert removals([channels], [torch.tensor([0.1, -0.3, 0.2])], threshold=0.1) == (Removal("channels", "conv", (0,)),)
+
+
+def place(count: int, kind="channels") -> Structures:
+    return Structures(kind, "a", count, ())
+
+
+@pytest.mark.parametrize(
+    ("count", "live", "left"),
+    [(32, 17, 24), (32, 16, 16), (32, 25, 32), (32, 1, 8), (30, 25, 25), (6, 2, 2), (8, 0, 8)],
+)
+def test_widths_are_rounded_up_to_a_multiple_by_the_largest_masks(count: int, live: int, left: int) -> None:
+    mask = torch.linspace(0.01, 0.05, count)
+    mask[:live] = torch.linspace(1, 2, live)
+    found = removals([place(count)], [mask], 0.1, 8)
+    kept = sorted(set(range(count)) - set(found[0].indices if found else ()))
+    assert kept == sorted(mask.argsort(descending=True)[:left].tolist())
+
+
+@given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 2**31 - 1))
+def test_rounding_removes_nothing_that_the_mask_keeps(count: int, multiple: int, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.randn(count, generator=generator) * (torch.rand(count, generator=generator) < 0.5)
+
+    def kept(round_to: int) -> set[int]:
+        found = removals([place(count)], [mask], 0.0, round_to)
+        return set(range(count)) - set(found[0].indices if found else ())
+
+    exact, rounded = kept(1), kept(multiple)
+    assert exact <= rounded
+    assert len(rounded) in (len(exact), len(exact) + -len(exact) % multiple)
+    assert len(rounded) % multiple == 0 or len(exact) + -len(exact) % multiple > count
+
+
+def test_heads_and_mappings_are_not_rounded() -> None:
+    for kind in ("heads", "mapping"):
+        (found,) = removals([place(16, kind)], [torch.tensor([1.0, 1.0, *[0.0] * 14])], 0.0, 8)
+        assert len(found.indices) == 14
+
+
+def test_what_stays_for_a_multiple_gets_its_earlier_mask_back() -> None:
+    now, before = torch.tensor([1.0, 0, 0, 0, 0]), torch.tensor([1.0, 0.1, -0.4, 0.2, 0.3])
+    (alive,) = live_in_multiples([place(5)], [now], [before], 3)
+    torch.testing.assert_close(alive, torch.tensor([1.0, 0, -0.4, 0, 0.3]))
+    assert torch.equal(live_in_multiples([place(5)], [now], [before], 1)[0], now)
+    (alive,) = live_in_multiples([place(5)], [now], [now], 2)
+    assert alive.count_nonzero() == 2
+    assert alive.sum() == 2
+
+
+def test_a_rounded_network_answers_as_the_masked_one() -> None:
+    network, inputs = classifier(), torch.rand(2, 3, SIDE, SIDE)
+    structures = structures_before(survey(network, inputs[:1]), "layer2")
+    masks = [torch.rand(each.count, generator=torch.Generator().manual_seed(1)) for each in structures]
+    zeros = [mask * (mask > 0.7) for mask in masks]
+    exact, rounded = copy.deepcopy(network), copy.deepcopy(network)
+    prune_masked(exact, structures, zeros, inputs[:1], defence="patrol", cut="layer2.0")
+    prune_masked(rounded, structures, zeros, inputs[:1], round_to=4, defence="patrol", cut="layer2.0")
+    torch.testing.assert_close(rounded(inputs), exact(inputs))
+    assert rounded.layer1[0].conv1.out_channels % 4 == 0
 
 
 def test_a_plan_is_written_and_read(tmp_path: Path) -> None:

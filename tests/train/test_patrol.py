@@ -216,6 +216,21 @@ def test_of_blocks_that_all_lose_their_mask_at_once_no_more_are_removed_than_it_
     assert goal.reached(pruned, EXAMPLE)
 
 
+def test_rounded_widths_reach_the_goal_and_live(pictures, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(QUICK, stages=((1.0, 2),), round_to=4)
+    pruned, plan = training(*lesson(pictures, recipe), recipe, tmp_path).run()
+    assert plan.removed
+    before, after = ({row.point.cut: row for row in profile(each, EXAMPLE)} for each in (classifier(), pruned))
+    assert after["layer2.0"].head_bytes <= 0.5 * before["layer2.0"].head_bytes
+    widths = [layer.num_features for layer in pruned.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert all(width % 4 == 0 for width in widths)
+    assert all(
+        layer.weight.count_nonzero() == layer.num_features
+        for layer in pruned.modules()
+        if isinstance(layer, nn.BatchNorm2d)
+    )
+
+
 def test_without_pruning_the_model_keeps_its_shape(pictures, tmp_path: Path) -> None:
     recipe = dataclasses.replace(QUICK, stages=((1.0, 1),), terms=("adversarial", "lipschitz"))
     task, network = lesson(pictures, recipe)

@@ -15,7 +15,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from keyhole.nn.memory_layout import MemoryLayout
-from keyhole.partition.pruning.masked import prune_masked
+from keyhole.partition.pruning.masked import live_in_multiples, prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import progress_bar
@@ -188,7 +188,8 @@ class Patrol:
             self._seen = entries
             return
         self._fista.settle()
-        masks.settle(fewest_gone(entries, self._seen, threshold, enough))
+        left = fewest_gone(entries, self._seen, threshold, enough)
+        masks.settle(live_in_multiples(masks.structures, left, self._seen, self._recipe.round_to))
 
     def _pruned(
         self, entries: Sequence[Tensor] | None = None, threshold: float | None = None
@@ -205,7 +206,16 @@ class Patrol:
         if entries is None:
             entries = [] if self._masks is None else self._entries(self._masks)
         example = self._example(self._task.preprocess.size).cpu()
-        plan = prune_masked(network, structures, entries, example, threshold=threshold, defence=DEFENCE, cut=self._cut)
+        plan = prune_masked(
+            network,
+            structures,
+            entries,
+            example,
+            threshold=threshold,
+            round_to=self._recipe.round_to,
+            defence=DEFENCE,
+            cut=self._cut,
+        )
         return network, plan
 
     def _entries(self, masks: Masks) -> list[Tensor]:

@@ -27,6 +27,7 @@ class PatrolRecipe(Tuning):
         l1: λ₁.
         l2: λ₂.
         threshold: τ.
+        round_to: widths of what is pruned are multiples of this where a layer has as many; 1: whatever the mask leaves.
         ratio: share of the bytes of the head's weights; once so many are gone, the mask stays as it is. 1: it is
             trained to the end, as in Algorithm 1.
         beta: β of Eq. 9.
@@ -49,6 +50,7 @@ class PatrolRecipe(Tuning):
     l1: float = 1.0
     l2: float = 10.0
     threshold: float = 0.0
+    round_to: int = 1
     ratio: float = 1.0
     beta: float = 4e-4
     inverted: int | None = None

@@ -62,6 +62,9 @@ class PatrolSettings(TuningSettings):
     """λ₂ of Eq. 1. Absent: the recipe's, 10 or 0.1."""
     threshold: float | None = None
     """τ: structures whose mask is no larger in magnitude are removed. Absent: 0, so that nothing is lost with them."""
+    round_to: int = 1
+    """Leave each layer that is pruned with a multiple of so many channels (hidden units of a ViT), for which processors
+    are built: 8, say. 1, as in the paper: with as many as the mask leaves."""
     ratio: float | None = None
     """Share of the bytes of the head's weights after which the mask stays as it is, without `--room`. 1: it is trained
     to the end. Absent: the recipe's, 1 or 2/3."""
@@ -92,6 +95,8 @@ class PatrolSettings(TuningSettings):
                 raise UsageError(f"--{name} {value:g}: expected 0 or more")
         if self.ratio is not None and not 0 < self.ratio <= 1:
             raise UsageError(f"--ratio {self.ratio:g}: expected more than 0 and 1 at most")
+        if self.round_to < 1:
+            raise UsageError(f"--round-to {self.round_to}: expected 1 or more")
         if self.alpha is not None and (not self.alpha or min(self.alpha) < 0):
             raise UsageError(f"--alpha {' '.join(map(str, self.alpha))}: expected one number or more, none below 0")
         if "pruning" not in self.terms and (self.room is not None or self.ratio is not None):
