@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from keyhole.data.streetcam.glyphs import ALPHABET
+from keyhole.data.streetcam.labels import MOST_FREQUENT
 
 GLYPH_CHANCE = 1 / len(ALPHABET)
 """Glyph accuracy of a blind guess: glyphs are equally likely."""
@@ -48,7 +48,7 @@ class AttributeScore:
 
     Attributes:
         accuracy: share read right.
-        majority: share of the most frequent true value: what always saying that value would score.
+        majority: share of the population, not of the n, that has the most frequent value: what saying it always gets.
     """
 
     n: int
@@ -62,7 +62,7 @@ class Share:
 
     Attributes:
         value: share in [0, 1].
-        guessing: what a blind guess would score, or whoever always gives the most frequent answer.
+        guessing: what a blind guess scores, or whoever always gives the population's most frequent answer.
         asked: how often it was asked.
     """
 
@@ -115,23 +115,24 @@ def summarise(recoveries: Sequence[Recovery]) -> SecretRecovery:
     return SecretRecovery(
         glyphs=asked,
         glyph_accuracy=right / asked if asked else None,
-        attributes={name: attribute_score(pairs[name]) for name in pairs},
+        attributes={name: attribute_score(name, pairs[name]) for name in pairs},
         identities=count,
         identity_rank_1=sum(bool(found.identified) for found in looked_up) / count if count else None,
         gallery_mean=sum(found.gallery for found in looked_up) / count if count else None,
     )
 
 
-def attribute_score(pairs: Sequence[tuple[str, str]]) -> AttributeScore:
+def attribute_score(name: str, pairs: Sequence[tuple[str, str]]) -> AttributeScore:
     """
-    >>> attribute_score([("cap", "cap"), ("none", "cap"), ("none", "none"), ("none", "none")])
-    AttributeScore(n=4, accuracy=0.75, majority=0.75)
+    >>> attribute_score("hat", [("cap", "cap"), ("none", "cap"), ("none", "none"), ("none", "none")])
+    AttributeScore(n=4, accuracy=0.75, majority=0.5)
 
     Raises:
-        ValueError: no pair of what is so and what was read.
+        ValueError: no pair of what is so and what was read, or the population is not known to have this attribute.
     """
     if not pairs:
         raise ValueError("an attribute's score needs at least one picture")
+    if name not in MOST_FREQUENT:
+        raise ValueError(f"{name} is no attribute of the population: {', '.join(MOST_FREQUENT)}")
     right = sum(true == read for true, read in pairs)
-    frequent = Counter(true for true, _ in pairs).most_common(1)[0][1]
-    return AttributeScore(len(pairs), right / len(pairs), frequent / len(pairs))
+    return AttributeScore(len(pairs), right / len(pairs), MOST_FREQUENT[name])

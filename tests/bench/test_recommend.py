@@ -104,7 +104,10 @@ def test_it_is_one_sentence_with_the_constraints_and_the_figures() -> None:
         "on `lte`, with SSIM ≤ 0.3 and at most 2 points of accuracy lost: "
         "cut at `layer3.0`, gaussian:scale=0.5, int8: 70 ms"
     )
-    assert "SSIM 0.250 [0.224, 0.274] (by pixels-white), 1.75 points of accuracy lost, 30 M multiply-accumulates" in lines[1]
+    assert (
+        "SSIM 0.250 [0.224, 0.274] (by pixels-white), 1.75 points of accuracy lost, 30 M multiply-accumulates"
+        in lines[1]
+    )
     assert any(line.startswith("Runner-up: cut at `layer3.0`, gaussian:scale=0.5, fp32: 75 ms") for line in lines)
 
 

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 import torch
 
 from keyhole.data.secrets import SecretLabels
+from keyhole.data.streetcam.draws import Draw
+from keyhole.data.streetcam.driver import occupants
+from keyhole.data.streetcam.labels import DRIVER, MOST_FREQUENT
 from keyhole.judge.near import near_head, near_plate
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import (
@@ -42,7 +47,7 @@ def test_bad_input_is_refused() -> None:
     with pytest.raises(ValueError, match="not in \\[0, 1\\]"):
         read_secrets(Parrot(), torch.full((1, 3, 8, 8), 2.0), [LABELS])
     with pytest.raises(ValueError, match="at least one"):
-        attribute_score([])
+        attribute_score("hat", [])
 
 
 def test_shares_are_those_counted_by_hand() -> None:
@@ -53,7 +58,7 @@ def test_shares_are_those_counted_by_hand() -> None:
     ]
     found = summarise(recoveries)
     assert (found.glyphs, found.glyph_accuracy) == (12, 8 / 12)
-    assert found.attributes == {"hat": AttributeScore(3, 2 / 3, 2 / 3), "cut": AttributeScore(1, 0.0, 1.0)}
+    assert found.attributes == {"hat": AttributeScore(3, 2 / 3, 0.5), "cut": AttributeScore(1, 0.0, 0.5)}
     assert (found.identities, found.identity_rank_1, found.gallery_mean) == (2, 0.5, 15.0)
     assert pytest.approx(0.02778, abs=1e-5) == GLYPH_CHANCE
 
@@ -73,9 +78,25 @@ def test_shares_count_all_attributes_together_as_often_as_each_was_asked() -> No
     ).shares()
     assert found == {
         "plate glyphs": Share(pytest.approx(4 / 6), GLYPH_CHANCE, 18),
-        "driver": Share(pytest.approx(3 / 4), pytest.approx(3 / 4), 4),
+        "driver": Share(pytest.approx(3 / 4), pytest.approx((3 * 0.5 + 3 / 11.5) / 4), 4),
         "vehicle": Share(0.75, 0.05, 4),
     }
+
+
+def test_guessing_gets_what_the_population_gives_however_few_are_asked() -> None:
+    one = summarise([Recovery(None, dict.fromkeys(MOST_FREQUENT, ("a", "b")))]).shares()["driver"]
+    assert one.guessing == pytest.approx(sum(MOST_FREQUENT.values()) / 6)
+    assert one.guessing < 0.5
+    with pytest.raises(ValueError, match="shoes is no attribute of the population: skin, hair"):
+        attribute_score("shoes", [("a", "a")])
+
+
+def test_the_most_frequent_values_are_those_of_who_is_drawn() -> None:
+    people = [occupants(Draw("people", number)) for number in range(4000)]
+    drawn = {name: [getattr(who.driver, name) for who in people] for name in DRIVER}
+    drawn["passenger"] = ["yes" if who.passenger else "no" for who in people]
+    for name, values in drawn.items():
+        assert Counter(values).most_common(1)[0][1] / 4000 == pytest.approx(MOST_FREQUENT[name], abs=0.03)
 
 
 def test_rank_1_asks_for_the_nearest_enrolled_picture_by_cosine() -> None:

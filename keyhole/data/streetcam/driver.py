@@ -17,6 +17,17 @@ Cut = Literal["short", "long"]
 Hat = Literal["none", "cap", "beanie", "brim"]
 Glasses = Literal["none", "clear", "dark"]
 
+SKINS: tuple[tuple[Skin, float], ...] = (("light", 1.0), ("medium", 1.0), ("dark", 1.0))
+"""Values with their weights in the population; so are the four that follow."""
+HAIRS: tuple[tuple[Hair, float], ...] = (
+    ("black", 3.0), ("brown", 3.0), ("blond", 2.0), ("red", 1.0), ("grey", 1.5), ("bald", 1.0),
+)  # fmt: skip
+CUTS: tuple[tuple[Cut, float], ...] = (("short", 1.0), ("long", 1.0))
+HATS: tuple[tuple[Hat, float], ...] = (("none", 5.0), ("cap", 2.0), ("beanie", 1.5), ("brim", 1.5))
+GLASSES: tuple[tuple[Glasses, float], ...] = (("none", 2.0), ("clear", 1.0), ("dark", 1.0))
+ACCOMPANIED = 0.45
+"""Share of drivers that have a passenger."""
+
 _SKINS: dict[Skin, RGB] = {"light": linear("e8b999"), "medium": linear("b5804f"), "dark": linear("5f3c28")}
 _HAIR: dict[Hair, RGB] = {
     "black": linear("15110f"), "brown": linear("4a2d1a"), "blond": linear("d2ac62"), "red": linear("96401c"),
@@ -50,18 +61,16 @@ class Occupants:
 def occupants(draw: Draw) -> Occupants:
     """Who is in the vehicle."""
     driver = _person(draw)
-    return Occupants(driver, _person(draw) if draw.chance(0.45) else None)
+    return Occupants(driver, _person(draw) if draw.chance(ACCOMPANIED) else None)
 
 
 def _person(draw: Draw) -> Person:
     return Person(
-        skin=draw.weighted((("light", 1.0), ("medium", 1.0), ("dark", 1.0))),
-        hair=draw.weighted(
-            (("black", 3.0), ("brown", 3.0), ("blond", 2.0), ("red", 1.0), ("grey", 1.5), ("bald", 1.0))
-        ),
-        cut=draw.weighted((("short", 1.0), ("long", 1.0))),
-        hat=draw.weighted((("none", 5.0), ("cap", 2.0), ("beanie", 1.5), ("brim", 1.5))),
-        glasses=draw.weighted((("none", 2.0), ("clear", 1.0), ("dark", 1.0))),
+        skin=draw.weighted(SKINS),
+        hair=draw.weighted(HAIRS),
+        cut=draw.weighted(CUTS),
+        hat=draw.weighted(HATS),
+        glasses=draw.weighted(GLASSES),
         clothes=draw.pick(_CLOTHES),
         hat_colour=draw.pick(_HATS),
     )

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 from keyhole.data.secrets import SecretLabels
-from keyhole.data.streetcam.driver import Cut, Glasses, Hair, Hat, Occupants, Skin
+from keyhole.data.streetcam.driver import (
+    ACCOMPANIED,
+    CUTS,
+    GLASSES,
+    HAIRS,
+    HATS,
+    SKINS,
+    Cut,
+    Glasses,
+    Hair,
+    Hat,
+    Occupants,
+    Skin,
+)
 from keyhole.data.streetcam.shot import Shot
 
 DRIVER: Mapping[str, tuple[str, ...]] = {
@@ -19,6 +32,20 @@ DRIVER: Mapping[str, tuple[str, ...]] = {
 """Attributes of the driver and their values."""
 PASSENGER: Mapping[str, tuple[str, ...]] = {"passenger": ("no", "yes")}
 """Whether there is a passenger."""
+
+
+def _greatest(weights: Sequence[tuple[str, float]]) -> float:
+    return max(weight for _, weight in weights) / sum(weight for _, weight in weights)
+
+
+MOST_FREQUENT: Mapping[str, float] = {
+    **{
+        name: _greatest(weights)
+        for name, weights in {"skin": SKINS, "hair": HAIRS, "cut": CUTS, "hat": HATS, "glasses": GLASSES}.items()
+    },
+    "passenger": max(ACCOMPANIED, 1 - ACCOMPANIED),
+}
+"""Share of the population that has an attribute's most frequent value: what always saying that value gets."""
 
 
 def secret_labels(shot: Shot) -> SecretLabels:
