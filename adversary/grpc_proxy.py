@@ -15,9 +15,11 @@ from keyhole.wire.chunks import from_chunks
 from keyhole.wire.errors import WireError
 from keyhole.wire.inference import SERVICE
 from keyhole.wire.limits import MAX_MESSAGE
+from keyhole.wire.methods import METHODS
 from keyhole.wire.packed import PackedFrame
+from keyhole.wire.server import time_left
 
-WORKERS = 64  # each call under way holds one
+WORKERS = 2 * sum(method.calls for method in METHODS.values())  # each call holds one: more than the server takes
 _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -99,7 +101,7 @@ class GrpcProxy(_Handler):
 
     def _relay(self, method: str, requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
         call: Any = self._upstream.stream_stream(method, None, None)(
-            requests, timeout=context.time_remaining(), metadata=_passable(context.invocation_metadata())
+            requests, timeout=time_left(context), metadata=_passable(context.invocation_metadata())
         )
         if not context.add_callback(call.cancel):
             call.cancel()

@@ -18,6 +18,7 @@ from keyhole.wire.errors import WireError
 from keyhole.wire.frames import Expectation, validate
 from keyhole.wire.inference import InferenceService
 from keyhole.wire.packed import PackedAnswer, PackedFrame
+from keyhole.wire.server import time_left
 from keyhole.wire.tensors import ExpectedTensor, pack_view, spec_of
 
 _ANSWER_CODEC = tensor_pb2.CODEC_FP32
@@ -89,14 +90,14 @@ class Inference(InferenceService):
         return answer
 
     def _infer(self, frame: PackedFrame, context: grpc.ServicerContext) -> PackedAnswer:
-        started = time.perf_counter()
+        started, left = time.perf_counter(), time_left(context)
         with self._batcher.announce() as submit:
             features = validate(frame, self._expectation, share=True)
             decoded = time.perf_counter()
             self._publish(frame)
             waiting = submit(features)
         try:
-            result = waiting.result(context.time_remaining())
+            result = waiting.result(None if left is None else left - (time.perf_counter() - started))
         except TimeoutError as error:
             waiting.cancel()
             raise WireError(

@@ -20,7 +20,6 @@ from keyhole.wire.inference import inference
 from keyhole.wire.server import serve
 from keyhole.wire.tap import tap as tap_service
 
-WORKERS = 64  # calls at once: each frame that waits for the tail holds one, each subscriber of the tap another
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +55,6 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
         settings.listen,
         metrics=metrics,
         tls=settings.tls,
-        workers=WORKERS,
     )
     publish(settings.addresses, {"listen": server.address, "metrics": page})
     _log.info(

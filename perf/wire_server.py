@@ -48,7 +48,7 @@ def expectation(cut: str) -> Expectation:
 
 def infer_server() -> tuple[RunningServer, int]:
     """The product's path, and its port."""
-    server = serve([inference(Echo())], "127.0.0.1:0", metrics=Metrics("cloud"), workers=WORKERS)
+    server = serve([inference(Echo())], "127.0.0.1:0", metrics=Metrics("cloud"))
     return server, server.port
 
 

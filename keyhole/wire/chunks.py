@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 
+import grpc
 import numpy as np
 from google.protobuf.message import DecodeError
 
 from keyhole.v1 import inference_pb2
-from keyhole.wire.errors import invalid
-from keyhole.wire.limits import MAX_CHUNK, MAX_MESSAGE
+from keyhole.wire.errors import WireError, invalid
+from keyhole.wire.limits import FRAME_SECONDS, MAX_CHUNK, MAX_MESSAGE
 from keyhole.wire.packed import PackedFrame
 from keyhole.wire.tensors import PackedTensor
 from keyhole.wire.wireformat import MalformedError, bytes_field, take
@@ -31,11 +33,12 @@ def to_chunks(frame: PackedFrame) -> Iterator[bytes]:
             yield b"".join(bytes_field(_DATA, view[at : at + MAX_CHUNK]))
 
 
-def from_chunks(chunks: Iterable[bytes]) -> Iterator[PackedFrame]:
+def from_chunks(chunks: Iterable[bytes], clock: Callable[[], float] = time.monotonic) -> Iterator[PackedFrame]:
     """The frames of a stream of serialised chunks, each as soon as it is complete.
 
     Raises:
-        WireError: INVALID_ARGUMENT, a chunk is out of order, too long or damaged, or the stream ends within a frame.
+        WireError: INVALID_ARGUMENT, a chunk is out of order, too long or damaged, or the stream ends within a frame;
+            DEADLINE_EXCEEDED, a frame is not complete ``FRAME_SECONDS`` after its start.
     """
     assembly: _Assembly | None = None
     for chunk in chunks:
@@ -43,11 +46,11 @@ def from_chunks(chunks: Iterable[bytes]) -> Iterator[PackedFrame]:
         if start is not None:
             if assembly:
                 raise invalid("start", f"expected {assembly.missing} more bytes of data before the next frame")
-            assembly = _Assembly(start)
+            assembly = _Assembly(start, clock() + FRAME_SECONDS)
         elif assembly is None:
             raise invalid("data", "expected a start chunk first")
         else:
-            assembly.add(data)
+            assembly.add(data, clock())
         if not assembly.missing:
             yield assembly.frame()
             assembly = None
@@ -67,15 +70,16 @@ def _read(chunk: bytes) -> tuple[inference_pb2.FrameChunk.Start | None, memoryvi
 
 
 class _Assembly:
-    """A frame under way: one buffer for all its payloads."""
+    """A frame under way, until a time on the clock: one buffer for all its payloads."""
 
-    def __init__(self, start: inference_pb2.FrameChunk.Start) -> None:
+    def __init__(self, start: inference_pb2.FrameChunk.Start, until: float) -> None:
         sizes = list(start.payload_bytes)
         if len(sizes) != len(start.tensors):
             raise invalid("start.payload_bytes", f"expected {len(start.tensors)} lengths, got {len(sizes)}")
         if sum(sizes) > MAX_MESSAGE:
             raise invalid("start.payload_bytes", f"expected at most {MAX_MESSAGE} bytes, got {sum(sizes)}")
         self._start = start
+        self._until = until
         self._sizes = sizes
         self._buffer = np.empty(sum(sizes), np.uint8).data
         self._filled = 0
@@ -85,7 +89,10 @@ class _Assembly:
         """Bytes that have not come yet."""
         return len(self._buffer) - self._filled
 
-    def add(self, data: memoryview) -> None:
+    def add(self, data: memoryview, now: float) -> None:
+        if now > self._until:
+            late = f"expected the whole frame within {FRAME_SECONDS:g} s, {self.missing} bytes are missing"
+            raise WireError(grpc.StatusCode.DEADLINE_EXCEEDED, "data", late)
         limit = min(self.missing, MAX_CHUNK)
         if not 0 < len(data) <= limit:
             raise invalid("data", f"expected 1 to {limit} bytes, got {len(data)}")

@@ -1,15 +1,21 @@
-"""What every server does around a call: count it, time it, and turn ``WireError`` into a status."""
+"""What every server does around a call: who may make it, whether there is room, reading it, counting and timing it."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from keyhole.service.metrics import Metrics
-from keyhole.wire.errors import WireError, abort
+from keyhole.wire.errors import WireError, abort, invalid
+from keyhole.wire.lanes import Lane
+from keyhole.wire.methods import Method
 
 if TYPE_CHECKING:
     _Base = grpc.ServerInterceptor[Any, Any]
@@ -17,22 +23,40 @@ else:
     _Base = grpc.ServerInterceptor
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
-_KINDS: dict[tuple[bool, bool], tuple[str, Callable[..., Handler]]] = {
-    (False, False): ("unary_unary", grpc.unary_unary_rpc_method_handler),
-    (False, True): ("unary_stream", grpc.unary_stream_rpc_method_handler),
-    (True, False): ("stream_unary", grpc.stream_unary_rpc_method_handler),
-    (True, True): ("stream_stream", grpc.stream_stream_rpc_method_handler),
+_KINDS: Mapping[tuple[bool, bool], str] = {
+    (False, False): "unary_unary",
+    (False, True): "unary_stream",
+    (True, False): "stream_unary",
+    (True, True): "stream_stream",
 }
+_SWEEPS = 8  # over the calls that wait, within the time that one may
 
 
 class CallInterceptor(_Base):
-    """Counts and times calls by method and code, and ends those that raise ``WireError`` with its status.
+    """Admits, reads, counts and times calls, and ends those that raise ``WireError`` with its status.
 
-    A streaming call is timed from its start to its end. Unknown methods are not counted: their names are the caller's.
+    Every method is served as one whose requests are a stream, which on the wire unary calls are too: so a call is in
+    hand before its first message has come, and one whose message never comes can be ended. A streaming call is timed
+    from its start to its end. Methods that are not listed are not counted: their names are the caller's.
+
+    Args:
+        metrics: where calls are counted.
+        methods: the methods that are served, by full name.
+        tls: whether callers have certificates, whose roles are then checked.
+        patience: seconds that a call may wait for its caller, to send a message or to take one.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+    def __init__(self, metrics: Metrics, methods: Mapping[str, Method], *, tls: bool, patience: float) -> None:
+        self._patience = patience
+        self._served = {
+            name: _Served(name, method, Lane(method.calls, patience), metrics, tls) for name, method in methods.items()
+        }
+
+    def sweep(self, ended: threading.Event) -> None:
+        """Dismiss calls that wait for too long, until ``ended``."""
+        while not ended.wait(self._patience / _SWEEPS):
+            for served in self._served.values():
+                served.lane.expire()
 
     def intercept_service(
         self,
@@ -41,53 +65,130 @@ class CallInterceptor(_Base):
     ) -> Handler | None:
         """Wrap the method's handler."""
         handler = continuation(handler_call_details)
-        if handler is None:
+        served = self._served.get(handler_call_details.method)
+        if handler is None or served is None:
             return None
-        kind, make = _KINDS[handler.request_streaming, handler.response_streaming]
-        behaviour, method = getattr(handler, kind), handler_call_details.method
+        call = _Call(served, handler)
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(call.stream, None, handler.response_serializer)
+        return grpc.stream_unary_rpc_method_handler(call.once, None, handler.response_serializer)
 
-        def once(request: Any, context: grpc.ServicerContext) -> Any:
-            with _Call(self._metrics, method, context):
-                return behaviour(request, context)
 
-        def stream(request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
-            with _Call(self._metrics, method, context):
-                yield from behaviour(request, context)
+@dataclass(frozen=True)
+class _Served:
+    """One method, and what all of its calls share."""
 
-        return make(
-            stream if handler.response_streaming else once,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+    name: str
+    method: Method
+    lane: Lane
+    metrics: Metrics
+    tls: bool
 
 
 class _Call:
-    """One call under way."""
+    """One call, which takes a place at once where there is one."""
 
-    def __init__(self, metrics: Metrics, method: str, context: grpc.ServicerContext) -> None:
-        self._metrics = metrics
-        self._method = method
-        self._context = context
-        self._start = time.perf_counter()
+    def __init__(self, served: _Served, handler: Handler) -> None:
+        self._served = served
+        self._handler = handler
+        self._behaviour = getattr(handler, _KINDS[handler.request_streaming, handler.response_streaming])
+        self._entered = served.lane.enter()
 
-    def __enter__(self) -> None:
-        pass
+    def once(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        """The one response."""
+        with self._accounted(context):
+            return self._behaviour(self._argument(messages, context), context)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+    def stream(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        """The responses."""
+        with self._accounted(context):
+            for response in self._behaviour(self._argument(messages, context), context):
+                with self._served.lane.waits(context):
+                    yield response
+
+    def _argument(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        """The request, or the requests as they come.
+
+        Raises:
+            WireError: PERMISSION_DENIED, UNAVAILABLE or RESOURCE_EXHAUSTED: the call may not be made, or not now.
+        """
+        served = self._served
+        if served.tls:
+            _check_role(served, context)
+        if not self._entered:
+            raise _no_room(served, self._handler)
+        requests = self._requests(messages, context)
+        return requests if self._handler.request_streaming else _only(requests)
+
+    def _requests(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
+        decode = self._handler.request_deserializer
+        while True:
+            with self._served.lane.waits(context):
+                message = next(messages, None)
+            if message is None:
+                return
+            try:
+                request = decode(message) if decode else message
+            except DecodeError as error:
+                raise invalid("request", f"expected a serialised message of the method's type: {error}") from error
+            yield request
+
+    @contextmanager
+    def _accounted(self, context: grpc.ServicerContext) -> Iterator[None]:
+        """The call from its start to its end, counted, timed and with its status."""
+        start = time.perf_counter()
+        try:
+            yield
+        except BaseException as error:
+            self._end(context, start, error)
+            if isinstance(error, WireError):
+                abort(context, error)
+            raise
+        self._end(context, start, None)
+
+    def _end(self, context: grpc.ServicerContext, start: float, error: BaseException | None) -> None:
+        code, metrics, name = self._code(context, error), self._served.metrics, self._served.name
+        if self._entered:
+            self._served.lane.leave(context)
+        metrics.rpc_seconds.labels(name, code.name).observe(time.perf_counter() - start)
+        metrics.rpc_total.labels(name, code.name).inc()
+
+    def _code(self, context: grpc.ServicerContext, error: BaseException | None) -> grpc.StatusCode:
+        if self._served.lane.dismissed(context):
+            return grpc.StatusCode.DEADLINE_EXCEEDED
         if isinstance(error, WireError):
-            code = error.code
-        elif isinstance(error, GeneratorExit):
-            code = grpc.StatusCode.CANCELLED
-        else:
-            code = _code(self._context) or (grpc.StatusCode.UNKNOWN if error else grpc.StatusCode.OK)
-        labels = (self._method, code.name)
-        self._metrics.rpc_seconds.labels(*labels).observe(time.perf_counter() - self._start)
-        self._metrics.rpc_total.labels(*labels).inc()
-        if isinstance(error, WireError):
-            abort(self._context, error)
+            return error.code
+        if isinstance(error, GeneratorExit):
+            return grpc.StatusCode.CANCELLED
+        return _stated(context) or (grpc.StatusCode.UNKNOWN if error else grpc.StatusCode.OK)
 
 
-def _code(context: grpc.ServicerContext) -> grpc.StatusCode | None:
+def _only(requests: Iterator[Any]) -> Any:
+    for request in requests:
+        return request
+    raise invalid("request", "expected one message, got none")
+
+
+def _check_role(served: _Served, context: grpc.ServicerContext) -> None:
+    names: Sequence[bytes] = context.auth_context().get("x509_common_name", ())  # type: ignore[assignment]
+    role = names[0].decode(errors="replace") if names else ""
+    if role not in served.method.roles:
+        theirs = f"that of {role!r}" if role else "one without a name"
+        raise WireError(
+            grpc.StatusCode.PERMISSION_DENIED,
+            "certificate",
+            f"{served.name} is open to the certificate of {' or '.join(sorted(served.method.roles))}, not to {theirs}",
+        )
+
+
+def _no_room(served: _Served, handler: Handler) -> WireError:
+    """A subscription may last for ever, so there is no use in waiting for one to end; any other call is over soon."""
+    subscription = handler.response_streaming and not handler.request_streaming
+    code = grpc.StatusCode.RESOURCE_EXHAUSTED if subscription else grpc.StatusCode.UNAVAILABLE
+    return WireError(code, "call", f"expected at most {served.method.calls} calls of {served.name} at once")
+
+
+def _stated(context: grpc.ServicerContext) -> grpc.StatusCode | None:
     """The call's status so far, where it has one: set by the service, or by the caller who left."""
     code = context.code()  # type: ignore[attr-defined]
     if code is not None:

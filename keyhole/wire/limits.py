@@ -1,4 +1,4 @@
-"""Sizes that both ends of the wire agree on."""
+"""Sizes and times that both ends of the wire agree on."""
 
 from __future__ import annotations
 
@@ -13,3 +13,7 @@ MAX_ELEMENTS = MAX_MESSAGE
 """Elements of the largest tensor: one byte each, the least that a codec without zstd needs."""
 MAX_RANK = 8
 """Dimensions of a tensor."""
+MESSAGE_SECONDS = 30.0
+"""Longest time that a server waits for a caller to send a message of a call, or to take one."""
+FRAME_SECONDS = 60.0
+"""Longest time from the first chunk of a frame to its last."""

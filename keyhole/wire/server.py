@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +19,20 @@ from keyhole.service.errors import AddressError
 from keyhole.service.metrics import Metrics
 from keyhole.wire import tls as certificates
 from keyhole.wire.interceptors import CallInterceptor
-from keyhole.wire.limits import MAX_MESSAGE
+from keyhole.wire.limits import MAX_MESSAGE, MESSAGE_SECONDS
+from keyhole.wire.methods import METHODS, Method
 
 _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
     ("grpc.so_reuseport", 0),
     ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 )
+_REFUSALS = 8  # threads for the calls that have no place, to tell them so
 
 
 @dataclass(frozen=True)
@@ -54,10 +61,13 @@ class Registration:
 class RunningServer:
     """A server that accepts calls. Keep it: it stops when nothing refers to it any more."""
 
-    def __init__(self, server: grpc.Server, health_service: health.HealthServicer, address: Address) -> None:
+    def __init__(
+        self, server: grpc.Server, health_service: health.HealthServicer, address: Address, ended: threading.Event
+    ) -> None:
         self._server = server
         self._health = health_service
         self.address = address
+        self._end = weakref.finalize(self, ended.set)
 
     @property
     def port(self) -> int:
@@ -68,10 +78,13 @@ class RunningServer:
         """Report NOT_SERVING, refuse new calls, give running ones ``grace`` seconds, and return when all have ended."""
         self._health.enter_graceful_shutdown()
         self._server.stop(grace).wait()
+        self._end()
 
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the server has stopped, for at most ``timeout`` seconds; whether it has."""
-        return not self._server.wait_for_termination(timeout)
+
+def time_left(context: grpc.ServicerContext) -> float | None:
+    """Seconds that the caller still waits, None if for ever. Ask when a call begins: gRPC reads the wall clock."""
+    seconds = context.time_remaining()
+    return seconds if seconds is not None and seconds < threading.TIMEOUT_MAX else None
 
 
 def serve(
@@ -81,7 +94,8 @@ def serve(
     metrics: Metrics,
     tls: Path | None = None,
     role: str | None = None,
-    workers: int = 16,
+    methods: Mapping[str, Method] = METHODS,
+    patience: float = MESSAGE_SECONDS,
 ) -> RunningServer:
     """Start a server.
 
@@ -91,7 +105,10 @@ def serve(
         metrics: where calls are counted.
         tls: directory of certificates: mutual TLS. Without it plain text.
         role: whose certificate to show; the metrics' process where not given.
-        workers: calls served at once; a streaming call holds one for as long as it lasts.
+        methods: whose certificate opens each method, and how many calls of it there may be at once; no other method
+            is served.
+        patience: seconds that a call may keep the server waiting, to send a message or to take one; then it is
+            cancelled.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -99,10 +116,10 @@ def serve(
     """
     place = Address.parse(address) if isinstance(address, str) else address
     credentials = certificates.server_credentials(tls, role or metrics.process) if tls else None
+    interceptor = CallInterceptor(metrics, methods, tls=credentials is not None, patience=patience)
+    threads = sum(method.calls for method in methods.values()) + _REFUSALS
     server = grpc.server(
-        ThreadPoolExecutor(workers, thread_name_prefix="rpc"),
-        interceptors=[CallInterceptor(metrics)],
-        options=_OPTIONS,
+        ThreadPoolExecutor(threads, thread_name_prefix="rpc"), interceptors=[interceptor], options=_OPTIONS
     )
     for registration in services:
         registration.add(server)
@@ -118,4 +135,6 @@ def serve(
     server.start()
     for name in ["", *names]:
         health_service.set(name, health_pb2.HealthCheckResponse.SERVING)
-    return RunningServer(server, health_service, place.with_port(port))
+    ended = threading.Event()
+    threading.Thread(target=interceptor.sweep, args=(ended,), name="sweep", daemon=True).start()
+    return RunningServer(server, health_service, place.with_port(port), ended)

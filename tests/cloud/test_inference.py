@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from types import SimpleNamespace
 
 import grpc
 import pytest
 import torch
 
+from keyhole.partition import partitioned
 from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
@@ -130,3 +133,52 @@ def test_running_calls_are_answered_while_it_stops(quiet_address):
         for sender in senders:
             sender.join(10)
     assert set(outcomes) <= {"edge-0-1", grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+
+
+@pytest.fixture
+def gated(monkeypatch):
+    """A cloud's tail that waits for its gate: both events of it, that it has begun and that it may go on."""
+    begun, gate = threading.Event(), threading.Event()
+
+    def held(settings):
+        target, partition = partitioned(settings)
+
+        def tail(features):
+            begun.set()
+            assert gate.wait(60)
+            return partition.tail(features)
+
+        return target, SimpleNamespace(plan=partition.plan, tail=tail)
+
+    monkeypatch.setattr("cloud.process.partitioned", held)
+    yield begun, gate
+    gate.set()
+
+
+def test_a_frame_that_the_tail_has_begun_is_answered_while_the_cloud_stops(gated, edge):
+    begun, gate = gated
+    frame, answers = edge.frame(pictures(1)[0]), []
+    with ExitStack() as afterwards:
+        with running_cloud() as service:
+            client = InferenceClient(afterwards.enter_context(connect(service.listen)))
+            sender = threading.Thread(target=lambda: answers.append(client.infer(frame, 60).frame_id))
+            sender.start()
+            assert begun.wait(60)
+            threading.Timer(0.5, gate.set).start()
+        sender.join(60)
+    assert answers == [frame.header.frame_id]
+
+
+def test_a_deadline_ends_the_wait_for_the_tail(gated, edge):
+    begun, gate = gated
+    with running_cloud() as service, connect(service.listen) as channel:
+        with pytest.raises(grpc.RpcError) as late:
+            InferenceClient(channel).infer(edge.frame(pictures(1)[0]), 1.0)
+        assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert begun.is_set()
+        gate.set()
+
+
+def test_a_call_without_a_deadline_is_answered(channel, edge):
+    frame = edge.frame(pictures(1)[0])
+    assert inference_pb2_grpc.InferenceStub(channel).Infer(frame.message()).frame_id == frame.header.frame_id

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import grpc
 import pytest
 import torch
 from PIL import Image
 
+from edge.device import Device
 from edge.oracle import MAX_PICTURES, NO_BUDGET, Budget
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
 from keyhole.wire.channel import connect
@@ -144,3 +147,26 @@ def test_it_protects_its_answers_with_numbers_of_its_own():
         for noise in noises:
             assert (noise.std() / clean.std()).item() == pytest.approx(0.5, rel=0.15)
         assert torch.corrcoef(torch.stack([noise.flatten() for noise in noises])).tril(-1).abs().max() < 0.15
+
+
+def test_a_query_that_it_has_begun_is_answered_while_it_stops(monkeypatch):
+    begun, gate = threading.Event(), threading.Event()
+    answers, compute = [], Device.__call__
+
+    def held(device, batch):
+        begun.set()
+        assert gate.wait(60)
+        return compute(device, batch)
+
+    with ExitStack() as afterwards:
+        with running_oracle() as settings:
+            oracle = oracle_pb2_grpc.OracleStub(afterwards.enter_context(connect(settings.listen)))
+            monkeypatch.setattr(Device, "__call__", held)
+            asker = threading.Thread(
+                target=lambda: answers.append(oracle.Query(query(pictures(2)), timeout=60).answered)
+            )
+            asker.start()
+            assert begun.wait(60)
+            threading.Timer(0.5, gate.set).start()
+        asker.join(60)
+    assert answers == [2]

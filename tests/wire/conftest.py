@@ -91,7 +91,7 @@ def tensors() -> list[torch.Tensor]:
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     echo, metrics = Echo(), Metrics("cloud")
-    server = serve([inference(echo)], "127.0.0.1:0", metrics=metrics, workers=4)
+    server = serve([inference(echo)], "127.0.0.1:0", metrics=metrics)
     with connect(server.address) as channel:
         yield Cloud(echo, metrics, server, channel)
     server.stop(0)

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import grpc
 import pytest
 import torch
 
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.chunks import from_chunks, to_chunks
 from keyhole.wire.errors import WireError
-from keyhole.wire.limits import MAX_CHUNK, MAX_MESSAGE
+from keyhole.wire.limits import FRAME_SECONDS, MAX_CHUNK, MAX_MESSAGE
 from keyhole.wire.packed import PackedFrame, pack_frame
 
 Chunk = inference_pb2.FrameChunk
@@ -84,3 +85,13 @@ def test_bad_streams_are_refused(chunks: Sequence[bytes], field: str, reason: st
         list(from_chunks(chunks))
     assert caught.value.field == field
     assert reason in caught.value.reason
+
+
+def test_each_frame_has_its_time_from_its_own_start() -> None:
+    """A caller who sends a byte now and then cannot hold a thread for ever, and one with many frames may take long."""
+    times = iter([0.0, FRAME_SECONDS, 100.0, 100.0 + FRAME_SECONDS, 500.0, 500.1 + FRAME_SECONDS])
+    frames = from_chunks([start(4), data(4), start(4), data(4), start(4), data(2), data(2)], clock=lambda: next(times))
+    assert [next(frames).payload_bytes, next(frames).payload_bytes] == [4, 4]
+    with pytest.raises(WireError, match="data: expected the whole frame within 60 s, 4 bytes are missing") as caught:
+        next(frames)
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED

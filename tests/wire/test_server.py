@@ -33,7 +33,7 @@ ORACLE = Registration("keyhole.v1.Oracle", partial(oracle_pb2_grpc.add_OracleSer
 
 
 def start(metrics: Metrics, *services: Registration) -> RunningServer:
-    return serve(services, "127.0.0.1:0", metrics=metrics, workers=4)
+    return serve(services, "127.0.0.1:0", metrics=metrics)
 
 
 def test_any_servicer_may_raise_wire_errors() -> None:
@@ -111,10 +111,3 @@ def test_a_taken_port_is_an_error_that_says_so() -> None:
 def test_a_wrong_address_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="expected HOST:PORT"):
         serve([], "50051", metrics=Metrics("oracle"))
-
-
-def test_stop_ends_wait() -> None:
-    server = start(Metrics("oracle"), ORACLE)
-    assert not server.wait(0.05)
-    server.stop(0)
-    assert server.wait(TIMEOUT)
