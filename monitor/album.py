@@ -30,7 +30,7 @@ class Album:
     def begin(self, frame_id: str, png: bytes) -> None:
         """Store a frame's truth; pictures of an earlier frame of that name go."""
         shutil.rmtree(self.root / frame_id, ignore_errors=True)
-        (self.root / frame_id).mkdir()
+        (self.root / frame_id).mkdir(parents=True)
         self._frames[frame_id] = None
         self._frames.move_to_end(frame_id)
         self._write(frame_id, TRUTH, png)

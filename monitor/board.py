@@ -13,7 +13,7 @@ from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from monitor import attacks
 from monitor.checks import TRUTH
 from monitor.deployment import Deployment
-from monitor.referee import Case
+from monitor.referee import Case, Listener
 
 FRAMES, POINTS, OUTCOMES, ARRIVALS = 32, 600, 40, 200
 _RATE_SECONDS = 10.0
@@ -102,8 +102,8 @@ class Snapshot:
     queues: Mapping[str, int]
 
 
-class Board:
-    """A listener of `monitor.referee.Referee` that keeps a bounded picture of the present.
+class Board(Listener):
+    """Keeps a bounded picture of the present.
 
     Args:
         clock: Unix time, seconds.
@@ -169,7 +169,7 @@ class Board:
             while len(self._pictures) > FRAMES:
                 self._forget(min(self._pictures, key=lambda name: len(self._attempts[name])))
 
-    def unmatched(self, reconstruction: Reconstruction) -> None:  # noqa: ARG002
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:  # noqa: ARG002
         with self._lock:
             self._version += 1
             self._unmatched += 1

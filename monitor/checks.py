@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from torch import Tensor
 
@@ -10,7 +11,7 @@ from keyhole.data.secrets import SecretLabels
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import invalid
-from keyhole.wire.pictures import unpack_picture
+from keyhole.wire.pictures import measure_picture, unpack_picture
 from keyhole.wire.secrets import unpack_secrets
 from monitor.fields import check_fields, shown
 
@@ -18,7 +19,11 @@ FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 ATTACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TRUTH = "truth"
-SMALLEST = 11
+SMALLEST, LARGEST = 11, 1 << 22
+"""Pixels on a side, of SSIM's window, and in all."""
+Size = tuple[int, int]
+"""Height and width."""
+_HEADERS = 1 << 16
 
 
 def check_truth(truth: Truth) -> None:
@@ -40,26 +45,61 @@ def check_outcome(outcome: Outcome) -> None:
 
 
 def check_reconstruction(reconstruction: Reconstruction) -> None:
-    """Refuse a reconstruction unless frame id, attack and rung can name a file."""
+    """Refuse a reconstruction unless frame id, attack and rung can name a file and its picture begins as one."""
     _check_frame_id(reconstruction.frame_id)
     _check_attack(reconstruction.attack)
     for field in ("recipe", "rung"):
         _check_word(field, getattr(reconstruction, field))
     check_fields(reconstruction)
-    read_picture(reconstruction.picture)
+    read_size(reconstruction.picture)
 
 
 def read_picture(picture: Picture) -> Tensor:
     """RGB, float32, 3×H×W in [0, 1].
 
     Raises:
-        WireError: INVALID_ARGUMENT, it is no RGB PNG, or a side is shorter than SSIM's window.
+        WireError: INVALID_ARGUMENT, it is no RGB PNG, or not of a size that `read_size` takes.
     """
-    pixels = unpack_picture(picture, field="picture")
-    height, width = pixels.shape[-2:]
-    if min(height, width) < SMALLEST:
-        raise invalid("picture.png", f"{width}×{height} pixels: expected at least {SMALLEST} on each side")
-    return pixels
+    read_size(picture)
+    return unpack_picture(picture, field="picture")
+
+
+def read_size(picture: Picture) -> Size:
+    """Height and width, without reading the picture itself.
+
+    Raises:
+        WireError: INVALID_ARGUMENT, it does not begin as an RGB PNG, a side is shorter than SSIM's window, there are
+            more than 4 million pixels, or more bytes than they can need.
+    """
+    height, width = size = measure_picture(picture, field="picture")
+    if min(size) < SMALLEST:
+        raise invalid("picture.png", f"{sized(size)}: expected at least {SMALLEST} on each side")
+    if height * width > LARGEST:
+        raise invalid("picture.png", f"{sized(size)}: expected at most {LARGEST:,} in all")
+    if len(picture.png) > 4 * height * width + _HEADERS:
+        raise invalid("picture.png", f"{len(picture.png):,} bytes for {sized(size)}: expected a plain PNG")
+    return size
+
+
+def check_size(size: Size, expected: Collection[Size]) -> None:
+    """Refuse a reconstruction of another size than the truths; where none is known every size is taken.
+
+    Raises:
+        WireError: INVALID_ARGUMENT.
+    """
+    if expected and size not in expected:
+        truths = " or ".join(sized(one) for one in sorted(expected)[:3])
+        raise invalid(
+            "picture.png",
+            f"the reconstruction is {sized(size)} and the frame's truth {truths}: "
+            "submit pictures of the target's input size",
+        )
+
+
+def sized(size: Size) -> str:
+    """A size as an error names it."""
+    height, width = size
+    return f"{width}×{height} pixels"
 
 
 def read_labels(secrets: Secrets) -> SecretLabels:

@@ -66,6 +66,7 @@ class History:
     Attributes:
         frames: frames that the edges took, dropped ones included.
         dropped: frames by reason.
+        unmatched: reconstructions without a score, by reason.
         scores: the score that counts of every frame and attack, oldest first.
         answered: the newest answered frames (at most 20,000), oldest first.
         deployments: the newest first.
@@ -75,7 +76,7 @@ class History:
     frames: int
     frames_answered: int
     dropped: Mapping[str, int]
-    unmatched: int
+    unmatched: Mapping[str, int]
     scores: tuple[LastScore, ...]
     answered: tuple[Timed, ...]
     deployments: tuple[Deployment, ...]
@@ -104,7 +105,7 @@ def _read(engine: Engine) -> History:
             frames=_count(session, FrameRow.id > 0),
             frames_answered=_count(session, answered),
             dropped=_dropped(session),
-            unmatched=session.scalars(select(func.count(UnmatchedRow.id))).one(),
+            unmatched=_unmatched(session),
             scores=_last_scores(session),
             answered=_timed(session, answered),
             deployments=_deployments(session),
@@ -119,6 +120,11 @@ def _count(session: Session, condition: ColumnElement[bool]) -> int:
 def _dropped(session: Session) -> dict[str, int]:
     query = select(FrameRow.dropped, func.count(FrameRow.id)).where(FrameRow.dropped != "").group_by(FrameRow.dropped)
     return dict(session.execute(query.order_by(FrameRow.dropped)).all())
+
+
+def _unmatched(session: Session) -> dict[str, int]:
+    query = select(UnmatchedRow.reason, func.count(UnmatchedRow.id)).group_by(UnmatchedRow.reason)
+    return dict(session.execute(query.order_by(UnmatchedRow.reason)).all())
 
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:

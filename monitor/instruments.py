@@ -9,11 +9,11 @@ from prometheus_client import Counter
 from keyhole.judge.recovery import Recovery
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
-from monitor.referee import Case
+from monitor.referee import Case, Listener
 
 
-class Instruments:
-    """A listener of `monitor.referee.Referee`.
+class Instruments(Listener):
+    """Counts and measures what the referee tells.
 
     Args:
         metrics: the process's instruments.
@@ -23,7 +23,10 @@ class Instruments:
         self._metrics = metrics
         self.registry = metrics.registry
         self._unmatched = Counter(
-            "keyhole_unmatched_total", "Reconstructions whose truth never came.", ["attack"], registry=metrics.registry
+            "keyhole_unmatched_total",
+            "Reconstructions that waited for their truth and have no score.",
+            ["attack", "reason"],
+            registry=metrics.registry,
         )
 
         self._secrets = Counter(
@@ -52,8 +55,8 @@ class Instruments:
         if case.recovery:
             self._recovered(case.reconstruction, case.recovery)
 
-    def unmatched(self, reconstruction: Reconstruction) -> None:
-        self._unmatched.labels(reconstruction.attack).inc()
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
+        self._unmatched.labels(reconstruction.attack, reason).inc()
 
     def _recovered(self, made: Reconstruction, found: Recovery) -> None:
         right, asked = found.glyphs

@@ -49,7 +49,8 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         board, broadcast, instruments = Board(), Broadcast(), Instruments(metrics)
         examine = Examiner(judge) if judge else None
         known = store.known_truths(limits.truths)
-        referee = Referee([store, board, broadcast, instruments], limits, known, examine=examine)
+        listeners = (store, board, broadcast, instruments)
+        referee = Referee(listeners, limits, known, examine=examine, names=settings.names)
         queues: dict[str, Callable[[], int]] = {
             "unmatched": lambda: referee.waiting,
             "store": lambda: store.depth,
@@ -61,10 +62,10 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
         open_.callback(metrics.close)
         if settings.page:
-            page = PageServer(board, Alarm(settings.alarm_ssim), lambda: _flushed(store, report), settings.page)
+            page = PageServer(board, Alarm(settings.alarm_ssim), report, settings.page)
             open_.callback(page.join)
             places["page"] = page.address
-        open_.callback(_finish, store, report)
+        open_.callback(_finish, referee, store, report)
         if settings.page:
             open_.callback(page.close)
         for name, desk, address in (
@@ -79,17 +80,12 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
 
         while not stop.wait(_TICK_SECONDS):
             referee.expire()
-            store.check()
 
 
-def _finish(store: RunStore, report: partial[Path]) -> None:
+def _finish(referee: Referee, store: RunStore, report: partial[Path]) -> None:
+    referee.close()
     store.close()
     _log.info("wrote the report", extra={"path": report()})
-
-
-def _flushed(store: RunStore, report: partial[Path]) -> Path:
-    store.flush()
-    return report()
 
 
 def _report(settings: MonitorSettings) -> Path:

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import logging
 import threading
 import time
-from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
 
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
-from monitor.checks import check_outcome, check_reconstruction, check_truth
+from keyhole.wire.limits import MIB
+from monitor import attacks
+from monitor.bounded import Bounded, Names
+from monitor.checks import Size, check_outcome, check_reconstruction, check_size, check_truth, read_size
 from monitor.scoring import similarity
+
+NO_TRUTH, CROWDED_OUT, UNFIT, REPEATED, ENDED = "no truth", "crowded out", "unfit", "repeated", "monitor ended"
+"""Why a reconstruction has no score."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class Case:
         score: PSNR in dB (peak 1), SSIM.
         at: Unix time of the verdict, seconds.
         recovery: what a judge read of the truth's secrets; None where there is no judge or nothing to ask it.
+        waited: the reconstruction came before its truth.
     """
 
     truth: Truth
@@ -33,18 +42,29 @@ class Case:
     score: Score
     at: float
     recovery: Recovery | None = None
+    waited: bool = False
 
 
-class Listener(Protocol):
-    """Is told of everything that the referee accepts, from many threads; a frame's truth before its cases."""
+class Listener:
+    """Is told of all that the referee accepts, from many threads; a frame's truth before its cases.
 
-    def witnessed(self, truth: Truth) -> None: ...
+    One that raises ends the call, and those behind it are not told. Whoever called may then call again.
+    """
 
-    def concluded(self, outcome: Outcome) -> None: ...
+    def witnessed(self, truth: Truth) -> None:
+        """A truth came."""
 
-    def judged(self, case: Case) -> None: ...
+    def concluded(self, outcome: Outcome) -> None:
+        """A frame ended."""
 
-    def unmatched(self, reconstruction: Reconstruction) -> None: ...
+    def waits(self, reconstruction: Reconstruction) -> None:
+        """A reconstruction came before its truth."""
+
+    def judged(self, case: Case) -> None:
+        """A reconstruction has its score."""
+
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
+        """One that waited will have none."""
 
 
 @dataclass(frozen=True)
@@ -55,31 +75,44 @@ class Limits:
         truths: newest truths that reconstructions are matched against.
         waiting: reconstructions that wait for their truth; the oldest leaves first.
         wait_seconds: how long one waits before it counts as unmatched.
+        megabytes: of pictures, in MiB, once for the truths and once for what waits.
     """
 
     truths: int = 1000
     waiting: int = 256
     wait_seconds: float = 10.0
+    megabytes: int = 256
 
 
 DEFAULT_LIMITS = Limits()
 
 
+@dataclass
+class _Frame:
+    """A truth, its size, and the attacks (as entries) that have finished with it."""
+
+    truth: Truth
+    size: Size
+    finished: set[str] = field(default_factory=set)
+
+
 @dataclass(frozen=True)
 class _Waiting:
+    number: int
     reconstruction: Reconstruction
     until: float
 
 
 class Referee:
-    """Matches by frame id and scores.
+    """Matches by frame id and scores. What a call brought is told to the listeners before the call returns.
 
     Args:
         listeners: told in this order.
         limits: bounds on memory and patience.
         known: truths of an earlier life of the same run, oldest first; nobody is told of them again.
-        clock: Unix time, seconds.
+        clock: seconds, monotonic.
         examine: says what a reconstruction gives away of its truth's secrets, which no answer to `submit` tells.
+        names: of the attacks that may submit; none: whichever come first, as many as `monitor.bounded.Names` takes.
     """
 
     def __init__(
@@ -87,16 +120,20 @@ class Referee:
         listeners: Sequence[Listener],
         limits: Limits = DEFAULT_LIMITS,
         known: Iterable[Truth] = (),
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
         examine: Callable[[Truth, Reconstruction], Recovery | None] | None = None,
+        names: Iterable[str] = (),
     ) -> None:
         self._examine = examine
         self._listeners = tuple(listeners)
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
-        self._truths: OrderedDict[str, Truth] = OrderedDict()
-        self._waiting: deque[_Waiting] = deque()
+        self._numbers = itertools.count()
+        self._frames: Bounded[str, _Frame] = Bounded(limits.truths, limits.megabytes * MIB)
+        self._waiting: Bounded[int, _Waiting] = Bounded(limits.waiting, limits.megabytes * MIB)
+        self._concluded: Bounded[str, str] = Bounded(limits.truths, limits.megabytes * MIB)
+        self._attacks, self._entries, self._reasons, self._stages = Names(names), Names(), Names(), Names()
         for truth in known:
             self._remember(truth)
 
@@ -112,75 +149,121 @@ class Referee:
         it is a repeated call and changes nothing.
 
         Raises:
-            WireError: see `monitor.checks.check_truth`.
+            WireError: see `monitor.checks.check_truth`, or what a listener raised.
         """
         check_truth(truth)
         with self._lock:
-            earlier = self._truths.get(truth.frame_id)
-            if earlier is not None and earlier.captured_at == truth.captured_at:
-                return
-            self._remember(truth)
-            for listener in self._listeners:
-                listener.witnessed(truth)
-            met = [entry.reconstruction for entry in self._waiting if entry.reconstruction.frame_id == truth.frame_id]
-            self._waiting = deque(e for e in self._waiting if e.reconstruction.frame_id != truth.frame_id)
-        for reconstruction in met:
+            earlier = self._frames.get(truth.frame_id)
+        if earlier is not None and earlier.truth.captured_at == truth.captured_at:
+            return
+        for listener in self._listeners:
+            listener.witnessed(truth)
+        with self._lock:
+            frame = self._remember(truth)
+            self._concluded.pop(truth.frame_id)
+            met = [one for one in self._waiting if one.reconstruction.frame_id == truth.frame_id]
+            for one in met:
+                self._waiting.pop(one.number)
+        for one in met:
             try:
-                self._judge(truth, reconstruction)
-            except WireError:
-                self._give_up(reconstruction)
+                if self._judge(frame, one.reconstruction, waited=True) is None:
+                    self._give_up(one, REPEATED)
+            except WireError as error:
+                _log.warning("a reconstruction that waited is not scored", extra={"reason": str(error)})
+                self._give_up(one, UNFIT)
 
     def conclude(self, outcome: Outcome) -> None:
-        """Take what became of a frame.
+        """Take what became of a frame; a repeated call changes nothing.
 
         Raises:
-            WireError: see `monitor.checks.check_outcome`.
+            WireError: see `monitor.checks.check_outcome`, or what a listener raised.
         """
         check_outcome(outcome)
+        self._reasons.check("dropped", outcome.dropped)
+        for stage in outcome.stages:
+            self._stages.check("stages", stage)
+        with self._lock:
+            repeated = self._concluded.get(outcome.frame_id) is not None
+        if repeated:
+            return
         for listener in self._listeners:
             listener.concluded(outcome)
+        with self._lock:
+            self._concluded.put(outcome.frame_id, outcome.frame_id, len(outcome.frame_id))
 
     def submit(self, reconstruction: Reconstruction) -> Score | None:
-        """The score of a reconstruction, which whoever made it must not see; None while its truth has not come.
+        """The score of a reconstruction, which whoever made it must not see.
+
+        Returns:
+            None while its truth has not come, and for whatever follows an attack's final picture of a frame.
 
         Raises:
-            WireError: see `monitor.checks.check_reconstruction`; or the picture is not of the truth's size.
+            WireError: see `monitor.checks.check_reconstruction`; the picture has another size than the frames, or no
+                truth has that size; or what a listener raised.
         """
         check_reconstruction(reconstruction)
+        entry = attacks.entry(reconstruction)
+        self._attacks.check("attack", reconstruction.attack)
+        self._entries.check("rung", entry)
         with self._lock:
-            truth = self._truths.get(reconstruction.frame_id)
-            if truth is None:
-                self._waiting.append(_Waiting(reconstruction, self._clock() + self._limits.wait_seconds))
-        if truth is None:
-            self.expire()
-            return None
-        return self._judge(truth, reconstruction)
+            frame = self._frames.get(reconstruction.frame_id)
+            sizes = {frame.size} if frame else {known.size for known in self._frames}
+        check_size(read_size(reconstruction.picture), sizes)
+        return self._judge(frame, reconstruction) if frame else self._wait(reconstruction)
 
     def expire(self) -> None:
-        """Count those that have waited too long, or are too many, as unmatched."""
+        """Give up those that have waited too long."""
         now, given_up = self._clock(), []
         with self._lock:
-            while self._waiting and (self._waiting[0].until <= now or len(self._waiting) > self._limits.waiting):
-                given_up.append(self._waiting.popleft().reconstruction)
-        for reconstruction in given_up:
-            self._give_up(reconstruction)
+            for one in tuple(self._waiting):
+                if one.until <= now:
+                    self._waiting.pop(one.number)
+                    given_up.append(one)
+        for one in given_up:
+            self._give_up(one, NO_TRUTH)
 
-    def _judge(self, truth: Truth, reconstruction: Reconstruction) -> Score:
-        psnr, ssim = similarity(reconstruction.picture, truth.picture)
-        named = {field: getattr(reconstruction, field) for field in ("frame_id", "attack", "rung")}
+    def close(self) -> None:
+        """Give up all that wait."""
+        with self._lock:
+            given_up = [self._waiting.pop_oldest() for _ in range(len(self._waiting))]
+        for one in given_up:
+            self._give_up(one, ENDED)
+
+    def _wait(self, reconstruction: Reconstruction) -> Score | None:
+        for listener in self._listeners:
+            listener.waits(reconstruction)
+        one = _Waiting(next(self._numbers), reconstruction, self._clock() + self._limits.wait_seconds)
+        crowded_out: list[_Waiting] = []
+        with self._lock:
+            frame = self._frames.get(reconstruction.frame_id)
+            if frame is None:
+                crowded_out = self._waiting.put(one.number, one, len(reconstruction.picture.png))
+        for other in crowded_out:
+            self._give_up(other, CROWDED_OUT)
+        return self._judge(frame, reconstruction, waited=True) if frame else None
+
+    def _judge(self, frame: _Frame, reconstruction: Reconstruction, *, waited: bool = False) -> Score | None:
+        entry = attacks.entry(reconstruction)
+        if entry in frame.finished:
+            return None
+        psnr, ssim = similarity(reconstruction.picture, frame.truth.picture)
+        named = {name: getattr(reconstruction, name) for name in ("frame_id", "attack", "rung")}
         score = Score(**named, psnr=psnr, ssim=ssim)
-        recovery = self._examine(truth, reconstruction) if self._examine else None
-        case = Case(truth, reconstruction, score, self._clock(), recovery)
+        recovery = self._examine(frame.truth, reconstruction) if self._examine else None
+        case = Case(frame.truth, reconstruction, score, time.time(), recovery, waited)
         for listener in self._listeners:
             listener.judged(case)
+        if reconstruction.final:
+            frame.finished.add(entry)
         return score
 
-    def _give_up(self, reconstruction: Reconstruction) -> None:
-        for listener in self._listeners:
-            listener.unmatched(reconstruction)
+    def _give_up(self, one: _Waiting, reason: str) -> None:
+        """Tell that one will not be scored; where that cannot be stored, it is told when the run is opened again."""
+        with contextlib.suppress(WireError):
+            for listener in self._listeners:
+                listener.unmatched(one.reconstruction, reason)
 
-    def _remember(self, truth: Truth) -> None:
-        self._truths[truth.frame_id] = truth
-        self._truths.move_to_end(truth.frame_id)
-        while len(self._truths) > self._limits.truths:
-            self._truths.popitem(last=False)
+    def _remember(self, truth: Truth) -> _Frame:
+        frame = _Frame(truth, read_size(truth.picture))
+        self._frames.put(truth.frame_id, frame, len(truth.picture.png))
+        return frame

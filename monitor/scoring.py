@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from torch import Tensor
-
 from keyhole.metrics import psnr, ssim
 from keyhole.v1.tensor_pb2 import Picture
-from keyhole.wire.errors import invalid
-from monitor.checks import read_picture
+from monitor.checks import check_size, read_picture, read_size
 
 EQUAL_DB = 100.0
 
@@ -21,16 +18,6 @@ def similarity(reconstruction: Picture, truth: Picture) -> tuple[float, float]:
     Raises:
         WireError: INVALID_ARGUMENT, the reconstruction is not of the truth's size.
     """
-    got, expected = read_picture(reconstruction), read_picture(truth)
-    if got.shape != expected.shape:
-        raise invalid(
-            "picture.png",
-            f"the reconstruction is {_size(got)} and the frame's truth {_size(expected)}: "
-            "submit pictures of the target's input size",
-        )
-    got, expected = got.unsqueeze(0), expected.unsqueeze(0)
+    check_size(read_size(reconstruction), {read_size(truth)})
+    got, expected = read_picture(reconstruction)[None], read_picture(truth)[None]
     return min(float(psnr(got, expected)), EQUAL_DB), float(ssim(got, expected))
-
-
-def _size(picture: Tensor) -> str:
-    return f"{picture.shape[2]}×{picture.shape[1]} pixels"

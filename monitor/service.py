@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Iterator
 from functools import partial
 from typing import Any, NoReturn
@@ -58,12 +57,10 @@ class TruthDesk(RefereeServicer):
         """Stream truths, outcomes, reconstructions and scores from now on."""
         _trusted(context)
         try:
-            with self._broadcast.watch() as events:
+            with self._broadcast.watch(context.cancel) as watcher:
                 while context.is_active() and not self._stop.is_set():
-                    try:
-                        yield events.get(timeout=_POLL_SECONDS)
-                    except queue.Empty:
-                        continue
+                    if (event := watcher.take(_POLL_SECONDS)) is not None:
+                        yield event
         except OverflowError as error:
             raise WireError(grpc.StatusCode.RESOURCE_EXHAUSTED, "watch", str(error)) from error
 

@@ -34,6 +34,8 @@ class MonitorSettings(ServiceSettings):
     """Newest frames whose pictures stay on disk; scores stay for ever."""
     wait_seconds: float = 10.0
     """How long a reconstruction waits for its frame's truth before it counts as unmatched."""
+    attacks: tuple[str, ...] = ()
+    """Attacks that may submit, as the adversary was given them. None: whichever do, up to 32 with their rungs."""
     waiting: int = 256
     """Reconstructions that may wait for their truth; the oldest leaves first."""
 
@@ -46,6 +48,11 @@ class MonitorSettings(ServiceSettings):
             raise UsageError(f"--wait-seconds {self.wait_seconds:g}: expected 0 or more")
         if self.waiting < 1:
             raise UsageError(f"--waiting {self.waiting}: expected at least 1")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the attacks' reconstructions are called."""
+        return tuple(attack.replace("/", "-") for attack in self.attacks)
 
 
 @dataclass(frozen=True)

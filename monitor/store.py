@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import select
+import grpc
+from sqlalchemy import select, update
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
+from keyhole.wire.errors import WireError
 from monitor import attacks
 from monitor.album import Album
 from monitor.checks import TRUTH
 from monitor.database import open_database
 from monitor.deployment import DEPLOYMENT_FIELDS
-from monitor.referee import Case
+from monitor.referee import ENDED, Case, Listener
 from monitor.tables import FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
-from monitor.writer import BatchWriter
+from monitor.writer import GroupCommit
 
 PICTURES = "pictures"
+WAITING = "waiting"
+_UNSTORED = "cannot be stored; the monitor's log says why"
+_log = logging.getLogger(__name__)
 
 
-class RunStore:
-    """Writes a run as the referee tells of it; a listener of `monitor.referee.Referee`.
+class RunStore(Listener):
+    """Writes a run as the referee tells of it.
 
-    Calls return at once; a thread writes in batches. What was committed survives the death of the process.
+    A call returns when what it brought is committed, and then survives the death of the process (not that of the
+    machine). What comes from several threads at a time is committed at once. A call that fails with ``WireError`` has
+    stored nothing: UNAVAILABLE where the same may succeed later (the disk is full), INTERNAL where it will not.
 
     Args:
         run: folder of the run; made if it is not there, gone on with if it is.
@@ -42,12 +51,14 @@ class RunStore:
         run.mkdir(parents=True, exist_ok=True)
         self._engine = open_database(run, url)
         self._album = Album(run / PICTURES, keep)
-        self._writer: BatchWriter[Callable[[Session], None]] = BatchWriter(self._write)
+        self._commit: GroupCommit[Callable[[Session], None]] = GroupCommit(self._write)
+        self._well = True
+        self._store(_give_up_waiting)
 
     @property
     def depth(self) -> int:
         """Writes waiting."""
-        return self._writer.depth
+        return self._commit.depth
 
     def known_truths(self, limit: int) -> list[Truth]:
         """The newest truths of the run whose pictures are still there, oldest first."""
@@ -61,33 +72,45 @@ class RunStore:
         return [_truth(row, png, secrets.get(row.id)) for row, png in pictures if png is not None]
 
     def witnessed(self, truth: Truth) -> None:
-        self._writer.put(lambda session: self._add_truth(session, truth))
+        self._store(lambda session: self._add_truth(session, truth))
 
     def concluded(self, outcome: Outcome) -> None:
         now = time.time()
-        self._writer.put(lambda session: _add_outcome(session, outcome, now))
+        self._store(lambda session: _add_outcome(session, outcome, now))
 
     def judged(self, case: Case) -> None:
-        self._writer.put(lambda session: self._add_case(session, case))
+        self._store(lambda session: self._add_case(session, case))
 
-    def unmatched(self, reconstruction: Reconstruction) -> None:
-        row = UnmatchedRow(frame_id=reconstruction.frame_id, attack=reconstruction.attack, at=time.time())
-        self._writer.put(lambda session: session.add(row))
+    def waits(self, reconstruction: Reconstruction) -> None:
+        now = time.time()
+        self._store(lambda session: session.add(_waiting(reconstruction, now)))
 
-    def check(self) -> None:
-        """Raise what a write failed with, if one did."""
-        self._writer.check()
-
-    def flush(self) -> None:
-        """Return when all that was told so far is stored."""
-        self._writer.flush()
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
+        self._store(lambda session: _resolve(session, reconstruction, reason))
 
     def close(self) -> None:
-        """Store what is left and let go of the database."""
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _store(self, job: Callable[[Session], None]) -> None:
         try:
-            self._writer.close()
-        finally:
-            self._engine.dispose()
+            self._commit(job)
+        except (OperationalError, OSError) as error:
+            self._note(error)
+            raise WireError(grpc.StatusCode.UNAVAILABLE, "store", _UNSTORED) from error
+        except SQLAlchemyError as error:
+            _log.exception("a message cannot be stored")
+            raise WireError(grpc.StatusCode.INTERNAL, "store", _UNSTORED) from error
+        self._note(None)
+
+    def _note(self, error: Exception | None) -> None:
+        """Log the first failure and the first success after it."""
+        if self._well != (error is None):
+            self._well = error is None
+            if error:
+                _log.error("the run cannot be stored; senders hold what they have", exc_info=error)
+            else:
+                _log.info("the run can be stored again")
 
     def _write(self, jobs: Sequence[Callable[[Session], None]]) -> None:
         with Session(self._engine) as session, session.begin():
@@ -117,12 +140,35 @@ class RunStore:
             if case.recovery:
                 session.flush()
                 session.add(_recovery(row.id, case.recovery))
+            if case.waited:
+                _resolve(session, case.reconstruction, None)
             self._album.add(frame.frame_id, attacks.entry(case.reconstruction), case.reconstruction.picture.png)
 
 
 def _newest(session: Session, frame_id: str) -> FrameRow | None:
     """The row that a frame id stands for."""
     return session.scalars(select(FrameRow).filter_by(frame_id=frame_id).order_by(FrameRow.id.desc()).limit(1)).first()
+
+
+def _waiting(reconstruction: Reconstruction, at: float) -> UnmatchedRow:
+    named = {name: getattr(reconstruction, name) for name in ("frame_id", "attack", "rung")}
+    return UnmatchedRow(**named, at=at, reason=WAITING)
+
+
+def _resolve(session: Session, reconstruction: Reconstruction, reason: str | None) -> None:
+    """Of the reconstructions like this one that wait, the one that came first has a score, or the reason why not."""
+    named = {name: getattr(reconstruction, name) for name in ("frame_id", "attack", "rung")}
+    query = select(UnmatchedRow).filter_by(**named, reason=WAITING).order_by(UnmatchedRow.id).limit(1)
+    for row in session.scalars(query):
+        if reason is None:
+            session.delete(row)
+        else:
+            row.reason = reason
+
+
+def _give_up_waiting(session: Session) -> None:
+    """What an earlier life of the run held in memory waits no more."""
+    session.execute(update(UnmatchedRow).where(UnmatchedRow.reason == WAITING).values(reason=ENDED))
 
 
 def _add_outcome(session: Session, outcome: Outcome, at: float) -> None:

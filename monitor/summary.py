@@ -55,7 +55,7 @@ class Summary:
         frames_sent: frames that the edges took on; answered, dropped or still on their way.
         frames_scored: frames that at least one reconstruction was scored on.
         dropped: frames by reason.
-        unmatched: reconstructions whose truth never came.
+        unmatched: reconstructions without a score, by reason.
         deployment: the newest; none before the first frame.
         deployments: how many different ones the run has seen.
     """
@@ -64,7 +64,7 @@ class Summary:
     frames_answered: int
     frames_scored: int
     dropped: Mapping[str, int]
-    unmatched: int
+    unmatched: Mapping[str, int]
     attacks: Mapping[str, Attack]
     latency_ms: Mapping[str, Latency]
     deployment: Deployment | None
@@ -85,7 +85,7 @@ def summarise(history: History) -> Summary:
         frames_answered=history.frames_answered,
         frames_scored=len({score.frame for score in history.scores}),
         dropped=dict(history.dropped),
-        unmatched=history.unmatched,
+        unmatched=dict(history.unmatched),
         attacks={name: _attack(by_attack[name]) for name in attacks.in_order(by_attack)},
         latency_ms=latency(frame.stages for frame in history.answered),
         deployment=history.deployments[0] if history.deployments else None,

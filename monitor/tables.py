@@ -1,4 +1,4 @@
-"""The tables of a run: frames, their secrets, scores of reconstructions, and reconstructions that met no truth."""
+"""The tables of a run: frames, their secrets, scores of reconstructions, and reconstructions without one."""
 
 from __future__ import annotations
 
@@ -87,11 +87,13 @@ class RecoveryRow(Base):
 
 
 class UnmatchedRow(Base):
-    """A reconstruction that no truth came for."""
+    """A reconstruction that came before its truth; it leaves when it has a score."""
 
     __tablename__ = "unmatched"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    frame_id: Mapped[str] = mapped_column(String(128))
+    frame_id: Mapped[str] = mapped_column(String(128), index=True)
     attack: Mapped[str] = mapped_column(String(64))
+    rung: Mapped[str] = mapped_column(String(32), default="", server_default="")
+    reason: Mapped[str] = mapped_column(String(32), default="", server_default="no truth")  # why it has no score
     at: Mapped[float]

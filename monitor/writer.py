@@ -1,80 +1,75 @@
-"""A thread that does slow work in batches, off the path of the calls that ask for it."""
+"""Work that is done before whoever asked for it is answered: what many ask for at a time is done at once."""
 
 from __future__ import annotations
 
-import logging
-import queue
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
-_log = logging.getLogger(__name__)
 
 
-class BatchWriter(Generic[Job]):
-    """Hands jobs to ``work`` in the order they came, at most ``batch`` at a time.
+@dataclass
+class _Asked(Generic[Job]):
+    job: Job
+    done: bool = False
+    failure: BaseException | None = None
 
-    A full queue makes `put` wait. When ``work`` fails, later jobs are thrown away and `check` raises.
+
+class GroupCommit(Generic[Job]):
+    """Hands jobs to ``work`` in the order they came; those that come while it is at work go together next.
+
+    Whoever asks does the work, for all who wait. Where ``work`` fails for several jobs it is asked again for each by
+    itself, so that a bad one costs itself alone.
 
     Args:
-        work: does a batch; runs in the writer's thread.
-        batch: most jobs in one call.
-        queued: most jobs held.
+        work: does all of the jobs or none; called by one thread at a time.
     """
 
-    def __init__(self, work: Callable[[Sequence[Job]], None], batch: int = 256, queued: int = 4096) -> None:
+    def __init__(self, work: Callable[[Sequence[Job]], None]) -> None:
         self._work = work
-        self._batch = batch
-        self._queue: queue.Queue[Job | None] = queue.Queue(queued)
-        self._failure: Exception | None = None
-        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
-        self._thread.start()
+        self._waiting: list[_Asked[Job]] = []
+        self._guard = threading.Lock()
+        self._turn = threading.Lock()
 
     @property
     def depth(self) -> int:
         """Jobs waiting."""
-        return self._queue.qsize()
+        return len(self._waiting)
 
-    def put(self, job: Job) -> None:
-        """Ask for a job."""
-        self._queue.put(job)
+    def __call__(self, job: Job) -> None:
+        """Return when the job is done; raises what ``work`` failed with."""
+        asked = _Asked(job)
+        with self._guard:
+            self._waiting.append(asked)
+        with self._turn:
+            if not asked.done:
+                self._do()
+        if asked.failure is not None:
+            raise asked.failure
 
-    def check(self) -> None:
-        """Raise what ``work`` failed with, if it did."""
-        if self._failure is not None:
-            raise self._failure
-
-    def flush(self) -> None:
-        """Return when every job asked for so far is done; raises as `check` does."""
-        self._queue.join()
-        self.check()
-
-    def close(self) -> None:
-        """Finish what was asked for and end the thread; raises as `check` does."""
-        self._queue.put(None)
-        self._thread.join()
-        self.check()
-
-    def _run(self) -> None:
-        open_ = True
-        while open_:
-            taken = [self._queue.get()]
-            while len(taken) < self._batch and taken[-1] is not None:
-                try:
-                    taken.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
-            open_ = taken[-1] is not None
-            self._do([job for job in taken if job is not None])
-            for _ in taken:
-                self._queue.task_done()
-
-    def _do(self, jobs: list[Job]) -> None:
-        if self._failure is not None or not jobs:
-            return
+    def _do(self) -> None:
+        with self._guard:
+            together, self._waiting = self._waiting, []
         try:
-            self._work(jobs)
+            self._try(together)
+            if len(together) > 1 and together[0].failure is not None:
+                for one in together:
+                    self._try([one])
+        finally:
+            for one in together:
+                one.done = True
+
+    def _try(self, together: Sequence[_Asked[Job]]) -> None:
+        failure: BaseException | None = None
+        try:
+            self._work([one.job for one in together])
         except Exception as error:
-            _log.error("cannot store the run: %s", error)
-            self._failure = error
+            failure = error
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            for one in together:
+                one.failure = failure

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -47,13 +49,29 @@ def unpack_picture(message: tensor_pb2.Picture, *, field: str) -> Tensor:
     Raises:
         WireError: INVALID_ARGUMENT, the bytes are no RGB PNG of at most ``MAX_PIXELS`` pixels.
     """
+    with _opened(message, field) as image:
+        levels = np.array(image)
+    return torch.from_numpy(levels).permute(2, 0, 1).float() / 255
+
+
+def measure_picture(message: tensor_pb2.Picture, *, field: str) -> tuple[int, int]:
+    """Height and width of a message's picture, of which no more than its beginning is read.
+
+    Raises:
+        WireError: as `unpack_picture`, as far as its beginning tells.
+    """
+    with _opened(message, field) as image:
+        return image.height, image.width
+
+
+@contextmanager
+def _opened(message: tensor_pb2.Picture, field: str) -> Iterator[Image.Image]:
     try:
         with Image.open(io.BytesIO(message.png), formats=["PNG"]) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise invalid(f"{field}.png", f"expected at most {MAX_PIXELS} pixels, got {image.width}×{image.height}")
             if image.mode != "RGB":
                 raise invalid(f"{field}.png", f"expected RGB, got {image.mode}")
-            levels = np.array(image)
+            yield image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise invalid(f"{field}.png", f"expected a PNG: {error}") from error
-    return torch.from_numpy(levels).permute(2, 0, 1).float() / 255

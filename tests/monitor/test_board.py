@@ -37,7 +37,7 @@ def test_counts_and_rate(board: Board) -> None:
         board.witnessed(truth(f"edge-0-{number}"))
     board.concluded(outcome("edge-0-0", total=0.1))
     board.concluded(outcome("edge-0-1", dropped="backlog"))
-    board.unmatched(guess())
+    board.unmatched(guess(), "no truth")
     shown = board.snapshot()
     assert (shown.seen, shown.answered, dict(shown.dropped), shown.unmatched) == (5, 1, {"backlog": 1}, 1)
     assert shown.rate == 0.5

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
-import time
+import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
 from keyhole.v1.referee_pb2_grpc import RefereeStub
@@ -41,7 +44,6 @@ def test_a_run_survives_kill_9_goes_on_and_ends_with_a_report(tmp_path: Path) ->
         for number in range(20):
             edge.Witness(truth(f"edge-0-{number}", scene=number))
             adversary.Submit(guess(f"edge-0-{number}", scene=number, final=True))
-        time.sleep(1.0)
         running.kill()
     assert _rows(tmp_path) == [(f"edge-0-{number}", "pixels-white") for number in range(20)]
     assert len(list((tmp_path / "pictures").iterdir())) == 20
@@ -61,6 +63,34 @@ def test_a_run_survives_kill_9_goes_on_and_ends_with_a_report(tmp_path: Path) ->
     assert (summary["frames_sent"], summary["frames_answered"], summary["frames_scored"]) == (21, 1, 20)
     assert {name: attack["n"] for name, attack in summary["attacks"].items()} == {"pixels-white": 20, "pixels-black": 1}
     assert f"{summary['attacks']['pixels-white']['ssim_mean']:.3f}" in (tmp_path / "report.html").read_text()
+
+
+def test_what_was_acknowledged_when_it_was_killed_is_stored(tmp_path: Path) -> None:
+    acknowledged: list[str] = []
+    enough = threading.Event()
+
+    def tell(stub: Any, edge: int) -> None:
+        for number in itertools.count():
+            name = f"edge-{edge}-{number}"
+            try:
+                stub.Witness(truth(name))
+                stub.Conclude(outcome(name, total=0.1))
+            except grpc.RpcError:
+                return
+            acknowledged.append(name)
+            if len(acknowledged) >= 100:
+                enough.set()
+
+    with monitor(tmp_path) as (running, _, edge, _), ThreadPoolExecutor(8) as threads:
+        for number in range(8):
+            threads.submit(tell, edge, number)
+        assert enough.wait(120)
+        running.kill()
+    with closing(sqlite3.connect(tmp_path / "run.sqlite")) as database:
+        assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+        query = "select frame_id from frames where captured_at is not null and concluded_at is not null"
+        stored = {name for (name,) in database.execute(query)}
+    assert set(acknowledged) - stored == set()
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,22 @@
 from __future__ import annotations
 
+import io
+
+import grpc
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
+from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
-from monitor.referee import Case, Limits, Referee
-from tests.monitor.making import FRAME, guess, mean_square, outcome, pixels, truth, worse
+from keyhole.wire.pictures import pack_picture
+from monitor.referee import Case, Limits, Listener, Referee
+from tests.monitor.making import FRAME, Clock, guess, mean_square, outcome, pixels, truth, worse
 
 
-class Ear:
+class Ear(Listener):
     """Hears everything."""
 
     def __init__(self) -> None:
@@ -17,6 +24,7 @@ class Ear:
         self.outcomes: list[Outcome] = []
         self.cases: list[Case] = []
         self.lost: list[Reconstruction] = []
+        self.reasons: list[str] = []
 
     def witnessed(self, truth: Truth) -> None:
         self.truths.append(truth)
@@ -27,8 +35,9 @@ class Ear:
     def judged(self, case: Case) -> None:
         self.cases.append(case)
 
-    def unmatched(self, reconstruction: Reconstruction) -> None:
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
         self.lost.append(reconstruction)
+        self.reasons.append(reason)
 
 
 def scored(referee: Referee, made: Reconstruction) -> Score:
@@ -36,16 +45,6 @@ def scored(referee: Referee, made: Reconstruction) -> Score:
     score = referee.submit(made)
     assert score is not None
     return score
-
-
-class Clock:
-    """Stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_match_is_scored_and_told() -> None:
@@ -165,3 +164,94 @@ def test_outcomes_are_passed_on() -> None:
     ear = Ear()
     Referee([ear]).conclude(outcome(dropped="deadline"))
     assert ear.outcomes[0].dropped == "deadline"
+
+
+def test_nothing_follows_an_attacks_last_picture_of_a_frame() -> None:
+    ear = Ear()
+    referee = Referee([ear])
+    referee.witness(truth())
+    last = guess(final=True)
+    scores = [referee.submit(one) for one in (guess(), last, last, guess(noise=0.0))]
+    assert [score is None for score in scores] == [False, False, True, True]
+    assert referee.submit(guess(attack="decoder-ladder", rung="refined")) is not None
+    assert len(ear.cases) == 3
+    referee.witness(truth(captured_at=2000.0))
+    assert referee.submit(guess()) is not None
+
+
+def test_a_last_picture_that_waited_is_scored_once() -> None:
+    ear = Ear()
+    referee = Referee([ear])
+    for _ in range(3):
+        referee.submit(guess(final=True))
+    referee.witness(truth())
+    assert (len(ear.cases), ear.reasons) == (1, ["repeated"] * 2)
+
+
+def test_a_picture_for_no_frame_yet_has_the_size_of_the_frames() -> None:
+    referee = Referee([])
+    referee.witness(truth(size=24))
+    with pytest.raises(WireError, match="16×16 pixels and the frame's truth 24×24"):
+        referee.submit(guess("edge-0-9", size=16))
+    assert referee.waiting == 0
+
+
+def test_a_picture_is_measured_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    huge = io.BytesIO()
+    Image.new("RGB", (4000, 4000)).save(huge, "PNG", compress_level=1)
+    monkeypatch.setattr("monitor.checks.unpack_picture", lambda *_, **__: pytest.fail("read it"))
+    with pytest.raises(WireError, match="4000×4000 pixels: expected at most 4,194,304"):
+        Referee([]).submit(guess(picture=Picture(png=huge.getvalue())))
+    padded = guess().picture.png + bytes(100_000)
+    with pytest.raises(WireError, match="expected a plain PNG"):
+        Referee([]).submit(guess(picture=Picture(png=padded)))
+
+
+def test_what_waits_is_bounded_in_bytes() -> None:
+    ear = Ear()
+    referee = Referee([ear], Limits(waiting=1000, megabytes=1))
+    picture = pack_picture(torch.rand(3, 400, 400, generator=torch.Generator().manual_seed(0)))
+    for number in range(6):
+        referee.submit(guess(f"edge-0-{number}", picture=picture))
+    assert referee.waiting == (1 << 20) // len(picture.png)
+    assert ear.reasons == ["crowded out"] * (6 - referee.waiting)
+
+
+def test_names_are_bounded_or_those_that_were_expected() -> None:
+    referee = Referee([])
+    codes = []
+    for number in range(100):
+        try:
+            referee.submit(guess(attack=f"attack-{number}"))
+        except WireError as error:
+            codes.append(error.code)
+    assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 68
+    referee.submit(guess(attack="attack-3"))
+    for number in range(32):
+        referee.conclude(outcome(f"edge-0-{number}", dropped=f"reason-{number}", **{f"stage-{number}": 0.1}))
+    for wrong in (outcome("edge-1-0", dropped="another"), outcome("edge-1-0", another=0.1)):
+        with pytest.raises(WireError, match="one more than the 32"):
+            referee.conclude(wrong)
+
+    strict = Referee([], names=["pixels-white"])
+    strict.submit(guess())
+    with pytest.raises(WireError, match="'pixels-black': expected one of pixels-white"):
+        strict.submit(guess(attack="pixels-black"))
+
+
+def test_what_a_listener_could_not_take_can_be_sent_again() -> None:
+    class Full(Listener):
+        full = True
+
+        def witnessed(self, truth: Truth) -> None:  # noqa: ARG002
+            if self.full:
+                raise WireError(grpc.StatusCode.UNAVAILABLE, "store", "full")
+
+    store, ear = Full(), Ear()
+    referee = Referee([store, ear])
+    with pytest.raises(WireError):
+        referee.witness(truth())
+    assert referee.submit(guess()) is None
+    store.full = False
+    referee.witness(truth())
+    assert (len(ear.truths), len(ear.cases)) == (1, 1)

@@ -32,7 +32,9 @@ class Ports:
     """Both ports of a monitor over real sockets."""
 
     def __init__(self, tls: Path | None = None) -> None:
-        self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
+        self.now = 0.0
+        self.metrics, self.stop = Metrics("monitor"), Stop()
+        self.broadcast = Broadcast(clock=lambda: self.now)
         self.referee = Referee([self.broadcast, Instruments(self.metrics)])
         desks = (TruthDesk(self.referee, self.broadcast, self.stop), SubmitDesk(self.referee))
         self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
@@ -45,6 +47,12 @@ class Ports:
     def stubs(self, truth_role: str | None = None, submit_role: str | None = None) -> Iterator[tuple[Any, Any]]:
         with self.channel(0, truth_role) as left, self.channel(1, submit_role) as right:
             yield RefereeStub(left), RefereeStub(right)
+
+    def calls(self, method: str) -> float:
+        """Calls that have ended."""
+        families = self.metrics.registry.collect()
+        samples = [sample for family in families for sample in family.samples if sample.name == "keyhole_rpc_total"]
+        return sum(sample.value for sample in samples if sample.labels["method"].endswith(f"/{method}"))
 
     def close(self) -> None:
         self.stop.set()
@@ -76,16 +84,16 @@ def solved(psnr: list[float], side: int = 16) -> Tensor:
 
 def test_what_the_submit_port_answers_says_nothing_of_the_truth(ports: Ports) -> None:
     """Exact scores of 257 chosen pictures are the truth's red channel; the answers to the adversary are all alike."""
-    made = [guess(picture=pack_picture(probe), final=True) for probe in probes()]
+    made = [guess(picture=pack_picture(probe)) for probe in probes()]
     with ports.stubs() as (edge, adversary):
         edge.Witness(truth(size=16))
         scores = [ports.referee.submit(one) for one in made]
-        answers = [adversary.Submit.with_call(one) for one in made]
-        unknown = adversary.Submit.with_call(guess("edge-0-2", size=16))
+        others = [guess(size=16, final=True), guess(size=16, noise=0.0, final=True), guess("edge-0-2", size=16)]
+        answers = [adversary.Submit.with_call(one) for one in made + others]
     assert (solved([score.psnr for score in scores if score]) - pixels(size=16)[0]).abs().max() < 0.5 / 255
     told = {
         (answer.SerializeToString(), call.code(), call.details(), call.initial_metadata(), call.trailing_metadata())
-        for answer, call in [*answers, unknown]
+        for answer, call in answers
     }
     assert len(told) == 1
 
@@ -133,6 +141,20 @@ def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) 
     assert scored == 1
 
 
+def test_a_thousand_attack_names_make_few_series(ports: Ports) -> None:
+    codes = set[grpc.StatusCode]()
+    with ports.stubs() as (edge, adversary):
+        edge.Witness(truth())
+        for number in range(1000):
+            try:
+                adversary.Submit(guess(attack=f"attack-{number}", final=True))
+            except grpc.RpcError as refused:
+                codes.add(refused.code())
+    assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    named = next(family for family in ports.metrics.registry.collect() if family.name == "keyhole_ssim")
+    assert len({sample.labels["attack"] for sample in named.samples}) == 32
+
+
 def test_watchers_see_truths_outcomes_reconstructions_and_scores(ports: Ports) -> None:
     with ports.stubs() as (edge, adversary):
         events = edge.Watch(WatchRequest())
@@ -150,8 +172,27 @@ def test_a_slow_watcher_loses_the_oldest_and_holds_nobody_up(ports: Ports) -> No
     with ports.broadcast.watch() as events:
         for number in range(300):
             ports.referee.conclude(outcome(f"edge-0-{number}"))
-        held = [events.get_nowait().outcome.frame_id for _ in range(events.qsize())]
+        held = [events.take(0).outcome.frame_id for _ in range(events.depth)]
     assert held == [f"edge-0-{number}" for number in range(44, 300)]
+
+
+def test_a_watcher_that_reads_nothing_has_to_go(ports: Ports) -> None:
+    """It holds a thread of the server for as long as the answer that it does not read waits to be sent."""
+    large = truth(picture=pack_picture(torch.rand(3, 400, 400, generator=torch.Generator().manual_seed(0))))
+    with ports.stubs() as (edge, _):
+        idle = edge.Watch(WatchRequest())
+        _wait_for_watcher(ports.broadcast)
+        ports.now += 1000
+        ports.broadcast.witnessed(large)
+        assert ports.broadcast.watchers == 1, "who waits for something to happen may wait for ever"
+        end = time.monotonic() + 30
+        while ports.broadcast.watchers or not ports.calls("Watch"):
+            assert time.monotonic() < end, "it still holds its place"
+            ports.broadcast.witnessed(large)
+            ports.now += 10
+            time.sleep(0.02)
+        with pytest.raises(grpc.RpcError):
+            list(idle)
 
 
 def test_watchers_are_bounded(ports: Ports) -> None:
@@ -182,14 +223,14 @@ def test_final_scores_and_unmatched_are_exported(ports: Ports) -> None:
     referee.submit(guess())
     score = referee.submit(guess(noise=0.05, final=True))
     referee.conclude(outcome(dropped="backlog"))
-    instruments.unmatched(guess("lost"))
+    instruments.unmatched(guess("lost"), "no truth")
     instruments.watch_queues({"store": lambda: 3})
     value = instruments.registry.get_sample_value
     assert value("keyhole_ssim_count", {"attack": "pixels-white", "rung": ""}) == 1
     assert value("keyhole_psnr_db_sum", {"attack": "pixels-white", "rung": ""}) == pytest.approx(score.psnr)
     assert value("keyhole_frames_total", {"outcome": "witnessed"}) == 1
     assert value("keyhole_frames_total", {"outcome": "dropped"}) == 1
-    assert value("keyhole_unmatched_total", {"attack": "pixels-white"}) == 1
+    assert value("keyhole_unmatched_total", {"attack": "pixels-white", "reason": "no truth"}) == 1
     assert value("keyhole_queue_depth", {"queue": "store"}) == 3
 
 

@@ -1,18 +1,29 @@
 from __future__ import annotations
 
+import shutil
+import signal
 import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
+import grpc
 import pytest
 
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
+from keyhole.wire.errors import WireError
+from monitor.board import Board
 from monitor.database import open_database
 from monitor.history import read_history
-from monitor.referee import Referee
+from monitor.referee import Limits, Referee
 from monitor.store import RunStore
 from monitor.summary import summarise
-from tests.monitor.making import FRAME, WHERE, guess, outcome, truth
+from tests.monitor.making import FRAME, WHERE, Clock, guess, outcome, truth
+
+ROOT = Path(__file__).parents[2]
 
 
 def rows(run: Path, query: str) -> list[tuple[object, ...]]:
@@ -26,7 +37,6 @@ def test_every_score_row_carries_what_the_design_asks_for(tmp_path: Path) -> Non
     referee.witness(truth())
     score = referee.submit(guess(iteration=40, seconds=1.5, seed=7))
     referee.submit(guess(noise=0.01, iteration=80, seconds=3.0, seed=7, final=True))
-    store.flush()
     columns = (
         "frame_id, target, cut, defence, codec, attack, knowledge, tap, seed, iteration, seconds, final, psnr, ssim"
     )
@@ -132,7 +142,6 @@ def test_a_frame_of_an_old_name_gets_a_row_of_its_own_and_fresh_pictures(tmp_pat
     referee.witness(truth())
     referee.submit(guess())
     referee.witness(truth(captured_at=2000.0))
-    store.flush()
     assert [path.name for path in (tmp_path / "pictures" / FRAME).iterdir()] == ["truth.png"]
     referee.submit(guess(attack="pixels-black"))
     store.close()
@@ -155,26 +164,125 @@ def test_a_run_goes_on_and_its_truths_are_known_again(tmp_path: Path) -> None:
     assert rows(tmp_path, "select count(*) from frames") == [(3,)]
 
 
-def test_unmatched_reconstructions_are_counted(tmp_path: Path) -> None:
-    store = RunStore(tmp_path, keep=5)
-    store.unmatched(guess())
+def test_a_reconstruction_without_a_score_says_why(tmp_path: Path) -> None:
+    store, clock = RunStore(tmp_path, keep=5), Clock()
+    referee = Referee([store], Limits(waiting=2), clock=clock)
+    for number in range(4):
+        referee.submit(guess(f"edge-0-{number}", size=16 if number == 2 else 24))
+    referee.submit(guess("edge-0-4", rung="refined"))
+    assert rows(tmp_path, "select reason from unmatched") == [*[("crowded out",)] * 3, ("waiting",), ("waiting",)]
+    referee.witness(truth("edge-0-3"))
+    clock.now += 11
+    referee.expire()
+    referee.submit(guess("edge-0-5"))
     store.close()
-    assert rows(tmp_path, "select frame_id, attack from unmatched") == [(FRAME, "pixels-white")]
+    again = RunStore(tmp_path, keep=5)
+    again.close()
+    assert rows(tmp_path, "select frame_id, rung, reason from unmatched") == [
+        *[(f"edge-0-{number}", "", "crowded out") for number in range(3)],
+        ("edge-0-4", "refined", "no truth"),
+        ("edge-0-5", "", "monitor ended"),
+    ]
+    assert rows(tmp_path, "select frame_id from scores") == [("edge-0-3",)]
 
 
-def test_a_failed_write_is_told_and_does_not_block(tmp_path: Path) -> None:
-    store = RunStore(tmp_path, keep=5)
-    (tmp_path / "pictures").rmdir()
-    store.witnessed(truth())
-    lost = guess()
-    for _ in range(5000):
-        store.unmatched(lost)
-    with pytest.raises(FileNotFoundError):
-        store.flush()
-    with pytest.raises(FileNotFoundError):
-        store.check()
-    with pytest.raises(FileNotFoundError):
+def test_a_bad_row_costs_itself_and_nothing_that_is_stored_with_it(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=50)
+    told: dict[int, grpc.StatusCode | None] = {}
+
+    def tell(number: int) -> None:
+        slowdown = float("nan") if number % 5 == 0 else 1.0
+        try:
+            store.witnessed(truth(f"edge-0-{number}", deployment=Deployment(slowdown=slowdown)))
+            told[number] = None
+        except WireError as error:
+            told[number] = error.code
+
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(tell, range(40)))
+    store.close()
+    expected = {number: grpc.StatusCode.INTERNAL if number % 5 == 0 else None for number in range(40)}
+    assert told == expected
+    stored = {name for (name,) in rows(tmp_path, "select frame_id from frames")}
+    assert stored == {f"edge-0-{number}" for number, code in expected.items() if code is None}
+
+
+def test_what_cannot_be_stored_is_not_acknowledged_and_can_be_sent_again(tmp_path: Path) -> None:
+    store, pictures = RunStore(tmp_path, keep=5), tmp_path / "pictures"
+    board = Board()
+    referee = Referee([store, board])
+    referee.witness(truth("edge-0-0"))
+    shutil.rmtree(pictures)
+    pictures.write_text("in the way")
+    for call in (lambda: referee.witness(truth()), lambda: referee.submit(guess("edge-0-0"))):
+        with pytest.raises(WireError) as refused:
+            call()
+        assert refused.value.code is grpc.StatusCode.UNAVAILABLE
+        assert "in the way" not in str(refused.value)
+    pictures.unlink()
+    referee.witness(truth())
+    assert referee.submit(guess()) is not None
+    store.close()
+    assert board.snapshot().seen == 2
+    assert rows(tmp_path, "select frame_id from frames order by id") == [("edge-0-0",), (FRAME,)]
+    assert rows(tmp_path, "select frame_id from scores") == [(FRAME,)]
+
+
+def test_a_repeated_call_changes_nothing(tmp_path: Path) -> None:
+    """An edge that did not hear the answer sends again, to another life of the monitor as well."""
+    for _ in range(2):
+        store, board = RunStore(tmp_path, keep=5), Board()
+        referee = Referee([store, board], known=store.known_truths(5))
+        for _ in range(2):
+            referee.witness(truth())
+            referee.conclude(outcome(total=0.1))
+            referee.conclude(outcome("edge-0-000002", dropped="backlog"))
         store.close()
+        shown = board.snapshot()
+        assert (shown.answered, dict(shown.dropped)) == (1, {"backlog": 1})
+    assert rows(tmp_path, "select frame_id, dropped from frames") == [(FRAME, ""), ("edge-0-000002", "backlog")]
+
+
+WRITER = """
+import os, signal, sys
+from pathlib import Path
+from sqlalchemy import insert, update
+from sqlalchemy.orm import Session
+from keyhole.wire.errors import WireError
+from monitor.board import Board
+from monitor.database import open_database
+from monitor.tables import UnmatchedRow
+
+engine = open_database(Path(sys.argv[1]))
+row = {"frame_id": "x" * 2000, "attack": "pixels-white", "reason": "committed", "at": 0.0}
+with Session(engine) as session, session.begin():
+    session.execute(insert(UnmatchedRow), [row] * 2000)
+with Session(engine) as session, session.begin():
+    session.connection().exec_driver_sql("PRAGMA cache_size = 10")
+    session.execute(update(UnmatchedRow).values(reason="not committed"))
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_kill_in_the_midst_of_a_write_leaves_what_was_committed_and_no_more(tmp_path: Path) -> None:
+    """Without a journal the pages of a large transaction are in the file before it is committed."""
+    killed = subprocess.run([sys.executable, "-c", WRITER, tmp_path], cwd=ROOT, check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert rows(tmp_path, "pragma integrity_check") == [("ok",)]
+    assert rows(tmp_path, "select reason, count(*) from unmatched group by reason") == [("committed", 2000)]
+
+
+def test_a_report_that_is_being_read_does_not_hold_up_the_writing(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=5)
+    store.witnessed(truth())
+    with closing(sqlite3.connect(tmp_path / "run.sqlite", isolation_level=None)) as reader:
+        reader.execute("begin")
+        assert reader.execute("select count(*) from frames").fetchone() == (1,)
+        store.witnessed(truth("edge-0-000002"))
+        assert reader.execute("select count(*) from frames").fetchone() == (1,)
+        reader.execute("commit")
+        assert reader.execute("select count(*) from frames").fetchone() == (2,)
+    store.close()
 
 
 def test_another_database_can_take_the_files_place(tmp_path: Path) -> None:

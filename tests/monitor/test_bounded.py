@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.bounded import Bounded
+
+PUTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), max_size=60)
+
+
+@given(puts=PUTS, most=st.integers(1, 5), most_bytes=st.integers(1, 60), popped=st.sets(st.integers(0, 59)))
+def test_it_holds_the_newest_that_fit_and_hands_out_the_rest(
+    puts: list[tuple[int, int]], most: int, most_bytes: int, popped: set[int]
+) -> None:
+    held: Bounded[int, tuple[int, int]] = Bounded(most, most_bytes)
+    expected: dict[int, tuple[int, int]] = {}
+    for number, (key, size) in enumerate(puts):
+        if number in popped:
+            assert held.pop(key) == expected.pop(key, None)
+        left = held.put(key, (number, size), size)
+        expected.pop(key, None)
+        expected[key] = number, size
+        gone = []
+        while len(expected) > most or (sum(size for _, size in expected.values()) > most_bytes and len(expected) > 1):
+            gone.append(expected.pop(next(iter(expected))))
+        assert left == gone
+        assert list(held) == list(expected.values())
+        assert len(held) == len(expected)
+        assert held.get(key) == (number, size)
