@@ -97,8 +97,8 @@ def test_what_was_acknowledged_when_it_was_killed_is_stored(tmp_path: Path) -> N
     ("wrong", "code", "told"),
     [
         ({"truth": "nowhere"}, 2, "HOST:PORT"),
-        ({"truth": "203.0.113.1:1"}, 1, "203.0.113.1:1"),
-        ({"page": "203.0.113.1:1"}, 1, "--page"),
+        ({"truth": "203.0.113.1:1"}, 2, "203.0.113.1:1"),
+        ({"page": "203.0.113.1:1"}, 2, "--page"),
         ({"database": "nonsense"}, 2, "cannot open the run's database"),
         ({"tls": Path("/nowhere")}, 2, "keyhole certs"),
     ],
