@@ -6,10 +6,10 @@ Its standard input is a pipe that nobody writes into; the system closes it with 
 from __future__ import annotations
 
 import os
-import signal
 import threading
 
 from keyhole import cli
+from keyhole.service.lifecycle import LEFT_ALONE
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
 def _follow() -> None:
     while os.read(0, 1):
         pass
-    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), LEFT_ALONE)
 
 
 if __name__ == "__main__":

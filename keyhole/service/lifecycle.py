@@ -8,6 +8,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import FrameType
 
 from keyhole.service import logs, memory
@@ -15,6 +16,8 @@ from keyhole.service.errors import UsageError
 
 OK, FAILED, USAGE = 0, 1, 2
 DRAIN_SECONDS = 5.0
+LEFT_ALONE = signal.SIGUSR1
+"""What a process sends itself when the one that started it is gone: SIGHUP may be ignored, as under nohup."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,7 +59,7 @@ def run(
     logs.configure(name, log_format)
     memory.keep_freed()
     stop = Stop()
-    with _signals(stop, drain):
+    with _drained(stop, drain):
         try:
             body(stop)
         except UsageError as error:
@@ -70,28 +73,53 @@ def run(
 
 
 @contextlib.contextmanager
-def _signals(stop: Stop, drain: float) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set ``stop``. Outside the main thread, where Python allows no handler, do nothing."""
+def signals(stop: Stop, *, first: Callable[[str], object], again: Callable[[], object]) -> Iterator[None]:
+    """Let signals set ``stop``: SIGTERM, SIGINT, ``LEFT_ALONE``, and SIGHUP where it is not ignored.
+
+    Outside the main thread, where Python allows no handler, do nothing.
+
+    Args:
+        stop: set by the first signal.
+        first: called with the first one's name.
+        again: called at SIGTERM and SIGINT when ``stop`` is set already; the others hurry nobody.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    watchdog = threading.Timer(drain, _give_up, [f"not drained within {drain:g} s"])
-    watchdog.daemon = True
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            _give_up("second signal")
-        _log.info("stopping", extra={"signal": signal.Signals(number).name})
-        stop.set()
-        watchdog.start()
+        if not stop.is_set():
+            stop.set()
+            first(signal.Signals(number).name)
+        elif number in urgent:
+            again()
 
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    urgent, gentle = (signal.SIGTERM, signal.SIGINT), [LEFT_ALONE]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        gentle.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, handle) for number in (*urgent, *gentle)}
     try:
         yield
     finally:
-        watchdog.cancel()
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _drained(stop: Stop, drain: float) -> Iterator[None]:
+    """End the process by force ``drain`` seconds after the first signal, and at once at the second."""
+    watchdog = threading.Timer(drain, _give_up, [f"not drained within {drain:g} s"])
+    watchdog.daemon = True
+
+    def begin(name: str) -> None:
+        _log.info("stopping", extra={"signal": name})
+        watchdog.start()
+
+    try:
+        with signals(stop, first=begin, again=partial(_give_up, "second signal")):
+            yield
+    finally:
+        watchdog.cancel()
 
 
 def _give_up(reason: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.service.errors import UsageError
-from keyhole.service.lifecycle import FAILED, OK, USAGE, Stop, run
+from keyhole.service.lifecycle import FAILED, LEFT_ALONE, OK, USAGE, Stop, run
 
 SCRIPT = """
 import sys, time
@@ -24,16 +24,17 @@ def body(stop):
     print("up", flush=True)
     {body}
 
-sys.exit(run("edge", body, "text", drain=1.0))
+sys.exit(run("edge", body, "text", drain={drain}))
 """
 
 
 @pytest.fixture
-def process(tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
-    def start(body: str) -> subprocess.Popen[str]:
+def process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    def start(body: str, *prefix: str, drain: float = 60.0) -> subprocess.Popen[str]:
         path = tmp_path / "process.py"
-        path.write_text(SCRIPT.format(body=body))
-        child = subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        path.write_text(SCRIPT.format(body=body, drain=drain))
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        child = subprocess.Popen([*prefix, sys.executable, str(path)], **pipes, text=True)
         assert child.stdout
         assert child.stdout.readline() == "up\n"
         return child
@@ -41,10 +42,10 @@ def process(tmp_path: Path) -> Callable[[str], subprocess.Popen[str]]:
     return start
 
 
-Start = Callable[[str], subprocess.Popen[str]]
+Start = Callable[..., subprocess.Popen[str]]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, LEFT_ALONE])
 def test_a_signal_ends_the_process_cleanly(process: Start, number: int) -> None:
     child = process("stop.wait()")
     child.send_signal(number)
@@ -55,7 +56,7 @@ def test_a_signal_ends_the_process_cleanly(process: Start, number: int) -> None:
 
 
 def test_a_process_that_does_not_drain_is_ended(process: Start) -> None:
-    child = process("time.sleep(60)")
+    child = process("time.sleep(60)", drain=1.0)
     child.terminate()
     started = time.monotonic()
     _, log = child.communicate(timeout=20)
@@ -73,6 +74,26 @@ def test_a_second_signal_ends_the_process_at_once(process: Start) -> None:
     _, log = child.communicate(timeout=20)
     assert child.returncode == FAILED
     assert 'reason="second signal"' in log
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, LEFT_ALONE])
+def test_a_process_that_stops_is_not_hurried_by_the_end_of_the_one_that_started_it(process: Start, number: int) -> None:
+    child = process("stop.wait(); print('draining', flush=True); sys.stdin.readline()")
+    child.terminate()
+    assert child.stdout
+    assert child.stdout.readline() == "draining\n"
+    child.send_signal(number)
+    _, log = child.communicate("drained\n", timeout=20)
+    assert child.returncode == OK, log
+
+
+def test_hanging_up_is_ignored_where_it_was_ignored_before(process: Start) -> None:
+    child = process("stop.wait()", "nohup")
+    child.send_signal(signal.SIGHUP)
+    child.terminate()
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == OK
+    assert "signal=SIGTERM" in log
 
 
 def test_a_failure_is_one_line(process: Start) -> None:
