@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -58,19 +59,21 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         stack.callback(metrics.close)
         submit = _submit(settings, metrics, stop, stack)
         workers: list[Worker] = []
-        stack.callback(_close, workers)
+        holds: list[Callable[[], object]] = []
+        stack.callback(_let_go, holds)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
         places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
         publish(settings.addresses, places)
         _log.info("listening", extra=places)
-        known, agenda = lab(settings, stack, ROLE), Agenda()
+        known, agenda = lab(settings, _held(holds), ROLE), Agenda()
         for choice in chosen:
-            for rung in choice.kind.rungs(known, partial(_terms, settings, choice, metrics), stack):
+            for rung in choice.kind.rungs(known, partial(_terms, settings, choice, metrics), _held(holds)):
                 by = choice.name, choice.recipe, rung.name
                 signature = Signature(*by, rung.knowledge, settings.tap, settings.seed)
                 shared = agenda if rung.together == 1 else None
                 room, threads = settings.backlog, settings.threads
                 workers.append(Worker(signature, rung, submit, metrics, stop, room, threads, shared))
+                holds.append(partial(workers[-1].close, DRAIN_SECONDS))
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         door = Door(metrics, settings.target, known_defence(settings))
@@ -98,10 +101,21 @@ def _terms(settings: AdversarySettings, choice: Choice[Online], metrics: Metrics
     )
 
 
-def _close(workers: Sequence[Worker]) -> None:
+def _held(holds: list[Callable[[], object]]) -> ExitStack:
+    """A stack that is closed with the others."""
+    stack = ExitStack()
+    holds.append(stack.close)
+    return stack
+
+
+def _let_go(holds: Sequence[Callable[[], object]]) -> None:
+    """Close all at once, within ``DRAIN_SECONDS``: a worker may wait for a network, and that for the oracle."""
+    threads = [threading.Thread(target=close, name="close", daemon=True) for close in holds]
+    for thread in threads:
+        thread.start()
     end = time.monotonic() + DRAIN_SECONDS
-    for worker in workers:
-        worker.close(max(0.0, end - time.monotonic()))
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
 
 
 def _cloud_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:

@@ -181,6 +181,32 @@ def test_told_to_stop_it_hands_in_what_it_has(settings, victim):
     assert monitor.got[-1].final
 
 
+FOUR_NETWORKS = "pixels-black/strong", "pixels-black/paper", "decoder-black/strong", "decoder-black/one-step"
+
+
+def test_told_to_stop_it_waits_for_no_network_that_waits_for_its_oracle(settings, victim):
+    """However many attacks: workers hold frames for networks that have learned nothing, for want of an answer."""
+    cloud, asked, answer = Tapped(), threading.Event(), threading.Event()
+
+    class Mute(Oracle):
+        def Query(self, request, context):  # noqa: N802
+            asked.set()
+            answer.wait(60)
+            return super().Query(request, context)
+
+    target, partition = victim
+    oracle = Mute(replace(white_box(partition.head), normalise=target.preprocess.normalise))
+    black = replace(settings, attacks=FOUR_NETWORKS, referee=None)
+    with serving(cloud.serve(port(settings.cloud)), oracle.serve(port(settings.oracle))):
+        with running(black):
+            wait_until(lambda: cloud.subscribers, 60)
+            cloud.publish(seen(victim, "edge-0"))
+            wait_until(asked.is_set, 60)
+            wait_until(lambda: 'keyhole_frames_total{outcome="tapped"} 1.0' in page(black), 60)
+        answer.set()
+        cloud.end()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
