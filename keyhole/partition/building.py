@@ -9,11 +9,10 @@ from typing import Any
 import torch
 from torch import fx
 
-from keyhole.partition.errors import CutError
 from keyhole.partition.layout import Layout, pack, unpack
 from keyhole.partition.liveness import Crossing
-from keyhole.partition.measuring import PROBE, holds_tensor
-from keyhole.partition.surveying import Survey
+from keyhole.partition.measuring import PROBE
+from keyhole.partition.surveying import Survey, is_number
 
 
 def build_head(survey: Survey, crossing: Crossing, layouts: Sequence[Layout]) -> fx.GraphModule:
@@ -30,7 +29,7 @@ def build_head(survey: Survey, crossing: Crossing, layouts: Sequence[Layout]) ->
         for node, layout in zip(crossing.live, layouts, strict=True)
     ]
     graph.output(tensors[0] if len(tensors) == 1 else tuple(tensors))
-    return fx.GraphModule(survey.model, graph, "Head")
+    return survey.module(graph, "Head")
 
 
 def build_tail(
@@ -40,9 +39,6 @@ def build_tail(
 
     Args:
         overwritten: the live tensors, by place, that the tail changes in place and must copy first.
-
-    Raises:
-        CutError: the tail needs a value of the head's that neither is a tensor nor follows from the batch size.
     """
     tail = _Tail(survey, crossing)
     tail.receive(layouts, overwritten)
@@ -51,7 +47,7 @@ def build_tail(
             tail.copy(node)
     (output,) = (node for node in survey.graph.nodes if node.op == "output")
     tail.graph.output(fx.map_arg(output.args[0], tail.find))
-    return fx.GraphModule(survey.model, tail.graph, "Tail")
+    return survey.module(tail.graph, "Tail")
 
 
 class _Tail:
@@ -88,29 +84,13 @@ class _Tail:
         """The value of a node of the whole model: received, made again from parameters, or worked out."""
         if node not in self._found:
             value = self._survey.value(node)
-            self._found[node] = self.copy(node) if holds_tensor(value) else self._number(node, value)
+            self._found[node] = self._number(value) if is_number(value) else self.copy(node)
         return self._found[node]
 
-    def _number(self, node: fx.Node, value: Any) -> Any:
-        if isinstance(value, bool | float | str | torch.dtype | None):
-            return value
-        if isinstance(value, int):
-            return self._integer(value)
-        if isinstance(value, torch.Size):
-            return self.graph.call_function(torch.Size, (tuple(self._integer(length) for length in value),))
-        if isinstance(value, tuple | list):
-            return type(value)(self._number(node, item) for item in value)
+    def _number(self, value: Any) -> Any:
+        """A length, as a multiple of the batch size, or the device."""
         if isinstance(value, torch.device):
             return self.graph.call_function(getattr, (self._received[0], "device"))
-        raise CutError(
-            f"{self._survey.name(self._survey.order[node])} yields a {type(value).__name__} that is needed after "
-            "the cut and that no frame can carry: cut before it"
-        )
-
-    def _integer(self, value: int) -> Any:
-        """``value``, as a multiple of the batch size where it is one."""
-        if value == 0 or value % PROBE:
-            return value
         if self._batch is None:
             self._batch = self.graph.call_method("size", (self._received[0], 0))
         share = value // PROBE

@@ -8,25 +8,31 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.partition.costs import CutProfile, profile
+from keyhole.partition.costs import CutProfile, profile_surveyed
 from keyhole.partition.settings import CutsSettings
+from keyhole.partition.surveying import survey
 from keyhole.targets import Target
 from keyhole.targets.load import assemble
 from keyhole.terminal import terminal
 
 
 def cuts(settings: CutsSettings) -> int:
-    """Print the points of a model with their costs.
+    """Print the points of a model with their costs, and what could not be opened.
 
     Raises:
         TargetError: no such target or weights.
         CutError: the model cannot be traced.
     """
     target = assemble(settings.model, settings.weights, size=settings.size, strict=False)
-    profiles = profile(target, every=settings.all)
-    terminal().print(_table(target, profiles))
+    surveyed = survey(target)
+    profiles = profile_surveyed(surveyed, every=settings.all)
+    console = terminal()
+    console.print(_table(target, profiles))
+    for path, why in surveyed.closed.items():
+        console.print(f"{path} is kept whole: it {why}")
     if settings.json:
-        settings.json.write_text(json.dumps(_document(target, profiles), indent=2) + "\n")
+        document = _document(target, profiles) | {"kept_whole": dict(surveyed.closed)}
+        settings.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0
 
 

@@ -76,10 +76,5 @@ def _tensors(surveyed: Survey, node: fx.Node) -> frozenset[Tensor]:
         module = surveyed.model.get_submodule(str(node.target))
         return frozenset([*module.parameters(), *module.buffers()])
     owned = (source for source in node.all_input_nodes if source.op == "get_attr")
-    named = (_attribute(surveyed.model, str(source.target)) for source in owned)
+    named = (surveyed.held(str(source.target)) for source in owned)
     return frozenset(tensor for tensor in named if isinstance(tensor, Tensor))
-
-
-def _attribute(model: nn.Module, path: str) -> object:
-    owner, _, name = path.rpartition(".")
-    return getattr(model.get_submodule(owner), name)

@@ -63,10 +63,10 @@ def cut_at(surveyed: Survey, cut: str) -> Partition:
     )
     parts = Partition(head, tail, plan)
     together = all(layout.share == 1 for layout in layouts)
-    overwritten = prove(surveyed.model, parts, surveyed.example, together=together)
+    overwritten = prove(surveyed, parts, together=together)
     if overwritten:
         parts = Partition(head, build_tail(surveyed, found, layouts, overwritten), plan)
-        prove(surveyed.model, parts, surveyed.example, together=together)
+        prove(surveyed, parts, together=together)
     return parts
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from torch import fx
 
 from keyhole.partition.errors import CutError
-from keyhole.partition.measuring import Seen, holds_tensor
-from keyhole.partition.surveying import Survey
+from keyhole.partition.measuring import Seen
+from keyhole.partition.surveying import Survey, is_number
 
 
 @dataclass(frozen=True)
@@ -34,13 +34,13 @@ def crossing(survey: Survey, index: int) -> Crossing:
     """What is alive after node ``index``.
 
     Raises:
-        CutError: a value that is alive is neither a tensor nor an item of a tuple of tensors.
+        CutError: a value that is alive is neither a tensor nor an item of a structure of tensors.
     """
     head = set(survey.nodes[: index + 1])
     head.update(node for node in survey.nodes[index + 1 :] if _picks(survey, node, head))
     tail = [node for node in survey.nodes if node not in head]
     carriers = head & survey.pictorial
-    numbers = {node for node in tail if _is_number(survey, node)}
+    numbers = {node for node in tail if is_number(survey.value(node))}
     readers = [node for node in survey.graph.nodes if node not in head and node not in numbers]
     live = {source for node in readers for source in node.all_input_nodes if source in carriers}
     for node in live:
@@ -56,11 +56,8 @@ def crossing(survey: Survey, index: int) -> Crossing:
 
 
 def _picks(survey: Survey, node: fx.Node, head: set[fx.Node]) -> bool:
-    """Whether a node takes one item of a tuple that the head made."""
-    source = node.args[0] if node.target is operator.getitem else None
-    return isinstance(source, fx.Node) and source in head and isinstance(survey.value(source), tuple | list)
-
-
-def _is_number(survey: Survey, node: fx.Node) -> bool:
-    value = survey.value(node)
-    return value is not None and not holds_tensor(value)
+    """Whether a node takes one item of a structure that the head made."""
+    if node.target not in (operator.getitem, getattr):
+        return False
+    source = node.args[0]
+    return isinstance(source, fx.Node) and source in head and not isinstance(survey.value(source), Seen)

@@ -9,12 +9,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, fx
-from torch._subclasses.fake_tensor import FakeTensorMode
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    FakeTensor,
+    FakeTensorMode,
+)
+from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
 from torch.utils.flop_counter import FlopCounterMode
 
-from keyhole.partition.errors import CutError
+from keyhole.partition.errors import ClosedError
 
 PROBE = 1009
 """Batch size of the measurement. It is a prime, so that a length that it divides can only come from the batch."""
@@ -29,100 +35,147 @@ class Seen:
     dtype: torch.dtype
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A run of a model with a batch of `PROBE` pictures.
+class RefusedError(Exception):
+    """An operation that cannot be run; the message is its own."""
 
-    Attributes:
-        values: what each node yielded: `Seen` for tensors (in structures too), other values as they were.
-        macs: multiply-accumulates of each node for one picture.
+
+def of_batch(length: Any) -> bool:
+    """Whether a number is a length that grows with the batch."""
+    return isinstance(length, int) and not isinstance(length, bool) and length != 0 and length % PROBE == 0
+
+
+def seen(value: Any) -> Any:
+    """A value with `Seen` in place of its tensors, in structures too."""
+    return pytree.tree_map_only(Tensor, lambda tensor: Seen(tuple(tensor.shape), tensor.stride(), tensor.dtype), value)
+
+
+class Measuring:
+    """Runs a model's operations one by one without numbers, and counts what they cost.
+
+    Args:
+        model: whose attributes and modules the operations name; what these do to themselves stays there.
     """
 
-    values: tuple[Any, ...]
-    macs: tuple[int, ...]
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._fake = FakeTensorMode(allow_non_fake_inputs=True)
+        self.running = False
 
+    def pictures(self, example: Tensor) -> Tensor:
+        """A batch of `PROBE` pictures like the example, without numbers."""
+        with self._fake:
+            return example.new_empty(PROBE, *example.shape[1:])
 
-def holds_tensor(value: Any) -> bool:
-    """Whether a value of a `Measured` is a tensor or a structure with one."""
-    return any(isinstance(leaf, Seen) for leaf in pytree.tree_leaves(value))
+    def run(
+        self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, numbers: bool = False
+    ) -> tuple[Any, int]:
+        """What an operation yields for `PROBE` pictures, and its multiply-accumulates for one.
 
+        Args:
+            kind: the kind of a node of torch.fx, as are the next.
+            numbers: run it with numbers, on two small batches, as is done with whatever cannot be run without.
 
-def measure(module: fx.GraphModule, example: Tensor) -> Measured:
-    """Run ``module`` without numbers; a model that looks at numbers is run with them, on two small batches.
-
-    Raises:
-        CutError: the model cannot take the example.
-    """
-    with torch.inference_mode(False), torch.no_grad(), _plain_attention():
+        Raises:
+            ClosedError: an operation yields what depends on the numbers in a tensor.
+            RefusedError: it cannot be run.
+        """
+        self.running = True
         try:
-            with FakeTensorMode(allow_non_fake_inputs=True):
-                return _run(module, example.new_empty(PROBE, *example.shape[1:]))
-        except Exception:
-            two, three = (example[:1].expand(batch, *example.shape[1:]).clone() for batch in (2, 3))
-            try:
-                return _extrapolated(_run(module, two), _run(module, three))
-            except Exception as error:
-                shape = "×".join(map(str, example.shape[1:]))
-                raise CutError(f"the model cannot take pictures of {shape}: {error}") from error
+            call = self._callable(kind, target)
+            with _plainly():
+                return self._with_numbers(call, args, kwargs) if numbers else self._measured(call, kind, args, kwargs)
+        finally:
+            self.running = False
+
+    def _measured(self, call: Callable[..., Any], kind: str, args: Any, kwargs: Any) -> tuple[Any, int]:
+        try:
+            with self._fake:
+                value, flops = _counted(call, args, kwargs)
+            return value, flops // 2 // PROBE
+        except Exception as error:
+            if kind == "call_module":
+                return self._with_numbers(call, args, kwargs)
+            asks = isinstance(error, DataDependentOutputException | DynamicOutputShapeException)
+            value, macs = (0, 0) if asks else self._with_numbers(call, args, kwargs)
+            if not _is_made_of_tensors(value):
+                raise ClosedError("depends on the numbers in a tensor") from error
+            return value, macs
+
+    def _callable(self, kind: str, target: Any) -> Callable[..., Any]:
+        if kind == "get_attr":
+            return lambda: attribute(self._model, target)
+        if kind == "call_method":
+            return lambda owner, *args, **kwargs: getattr(owner, target)(*args, **kwargs)
+        return self._model.get_submodule(target) if kind == "call_module" else target
+
+    def _with_numbers(self, call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:
+        try:
+            two, flops = _counted(call, *_numbers((args, kwargs), 2))
+            three, _ = _counted(call, *_numbers((args, kwargs), 3))
+            return pytree.tree_map(self._grow, two, three), flops // 2 // 2
+        except Exception as error:
+            raise RefusedError(str(error)) from error
+
+    def _grow(self, two: Any, three: Any) -> Any:
+        """What a batch of `PROBE` yields, from what two and three pictures yield."""
+        if isinstance(two, Tensor):
+            shape, stride = _grown(two.shape, three.shape), _grown(two.stride(), three.stride())
+            with self._fake:
+                return torch.empty_strided(shape, stride, dtype=two.dtype, device=two.device)
+        return _grown((two,), (three,))[0] if isinstance(two, int) else two
 
 
-class _Recorder(fx.Interpreter):
-    """Runs a graph and keeps what each operation yields and costs."""
-
-    def __init__(self, module: fx.GraphModule, counter: FlopCounterMode) -> None:
-        super().__init__(module)
-        self._counter = counter
-        self.values: list[Any] = []
-        self.flops: list[int] = []
-
-    def run_node(self, n: fx.Node) -> Any:
-        before = self._counter.get_total_flops()
-        value = super().run_node(n)
-        self.flops.append(self._counter.get_total_flops() - before)
-        self.values.append(pytree.tree_map_only(Tensor, _seen, value))
-        return value
+def _grown(two: tuple[int, ...], three: tuple[int, ...]) -> tuple[int, ...]:
+    pairs = zip(two, three, strict=True)
+    return tuple(left // 2 * PROBE if left != right and left * 3 == right * 2 else left for left, right in pairs)
 
 
-def _seen(tensor: Tensor) -> Seen:
-    return Seen(tuple(tensor.shape), tensor.stride(), tensor.dtype)
-
-
-def _run(module: fx.GraphModule, batch: Tensor) -> Measured:
+def _counted(call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:
     with FlopCounterMode(display=False, custom_mapping=dict(_FORMULAS)) as counter:
-        recorder = _Recorder(module, counter)
-        recorder.run(batch)
-    return Measured(tuple(recorder.values[:-1]), tuple(flops // 2 // len(batch) for flops in recorder.flops[:-1]))
+        value = call(*args, **kwargs)
+    return value, counter.get_total_flops()
 
 
-def _extrapolated(two: Measured, three: Measured) -> Measured:
-    """What a batch of `PROBE` yields, from what two and three pictures yield."""
-    pairs = zip(two.values, three.values, strict=True)
-    return Measured(tuple(pytree.tree_map(_grow, *pair) for pair in pairs), two.macs)
+def _numbers(arguments: Any, batch: int) -> Any:
+    """Arguments for a batch, with numbers from 0 to 1, or zeros where they are integers."""
+
+    def number(argument: Any) -> Any:
+        if isinstance(argument, FakeTensor):
+            return _numbered(argument, [number(length) for length in argument.shape])
+        return argument // PROBE * batch if of_batch(argument) else argument
+
+    return map_aggregate(arguments, number)
 
 
-def _grow(two: Any, three: Any) -> Any:
-    if isinstance(two, Seen):
-        return Seen(_grow_all(two.shape, three.shape), _grow_all(two.stride, three.stride), two.dtype)
-    if isinstance(two, torch.Size):
-        return torch.Size(_grow_all(two, three))
-    if isinstance(two, int) and two != three and two * 3 == three * 2:
-        return two // 2 * PROBE
-    return two
+def _numbered(fake: FakeTensor, shape: list[int]) -> Tensor:
+    order = sorted(range(fake.dim()), key=fake.stride().__getitem__, reverse=True)
+    make = torch.rand if fake.is_floating_point() or fake.is_complex() else torch.zeros
+    tensor = make([shape[dim] for dim in order], dtype=fake.dtype, device=fake.device)
+    return tensor.permute(sorted(range(len(order)), key=order.__getitem__))
 
 
-def _grow_all(two: tuple[int, ...], three: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple(_grow(left, right) for left, right in zip(two, three, strict=True))
+def _is_made_of_tensors(value: Any) -> bool:
+    return all(isinstance(leaf, Tensor) for leaf in pytree.tree_leaves(value))
+
+
+def attribute(model: nn.Module, path: str) -> Any:
+    """What a model holds under a dotted path."""
+    owner, _, name = path.rpartition(".")
+    return getattr(model.get_submodule(owner), name)
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
-    """Transformer layers as the sum of operations whose cost is known, not as one fused call."""
-    fused = torch.backends.mha.get_fastpath_enabled()
+def _plainly() -> Iterator[None]:
+    """Transformer layers as the sum of operations whose cost is known, not as one fused call; nothing is kept of the
+    weights that autocast makes, as they are without numbers."""
+    fused, kept = torch.backends.mha.get_fastpath_enabled(), torch.is_autocast_cache_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.set_autocast_cache_enabled(False)
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+        torch.set_autocast_cache_enabled(kept)
 
 
 def _attention_flops(query: _Shape, key: _Shape, value: _Shape, *_: Any, **__: Any) -> int:

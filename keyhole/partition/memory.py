@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 from keyhole.partition.boundaries import CutPoint
 from keyhole.partition.costs import CutProfile, profile_surveyed
 from keyhole.partition.errors import CutError
+from keyhole.partition.replica import replica
 from keyhole.partition.surveying import survey
 
 if TYPE_CHECKING:
@@ -72,13 +73,14 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
         CutError: the model cannot be traced.
     """
     surveyed = survey(model, example)
-    recorder = _Peak(fx.GraphModule(surveyed.model, surveyed.graph))
+    module = replica(surveyed.module(surveyed.graph))
+    recorder = _Peak(module)
     with torch.inference_mode(False), torch.no_grad():
         try:
             with FakeTensorMode(allow_non_fake_inputs=True):
                 recorder.run(torch.empty_like(surveyed.example))
         except Exception:  # a model that looks at numbers
-            recorder = _Peak(fx.GraphModule(surveyed.model, surveyed.graph))
+            recorder = _Peak(module)
             recorder.run(surveyed.example.clone())
     peaks = list(accumulate(recorder.live, max))
     return [

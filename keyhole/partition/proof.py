@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from keyhole.partition.errors import CutError
 from keyhole.partition.plan import Partition, as_features, as_tuple
+from keyhole.partition.surveying import Survey
 
 
-def prove(model: nn.Module, parts: Partition, example: Tensor, *, together: bool = True) -> list[int]:
+def prove(surveyed: Survey, parts: Partition, *, together: bool = True) -> list[int]:
     """Check that the parts answer as the model does, to the bit, with features that came as bytes.
 
     Args:
-        model: the whole.
+        surveyed: the whole.
         parts: head and tail of it.
-        example: a batch of one picture.
         together: whether the features of a batch are known to be those of its pictures, one after the other; if not,
             that is checked too.
 
@@ -26,27 +26,47 @@ def prove(model: nn.Module, parts: Partition, example: Tensor, *, together: bool
         The places of the features that the tail changed in place.
 
     Raises:
-        CutError: they do not.
+        CutError: they do not; the message says what the model does.
     """
-    overwritten: set[int] = set()
+    example = surveyed.example
     with torch.inference_mode(False), torch.no_grad():
-        whole = model(example.clone())
-        features = as_tuple(parts.head(example.clone()))
-        _check_shapes(parts, features)
-        forms = [tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in features)]
-        if not all(tensor.is_contiguous() for tensor in features):
-            forms.append(features)
-        for form in forms:
-            versions = [tensor._version for tensor in form]
-            if not same_bits(parts.tail(as_features(form)), whole):
-                raise CutError(
-                    f"head and tail at {parts.plan.cut} do not make the whole model: it is random in eval mode, writes "
-                    "in place to a tensor that is seen under two names, or computes with the batch size; cut elsewhere"
-                )
-            overwritten |= {place for place, tensor in enumerate(form) if tensor._version != versions[place]}
+        whole = surveyed.model(example.clone())
+        try:
+            overwritten = _compare(parts, example, whole)
+        except CutError:
+            raise
+        except Exception as error:
+            raise CutError(f"head and tail at {parts.plan.cut} cannot be run: {error}") from error
+        if overwritten is None:
+            raise CutError(f"head and tail at {parts.plan.cut} do not make the whole model: {_why(surveyed, whole)}")
         if not together and not _side_by_side(parts, example):
             raise CutError(f"the features at {parts.plan.cut} mix the pictures of a batch: cut before or after it")
+    return overwritten
+
+
+def _compare(parts: Partition, example: Tensor, whole: Any) -> list[int] | None:
+    """The places of the features that the tail changed in place; None where its answer is another."""
+    overwritten: set[int] = set()
+    features = as_tuple(parts.head(example.clone()))
+    _check_shapes(parts, features)
+    forms = [tuple(tensor.clone(memory_format=torch.contiguous_format) for tensor in features)]
+    if not all(tensor.is_contiguous() for tensor in features):
+        forms.append(features)
+    for form in forms:
+        versions = [tensor._version for tensor in form]
+        if not same_bits(parts.tail(as_features(form)), whole):
+            return None
+        overwritten |= {place for place, tensor in enumerate(form) if tensor._version != versions[place]}
     return sorted(overwritten)
+
+
+def _why(surveyed: Survey, whole: Any) -> str:
+    """What a model does that a cut of it does not."""
+    if not same_bits(surveyed.model(surveyed.example.clone()), whole):
+        return "it is random in eval mode, or remembers what it was given before"
+    if not same_bits(surveyed.module(surveyed.graph)(surveyed.example.clone()), whole):
+        return "what it computes depends on the batch size, or on something besides its operations"
+    return "it writes in place to a tensor that is seen under two names after the cut; cut elsewhere"
 
 
 def same_bits(left: Any, right: Any) -> bool:

@@ -13,8 +13,8 @@ from torch import Tensor, fx, nn
 from keyhole.partition.aliases import aliases
 from keyhole.partition.blocks import block_ends
 from keyhole.partition.errors import CutError, unknown_cut
-from keyhole.partition.measuring import holds_tensor, measure
-from keyhole.partition.tracing import TRACING, trace
+from keyhole.partition.measuring import attribute
+from keyhole.partition.tracing import trace
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
@@ -31,8 +31,10 @@ class Survey:
         graph: its operations, with the model's input first.
         nodes: the same without the output.
         paths: dotted path of each node.
-        values: what each node yielded, as in `Measured`.
+        values: what each node yielded for a batch of `PROBE` pictures, with `Seen` for tensors (in structures too).
         macs: multiply-accumulates of each node for one picture.
+        constants: tensors that the model's code made and that the graph names.
+        closed: the modules that could not be traced through, each with the reason.
         ends: index by dotted path: an operation's own, a module's last; also ``input`` and ``output``.
         blocks: canonical path by index, for the indices that end a module outside of blocks.
         aliases: the papers' name by index.
@@ -45,6 +47,8 @@ class Survey:
     paths: tuple[str, ...]
     values: tuple[Any, ...]
     macs: tuple[int, ...]
+    constants: Mapping[str, Tensor]
+    closed: Mapping[str, str]
     ends: Mapping[str, int]
     blocks: Mapping[int, str]
     aliases: Mapping[int, str]
@@ -57,10 +61,10 @@ class Survey:
 
     @cached_property
     def pictorial(self) -> frozenset[fx.Node]:
-        """The nodes whose tensors depend on the picture's numbers, not on the parameters and its shape alone."""
+        """The nodes that depend on the picture's numbers, not on the parameters and its shape alone."""
         found = {self.nodes[0]}
         for node, value in zip(self.nodes, self.values, strict=True):
-            if holds_tensor(value) and not found.isdisjoint(node.all_input_nodes):
+            if not is_number(value) and not found.isdisjoint(node.all_input_nodes):
                 found.add(node)
         return frozenset(found)
 
@@ -80,12 +84,29 @@ class Survey:
         if cut in named:
             return named[cut]
         if cut in dict(self.model.named_modules()):
-            raise CutError(f"{type(self.model).__name__} does not run its module {cut!r} in inference: cut elsewhere")
+            raise self._not_opened(cut)
         raise unknown_cut(type(self.model).__name__, cut, [*self.ends, *named])
+
+    def _not_opened(self, path: str) -> CutError:
+        whole = [str(node.target) for node in self.nodes if node.op == "call_module"]
+        around = next((outer for outer in whole if path.startswith(f"{outer}.")), None)
+        if around is None:
+            return CutError(f"{type(self.model).__name__} does not run its module {path!r} in inference: cut elsewhere")
+        why = f", which {self.closed[around]}" if around in self.closed else ""
+        return CutError(f"{path!r} is inside {around!r}{why}, and is kept whole: cut before {around!r} or after it")
 
     def name(self, index: int) -> str:
         """Canonical path of a point."""
         return self.blocks.get(index, self.paths[index])
+
+    def module(self, graph: fx.Graph, name: str = "GraphModule") -> fx.GraphModule:
+        """A module that runs a graph of the model's operations. It shares the model's modules and parameters."""
+        named = {str(node.target) for node in graph.nodes if node.op in ("call_module", "get_attr")}
+        return fx.GraphModule({path: self.held(path) for path in named}, graph, name).eval()
+
+    def held(self, path: str) -> Any:
+        """The module, parameter, buffer or constant that a node names."""
+        return self.constants[path] if path in self.constants else attribute(self.model, path)
 
 
 def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
@@ -106,20 +127,20 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
         first = next(network.parameters(), noise)
         example = noise.to(first.device, first.dtype)
     network.eval()
-    with TRACING:
-        graph, names = trace(network)
-    nodes = tuple(node for node in graph.nodes if node.op != "output")
-    paths = (INPUT, *(names.get(node, str(node.target)) for node in nodes[1:]))
-    measured = measure(fx.GraphModule(network, graph), example)
-    ends = _ends(nodes, paths)
+    found = trace(network, example)
+    nodes = tuple(node for node in found.graph.nodes if node.op != "output")
+    paths = (INPUT, *(found.paths.get(node, str(node.target)) for node in nodes[1:]))
+    ends = _ends([(node, found.paths.get(node)) for node in nodes])
     blocks = {ends[path]: path for path in reversed(block_ends(network)) if path in ends}
     return Survey(
         model=network,
-        graph=graph,
+        graph=found.graph,
         nodes=nodes,
         paths=paths,
-        values=measured.values,
-        macs=measured.macs,
+        values=tuple(found.values[node] for node in nodes),
+        macs=tuple(found.macs[node] for node in nodes),
+        constants=found.constants,
+        closed=found.closed,
         ends=ends,
         blocks=blocks,
         aliases=aliases(network, ends),
@@ -127,15 +148,20 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
     )
 
 
-def _ends(nodes: tuple[fx.Node, ...], paths: tuple[str, ...]) -> dict[str, int]:
+def is_number(value: Any) -> bool:
+    """Whether what a node yielded follows from the batch alone: a length, or the device."""
+    return value is None or isinstance(value, int | torch.device)
+
+
+def _ends(operations: list[tuple[fx.Node, str | None]]) -> dict[str, int]:
     modules: dict[str, int] = {}
-    operations: dict[str, int] = {}
-    for index, (node, path) in enumerate(zip(nodes, paths, strict=True)):
-        if node.op in ("placeholder", "get_attr"):
+    own: dict[str, int] = {}
+    for index, (node, path) in enumerate(operations):
+        if path is None or node.op in ("placeholder", "get_attr"):
             continue
-        operations[path] = index
+        own[path] = index
         owner = str(node.target) if node.op == "call_module" else path.rpartition(".")[0]
         while owner:
             modules[owner] = index
             owner = owner.rpartition(".")[0]
-    return {INPUT: 0, OUTPUT: len(nodes) - 1, **modules, **operations}
+    return {INPUT: 0, OUTPUT: len(operations) - 1, **modules, **own}

@@ -5,10 +5,27 @@ from collections.abc import Callable
 import timm
 import torch
 import torchvision
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.swin_transformer import SwinTransformer
 
 from keyhole.targets.architectures import architecture
+
+
+class Looks(nn.Module):
+    """A block whose code looks at the numbers in a tensor."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = nn.Conv2d(4, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.inner(x)
+        return y * 2 if y.sum() > 0 else y
+
+
+def looking() -> nn.Module:
+    """A model with a block that cannot be traced through."""
+    return nn.Sequential(nn.Conv2d(3, 4, 1), Looks(), nn.Flatten())
 
 
 def build(name: str, **arguments: int) -> nn.Module:

@@ -30,6 +30,14 @@ def test_all_points(tmp_path: Path) -> None:
     assert live["layer1.0.conv1"] == 2
 
 
+def test_what_could_not_be_opened_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cuts.json"
+    assert dispatch(["cuts", "tests.partition.models:looking", "--size", "8", "--json", str(path)], {}) == 0
+    why = "depends on the numbers in a tensor (`return y * 2 if y.sum() > 0 else y`, models.py:"
+    assert f"1 is kept whole: it {why}" in " ".join(capsys.readouterr().out.split())
+    assert json.loads(path.read_text())["kept_whole"]["1"].startswith(why)
+
+
 def test_an_unknown_model_lists_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["cuts", "resnet19"], {}) == 2
     assert "resnet18" in capsys.readouterr().err
