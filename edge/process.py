@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -104,8 +105,8 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
 
 
 def _camera(settings: EdgeSettings, source: Source, flights: Flights, stop: Stop) -> Iterator[tuple[str, Sample]]:
-    """Samples at their pace, each with an id that no other run of this edge has used."""
-    started = f"{int(time.time()):x}"
+    """Samples at their pace, each with an id that no other run has, not even one of the same name and second."""
+    started = f"{int(time.time()):x}{secrets.token_hex(4)}"
     wait = stop.wait if settings.fps else partial(_wait_for_room, flights, stop)
     samples = paced(source, fps=settings.fps, frames=settings.frames, wait=wait)
     for number, sample in enumerate(samples):

@@ -82,11 +82,16 @@ def check(settings: EdgeSettings) -> None:
         ("--frames", settings.frames, settings.frames >= 0, "0 or more"),
         ("--in-flight", settings.in_flight, settings.in_flight >= 1, "1 or more"),
         ("--deadline", settings.deadline, settings.deadline > 0, "more than 0 seconds"),
-        ("--name", settings.name, _NAME.fullmatch(settings.name), "letters, digits, dots, dashes and underscores"),
+        (
+            "--name",
+            settings.name,
+            _NAME.fullmatch(settings.name),
+            "up to 64 letters, digits, dots, dashes, underscores",
+        ),
     )
     for flag, value, holds, expected in rules:
         if not holds:
             raise UsageError(f"{flag} {value}: expected {expected}")
 
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -80,6 +80,13 @@ def test_two_edges_get_the_right_answers_through_shared_batches(cloud):
     assert [outcome.prediction for outcome in book.outcomes.values()] == [LABELS[row.argmax()] for row in whole]
 
 
+def test_edges_of_one_name_that_start_together_share_no_frame_id(cloud):
+    with notebook() as book:
+        run(*(settings(cloud.listen, name="e" * 64, frames=10, monitor=book.address) for _ in range(4)))
+    assert len(book.outcomes) == len(book.truths) == 40
+    assert book.dropped == []
+
+
 def test_the_monitor_learns_the_truth_first_then_the_outcome_with_its_stages(cloud):
     with notebook() as book:
         run(settings(cloud.listen, frames=5, monitor=book.address, codec="int8+zstd", link="lan"))
@@ -145,6 +152,7 @@ def test_an_edge_goes_on_without_its_monitor(cloud, caplog, quiet_address):
         ({"codec": "fp23"}, "did you mean fp32"),
         ({"defence": "nome"}, "did you mean none"),
         ({"defence": "gaussian:sigma=1"}, "settings of gaussian: scale"),
+        ({"name": "e" * 65}, "--name e+: expected up to 64 letters"),
         ({"in_flight": 0}, "--in-flight 0: expected 1 or more"),
         ({"cut": "stemm"}, "stem"),
         ({"cloud": "localhost"}, "expected HOST:PORT"),
