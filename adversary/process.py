@@ -120,7 +120,7 @@ def _let_go(holds: Sequence[Callable[[], object]]) -> None:
 
 def _cloud_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:
     if not settings.tap_token:
-        raise UsageError("--tap cloud needs --tap-token, the one that the cloud was started with")
+        raise UsageError("--tap cloud needs --tap-token, a file of the secret that the cloud was started with")
     return CloudTap(connect(settings.cloud, tls=settings.tls, role=ROLE), settings.tap_token, metrics.tap_dropped.inc)
 
 

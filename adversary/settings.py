@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from keyhole.service.errors import UsageError
+from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
 
@@ -25,8 +26,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     sees nothing where they use TLS."""
     cloud: str = "127.0.0.1:50051"
     """Address of the cloud."""
-    tap_token: str | None = None
-    """Secret that opens the cloud's tap."""
+    tap_token: SecretFile | None = None
+    """File of the secret that opens the cloud's tap; or KEYHOLE_ADVERSARY_TAP_TOKEN, the secret itself."""
     listen: str = "127.0.0.1:50053"
     """Address of the proxy of `--tap wire`, which the edge takes for the cloud; port 0 takes a free one."""
     oracle: str = "127.0.0.1:50052"

@@ -85,4 +85,4 @@ def _check(settings: CloudSettings) -> None:
         if value < least:
             raise UsageError(f"{flag} {value}: expected {least} or more")
     if settings.tap_token == "":
-        raise UsageError("--tap-token is empty: give a secret, or leave the flag out to turn the tap off")
+        raise UsageError("KEYHOLE_CLOUD_TAP_TOKEN is empty: give a secret, or unset it to turn the tap off")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
 
@@ -18,8 +19,9 @@ class CloudSettings(ServiceSettings, ModelSettings):
 
     listen: str = "127.0.0.1:50051"
     """Address to serve on; port 0 takes a free one, which the log names."""
-    tap_token: str | None = None
-    """Secret that opens the tap to a subscriber. Absent: the tap is off."""
+    tap_token: SecretFile | None = None
+    """File of the secret that opens the tap to a subscriber; or KEYHOLE_CLOUD_TAP_TOKEN, the secret itself. Absent: the
+    tap is off."""
     tap_queue: int = 32
     """Frames held for each subscriber of the tap; beyond that the oldest is dropped and counted."""
     max_batch: int = 8

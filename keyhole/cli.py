@@ -8,11 +8,11 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import tyro
 from rich.console import Console
@@ -22,6 +22,7 @@ from keyhole.commands import COMMANDS
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import FAILED, OK, USAGE
 from keyhole.service.logs import LEVEL_VARIABLE
+from keyhole.service.secret import Secret, SecretFile
 from keyhole.terminal import terminal
 
 INTERRUPTED = 130
@@ -86,19 +87,36 @@ def parsed(name: str, arguments: Sequence[str], environment: Mapping[str, str]) 
     """
     settings = load(COMMANDS[name].settings)
     flags = from_environment(name, settings, environment)
-    return tyro.cli(settings, prog=f"keyhole {name}", args=[*flags, *arguments])
+    made = tyro.cli(settings, prog=f"keyhole {name}", args=[*flags, *arguments])
+    secrets = {
+        field: Secret(environment[variable])
+        for variable, field, hint in _variables(name, settings)
+        if variable in environment and _is_secret(hint) and getattr(made, field) is None
+    }
+    return dataclasses.replace(made, **secrets) if secrets else made
 
 
 def from_environment(name: str, settings: type[Any], environment: Mapping[str, str]) -> list[str]:
-    """Flags for the fields that ``KEYHOLE_<NAME>_<FIELD>`` sets, with the values as they are."""
+    """Flags for the fields that ``KEYHOLE_<NAME>_<FIELD>`` sets, with the values as they are; secrets left out."""
+    return [
+        flag
+        for variable, field, hint in _variables(name, settings)
+        if variable in environment and not _is_secret(hint)
+        for flag in _flags(variable, field, hint, environment[variable])
+    ]
+
+
+def _variables(name: str, settings: type[Any]) -> Iterator[tuple[str, str, Any]]:
+    """Variable of the environment, field and type of each flag."""
     hints = get_type_hints(settings, include_extras=True)
-    variables = {
-        f"KEYHOLE_{name}_{field.name}".upper().translate(_UNDERSCORES): field.name
-        for field in dataclasses.fields(settings)
-        if get_origin(hints[field.name]) is not Annotated  # positional: an argument, not a flag
-    }
-    given = ((variable, field) for variable, field in variables.items() if variable in environment)
-    return [flag for variable, field in given for flag in _flags(variable, field, hints[field], environment[variable])]
+    for field in dataclasses.fields(settings):
+        if get_origin(hints[field.name]) is not Annotated:  # positional: an argument, not a flag
+            variable = f"KEYHOLE_{name}_{field.name}".upper().translate(_UNDERSCORES)
+            yield variable, field.name, hints[field.name]
+
+
+def _is_secret(hint: Any) -> bool:
+    return SecretFile in get_args(hint)
 
 
 _UNDERSCORES = str.maketrans(" -", "__")

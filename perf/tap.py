@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 import tyro
@@ -60,7 +61,9 @@ def measure(settings: Settings) -> Row:
     frames = Frames(settings.target, settings.cut)
     with ExitStack() as stack:
         off = Cloud(stack, settings.target, settings.cut)
-        on = Cloud(stack, settings.target, settings.cut, "--tap-token", TOKEN)
+        secret = Path(stack.enter_context(TemporaryDirectory())) / "token"
+        secret.write_text(TOKEN)
+        on = Cloud(stack, settings.target, settings.cut, "--tap-token", str(secret))
         stack.enter_context(process(str(SUBSCRIBER), on.address, TOKEN))
         while not on.tap_dropped():
             frames.send(on.client)

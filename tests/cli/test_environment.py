@@ -64,8 +64,7 @@ def test_any_value_arrives_as_it_is(name, data):
 @example(token="[red]:factory:")
 def test_a_token_opens_the_tap_whatever_it_starts_with(token):
     for name in ("cloud", "adversary"):
-        if token != "None":
-            assert parsed(name, [], {f"KEYHOLE_{name.upper()}_TAP_TOKEN": token}).tap_token == token
+        assert parsed(name, [], {f"KEYHOLE_{name.upper()}_TAP_TOKEN": token}).tap_token == token
 
 
 def test_the_command_line_goes_before_the_environment():
@@ -78,3 +77,18 @@ def test_a_switch_takes_true_or_false():
     assert not parsed("edge", [], {"KEYHOLE_EDGE_HEAD_ONLY": "false"}).head_only
     with pytest.raises(UsageError, match="KEYHOLE_EDGE_HEAD_ONLY=1: expected true or false"):
         parsed("edge", [], {"KEYHOLE_EDGE_HEAD_ONLY": "1"})
+
+
+def test_a_token_is_never_on_the_command_line_but_in_a_file_that_goes_before_the_environment(tmp_path, capsys):
+    """Whoever lists the processes sees their arguments."""
+    (file := tmp_path / "token").write_text("s3cret\n")
+    (tmp_path / "empty").touch()
+    for name in ("cloud", "adversary"):
+        found = parsed(name, ["--tap-token", str(file)], {f"KEYHOLE_{name.upper()}_TAP_TOKEN": "other"})
+        assert found.tap_token == "s3cret"
+        assert "s3cret" not in repr(found)
+        for wrong, reason in (("s3cret", "expected a file that holds the secret"), (tmp_path / "empty", "no secret")):
+            with pytest.raises(SystemExit) as stopped:
+                parsed(name, ["--tap-token", str(wrong)], {})
+            assert stopped.value.code == 2
+            assert reason in " ".join(capsys.readouterr().err.replace("│", " ").split())

@@ -17,7 +17,7 @@ from tests.system.running import CUT, TINY
         ({"max_batch": 0}, "--max-batch 0: expected 1 or more"),
         ({"max_wait_ms": -1.0}, "--max-wait-ms -1.0: expected 0 or more"),
         ({"tap_queue": 0}, "--tap-queue 0: expected 1 or more"),
-        ({"tap_token": ""}, "--tap-token is empty"),
+        ({"tap_token": ""}, "KEYHOLE_CLOUD_TAP_TOKEN is empty"),
         ({"cut": "blok.first"}, "block.first"),
         ({"listen": "50051"}, "expected HOST:PORT"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -21,10 +22,11 @@ def finished(monitor: Monitor) -> dict[str, str]:
 
 
 @pytest.mark.timeout(600)
-def test_it_takes_up_the_tap_again_after_it_was_killed(quiet_address: Callable[[], Address]) -> None:
+def test_it_takes_up_the_tap_again_after_it_was_killed(quiet_address: Callable[[], Address], tmp_path: Path) -> None:
     cloud, monitor = Tapped(), Monitor()
     at = {name: str(quiet_address()) for name in ("cloud", "referee")}
-    flags = {**at, "target": TINY, "cut": CUT, "tap_token": TOKEN, "attacks": "pixels-white/paper", "device": "cpu"}
+    (token := tmp_path / "token").write_text(TOKEN)
+    flags = {**at, "target": TINY, "cut": CUT, "tap_token": token, "attacks": "pixels-white/paper", "device": "cpu"}
     servers = [one.serve(int(at[name].rpartition(":")[2])) for one, name in ((cloud, "cloud"), (monitor, "referee"))]
     victim = Edge()
     try:

@@ -22,6 +22,14 @@ DRAIN = 5.0
 METADATA = (("keyhole-tap-token", "s3cret"),)
 
 
+@pytest.fixture
+def token(tmp_path):
+    """A file of the tap's secret."""
+    file = tmp_path / "token"
+    file.write_text("s3cret\n")
+    return file
+
+
 def wait_until(condition, seconds: float = START):
     end = time.monotonic() + seconds
     while not condition():
@@ -30,10 +38,10 @@ def wait_until(condition, seconds: float = START):
 
 
 @pytest.mark.timeout(600)
-def test_a_cloud_that_dies_and_returns_and_then_everything_stops(quiet_address):
+def test_a_cloud_that_dies_and_returns_and_then_everything_stops(quiet_address, token):
     """Nothing is lost but what is counted, and every process drains in time, with exit code 0."""
     cloud_address, oracle_address = (str(quiet_address()) for _ in range(2))
-    serving = {"listen": cloud_address, "tap_token": "s3cret", **MODEL}
+    serving = {"listen": cloud_address, "tap_token": token, **MODEL}
     sending = {"cloud": cloud_address, "source": "leaves", "fps": 20, "in_flight": 4, "deadline": START, **MODEL}
     with (
         notebook() as book,
