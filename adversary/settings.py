@@ -143,10 +143,12 @@ class OfflineSettings(ModelSettings):
 
 @dataclass(frozen=True)
 class AttackSettings(OfflineSettings):
-    """Attack pictures offline, without processes: PSNR and SSIM for each attack and cut, beside the published figures.
+    """Attack pictures offline, without processes: PSNR and SSIM for each attack and cut.
 
-    The pictures are run through the head and the attacks get the features, in full precision. Black-box attacks are
-    trained first, on public pictures.
+    The feature-inversion paper's figures stand beside them where the run is in its setting: a torchvision ResNet or ViT
+    with `--weights pretrained` at 224 px, pictures of `imagenet:PATH`, no defence, `--recipe paper`, a prior of one's
+    own. The pictures are run through the head and the attacks get the features. Black-box attacks are trained first, on
+    public pictures.
     """
 
     attacks: tuple[str, ...] = ("pixels-white",)

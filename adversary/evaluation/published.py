@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from adversary.attacks.choice import Choice
+from adversary.attacks.kinds import Kind
+from adversary.priors.folder import shipped
+from adversary.settings import OfflineSettings
+from keyhole.targets import Target
+from keyhole.targets.defence import NO_DEFENCE
+from keyhole.targets.load import PRETRAINED
+
+_SIZE = 224
+
 
 @dataclass(frozen=True)
 class Published:
-    """A row of the feature-inversion paper: ImageNet, 100 pictures.
+    """A row of the feature-inversion paper: ImageNet, 100 pictures, its own recipes, Stable Diffusion as prior.
 
     Attributes:
         eq14: what the paper calls PSNR, its Eq. 14; not the standard one.
@@ -66,3 +76,25 @@ PUBLISHED: Mapping[str, Mapping[tuple[str, str], Published]] = MappingProxyType(
     }
 )
 """Attack → (architecture, alias of the cut) → figures: DO, DB and DMB of tables 1 and 4."""
+
+
+def published(choice: Choice[Kind], settings: OfflineSettings, target: Target, alias: str | None) -> Published | None:
+    """The paper's figures for what is run; None where it has none, or has them of another setting: other weights,
+    pictures, sizes, recipes or priors, a defence.
+
+    Args:
+        choice: the attack.
+        settings: of the run.
+        target: the model under attack.
+        alias: the cut by the paper's numbering.
+    """
+    same = (
+        settings.weights == PRETRAINED
+        and settings.source.startswith("imagenet:")
+        and target.preprocess.size == _SIZE
+        and (settings.defence, settings.codec, settings.frames) == (NO_DEFENCE, "fp32", 1)
+        and choice.recipe == "paper"
+        and not (choice.kind.uses_prior and settings.prior in shipped())
+    )
+    name = target.name.removeprefix("torchvision:")
+    return PUBLISHED.get(choice.attack, {}).get((name, alias or "")) if same else None

@@ -26,7 +26,7 @@ class Row:
         attack: as it was asked for.
         plan: the cut.
         by_seed: one score per picture, by seed of the attack.
-        published: the paper's figures of the same attack, model and cut, if it has any.
+        published: the paper's figures of the same setting, if it has any.
         passes: U-Net passes that each picture took, on average.
         losses: of the attack with the first seed by step, the mean over its batches.
         facts: how it was run.
@@ -56,9 +56,11 @@ class Row:
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:
-    """Means with 95 % intervals per attack and cut, beside the published figures."""
+    """Means with 95 % intervals per attack and cut, beside published figures where there are some of the setting."""
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", "Eq. 14", "published\nSSIM", "published\nEq. 14"):
+    compared = any(row.published for row in rows)
+    beside = ("Eq. 14", "published\nSSIM", "published\nEq. 14") if compared else ()
+    for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", *beside):
         made.add_column(heading, justify="left" if heading in ("attack", "cut") else "right", no_wrap=True)
     diffused = any(row.passes for row in rows)
     if diffused:
@@ -70,17 +72,22 @@ def table(title: str, rows: Sequence[Row]) -> Table:
             str(len(row.scores)),
             row.mean("psnr").text(2),
             row.mean("ssim").text(3),
-            row.mean("eq14").text(1),
-            f"{row.published.ssim:.2f}" if row.published else "–",
-            f"{row.published.eq14:.1f}" if row.published else "–",
+            *(_beside(row) if compared else ()),
             *((f"{row.passes:.0f}",) if diffused else ()),
         )
-    made.caption = f"{INTERVALS} Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
+    made.caption = INTERVALS
+    if compared:
+        made.caption += " Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
     seeds = max((len(row.by_seed) for row in rows), default=1)
     if seeds > 1:
         made.caption += f" Each picture counts once, with its mean over {seeds} seeds."
     made.caption_justify = "left"
     return made
+
+
+def _beside(row: Row) -> tuple[str, str, str]:
+    found = row.published
+    return row.mean("eq14").text(1), f"{found.ssim:.2f}" if found else "–", f"{found.eq14:.1f}" if found else "–"
 
 
 def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
@@ -91,8 +98,8 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
             {
                 **summary(row),
                 "published": asdict(row.published) if row.published else None,
-                "pictures": [asdict(scores) for scores in row.scores],
-                "by_seed": {seed: [asdict(one) for one in scores] for seed, scores in row.by_seed.items()},
+                "pictures": [_finite(scores) for scores in row.scores],
+                "by_seed": {seed: [_finite(one) for one in scores] for seed, scores in row.by_seed.items()},
                 "losses": list(row.losses),
             }
             for row in rows
@@ -107,11 +114,12 @@ def summary(row: Row) -> dict[str, Any]:
         "cut": row.plan.cut,
         "alias": row.plan.alias,
         "n": len(row.scores),
-        **{f"{figure}_mean": row.mean(figure).mean for figure in ("psnr", "ssim", "eq14")},
+        **{f"{figure}_mean": mean for figure, mean in _finite(average(row.scores)).items()},
         **{f"{figure}_ci95": row.mean(figure).interval for figure in ("psnr", "ssim", "eq14")},
         "unet_passes": row.passes,
     }
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _finite(scores: Scores) -> dict[str, float | None]:
+    """By name, as JSON can hold it: None for the infinite PSNR of a picture that is met exactly."""
+    return {name: value if math.isfinite(value) else None for name, value in asdict(scores).items()}

@@ -17,7 +17,7 @@ from adversary.attacks.kinds import Kind
 from adversary.device import device_named
 from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.offline import Offline
-from adversary.evaluation.published import PUBLISHED
+from adversary.evaluation.published import published
 from adversary.evaluation.report import Row
 from adversary.evaluation.scores import score
 from adversary.evaluation.trial import Trial, common
@@ -110,7 +110,7 @@ def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: 
         attack=choice.word,
         plan=plan,
         by_seed={trial.seed: score(torch.stack(one.pictures), truths) for trial, one in zip(trials, made, strict=True)},
-        published=PUBLISHED.get(choice.attack, {}).get((architecture(target), plan.alias)),
+        published=published(choice, trials[0].settings, target, plan.alias),
         passes=statistics.fmean(count for one in made for count in one.passes),
         losses=made[0].losses,
         facts=trials[0].facts,
@@ -163,8 +163,3 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
         ledger.losses(cut),
         len(missing),
     )
-
-
-def architecture(target: Target) -> str:
-    """``resnet18`` of ``torchvision:resnet18`` or ``resnet18-tinyimagenet``."""
-    return target.name.rpartition(":")[2].partition("-")[0]

@@ -33,5 +33,5 @@ def score(reconstructions: Tensor, truths: Tensor) -> list[Scores]:
 
 
 def average(scores: Sequence[Scores]) -> Scores:
-    """The mean of several scores of one picture."""
+    """The mean of several scores."""
     return Scores(*(statistics.fmean(figures) for figures in zip(*map(astuple, scores), strict=True)))

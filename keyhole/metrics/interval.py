@@ -15,7 +15,8 @@ LEAST = 5
 """Values behind an interval: fewer say too little of how far others would lie apart."""
 
 Interval = tuple[float, float]
-_DRAWS = 4000
+_DRAWN = 400_000
+_FEWEST, _MOST = 2000, 20_000
 _GROUPS = 500
 
 
@@ -63,7 +64,8 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
     if count > _GROUPS:
         given = np.array([group.mean() for group in np.array_split(given, _GROUPS)])
         count = _GROUPS
-    means = given[np.random.default_rng(0).integers(count, size=(_DRAWS, count))].mean(axis=1)
+    draws = min(max(_DRAWN // count, _FEWEST), _MOST)
+    means = given[np.random.default_rng(0).integers(count, size=(draws, count))].mean(axis=1)
     tail = norm.cdf(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025))
     low, high = np.quantile(means, (tail, 1 - tail)).tolist()
     return max(low, float(given.min())), min(high, float(given.max()))

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
+from adversary.attacks.choice import choose
 from adversary.attacks.registry import ATTACKS
 from adversary.command import attack
 from adversary.evaluation.ledger import Ledger
-from adversary.evaluation.published import PUBLISHED
-from adversary.evaluation.scores import score
-from adversary.settings import AttackSettings
+from adversary.evaluation.published import PUBLISHED, published
+from adversary.evaluation.report import Row, document, table
+from adversary.evaluation.scores import Scores, score
+from adversary.settings import AttackSettings, OfflineSettings
 from keyhole.defences.stored import MECHANISM
 from keyhole.service.errors import UsageError
 from tests.adversary.tiny import pictures
@@ -202,6 +206,50 @@ def test_pictures_survive_the_ledger(tmp_path):
     ledger.keep("layer1.1", 0, picture)
     assert torch.equal(Ledger.open(tmp_path, {"a": 1}).read("layer1.1", 0), picture)
     assert not Ledger.open(tmp_path, {"a": 2}).has("layer1.1", 0)
+
+
+@pytest.mark.parametrize("attack_name", ["pixels-white", "diffusion-white"])
+def test_published_figures_stand_beside_nothing_but_their_setting(attack_name):
+    where = {"target": "resnet18", "weights": "pretrained", "source": "imagenet:/data", "prior": "/sd"}
+    target = SimpleNamespace(name="torchvision:resnet18", preprocess=SimpleNamespace(size=224))
+    choice = choose(attack_name, "paper", ATTACKS)
+    same = OfflineSettings(**where)
+    assert published(choice, same, target, "L8") is PUBLISHED[attack_name]["resnet18", "L8"]
+    for other in (
+        {"weights": None},
+        {"weights": "mine.pt"},
+        {"source": "streetcam"},
+        {"defence": "gaussian:scale=1"},
+        {"codec": "int8"},
+        {"frames": 2},
+        *([{"prior": "streetcam"}] if attack_name == "diffusion-white" else []),
+    ):
+        assert published(choice, replace(same, **other), target, "L8") is None
+    assert published(choose(attack_name, "strong", ATTACKS), same, target, "L8") is None
+    assert published(choice, same, target, "L7") is None
+    for name, size in (("resnet18", 128), ("resnet18-tinyimagenet", 224), ("timm:resnet18", 224)):
+        changed = SimpleNamespace(name=name, preprocess=SimpleNamespace(size=size))
+        assert published(choice, same, changed, "L8") is None
+
+
+def test_a_table_has_columns_for_published_figures_where_there_are_some():
+    scores = [Scores(20.0 + step, 0.5, 30.0) for step in range(5)]
+    row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
+    compared = replace(row, published=PUBLISHED["pixels-white"]["resnet18", "L8"])
+    for rows, columns in (([row], 5), ([row, compared], 8)):
+        made = table("a table", rows)
+        assert len(made.columns) == columns
+        assert next(iter(made.columns[3].cells)) == "22.00 [20.20, 23.80]"
+    few = table("a table", [replace(row, by_seed={0: scores[:4]})])
+    assert list(few.columns[3].cells) == ["21.50"]
+
+
+def test_json_holds_no_infinity():
+    exact = [Scores(math.inf, 1.0, math.inf), Scores(20.0, 0.5, 30.0)]
+    row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: exact}, None)
+    (written,) = json.loads(json.dumps(document({}, [row]), allow_nan=False))["rows"]
+    assert (written["psnr_mean"], written["ssim_mean"]) == (None, 0.75)
+    assert [one["psnr"] for one in written["pictures"]] == [None, 20.0]
 
 
 def test_published_rows_are_those_of_the_paper():

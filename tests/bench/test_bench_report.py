@@ -81,7 +81,7 @@ def test_a_row_holds_the_figures_of_its_design(full: Report) -> None:
         line for line in full[1].splitlines() if line.startswith("| layer2.0 | gaussian:scale=1 | int8 | pixels-white")
     )
     cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[4:9] == ["24.0", "64.0", r"0.350 \[0.324, 0.374\]", r"17.0 \[17.0, 17.0\]", "17.5 of 8 (5.0)"]
+    assert cells[4:9] == ["24.0", "64.0", r"0.350 \[0.324, 0.376\]", r"17.0 \[17.0, 17.0\]", "17.5 of 8 (5.0)"]
     assert cells[10:18] == ["3.00", "5 × 2", r"76.8 \[74.8, 78.5\]", "3.25", "2.0", "1.0", "20.0", "2.0"]
 
 
