@@ -11,17 +11,17 @@ from functools import partial
 import grpc
 
 from edge.camera import paced
-from edge.device import Device
 from edge.flight import Flights
 from edge.journey import BACKLOG, Departure, Journey
-from edge.link import Link, link_profile
+from edge.link import Link
 from edge.meet import check_cloud, wait_for_cloud
+from edge.preparation import prepare
 from edge.reporter import Reporter
-from edge.settings import EdgeSettings, check
+from edge.settings import EdgeSettings
 from edge.slowdown import Slowdown
 from edge.tally import Tally
 from edge.witness import Unwatched, Witness
-from keyhole.data import Sample, Source, open_source
+from keyhole.data import Sample, Source
 from keyhole.service import lifecycle
 from keyhole.service.address import publish
 from keyhole.service.lifecycle import Stop
@@ -30,7 +30,6 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
-from keyhole.wire.codecs import codec_named
 from keyhole.wire.packed import pack_frame
 
 DRAIN_SECONDS = 2.5  # for the frames in flight when the edge is told to stop; then they are given up
@@ -49,10 +48,8 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     Raises:
         UsageError: a setting is wrong, or the cloud runs another model or cut.
     """
-    check(settings)
-    codec, profile = codec_named(settings.codec), link_profile(settings.link)
-    device = Device.load(settings)
-    source = open_source(settings.source, pool="audit", size=device.size, seed=settings.seed, secrets=True)
+    prepared = prepare(settings)
+    device, codec = prepared.device, prepared.codec
     metrics = Metrics("edge")
     page = metrics.serve(settings.metrics)
     publish(settings.addresses, {"metrics": page})
@@ -78,7 +75,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     )
     given_up = Stop()
     journey = Journey(
-        client, Link(profile, time.perf_counter, given_up.wait), device.output, settings.deadline, given_up
+        client, Link(prepared.profile, time.perf_counter, given_up.wait), device.output, settings.deadline, given_up
     )
     slowdown = Slowdown(settings.slowdown, time.perf_counter, stop.wait)
     flights = Flights(settings.in_flight, metrics.queue_depth.labels("in_flight").set)
@@ -86,7 +83,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     _log.info("sending", extra={field.name: value for field, value in deployment.ListFields()})
     with _witness(settings, tally) as witness:
         reporter = Reporter(tally, witness, deployment, device.target.labels)
-        for frame_id, sample in _camera(settings, source, flights, stop):
+        for frame_id, sample in _camera(settings, prepared.source, flights, stop):
             if not flights.admit():
                 reporter.drops(frame_id, BACKLOG)
                 continue

@@ -15,11 +15,14 @@ class Command:
         settings: ``module:dataclass`` of its flags.
         function: ``module:function`` that takes them and returns an exit code.
         summary: one line for the overview.
+        forecast: ``module:function`` of a process that takes them, looks up all that they name and returns a
+            `Forecast`; empty where others look up the same.
     """
 
     settings: str
     function: str
     summary: str
+    forecast: str = ""
 
 
 COMMANDS: Mapping[str, Command] = MappingProxyType(
@@ -34,18 +37,30 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
             "keyhole.demo.command:live",
             "Run all processes until interrupted and show the attack on a page",
         ),
+        "check": Command(
+            "keyhole.demo.settings:CheckSettings",
+            "keyhole.demo.check:check",
+            "Say what a demo with these flags would run, and the time and memory it would take",
+        ),
         "edge": Command(
-            "edge.settings:EdgeSettings", "edge.process:run", "Run the head on pictures and send the frames"
+            "edge.settings:EdgeSettings",
+            "edge.process:run",
+            "Run the head on pictures and send the frames",
+            "edge.preparation:forecast",
         ),
         "cloud": Command("cloud.settings:CloudSettings", "cloud.process:run", "Finish the inference; serve the tap"),
         "oracle": Command("edge.settings:OracleSettings", "edge.oracle:run", "Answer the adversary's queries"),
         "adversary": Command(
-            "adversary.settings:AdversarySettings", "adversary.process:run", "Tap frames and reconstruct the pictures"
+            "adversary.settings:AdversarySettings",
+            "adversary.process:run",
+            "Tap frames and reconstruct the pictures",
+            "adversary.forecast:forecast",
         ),
         "monitor": Command(
             "monitor.settings:MonitorSettings",
             "monitor.process:run",
             "Score reconstructions against the truth, show them",
+            "monitor.forecast:forecast",
         ),
         "attack": Command(
             "adversary.settings:AttackSettings",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import ClassVar
 
 from adversary.attacks.kinds import way_named
 from adversary.attacks.rung import TOGETHER, Rung
@@ -23,6 +24,7 @@ class Ladder:
     """
 
     ways: Mapping[str, RefinedWay]
+    uses_prior: ClassVar[bool] = True
 
     def steps(self, recipe: str, _queries: int | None = None) -> int:
         """Steps of the optimiser for one frame, unless the clock ends them."""

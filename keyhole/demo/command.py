@@ -8,16 +8,15 @@ import signal
 import threading
 import time
 from pathlib import Path
-from typing import cast
 
 import grpc
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from keyhole.data import Pool, open_source
+from keyhole.demo.check import GRACE_SECONDS, foresee
 from keyhole.demo.launcher import Launcher, ProcessError
-from keyhole.demo.settings import DemoSettings, LiveSettings, SystemSettings
+from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.summary import print_summary
 from keyhole.demo.system import System
 from keyhole.demo.watch import Progress, watch
@@ -25,15 +24,13 @@ from keyhole.service.errors import UsageError
 from keyhole.targets.catalogue import protection
 from keyhole.terminal import described, terminal
 from keyhole.wire.channel import connect
-from keyhole.wire.codecs import codec_named
-
-ATTACK_GRACE_SECONDS = 5.0
 
 
 def demo(settings: DemoSettings) -> int:
     """Run the system for ``settings.frames`` frames and print what leaked."""
     console = terminal()
-    _check(settings)
+    with console.status("looking up what the flags name"):
+        foresee(settings)
     _clear(settings.out)
     try:
         with Launcher(settings.out / "logs") as launcher:
@@ -58,7 +55,8 @@ def demo(settings: DemoSettings) -> int:
 def live(settings: LiveSettings) -> int:
     """Run the system until interrupted."""
     console = terminal()
-    _check(settings)
+    with console.status("looking up what the flags name"):
+        foresee(settings)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -77,13 +75,6 @@ def live(settings: LiveSettings) -> int:
         return 1
     console.print(f"report: {settings.out / 'report.html'}")
     return 0
-
-
-def _check(settings: SystemSettings) -> None:
-    """Refuse at once what a process would refuse after its start."""
-    codec_named(settings.codec)
-    for spec, pool in ((settings.source, "audit"), (settings.public, "public")):
-        open_source(spec, pool=cast("Pool", pool), size=1)
 
 
 def _start(console: Console, system: System) -> None:
@@ -116,7 +107,7 @@ def _follow(console: Console, system: System, launcher: Launcher, frames: int) -
             time.sleep(0.2)
         launcher.check()
         bars.update(task, completed=progress.finished, description="the attacks finish what they hold")
-        time.sleep(ATTACK_GRACE_SECONDS)
+        time.sleep(GRACE_SECONDS)
         unwatch()
 
 

@@ -39,7 +39,7 @@ class SystemSettings(ModelSettings):
     owner/name on the Hugging Face hub."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
-    tap: str = "cloud"
+    tap: Literal["cloud", "wire"] = "cloud"
     """Where the adversary listens: `cloud` (it has the cloud's tap) or `wire` (it sits between edge and cloud)."""
     tls: bool = False
     """Encrypt every channel with mutual TLS. It stops the wire tap and not the cloud tap."""
@@ -61,6 +61,14 @@ class DemoSettings(SystemSettings):
     """Also write the summary to this file."""
     page: str | None = None
     """Also serve the live page at this address, such as 127.0.0.1:8080."""
+
+
+@dataclass(frozen=True)
+class CheckSettings(DemoSettings):
+    """Look up all that the flags of `keyhole demo` name, and say what would run, how long and in how much memory.
+
+    Nothing is started and nothing written.
+    """
 
 
 @dataclass(frozen=True)

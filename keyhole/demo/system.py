@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,57 +54,71 @@ class System:
 
     def launch(self, name: str) -> None:
         """Start one; it listens where it did before, if it ran before."""
-        arguments, share, environment = {
-            "monitor": (self._monitor, 4, {}),
-            "cloud": (self._cloud, 2, {"KEYHOLE_CLOUD_TAP_TOKEN": self._token}),
-            "oracle": (self._oracle, 2, {}),
-            "adversary": (self._adversary, 1, {"KEYHOLE_ADVERSARY_TAP_TOKEN": self._token}),
-            "edge": (self._edge, 2, {}),
+        share, environment = {
+            "monitor": (4, {}),
+            "cloud": (2, {"KEYHOLE_CLOUD_TAP_TOKEN": self._token}),
+            "oracle": (2, {}),
+            "adversary": (1, {"KEYHOLE_ADVERSARY_TAP_TOKEN": self._token}),
+            "edge": (2, {}),
         }[name]
-        tls = ("--tls", str(self.tls)) if self.tls else ()
-        self.launcher.start(name, (name, *arguments(), *tls), {**_threads(share), **environment})
+        self.launcher.start(name, (name, *self.arguments(name)), {**_threads(share), **environment})
+
+    def arguments(self, name: str) -> Sequence[str]:
+        """What one of the processes is started with."""
+        own = {
+            "monitor": self._monitor,
+            "cloud": self._cloud,
+            "oracle": self._oracle,
+            "adversary": self._adversary,
+            "edge": self._edge,
+        }[name]
+        return (*own(), *_flags(tls=self.tls))
 
     def _monitor(self) -> Sequence[str]:
-        page = self.settings.page or "None"
-        ports = ("--truth", self._own("monitor", "truth"), "--submit", self._own("monitor", "submit"))
-        return (*ports, "--page", page, "--run", str(self.settings.out))
+        ports = {port: self._at("monitor", port) for port in ("truth", "submit")}
+        return _flags(**ports, page=self.settings.page or "None", run=self.settings.out)
 
     def _cloud(self) -> Sequence[str]:
-        return ("--listen", self._own("cloud", "listen"), *self._model)
+        return (*_flags(listen=self._at("cloud")), *self._model)
 
     def _oracle(self) -> Sequence[str]:
-        return ("--listen", self._own("oracle", "listen"), *self._model, "--defence", self.settings.defence)
+        return (*_flags(listen=self._at("oracle"), defence=self.settings.defence), *self._model)
 
     def _adversary(self) -> Sequence[str]:
+        settings = self.settings
         return (
-            *("--tap", self.settings.tap, "--cloud", self.places["cloud"]["listen"]),
-            *("--listen", self._own("adversary", "listen"), "--oracle", self.places["oracle"]["listen"]),
-            *("--referee", self.places["monitor"]["submit"], "--attacks", *self.settings.attacks),
-            *("--recipe", self.settings.recipe, "--device", self.settings.device, "--prior", self.settings.prior),
-            *("--public", self.settings.public, "--defence", self.settings.defence),
-            *("--budget-seconds", str(self.settings.budget_seconds), "--seed", str(self.settings.seed)),
+            *_flags(tap=settings.tap, cloud=self._at("cloud"), listen=self._at("adversary")),
+            *_flags(oracle=self._at("oracle"), referee=self._at("monitor", "submit")),
+            *_flags(recipe=settings.recipe, device=settings.device, prior=settings.prior, public=settings.public),
+            *_flags(defence=settings.defence, budget_seconds=settings.budget_seconds, seed=settings.seed),
+            *("--attacks", *settings.attacks),
             *self._model,
         )
 
     def _edge(self) -> Sequence[str]:
-        through = self.places["adversary" if self.settings.tap == "wire" else "cloud"]["listen"]
+        settings = self.settings
+        through = self._at("adversary" if settings.tap == "wire" else "cloud")
         return (
-            *("--cloud", through, "--monitor", self.places["monitor"]["truth"], "--source", self.settings.source),
-            *("--codec", self.settings.codec, "--defence", self.settings.defence, "--link", self.settings.link),
-            *("--slowdown", str(self.settings.slowdown)),
-            *("--fps", str(self.settings.fps), "--frames", str(self.frames), "--seed", str(self.settings.seed)),
+            *_flags(cloud=through, monitor=self._at("monitor", "truth"), source=settings.source, codec=settings.codec),
+            *_flags(defence=settings.defence, link=settings.link, slowdown=settings.slowdown),
+            *_flags(fps=settings.fps, frames=self.frames, seed=settings.seed),
             *self._model,
         )
 
-    def _own(self, name: str, flag: str) -> str:
+    def _at(self, name: str, flag: str = "listen") -> str:
+        """Where a process listens, or is to listen: anywhere, until it says where."""
         return self.places.get(name, {}).get(flag, ANYWHERE)
 
     @property
     def _model(self) -> Sequence[str]:
-        optional: Iterable[tuple[str, object]] = (("weights", self.settings.weights), ("size", self.settings.size))
-        extra = (part for name, value in optional if value is not None for part in (f"--{name}", str(value)))
-        alone = ("--head-only",) if self.settings.head_only else ()
-        return ("--target", self.settings.target, "--cut", self.settings.cut, *extra, *alone)
+        settings = self.settings
+        alone = ("--head-only",) if settings.head_only else ()
+        return (*_flags(target=settings.target, cut=settings.cut, weights=settings.weights, size=settings.size), *alone)
+
+
+def _flags(**values: object) -> Sequence[str]:
+    """Flags with their values, whatever these start with; those that are None are left out."""
+    return [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
 
 
 def _threads(share: int) -> Mapping[str, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import AddressError, UsageError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,23 @@ class Address:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def listening(place: Address, flag: str) -> socket.socket:
+    """A socket that listens on the address.
+
+    Args:
+        place: where; port 0 takes a free one.
+        flag: that named it, for the message.
+
+    Raises:
+        AddressError: the system lets nobody listen there, or somebody does.
+    """
+    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
+    try:
+        return socket.create_server((place.host, place.port), family=family)
+    except OSError as error:
+        raise AddressError(f"cannot listen on {place}: {error}; choose another {flag} address") from error
 
 
 def publish(file: Path | None, places: Mapping[str, Address]) -> None:

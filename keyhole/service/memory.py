@@ -1,13 +1,39 @@
-"""Freed memory that is kept for what comes next."""
+"""The memory of a process: how much it is, and what becomes of that which it frees."""
 
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -3, -4, -8
 _FRAMES = {_M_MMAP_THRESHOLD: 32 << 20, _M_TRIM_THRESHOLD: 256 << 20, _M_ARENA_MAX: 1}
 _STEPS = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: -1, _M_TOP_PAD: 256 << 20, _M_ARENA_MAX: 1}
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Bytes of a process that are in memory.
+
+    Attributes:
+        own: its own.
+        shared: of files, libraries above all; processes that have the same ones open hold them together.
+    """
+
+    own: int
+    shared: int
+
+
+def resident() -> Resident | None:
+    """What this process holds now; None where the system does not say (Linux does, see proc_pid_status(5))."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    own, shared = (re.search(rf"^{name}:\s+(\d+) kB$", status, re.MULTILINE) for name in ("RssAnon", "RssFile"))
+    return Resident(1024 * int(own[1]), 1024 * int(shared[1])) if own and shared else None
 
 
 def keep_freed() -> bool:

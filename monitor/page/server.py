@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import warnings
 from collections.abc import Callable
@@ -13,8 +12,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import FileResponse
 from nicegui import ui
 
-from keyhole.service.address import Address
-from keyhole.service.errors import AddressError
+from keyhole.service.address import Address, listening
 from monitor.alarm import Alarm
 from monitor.board import Board
 from monitor.page.layout import draw
@@ -37,7 +35,7 @@ class PageServer:
 
     def __init__(self, board: Board, alarm: Alarm, report: Callable[[], Path], address: str) -> None:
         place = Address.parse(address)
-        self._socket = _listen(place)
+        self._socket = listening(place, "--page")
         self.address = place.with_port(self._socket.getsockname()[1])
         config = uvicorn.Config(
             _application(board, alarm, report),
@@ -81,11 +79,3 @@ def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> Fast
     warnings.filterwarnings("ignore", message=".*torch.distributed.reduce_op", category=FutureWarning)
     ui.run_with(application, tailwind=False, show_welcome_message=False)
     return application
-
-
-def _listen(place: Address) -> socket.socket:
-    family = socket.AF_INET6 if ":" in place.host else socket.AF_INET
-    try:
-        return socket.create_server((place.host, place.port), family=family)
-    except OSError as error:
-        raise AddressError(f"cannot serve the page on {place}: {error}; choose another --page address") from error

@@ -1,0 +1,39 @@
+"""What an adversary would do: every name in its settings, looked up."""
+
+from __future__ import annotations
+
+from adversary.attacks.choice import choose_all
+from adversary.attacks.registry import ONLINE
+from adversary.device import device_named
+from adversary.lab import known_defence, picture_size
+from adversary.priors.prior import load_prior
+from adversary.public import public_pictures
+from adversary.settings import AdversarySettings, check
+from keyhole.service.address import Address
+from keyhole.service.forecast import Forecast
+
+
+def forecast(settings: AdversarySettings) -> Forecast:
+    """What the adversary would do; its prior is loaded, and one public picture taken.
+
+    Raises:
+        UsageError: a value is out of range, or no such attack, recipe, prior, device, target, defence or pictures.
+    """
+    check(settings)
+    for address in filter(None, (settings.cloud, settings.listen, settings.oracle, settings.referee, settings.metrics)):
+        Address.parse(address)
+    chosen = choose_all(settings.attacks, settings.recipe, ONLINE)
+    device = device_named(settings.device)
+    known_defence(settings)
+    next(public_pictures(settings.public, picture_size(settings), settings.seed))
+    words = ", ".join(f"{choice.attack}/{choice.recipe}" for choice in chosen)
+    prior = ""
+    if any(choice.kind.uses_prior for choice in chosen):
+        prior = f"; prior {settings.prior}"
+        loaded = load_prior(settings.prior, device=device)
+        if any(choice.attack.startswith("diffusion") for choice in chosen):
+            _ = loaded.denoiser
+    return Forecast(
+        f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each; tap {settings.tap}{prior}; public "
+        f"pictures of {settings.public}"
+    )

@@ -1,0 +1,113 @@
+"""``keyhole check``: what a demo or a live system would run; both ask before they start anything."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from keyhole.cli import load, parsed
+from keyhole.commands import COMMANDS
+from keyhole.demo.launcher import Launcher
+from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
+from keyhole.demo.system import System
+from keyhole.service.errors import UsageError
+from keyhole.service.forecast import Forecast
+from keyhole.service.memory import Resident, resident
+from keyhole.terminal import terminal
+
+GRACE_SECONDS = 5.0
+"""That the attacks have after the last frame."""
+_ASKED = ("edge", "adversary", "monitor")
+"""Cloud and oracle get the model and the defence that the edge gets, and nothing else that could be wrong."""
+_LIKE_EDGE = 2
+_ROUNDS = 3
+"""In which a system starts: each waits for the one before (`System.start`)."""
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a system would do.
+
+    Attributes:
+        processes: those that were asked, by name.
+        seconds: that asking took: importing and loading what the processes import and load.
+        memory: bytes of all processes once they have loaded; None where the system does not say.
+    """
+
+    processes: Mapping[str, Forecast]
+    seconds: float
+    memory: int | None
+
+
+def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
+    """Ask each process what it would do with the command line that it would get.
+
+    Raises:
+        UsageError: what a process would refuse.
+        SystemExit: a flag holds what it cannot; the explanation is printed.
+    """
+    frames = settings.frames if isinstance(settings, DemoSettings) else 0
+    if isinstance(settings, DemoSettings) and frames < 1:
+        raise UsageError(f"--frames {frames}: expected 1 or more (keyhole live runs until it is interrupted)")
+    system = System(settings, frames, Launcher(settings.out / "logs"))
+    started = time.perf_counter()
+    ask = {name: load(COMMANDS[name].forecast) for name in _ASKED}
+    held = [resident()]
+    found: dict[str, Forecast] = {}
+    for name in _ASKED:
+        found[name] = ask[name](parsed(name, system.arguments(name), os.environ))
+        held.append(resident())
+    return Foreseen(found, time.perf_counter() - started, _memory(held))
+
+
+def _memory(held: Sequence[Resident | None]) -> int | None:
+    """Of all processes and of the one that starts them, from what this one held at first and after each was asked."""
+    known = [each for each in held if each]
+    if len(known) < len(held):
+        return None
+    first, edge, last = known[0], known[1], known[-1]
+    processes = len(_ASKED) + _LIKE_EDGE + 1
+    return processes * first.own + _LIKE_EDGE * (edge.own - first.own) + (last.own - first.own) + last.shared
+
+
+def check(settings: CheckSettings) -> int:
+    """Print what would run, how long and in how much memory.
+
+    Raises:
+        UsageError: see `foresee`.
+    """
+    console = terminal()
+    with console.status("looking up what the flags name"):
+        foreseen = foresee(settings)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    for name, forecast in foreseen.processes.items():
+        table.add_row(name, forecast.does)
+    table.add_row("time", _duration(settings, foreseen))
+    table.add_row("memory", _amount(foreseen.memory))
+    console.print(table)
+    return 0
+
+
+def _duration(settings: DemoSettings, foreseen: Foreseen) -> str:
+    edge = foreseen.processes["edge"].seconds
+    pause = max(1 / settings.fps if settings.fps else 0.0, edge)
+    start, frames = _ROUNDS * foreseen.seconds, settings.frames * pause
+    slow = ", which is as fast as the edge computes" if settings.fps and pause == edge else ""
+    return (
+        f"about {_spoken(start + frames + GRACE_SECONDS)}: {_spoken(start)} to start, {_spoken(frames)} for "
+        f"{settings.frames} frames{slow}, {GRACE_SECONDS:.0f} s for the attacks to finish"
+    )
+
+
+def _amount(memory: int | None) -> str:
+    processes = "five processes and the one that starts them; attacks that learn take more as they go"
+    return f"about {memory / 1e9:.1f} GB: {processes}" if memory else "unknown: this system does not say"
+
+
+def _spoken(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,23 @@
+"""What a monitor would do: its addresses, tried, and its judge, loaded."""
+
+from __future__ import annotations
+
+from keyhole.judge.find import find_judge
+from keyhole.service.address import Address, listening
+from keyhole.service.forecast import Forecast
+from monitor.settings import MonitorSettings
+
+
+def forecast(settings: MonitorSettings) -> Forecast:
+    """What the monitor would do.
+
+    Raises:
+        UsageError: an address that is none or is taken, or no such judge.
+    """
+    for address in (settings.truth, settings.submit, settings.metrics):
+        Address.parse(address)
+    if settings.page:
+        listening(Address.parse(settings.page), "--page").close()
+    judge = "reads secrets from reconstructions" if find_judge(settings.judge) else "has no judge"
+    page = f"page at http://{settings.page}" if settings.page else "no page"
+    return Forecast(f"scores into {settings.run}, {judge}; {page}")
