@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import logging
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ _AVERAGED = {"ema", "teacher", "averaged", "swa"}
 """Parts of the names of weights that are averaged over the training, which are those that people use."""
 _UNUSED = "num_batches_tracked"
 """What inference does not use."""
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+"""Classifiers of GoogLeNet and Inception that only a training uses: files hold them, and models need not."""
+_DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 _SHOWN = 4
 _log = logging.getLogger(__name__)
 
@@ -99,7 +103,7 @@ def load_state(
         model: gets the weights.
         state: tensors by the model's names. ``num_batches_tracked``, which inference does not use, may be absent.
         source: where it comes from, for messages.
-        strict: refuse missing and unexpected tensors; else they are left alone.
+        strict: refuse missing and unexpected tensors, but for auxiliary classifiers; else they are left alone.
         advice: what to do where all that is wrong is that the end of the model is missing.
 
     Returns:
@@ -110,7 +114,8 @@ def load_state(
     """
     own = model.state_dict()
     missing = [name for name in own if name not in state and not name.endswith(_UNUSED)]
-    unexpected = [name for name in state if name not in own and not name.endswith(_UNUSED)]
+    strange = [name for name in state if name not in own]
+    unexpected = [name for name in strange if not name.endswith(_UNUSED) and not name.startswith(_AUXILIARY)]
     wrong = [
         f"{name} is {_difference(tensor, own[name])}"
         for name, tensor in state.items()
@@ -156,6 +161,8 @@ def _reading(prefix: str, names: Mapping[str, str], checkpoint: Checkpoint, own:
 
 
 def _bare(name: str) -> str:
+    """Without what torch wraps around a module, and as densenets are named since a module's name holds no dot."""
+    name = _DENSE.sub(r"\1\2", name)
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from types import ModuleType
@@ -16,6 +16,8 @@ from keyhole.targets.family import Facts, Family
 from keyhole.targets.preprocess import Preprocess
 
 _IMAGENET = 1000
+_PUBLISHED: Mapping[str, dict[str, Any]] = {"fbnetc_100": {"bn_eps": 1e-3}}
+"""Arguments that timm gives to an architecture only when it loads the published weights itself; files need them too."""
 
 
 class TimmFamily(Family):
@@ -40,7 +42,9 @@ class TimmFamily(Family):
         return tuple(names.index_to_description(index) for index in range(_IMAGENET))
 
     def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
-        arguments: dict[str, Any] = {} if outputs is None else {"num_classes": outputs}
+        arguments = dict(_PUBLISHED.get(name.partition(".")[0], {})) | (
+            {} if outputs is None else {"num_classes": outputs}
+        )
         if size is not None and _timm().get_pretrained_cfg(name).fixed_input_size:
             arguments["img_size"] = size
         return cast(nn.Module, _timm().create_model(name, pretrained=pretrained, **arguments))

@@ -8,6 +8,7 @@ from typing import Any, cast
 import torchvision
 from torch import nn
 
+from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.preprocess import Preprocess
 
@@ -16,6 +17,13 @@ _SIZED: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "maxvit_": lambda size: {"input_size": (size, size)},
 }
 """Arguments of the architectures that must know the picture's size, by the start of their name."""
+_PUBLISHED: Mapping[str, dict[str, Any]] = {
+    name: {"transform_input": True, "init_weights": False} for name in ("googlenet", "inception_v3")
+}
+"""Arguments that torchvision gives to an architecture only when it loads the published weights itself. Weights in a
+file expect them too: they are the published ones, or began as them."""
+_AUXILIARY = ("aux1", "aux2", "AuxLogits")
+"""Classifiers that only a training uses. What torchvision leaves of them depends on where the weights come from."""
 
 
 class TorchvisionFamily(Family):
@@ -39,13 +47,19 @@ class TorchvisionFamily(Family):
         return tuple(_newest(name).meta["categories"])
 
     def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
-        arguments: dict[str, Any] = {} if outputs is None else {"num_classes": outputs}
-        if size is not None:
-            for start, sized in _SIZED.items():
-                arguments |= sized(size) if name.startswith(start) else {}
-        return cast(
-            nn.Module, torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **arguments)
-        )
+        arguments = dict(_PUBLISHED.get(name, {})) | ({} if outputs is None else {"num_classes": outputs})
+        side = size or self.facts(name).preprocess.size
+        for start, sized in _SIZED.items():
+            arguments |= sized(side) if name.startswith(start) else {}
+        try:
+            model = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **arguments)
+        except ValueError as error:
+            raise TargetError(f"the hub has no weights of {name} for pictures of {side} pixels: {error}") from error
+        for auxiliary in _AUXILIARY:
+            if getattr(model, auxiliary, None) is not None:
+                setattr(model, auxiliary, None)
+                model.aux_logits = False
+        return cast(nn.Module, model)
 
 
 def _newest(name: str) -> Any:
