@@ -12,8 +12,7 @@ from bench.setup import Setup
 from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.reid.parts import open_parts
-from keyhole.train.reid.pictures import IdentifiedPictures
-from keyhole.train.reid.trial import Trial
+from keyhole.train.reid.trial import Trial, read_trial
 from keyhole.train.settings import TrainSettings
 
 CACHE = "cache"
@@ -52,5 +51,4 @@ def _trial(data: str, size: int, vehicles: int, views: int, cache: Path) -> Tria
         )
     )
     quiet = terminal(quiet=True)
-    pictures = IdentifiedPictures.load(parts.test, size, workers=0, folder=cache, console=quiet)
-    return Trial(pictures, parts.probes, parts.gallery)
+    return read_trial(parts, size, workers=0, folder=cache, console=quiet)

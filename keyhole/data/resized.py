@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from keyhole.data.folder import fit
+from keyhole.data.pixels import fit
 from keyhole.data.sample import Sample
 
 

@@ -8,10 +8,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Protocol
 
-from keyhole.data.folder import Pictures
 from keyhole.data.leaves import DeadLeaves
 from keyhole.data.photos import PannedPhotos, Photos, public_photos, victim_photos
-from keyhole.data.pools import Pool, share
+from keyhole.data.pools import Pool
 from keyhole.data.resized import Resized
 from keyhole.data.sample import Sample
 from keyhole.data.sets.open import open_collection
@@ -75,8 +74,7 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: boo
             f"no picture source {spec!r}: {hint}it is one of {', '.join(sorted(NAMED))}, the path of a folder or zip, "
             "or SET:PATH with a set that `keyhole data sets` lists"
         )
-    folder, every = share(path, pool)
-    return Pictures(folder, size, seed, every)
+    return Shuffled(open_collection(spec, pool), size, seed)
 
 
 def _drawn(size: int) -> int:

@@ -13,7 +13,8 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.data.folder import PictureFolder, classes
+from keyhole.data.sets.folders import list_folder
+from keyhole.data.sets.stream import intact
 from keyhole.service.errors import UsageError
 from keyhole.targets.architectures import architecture
 from keyhole.targets.preprocess import Preprocess
@@ -36,18 +37,21 @@ class LabelledPictures:
 
     @classmethod
     def load(cls, root: Path, split: str) -> LabelledPictures:
-        """Read ``root/split/<class>/*`` (a folder or a zip); all pictures must have one size."""
-        folder = PictureFolder(root, split)
-        names = classes(folder.paths())
-        index = {name: position for position, name in enumerate(names)}
-        pictures, labels = [], []
-        for path, picture in folder:
-            pictures.append(picture)
-            labels.append(index[path.parent.name])
-        sizes = {tuple(picture.shape) for picture in pictures}
-        if len(sizes) > 1:
+        """Read ``root/split/<class>/*`` (a folder or a zip).
+
+        Raises:
+            FileNotFoundError: no pictures there.
+            ValueError: pictures of several sizes, or outside of the classes' folders.
+        """
+        listing = list_folder(root, split)
+        labels = [listing.facts(index).label for index in range(len(listing))]
+        if None in labels:
+            raise UsageError(f"{root}/{split}: expected a folder of pictures for each class, and none outside of them")
+        found = [(record.picture, labels[index]) for index, record in intact(listing, range(len(listing)), {})]
+        sizes = {tuple(picture.shape) for picture, _ in found}
+        if len(sizes) != 1:
             raise UsageError(f"{root}/{split}: pictures of {len(sizes)} sizes; resize them to one first")
-        return cls(torch.stack(pictures), torch.tensor(labels), names)
+        return cls(torch.stack([picture for picture, _ in found]), torch.tensor([n for _, n in found]), listing.classes)
 
 
 def top_k(model: nn.Module, data: LabelledPictures, preprocess: Preprocess, k: int = 1) -> float:

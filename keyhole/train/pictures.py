@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import torch
@@ -9,16 +10,21 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from keyhole.data.folder import fit
+from keyhole.data.pixels import UnreadableError, fit
 from keyhole.data.sets.record import Collection
 from keyhole.terminal import progress_bar
 from keyhole.train.cache import cached
 
 _BATCH = 16
+_log = logging.getLogger(__name__)
 
 
-def read(collection: Collection, size: int, *, workers: int, folder: Path, console: Console) -> Tensor:
+def read(
+    collection: Collection, size: int, *, workers: int, folder: Path, console: Console
+) -> tuple[Tensor, list[int]]:
     """Draw or read a collection, fitted to ``size``; what was drawn is kept in a file and read from there.
+
+    Files that are missing or cannot be read are named in warnings and left out.
 
     Args:
         collection: the pictures.
@@ -28,13 +34,23 @@ def read(collection: Collection, size: int, *, workers: int, folder: Path, conso
         console: shows the progress.
 
     Returns:
-        uint8 N×3×size×size.
+        uint8 N×3×size×size, and the index of each in the collection.
+
+    Raises:
+        UnreadableError: no file can be read.
     """
-    return cached(collection, size, folder, lambda: _fresh(collection, size, workers, console))
+    faults: dict[int, str] = {}
+    pictures = cached(collection, size, folder, lambda: _fresh(collection, size, workers, console, faults))
+    for number, fault in enumerate(faults.values(), start=1):
+        _log.warning("picture left out (%d of %d): %s", number, len(collection), fault)
+    kept = [index for index in range(len(collection)) if index not in faults]
+    if not kept:
+        raise UnreadableError(f"none of {len(collection)} pictures can be read")
+    return (pictures[kept] if faults else pictures), kept
 
 
-class _Fitted(Dataset[Tensor]):
-    """Pictures of a collection as uint8 3×size×size."""
+class _Fitted(Dataset[tuple[Tensor, str]]):
+    """Pictures of a collection as uint8 3×size×size, each with why it cannot be read, or nothing."""
 
     def __init__(self, collection: Collection, size: int) -> None:
         self._collection, self._size = collection, size
@@ -42,18 +58,23 @@ class _Fitted(Dataset[Tensor]):
     def __len__(self) -> int:
         return len(self._collection)
 
-    def __getitem__(self, index: int) -> Tensor:
-        return (fit(self._collection[index].picture, self._size) * 255).round().to(torch.uint8)
+    def __getitem__(self, index: int) -> tuple[Tensor, str]:
+        try:
+            picture = self._collection[index].picture
+        except (FileNotFoundError, UnreadableError) as error:
+            return torch.zeros(3, self._size, self._size, dtype=torch.uint8), str(error)
+        return (fit(picture, self._size) * 255).round().to(torch.uint8), ""
 
 
-def _fresh(collection: Collection, size: int, workers: int, console: Console) -> Tensor:
+def _fresh(collection: Collection, size: int, workers: int, console: Console, faults: dict[int, str]) -> Tensor:
     batches = iter(DataLoader(_Fitted(collection, size), batch_size=_BATCH, num_workers=workers))
     pictures = torch.empty(len(collection), 3, size, size, dtype=torch.uint8)
     done = 0
     with progress_bar(console) as progress:
         bar = progress.add_task("pictures", total=len(collection))
-        for batch in batches:
+        for batch, told in batches:
             pictures[done : done + len(batch)] = batch
+            faults |= {done + place: fault for place, fault in enumerate(told) if fault}
             done += len(batch)
             progress.advance(bar, len(batch))
     return pictures

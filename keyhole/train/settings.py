@@ -82,8 +82,9 @@ class TrainSettings:
     views: int = 12
     """Re-identification on streetcam: pictures of each vehicle, by different cameras up to 24."""
     part: str = ""
-    """Re-identification on a folder or zip: the folder in it to use. On a data set whose owner has no queries: its
-    pool, `private` where absent."""
+    """Re-identification on a folder or zip, or on a data set whose owner has no queries: what of it to train on.
+    Absent: its pool `private`, of which `--source` never shows anything. `all`, or a folder in it: whoever is in it may
+    be attacked later."""
     held_out: int | None = None
     """Re-identification: identities that are kept from training for the test. Absent: 150 of streetcam, a fifth
     elsewhere. A data set whose owner has queries is tested on those."""

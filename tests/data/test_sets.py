@@ -18,7 +18,7 @@ from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.settings import SetsSettings
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam import Streetcam
-from tests.data.layouts import BUILD, draw, facts, shade, shades
+from tests.data.layouts import BUILD, draw, facts, identities, shade, shades
 
 
 def test_every_set_is_tested():
@@ -95,13 +95,16 @@ def test_a_zip_opens_like_its_folder_and_from_other_processes(name, made, tmp_pa
 
 
 def test_a_folder_is_a_finite_set_too(tmp_path):
-    draw(tmp_path, [f"{part}/person{p}/{n}.png" for part in ("private", "public") for p in (1, 2) for n in (1, 2)])
-    private = open_collection(str(tmp_path), "private")
-    assert private.classes == ("person1", "person2")
-    assert [private.facts(index).label for index in range(4)] == [0, 0, 1, 1]
-    assert private[2].identity == "person2"
-    assert int(private[2].picture[0, 0, 0]) == shade("private/person2/1.png")
-    assert shades(str(tmp_path), "audit") == shades(str(tmp_path), "private")
+    people = {"private": (1, 2, 3, 4), "public": (5, 6)}
+    draw(tmp_path, [f"{part}/person{p}/{n}.png" for part, who in people.items() for p in who for n in (1, 2)])
+    assert identities(str(tmp_path), "public") == {"person5", "person6"}
+    private, audit = (open_collection(str(tmp_path), part) for part in ("private", "audit"))
+    assert private.classes == tuple(f"person{p}" for p in range(1, 7))
+    assert [private.facts(index).label for index in range(4)] == [1, 1, 3, 3]
+    assert private[2].identity == "person4"
+    assert int(private[2].picture[0, 0, 0]) == shade("private/person4/1.png")
+    assert [audit.facts(index).identity for index in range(4)] == ["person1", "person1", "person3", "person3"]
+    assert len(open_collection(str(tmp_path), "all")) == len(open_collection(str(tmp_path), "")) == 12
     with pytest.raises(FileNotFoundError, match="no folder 'val'"):
         open_collection(str(tmp_path), "val")
 
@@ -109,10 +112,12 @@ def test_a_folder_is_a_finite_set_too(tmp_path):
 def test_a_flat_folder_is_shared_as_the_stream_shares_it(tmp_path):
     draw(tmp_path, [f"{n}.png" for n in range(6)])
     spec = str(tmp_path)
-    pools = {pool: shades(spec, pool) for pool in ("audit", "public")}
-    assert sorted(pools["audit"] + pools["public"]) == sorted(shade(f"{n}.png") for n in range(6))
+    pools = {pool: shades(spec, pool) for pool in ("audit", "private", "public")}
+    assert list(pools.values()) == [[shade(f"{n}.png") for n in names] for names in ((0, 1), (2, 3), (4, 5))]
     for pool, values in pools.items():
-        stream = itertools.islice(open_source(spec, pool=pool, size=8), 3)
+        if pool == "private":
+            continue
+        stream = itertools.islice(open_source(spec, pool=pool, size=8), 2)
         assert sorted(round(255 * float(sample.picture.mean())) for sample in stream) == sorted(values)
     assert open_collection(spec, "audit")[0].label is None
 

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from keyhole.targets.preprocess import Preprocess
@@ -89,4 +90,25 @@ def test_pictures_of_several_sizes_are_refused(tmp_path: Path):
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (side, side)).save(path)
     with pytest.raises(ValueError, match="resize them to one"):
+        LabelledPictures.load(tmp_path, "train")
+
+
+def test_broken_pictures_of_a_class_are_named_and_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("cat/1.png", "cat/2.png", "dog/1.png"):
+        path = tmp_path / "train" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(path)
+    (tmp_path / "train/cat/2.png").write_bytes(b"<html>")
+    (tmp_path / "train/cat/._1.png").write_bytes(b"litter")
+    data = LabelledPictures.load(tmp_path, "train")
+    assert data.names == ("cat", "dog")
+    assert data.labels.tolist() == [0, 1]
+    assert len(caplog.records) == 1
+    assert "cat/2.png: not a picture" in caplog.text
+
+
+def test_pictures_outside_of_the_classes_folders_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "train/1.png")
+    with pytest.raises(ValueError, match="expected a folder of pictures for each class"):
         LabelledPictures.load(tmp_path, "train")

@@ -9,6 +9,7 @@ from PIL import Image
 from rich.console import Console
 
 import keyhole
+from keyhole.data import open_collection
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Facts
 from keyhole.data.streetcam import Streetcam
@@ -18,6 +19,7 @@ from keyhole.train.command import train
 from keyhole.train.reid.identities import identities_of
 from keyhole.train.reid.parts import open_parts
 from keyhole.train.reid.pictures import IdentifiedPictures, numbered
+from keyhole.train.reid.trial import read_parts
 from keyhole.train.settings import TrainSettings
 from tests.train.making import boards, files
 
@@ -27,18 +29,22 @@ def settings(data: str | Path, out: Path, **flags: object) -> TrainSettings:
 
 
 def test_identities_of_a_folder_are_held_out(tmp_path: Path) -> None:
-    files(tmp_path / "private", boards(10, 4, seed=0))
-    parts = open_parts(settings(tmp_path, tmp_path, part="private", held_out=3, probes=2))
+    files(tmp_path / "private", boards(20, 4, seed=0))
+    files(tmp_path / "public", boards(2, 1, seed=1))
+    parts = open_parts(settings(tmp_path, tmp_path, held_out=3, probes=2))
     seen, unseen = set(identities_of(parts.train)), identities_of(parts.test)
     assert (len(seen), len(set(unseen)), len(parts.train)) == (7, 3, 28)
     assert seen.isdisjoint(unseen)
     assert sorted((*parts.probes, *parts.gallery)) == list(range(12))
     assert sorted(unseen[place] for place in parts.probes) == sorted(2 * sorted(set(unseen)))
-    again, other = (
-        open_parts(settings(tmp_path, tmp_path, part="private", held_out=3, probes=2, seed=seed)) for seed in (0, 1)
-    )
+    again, other = (open_parts(settings(tmp_path, tmp_path, held_out=3, probes=2, seed=seed)) for seed in (0, 1))
     assert (identities_of(again.test), again.probes) == (unseen, parts.probes)
     assert identities_of(other.test) != unseen
+    attacked = set(identities_of(open_collection(str(tmp_path), "audit")))
+    assert len(attacked) == 10
+    assert attacked.isdisjoint(seen | set(unseen))
+    whole = open_parts(settings(tmp_path, tmp_path, part="all", held_out=3))
+    assert len(set(identities_of(whole.train))) == 17
 
 
 def test_streetcam_is_tested_on_vehicles_of_another_pool(tmp_path: Path) -> None:
@@ -64,12 +70,42 @@ def test_the_owners_queries_and_gallery_are_used(tmp_path: Path) -> None:
 def test_too_few_pictures_or_identities(tmp_path: Path) -> None:
     files(tmp_path / "single", boards(5, 1, seed=0))
     with pytest.raises(ValueError, match="each of 5 identities has one picture"):
-        open_parts(settings(tmp_path / "single", tmp_path))
+        open_parts(settings(tmp_path / "single", tmp_path, part="all"))
     files(tmp_path / "few", boards(3, 2, seed=0))
     with pytest.raises(ValueError, match="at least 2 must be held out and 2 left"):
-        open_parts(settings(tmp_path / "few", tmp_path))
+        open_parts(settings(tmp_path / "few", tmp_path, part="all"))
     with pytest.raises(ValueError, match="0 probes"):
         open_parts(settings("streetcam", tmp_path, views=2, identities=2, held_out=2, probes=0))
+
+
+def test_folders_that_are_splits_are_no_identities(tmp_path: Path) -> None:
+    for name in ("bounding_box_train/0001_c1.png", "bounding_box_test/0002_c1.png", "query/0002_c2.png"):
+        (tmp_path / name).parent.mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    with pytest.raises(ValueError, match=r"3 of 3 pictures show no known identity: .*splits.*market1501:PATH"):
+        open_parts(settings(tmp_path, tmp_path, part="all"))
+    with pytest.raises(ValueError, match="1 of 1 pictures show no known identity"):
+        open_parts(settings(tmp_path, tmp_path))
+
+
+def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    files(tmp_path / "people", boards(4, 3, seed=0))
+    parts = open_parts(settings(tmp_path / "people", tmp_path, part="all", held_out=2))
+    gone = sorted((tmp_path / "people").rglob("*.png"))[::3]
+    for path in gone:
+        path.write_bytes(b"<html>")
+    read = {"workers": 0, "folder": tmp_path, "console": Console(quiet=True)}
+    train, trial = read_parts(parts, 8, **read)
+    assert (len(train.pictures), len(trial.data.pictures)) == (4, 4)
+    assert train.identities.tolist() == [0, 0, 1, 1]
+    assert set(trial.probes).isdisjoint(trial.gallery)
+    assert len(trial.probes) + len(trial.gallery) == 4
+    for path in gone:
+        assert caplog.text.count(f"{path}: not a picture") == 1
+    for path in (tmp_path / "people").rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(ValueError, match="none of 6 pictures can be read"):
+        read_parts(parts, 8, **read)
 
 
 def test_unknown_cameras_count_as_all_different() -> None:
@@ -103,7 +139,7 @@ def test_drawn_pictures_are_kept_by_what_decides_them(tmp_path: Path) -> None:
 def test_the_command_leaves_a_target_that_answers_with_an_embedding(tmp_path: Path) -> None:
     data, out = tmp_path / "people", tmp_path / "weights" / "resnet18-people"
     files(data, boards(6, 4, seed=0))
-    assert train(settings(data, out, size=32, stages=("16:1", "32:1"), batch=8, held_out=2, workers=0)) == 0
+    assert train(settings(data, out, part="all", size=32, stages=("16:1", "32:1"), batch=8, held_out=2, workers=0)) == 0
     card = read_card(out)
     assert (card.task, card.embedding, card.labels) == ("re-identification", 512, ())
     shares = {"rank_1", "rank_5", "rank_10", "mAP", "mINP"}
@@ -140,7 +176,7 @@ def test_the_command_leaves_a_target_that_answers_with_an_embedding(tmp_path: Pa
 def test_settings_that_cannot_be_trained_with(flags: dict[str, object], message: str, tmp_path: Path) -> None:
     files(tmp_path / "people", boards(6, 4, seed=0))
     with pytest.raises(ValueError, match=message):
-        train(settings(tmp_path / "people", tmp_path / "out", workers=0, **flags))
+        train(settings(tmp_path / "people", tmp_path / "out", part="all", workers=0, **flags))
 
 
 def test_classification_takes_no_unknown_architecture(tmp_path: Path) -> None:

@@ -1,52 +1,72 @@
-"""Three disjoint pools of a data set: no identity, clip or picture is in two of them."""
+"""Three disjoint pools of pictures: no identity, clip or picture is in two of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 from keyhole.data.sets.listing import Entry
 
 Part = Literal["audit", "private", "public"]
 POOLS: tuple[Part, ...] = get_args(Part)
-TRAIN = "train"
+TRAIN, WHOLE = "train", "all"
+
+_SERVED: Mapping[str, tuple[Part, ...]] = {
+    "audit": ("audit",), "private": ("private",), "public": ("public",), TRAIN: ("private", "public"), WHOLE: (),
+}  # fmt: skip
+"""The pools that a split is for; every other split, one to test on, is for ``audit``."""
+_SPARED: Mapping[str, tuple[Part, ...]] = {"audit": (), "private": ("audit",), "public": (), TRAIN: ("audit",)}
+"""The pools that a split gives pictures to where no other split is for them; every other split gives to all."""
 
 
 def divide(entries: Sequence[Entry], pool: Part) -> tuple[Entry, ...]:
     """The entries of one pool.
 
-    What stays together is an identity, else a clip, else a picture. Where the owner has ``train`` and other splits,
-    the others are ``audit``, and what is left of ``train`` without their identities is dealt in turn, in the order of
-    names, to ``private`` (what a victim trains on) and ``public`` (what an attacker may train on). Where there is
-    only one kind of split, everything is dealt to ``audit``, ``private`` and ``public``. A picture that is in two
-    splits counts once.
+    What stays together is what the entry says (`Entry.together`). Each group of it that may be in several pools (see
+    `pools_of`) is dealt to them in turn, in the order of names. A group that is in two splits belongs to the one whose
+    pools come first, ``audit`` before ``private`` before ``public``; the other's pictures of it are left out. A
+    picture that is in two splits counts once.
 
     Args:
         entries: of all splits.
-        pool: which one.
+        pool: ``audit``: what the victim shows; ``private``: what a victim's model may be trained on; ``public``: what
+            an attacker may train on.
     """
-    train = [entry for entry in entries if entry.split == TRAIN]
-    test = [entry for entry in entries if entry.split != TRAIN]
-    if not train or not test:
-        return _dealt(entries, POOLS.index(pool), len(POOLS))
-    if pool == "audit":
-        return _once(test)
-    held = {_together(entry) for entry in test}
-    rest = [entry for entry in train if _together(entry) not in held]
-    return _dealt(rest, ("private", "public").index(pool), 2)
-
-
-def _dealt(entries: Sequence[Entry], place: int, hands: int) -> tuple[Entry, ...]:
-    mine = set(sorted({_together(entry) for entry in entries})[place::hands])
-    return _once(entry for entry in entries if _together(entry) in mine)
-
-
-def _together(entry: Entry) -> str:
-    return entry.facts.identity or entry.facts.clip or entry.name
-
-
-def _once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
-    by_name: dict[str, Entry] = {}
+    pools = pools_of(entry.split for entry in entries)
+    groups: dict[tuple[Part, ...], dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
-        by_name.setdefault(entry.name, entry)
-    return tuple(by_name.values())
+        groups[pools[entry.split]][entry.together].append(entry)
+    held: set[str] = set()
+    chosen: dict[str, Entry] = {}
+    for hands in sorted(filter(None, groups), key=lambda hands: [POOLS.index(hand) for hand in hands]):
+        free = sorted(groups[hands].keys() - held)
+        held |= set(free)
+        if pool in hands:
+            mine = set(free[hands.index(pool) :: len(hands)])
+            for entry in entries:
+                if entry.together in mine and pools[entry.split] == hands:
+                    chosen.setdefault(entry.name, entry)
+    return tuple(chosen.values())
+
+
+def pools_of(splits: Iterable[str]) -> dict[str, tuple[Part, ...]]:
+    """The pools that each split's pictures may be in; none where they are left out.
+
+    A split that is named as a pool is that pool's, ``train`` is for ``private`` and ``public``, any other is for
+    ``audit``. A pool that is no split's gets a share of those that can spare one: ``audit`` of ``private`` or
+    ``train``, every pool of splits to test on where these are all there is, and of pictures in no split.
+    """
+    present = set(splits)
+    named = {pool for pool in POOLS if pool in present}
+    served = {split: _served(split, named) for split in present}
+    missing = set(POOLS) - {pool for pools in served.values() for pool in pools}
+    return {
+        split: tuple(pool for pool in POOLS if pool in pools or pool in missing.intersection(_SPARED.get(split, POOLS)))
+        for split, pools in served.items()
+    }
+
+
+def _served(split: str, named: set[Part]) -> tuple[Part, ...]:
+    pools = _SERVED.get(split, ("audit",))
+    return tuple(pool for pool in pools if split == pool or pool not in named)

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from torch import Tensor
 
-from keyhole.data.folder import SUFFIXES, decode
+from keyhole.data.pixels import SUFFIXES, UnreadableError, decode
 from keyhole.data.sets.tree import Tree
 from keyhole.service.errors import MissingError, UsageError
 
@@ -63,6 +63,8 @@ class Files:
             return self.tree.read(self._whole(path))
         except FileNotFoundError as error:
             raise self.missing(path) from error
+        except UnreadableError as error:
+            raise self.unreadable(path, error) from error
 
     def lines(self, path: str) -> list[str]:
         """A text file's lines, without those that are blank."""
@@ -80,13 +82,16 @@ class Files:
         """Sorted paths of the pictures under ``folder``, relative to it; FileNotFoundError where there are none."""
         self.need(folder)
         found = sorted(map(PurePosixPath, self.tree.files(self._whole(folder))))
-        pictures = [path for path in found if path.suffix.lower() in SUFFIXES and path.name[0] != "."]
+        pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
         if not pictures:
             raise self.missing(str(PurePosixPath(folder) / "*.jpg"))
         return pictures
 
     def picture(self, path: str) -> Callable[[], Tensor]:
-        """A function that reads the picture at ``path`` as RGB uint8 3×H×W; worker processes can be given it."""
+        """A function that reads the picture at ``path`` as RGB uint8 3×H×W; worker processes can be given it.
+
+        It raises FileNotFoundError or `keyhole.data.pixels.UnreadableError` with the file's name.
+        """
         return partial(_decoded, self, path)
 
     def missing(self, path: str) -> MissingError:
@@ -97,9 +102,17 @@ class Files:
         """The error for a file that does not hold what it should."""
         return UsageError(f"{self.title}: {self.root / self.under / path}: {fault}. {self.advice}")
 
+    def unreadable(self, path: str, fault: UnreadableError) -> UnreadableError:
+        """The error for a file that is there and cannot be read."""
+        return UnreadableError(f"{self.root / self.under / path}: {fault}")
+
     def _whole(self, path: str) -> str:
         return str(PurePosixPath(self.under) / path)
 
 
 def _decoded(files: Files, path: str) -> Tensor:
-    return decode(files.read(path))
+    data = files.read(path)
+    try:
+        return decode(data)
+    except UnreadableError as error:
+        raise files.unreadable(path, error) from error

@@ -2,47 +2,83 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
-from keyhole.data.folder import PictureFolder, classes
-from keyhole.data.pools import POOLS, share
+from keyhole.data.pixels import SUFFIXES
+from keyhole.data.sets.division import POOLS, WHOLE, divide
 from keyhole.data.sets.files import Files
+from keyhole.data.sets.grouping import Placed, grouped, placed
 from keyhole.data.sets.listing import Entry, Listing
 from keyhole.data.sets.record import Facts
-from keyhole.data.sets.tree import tree_at
+from keyhole.data.sets.tree import Tree, tree_at
 from keyhole.service.errors import MissingError
+
+_log = logging.getLogger(__name__)
 
 
 def list_folder(root: Path, part: str) -> Listing:
-    """The pictures of the folder ``part`` of ``root``; else, of the pool of that name, as `open_source` divides it.
+    """The pictures of a pool, or of the folder ``part`` of ``root``.
 
-    The folder that a picture is in gives both its label and its identity, because only the user knows which it is.
+    The folder that a picture is in gives both its label and its identity, because only the user knows which it is;
+    folders named as splits (``train``, ``val``, …) give neither. A warning says what was assumed where names do not say
+    which pictures belong together, and which files are no pictures.
 
     Args:
         root: folder or zip.
-        part: a folder in it (``train``, ``private``, …), ``public`` or ``audit``; empty: all pictures.
+        part: ``audit``, ``private`` or ``public`` (see `keyhole.data.sets.division.divide`); else a folder in it
+            (``train``, …); ``all`` or empty: all pictures.
 
     Raises:
         FileNotFoundError: no folder or zip, no such part, or no pictures in it.
+        UnreadableError: a folder in it that may not be read.
     """
-    folder, (first, step) = _part(root, part)
-    found = folder.paths()
-    names = tuple(name for name in classes(found) if name)
-    index = {name: number for number, name in enumerate(names)}
-    files = Files(tree_at(root), root, "pictures", "Expected a folder or zip of pictures", folder.under)
-    entries = []
-    for path in found[first::step]:
-        name = path.parent.name
-        facts = Facts(label=index[name], identity=name) if name else Facts()
-        entries.append(Entry(str(path), part, files.picture(str(path)), facts))
-    return Listing(tuple(entries), names)
+    tree = tree_at(root)
+    pool = next((known for known in POOLS if known == part), None)
+    under = "" if pool or part == WHOLE else part
+    if not tree.exists(under):
+        raise MissingError(f"no folder {part!r} in {root}; any folder or zip has the pools {', '.join(POOLS)}")
+    places, assumed = placed(_pictures(tree, root / under, under, told=pool != "public")), ""
+    if pool:
+        places, assumed = grouped(places)
+    if assumed and pool != "public":  # whoever opens that has a victim who opens another
+        _log.warning("%s: %s", root, assumed)
+    listing = _listing(places, Files(tree, root, "pictures", "Expected a folder or zip of pictures", under))
+    if not pool:
+        return listing
+    chosen = divide(listing.entries, pool)
+    if not chosen:
+        raise MissingError(f"{root}: none of {len(places)} pictures is left for the pool {pool!r} ({assumed})")
+    return Listing(chosen, listing.classes)
 
 
-def _part(root: Path, part: str) -> tuple[PictureFolder, tuple[int, int]]:
-    folder = PictureFolder(root, part)
-    if folder.exists():
-        return folder, (0, 1)
-    for pool in POOLS:
-        if pool == part:
-            return share(root, pool)
-    raise MissingError(f"no folder {part!r} in {root}; any folder or zip has the pools {' and '.join(POOLS)}")
+def _listing(places: Sequence[Placed], files: Files) -> Listing:
+    names = sorted({place.label for place in places if place.label is not None})
+    facts = {name: Facts(label=number, identity=name) for number, name in enumerate(names)}
+    entries = (
+        Entry(
+            str(place.path),
+            place.split,
+            files.picture(str(place.path)),
+            facts[place.label] if place.label is not None else Facts(),
+            place.group,
+        )
+        for place in places
+    )
+    return Listing(tuple(entries), tuple(names))
+
+
+def _pictures(tree: Tree, where: Path, under: str, *, told: bool) -> list[PurePosixPath]:
+    """Sorted paths of the pictures; the other files are counted in a warning."""
+    found = sorted(map(PurePosixPath, tree.files(under)))
+    pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
+    others = Counter(path.suffix.lower() or "without a suffix" for path in found if path.suffix.lower() not in SUFFIXES)
+    left = f"left out: {', '.join(f'{count} {suffix}' for suffix, count in others.most_common())}"
+    if not pictures:
+        told_of = f"; {left}" if others else ""
+        raise MissingError(f"no pictures ({' '.join(sorted(SUFFIXES))}) under {where}{told_of}")
+    if others and told:
+        _log.warning("%s: %d pictures; %s", where, len(pictures), left)
+    return pictures

@@ -19,12 +19,19 @@ class Entry:
         split: ``train``, or as the owner names it; ``all`` where the set has no splits.
         read: gives RGB uint8 3×H×W.
         facts: what is known of it.
+        group: what must not be torn apart, where the facts do not say so.
     """
 
     name: str
     split: str
     read: Callable[[], Tensor]
     facts: Facts = Facts()  # noqa: RUF009 - it is frozen
+    group: str = ""
+
+    @property
+    def together(self) -> str:
+        """What stays in one pool: the group, else the identity, else the clip, else the picture."""
+        return self.group or self.facts.identity or self.facts.clip or self.name
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 
-from keyhole.data.folder import fit
+from keyhole.data.pixels import UnreadableError, fit
 from keyhole.data.sample import Sample
-from keyhole.data.sets.record import Collection, Facts
+from keyhole.data.sets.record import Collection, Facts, Record
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Shuffled:
     """A set's pictures in a seeded order, another in every round; frames of a clip stay together, in their order.
+
+    A file that is missing or cannot be read is named in a warning and passed over from then on; `UnreadableError` is
+    raised where no file is left.
 
     Attributes:
         collection: the set. A sample's label is the identity, else the class.
@@ -29,11 +35,12 @@ class Shuffled:
     def __iter__(self) -> Iterator[Sample]:
         runs = self._runs()
         generator = torch.Generator().manual_seed(self.seed)
-        while True:
+        faults: dict[int, Exception] = {}
+        while len(faults) < len(self.collection):
             for place in torch.randperm(len(runs), generator=generator).tolist():
-                for index in runs[place]:
-                    record = self.collection[index]
+                for _, record in intact(self.collection, runs[place], faults):
                     yield Sample(fit(record.picture, self.size), self._label(record.facts))
+        raise UnreadableError(f"none of {len(faults)} pictures can be read; the last: {list(faults.values())[-1]}")
 
     def _runs(self) -> list[list[int]]:
         """Indices that are shown one after another: a clip's, or a single picture's."""
@@ -47,3 +54,25 @@ class Shuffled:
         if facts.identity is not None or facts.label is None:
             return facts.identity
         return self.collection.classes[facts.label]
+
+
+def intact(
+    collection: Collection, indices: Iterable[int], faults: dict[int, Exception]
+) -> Iterator[tuple[int, Record]]:
+    """Pictures of a set with their indices; files that are missing or cannot be read are passed over.
+
+    Args:
+        collection: the set.
+        indices: which pictures of it.
+        faults: what was wrong with those that cannot be read; new ones are added and named in a warning.
+    """
+    for index in indices:
+        if index in faults:
+            continue
+        try:
+            record = collection[index]
+        except (FileNotFoundError, UnreadableError) as error:
+            faults[index] = error
+            _log.warning("picture passed over (%d of %d): %s", len(faults), len(collection), error)
+        else:
+            yield index, record

@@ -44,7 +44,7 @@ def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, cons
         source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
         return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
     collection = _streetcam(pool, size, count) if spec == "streetcam" else _some(spec, pool, count, settings.seed)
-    return read(collection, size, workers=settings.workers, folder=folder, console=console)
+    return read(collection, size, workers=settings.workers, folder=folder, console=console)[0]
 
 
 def _streetcam(pool: str, size: int, count: int) -> Collection:

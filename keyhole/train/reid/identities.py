@@ -19,7 +19,11 @@ def identities_of(pictures: Collection) -> list[str]:
     identities = [pictures.facts(index).identity for index in range(len(pictures))]
     known = [identity for identity in identities if identity is not None]
     if len(known) < len(identities):
-        raise UsageError(f"{len(identities) - len(known)} of {len(identities)} pictures show no known identity")
+        raise UsageError(
+            f"{len(identities) - len(known)} of {len(identities)} pictures show no known identity: expected a folder "
+            "of pictures for each (train/, query/ and the like are splits), or a data set as its owner packs it, such "
+            "as market1501:PATH (`keyhole data sets` lists them)"
+        )
     return known
 
 

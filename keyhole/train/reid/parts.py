@@ -42,7 +42,8 @@ def open_parts(settings: TrainSettings) -> Parts:
     """The pictures that the flags name.
 
     streetcam has the pools ``private-train`` and ``private-test``; a data set whose owner has queries and a gallery is
-    tested on them; of everything else a seeded choice of the identities is held out.
+    tested on them; of everything else, of its pool ``private`` unless the flags name a part, a seeded choice of the
+    identities is held out.
 
     Raises:
         FileNotFoundError: no data there.
@@ -77,15 +78,15 @@ def _owners(settings: TrainSettings) -> Parts | None:
 
 
 def _held_out(settings: TrainSettings) -> Parts | None:
-    name, _, root = settings.data.partition(":")
-    pictures = paired(open_collection(settings.data, settings.part or ("private" if name in SETS and root else "")))
+    part = settings.part or "private"
+    pictures = paired(open_collection(settings.data, part))
     identities = identities_of(pictures)
     names = sorted(set(identities))
     count = max(2, len(names) // 5) if settings.held_out is None else settings.held_out
     if count < 2 or len(names) - count < 2:
         raise UsageError(
-            f"{len(names)} identities with two pictures or more, {count} of them held out: at least 2 must be held "
-            "out and 2 left to train on"
+            f"{settings.data}, {part}: {len(names)} identities with two pictures or more, {count} of them held out: at "
+            "least 2 must be held out and 2 left to train on; --part all takes the whole of a folder"
         )
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(settings.seed)).tolist()
     unseen = {names[place] for place in order[:count]}

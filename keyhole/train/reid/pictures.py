@@ -46,8 +46,8 @@ class IdentifiedPictures:
             folder: where drawn pictures are kept.
             console: shows the progress.
         """
-        pictures = read(collection, size, workers=workers, folder=folder, console=console)
-        return cls(pictures, *numbered([collection.facts(index) for index in range(len(collection))]))
+        pictures, kept = read(collection, size, workers=workers, folder=folder, console=console)
+        return cls(pictures, *numbered([collection.facts(index) for index in kept]))
 
 
 def numbered(facts: Sequence[Facts]) -> tuple[Tensor, Tensor]:

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from keyhole.metrics.retrieval import Retrieval, Views, retrieve
 from keyhole.targets.preprocess import Preprocess
+from keyhole.train.pictures import read
 from keyhole.train.reid.parts import Parts
-from keyhole.train.reid.pictures import IdentifiedPictures
+from keyhole.train.reid.pictures import IdentifiedPictures, numbered
 
 _BATCH = 128
 
@@ -71,11 +72,19 @@ def read_parts(
     parts: Parts, size: int, *, workers: int, folder: Path, console: Console
 ) -> tuple[IdentifiedPictures, Trial]:
     """The pictures to train with, and the trial of those to test with; arguments as of `IdentifiedPictures.load`."""
-    train, test = (
-        IdentifiedPictures.load(collection, size, workers=workers, folder=folder, console=console)
-        for collection in (parts.train, parts.test)
+    train = IdentifiedPictures.load(parts.train, size, workers=workers, folder=folder, console=console)
+    return train, read_trial(parts, size, workers=workers, folder=folder, console=console)
+
+
+def read_trial(parts: Parts, size: int, *, workers: int, folder: Path, console: Console) -> Trial:
+    """The trial of the pictures to test with; arguments as of `IdentifiedPictures.load`."""
+    pictures, kept = read(parts.test, size, workers=workers, folder=folder, console=console)
+    data = IdentifiedPictures(pictures, *numbered([parts.test.facts(index) for index in kept]))
+    places = {index: place for place, index in enumerate(kept)}
+    probes, gallery = (
+        tuple(places[index] for index in chosen if index in places) for chosen in (parts.probes, parts.gallery)
     )
-    return train, Trial(test, parts.probes, parts.gallery)
+    return Trial(data, probes, gallery)
 
 
 def embed(network: nn.Module, pictures: Tensor, preprocess: Preprocess) -> Tensor:
