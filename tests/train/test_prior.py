@@ -18,6 +18,7 @@ from keyhole.cli import dispatch
 from keyhole.metrics.similarity import psnr
 from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
 from keyhole.train.prior import command
 from keyhole.train.prior.command import prior
 from keyhole.train.prior.pictures import learned_from, measured_on
@@ -63,7 +64,7 @@ def test_the_adversary_loads_what_was_trained(made: Path) -> None:
 
 
 def test_latents_of_training_pictures_have_mean_0_and_deviation_1(made: Path) -> None:
-    pictures = learned_from(settings(made), made, command.Console(quiet=True))
+    pictures = learned_from(settings(made), made, terminal(quiet=True))
     with torch.no_grad():
         latents = load_prior(str(made / "out")).autoencoder.encode(pictures / 255)
     assert latents.shape == (8, 3, 8, 8)
@@ -73,7 +74,7 @@ def test_latents_of_training_pictures_have_mean_0_and_deviation_1(made: Path) ->
 
 def test_the_card_says_what_was_measured(made: Path) -> None:
     card = json.loads((made / "out" / "card.json").read_text())
-    pictures = measured_on(settings(made), made, command.Console(quiet=True)) / 255
+    pictures = measured_on(settings(made), made, terminal(quiet=True)) / 255
     autoencoder = load_prior(str(made / "out")).autoencoder
     with torch.no_grad():
         decoded = autoencoder.decode(autoencoder.encode(pictures)).clamp(0, 1)
@@ -168,7 +169,7 @@ def test_autoencoders_of_other_classes_keep_the_scale_of_their_latents(tmp_path:
     write(tmp_path / "autoencoder")
     given = settings(tmp_path, autoencoder=tmp_path / "autoencoder", pictures=5, unet_steps=1)
     assert prior(given) == 0
-    pictures = learned_from(given, tmp_path, command.Console(quiet=True)) / 255
+    pictures = learned_from(given, tmp_path, terminal(quiet=True)) / 255
     known = load_prior(str(given.out))
     with torch.no_grad():
         latents = known.autoencoder.encode(pictures)
@@ -213,7 +214,7 @@ def test_settings_that_cannot_be_trained_with(tmp_path: Path, flags: dict[str, o
 
 
 def test_the_pools_share_no_picture(tmp_path: Path) -> None:
-    console = command.Console(quiet=True)
+    console = terminal(quiet=True)
     for data in (settings(tmp_path).data, "streetcam", "leaves"):
         given = settings(tmp_path, data=data, pictures=3, audit=3)
         public, audit = (take(given, tmp_path, console) for take in (learned_from, measured_on))
@@ -223,7 +224,7 @@ def test_the_pools_share_no_picture(tmp_path: Path) -> None:
 
 
 def test_streetcam_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    given, console = settings(tmp_path, data="streetcam", pictures=3), command.Console(quiet=True)
+    given, console = settings(tmp_path, data="streetcam", pictures=3), terminal(quiet=True)
     first = learned_from(given, tmp_path, console)
     monkeypatch.setattr("keyhole.train.pictures._fresh", None)
     assert torch.equal(learned_from(given, tmp_path, console), first)
