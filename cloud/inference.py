@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -18,7 +19,6 @@ from keyhole.wire.errors import WireError
 from keyhole.wire.frames import Expectation, validate
 from keyhole.wire.inference import InferenceService
 from keyhole.wire.packed import PackedAnswer, PackedFrame
-from keyhole.wire.server import time_left
 from keyhole.wire.tensors import ExpectedTensor, pack_view, spec_of
 
 _ANSWER_CODEC = tensor_pb2.CODEC_FP32
@@ -79,25 +79,25 @@ class Inference(InferenceService):
         """See ``InferenceService.describe``."""
         return self._description
 
-    def infer(self, frame: PackedFrame, context: grpc.ServicerContext) -> PackedAnswer:
+    def infer(self, frame: PackedFrame, context: grpc.ServicerContext, until: float) -> PackedAnswer:  # noqa: ARG002
         """See ``InferenceService.infer``."""
         try:
-            answer = self._infer(frame, context)
+            answer = self._infer(frame, until)
         except WireError:
             self._metrics.frames.labels("refused").inc()
             raise
         self._metrics.frames.labels("answered").inc()
         return answer
 
-    def _infer(self, frame: PackedFrame, context: grpc.ServicerContext) -> PackedAnswer:
-        started, left = time.perf_counter(), time_left(context)
+    def _infer(self, frame: PackedFrame, until: float) -> PackedAnswer:
+        started = time.perf_counter()
         with self._batcher.announce() as submit:
             features = validate(frame, self._expectation, share=True)
             decoded = time.perf_counter()
             self._publish(frame)
             waiting = submit(features)
         try:
-            result = waiting.result(None if left is None else left - (time.perf_counter() - started))
+            result = waiting.result(min(max(until - time.monotonic(), 0.0), threading.TIMEOUT_MAX))
         except TimeoutError as error:
             waiting.cancel()
             raise WireError(

@@ -33,7 +33,7 @@ class Echo(InferenceService):
         """The model's name alone."""
         return inference_pb2.DescribeResponse(target=TARGET, model_hash=MODEL_HASH)
 
-    def infer(self, frame: PackedFrame, _context: grpc.ServicerContext) -> PackedAnswer:
+    def infer(self, frame: PackedFrame, _context: grpc.ServicerContext, _until: float) -> PackedAnswer:
         """The frame's tensor, decoded and encoded again."""
         (tensor,) = validate(frame, expectation(frame.header.cut), share=True)
         return PackedAnswer(frame.header.frame_id, pack_view(tensor, frame.tensors[0].codec))

@@ -82,7 +82,7 @@ class RunningServer:
 
 
 def time_left(context: grpc.ServicerContext) -> float | None:
-    """Seconds that the caller still waits, None if for ever. Ask when a call begins: gRPC reads the wall clock."""
+    """Seconds that the caller still waits; None if for ever, which gRPC gives as 9e18."""
     seconds = context.time_remaining()
     return seconds if seconds is not None and seconds < threading.TIMEOUT_MAX else None
 

@@ -82,7 +82,7 @@ class Cloud(InferenceService):
     def describe(self) -> inference_pb2.DescribeResponse:
         return inference_pb2.DescribeResponse(target="tiny", labels=["a", "b"])
 
-    def infer(self, frame: PackedFrame, context: grpc.ServicerContext) -> PackedAnswer:
+    def infer(self, frame: PackedFrame, context: grpc.ServicerContext, _until: float) -> PackedAnswer:
         self.metadata.append(dict(context.invocation_metadata()))
         if frame.header.frame_id == "bad":
             raise invalid("header.cut", "expected another")

@@ -15,6 +15,7 @@ import torch
 from keyhole.partition import partitioned
 from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
 from keyhole.wire.channel import connect
+from keyhole.wire.chunks import to_chunks
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.codecs import CODECS
 from keyhole.wire.tensors import unpack
@@ -182,3 +183,30 @@ def test_a_deadline_ends_the_wait_for_the_tail(gated, edge):
 def test_a_call_without_a_deadline_is_answered(channel, edge):
     frame = edge.frame(pictures(1)[0])
     assert inference_pb2_grpc.InferenceStub(channel).Infer(frame.message()).frame_id == frame.header.frame_id
+
+
+def test_a_clock_that_is_set_back_leaves_a_stream_its_deadline(gated, edge, monkeypatch):
+    """The place of a call whose caller has gone is free again, although the tail has not run."""
+    _, gate = gated
+    frame, later, now = edge.frame(pictures(1)[0]), threading.Event(), time.time
+    name, line = "/keyhole.v1.Inference/InferStream", 'keyhole_rpc_total{code="DEADLINE_EXCEEDED",method="%s"} 1.0'
+
+    def chunks():
+        yield from to_chunks(frame)
+        assert later.wait(60)
+        yield from to_chunks(frame)
+
+    with running_cloud() as service, connect(service.listen) as channel:
+        answers = channel.stream_stream(name)(chunks(), timeout=4)
+        gate.set()
+        assert next(answers)
+        gate.clear()
+        monkeypatch.setattr(time, "time", lambda: now() - 3600)
+        later.set()
+        with pytest.raises(grpc.RpcError):
+            next(answers)
+        end = time.monotonic() + 60
+        while line % name not in metrics_page(service):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        gate.set()

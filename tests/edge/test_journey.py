@@ -47,7 +47,7 @@ class FakeCloud(InferenceService):
     def describe(self):
         return inference_pb2.DescribeResponse()
 
-    def infer(self, frame, _context):
+    def infer(self, frame, _context, _until):
         self.calls += 1
         self.behave()
         times = inference_pb2.CloudTimes(decode=1e-5, queue=2e-5, compute=3e-5, encode=4e-5)

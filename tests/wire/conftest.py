@@ -42,7 +42,7 @@ class Echo(InferenceService):
     def describe(self) -> inference_pb2.DescribeResponse:
         return inference_pb2.DescribeResponse(target=self.expectation.target, cut=self.expectation.cut)
 
-    def infer(self, frame: PackedFrame, _context: grpc.ServicerContext) -> PackedAnswer:
+    def infer(self, frame: PackedFrame, _context: grpc.ServicerContext, _until: float) -> PackedAnswer:
         if frame.header.frame_id == "crash":
             raise RuntimeError("the tail broke")
         tensors = validate(frame, self.expectation)
