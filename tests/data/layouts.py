@@ -146,7 +146,38 @@ def clips(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw(root, [f"{clip}/{n}.jpg" for clip in ("bear", "boat", "car") for n in (8, 9, 10, 11)])
 
 
+def market1501(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = root / "Market-1501-v15.09.15"
+    draw(top, [f"bounding_box_train/{who:04d}_c{c}s1_00045{c}_01.jpg" for who in (2, 7, 10, 11) for c in (1, 2)])
+    draw(top, [f"query/{who:04d}_c1s1_000151_00.jpg" for who in (1, 3)])
+    draw(
+        top, [f"bounding_box_test/{who}_c{c}s2_000200_02.jpg" for who in ("0001", "0003", "0000", "-1") for c in (2, 3)]
+    )
+    draw(top, ["gt_bbox/0001_c1s1_001051_00.jpg"])
+    write(top, "readme.txt", "owner's words")
+
+
+def dukemtmc(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    top = root / "DukeMTMC-reID"
+    draw(top, [f"bounding_box_train/{who:04d}_c{c}_f004618{c}.jpg" for who in (1, 2, 7, 9) for c in (2, 5)])
+    draw(top, ["query/0005_c2_f0046985.jpg", "query/0033_c1_f0057706.jpg"])
+    draw(
+        top, [f"bounding_box_test/{name}.jpg" for name in ("0005_c1_f0046985", "0033_c6_f0057706", "7121_c8_f0200000")]
+    )
+
+
+def msmt17(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = {"train": (0, 1, 2, 3), "val": (0, 3), "query": (0, 1), "gallery": (0, 1)}
+    for turn, (split, who) in enumerate(people.items()):
+        folder = "mask_test_v2" if turn > 1 else "mask_train_v2"
+        names = [f"{person:04d}/{person:04d}_{turn:03d}_{turn + 1:02d}_0303morning_0015_0.jpg" for person in who]
+        draw(root / "MSMT17_V2", [f"{folder}/{name}" for name in names])
+        rows = [f"{name} {person}" for name, person in zip(names, who, strict=True)]
+        write(root / "MSMT17_V2", f"list_{split}.txt", rows)
+
+
 BUILD = {
     "celeba": celeba, "cifar10": cifar10, "cifar100": cifar100, "clips": clips, "coco": coco, "cub": cub,
-    "dogs": dogs, "facescrub": facescrub, "imagenet": imagenet, "veri": veri, "veri-wild": veri_wild,
+    "dogs": dogs, "dukemtmc": dukemtmc, "facescrub": facescrub, "imagenet": imagenet, "market1501": market1501,
+    "msmt17": msmt17, "veri": veri, "veri-wild": veri_wild,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,10 @@ from scipy.io import savemat
 
 from keyhole.data import open_collection, open_source
 from keyhole.data.sets.division import POOLS
+from keyhole.metrics.retrieval import Views, retrieve
+from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.pictures import numbered
+from keyhole.train.settings import TrainSettings
 from tests.data.layouts import draw, facts, identities, shade, shades, write
 
 
@@ -163,6 +168,59 @@ def test_a_veri_picture_without_its_name_is_refused(made, tmp_path):
     draw(tmp_path, ["image_test/picture.jpg"])
     with pytest.raises(ValueError, match=r"picture\.jpg: expected a name such as"):
         open_collection(spec, "train")
+
+
+def test_markets_junk_is_left_out_and_its_distractors_are_in_the_gallery(made):
+    spec = made("market1501")
+    train = facts(spec, "train")
+    assert (train[1].identity, train[1].camera, train[1].frame) == ("0002", "c2", 452)
+    assert identities(spec, "query") == {"0001", "0003"}
+    assert [known.identity for known in facts(spec, "gallery")] == ["0000", "0000", "0001", "0001", "0003", "0003"]
+    assert (identities(spec, "private"), identities(spec, "public")) == ({"0002", "0010"}, {"0007", "0011"})
+    assert identities(spec, "audit") == {"0000", "0001", "0003"}
+
+
+@pytest.mark.parametrize("name", ["0000_c1s1_000001_00", "-1_c1s1_000001_00"])
+def test_markets_junk_and_distractors_are_nobody_to_train_on(name, made, tmp_path):
+    spec = made("market1501")
+    before = identities(spec, "train"), identities(spec, "query")
+    draw(tmp_path / "Market-1501-v15.09.15", [f"bounding_box_train/{name}.jpg", f"query/{name}.jpg"])
+    assert (identities(spec, "train"), identities(spec, "query")) == before
+
+
+def test_market_is_searched_as_its_owner_says(made):
+    parts = open_parts(TrainSettings(data=made("market1501"), out=Path("out"), task="re-identification"))
+    probes, gallery = ([parts.test.facts(place) for place in places] for places in (parts.probes, parts.gallery))
+    numbers, cameras = numbered([*probes, *gallery])
+    views = [Views(torch.eye(4)[numbers[part]], numbers[part], cameras[part]) for part in (slice(0, 2), slice(2, None))]
+    assert retrieve(*views).mean_ap == 1.0
+    confused = Views(torch.ones(6, 4), views[1].identities, views[1].cameras)
+    assert retrieve(views[0], confused).mean_ap < 0.6  # the distractors come first
+
+
+def test_dukes_single_camera_people_are_in_the_gallery(made):
+    spec = made("dukemtmc")
+    assert identities(spec, "gallery") == {"0005", "0033", "7121"}
+    known = facts(spec, "query")[0]
+    assert (known.identity, known.camera, known.frame) == ("0005", "c2", 46985)
+    assert (identities(spec, "private"), identities(spec, "public")) == ({"0001", "0007"}, {"0002", "0009"})
+
+
+def test_msmts_training_and_test_people_have_other_numbers(made, tmp_path):
+    spec = made("msmt17")
+    assert identities(spec, "train") == {f"train-{person}" for person in range(4)}
+    assert identities(spec, "train-val") == {"train-0", "train-3"}
+    assert identities(spec, "query") == identities(spec, "gallery") == identities(spec, "audit") == {"test-0", "test-1"}
+    assert identities(spec, "private") == {"train-0", "train-2"}
+    assert len(open_collection(spec, "private")) == 3
+    known = facts(spec, "gallery")[1]
+    assert (known.camera, known.time) == ("04", "0303morning")
+    assert shades(spec, "train")[1] == shade("mask_train_v2/0001/0001_000_01_0303morning_0015_0.jpg")
+    top = tmp_path / "MSMT17_V2"
+    for half in ("train", "test"):
+        (top / f"mask_{half}_v2").rename(top / half)
+    top.rename(tmp_path / "MSMT17_V1")
+    assert facts(spec, "gallery")[1] == known
 
 
 def test_veri_wild_lists_give_identity_camera_and_time(made):

@@ -55,7 +55,8 @@ def test_a_missing_set_says_where_it_is_obtained(name, tmp_path):
     [
         ("cifar10", "cifar-10-batches-py/data_batch_3"), ("cifar100", "cifar-100-python/meta"),
         ("celeba", "identity_CelebA.txt"), ("coco", "val2017"), ("cub", "CUB_200_2011/train_test_split.txt"),
-        ("dogs", "test_list.mat"), ("veri", "image_query"), ("veri-wild", "train_test_split/vehicle_info.txt"),
+        ("dogs", "test_list.mat"), ("veri", "image_query"), ("market1501", "Market-1501-v15.09.15/query"),
+        ("msmt17", "MSMT17_V2/list_gallery.txt"), ("veri-wild", "train_test_split/vehicle_info.txt"),
         ("veri-wild", "train_test_split/test_3000_query.txt"),
     ],
 )  # fmt: skip
@@ -80,7 +81,7 @@ def test_an_unknown_part_is_refused_with_those_there_are(name, made):
         open_collection(made(name), "tset")
 
 
-@pytest.mark.parametrize("name", ["veri", "celeba", "cub", "clips", "imagenet"])
+@pytest.mark.parametrize("name", ["veri", "celeba", "cub", "clips", "imagenet", "market1501"])
 def test_a_zip_opens_like_its_folder_and_from_other_processes(name, made, tmp_path):
     spec = made(name)
     part = SETS[name].splits[0]

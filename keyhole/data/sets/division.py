@@ -53,20 +53,27 @@ def divide(entries: Sequence[Entry], pool: Part) -> tuple[Entry, ...]:
 def pools_of(splits: Iterable[str]) -> dict[str, tuple[Part, ...]]:
     """The pools that each split's pictures may be in; none where they are left out.
 
-    A split that is named as a pool is that pool's, ``train`` is for ``private`` and ``public``, any other is for
-    ``audit``. A pool that is no split's gets a share of those that can spare one: ``audit`` of ``private`` or
-    ``train``, every pool of splits to test on where these are all there is, and of pictures in no split.
+    A split that is named as a pool is that pool's, ``train`` (and ``train-…``) is for ``private`` and ``public``, any
+    other is for ``audit``. A pool that is no split's gets a share of those that can spare one: ``audit`` of ``private``
+    or ``train``, every pool of splits to test on where these are all there is, and of pictures in no split.
     """
     present = set(splits)
     named = {pool for pool in POOLS if pool in present}
     served = {split: _served(split, named) for split in present}
     missing = set(POOLS) - {pool for pools in served.values() for pool in pools}
     return {
-        split: tuple(pool for pool in POOLS if pool in pools or pool in missing.intersection(_SPARED.get(split, POOLS)))
+        split: tuple(
+            pool for pool in POOLS if pool in pools or pool in missing.intersection(_SPARED.get(_kind(split), POOLS))
+        )
         for split, pools in served.items()
     }
 
 
+def _kind(split: str) -> str:
+    """``train`` of ``train-val``, ``query`` of ``query-3000``."""
+    return split.partition("-")[0]
+
+
 def _served(split: str, named: set[Part]) -> tuple[Part, ...]:
-    pools = _SERVED.get(split, ("audit",))
+    pools = _SERVED.get(_kind(split), ("audit",))
     return tuple(pool for pool in pools if split == pool or pool not in named)

@@ -13,6 +13,8 @@ from keyhole.data.sets.dogs import DOGS
 from keyhole.data.sets.facescrub import FACESCRUB
 from keyhole.data.sets.imagenet import IMAGENET
 from keyhole.data.sets.layout import Layout
+from keyhole.data.sets.market import DUKE_MTMC, MARKET_1501
+from keyhole.data.sets.msmt import MSMT17
 from keyhole.data.sets.veri import VERI
 from keyhole.data.sets.veriwild import VERI_WILD
 
@@ -24,8 +26,11 @@ SETS: Mapping[str, Layout] = {
     "coco": COCO,
     "cub": CUB,
     "dogs": DOGS,
+    "dukemtmc": DUKE_MTMC,
     "facescrub": FACESCRUB,
     "imagenet": IMAGENET,
+    "market1501": MARKET_1501,
+    "msmt17": MSMT17,
     "veri": VERI,
     "veri-wild": VERI_WILD,
 }
