@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, func, select
+from sqlalchemy import ColumnElement, Engine, Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
@@ -43,6 +44,9 @@ class LastScore:
     psnr: float
     ssim: float
     recovery: Recovery | None = None
+
+
+_FACTS = tuple(field.name for field in fields(LastScore) if field.name != "recovery")
 
 
 @dataclass(frozen=True)
@@ -129,34 +133,33 @@ def _unmatched(session: Session) -> dict[str, int]:
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack, ScoreRow.rung)
-    query = select(ScoreRow, RecoveryRow).outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id)
-    rows = session.execute(query.where(ScoreRow.id.in_(last)).order_by(ScoreRow.id)).all()
-    return tuple(_last_score(score, recovery) for score, recovery in rows)
+    found = (RecoveryRow.score, RecoveryRow.plate, RecoveryRow.attributes, RecoveryRow.identified, RecoveryRow.gallery)
+    query = select(ScoreRow.rung, *(getattr(ScoreRow, name) for name in _FACTS), *found)
+    query = query.outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id).where(ScoreRow.id.in_(last))
+    return tuple(_last_score(row) for row in session.execute(query.order_by(ScoreRow.id)))
 
 
-def _last_score(row: ScoreRow, recovery: RecoveryRow | None) -> LastScore:
-    names = LastScore.__dataclass_fields__.keys() - {"attack", "recovery"}
-    facts = {name: getattr(row, name) for name in names}
-    return LastScore(**facts, attack=attacks.entry(row), recovery=_recovery(recovery))
+def _last_score(row: Row[Any]) -> LastScore:
+    facts: dict[str, Any] = dict(zip(_FACTS, row[1:], strict=False))
+    recovery = None if row.score is None else _recovery(row)
+    return LastScore(**{**facts, "attack": attacks.entry(row)}, recovery=recovery)
 
 
-def _recovery(row: RecoveryRow | None) -> Recovery | None:
-    if row is None:
-        return None
+def _recovery(row: Row[Any]) -> Recovery:
     plate = (row.plate[0], row.plate[1]) if row.plate else None
-    return Recovery(plate, {name: (true, read) for name, (true, read) in row.attributes.items()}, row.identified,
-                    row.gallery)  # fmt: skip
+    attributes = {name: (true, read) for name, (true, read) in row.attributes.items()}
+    return Recovery(plate, attributes, row.identified, row.gallery)
 
 
 def _timed(session: Session, answered: ColumnElement[bool]) -> tuple[Timed, ...]:
-    fields = (FrameRow.concluded_at, FrameRow.stages, FrameRow.payload_bytes)
-    rows = session.execute(select(*fields).where(answered).order_by(FrameRow.id.desc()).limit(TIMED_FRAMES)).all()
+    columns = (FrameRow.concluded_at, FrameRow.stages, FrameRow.payload_bytes)
+    rows = session.execute(select(*columns).where(answered).order_by(FrameRow.id.desc()).limit(TIMED_FRAMES)).all()
     return tuple(Timed(at or 0.0, stages, size) for at, stages, size in reversed(rows))
 
 
 def _deployments(session: Session) -> tuple[Deployment, ...]:
-    fields = [getattr(FrameRow, field) for field in DEPLOYMENT_FIELDS]
-    query = select(*fields).where(FrameRow.captured_at.is_not(None)).group_by(*fields)
+    columns = [getattr(FrameRow, field) for field in DEPLOYMENT_FIELDS]
+    query = select(*columns).where(FrameRow.captured_at.is_not(None)).group_by(*columns)
     return tuple(Deployment(*row) for row in session.execute(query.order_by(func.max(FrameRow.id).desc())))
 
 

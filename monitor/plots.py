@@ -30,11 +30,11 @@ STYLE: dict[Any, Any] = {
     "grid.color": INK,
     "grid.alpha": 0.12,
 }
-_BARS = 60
+_BARS, _DOTS = 60, 500
 
 
 def scores_over_time(scores: Sequence[LastScore], quantity: str, label: str, threshold: float | None = None) -> str:
-    """A dot for each frame and attack, and each attack's mean as a line.
+    """A dot for each frame and attack, of many frames for at most 500 evenly spaced ones, and each attack's mean.
 
     Args:
         scores: the scores that count.
@@ -47,9 +47,10 @@ def scores_over_time(scores: Sequence[LastScore], quantity: str, label: str, thr
         start = min(score.at for score in scores)
         for name in attacks.in_order(score.attack for score in scores):
             points = [(score.at - start, getattr(score, quantity)) for score in scores if score.attack == name]
-            times, values = zip(*points, strict=True)
+            mean = sum(value for _, value in points) / len(points)
+            times, values = zip(*points[:: -(-len(points) // _DOTS)], strict=True)
             axes.plot(times, values, "o", markersize=4.5, alpha=0.75, color=attacks.colour(name), label=name)
-            axes.axhline(sum(values) / len(values), linewidth=1.6, color=attacks.colour(name))
+            axes.axhline(mean, linewidth=1.6, color=attacks.colour(name))
         if threshold is not None:
             axes.axhline(threshold, linestyle=(0, (5, 4)), linewidth=1, color=INK, alpha=0.6)
             axes.set_ylim(min(0.0, *axes.get_ylim()), 1)

@@ -12,7 +12,7 @@ import torch
 
 from keyhole.judge.find import find_judge
 from keyhole.service.address import Address, publish
-from keyhole.service.lifecycle import Stop
+from keyhole.service.lifecycle import FAILED, OK, Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
 from keyhole.wire.server import serve
@@ -34,14 +34,26 @@ _log = logging.getLogger(__name__)
 
 
 def run(settings: MonitorSettings) -> int:
-    """Referee, store and show until told to stop; then write the report."""
-    return run_process("monitor", partial(_monitor, settings), settings.log)
+    """Referee, store and show until told to stop; then, however long it takes, write the report."""
+    return run_process("monitor", partial(_monitor, settings), settings.log) or _conclude(settings)
+
+
+def _conclude(settings: MonitorSettings) -> int:
+    """Write the report of a run that has ended; returns the exit code."""
+    again = f"keyhole report {settings.run}{' --database URL' if settings.database else ''}"
+    _log.info("writing the report", extra={"again": again})
+    try:
+        path = _report(settings)
+    except (Exception, KeyboardInterrupt):
+        _log.exception("no report was written; the run is stored, and `%s` writes its report", again)
+        return FAILED
+    _log.info("wrote the report", extra={"path": path})
+    return OK
 
 
 def _monitor(settings: MonitorSettings, stop: Stop) -> None:
     torch.set_num_threads(1)
     limits = Limits(waiting=settings.waiting, wait_seconds=settings.wait_seconds)
-    report = partial(_report, settings)
     judge = find_judge(settings.judge)
     with ExitStack() as open_:
         metrics = Metrics("monitor")
@@ -62,10 +74,11 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
         open_.callback(metrics.close)
         if settings.page:
-            page = PageServer(board, Alarm(settings.alarm_ssim), report, settings.page)
+            page = PageServer(board, Alarm(settings.alarm_ssim), partial(_report, settings), settings.page)
             open_.callback(page.join)
             places["page"] = page.address
-        open_.callback(_finish, referee, store, report)
+        open_.callback(store.close)
+        open_.callback(referee.close)
         if settings.page:
             open_.callback(page.close)
         for name, desk, address in (
@@ -80,12 +93,6 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
 
         while not stop.wait(_TICK_SECONDS):
             referee.expire()
-
-
-def _finish(referee: Referee, store: RunStore, report: partial[Path]) -> None:
-    referee.close()
-    store.close()
-    _log.info("wrote the report", extra={"path": report()})
 
 
 def _report(settings: MonitorSettings) -> Path:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import itertools
 import json
 import sqlite3
+import subprocess
+import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from keyhole.wire.channel import connect
 from monitor.process import run
 from monitor.settings import MonitorSettings
 from tests.monitor.making import guess, outcome, truth
-from tests.system.processes import Process, process
+from tests.system.processes import ROOT, Process, process
 
 READY_SECONDS = 240
 
@@ -91,6 +93,39 @@ def test_what_was_acknowledged_when_it_was_killed_is_stored(tmp_path: Path) -> N
         query = "select frame_id from frames where captured_at is not null and concluded_at is not null"
         stored = {name for (name,) in database.execute(query)}
     assert set(acknowledged) - stored == set()
+
+
+SLOW = """
+import sys, time
+from functools import partial
+from pathlib import Path
+from keyhole.service import lifecycle
+from monitor import process
+from monitor.settings import MonitorSettings
+
+def slow(*arguments):
+    time.sleep(2)
+    return write(*arguments)
+
+write, process.write_report = process.write_report, slow
+process.run_process = partial(lifecycle.run, drain=1.0)
+free = dict.fromkeys(("truth", "submit", "metrics"), "127.0.0.1:0")
+sys.exit(process.run(MonitorSettings(**free, page=None, run=Path(sys.argv[1]))))
+"""
+
+
+def test_a_report_may_take_longer_than_the_drain(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SLOW, tmp_path]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        while "ready" not in running.stderr.readline():
+            assert running.poll() is None
+        running.terminate()
+        logged = running.stderr.read()
+    assert running.returncode == 0, logged
+    assert "ended by force" not in logged
+    assert f"keyhole report {tmp_path}" in logged
+    assert (tmp_path / "report.html").exists()
 
 
 @pytest.mark.parametrize(

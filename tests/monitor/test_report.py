@@ -10,9 +10,10 @@ from PIL import Image
 
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
+from monitor import plots
 from monitor.command import report
 from monitor.gallery import choose
-from monitor.history import read_history
+from monitor.history import LastScore, read_history
 from monitor.referee import Referee
 from monitor.report import write_report
 from monitor.settings import ReportSettings
@@ -129,3 +130,11 @@ def test_a_run_of_an_edge_that_was_never_slowed_is_read_as_before(tmp_path: Path
         database.execute("alter table frames drop column slowdown")
     (kept,) = read_history(tmp_path).deployments
     assert kept.way == "link lte"
+
+
+def test_a_plot_of_many_frames_stays_small() -> None:
+    scores = [
+        LastScore(number, "edge-0-0", "pixels-white", "", "", 0, 0.0, True, float(number), 20.0, number / 4999)
+        for number in range(5000)
+    ]
+    assert 400 < plots.scores_over_time(scores, "ssim", "SSIM").count("<use") < 600
