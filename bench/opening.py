@@ -10,7 +10,8 @@ from keyhole.partition import CutProfile, Partition
 from keyhole.partition.costs import profile_surveyed
 from keyhole.partition.cutting import cut_at
 from keyhole.partition.memory import footprints
-from keyhole.partition.surveying import INPUT, Survey, survey
+from keyhole.partition.plan import INPUT
+from keyhole.partition.surveying import Survey, survey
 from keyhole.partition.tracing import TRACING
 from keyhole.targets import ModelSettings, Target
 from keyhole.targets.load import assemble

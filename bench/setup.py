@@ -9,7 +9,7 @@ from types import MappingProxyType
 from bench.presets import PRESETS, Scale
 from bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from bench.suite import SuiteName
-from keyhole.partition.surveying import INPUT, OUTPUT
+from keyhole.partition.plan import INPUT, OUTPUT
 from keyhole.targets import ModelSettings
 
 

@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from keyhole.nn.nesting import one_of
 
 Features = tuple[Tensor, ...]
 
@@ -26,13 +29,13 @@ class Result:
     """What the tail made of one frame.
 
     Attributes:
-        output: 1×… of this frame alone.
+        output: of this frame alone: tensors of 1×…, in the structure in which the tail answers.
         queue: seconds between submission and the start of the forward pass.
         compute: seconds of the forward pass, shared by the whole batch.
         batch: frames in the forward pass.
     """
 
-    output: Tensor
+    output: Any
     queue: float
     compute: float
     batch: int
@@ -49,7 +52,7 @@ class Batcher:
     """Runs ``tail`` on one thread for every frame that is submitted. The tail gets copies and may write into them.
 
     Args:
-        tail: live tensors N×…, in the plan's order, to an output N×….
+        tail: live tensors N×…, in the plan's order, to an answer of which `one_of` says what each frame's is.
         max_batch: most frames in a forward pass.
         max_wait: most seconds to wait for announced frames.
         depth: called with the number of waiting frames whenever it changes.
@@ -57,7 +60,7 @@ class Batcher:
 
     def __init__(
         self,
-        tail: Callable[[Features], Tensor],
+        tail: Callable[[Features], Any],
         *,
         max_batch: int,
         max_wait: float,
@@ -133,14 +136,14 @@ class Batcher:
             return
         started = time.perf_counter()
         try:
-            outputs = self._tail(_stack([job.features for job in jobs]))
+            answer = self._tail(_stack([job.features for job in jobs]))
+            outputs = [one_of(answer, index, len(jobs)) for index in range(len(jobs))]
         except Exception as error:
             for job in jobs:
                 job.future.set_exception(error)
             return
         compute = time.perf_counter() - started
-        for index, job in enumerate(jobs):
-            output = outputs[index : index + 1]
+        for job, output in zip(jobs, outputs, strict=True):
             job.future.set_result(Result(output, started - job.submitted, compute, len(jobs)))
 
 

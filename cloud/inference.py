@@ -9,8 +9,8 @@ from collections.abc import Callable
 import grpc
 
 from cloud.batching import Batcher, Result
+from keyhole.nn.nesting import named_tensors
 from keyhole.partition import Partition
-from keyhole.service.errors import UsageError
 from keyhole.service.metrics import Metrics
 from keyhole.targets import Target
 from keyhole.v1 import inference_pb2, tensor_pb2
@@ -31,20 +31,13 @@ def expectation(target: Target, partition: Partition) -> Expectation:
 
 
 def description(target: Target, partition: Partition) -> inference_pb2.DescribeResponse:
-    """What an edge must know before it sends.
-
-    Raises:
-        UsageError: the model answers with more than one tensor.
-    """
-    output = partition.plan.output
-    if output is None:
-        raise UsageError(f"{target.name} answers with more than one tensor; expected a model with one output tensor")
+    """What an edge must know before it sends."""
     return inference_pb2.DescribeResponse(
         target=target.name,
         model_hash=target.hash,
         cut=partition.plan.cut,
         tensors=[spec_of(tensor.shape, tensor.dtype) for tensor in partition.plan.tensors],
-        output=spec_of(output.shape, output.dtype),
+        outputs=[spec_of(tensor.shape, tensor.dtype) for tensor in partition.plan.outputs],
         labels=target.labels,
         codecs=[tensor_pb2.Codec.ValueType(codec) for codec in CODECS],
     )
@@ -107,7 +100,7 @@ class Inference(InferenceService):
 
     def _answer(self, frame_id: str, result: Result, decode: float) -> PackedAnswer:
         started = time.perf_counter()
-        output = pack_view(result.output, _ANSWER_CODEC)
+        outputs = tuple(pack_view(tensor, _ANSWER_CODEC) for tensor in named_tensors(result.output).values())
         encode = time.perf_counter() - started
         times = inference_pb2.CloudTimes(decode=decode, queue=result.queue, compute=result.compute, encode=encode)
         stages = {
@@ -118,4 +111,4 @@ class Inference(InferenceService):
         }
         for stage, seconds in stages.items():
             self._metrics.stage_seconds.labels(stage).observe(seconds)
-        return PackedAnswer(frame_id, output, times, result.batch)
+        return PackedAnswer(frame_id, outputs, times, result.batch)

@@ -10,7 +10,6 @@ from torch import Tensor
 from edge.settings import HeadSettings
 from keyhole.defences import Defence, defence_named, randomness, spelled
 from keyhole.partition import Partition, as_tuple, partitioned
-from keyhole.service.errors import UsageError
 from keyhole.targets import Target
 from keyhole.targets.defence import defence_name
 from keyhole.v1 import inference_pb2
@@ -58,18 +57,9 @@ class Device:
         return tuple(ExpectedTensor(tensor.name, tensor.shape, tensor.dtype) for tensor in self.partition.plan.tensors)
 
     @property
-    def output(self) -> ExpectedTensor:
-        """What the cloud answers for one picture.
-
-        Raises:
-            UsageError: the model answers with more than one tensor.
-        """
-        output = self.partition.plan.output
-        if output is None:
-            raise UsageError(
-                f"{self.target.name} answers with more than one tensor; expected a model with one output tensor"
-            )
-        return ExpectedTensor("output", output.shape, output.dtype)
+    def outputs(self) -> tuple[ExpectedTensor, ...]:
+        """What the cloud answers for one picture."""
+        return tuple(ExpectedTensor(output.name, output.shape, output.dtype) for output in self.partition.plan.outputs)
 
     def header(self, frame_id: str, edge: str) -> inference_pb2.FrameHeader:
         """The header of one frame."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -15,7 +15,7 @@ from keyhole.wire.channel import Retry
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import WireError, explain
 from keyhole.wire.packed import PackedAnswer, PackedFrame
-from keyhole.wire.tensors import ExpectedTensor, unpack
+from keyhole.wire.tensors import ExpectedTensor, unpack_all
 
 _PAUSE_SECONDS = 0.05  # before a cancelled call is made again
 DEADLINE, REFUSED, BACKLOG = "deadline", "refused", "backlog"
@@ -52,7 +52,7 @@ class Arrival:
         stages: seconds by stage; they add up to ``total``. Empty where the frame was dropped.
     """
 
-    output: Tensor | None = None
+    outputs: tuple[Tensor, ...] = ()
     dropped: str = ""
     detail: str = ""
     stages: Mapping[str, float] = field(default_factory=dict)
@@ -66,7 +66,7 @@ class Journey:
     Args:
         client: to the cloud.
         link: emulated link, both ways.
-        output: what the cloud's answer must be.
+        outputs: the tensors of which the cloud's answer must consist.
         deadline: seconds from picture to answer.
         given_up: once set, frames on their way are given up.
         clock: as in ``Departure``.
@@ -76,14 +76,14 @@ class Journey:
         self,
         client: InferenceClient,
         link: Link,
-        output: ExpectedTensor,
+        outputs: Sequence[ExpectedTensor],
         deadline: float,
         given_up: Stop,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._client = client
         self._link = link
-        self._output = output
+        self._outputs = outputs
         self._deadline = deadline
         self._given_up = given_up
         self._clock = clock
@@ -93,7 +93,7 @@ class Journey:
         try:
             answer = self._exchange(departure.frame, departure.captured + self._deadline)
             arrived = self._clock()
-            output = unpack(answer.output, field="output", expected=self._output)
+            outputs = unpack_all(answer.outputs, field="outputs", expected=self._outputs)
         except _LateError:
             return Arrival(dropped=DEADLINE)
         except grpc.RpcError as error:
@@ -101,7 +101,7 @@ class Journey:
             return Arrival(dropped=DEADLINE) if late else Arrival(dropped=REFUSED, detail=explain(error))
         except WireError as error:
             return Arrival(dropped=REFUSED, detail=f"unusable answer: {error}")
-        return Arrival(output, stages=_stages(departure, answer, arrived, self._clock()))
+        return Arrival(outputs, stages=_stages(departure, answer, arrived, self._clock()))
 
     def _exchange(self, frame: PackedFrame, limit: float) -> PackedAnswer:
         if not self._link.carry_up(frame.payload_bytes + frame.header.ByteSize(), limit):
@@ -109,7 +109,7 @@ class Journey:
         if self._clock() >= limit or self._given_up.is_set():
             raise _LateError
         answer = self._call(frame, limit)
-        if not self._link.carry_down(len(answer.output.payload), limit) or self._given_up.is_set():
+        if not self._link.carry_down(answer.payload_bytes, limit) or self._given_up.is_set():
             raise _LateError
         return answer
 

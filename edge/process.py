@@ -75,7 +75,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     )
     given_up = Stop()
     journey = Journey(
-        client, Link(prepared.profile, time.perf_counter, given_up.wait), device.output, settings.deadline, given_up
+        client, Link(prepared.profile, time.perf_counter, given_up.wait), device.outputs, settings.deadline, given_up
     )
     slowdown = Slowdown(settings.slowdown, time.perf_counter, stop.wait)
     flights = Flights(settings.in_flight, metrics.queue_depth.labels("in_flight").set)

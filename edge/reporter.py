@@ -77,6 +77,5 @@ class Reporter:
         )
 
     def _prediction(self, arrival: Arrival) -> str:
-        if arrival.output is None or arrival.output.shape[1:] != (len(self._labels),):
-            return ""
-        return self._labels[int(arrival.output.argmax())]
+        shapes = [output.shape[1:] for output in arrival.outputs]
+        return self._labels[int(arrival.outputs[0].argmax())] if shapes == [(len(self._labels),)] else ""

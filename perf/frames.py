@@ -14,7 +14,7 @@ from keyhole.v1 import inference_pb2
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.codecs import codec_named
 from keyhole.wire.packed import PackedFrame, pack_frame
-from keyhole.wire.tensors import ExpectedTensor, unpack
+from keyhole.wire.tensors import unpack
 
 CALL_SECONDS = 60.0
 
@@ -32,7 +32,7 @@ class Frames:
         self.picture = torch.rand(1, 3, self.device.size, self.device.size)
         self._header: inference_pb2.FrameHeader = self.device.header("perf-0", "perf")
         self._features = self.device(self.picture)
-        self._output: ExpectedTensor = self.device.output
+        (self._output,) = self.device.outputs
         self.payload_kib = self._packed(self._features).payload_bytes / 1024
 
     def send(self, client: InferenceClient) -> Tensor:
@@ -52,7 +52,7 @@ class Frames:
 
     def _answer(self, client: InferenceClient, features: tuple[Tensor, ...]) -> Tensor:
         answer = client.infer(self._packed(features), CALL_SECONDS)
-        return unpack(answer.output, field="output", expected=self._output)
+        return unpack(answer.outputs[0], field="outputs[0]", expected=self._output)
 
     def _packed(self, features: tuple[Tensor, ...]) -> PackedFrame:
         return pack_frame(self._header, features, codec_named("fp32"))

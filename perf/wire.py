@@ -106,7 +106,7 @@ def measure(case: Case, calls: int, client: InferenceClient, raw: grpc.Channel) 
 
     def ours() -> torch.Tensor:
         answer = client.infer(pack_frame(header, [tensor], codec_named("fp32")), TIMEOUT)
-        return unpack(answer.output, field="output", expected=expected, share=True, finite=False)
+        return unpack(answer.outputs[0], field="outputs[0]", expected=expected, share=True, finite=False)
 
     assert bare() == copied() == payload
     assert torch.equal(ours(), tensor)

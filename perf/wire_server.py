@@ -36,7 +36,7 @@ class Echo(InferenceService):
     def infer(self, frame: PackedFrame, _context: grpc.ServicerContext, _until: float) -> PackedAnswer:
         """The frame's tensor, decoded and encoded again."""
         (tensor,) = validate(frame, expectation(frame.header.cut), share=True)
-        return PackedAnswer(frame.header.frame_id, pack_view(tensor, frame.tensors[0].codec))
+        return PackedAnswer(frame.header.frame_id, (pack_view(tensor, frame.tensors[0].codec),))
 
 
 @cache

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, fx, nn
 
+from keyhole.nn.nesting import named_tensors
 from keyhole.partition.building import build_head, build_tail
 from keyhole.partition.layout import carried, carried_shape, layout_of, layouts_of
 from keyhole.partition.liveness import crossing
 from keyhole.partition.measuring import Seen
-from keyhole.partition.plan import CutPlan, LiveTensor, Partition
+from keyhole.partition.plan import ANY, OUTPUT, CutPlan, LiveTensor, Partition
 from keyhole.partition.proof import prove
-from keyhole.partition.surveying import OUTPUT, Survey, survey
+from keyhole.partition.surveying import Survey, survey
 from keyhole.partition.tracing import TRACING
 
 if TYPE_CHECKING:
@@ -54,25 +56,28 @@ def cut_at(surveyed: Survey, cut: str) -> Partition:
     layouts = layouts_of(surveyed, found)
     head = build_head(surveyed, found, layouts)
     tail = build_tail(surveyed, found, layouts, ())
+    with torch.inference_mode(False), torch.no_grad():
+        whole = surveyed.model(surveyed.example.clone())
     plan = CutPlan(
         cut=surveyed.name(index),
         alias=surveyed.aliases.get(index, ""),
         tensors=carried(surveyed, found),
-        output=_output(surveyed),
+        outputs=_outputs(surveyed, whole),
         input_shape=tuple(surveyed.example.shape),
     )
     parts = Partition(head, tail, plan)
     together = all(layout.share == 1 for layout in layouts)
-    overwritten = prove(surveyed, parts, together=together)
+    overwritten = prove(surveyed, parts, whole, together=together)
     if overwritten:
         parts = Partition(head, build_tail(surveyed, found, layouts, overwritten), plan)
-        prove(surveyed, parts, together=together)
+        prove(surveyed, parts, whole, together=together)
     return parts
 
 
-def _output(surveyed: Survey) -> LiveTensor | None:
+def _outputs(surveyed: Survey, whole: Any) -> tuple[LiveTensor, ...]:
     (output,) = (node for node in surveyed.graph.nodes if node.op == "output")
     seen = surveyed.value(output.args[0]) if isinstance(output.args[0], fx.Node) else None
-    if not isinstance(seen, Seen):
-        return None
-    return LiveTensor(OUTPUT, carried_shape(seen, layout_of(OUTPUT, seen)), seen.dtype)
+    if isinstance(whole, Tensor) and isinstance(seen, Seen):
+        return (LiveTensor(OUTPUT, carried_shape(seen, layout_of(OUTPUT, seen)), seen.dtype),)
+    named = named_tensors(whole).items()
+    return tuple(LiveTensor(name or OUTPUT, (ANY,) * tensor.dim(), tensor.dtype) for name, tensor in named)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.partition.errors import CutError
-from keyhole.partition.plan import Features, LiveTensor, Partition, as_tuple
+from keyhole.partition.plan import OUTPUT, Features, LiveTensor, Partition, as_tuple
 from keyhole.targets import Target
 
-_NOTHING = LiveTensor("nothing", (1, 0), torch.float32)
+_NOTHING = LiveTensor(OUTPUT, (1, 0), torch.float32)
 
 
 class NoTail(nn.Module):
@@ -38,4 +38,4 @@ def head_only(target: Target, partition: Partition) -> Partition:
             f"{target.weights} ends before {partition.plan.cut}: it lacks {lacking[0]} and {len(lacking) - 1} more "
             "tensors of the head; cut earlier"
         )
-    return Partition(partition.head, NoTail(), dataclasses.replace(partition.plan, output=_NOTHING))
+    return Partition(partition.head, NoTail(), dataclasses.replace(partition.plan, outputs=(_NOTHING,)))

@@ -11,14 +11,18 @@ from torch import Tensor, fx, nn
 Features = Tensor | tuple[Tensor, ...]
 """What crosses a cut: one tensor, or a tuple where several are live."""
 
+INPUT, OUTPUT = "input", "output"
+ANY = -1
+"""A length that depends on the picture."""
+
 
 @dataclass(frozen=True)
 class LiveTensor:
-    """A tensor that is computed before the cut and needed after it.
+    """A tensor that is computed before the cut and needed after it, or one of the model's answer.
 
     Attributes:
-        name: dotted path of the operation that makes it.
-        shape: its shape for one picture; dimension 0 is the batch, here 1.
+        name: dotted path of the operation that makes it, or of its place in the answer.
+        shape: its shape for one picture; dimension 0 is the batch, here 1. A length is `ANY` where it may differ.
         dtype: its type.
     """
 
@@ -36,20 +40,25 @@ class CutPlan:
             head, or ``input``. Every name of the point gives this one: ``layer2``, ``L8`` and ``layer2.1``.
         alias: the papers' name of the point (``L8``), empty where it has none.
         tensors: what crosses, in order.
-        output: the model's answer; None where a model answers with more than one tensor.
+        outputs: the tensors of the model's answer, in its order.
         input_shape: shape of one picture, 1×C×H×W, that the plan was made with.
     """
 
     cut: str
     alias: str
     tensors: tuple[LiveTensor, ...]
-    output: LiveTensor | None
+    outputs: tuple[LiveTensor, ...]
     input_shape: tuple[int, ...]
 
     @property
     def live(self) -> tuple[str, ...]:
         """Names of the tensors that cross."""
         return tuple(tensor.name for tensor in self.tensors)
+
+    @property
+    def output(self) -> LiveTensor | None:
+        """The model's answer; None where it is a structure of tensors."""
+        return self.outputs[0] if [output.name for output in self.outputs] == [OUTPUT] else None
 
 
 @dataclass(frozen=True, eq=False)

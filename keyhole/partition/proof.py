@@ -6,19 +6,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
+from keyhole.nn.nesting import named_tensors
 from keyhole.partition.errors import CutError
 from keyhole.partition.plan import Partition, as_features, as_tuple
 from keyhole.partition.surveying import Survey
 
 
-def prove(surveyed: Survey, parts: Partition, *, together: bool = True) -> list[int]:
+def prove(surveyed: Survey, parts: Partition, whole: Any, *, together: bool = True) -> list[int]:
     """Check that the parts answer as the model does, to the bit, with features that came as bytes.
 
     Args:
         surveyed: the whole.
         parts: head and tail of it.
+        whole: the whole's answer to the survey's example.
         together: whether the features of a batch are known to be those of its pictures, one after the other; if not,
             that is checked too.
 
@@ -30,7 +31,6 @@ def prove(surveyed: Survey, parts: Partition, *, together: bool = True) -> list[
     """
     example = surveyed.example
     with torch.inference_mode(False), torch.no_grad():
-        whole = surveyed.model(example.clone())
         try:
             overwritten = _compare(parts, example, whole)
         except CutError:
@@ -71,8 +71,8 @@ def _why(surveyed: Survey, whole: Any) -> str:
 
 def same_bits(left: Any, right: Any) -> bool:
     """Whether two answers (tensors or structures of tensors) are equal to the bit."""
-    pairs = zip(pytree.tree_leaves(left), pytree.tree_leaves(right), strict=True)
-    return all(_same(one, other) if isinstance(one, Tensor) else one == other for one, other in pairs)
+    ours, theirs = named_tensors(left), named_tensors(right)
+    return ours.keys() == theirs.keys() and all(map(_same, ours.values(), theirs.values()))
 
 
 def _same(left: Tensor, right: Tensor) -> bool:

@@ -14,12 +14,11 @@ from keyhole.partition.aliases import aliases
 from keyhole.partition.blocks import block_ends
 from keyhole.partition.errors import CutError, unknown_cut
 from keyhole.partition.measuring import attribute
+from keyhole.partition.plan import INPUT, OUTPUT
 from keyhole.partition.tracing import trace
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
-
-INPUT, OUTPUT = "input", "output"
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +124,7 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
     if example is None:
         noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
         first = next(network.parameters(), noise)
-        example = noise.to(first.device, first.dtype)
+        example = noise.to(first.device, first.dtype if network is model else noise.dtype)
     network.eval()
     found = trace(network, example)
     nodes = tuple(node for node in found.graph.nodes if node.op != "output")

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
+from keyhole.nn.nesting import named_tensors
 from keyhole.targets.errors import TargetError
+from keyhole.targets.pictures import take_pictures
 from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.target import Target
 
@@ -22,8 +23,8 @@ def make_own(name: str, size: int | None) -> Target:
     """Call the factory ``package.module:factory``; the current folder is searched for the package too.
 
     Args:
-        name: of a function without arguments that returns an ``nn.Module`` (N×3×H×W, ImageNet's normalisation, to
-            N×outputs) or a `Target`.
+        name: of a function without arguments that returns an ``nn.Module`` (pictures, N×3×H×W or N×1×H×W in ImageNet's
+            normalisation and any floating-point type, to tensors in any structure) or a `Target`.
         size: side of the square picture in pixels; None: the target's own, or 224 for a module.
 
     Raises:
@@ -32,6 +33,7 @@ def make_own(name: str, size: int | None) -> Target:
     made = _factory(name)()
     if isinstance(made, Target):
         preprocess = made.preprocess if size is None else dataclasses.replace(made.preprocess, size=size)
+        take_pictures(made.model, preprocess.size)
         return dataclasses.replace(made, name=name, preprocess=preprocess)
     if not isinstance(made, nn.Module):
         raise TargetError(f"{name} must return an nn.Module or a keyhole.targets.Target, got {type(made).__name__}")
@@ -48,20 +50,15 @@ def make_own(name: str, size: int | None) -> Target:
 
 
 def count_outputs(model: nn.Module, size: int) -> int:
-    """Length of the model's answer to one picture.
+    """Length of the model's answer to one picture, 1×outputs; 0 where it answers with something else.
 
     Raises:
-        TargetError: the model fails on it, or its answer is not a tensor of shape 1×outputs.
+        TargetError: the model fails on a picture, as `take_pictures`, or answers with no tensor.
     """
-    try:
-        with torch.no_grad():
-            answer = model.eval()(torch.zeros(1, 3, size, size))
-    except Exception as error:
-        raise TargetError(f"{type(model).__name__} cannot take a picture of {size}×{size}: {error}") from error
-    if not isinstance(answer, Tensor) or answer.dim() != 2:
-        shape = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
-        raise TargetError(f"{type(model).__name__} must answer N×3×{size}×{size} with N×outputs, got {shape}")
-    return answer.shape[1]
+    answer = take_pictures(model, size)
+    if not named_tensors(answer):
+        raise TargetError(f"{type(model).__name__} must answer with tensors, got {type(answer).__name__}")
+    return answer.shape[1] if isinstance(answer, Tensor) and answer.dim() == 2 else 0
 
 
 def _factory(name: str) -> Callable[[], object]:

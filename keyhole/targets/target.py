@@ -18,10 +18,10 @@ class Target:
 
     Attributes:
         name: the name that it was loaded by.
-        model: N×3×size×size, normalised, to N×outputs; in eval mode, its parameters without gradient.
+        model: N×3×size×size, normalised, to tensors in any structure; in eval mode, its parameters without gradient.
         preprocess: from a picture to the model's input.
         labels: name of each class; empty where there are none (an embedding), they are unknown, or weights are random.
-        outputs: length of an answer: number of classes or embedding size.
+        outputs: length of an answer N×outputs: number of classes or embedding size; 0 where a model answers otherwise.
         licence: of the shipped or the hub's weights, else of the architecture.
         weights: where the weights come from.
         missing: names of the model's tensors that the weights lack and that are random.

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from keyhole.v1 import tensor_pb2 as keyhole_dot_v1_dot_tensor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1akeyhole/v1/inference.proto\x12\nkeyhole.v1\x1a\x17keyhole/v1/tensor.proto\"o\n\x0b\x46rameHeader\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65\x64ge\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x12\n\nmodel_hash\x18\x04 \x01(\t\x12\x0b\n\x03\x63ut\x18\x05 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x65nce\x18\x06 \x01(\t\"U\n\x05\x46rame\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.keyhole.v1.FrameHeader\x12#\n\x07tensors\x18\x02 \x03(\x0b\x32\x12.keyhole.v1.Tensor\"L\n\nCloudTimes\x12\x0e\n\x06\x64\x65\x63ode\x18\x01 \x01(\x01\x12\r\n\x05queue\x18\x02 \x01(\x01\x12\x0f\n\x07\x63ompute\x18\x03 \x01(\x01\x12\x0e\n\x06\x65ncode\x18\x04 \x01(\x01\"t\n\x06\x41nswer\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\"\n\x06output\x18\x02 \x01(\x0b\x32\x12.keyhole.v1.Tensor\x12%\n\x05times\x18\x03 \x01(\x0b\x32\x16.keyhole.v1.CloudTimes\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\r\"\xc1\x01\n\nFrameChunk\x12-\n\x05start\x18\x01 \x01(\x0b\x32\x1c.keyhole.v1.FrameChunk.StartH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x1al\n\x05Start\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.keyhole.v1.FrameHeader\x12#\n\x07tensors\x18\x02 \x03(\x0b\x32\x12.keyhole.v1.Tensor\x12\x15\n\rpayload_bytes\x18\x03 \x03(\x04\x42\x06\n\x04part\"\x11\n\x0f\x44\x65scribeRequest\"\xc7\x01\n\x10\x44\x65scribeResponse\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x12\n\nmodel_hash\x18\x02 \x01(\t\x12\x0b\n\x03\x63ut\x18\x03 \x01(\t\x12\'\n\x07tensors\x18\x04 \x03(\x0b\x32\x16.keyhole.v1.TensorSpec\x12&\n\x06output\x18\x05 \x01(\x0b\x32\x16.keyhole.v1.TensorSpec\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12!\n\x06\x63odecs\x18\x07 \x03(\x0e\x32\x11.keyhole.v1.Codec2\xc1\x01\n\tInference\x12\x45\n\x08\x44\x65scribe\x12\x1b.keyhole.v1.DescribeRequest\x1a\x1c.keyhole.v1.DescribeResponse\x12.\n\x05Infer\x12\x11.keyhole.v1.Frame\x1a\x12.keyhole.v1.Answer\x12=\n\x0bInferStream\x12\x16.keyhole.v1.FrameChunk\x1a\x12.keyhole.v1.Answer(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1akeyhole/v1/inference.proto\x12\nkeyhole.v1\x1a\x17keyhole/v1/tensor.proto\"o\n\x0b\x46rameHeader\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12\x0c\n\x04\x65\x64ge\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\x12\n\nmodel_hash\x18\x04 \x01(\t\x12\x0b\n\x03\x63ut\x18\x05 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x65nce\x18\x06 \x01(\t\"U\n\x05\x46rame\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.keyhole.v1.FrameHeader\x12#\n\x07tensors\x18\x02 \x03(\x0b\x32\x12.keyhole.v1.Tensor\"L\n\nCloudTimes\x12\x0e\n\x06\x64\x65\x63ode\x18\x01 \x01(\x01\x12\r\n\x05queue\x18\x02 \x01(\x01\x12\x0f\n\x07\x63ompute\x18\x03 \x01(\x01\x12\x0e\n\x06\x65ncode\x18\x04 \x01(\x01\"u\n\x06\x41nswer\x12\x10\n\x08\x66rame_id\x18\x01 \x01(\t\x12#\n\x07outputs\x18\x02 \x03(\x0b\x32\x12.keyhole.v1.Tensor\x12%\n\x05times\x18\x03 \x01(\x0b\x32\x16.keyhole.v1.CloudTimes\x12\r\n\x05\x62\x61tch\x18\x04 \x01(\r\"\xc1\x01\n\nFrameChunk\x12-\n\x05start\x18\x01 \x01(\x0b\x32\x1c.keyhole.v1.FrameChunk.StartH\x00\x12\x0e\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00\x1al\n\x05Start\x12\'\n\x06header\x18\x01 \x01(\x0b\x32\x17.keyhole.v1.FrameHeader\x12#\n\x07tensors\x18\x02 \x03(\x0b\x32\x12.keyhole.v1.Tensor\x12\x15\n\rpayload_bytes\x18\x03 \x03(\x04\x42\x06\n\x04part\"\x11\n\x0f\x44\x65scribeRequest\"\xc8\x01\n\x10\x44\x65scribeResponse\x12\x0e\n\x06target\x18\x01 \x01(\t\x12\x12\n\nmodel_hash\x18\x02 \x01(\t\x12\x0b\n\x03\x63ut\x18\x03 \x01(\t\x12\'\n\x07tensors\x18\x04 \x03(\x0b\x32\x16.keyhole.v1.TensorSpec\x12\'\n\x07outputs\x18\x05 \x03(\x0b\x32\x16.keyhole.v1.TensorSpec\x12\x0e\n\x06labels\x18\x06 \x03(\t\x12!\n\x06\x63odecs\x18\x07 \x03(\x0e\x32\x11.keyhole.v1.Codec2\xc1\x01\n\tInference\x12\x45\n\x08\x44\x65scribe\x12\x1b.keyhole.v1.DescribeRequest\x1a\x1c.keyhole.v1.DescribeResponse\x12.\n\x05Infer\x12\x11.keyhole.v1.Frame\x1a\x12.keyhole.v1.Answer\x12=\n\x0bInferStream\x12\x16.keyhole.v1.FrameChunk\x1a\x12.keyhole.v1.Answer(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,15 +39,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOUDTIMES']._serialized_start=267
   _globals['_CLOUDTIMES']._serialized_end=343
   _globals['_ANSWER']._serialized_start=345
-  _globals['_ANSWER']._serialized_end=461
-  _globals['_FRAMECHUNK']._serialized_start=464
-  _globals['_FRAMECHUNK']._serialized_end=657
-  _globals['_FRAMECHUNK_START']._serialized_start=541
-  _globals['_FRAMECHUNK_START']._serialized_end=649
-  _globals['_DESCRIBEREQUEST']._serialized_start=659
-  _globals['_DESCRIBEREQUEST']._serialized_end=676
-  _globals['_DESCRIBERESPONSE']._serialized_start=679
-  _globals['_DESCRIBERESPONSE']._serialized_end=878
-  _globals['_INFERENCE']._serialized_start=881
-  _globals['_INFERENCE']._serialized_end=1074
+  _globals['_ANSWER']._serialized_end=462
+  _globals['_FRAMECHUNK']._serialized_start=465
+  _globals['_FRAMECHUNK']._serialized_end=658
+  _globals['_FRAMECHUNK_START']._serialized_start=542
+  _globals['_FRAMECHUNK_START']._serialized_end=650
+  _globals['_DESCRIBEREQUEST']._serialized_start=660
+  _globals['_DESCRIBEREQUEST']._serialized_end=677
+  _globals['_DESCRIBERESPONSE']._serialized_start=680
+  _globals['_DESCRIBERESPONSE']._serialized_end=880
+  _globals['_INFERENCE']._serialized_start=883
+  _globals['_INFERENCE']._serialized_end=1076
 # @@protoc_insertion_point(module_scope)

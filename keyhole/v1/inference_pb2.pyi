@@ -108,26 +108,28 @@ class Answer(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     FRAME_ID_FIELD_NUMBER: builtins.int
-    OUTPUT_FIELD_NUMBER: builtins.int
+    OUTPUTS_FIELD_NUMBER: builtins.int
     TIMES_FIELD_NUMBER: builtins.int
     BATCH_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     batch: builtins.int
     """frames that shared the tail's forward pass"""
     @property
-    def output(self) -> keyhole.v1.tensor_pb2.Tensor: ...
+    def outputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[keyhole.v1.tensor_pb2.Tensor]:
+        """of the model's answer, in its order"""
+
     @property
     def times(self) -> Global___CloudTimes: ...
     def __init__(
         self,
         *,
         frame_id: builtins.str = ...,
-        output: keyhole.v1.tensor_pb2.Tensor | None = ...,
+        outputs: collections.abc.Iterable[keyhole.v1.tensor_pb2.Tensor] | None = ...,
         times: Global___CloudTimes | None = ...,
         batch: builtins.int = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["output", b"output", "times", b"times"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["batch", b"batch", "frame_id", b"frame_id", "output", b"output", "times", b"times"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["times", b"times"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["batch", b"batch", "frame_id", b"frame_id", "outputs", b"outputs", "times", b"times"]) -> None: ...
 
 Global___Answer: typing_extensions.TypeAlias = Answer
 
@@ -200,7 +202,7 @@ class DescribeResponse(google.protobuf.message.Message):
     MODEL_HASH_FIELD_NUMBER: builtins.int
     CUT_FIELD_NUMBER: builtins.int
     TENSORS_FIELD_NUMBER: builtins.int
-    OUTPUT_FIELD_NUMBER: builtins.int
+    OUTPUTS_FIELD_NUMBER: builtins.int
     LABELS_FIELD_NUMBER: builtins.int
     CODECS_FIELD_NUMBER: builtins.int
     target: builtins.str
@@ -211,7 +213,9 @@ class DescribeResponse(google.protobuf.message.Message):
         """expected live tensors; the first dimension is the batch, given as 1"""
 
     @property
-    def output(self) -> keyhole.v1.tensor_pb2.TensorSpec: ...
+    def outputs(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[keyhole.v1.tensor_pb2.TensorSpec]:
+        """of the model's answer; a length of -1 depends on the picture"""
+
     @property
     def labels(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]: ...
     @property
@@ -223,11 +227,10 @@ class DescribeResponse(google.protobuf.message.Message):
         model_hash: builtins.str = ...,
         cut: builtins.str = ...,
         tensors: collections.abc.Iterable[keyhole.v1.tensor_pb2.TensorSpec] | None = ...,
-        output: keyhole.v1.tensor_pb2.TensorSpec | None = ...,
+        outputs: collections.abc.Iterable[keyhole.v1.tensor_pb2.TensorSpec] | None = ...,
         labels: collections.abc.Iterable[builtins.str] | None = ...,
         codecs: collections.abc.Iterable[keyhole.v1.tensor_pb2.Codec.ValueType] | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["output", b"output"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["codecs", b"codecs", "cut", b"cut", "labels", b"labels", "model_hash", b"model_hash", "output", b"output", "target", b"target", "tensors", b"tensors"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["codecs", b"codecs", "cut", b"cut", "labels", b"labels", "model_hash", b"model_hash", "outputs", b"outputs", "target", b"target", "tensors", b"tensors"]) -> None: ...
 
 Global___DescribeResponse: typing_extensions.TypeAlias = DescribeResponse

@@ -61,6 +61,11 @@ class _DtypeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumType
     DTYPE_FLOAT32: _Dtype.ValueType  # 1
     DTYPE_FLOAT16: _Dtype.ValueType  # 2
     DTYPE_BFLOAT16: _Dtype.ValueType  # 3
+    DTYPE_FLOAT64: _Dtype.ValueType  # 4
+    DTYPE_INT64: _Dtype.ValueType  # 5
+    DTYPE_INT32: _Dtype.ValueType  # 6
+    DTYPE_UINT8: _Dtype.ValueType  # 7
+    DTYPE_BOOL: _Dtype.ValueType  # 8
 
 class Dtype(_Dtype, metaclass=_DtypeEnumTypeWrapper):
     """The type a tensor has before it is encoded and after it is decoded."""
@@ -69,6 +74,11 @@ DTYPE_UNSPECIFIED: Dtype.ValueType  # 0
 DTYPE_FLOAT32: Dtype.ValueType  # 1
 DTYPE_FLOAT16: Dtype.ValueType  # 2
 DTYPE_BFLOAT16: Dtype.ValueType  # 3
+DTYPE_FLOAT64: Dtype.ValueType  # 4
+DTYPE_INT64: Dtype.ValueType  # 5
+DTYPE_INT32: Dtype.ValueType  # 6
+DTYPE_UINT8: Dtype.ValueType  # 7
+DTYPE_BOOL: Dtype.ValueType  # 8
 Global___Dtype: typing_extensions.TypeAlias = Dtype
 
 @typing.final

@@ -53,8 +53,14 @@ def cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """A contiguous CPU tensor in another type; finite numbers beyond its range become its largest, never infinity."""
     if tensor.dtype is dtype:
         return tensor
-    numbers, largest = tensor.to(dtype), torch.finfo(dtype).max
-    if largest >= torch.finfo(tensor.dtype).max or all_finite(numbers):
+    numbers, largest = tensor.to(dtype), _largest(dtype)
+    if largest >= _largest(tensor.dtype) or not dtype.is_floating_point or all_finite(numbers):
         return numbers
-    saturated = tensor.float().clamp(-largest, largest).to(dtype)
+    saturated = tensor.double().clamp(-largest, largest).to(dtype)
     return torch.where(tensor.isfinite(), saturated, numbers)
+
+
+def _largest(dtype: torch.dtype) -> float:
+    if dtype is torch.bool:
+        return 1
+    return torch.finfo(dtype).max if dtype.is_floating_point else torch.iinfo(dtype).max

@@ -19,7 +19,7 @@ class Codec(ABC):
     """How the numbers of a tensor are packed into bytes."""
 
     def encode(self, tensor: Tensor) -> bytes:
-        """The tensor (float32, float16 or bfloat16, any shape, any device) as bytes."""
+        """The tensor (any type, shape and device) as bytes."""
         return bytes(self.view(tensor))
 
     @abstractmethod

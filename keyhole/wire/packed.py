@@ -20,7 +20,7 @@ from keyhole.wire.wireformat import MalformedError, bytes_field, tag, take, vari
 
 _FRAME_HEADER = inference_pb2.Frame.HEADER_FIELD_NUMBER
 _FRAME_TENSORS = inference_pb2.Frame.TENSORS_FIELD_NUMBER
-_ANSWER_OUTPUT = inference_pb2.Answer.OUTPUT_FIELD_NUMBER
+_ANSWER_OUTPUTS = inference_pb2.Answer.OUTPUTS_FIELD_NUMBER
 _TAPPED_FRAME = tap_pb2.TappedFrame.FRAME_FIELD_NUMBER
 _TAPPED_DROPPED = tap_pb2.TappedFrame.DROPPED_FIELD_NUMBER
 _PADDING_TAG = tag(tensor_pb2.Tensor.PADDING_FIELD_NUMBER)
@@ -69,10 +69,7 @@ class PackedFrame:
             raise invalid("frame", f"expected a serialised keyhole.v1.Frame: {error}") from error
 
     def _parts(self) -> list[Payload]:
-        parts = bytes_field(_FRAME_HEADER, self.header.SerializeToString())
-        for tensor in self.tensors:
-            parts += _tensor_field(_FRAME_TENSORS, tensor, sum(map(len, parts)))
-        return parts
+        return _with_tensors(bytes_field(_FRAME_HEADER, self.header.SerializeToString()), _FRAME_TENSORS, self.tensors)
 
 
 @dataclass(frozen=True)
@@ -80,29 +77,31 @@ class PackedAnswer:
     """An ``Answer``; the attributes are named as in the proto."""
 
     frame_id: str
-    output: PackedTensor
+    outputs: tuple[PackedTensor, ...]
     times: inference_pb2.CloudTimes = field(default_factory=inference_pb2.CloudTimes)
     batch: int = 1
 
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of all payloads, headers not counted."""
+        return sum(len(output.payload) for output in self.outputs)
+
     def to_wire(self) -> bytes:
-        """The serialised ``Answer``; one copy of the payload."""
+        """The serialised ``Answer``; one copy of the payloads."""
         head = inference_pb2.Answer(frame_id=self.frame_id, times=self.times, batch=self.batch)
-        start = head.SerializeToString()
-        return b"".join([start, *_tensor_field(_ANSWER_OUTPUT, self.output, len(start))])
+        return b"".join(_with_tensors([head.SerializeToString()], _ANSWER_OUTPUTS, self.outputs))
 
     @classmethod
     def from_wire(cls, data: bytes | memoryview) -> PackedAnswer:
-        """Read a serialised ``Answer``; the payload is a view of ``data``.
+        """Read a serialised ``Answer``; the payloads are views of ``data``.
 
         Raises:
-            WireError: INVALID_ARGUMENT, the bytes are no ``Answer`` with one output.
+            WireError: INVALID_ARGUMENT, the bytes are no ``Answer``.
         """
         try:
-            rest, outputs = take(memoryview(data), _ANSWER_OUTPUT)
+            rest, outputs = take(memoryview(data), _ANSWER_OUTPUTS)
             head = inference_pb2.Answer.FromString(rest)
-            if len(outputs) != 1:
-                raise MalformedError(f"{len(outputs)} outputs, expected 1")
-            return cls(head.frame_id, _read_tensor(outputs[0]), head.times, head.batch)
+            return cls(head.frame_id, tuple(map(_read_tensor, outputs)), head.times, head.batch)
         except (MalformedError, DecodeError) as error:
             raise invalid("answer", f"expected a serialised keyhole.v1.Answer: {error}") from error
 
@@ -116,6 +115,12 @@ def pack_frame(header: inference_pb2.FrameHeader, tensors: Sequence[Tensor], cod
         codec: value of the proto's enum.
     """
     return PackedFrame(header, tuple(pack_view(tensor, codec) for tensor in tensors))
+
+
+def _with_tensors(parts: list[Payload], number: int, tensors: Sequence[PackedTensor]) -> list[Payload]:
+    for tensor in tensors:
+        parts += _tensor_field(number, tensor, sum(map(len, parts)))
+    return parts
 
 
 def _tensor_field(number: int, tensor: PackedTensor, at: int) -> list[Payload]:

@@ -19,8 +19,14 @@ DTYPES: Mapping[int, torch.dtype] = {
     tensor_pb2.DTYPE_FLOAT32: torch.float32,
     tensor_pb2.DTYPE_FLOAT16: torch.float16,
     tensor_pb2.DTYPE_BFLOAT16: torch.bfloat16,
+    tensor_pb2.DTYPE_FLOAT64: torch.float64,
+    tensor_pb2.DTYPE_INT64: torch.int64,
+    tensor_pb2.DTYPE_INT32: torch.int32,
+    tensor_pb2.DTYPE_UINT8: torch.uint8,
+    tensor_pb2.DTYPE_BOOL: torch.bool,
 }
 _VALUES: Mapping[torch.dtype, int] = {dtype: value for value, dtype in DTYPES.items()}
+_FOR_INTEGERS = (tensor_pb2.CODEC_FP32, tensor_pb2.CODEC_FP32_ZSTD)
 
 
 @dataclass(frozen=True)
@@ -29,7 +35,7 @@ class ExpectedTensor:
 
     Attributes:
         name: what the tensor is, for messages.
-        shape: every dimension, the batch included.
+        shape: every dimension, the batch included; a length of -1 may be any.
         dtype: type after decoding.
     """
 
@@ -91,15 +97,22 @@ def pack(tensor: Tensor, codec: int) -> tensor_pb2.Tensor:
     """The tensor as a message of its own.
 
     Args:
-        tensor: float32, float16 or bfloat16, any shape, any device.
+        tensor: any shape, any device.
         codec: value of the proto's enum.
+
+    Raises:
+        TypeError: the wire does not carry tensors of that type, or not by that codec: integers need fp32, which keeps
+            them up to 2^24.
     """
     return pack_view(tensor, codec).message()
 
 
 def pack_view(tensor: Tensor, codec: int) -> PackedTensor:
     """``pack`` without copies: leave the tensor alone until the message is sent."""
-    return PackedTensor(tuple(tensor.shape), _dtype_value(tensor.dtype), codec, CODECS[codec].view(tensor))
+    value = _dtype_value(tensor.dtype)
+    if not tensor.is_floating_point() and codec not in _FOR_INTEGERS:
+        raise TypeError(f"tensor of {tensor.dtype} by {codec_name(codec)}: integers are carried by fp32")
+    return PackedTensor(tuple(tensor.shape), value, codec, CODECS[codec].view(tensor))
 
 
 def unpack(
@@ -142,6 +155,21 @@ def unpack(
         raise invalid(f"{field}.payload", str(error)) from error
 
 
+def unpack_all(messages: Sequence[AnyTensor], *, field: str, expected: Sequence[ExpectedTensor]) -> tuple[Tensor, ...]:
+    """``unpack`` of each.
+
+    Raises:
+        WireError: as `unpack`, or their number is another.
+    """
+    if len(messages) != len(expected):
+        names = ", ".join(each.name for each in expected)
+        raise invalid(field, f"expected {len(expected)} ({names}), got {len(messages)}")
+    return tuple(
+        unpack(message, field=f"{field}[{place}]", expected=each)
+        for place, (message, each) in enumerate(zip(messages, expected, strict=True))
+    )
+
+
 def _dtype_value(dtype: torch.dtype) -> int:
     if dtype not in _VALUES:
         raise TypeError(f"tensor of {dtype}: expected one of {', '.join(map(str, _VALUES))}; convert it first")
@@ -150,9 +178,11 @@ def _dtype_value(dtype: torch.dtype) -> int:
 
 def _check_shape(shape: tuple[int, ...], field: str, expected: ExpectedTensor | None) -> None:
     if expected:
-        if shape != expected.shape:
+        pairs = zip(expected.shape, shape, strict=False)
+        if len(shape) != len(expected.shape) or any(wanted not in (got, -1) for wanted, got in pairs):
             raise invalid(f"{field}.spec.shape", f"expected {expected.shape} for {expected.name}, got {shape}")
-        return
+        if -1 not in expected.shape:
+            return
     if len(shape) > MAX_RANK or any(side < 0 for side in shape):
         raise invalid(f"{field}.spec.shape", f"expected up to {MAX_RANK} sides of 0 or more, got {shape}")
     if math.prod(max(side, 1) for side in shape) > MAX_ELEMENTS:

@@ -87,7 +87,7 @@ class Cloud(InferenceService):
         if frame.header.frame_id == "bad":
             raise invalid("header.cut", "expected another")
         self.got.append(frame.header.frame_id)
-        return PackedAnswer(frame.header.frame_id, frame.tensors[0])
+        return PackedAnswer(frame.header.frame_id, frame.tensors[:1])
 
     def serve(self, port: int = 0, **options) -> RunningServer:
         return serve([inference(self)], f"127.0.0.1:{port}", metrics=Metrics("cloud"), **options)

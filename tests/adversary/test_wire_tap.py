@@ -87,7 +87,7 @@ def channel(listener):
 def test_frames_are_copied_and_answers_intact(listener, channel, cloud):
     sent = torch.randn(1, 3, 4, generator=torch.Generator().manual_seed(0))
     answer = InferenceClient(channel).infer(frame("edge-0", sent, edge="edge"), timeout=10)
-    assert torch.equal(unpack(answer.output, field="output"), sent)
+    assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), sent)
     assert cloud.got == ["edge-0"]
     copy = listener.frames.get(timeout=10)
     assert (copy.header.frame_id, copy.header.edge) == ("edge-0", "edge")
@@ -166,7 +166,7 @@ def test_with_tls_it_relays_ciphertext_sees_nothing_and_says_so(tmp_path, cloud,
     ):
         sent = torch.ones(1, 50_000)
         answer = InferenceClient(channel).infer(frame("secret", sent), timeout=20)
-        assert torch.equal(unpack(answer.output, field="output"), sent)
+        assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), sent)
         assert sum(listener.ciphertext) > 2 * sent.nbytes
         assert listener.frames.empty()
     server.stop(0)

@@ -33,7 +33,7 @@ def _lives_on(channel, edge):
     yield
     picture = pictures(1, seed=1)
     answer = InferenceClient(channel).infer(edge.frame(picture[0]), timeout=30)
-    torch.testing.assert_close(unpack(answer.output, field="output"), edge.whole(picture))
+    torch.testing.assert_close(unpack(answer.outputs[0], field="outputs[0]"), edge.whole(picture))
 
 
 def numbers(*values: float) -> bytes:

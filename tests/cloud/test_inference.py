@@ -24,7 +24,7 @@ from tests.system.running import metrics_page, running_cloud
 
 
 def output(answer) -> torch.Tensor:
-    return unpack(answer.output, field="output")
+    return unpack(answer.outputs[0], field="outputs[0]")
 
 
 def test_it_describes_what_it_runs(channel, edge):
@@ -33,7 +33,7 @@ def test_it_describes_what_it_runs(channel, edge):
     assert described.model_hash == edge.device.target.hash
     assert described.cut == "block.first"
     assert [list(spec.shape) for spec in described.tensors] == [[1, 8, 16, 16], [1, 8, 16, 16]]
-    assert list(described.output.shape) == [1, 5]
+    assert list(described.outputs[0].shape) == [1, 5]
     assert "star" in described.labels
     assert set(described.codecs) == set(CODECS)
 

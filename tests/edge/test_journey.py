@@ -51,7 +51,7 @@ class FakeCloud(InferenceService):
         self.calls += 1
         self.behave()
         times = inference_pb2.CloudTimes(decode=1e-5, queue=2e-5, compute=3e-5, encode=4e-5)
-        return PackedAnswer(frame.header.frame_id, pack_view(self.output, tensor_pb2.CODEC_FP32), times)
+        return PackedAnswer(frame.header.frame_id, (pack_view(self.output, tensor_pb2.CODEC_FP32),), times)
 
 
 def start(cloud: FakeCloud, port: int = 0):
@@ -74,7 +74,7 @@ def travel(given_up):
         journey = Journey(
             InferenceClient(channel),
             Link(link_profile(link), time.perf_counter, given_up.wait),
-            ExpectedTensor("output", (1, 3), torch.float32),
+            [ExpectedTensor("output", (1, 3), torch.float32)],
             deadline,
             given_up,
         )
@@ -95,7 +95,7 @@ def test_an_answered_frame_has_its_output_and_stages_that_add_up(travel):
     arrival, _ = travel(server.port)
     server.stop(0)
     assert arrival.dropped == ""
-    assert arrival.output.tolist() == [[1.0, 3.0, 2.0]]
+    assert arrival.outputs[0].tolist() == [[1.0, 3.0, 2.0]]
     assert set(arrival.stages) == STAGES
     parts = sum(seconds for stage, seconds in arrival.stages.items() if stage != "total")
     assert parts == pytest.approx(arrival.stages["total"], rel=1e-6)

@@ -30,5 +30,42 @@ def pixels() -> nn.Module:
     return nn.Upsample(scale_factor=2)
 
 
+class Silent(nn.Module):
+    def forward(self, x: torch.Tensor) -> str:
+        return str(x.shape)
+
+
+def silent() -> nn.Module:
+    return Silent()
+
+
+class Grey(nn.Module):
+    """Takes grey pictures, and answers with a structure."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(1, 4, 3, stride=8), nn.Linear(4, 7)
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor | tuple[torch.Tensor, ...]]:
+        y = self.stem(x)
+        return {"logits": self.head(y.mean((2, 3))), "maps": (y, y.argmax(1))}
+
+
+def grey() -> nn.Module:
+    return Grey()
+
+
+def half() -> nn.Module:
+    return network().half()
+
+
+def double() -> nn.Module:
+    return network().double()
+
+
+def bfloat16_grey() -> nn.Module:
+    return grey().bfloat16()
+
+
 def broken() -> nn.Module:
     return nn.Linear(5, 5, dtype=torch.float32)

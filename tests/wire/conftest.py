@@ -47,7 +47,7 @@ class Echo(InferenceService):
             raise RuntimeError("the tail broke")
         tensors = validate(frame, self.expectation)
         self.frames.append(frame)
-        return PackedAnswer(frame.header.frame_id, pack_view(tensors[0], 1), batch=1)
+        return PackedAnswer(frame.header.frame_id, (pack_view(tensors[0], 1),), batch=1)
 
 
 @dataclass(frozen=True)

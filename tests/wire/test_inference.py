@@ -45,7 +45,7 @@ def test_describe(cloud: Any) -> None:
 def test_our_client_gets_its_answer(cloud: Any, frame: PackedFrame, tensors: list[torch.Tensor]) -> None:
     answer = InferenceClient(cloud.channel).infer(frame, TIMEOUT)
     assert answer.frame_id == "edge-0-1"
-    assert torch.equal(unpack(answer.output, field="output"), tensors[0])
+    assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensors[0])
 
 
 def test_a_standard_client_gets_its_answer(
@@ -54,7 +54,7 @@ def test_a_standard_client_gets_its_answer(
     message = inference_pb2.Frame(header=header, tensors=[pack(t, tensor_pb2.CODEC_FP32) for t in tensors])
     answer = stub.Infer(message, timeout=TIMEOUT)
     assert answer.frame_id == header.frame_id
-    assert torch.equal(unpack(answer.output, field="output"), tensors[0])
+    assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensors[0])
 
 
 def test_a_standard_client_may_stream_several_frames(
@@ -66,12 +66,12 @@ def test_a_standard_client_may_stream_several_frames(
         each.header.frame_id = f"edge-0-{index}"
     answers = list(stub.InferStream((chunk for each in frames for chunk in chunks(each)), timeout=TIMEOUT))
     assert [answer.frame_id for answer in answers] == ["edge-0-0", "edge-0-1", "edge-0-2"]
-    assert torch.equal(unpack(answers[2].output, field="output"), tensors[0])
+    assert torch.equal(unpack(answers[2].outputs[0], field="outputs[0]"), tensors[0])
 
 
 def test_a_standard_server_answers_our_client(frame: PackedFrame, tensors: list[torch.Tensor]) -> None:
     def echo(request: inference_pb2.Frame, _context: object) -> inference_pb2.Answer:
-        return inference_pb2.Answer(frame_id=request.header.frame_id, output=request.tensors[0])
+        return inference_pb2.Answer(frame_id=request.header.frame_id, outputs=request.tensors[:1])
 
     server = grpc.server(ThreadPoolExecutor(1))
     handler = grpc.unary_unary_rpc_method_handler(
@@ -84,7 +84,7 @@ def test_a_standard_server_answers_our_client(frame: PackedFrame, tensors: list[
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         answer = InferenceClient(channel).infer(frame, TIMEOUT)
     server.stop(0).wait()
-    assert torch.equal(unpack(answer.output, field="output"), tensors[0])
+    assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensors[0])
 
 
 def test_large_frames_go_in_chunks(cloud: Any, header: inference_pb2.FrameHeader) -> None:
@@ -92,7 +92,7 @@ def test_large_frames_go_in_chunks(cloud: Any, header: inference_pb2.FrameHeader
     expected = ExpectedTensor("features", tuple(tensor.shape), torch.float32)
     cloud.echo.expectation = replace(cloud.echo.expectation, tensors=(expected,))
     answer = InferenceClient(cloud.channel).infer(pack_frame(header, [tensor], tensor_pb2.CODEC_FP32), TIMEOUT)
-    assert torch.equal(unpack(answer.output, field="output"), tensor)
+    assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensor)
     assert (cloud.calls("Inference/InferStream", "OK"), cloud.calls("Inference/Infer", "OK")) == (1, 0)
 
 

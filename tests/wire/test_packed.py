@@ -12,7 +12,7 @@ from keyhole.v1 import inference_pb2, tap_pb2, tensor_pb2
 from keyhole.wire.codecs import CODECS
 from keyhole.wire.errors import WireError
 from keyhole.wire.packed import PackedAnswer, PackedFrame, pack_frame
-from keyhole.wire.tensors import pack_view
+from keyhole.wire.tensors import ExpectedTensor, pack_view, unpack_all
 
 
 def same(packed: PackedFrame, message: inference_pb2.Frame) -> bool:
@@ -56,18 +56,19 @@ def test_a_tapped_frame_is_what_protobuf_reads(header: inference_pb2.FrameHeader
 
 def test_an_answer_is_what_protobuf_reads_and_writes(tensors: list[torch.Tensor]) -> None:
     times = inference_pb2.CloudTimes(decode=0.25, queue=0.5)
-    answer = PackedAnswer("a-1", pack_view(tensors[0], tensor_pb2.CODEC_FP32), times, 3)
+    answer = PackedAnswer("a-1", (pack_view(tensors[0], tensor_pb2.CODEC_FP32),), times, 3)
     message = inference_pb2.Answer.FromString(answer.to_wire())
     assert (message.frame_id, message.batch, message.times) == ("a-1", 3, times)
-    assert message.output.payload == tensors[0].numpy().tobytes()
+    assert message.outputs[0].payload == tensors[0].numpy().tobytes()
     again = PackedAnswer.from_wire(message.SerializeToString())
     assert (again.frame_id, again.batch, again.times) == ("a-1", 3, times)
-    assert bytes(again.output.payload) == message.output.payload
+    assert bytes(again.outputs[0].payload) == message.outputs[0].payload
 
 
 def test_an_answer_needs_an_output() -> None:
-    with pytest.raises(WireError, match="0 outputs, expected 1"):
-        PackedAnswer.from_wire(inference_pb2.Answer(frame_id="a").SerializeToString())
+    answer = PackedAnswer.from_wire(inference_pb2.Answer(frame_id="a").SerializeToString())
+    with pytest.raises(WireError, match=r"expected 1 \(output\), got 0"):
+        unpack_all(answer.outputs, field="outputs", expected=[ExpectedTensor("output", (1, 5), torch.float32)])
 
 
 def test_the_last_of_repeated_payloads_counts_as_in_protobuf() -> None:
