@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from keyhole.v1.referee_pb2 import Event, Outcome, Truth
@@ -21,32 +20,21 @@ class Watcher:
 
     Args:
         queued: most events held, of 32 MiB together.
-        clock: seconds, monotonic.
     """
 
-    def __init__(self, queued: int, clock: Callable[[], float]) -> None:
-        self._clock = clock
+    def __init__(self, queued: int) -> None:
         self._changed = threading.Condition()
         self._numbers = itertools.count()
         self._events: Bounded[int, Event] = Bounded(queued, _BYTES)
-        self._since = clock()
 
     @property
     def depth(self) -> int:
         """Events waiting."""
         return len(self._events)
 
-    @property
-    def stalled(self) -> float:
-        """Seconds for which the same event has been the next one to be taken; 0 where none waits."""
-        with self._changed:
-            return self._clock() - self._since if self._events else 0.0
-
     def add(self, event: Event) -> None:
         """Hold an event."""
         with self._changed:
-            if not self._events:
-                self._since = self._clock()
             self._events.put(next(self._numbers), event, event.ByteSize())
             self._changed.notify()
 
@@ -55,7 +43,6 @@ class Watcher:
         with self._changed:
             if not self._changed.wait_for(lambda: len(self._events) > 0, timeout):
                 return None
-            self._since = self._clock()
             return self._events.pop_oldest()
 
 
@@ -64,24 +51,12 @@ class Broadcast(Listener):
 
     Args:
         queued: most events held for a watcher.
-        watchers: most watchers at a time.
-        patience: seconds after which one who takes nothing, though something waits, has to go.
-        clock: seconds, monotonic.
     """
 
-    def __init__(
-        self,
-        queued: int = 256,
-        watchers: int = 8,
-        patience: float = 30.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, queued: int = 256) -> None:
         self._queued = queued
-        self._most = watchers
-        self._patience = patience
-        self._clock = clock
         self._lock = threading.Lock()
-        self._watchers: dict[Watcher, Callable[[], object]] = {}
+        self._watchers: list[Watcher] = []
 
     @property
     def watchers(self) -> int:
@@ -94,25 +69,16 @@ class Broadcast(Listener):
         return max((watcher.depth for watcher in tuple(self._watchers)), default=0)
 
     @contextmanager
-    def watch(self, end: Callable[[], object] = lambda: None) -> Iterator[Watcher]:
-        """The events from now on.
-
-        Args:
-            end: called when the watcher has to go.
-
-        Raises:
-            OverflowError: there are too many watchers.
-        """
-        watcher = Watcher(self._queued, self._clock)
+    def watch(self) -> Iterator[Watcher]:
+        """The events from now on."""
+        watcher = Watcher(self._queued)
         with self._lock:
-            if len(self._watchers) >= self._most:
-                raise OverflowError(f"{self._most} watchers are served already")
-            self._watchers[watcher] = end
+            self._watchers.append(watcher)
         try:
             yield watcher
         finally:
             with self._lock:
-                self._watchers.pop(watcher, None)
+                self._watchers.remove(watcher)
 
     def witnessed(self, truth: Truth) -> None:
         seen = Event(truth=truth)
@@ -128,9 +94,5 @@ class Broadcast(Listener):
 
     def _send(self, event: Event) -> None:
         with self._lock:
-            stalled = [watcher for watcher in self._watchers if watcher.stalled > self._patience]
-            ends = [self._watchers.pop(watcher) for watcher in stalled]
             for watcher in self._watchers:
                 watcher.add(event)
-        for end in ends:
-            end()

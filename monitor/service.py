@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import grpc
 
@@ -17,12 +17,11 @@ from monitor.broadcast import Broadcast
 from monitor.referee import Referee
 
 SERVICE = "keyhole.v1.Referee"
-_TRUSTED = frozenset({"edge", "monitor"})
 _POLL_SECONDS = 0.25
 
 
 class TruthDesk(RefereeServicer):
-    """Takes every call. Under TLS only the edge's and the monitor's certificates open it.
+    """Takes every call.
 
     Args:
         referee: judges.
@@ -35,34 +34,27 @@ class TruthDesk(RefereeServicer):
         self._broadcast = broadcast
         self._stop = stop
 
-    def Witness(self, request: Truth, context: grpc.ServicerContext) -> Ack:  # noqa: N802
+    def Witness(self, request: Truth, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Take the truth of a frame."""
-        _trusted(context)
         self._referee.witness(request)
         return Ack()
 
-    def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> Ack:  # noqa: N802
+    def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Take what became of a frame."""
-        _trusted(context)
         self._referee.conclude(request)
         return Ack()
 
-    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: N802
+    def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Score a reconstruction."""
-        _trusted(context)
         self._referee.submit(request)
         return Ack()
 
     def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> Iterator[Event]:  # noqa: ARG002, N802
         """Stream truths, outcomes, reconstructions and scores from now on."""
-        _trusted(context)
-        try:
-            with self._broadcast.watch(context.cancel) as watcher:
-                while context.is_active() and not self._stop.is_set():
-                    if (event := watcher.take(_POLL_SECONDS)) is not None:
-                        yield event
-        except OverflowError as error:
-            raise WireError(grpc.StatusCode.RESOURCE_EXHAUSTED, "watch", str(error)) from error
+        with self._broadcast.watch() as watcher:
+            while context.is_active() and not self._stop.is_set():
+                if (event := watcher.take(_POLL_SECONDS)) is not None:
+                    yield event
 
 
 class SubmitDesk(RefereeServicer):
@@ -104,13 +96,3 @@ def _refuse(call: str) -> NoReturn:
         "call",
         f"the submit port takes Submit alone; {call} is served at the truth port, which an adversary has no access to",
     )
-
-
-def _trusted(context: grpc.ServicerContext) -> None:
-    peer: Any = context.auth_context().get("x509_common_name")
-    if peer and peer[0].decode() not in _TRUSTED:
-        raise WireError(
-            grpc.StatusCode.PERMISSION_DENIED,
-            "certificate",
-            f"the truth port is open to {' and '.join(sorted(_TRUSTED))}, not to {peer[0].decode()!r}",
-        )

@@ -32,9 +32,7 @@ class Ports:
     """Both ports of a monitor over real sockets."""
 
     def __init__(self, tls: Path | None = None) -> None:
-        self.now = 0.0
-        self.metrics, self.stop = Metrics("monitor"), Stop()
-        self.broadcast = Broadcast(clock=lambda: self.now)
+        self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
         self.referee = Referee([self.broadcast, Instruments(self.metrics)])
         desks = (TruthDesk(self.referee, self.broadcast, self.stop), SubmitDesk(self.referee))
         self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
@@ -47,12 +45,6 @@ class Ports:
     def stubs(self, truth_role: str | None = None, submit_role: str | None = None) -> Iterator[tuple[Any, Any]]:
         with self.channel(0, truth_role) as left, self.channel(1, submit_role) as right:
             yield RefereeStub(left), RefereeStub(right)
-
-    def calls(self, method: str) -> float:
-        """Calls that have ended."""
-        families = self.metrics.registry.collect()
-        samples = [sample for family in families for sample in family.samples if sample.name == "keyhole_rpc_total"]
-        return sum(sample.value for sample in samples if sample.labels["method"].endswith(f"/{method}"))
 
     def close(self) -> None:
         self.stop.set()
@@ -174,25 +166,6 @@ def test_a_slow_watcher_loses_the_oldest_and_holds_nobody_up(ports: Ports) -> No
             ports.referee.conclude(outcome(f"edge-0-{number}"))
         held = [events.take(0).outcome.frame_id for _ in range(events.depth)]
     assert held == [f"edge-0-{number}" for number in range(44, 300)]
-
-
-def test_a_watcher_that_reads_nothing_has_to_go(ports: Ports) -> None:
-    """It holds a thread of the server for as long as the answer that it does not read waits to be sent."""
-    large = truth(picture=pack_picture(torch.rand(3, 400, 400, generator=torch.Generator().manual_seed(0))))
-    with ports.stubs() as (edge, _):
-        idle = edge.Watch(WatchRequest())
-        _wait_for_watcher(ports.broadcast)
-        ports.now += 1000
-        ports.broadcast.witnessed(large)
-        assert ports.broadcast.watchers == 1, "who waits for something to happen may wait for ever"
-        end = time.monotonic() + 30
-        while ports.broadcast.watchers or not ports.calls("Watch"):
-            assert time.monotonic() < end, "it still holds its place"
-            ports.broadcast.witnessed(large)
-            ports.now += 10
-            time.sleep(0.02)
-        with pytest.raises(grpc.RpcError):
-            list(idle)
 
 
 def test_watchers_are_bounded(ports: Ports) -> None:
