@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -66,7 +67,8 @@ def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         settings = parsed(name, rest, environment)
         return int(load(COMMANDS[name].function)(settings))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interruption:
+        _complain(f"keyhole {name}: {interruption}" if interruption.args else f"keyhole {name}: stopped")
         return INTERRUPTED
     except Exception as error:
         shortened = _is_users(error, settings)
@@ -86,6 +88,7 @@ def parsed(name: str, arguments: Sequence[str], environment: Mapping[str, str]) 
         SystemExit: so does an argument; the explanation is printed. Or help was asked for.
     """
     settings = load(COMMANDS[name].settings)
+    _check_single(settings, arguments)
     flags = from_environment(name, settings, environment)
     made = tyro.cli(settings, prog=f"keyhole {name}", args=[*flags, *arguments])
     secrets = {
@@ -94,6 +97,16 @@ def parsed(name: str, arguments: Sequence[str], environment: Mapping[str, str]) 
         if variable in environment and _is_secret(hint) and getattr(made, field) is None
     }
     return dataclasses.replace(made, **secrets) if secrets else made
+
+
+def _check_single(settings: type[Any], arguments: Sequence[str]) -> None:
+    """Refuse several values for a flag that takes one where its plural takes several: ``--cut`` and ``--cuts``."""
+    fields = {field.name for field in dataclasses.fields(settings)}
+    for flag in (f"--{name}" for name in fields if f"{name}s" in fields):
+        if flag in arguments:
+            values = tuple(takewhile(lambda word: not word.startswith("-"), arguments[arguments.index(flag) + 1 :]))
+            if len(values) > 1:
+                raise UsageError(f"{flag} takes one value; for several give {flag}s {' '.join(values)}")
 
 
 def from_environment(name: str, settings: type[Any], environment: Mapping[str, str]) -> list[str]:

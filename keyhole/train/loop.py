@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import recursively_apply, send_to_device, set_seed
 from torch import nn
@@ -15,6 +16,7 @@ from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import progress_bar
 from keyhole.train.averaging import warming_average
+from keyhole.train.checkpoint import Checkpoint, skipped
 from keyhole.train.epochs import Epochs
 from keyhole.train.optimisers import one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
@@ -25,7 +27,8 @@ from keyhole.train.training import Round, Training
 def fit(task: Task, out: Path) -> nn.Module:
     """Train and return the target with its averaged weights; picks up ``out/checkpoint`` where a run stopped.
 
-    After every epoch the checkpoint is written and a line is printed: loss, and the task's own measure.
+    After every epoch, and once a minute, the checkpoint is written; after every epoch a line is printed: loss, and the
+    task's own measure.
 
     Args:
         task: what is learned.
@@ -37,11 +40,15 @@ def fit(task: Task, out: Path) -> nn.Module:
 def learn(training: Training, out: Path) -> nn.Module:
     """Train and return the module, with averaged weights where they are asked for; picks up ``out/checkpoint``.
 
-    After every round the checkpoint is written and the training's report is printed.
+    After every round, and once a minute, the checkpoint is written; after every round the training's report is printed,
+    which moves no random numbers.
 
     Args:
         training: what is learned.
         out: folder for checkpoints.
+
+    Raises:
+        KeyboardInterrupt: the training was interrupted; says what is kept.
     """
     how = training.optimisation
     keep_all_freed()
@@ -58,17 +65,17 @@ def learn(training: Training, out: Path) -> nn.Module:
         accelerator.register_for_checkpointing(average)
     accelerator.register_for_checkpointing(*training.companions)
     kept: nn.Module = average.module if average else accelerator.unwrap_model(module)
-    checkpoint = out / "checkpoint"
+    checkpoint = Checkpoint(accelerator, out / "checkpoint")
 
-    with progress_bar() as progress:
-        done = _resume(accelerator, checkpoint)
+    with checkpoint.explained(training.steps), progress_bar() as progress:
+        done = checkpoint.load()
         bar = progress.add_task("training", total=training.steps, completed=done)
         while done < training.steps:
-            started, first = time.perf_counter(), done
-            last = min(first - first % training.every + training.every, training.steps)
+            started, before, first = time.perf_counter(), done, done - done % training.every
+            last = min(first + training.every, training.steps)
             sums: Counter[str] = Counter()
             module.train()
-            for batch in training.batches(first, last):
+            for batch in skipped(training.batches(first, last), done - first):
                 on_device = recursively_apply(layout.tensor, send_to_device(batch, accelerator.device))
                 with accelerator.autocast():
                     losses = training.losses(module, on_device)
@@ -82,12 +89,14 @@ def learn(training: Training, out: Path) -> nn.Module:
                     average.update_parameters(accelerator.unwrap_model(module))
                 sums.update({name: float(loss.detach()) for name, loss in losses.items()})
                 progress.advance(bar)
-            done = last
-            means = {name: total / (last - first) for name, total in sums.items()}
-            report = training.report(kept, Round(done, means, time.perf_counter() - started))
+                done += 1
+                if done < last:
+                    checkpoint.save_if_due(done)
+            checkpoint.save(done)
+            means = {name: total / (done - before) for name, total in sums.items()}
+            with torch.random.fork_rng(devices=[]):
+                report = training.report(kept, Round(done, means, time.perf_counter() - started))
             progress.console.print(report, soft_wrap=True)
-            accelerator.save_state(str(checkpoint))
-            (checkpoint / "steps").write_text(str(done))
     return kept
 
 
@@ -95,11 +104,3 @@ def _average(module: nn.Module, decay: float | None) -> AveragedModel | None:
     if decay is None:
         return None
     return AveragedModel(module, multi_avg_fn=warming_average(decay), use_buffers=True)
-
-
-def _resume(accelerator: Accelerator, checkpoint: Path) -> int:
-    marker = checkpoint / "steps"
-    if not marker.exists():
-        return 0
-    accelerator.load_state(str(checkpoint))
-    return int(marker.read_text())

@@ -14,12 +14,12 @@ from keyhole.train.optimisers import Optimisation
 
 @dataclass(frozen=True)
 class Round:
-    """What happened between two checkpoints.
+    """What happened in a round.
 
     Attributes:
         steps: that are done, those of earlier rounds included.
-        losses: means over the round's steps, by name.
-        seconds: that the round took.
+        losses: means over the round's steps, by name; of a round that was stopped, over the steps since.
+        seconds: that these took.
     """
 
     steps: int
@@ -34,7 +34,7 @@ class Training(ABC):
         module: what is trained.
         optimisation: how.
         steps: of the optimiser, one for each batch.
-        every: steps in a round, after which a checkpoint is written and a line printed; the last round may be shorter.
+        every: steps in a round, after which a line is printed; the last round may be shorter.
         companions: what the losses move besides the module, with ``state_dict`` and ``load_state_dict``: checkpoints
             hold it too.
     """

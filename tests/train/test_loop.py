@@ -118,8 +118,10 @@ def test_a_run_goes_on_within_a_round_when_rounds_are_of_another_length(tmp_path
     with pytest.raises(KilledError):
         learn(stopped, tmp_path)
     training = Line()
-    learn(training, tmp_path)
-    assert training.asked == [(4, 6), (6, 7)]
+    learned = learn(training, tmp_path)
+    assert training.asked == [(3, 6), (6, 7)], "whole rounds, of which what is done is left out"
+    for name, value in by_hand(None)[0].state_dict().items():
+        torch.testing.assert_close(learned.state_dict()[name], value)
 
 
 @pytest.mark.parametrize(

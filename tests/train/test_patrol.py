@@ -3,11 +3,12 @@
 import copy
 import dataclasses
 import math
+from itertools import count
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from keyhole.partition import profile, split, survey
 from keyhole.partition.memory import footprints
@@ -272,3 +273,25 @@ def test_the_recipes_hyper_parameters_are_the_papers() -> None:
     assert dataclasses.replace(FAST, learning_rate=0.5, rest_learning_rate=None).second().learning_rate == 0.5
     settings = PatrolSettings(data="", out=Path("x"), recipe="paper", l1=0.5, alpha=(1.0,), terms=("pruning",))
     assert settings.hyper_parameters() == dataclasses.replace(PAPER, l1=0.5, alpha=(1.0,), terms=("pruning",))
+
+
+def test_a_training_that_is_stopped_within_an_epoch_goes_on_as_if_unbroken(
+    pictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, plan = training(*lesson(pictures), QUICK, tmp_path / "a").run()
+    monkeypatch.setattr("keyhole.train.checkpoint.EVERY_SECONDS", 0)
+    stopped = training(*lesson(pictures), QUICK, tmp_path / "b")
+    step, steps = stopped._step, count()
+
+    def interrupted(*given: Tensor) -> Tensor:
+        if next(steps) == stopped._steps + 1:
+            raise KeyboardInterrupt
+        return step(*given)
+
+    monkeypatch.setattr(stopped, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt, match=f"{stopped._steps + 1} of .* steps are kept"):
+        stopped.run()
+    resumed, again = training(*lesson(pictures), QUICK, tmp_path / "b").run()
+    assert again == plan
+    for name, value in whole.state_dict().items():
+        torch.testing.assert_close(resumed.state_dict()[name], value)

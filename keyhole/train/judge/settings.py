@@ -37,7 +37,7 @@ class JudgeSettings:
     clean: float = 0.5
     """Share of the pictures that are not spoilt."""
     every: int = 250
-    """Steps between checkpoints on plates and people; on identities there is one after each epoch."""
+    """Steps between lines of progress on plates and people; on identities there is a line after each epoch."""
     audit: int = 200
     """Vehicles of the pool `audit` that the card's figures are measured on, each before all 24 cameras."""
     workers: int = 2

@@ -6,6 +6,7 @@ import copy
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from keyhole.partition.pruning.masked import live_in_multiples, prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import progress_bar
+from keyhole.train.checkpoint import Checkpoint
 from keyhole.train.optimisers import Optimisation, one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
 from keyhole.train.patrol.blocks import Blocks, paths_in
@@ -33,6 +35,21 @@ from keyhole.train.task import Batch, Task
 
 DEFENCE = "patrol"
 _LOOKS = 5  # times in an epoch that the goal is compared with what is there
+
+
+@dataclass
+class Seen:
+    """The mask when it was last compared with the goal."""
+
+    entries: list[Tensor]
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        """For a checkpoint."""
+        return {"entries": self.entries}
+
+    def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
+        """From a checkpoint."""
+        self.entries = state["entries"]
 
 
 class Patrol:
@@ -60,8 +77,9 @@ class Patrol:
     ) -> None:
         set_seed(task.recipe.seed)
         self._task, self._recipe, self._goal = task, recipe, goal
-        self._cut, self._checkpoint = ends[-1], out / "checkpoint"
+        self._cut, self._seen = ends[-1], Seen([])
         self._accelerator = Accelerator(mixed_precision=task.recipe.precision)
+        self._checkpoint = Checkpoint(self._accelerator, out / "checkpoint")
         device = self._accelerator.device
         module = task.module.to(device)
         self._layout = MemoryLayout.of(module)
@@ -87,7 +105,7 @@ class Patrol:
         if self._masks is not None:
             widths = [place.width for place in self._masks.structures]
             self._fista = Fista(self._masks.entries, recipe.mask_rate(total), recipe.l1, recipe.l2, widths)
-            accelerator.register_for_checkpointing(self._masks, self._fista)
+            accelerator.register_for_checkpointing(self._masks, self._fista, self._seen)
 
     def run(self) -> tuple[nn.Module, PruningPlan]:
         """Train, and remove what the mask switches off; goes on from ``out/checkpoint`` where a run stopped.
@@ -97,38 +115,44 @@ class Patrol:
         """
         recipe, task = self._task.recipe, self._task
         keep_all_freed()
-        done = self._resume()
-        self._seen = [] if self._masks is None else self._entries(self._masks)
-        with progress_bar() as progress:
-            bar = progress.add_task("training", total=recipe.epochs * self._steps, completed=done * self._steps)
-            for epoch in range(done, recipe.epochs):
-                started = time.perf_counter()
+        total, done = recipe.epochs * self._steps, self._checkpoint.load()
+        if self._masks is not None and not done:
+            self._seen.entries = self._entries(self._masks)
+        with self._checkpoint.explained(total), progress_bar() as progress:
+            bar = progress.add_task("training", total=total, completed=done)
+            for epoch in range(done // self._steps, recipe.epochs):
+                started, before = time.perf_counter(), done % self._steps
                 size = recipe.size_at(epoch)
                 self._resize(size)
-                inverted = self._invert(epoch, size)
+                inverted = "" if before else self._invert(epoch, size)
                 losses = torch.zeros(2)
                 generator = self._generator(epoch, 1)
-                for number, batch in enumerate(self._batches(epoch, size, 0)):
-                    losses += self._step(batch, generator)
-                    if (number + 1) % max(1, self._steps // _LOOKS) == 0:
-                        self._look(last=2 * (epoch * self._steps + number + 1) >= recipe.epochs * self._steps)
+                for number, batch in enumerate(self._batches(epoch, size, 0), 1):
+                    noise = random_noise(batch.inputs, generator)
+                    if number <= before:
+                        continue
+                    losses += self._step(batch, noise)
+                    done += 1
+                    if number % max(1, self._steps // _LOOKS) == 0:
+                        self._look(last=2 * done >= total)
                     progress.advance(bar)
-                quality = task.assess(self._pruned()[0], size)
+                    if number < self._steps:
+                        self._checkpoint.save_if_due(done)
+                self._checkpoint.save(done)
+                with torch.random.fork_rng(devices=[]):
+                    quality = task.assess(self._pruned()[0], size)
                 gone = "" if self._masks is None else f"  masks {100 * self._masks.zeros():.0f} % zero"
-                means = "  ".join(f"{value:.3f}" for value in (losses / self._steps).tolist())
+                means = "  ".join(f"{value:.3f}" for value in (losses / (self._steps - before)).tolist())
                 progress.console.print(
                     f"epoch {epoch + 1}/{recipe.epochs}  {size} px  losses {means}{inverted}{gone}  {quality} at "
                     f"{size} px  {time.perf_counter() - started:.0f} s",
                     soft_wrap=True,
                 )
-                self._accelerator.save_state(str(self._checkpoint))
-                (self._checkpoint / "epochs").write_text(str(epoch + 1))
         return self._pruned()
 
-    def _step(self, batch: Batch, generator: torch.Generator) -> Tensor:
+    def _step(self, batch: Batch, noise: Tensor) -> Tensor:
         """Lines 12 to 25: two steps of the model, one of the mask; the model's two losses."""
         self._task.module.train()
-        noise = random_noise(batch.inputs, generator)
         losses = torch.zeros(2)
         steps: tuple[Callable[[Batch], Tensor], ...] = (
             self._objective.adversarial,
@@ -185,11 +209,11 @@ class Patrol:
         if last:
             threshold = max(threshold, least_threshold(entries, partial(enough, entries)))
         elif not enough(entries, threshold):
-            self._seen = entries
+            self._seen.entries = entries
             return
         self._fista.settle()
-        left = fewest_gone(entries, self._seen, threshold, enough)
-        masks.settle(live_in_multiples(masks.structures, left, self._seen, self._recipe.round_to))
+        left = fewest_gone(entries, self._seen.entries, threshold, enough)
+        masks.settle(live_in_multiples(masks.structures, left, self._seen.entries, self._recipe.round_to))
 
     def _pruned(
         self, entries: Sequence[Tensor] | None = None, threshold: float | None = None
@@ -240,10 +264,3 @@ class Patrol:
 
     def _example(self, size: int) -> Tensor:
         return torch.zeros(1, 3, size, size, device=self._accelerator.device)
-
-    def _resume(self) -> int:
-        marker = self._checkpoint / "epochs"
-        if not marker.exists():
-            return 0
-        self._accelerator.load_state(str(self._checkpoint))
-        return int(marker.read_text())

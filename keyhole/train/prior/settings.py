@@ -66,7 +66,7 @@ class PriorSettings:
     unet_learning_rate: float = 1e-3
     """Peak of the one-cycle schedule of the U-Net."""
     every: int = 300
-    """Steps between checkpoints, each with a new samples.jpg."""
+    """Steps between lines of progress, each with a new samples.jpg."""
     audit: int = 200
     """Pictures of the pool `audit` that the figures are measured on."""
     precision: Literal["no", "bf16"] = "no"

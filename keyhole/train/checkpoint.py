@@ -1,0 +1,78 @@
+"""Where a training stands, on disk."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from accelerate import Accelerator
+
+EVERY_SECONDS = 60.0
+"""A training that is killed loses no more than this."""
+_STEPS = "steps"
+T = TypeVar("T")
+
+
+class Checkpoint:
+    """The state of all that an accelerator holds, and the steps that are done.
+
+    A save takes the place of the one before once it is whole, whatever ends the process meanwhile.
+
+    Args:
+        accelerator: all has been given to it.
+        folder: where to.
+    """
+
+    def __init__(self, accelerator: Accelerator, folder: Path) -> None:
+        self._accelerator, self._folder = accelerator, folder
+        self._next, self._last = folder.with_name(f"{folder.name}.next"), folder.with_name(f"{folder.name}.last")
+        self._saved, self._at = 0, time.monotonic()
+
+    def load(self) -> int:
+        """Bring all to where the training stood; the steps that are done, 0 where there is no checkpoint."""
+        for folder in (self._folder, self._next, self._last):
+            if (folder / _STEPS).is_file():
+                self._accelerator.load_state(str(folder))
+                self._saved = int((folder / _STEPS).read_text())
+                break
+        return self._saved
+
+    def save(self, steps: int) -> None:
+        """Write down where the training stands."""
+        shutil.rmtree(self._next, ignore_errors=True)
+        self._accelerator.save_state(str(self._next))
+        (self._next / _STEPS).write_text(str(steps))
+        shutil.rmtree(self._last, ignore_errors=True)
+        if self._folder.exists():
+            self._folder.rename(self._last)
+        self._next.rename(self._folder)
+        shutil.rmtree(self._last, ignore_errors=True)
+        self._saved, self._at = steps, time.monotonic()
+
+    def save_if_due(self, steps: int) -> None:
+        """The same once ``EVERY_SECONDS`` have passed since the last time."""
+        if time.monotonic() - self._at >= EVERY_SECONDS:
+            self.save(steps)
+
+    @contextmanager
+    def explained(self, total: int) -> Iterator[None]:
+        """Let an interruption say what is kept and how to go on."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            kept = f"{self._saved} of {total} steps are kept in {self._folder}"
+            raise KeyboardInterrupt(f"stopped; {kept}, and the same command goes on there") from None
+
+
+def skipped(batches: Iterator[T], count: int) -> Iterator[T]:
+    """The batches without the first ones, which a checkpoint has behind it; they move no random numbers."""
+    if count:
+        with torch.random.fork_rng(devices=[]):
+            next(islice(batches, count - 1, None), None)
+    return batches
