@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 from bench.about import facts, fixed
 from bench.board import Board
@@ -51,7 +51,7 @@ def bench(settings: BenchSettings) -> int:
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):
             console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")
-        with Board(console, missing, remaining) as board:
+        with _explained(store, len(cells), settings), Board(console, missing, remaining) as board:
             for finished in _finished(missing, setup, settings):
                 write_files(setup.run, finished.files)
                 store.keep(finished)
@@ -62,6 +62,19 @@ def bench(settings: BenchSettings) -> int:
     if results.failures:
         console.print(f"{len(results.failures)} cells failed; --rerun failed tries them again")
     return 1 if results.failures else 0
+
+
+@contextmanager
+def _explained(store: BenchStore, total: int, settings: BenchSettings) -> Iterator[None]:
+    """Let an interruption say what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        kept = f"{len(store.cells())} of {total} cells are kept in {settings.out}"
+        raise KeyboardInterrupt(
+            f"stopped; {kept}, and the same command goes on with the others (keyhole bench-report {settings.out} shows "
+            "what there is)"
+        ) from None
 
 
 def _missing(cells: Sequence[Cell], store: BenchStore, *, again: bool) -> list[Cell]:

@@ -53,6 +53,22 @@ def test_a_run_that_is_killed_leaves_no_process_and_goes_on_where_it_was(tmp_pat
     }
 
 
+def test_a_run_that_is_interrupted_says_what_is_kept_and_how_to_go_on(tmp_path):
+    run = tmp_path / "run"
+    plan = ("--targets", f"{TINY}@stem,block", *PLAN, "--attacks", "pixels-white", "--only", "profile", "leak")
+    process = start(*plan, "--out", str(run))
+    deadline = time.monotonic() + 400
+    while not rows(run):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    printed = " ".join(process.communicate(timeout=200)[0].split())
+    assert process.returncode == 130, printed
+    assert f"{len(rows(run))} of 5 cells are kept in {run}, and the same command goes on" in printed
+    assert "Traceback" not in printed
+
+
 @pytest.mark.slow
 def test_a_cell_that_fails_is_recorded_and_tried_again_only_when_told(tmp_path):
     run, mood = tmp_path / "run", tmp_path / "mood"
