@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import logging
 from collections.abc import Iterable
+from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 
 class UsageError(ValueError):
@@ -16,6 +20,12 @@ class MissingError(UsageError, FileNotFoundError):
 
 class AddressError(UsageError, OSError):
     """An address that cannot be listened on."""
+
+
+def name_goes_first(kind: str, name: str) -> None:
+    """Say which of two is taken where a known name is that of a folder here too."""
+    if Path(name).is_dir():
+        _log.warning("%s: the %s of that name is taken, not the folder, which is ./%s", name, kind, name)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:

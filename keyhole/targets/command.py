@@ -35,7 +35,7 @@ def targets(settings: TargetsSettings) -> int:
     terminal().print(
         table,
         "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "
-        "defended:FOLDER for `keyhole train defence`",
+        "defended:FOLDER for `keyhole train defence`, the FOLDER of `keyhole train target`",
     )
     if settings.json:
         rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]

@@ -11,7 +11,7 @@ from torch import nn
 
 from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
 from keyhole.targets.architectures import ARCHITECTURES
-from keyhole.targets.card import Card, read_card
+from keyhole.targets.card import CARD, Card, read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.own import make_own
@@ -78,8 +78,10 @@ def architecture_of(name: str) -> str:
     """
     if name.partition(":")[0] in (PRUNED, DEFENDED) or name in PrunedFamily(SHIPPED).names():
         raise TargetError(f"{name} is pruned already: start from the target that it was made of")
-    shipped = ShippedFamily(SHIPPED)
-    return shipped.card(name).architecture if name in shipped.names() else name
+    folder = SHIPPED / name if name in ShippedFamily(SHIPPED).names() else Path(name)
+    if (folder / PLAN).is_file():
+        raise TargetError(f"{name} is pruned already: start from the target that it was made of")
+    return read_card(folder).architecture if (folder / CARD).is_file() else name
 
 
 def _kept(tail: Tail, folder: Path, size: int) -> nn.Module:

@@ -51,4 +51,5 @@ def train(settings: TrainSettings) -> int:
     )
     write_card(card, settings.out)
     console.print({name: f"{value:.1f} %" for name, value in figures.items()})
+    console.print(f"use it with --target {settings.out}; keyhole cuts {settings.out} lists its cuts", soft_wrap=True)
     return 0

@@ -15,6 +15,7 @@ from keyhole.targets.card import read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.load import load_target
 from keyhole.targets.neck import with_neck
+from keyhole.targets.pruned import architecture_of
 from keyhole.targets.quantise import load_weights
 from keyhole.train.command import train
 from keyhole.train.reid.teacher import load_teacher
@@ -52,6 +53,22 @@ def test_a_second_run_goes_on_from_the_first_and_its_card_tells_both(
     assert cards[1].command == f"{cards[0].command} && {shlex.join(sys.argv)}"
     assert cards[1].recipe["init"] == cards[0].recipe
     assert "init" not in cards[0].recipe
+
+
+def test_the_folder_that_it_left_is_a_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    data, out = folders(tmp_path / "data"), tmp_path / "mine"
+    run(monkeypatch, data, out, None, 0.1)
+    assert f"use it with --target {out}" in "".join(capsys.readouterr().out.splitlines())
+    monkeypatch.chdir(tmp_path)
+    for name in (str(out), "mine", "./mine"):
+        target = load_target(name)
+        assert (target.name, target.outputs, target.labels, target.preprocess.size) == (name, 2, ("across", "down"), 16)
+        state, stored = target.model.state_dict(), load_weights(out / "model.safetensors")
+        assert all(torch.equal(state[key], value) for key, value in stored.items())
+    assert architecture_of("mine") == "resnet18"
+    (out / "card.json").unlink()
+    with pytest.raises(TargetError, match=r"holds no card\.json"):
+        load_target("mine")
 
 
 def test_weights_that_do_not_fit(tmp_path: Path) -> None:
