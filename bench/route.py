@@ -35,6 +35,9 @@ def route(text: str) -> Route:
     Raises:
         UsageError: no such link, or a slowdown below 1.
     """
+    link, at, factor = text.rpartition("@")
+    if at and factor.replace(".", "", 1).isdecimal():
+        raise UsageError(f"--links {text}: an edge that is so many times slower is written with an x: {link}@{factor}x")
     slowed = _SLOWED.fullmatch(text)
     found = Route(slowed["link"], float(slowed["factor"])) if slowed else Route(text, 1.0)
     if found.slowdown < 1:

@@ -64,6 +64,11 @@ def link_profile(text: str) -> LinkProfile:
         return PROFILES[text]
     match = _CUSTOM.fullmatch(text.lower())
     rate = float(match["rate"]) * _UNITS[match["unit"]] if match else 0.0
+    if "@" in text:
+        link, _, factor = text.partition("@")
+        raise UsageError(
+            f"no link {text!r}: give --link {link} --slowdown {factor.rstrip('x')}; @ is for keyhole bench"
+        )
     if match is None or rate == 0:
         near = get_close_matches(text.lower(), PROFILES, n=2, cutoff=0.5) or list(PROFILES)
         raise UsageError(

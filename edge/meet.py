@@ -24,19 +24,32 @@ _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDE
 _log = logging.getLogger(__name__)
 
 
-def wait_for_cloud(client: InferenceClient, address: str, stop: Stop) -> inference_pb2.DescribeResponse | None:
+def wait_for_cloud(
+    client: InferenceClient, address: str, stop: Stop, patience: float | None = None
+) -> inference_pb2.DescribeResponse | None:
     """What the cloud says that it runs; waits until it is there. None if the run was stopped first.
 
+    Args:
+        client: of the cloud.
+        address: where it should be, for messages.
+        stop: ends the waiting.
+        patience: seconds after which nobody waits any longer; None: for ever.
+
     Raises:
-        UsageError: something else answers at the address.
+        UsageError: something else answers at the address, or nothing does and patience is over.
     """
-    reminded = float("-inf")
+    reminded, since = float("-inf"), time.monotonic()
     while not stop.is_set():
         try:
             return client.describe(CALL_SECONDS)
         except grpc.RpcError as error:
             if error.code() not in _AWAY:
                 raise UsageError(f"no cloud that this edge can use at {address}: {explain(error)}") from error
+            if patience is not None and time.monotonic() - since >= patience:
+                raise UsageError(
+                    f"no cloud at {address} within {patience:g} s (--wait-seconds): {explain(error)}. Start one with "
+                    "keyhole cloud; both with --tls, or both without"
+                ) from error
             if time.monotonic() - reminded > REMIND_SECONDS:
                 reminded = time.monotonic()
                 _log.warning(

@@ -57,7 +57,7 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
 
     channel = connect(settings.cloud, tls=settings.tls, role="edge")
     client = InferenceClient(channel)
-    if (met := wait_for_cloud(client, settings.cloud, stop)) is None:
+    if (met := wait_for_cloud(client, settings.cloud, stop, settings.wait_seconds)) is None:
         return
     check_cloud(met, device, codec, settings.cloud)
     device.warm_up()

@@ -53,6 +53,8 @@ class EdgeSettings(HeadSettings):
     """Frames that may wait for an answer at once; a picture taken beyond that is dropped and counted."""
     deadline: float = 5.0
     """Seconds from picture to answer; a frame that takes longer is dropped and counted."""
+    wait_seconds: float | None = None
+    """Longest wait for a cloud that is not there, after which the edge ends. Absent: for ever."""
     name: str = "edge-0"
     """Name of this edge, the first part of its frames' ids."""
 
@@ -82,6 +84,12 @@ def check(settings: EdgeSettings) -> None:
         ("--frames", settings.frames, settings.frames >= 0, "0 or more"),
         ("--in-flight", settings.in_flight, settings.in_flight >= 1, "1 or more"),
         ("--deadline", settings.deadline, settings.deadline > 0, "more than 0 seconds"),
+        (
+            "--wait-seconds",
+            settings.wait_seconds,
+            settings.wait_seconds is None or settings.wait_seconds >= 0,
+            "0 or more",
+        ),
         (
             "--name",
             settings.name,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from adversary.priors.hub import fetched
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import UsageError, name_goes_first
 
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the priors in the package, one directory for each, with its card."""
@@ -33,6 +33,7 @@ def prior_folder(name: str | None) -> Path:
     if name is None:
         raise UsageError(f"this attack makes pictures through a prior: give --prior PATH|NAME, {_expected()}")
     if name in shipped():
+        name_goes_first("prior", name)
         return SHIPPED / name
     path = Path(name).expanduser()
     if path.is_dir():

@@ -34,7 +34,11 @@ def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = ope
     if not links:
         raise UsageError(f"{settings.run}: no latency is measured yet; `keyhole bench` goes on where it stopped")
     if settings.link not in links:
-        raise unknown_name("link", settings.link, links)
+        measured = ", ".join(filter(None, links))
+        raise UsageError(
+            f"--link {settings.link}: {settings.run} has latencies over {measured}; `keyhole bench --links "
+            f"{settings.link} --only latency --out {settings.run}` with the other flags of that run adds it"
+        )
     if settings.target is not None and settings.target not in targets:
         raise unknown_name("target", settings.target, targets)
     limits = constraints(

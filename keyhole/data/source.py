@@ -17,7 +17,7 @@ from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.stream import Shuffled
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import SIZES, Streetcam
-from keyhole.service.errors import MissingError
+from keyhole.service.errors import MissingError, name_goes_first
 
 
 class Source(Protocol):
@@ -66,6 +66,7 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: boo
     if name in SETS and root:
         return Shuffled(open_collection(spec, pool), size, seed)
     if spec in NAMED:
+        name_goes_first("picture source", spec)
         return NAMED[spec](pool, size, seed, secrets)
     if not path.exists():
         near = get_close_matches(name, [*NAMED, *SETS], n=1)

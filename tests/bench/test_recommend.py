@@ -228,7 +228,11 @@ def test_the_command_prints_it_and_fails_where_nothing_fits(capsys: pytest.Captu
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"), [({"link": "3g"}, "3g"), ({"link": "lte", "target": "tay"}, "did you mean toy")]
+    ("flags", "told"),
+    [
+        ({"link": "3g"}, "latencies over .*lte; `keyhole bench --links 3g --only latency --out x`"),
+        ({"link": "lte", "target": "tay"}, "did you mean toy"),
+    ],
 )
 def test_a_name_that_the_run_does_not_have_is_a_mistake(flags: dict[str, str], told: str) -> None:
     with pytest.raises(UsageError, match=told):

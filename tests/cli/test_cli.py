@@ -65,3 +65,8 @@ def test_the_package_runs_as_a_module():
     done = subprocess.run([sys.executable, "-m", "keyhole", "--help"], check=False, capture_output=True, text=True)
     assert done.returncode == 0
     assert "\n  demo " in done.stdout
+
+
+def test_several_values_for_one_are_told_where_they_go(capsys):
+    assert dispatch(["attack", "--cut", "layer2", "layer3", "--n", "1"], {}) == 2
+    assert "--cut takes one value; for several give --cuts layer2 layer3" in capsys.readouterr().err

@@ -100,3 +100,12 @@ def test_streetcam_comes_at_any_size(size: int) -> None:
     assert first.picture.shape == (3, size, size)
     assert torch.equal((first.picture * 255).round() / 255, first.picture)
     assert first.label is not None
+
+
+def test_a_name_that_is_a_folder_too_says_which_is_taken(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    open_source("photos", pool="audit", size=32)
+    assert not caplog.records
+    (tmp_path / "photos").mkdir()
+    open_source("photos", pool="audit", size=32)
+    assert "the picture source of that name is taken, not the folder, which is ./photos" in caplog.text

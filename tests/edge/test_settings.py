@@ -25,6 +25,7 @@ def test_the_defaults_hold():
         ({"frames": -1}, "--frames -1"),
         ({"in_flight": 0}, "--in-flight 0: expected 1 or more"),
         ({"deadline": 0.0}, "--deadline 0"),
+        ({"wait_seconds": -1.0}, "--wait-seconds -1"),
         ({"name": "../etc"}, "--name ../etc"),
         ({"name": ""}, "--name"),
     ],

@@ -197,6 +197,11 @@ def test_an_edge_that_waits_can_be_stopped(quiet_address):
     assert not waiting.is_alive()
 
 
+def test_an_edge_that_is_not_to_wait_for_ever_says_for_what_it_waited(quiet_address):
+    with pytest.raises(UsageError, match=r"no cloud at .* within 0.2 s \(--wait-seconds\).*keyhole cloud"):
+        edge(settings(str(quiet_address()), wait_seconds=0.2), Stop())
+
+
 def test_an_edge_without_a_certificate_is_refused_and_one_with_is_served(certificates, tmp_path, caplog):
     stranger = tmp_path / "stranger"
     make_certificates(stranger)
