@@ -15,7 +15,7 @@ from bench.route import route
 from bench.settings import PlanSettings
 from bench.setup import Terms
 from bench.suite import SuiteName
-from keyhole.data import open_source
+from keyhole.data import check_apart, open_source
 from keyhole.defences import spelled
 from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings
@@ -91,6 +91,7 @@ def _check(settings: PlanSettings, terms: Terms) -> None:
             raise UsageError(f"{flag} {value}: expected 1 or more")
     open_source(terms.source, pool="audit", size=1)
     open_source(terms.public, pool="public", size=1)
+    check_apart(terms.source, terms.public)
 
 
 def _parted(spec: str) -> tuple[str, tuple[str, ...]]:

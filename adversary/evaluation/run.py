@@ -23,7 +23,7 @@ from adversary.evaluation.scores import score
 from adversary.evaluation.trial import Trial, common
 from adversary.priors.folder import prior_folder
 from adversary.settings import OfflineSettings
-from keyhole.data import open_source
+from keyhole.data import check_apart, open_source, taken
 from keyhole.defences import defence_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.service.memory import keep_all_freed
@@ -64,12 +64,13 @@ def evaluate(
         console: where progress is shown.
 
     Raises:
-        UsageError: no such prior, defence, codec, device, model or cut.
+        UsageError: no such prior, defence, codec, device, model or cut, or public pictures that are attacked.
         FileNotFoundError: no such pictures.
     """
     defence_named(settings.defence)
     codec_named(settings.codec)
     device_named(settings.device)
+    check_apart(settings.source, settings.public)
     if any(choice.kind.uses_prior for choice in chosen):
         prior_folder(settings.prior)
     torch.set_num_threads(settings.threads)
@@ -124,8 +125,7 @@ def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
         FileNotFoundError: no such pictures.
     """
     source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
-    chosen = itertools.islice(source, 0, settings.n * settings.every, settings.every)
-    return torch.stack([sample.picture for sample in chosen])
+    return torch.stack([sample.picture for sample in taken(source, settings.n, settings.every)])
 
 
 def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> Made:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from functools import lru_cache
 
 from bench.setup import Terms
-from keyhole.data import Sample, open_source
+from keyhole.data import Sample, open_source, taken
 
 SEED = 0
 """Of the pictures. The seeds of the plan are those of the attacks."""
@@ -25,4 +24,4 @@ def audit_pictures(terms: Terms, size: int, count: int, *, secrets: bool = False
 @lru_cache(maxsize=2)
 def _audit(spec: str, size: int, count: int, secrets: bool) -> Sequence[Sample]:
     source = open_source(spec, pool="audit", size=size, seed=SEED, secrets=secrets)
-    return tuple(itertools.islice(source, count))
+    return tuple(taken(source, count))

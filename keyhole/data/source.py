@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +20,8 @@ from keyhole.data.sets.stream import Shuffled
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 from keyhole.service.errors import MissingError, name_goes_first
+
+_log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
@@ -76,6 +80,19 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: boo
             "or SET:PATH with a set that `keyhole data sets` lists"
         )
     return Shuffled(open_collection(spec, pool), size, seed)
+
+
+def taken(source: Source, count: int, every: int = 1) -> list[Sample]:
+    """Samples from the first one on; a warning says that pictures come again where the source has fewer.
+
+    Args:
+        source: where they come from.
+        count: how many.
+        every: one of so many is taken.
+    """
+    if isinstance(source, Shuffled) and len(source.collection) < count * every:
+        _log.warning("%d pictures are taken from %d: some come again", count * every, len(source.collection))
+    return list(islice(source, 0, count * every, every))
 
 
 def _drawn(size: int) -> int:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from keyhole.cli import load, parsed
 from keyhole.commands import COMMANDS
+from keyhole.data import check_apart
 from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
@@ -53,6 +54,7 @@ def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
     frames = settings.frames if isinstance(settings, DemoSettings) else 0
     if isinstance(settings, DemoSettings) and frames < 1:
         raise UsageError(f"--frames {frames}: expected 1 or more (keyhole live runs until it is interrupted)")
+    check_apart(settings.source, settings.public)
     system = System(settings, frames, Launcher(settings.out / "logs"))
     started = time.perf_counter()
     ask = {name: load(COMMANDS[name].forecast) for name in _ASKED}

@@ -5,6 +5,7 @@ import pytest
 from bench.resolving import resolve
 from bench.settings import PlanSettings
 from keyhole.service.errors import UsageError
+from tests.data.layouts import draw
 
 TINY = "tests.system.tiny_target:tiny"
 
@@ -51,3 +52,9 @@ def test_what_is_not_there_is_refused_before_anything_is_measured(flags, message
 def test_pictures_that_are_not_there():
     with pytest.raises(FileNotFoundError, match="no/such/folder"):
         resolve(PlanSettings(targets=(TINY,), source="no/such/folder"))
+
+
+def test_pictures_that_are_attacked_and_learned_from(tmp_path):
+    draw(tmp_path, [f"{who}/{n}.png" for who in "abc" for n in range(3)])
+    with pytest.raises(UsageError, match="1 pictures of --source .* are among those of --public"):
+        resolve(PlanSettings(targets=(TINY,), source=str(tmp_path), public=str(tmp_path / "a")))

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyhole.data import open_collection, open_source
+from keyhole.data import check_apart, open_collection, open_source
 from keyhole.data.sets.division import POOLS, divide, pools_of
 from keyhole.data.sets.grouping import SPLITS, grouped, placed
 from keyhole.data.sets.listing import Entry
+from keyhole.service.errors import UsageError
 from tests.data.layouts import draw
 
 NAMES = st.sampled_from(["ann", "bob", "cat", "dan", "eve", "0001", "0002", "cam1", "cam2", "train", "images"])
@@ -144,6 +145,27 @@ def test_a_class_named_train_is_no_split(tmp_path: Path) -> None:
         expanded("bus/{1..2}.png") + expanded("car/{1..2}.png") + expanded("train/{1..2}.png")
     )
     assert "train" in open_collection(str(tmp_path), "all").classes
+
+
+def test_two_specs_of_one_folder_share_no_picture(tmp_path: Path) -> None:
+    draw(tmp_path, [f"set/{who}/{n}.png" for who in ("ann", "bob", "cat") for n in range(3)])
+    (tmp_path / "link").symlink_to(tmp_path / "set/ann")
+    whole = f"{tmp_path}/set"
+    for source, public in ((whole, whole), (whole, f"{whole}/cat"), ("photos", whole), (f"{whole}+leaves", whole)):
+        check_apart(source, public)
+    for public in (f"{whole}/ann", f"leaves+{whole}/ann", f"{whole}/bob/../ann", f"{tmp_path}/link"):
+        with pytest.raises(UsageError, match=r"1 pictures of --source .* are among those of --public .*ann/2\.png"):
+            check_apart(f"photos+{whole}", public)
+
+
+def test_a_picture_that_a_link_shows_again_counts_once(tmp_path: Path) -> None:
+    draw(tmp_path, [f"all/{who}/{n}.png" for who in "ab" for n in range(3)])
+    (tmp_path / "train").symlink_to(tmp_path / "all/a")
+    (tmp_path / "val").symlink_to(tmp_path / "all/b")
+    found = {pool: open_collection(str(tmp_path), pool) for pool in POOLS}
+    assert [entry.name for entry in found["audit"].entries] == expanded("val/{0..2}.png")  # type: ignore[attr-defined]
+    assert len(found["private"]) + len(found["public"]) == 3
+    assert len(open_collection(str(tmp_path), "all")) == 6
 
 
 def test_a_pool_without_pictures_is_refused(tmp_path: Path) -> None:

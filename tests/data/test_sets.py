@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyhole.data import open_collection, open_source
+from keyhole.data import open_collection, open_source, taken
 from keyhole.data.sets.command import sets
 from keyhole.data.sets.division import POOLS
 from keyhole.data.sets.passes import Passes
@@ -121,6 +121,16 @@ def test_a_flat_folder_is_shared_as_the_stream_shares_it(tmp_path):
         stream = itertools.islice(open_source(spec, pool=pool, size=8), 2)
         assert sorted(round(255 * float(sample.picture.mean())) for sample in stream) == sorted(values)
     assert open_collection(spec, "audit")[0].label is None
+
+
+def test_pictures_that_come_again_are_told(tmp_path, caplog):
+    draw(tmp_path, [f"audit/{n}.png" for n in range(6)])
+    source = open_source(str(tmp_path), pool="audit", size=8)
+    kept = taken(source, 3, every=2)
+    assert not caplog.records
+    assert [float(s.picture.mean()) for s in kept] == [float(s.picture.mean()) for s in taken(source, 6)[::2]]
+    assert len(taken(source, 4, every=2)) == 4
+    assert "8 pictures are taken from 6: some come again" in caplog.text
 
 
 def test_streetcam_is_a_finite_set_too():

@@ -11,6 +11,7 @@ from keyhole.cli import dispatch
 from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import DemoSettings
 from keyhole.demo.system import System
+from tests.data.layouts import draw
 
 MODEL = """
 from torch import nn
@@ -66,6 +67,12 @@ def test_a_wrong_value_is_refused_before_anything_starts(wrong, here, capsys):
     assert WRONG[wrong] in said
     assert "Traceback" not in said
     assert not (here / "run").exists()
+
+
+def test_pictures_that_are_attacked_and_learned_from_are_refused(here, capsys):
+    draw(here, [f"set/{who}/{n}.png" for who in "abc" for n in range(3)])
+    assert dispatch(["check", *QUICK, "--source", "set", "--public", "set/a"], {}) == 2
+    assert "1 pictures of --source set are among those of --public set/a" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["demo", "live", "check"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path, PurePosixPath
 
 from torch import Tensor
@@ -87,12 +85,9 @@ class Files:
             raise self.missing(str(PurePosixPath(folder) / "*.jpg"))
         return pictures
 
-    def picture(self, path: str) -> Callable[[], Tensor]:
-        """A function that reads the picture at ``path`` as RGB uint8 3×H×W; worker processes can be given it.
-
-        It raises FileNotFoundError or `keyhole.data.pixels.UnreadableError` with the file's name.
-        """
-        return partial(_decoded, self, path)
+    def picture(self, path: str) -> FilePicture:
+        """What reads the picture at ``path``; worker processes can be given it."""
+        return FilePicture(self, path)
 
     def missing(self, path: str) -> MissingError:
         """The error for a file that is not there."""
@@ -110,9 +105,32 @@ class Files:
         return str(PurePosixPath(self.under) / path)
 
 
-def _decoded(files: Files, path: str) -> Tensor:
-    data = files.read(path)
-    try:
-        return decode(data)
-    except UnreadableError as error:
-        raise files.unreadable(path, error) from error
+@dataclass(frozen=True)
+class FilePicture:
+    """Reads one picture.
+
+    Attributes:
+        files: that it is one of.
+        path: among them.
+    """
+
+    files: Files
+    path: str
+
+    @property
+    def place(self) -> Path:
+        """The file; inside of a zip, the zip's path and the path in it."""
+        return self.files.root / self.files.under / self.path
+
+    def __call__(self) -> Tensor:
+        """RGB uint8 3×H×W.
+
+        Raises:
+            MissingError: the file is not there.
+            UnreadableError: it cannot be read; the message names it.
+        """
+        data = self.files.read(self.path)
+        try:
+            return decode(data)
+        except UnreadableError as error:
+            raise self.files.unreadable(self.path, error) from error

@@ -13,7 +13,7 @@ from keyhole.data.sets.files import Files
 from keyhole.data.sets.grouping import Placed, grouped, placed
 from keyhole.data.sets.listing import Entry, Listing
 from keyhole.data.sets.record import Facts
-from keyhole.data.sets.tree import Tree, tree_at
+from keyhole.data.sets.tree import Folder, Tree, tree_at
 from keyhole.service.errors import MissingError
 
 _log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ def list_folder(root: Path, part: str) -> Listing:
     if not tree.exists(under):
         raise MissingError(f"no folder {part!r} in {root}; any folder or zip has the pools {', '.join(POOLS)}")
     places, assumed = placed(_pictures(tree, root / under, under, told=pool != "public")), ""
+    if isinstance(tree, Folder):
+        places = _once(places, tree.root / under)
     if pool:
         places, assumed = grouped(places)
     if assumed and pool != "public":  # whoever opens that has a victim who opens another
@@ -52,6 +54,15 @@ def list_folder(root: Path, part: str) -> Listing:
     if not chosen:
         raise MissingError(f"{root}: none of {len(places)} pictures is left for the pool {pool!r} ({assumed})")
     return Listing(chosen, listing.classes)
+
+
+def _once(places: Sequence[Placed], base: Path) -> list[Placed]:
+    """Pictures without those that a link to a folder shows again; the name in a split is kept."""
+    parents = {parent: (base / parent).resolve() for parent in {place.path.parent for place in places}}
+    kept: dict[Path, Placed] = {}
+    for place in sorted(places, key=lambda place: place.split == WHOLE):
+        kept.setdefault(parents[place.path.parent] / place.path.name, place)
+    return sorted(kept.values(), key=lambda place: place.path)
 
 
 def _listing(places: Sequence[Placed], files: Files) -> Listing:

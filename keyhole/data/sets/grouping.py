@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from pathlib import PurePosixPath
 
-from keyhole.data.sets.division import TRAIN, WHOLE, pools_of
+from keyhole.data.sets.division import POOLS, TRAIN, WHOLE, pools_of
 from keyhole.data.sets.runs import runs
 
 SPLITS: Mapping[str, str] = {
@@ -50,8 +50,8 @@ class Placed:
 def placed(paths: Sequence[PurePosixPath]) -> list[Placed]:
     """Splits and folders of pictures.
 
-    Folders are splits where two of different such names (`SPLITS`) are at one depth, or where no picture is in a folder
-    of another name; the class ``train`` among other vehicles is none.
+    Folders are splits where one at that depth is named as a pool, or where two have different names of splits
+    (`SPLITS`), or where no picture is in a folder of another name; the class ``train`` among other vehicles is none.
     """
     depth = _depth_of_splits(paths)
     if depth is None:
@@ -71,7 +71,7 @@ def _depth_of_splits(paths: Sequence[PurePosixPath]) -> int | None:
         for depth, name in enumerate(path.parts[:-1]):
             if name.lower() in SPLITS:
                 names[depth].add(name.lower())
-    return min((depth for depth, known in names.items() if len(known) > 1), default=None)
+    return min((depth for depth, known in names.items() if len(known) > 1 or known & set(POOLS)), default=None)
 
 
 def grouped(places: Sequence[Placed]) -> tuple[list[Placed], str]:
@@ -101,8 +101,8 @@ def grouped(places: Sequence[Placed]) -> tuple[list[Placed], str]:
 
 _FOLDERS = "assumed that each folder is one person, vehicle or video, whose pictures stay in one pool"
 _RUNS = (
-    "assumed that pictures with neighbouring names show the same, so that the pools are runs of names; who or what is "
-    "in two runs is in two pools, unless it has a folder of its own or folders are named private/ and public/"
+    "assumed that what belongs together has neighbouring file names: each pool is a run of them, and a person or video "
+    "that is in two runs is in two pools. Give each a folder of its own, or name folders private/ and public/"
 )
 
 
