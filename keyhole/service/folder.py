@@ -1,0 +1,103 @@
+"""Folders that Keyhole writes to: each is marked as one of its own, and nothing else in it is ever touched."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from keyhole.service.errors import UsageError
+
+MARK = "keyhole.json"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a folder holds.
+
+    Attributes:
+        name: in one word.
+        sign: a file by which such a folder is known without a mark.
+        written: patterns of the files that may be removed, part by part: ``logs/*.log``.
+    """
+
+    name: str
+    sign: str
+    written: tuple[str, ...] = ()
+
+
+RUN = Kind(
+    "run",
+    "run.sqlite",
+    (
+        *("run.sqlite*", "summary.json*", "contact-sheet.png*", "report.html*"),
+        *("pictures/*/*.png", "pictures/*/*.part", "logs/*.log", "logs/*.json*"),
+        *("certs/*.crt", "certs/*.key", "certs/*/*.crt", "certs/*/*.key"),
+    ),
+)
+
+
+def claim(folder: Path, kind: Kind) -> None:
+    """Mark a folder as one of Keyhole's; it is made if it is not there, and gone on with if it is marked.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    if _marked(folder) == kind.name:
+        return
+    if _filled(folder) and (_marked(folder) or not (folder / kind.sign).exists()):
+        raise _foreign(folder, kind)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text(json.dumps({"kind": kind.name}) + "\n")
+
+
+def clear(folder: Path, kind: Kind) -> None:
+    """Remove what an earlier command wrote into a folder. Other files stay, and links are not followed.
+
+    Raises:
+        UsageError: it is not empty, and not marked as of that kind.
+    """
+    if not _filled(folder):
+        return
+    if _marked(folder) != kind.name:
+        raise _foreign(folder, kind)
+    patterns = [tuple(pattern.split("/")) for pattern in kind.written]
+    for path in _files(folder):
+        parts = path.relative_to(folder).parts
+        if any(len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern)) for pattern in patterns):
+            path.unlink()
+            _remove_emptied(path.parent, folder)
+
+
+def _marked(folder: Path) -> str | None:
+    try:
+        found = json.loads((folder / MARK).read_text())
+    except (OSError, ValueError):
+        return None
+    return str(found["kind"]) if isinstance(found, dict) and "kind" in found else None
+
+
+def _filled(folder: Path) -> bool:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; expected a folder")
+    return folder.is_dir() and any(folder.iterdir())
+
+
+def _foreign(folder: Path, kind: Kind) -> UsageError:
+    holds = f"a {found}" if (found := _marked(folder)) else f"no {kind.name} that Keyhole marked as its own ({MARK})"
+    return UsageError(f"{folder} is not empty and holds {holds}: nothing in it is changed; give another folder")
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder, topdown=False, followlinks=False):
+        yield from (Path(place) / name for name in names)
+
+
+def _remove_emptied(place: Path, folder: Path) -> None:
+    """Remove a folder and those above it, below ``folder``, as far as they are empty."""
+    while place != folder and not any(place.iterdir()):
+        place.rmdir()
+        place = place.parent

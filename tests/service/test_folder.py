@@ -1,0 +1,100 @@
+"""Folders that are Keyhole's own, and what else may be in them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from keyhole.service.errors import UsageError
+from keyhole.service.folder import MARK, RUN, claim, clear
+
+OURS = (
+    *("run.sqlite", "run.sqlite-wal", "summary.json", "report.html", "contact-sheet.png", "logs/cloud.log"),
+    *("logs/cloud.json", "pictures/edge-0-1/truth.png", "pictures/edge-0-1/pixels-white.part", "certs/ca.crt"),
+    "certs/cloud/tls.key",
+)
+NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}(\.(txt|log|png|json|csv))?", fullmatch=True)
+
+
+def write(folder: Path, *names: str) -> None:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink()}
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_new_or_empty_folder_is_taken_and_gone_on_with(tmp_path: Path, there: bool) -> None:
+    folder = tmp_path / "runs" / "demo"
+    if there:
+        folder.mkdir(parents=True)
+    claim(folder, RUN)
+    write(folder, *OURS)
+    claim(folder, RUN)
+    assert files(folder) == {MARK, *OURS}
+
+
+def test_all_that_a_run_wrote_is_cleared_with_its_folders(tmp_path: Path) -> None:
+    claim(tmp_path, RUN)
+    write(tmp_path, *OURS)
+    clear(tmp_path, RUN)
+    assert [path.name for path in tmp_path.iterdir()] == [MARK]
+
+
+@given(st.lists(st.lists(NAMES, min_size=1, max_size=3), max_size=8))
+def test_what_others_put_there_stays(tmp_path_factory: pytest.TempPathFactory, foreign: list[list[str]]) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    claim(folder, RUN)
+    write(folder, *OURS)
+    mine = {"/".join(["notes", *parts, "x.txt"]) for parts in foreign} | {"logs/notes.txt", "pictures/a.png", "a.log"}
+    write(folder, *mine)
+    clear(folder, RUN)
+    assert files(folder) == {MARK, *mine}
+
+
+@pytest.mark.parametrize("linked", ["pictures", "pictures/edge-0-1", "logs"])
+def test_links_are_not_followed(tmp_path: Path, linked: str) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "run"
+    write(elsewhere, "photo.png", "album/photo.png", "mail.log")
+    claim(folder, RUN)
+    (folder / linked).parent.mkdir(exist_ok=True)
+    (folder / linked).symlink_to(elsewhere)
+    clear(folder, RUN)
+    assert files(elsewhere) == {"photo.png", "album/photo.png", "mail.log"}
+
+
+@pytest.mark.parametrize("names", [["logs/mine.log"], ["thesis.tex", "logs/a.log", "report.html"], [MARK]])
+def test_a_folder_without_the_mark_is_neither_cleared_nor_written_to(tmp_path: Path, names: list[str]) -> None:
+    write(tmp_path, *names)
+    for change in (clear, claim):
+        with pytest.raises(UsageError, match="nothing in it is changed"):
+            change(tmp_path, RUN)
+    assert files(tmp_path) == set(names)
+    assert all((tmp_path / name).read_text() == name for name in names)
+
+
+def test_a_run_from_before_the_mark_is_gone_on_with_but_not_cleared(tmp_path: Path) -> None:
+    write(tmp_path, "run.sqlite")
+    with pytest.raises(UsageError, match="marked as its own"):
+        clear(tmp_path, RUN)
+    claim(tmp_path, RUN)
+    assert files(tmp_path) == {"run.sqlite", MARK}
+
+
+def test_a_folder_of_another_kind_is_named(tmp_path: Path) -> None:
+    (tmp_path / MARK).write_text('{"kind": "training"}')
+    for change in (clear, claim):
+        with pytest.raises(UsageError, match="holds a training"):
+            change(tmp_path, RUN)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UsageError, match="is a file"):
+        claim(tmp_path / "out", RUN)
