@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from keyhole.judge.recovery import Recovery
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
+from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Truth
 from monitor import attacks
 from monitor.checks import TRUTH
 from monitor.deployment import Deployment
@@ -66,6 +66,19 @@ class AttackedFrame:
 
 
 @dataclass(frozen=True)
+class Absence:
+    """A process that has ended.
+
+    Attributes:
+        since: Unix time, seconds.
+        last_words: how it ended, then the end of its log.
+    """
+
+    since: float
+    last_words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """What the page shows.
 
@@ -83,6 +96,7 @@ class Snapshot:
         rate: frames a second, over the last ten.
         last_seen: Unix time of the newest frame.
         queues: depths by name.
+        absences: processes that have ended, by name.
     """
 
     version: int
@@ -100,6 +114,7 @@ class Snapshot:
     rate: float
     last_seen: float | None
     queues: Mapping[str, int]
+    absences: Mapping[str, Absence]
 
 
 class Board(Listener):
@@ -125,6 +140,7 @@ class Board(Listener):
         self._seen = self._answered = self._unmatched = 0
         self._dropped: Counter[str] = Counter()
         self._queues: Mapping[str, Callable[[], int]] = {}
+        self._absences: dict[str, Absence] = {}
 
     def watch_queues(self, queues: Mapping[str, Callable[[], int]]) -> None:
         """Show the depths of queues by name."""
@@ -174,6 +190,15 @@ class Board(Listener):
             self._version += 1
             self._unmatched += 1
 
+    def attended(self, presence: Presence) -> None:
+        """A process is there, or is no more."""
+        with self._lock:
+            self._version += 1
+            if presence.running:
+                self._absences.pop(presence.party, None)
+            else:
+                self._absences[presence.party] = Absence(self._clock(), tuple(presence.last_words))
+
     def snapshot(self) -> Snapshot:
         """The present."""
         with self._lock:
@@ -195,6 +220,7 @@ class Board(Listener):
                 rate=sum(at > now - _RATE_SECONDS for at in self._arrivals) / _RATE_SECONDS,
                 last_seen=self._arrivals[-1] if self._arrivals else None,
                 queues={name: depth() for name, depth in self._queues.items()},
+                absences=dict(self._absences),
             )
 
     def _forget(self, frame_id: str) -> None:

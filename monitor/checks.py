@@ -8,7 +8,7 @@ from collections.abc import Collection
 from torch import Tensor
 
 from keyhole.data.secrets import SecretLabels
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Secrets, Truth
+from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import invalid
 from keyhole.wire.pictures import measure_picture, unpack_picture
@@ -19,6 +19,7 @@ FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 ATTACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TRUTH = "truth"
+PARTIES = "edge", "cloud", "oracle", "adversary"
 SMALLEST, LARGEST = 11, 1 << 22
 """Pixels on a side, of SSIM's window, and in all."""
 Size = tuple[int, int]
@@ -42,6 +43,13 @@ def check_outcome(outcome: Outcome) -> None:
     """Refuse an outcome unless its frame id can name a folder."""
     _check_frame_id(outcome.frame_id)
     check_fields(outcome)
+
+
+def check_presence(presence: Presence) -> None:
+    """Refuse a presence unless it is of a process that the monitor shows, in bounded words."""
+    if presence.party not in PARTIES:
+        raise invalid("party", f"{shown(presence.party)}: expected one of {', '.join(PARTIES)}")
+    check_fields(presence)
 
 
 def check_reconstruction(reconstruction: Reconstruction) -> None:

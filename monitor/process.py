@@ -82,7 +82,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         if settings.page:
             open_.callback(page.close)
         for name, desk, address in (
-            ("truth", TruthDesk(referee, broadcast, stop), settings.truth),
+            ("truth", TruthDesk(referee, broadcast, board.attended, stop), settings.truth),
             ("submit", SubmitDesk(referee), settings.submit),
         ):
             server = serve([registration(desk)], address, metrics=metrics, tls=settings.tls)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NoReturn
 
 import grpc
 
 from keyhole.service.lifecycle import Stop
-from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Reconstruction, Truth, WatchRequest
+from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Presence, Reconstruction, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError
 from keyhole.wire.server import Registration
 from monitor.broadcast import Broadcast
+from monitor.checks import check_presence
 from monitor.referee import Referee
 
 SERVICE = "keyhole.v1.Referee"
@@ -26,11 +27,15 @@ class TruthDesk(RefereeServicer):
     Args:
         referee: judges.
         broadcast: what `Watch` streams.
+        attend: told who is there and who is not.
         stop: ends the streams.
     """
 
-    def __init__(self, referee: Referee, broadcast: Broadcast, stop: Stop) -> None:
+    def __init__(
+        self, referee: Referee, broadcast: Broadcast, attend: Callable[[Presence], object], stop: Stop
+    ) -> None:
         self._referee = referee
+        self._attend = attend
         self._broadcast = broadcast
         self._stop = stop
 
@@ -47,6 +52,12 @@ class TruthDesk(RefereeServicer):
     def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Score a reconstruction."""
         self._referee.submit(request)
+        return Ack()
+
+    def Attend(self, request: Presence, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Take whether a process is there."""
+        check_presence(request)
+        self._attend(request)
         return Ack()
 
     def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> Iterator[Event]:  # noqa: ARG002, N802
@@ -79,6 +90,10 @@ class SubmitDesk(RefereeServicer):
     def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
         """Refused."""
         _refuse("Conclude")
+
+    def Attend(self, request: Presence, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
+        """Refused."""
+        _refuse("Attend")
 
     def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
         """Refused."""

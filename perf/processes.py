@@ -47,7 +47,7 @@ class Cloud:
         launcher = stack.enter_context(Launcher(Path(logs)))
         model = ("--target", target, "--cut", cut)
         launcher.start("cloud", ("cloud", *model, "--listen", "127.0.0.1:0", *flags), _environment(threads))
-        places = launcher.addresses("cloud")
+        places = launcher.wait_for("cloud")
         self.address, self._metrics = places["listen"], places["metrics"]
         self.client = InferenceClient(stack.enter_context(connect(self.address)))
 

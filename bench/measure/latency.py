@@ -78,7 +78,7 @@ def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
     frames = setup.terms.scale.warm_up + setup.terms.scale.frames
     with TemporaryDirectory() as logs, stopwatch() as (watch, address), Launcher(Path(logs)) as launcher:
         launcher.start("cloud", ("cloud", "--listen", "127.0.0.1:0", *model), threads)
-        cloud = launcher.addresses("cloud")["listen"]
+        cloud = launcher.wait_for("cloud")["listen"]
         launcher.start(
             "edge",
             (

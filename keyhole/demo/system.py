@@ -38,6 +38,7 @@ class System:
         Raises:
             ProcessError: one of them ended.
             TimeoutError: one of them did not get ready in time.
+            StoppedError: the run was told to stop.
         """
         if self.tls and not (self.tls / CA_CERTIFICATE).exists():
             make_certificates(self.tls)
@@ -45,7 +46,7 @@ class System:
             for name in names:
                 self.launch(name)
             for name in names:
-                self.places[name] = self.launcher.addresses(name)
+                self.places[name] = self.launcher.wait_for(name)
 
     @property
     def tls(self) -> Path | None:

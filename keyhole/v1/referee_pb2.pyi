@@ -357,6 +357,33 @@ class Score(google.protobuf.message.Message):
 Global___Score: typing_extensions.TypeAlias = Score
 
 @typing.final
+class Presence(google.protobuf.message.Message):
+    """Whether a process of the run is there, told by the one that started it."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PARTY_FIELD_NUMBER: builtins.int
+    RUNNING_FIELD_NUMBER: builtins.int
+    LAST_WORDS_FIELD_NUMBER: builtins.int
+    party: builtins.str
+    """"edge" | "cloud" | "oracle" | "adversary" """
+    running: builtins.bool
+    @property
+    def last_words(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """how it ended, then the end of its log"""
+
+    def __init__(
+        self,
+        *,
+        party: builtins.str = ...,
+        running: builtins.bool = ...,
+        last_words: collections.abc.Iterable[builtins.str] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["last_words", b"last_words", "party", b"party", "running", b"running"]) -> None: ...
+
+Global___Presence: typing_extensions.TypeAlias = Presence
+
+@typing.final
 class Ack(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -50,6 +50,11 @@ class RefereeStub(object):
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
                 response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
                 _registered_method=True)
+        self.Attend = channel.unary_unary(
+                '/keyhole.v1.Referee/Attend',
+                request_serializer=keyhole_dot_v1_dot_referee__pb2.Presence.SerializeToString,
+                response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+                _registered_method=True)
         self.Watch = channel.unary_stream(
                 '/keyhole.v1.Referee/Watch',
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.WatchRequest.SerializeToString,
@@ -79,6 +84,12 @@ class RefereeServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Attend(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Watch(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -101,6 +112,11 @@ def add_RefereeServicer_to_server(servicer, server):
             'Submit': grpc.unary_unary_rpc_method_handler(
                     servicer.Submit,
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.FromString,
+                    response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
+            ),
+            'Attend': grpc.unary_unary_rpc_method_handler(
+                    servicer.Attend,
+                    request_deserializer=keyhole_dot_v1_dot_referee__pb2.Presence.FromString,
                     response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
             ),
             'Watch': grpc.unary_stream_rpc_method_handler(
@@ -190,6 +206,33 @@ class Referee(object):
             target,
             '/keyhole.v1.Referee/Submit',
             keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
+            keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Attend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/keyhole.v1.Referee/Attend',
+            keyhole_dot_v1_dot_referee__pb2.Presence.SerializeToString,
             keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
             options,
             channel_credentials,

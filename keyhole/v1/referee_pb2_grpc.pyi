@@ -73,6 +73,22 @@ _RefereeSubmitType = typing_extensions.TypeVar(
     ],
 )
 
+_RefereeAttendType = typing_extensions.TypeVar(
+    '_RefereeAttendType',
+    grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Presence,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Presence,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Presence,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+)
+
 _RefereeWatchType = typing_extensions.TypeVar(
     '_RefereeWatchType',
     grpc.UnaryStreamMultiCallable[
@@ -89,7 +105,7 @@ _RefereeWatchType = typing_extensions.TypeVar(
     ],
 )
 
-class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSubmitType, _RefereeWatchType]):
+class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSubmitType, _RefereeAttendType, _RefereeWatchType]):
     """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone."""
 
     @typing.overload
@@ -104,6 +120,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
         ],
         grpc.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Reconstruction,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.Presence,
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.UnaryStreamMultiCallable[
@@ -126,6 +146,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
             keyhole.v1.referee_pb2.Reconstruction,
             keyhole.v1.referee_pb2.Ack,
         ],
+        grpc.aio.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.Presence,
+            keyhole.v1.referee_pb2.Ack,
+        ],
         grpc.aio.UnaryStreamMultiCallable[
             keyhole.v1.referee_pb2.WatchRequest,
             keyhole.v1.referee_pb2.Event,
@@ -137,6 +161,8 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
     Conclude: _RefereeConcludeType
 
     Submit: _RefereeSubmitType
+
+    Attend: _RefereeAttendType
 
     Watch: _RefereeWatchType
 
@@ -151,6 +177,10 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Reconstruction,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Presence,
         keyhole.v1.referee_pb2.Ack,
     ],
     grpc.aio.UnaryStreamMultiCallable[
@@ -180,6 +210,13 @@ class RefereeServicer(metaclass=abc.ABCMeta):
     def Submit(
         self,
         request: keyhole.v1.referee_pb2.Reconstruction,
+        context: _ServicerContext,
+    ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
+
+    @abc.abstractmethod
+    def Attend(
+        self,
+        request: keyhole.v1.referee_pb2.Presence,
         context: _ServicerContext,
     ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
 

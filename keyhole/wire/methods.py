@@ -33,6 +33,7 @@ METHODS: Mapping[str, Method] = {
     "/keyhole.v1.Referee/Witness": Method(EDGE, 32),
     "/keyhole.v1.Referee/Conclude": Method(EDGE, 32),
     "/keyhole.v1.Referee/Submit": Method(ADVERSARY, 32),
+    "/keyhole.v1.Referee/Attend": Method(MONITOR, 4),
     "/keyhole.v1.Referee/Watch": Method(EDGE | MONITOR, 8),
     "/grpc.health.v1.Health/Check": Method(ANYONE, 32),
     "/grpc.health.v1.Health/Watch": Method(ANYONE, 8),

@@ -8,6 +8,7 @@ from nicegui import ui
 
 from monitor.alarm import Alarm
 from monitor.board import Board
+from monitor.page.absences import Absences
 from monitor.page.alarm_strip import AlarmStrip
 from monitor.page.curves import Curves
 from monitor.page.diagram import Diagram
@@ -26,7 +27,7 @@ def draw(board: Board, alarm: Alarm) -> None:
     """Draw the page for one who looks and keep it up to date."""
     ui.add_css(_STYLE)
     with ui.element("main").classes("kh-page"):
-        panels: list[Panel] = [Masthead(), AlarmStrip(alarm), Stage(alarm), Curves(alarm), Recent(alarm)]
+        panels: list[Panel] = [Masthead(), Absences(), AlarmStrip(alarm), Stage(alarm), Curves(alarm), Recent(alarm)]
         with ui.element("div").classes("kh-lower"):
             panels += [Latency(), Losses()]
         panels.append(Diagram())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from nicegui import ui
 
@@ -42,9 +42,9 @@ class Masthead:
         """Show the present."""
         self._line.set_text(_sentence(snapshot.deployment))
         age = self._clock() - snapshot.last_seen if snapshot.last_seen else None
-        fresh = age is not None and age < _STALE_SECONDS
+        fresh = age is not None and age < _STALE_SECONDS and not snapshot.absences
         self._pulse.classes(add="kh-fresh" if fresh else "kh-stale", remove="kh-stale" if fresh else "kh-fresh")
-        self._pulse.set_text(_freshness(age, snapshot.rate))
+        self._pulse.set_text(_freshness(age, snapshot.rate, sorted(snapshot.absences)))
         dropped = sum(snapshot.dropped.values())
         total = latency(outcome.stages for outcome in snapshot.outcomes).get(TOTAL)
         values = {
@@ -73,7 +73,12 @@ def _sentence(where: Deployment | None) -> str:
     return "  ·  ".join(parts)
 
 
-def _freshness(age: float | None, rate: float) -> str:
+def _freshness(age: float | None, rate: float, absent: Sequence[str]) -> str:
+    parts = [f"no {name}" for name in absent]
     if age is None:
-        return "no frames yet"
-    return f"live, {rate:.1f} frames/s" if age < _STALE_SECONDS else f"no frame for {age:,.0f} s"
+        parts.append("no frames yet")
+    elif age < _STALE_SECONDS:
+        parts.append(f"{rate:.1f} frames/s" if absent else f"live, {rate:.1f} frames/s")
+    else:
+        parts.append(f"no frame for {age:,.0f} s")
+    return ", ".join(parts)

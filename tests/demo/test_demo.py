@@ -79,12 +79,12 @@ def test_pictures_report_and_sheet_are_left(finished):
 
 
 def test_a_second_run_replaces_the_first_and_nothing_else(tmp_path):
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "precious.txt").write_text("keep")
+    (tmp_path / "letters" / "logs").mkdir(parents=True)
+    (tmp_path / "letters" / "logs" / "precious.log").write_text("keep")
     done = keyhole("demo", *MODEL, "--out", str(tmp_path / "letters"))
     assert done.returncode == 2
-    assert "is not empty and holds no earlier run" in done.stderr
-    assert (tmp_path / "letters" / "precious.txt").read_text() == "keep"
+    assert "nothing in it is changed" in done.stderr
+    assert (tmp_path / "letters" / "logs" / "precious.log").read_text() == "keep"
 
 
 @pytest.mark.parametrize(
@@ -102,29 +102,59 @@ def test_a_wrong_flag_ends_the_run_with_the_process_and_its_reason(tmp_path, fla
     assert message in done.stdout + done.stderr
 
 
-def test_live_runs_until_interrupted_and_leaves_a_report(tmp_path):
-    flags = ("--page", "127.0.0.1:0", "--out", str(tmp_path / "run"), "--budget-seconds", "1", "--fps", "2")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "keyhole.cli", "live", *MODEL, *flags],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
+def adversary_of(process: subprocess.Popen[str]) -> int | None:
+    """Its process id, or none while it does not run."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        if b"\0adversary\0" in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    return None
+
+
+def wait_until(condition, process: subprocess.Popen[str], log: Path) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+
+
+def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(tmp_path):
+    run, printed = tmp_path / "run", tmp_path / "printed"
+    flags = ("--page", "127.0.0.1:0", "--out", str(run), "--budget-seconds", "1", "--fps", "2")
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "keyhole.cli", "live", *MODEL, *flags],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+
+    def attacked() -> set[Path]:
+        return {path.parent for path in run.glob("pictures/*/pixels-*.png")}
+
+    def page() -> str:
+        with urllib.request.urlopen(f"http://{at}", timeout=10) as answer:
+            return answer.read().decode()
+
     try:
-        deadline = time.monotonic() + 180
-        while not list(tmp_path.glob("run/pictures/*/pixels-*.png")):
-            assert process.poll() is None, process.communicate()[0]
-            assert time.monotonic() < deadline, "no reconstruction came"
-            time.sleep(0.5)
-        page = json.loads((tmp_path / "run/logs/monitor.json").read_text())["page"]
-        with urllib.request.urlopen(f"http://{page}", timeout=10) as answer:
-            assert "Keyhole" in answer.read().decode()
+        wait_until(attacked, process, printed)
+        at = json.loads((run / "logs/monitor.json").read_text())["page"]
+        assert "live, " in page()
+        adversary = adversary_of(process)
+        assert adversary
+        os.kill(adversary, signal.SIGKILL)
+        wait_until(lambda: "no adversary, " in page(), process, printed)
+        assert "adversary was killed by SIGKILL" in page()
+        wait_until(lambda: "live, " in page(), process, printed)
+        before = attacked()
+        wait_until(lambda: attacked() - before, process, printed)
         process.send_signal(signal.SIGINT)
-        printed, _ = process.communicate(timeout=60)
+        assert process.wait(60) == 0, printed.read_text()
     finally:
         process.kill()
-    assert process.returncode == 0, printed
-    assert f"http://{page}" in printed
-    assert (tmp_path / "run" / "report.html").is_file()
+    told = printed.read_text()
+    assert f"http://{at}" in told
+    assert "adversary is back" in told
+    assert (run / "report.html").is_file()

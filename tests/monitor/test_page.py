@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from keyhole.judge.recovery import Recovery
-from keyhole.v1.referee_pb2 import Score
+from keyhole.v1.referee_pb2 import Presence, Score
 from monitor.alarm import Alarm
 from monitor.board import Board
 from monitor.page.server import PageServer
@@ -107,6 +107,21 @@ def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
     expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("20 steps")
     expect(page.get_by_test_id("made-pixels-white")).not_to_have_attribute("src", before)
     _loaded(page, "made-pixels-white")
+
+
+def test_who_has_died_is_named_with_its_last_words_until_it_is_back(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-2"))
+    expect(page.get_by_test_id("pulse")).to_contain_text("live")
+    live.board.attended(
+        Presence(party="adversary", last_words=["adversary was killed by SIGKILL:", "<i>attacking</i>"])
+    )
+    expect(page.get_by_test_id("pulse")).to_contain_text("no adversary, ")
+    expect(page.get_by_test_id("pulse")).not_to_contain_text("live")
+    expect(page.get_by_test_id("absences")).to_contain_text("adversary was killed by SIGKILL")
+    expect(page.get_by_test_id("absences")).to_contain_text("<i>attacking</i>")
+    live.board.attended(Presence(party="adversary", running=True))
+    expect(page.get_by_test_id("absences")).not_to_be_visible()
+    expect(page.get_by_test_id("pulse")).to_contain_text("live")
 
 
 def test_three_generators_stand_side_by_side(page: Page, live: Live) -> None:

@@ -14,13 +14,14 @@ from torch import Tensor
 
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.v1.referee_pb2 import WatchRequest
+from keyhole.v1.referee_pb2 import Presence, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeStub
 from keyhole.wire.channel import connect
 from keyhole.wire.errors import explain, violations
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
+from monitor.board import Board
 from monitor.broadcast import Broadcast
 from monitor.instruments import Instruments
 from monitor.referee import Referee
@@ -33,8 +34,9 @@ class Ports:
 
     def __init__(self, tls: Path | None = None) -> None:
         self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
+        self.board = Board()
         self.referee = Referee([self.broadcast, Instruments(self.metrics)])
-        desks = (TruthDesk(self.referee, self.broadcast, self.stop), SubmitDesk(self.referee))
+        desks = (TruthDesk(self.referee, self.broadcast, self.board.attended, self.stop), SubmitDesk(self.referee))
         self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
         self.tls = tls
 
@@ -112,6 +114,25 @@ def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
             assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
             assert "submit port takes Submit alone" in explain(refused.value)
         adversary.Submit(guess())
+
+
+def test_who_is_missing_is_shown_until_he_is_back(ports: Ports) -> None:
+    with ports.stubs() as (trusted, adversary):
+        trusted.Attend(Presence(party="adversary", last_words=["adversary was killed by SIGKILL:", "attacking"]))
+        absence = ports.board.snapshot().absences["adversary"]
+        assert absence.last_words == ("adversary was killed by SIGKILL:", "attacking")
+        for wrong, field in (
+            (Presence(party="jury"), "party"),
+            (Presence(party="edge", last_words=["x" * 129]), "last_words"),
+        ):
+            with pytest.raises(grpc.RpcError) as refused:
+                trusted.Attend(wrong)
+            assert violations(refused.value)[0][0].startswith(field)
+        with pytest.raises(grpc.RpcError, match="PERMISSION_DENIED"):
+            adversary.Attend(Presence(party="adversary", running=True))
+        assert set(ports.board.snapshot().absences) == {"adversary"}
+        trusted.Attend(Presence(party="adversary", running=True))
+    assert not ports.board.snapshot().absences
 
 
 def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) -> None:
@@ -214,8 +235,15 @@ def test_under_tls_the_adversarys_certificate_opens_the_submit_port_alone(tmp_pa
         with ports.stubs("edge", "adversary") as (edge, adversary):
             edge.Witness(truth())
             adversary.Submit(guess())
+        with ports.stubs("monitor", "adversary") as (launcher, _):
+            launcher.Attend(Presence(party="edge"))
         with ports.stubs("adversary", "adversary") as (intruder, _):
-            for call in (lambda: intruder.Witness(truth()), lambda: list(intruder.Watch(WatchRequest()))):
+            back = Presence(party="adversary", running=True)
+            for call in (
+                lambda: intruder.Witness(truth()),
+                lambda: intruder.Attend(back),
+                lambda: list(intruder.Watch(WatchRequest())),
+            ):
                 with pytest.raises(grpc.RpcError) as refused:
                     call()
                 assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import grpc
+
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
 from keyhole.wire.server import Registration, serve
@@ -21,6 +23,8 @@ class Notebook(referee_pb2_grpc.RefereeServicer):
         self.truths: dict[str, referee_pb2.Truth] = {}
         self.outcomes: dict[str, referee_pb2.Outcome] = {}
         self.order: list[tuple[str, str]] = []
+        self.attended: list[referee_pb2.Presence] = []
+        self.deaf = False
         self._lock = threading.Lock()
 
     def Witness(self, request, _context):  # noqa: N802
@@ -33,6 +37,12 @@ class Notebook(referee_pb2_grpc.RefereeServicer):
         with self._lock:
             self.outcomes[request.frame_id] = request
             self.order.append(("outcome", request.frame_id))
+        return referee_pb2.Ack()
+
+    def Attend(self, request, context):  # noqa: N802
+        if self.deaf:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        self.attended.append(request)
         return referee_pb2.Ack()
 
     @property
