@@ -54,7 +54,8 @@ def run(
     Returns:
         The exit code: 0 for a clean end, 1 for a failure, 2 for a wrong argument (``UsageError``).
         A wrong argument is logged in one line, and with its traceback where KEYHOLE_LOG_LEVEL is debug; any other
-        failure with its traceback always.
+        failure with its traceback always. What the process does afterwards, it does unhurried: ``LEFT_ALONE`` and
+        SIGHUP are ignored once it was told to stop.
     """
     logs.configure(name, log_format)
     memory.keep_freed()
@@ -120,6 +121,9 @@ def _drained(stop: Stop, drain: float) -> Iterator[None]:
             yield
     finally:
         watchdog.cancel()
+        if stop.is_set() and threading.current_thread() is threading.main_thread():
+            for number in (LEFT_ALONE, signal.SIGHUP):
+                signal.signal(number, signal.SIG_IGN)
 
 
 def _give_up(reason: str) -> None:

@@ -24,15 +24,17 @@ def body(stop):
     print("up", flush=True)
     {body}
 
-sys.exit(run("edge", body, "text", drain={drain}))
+code = run("edge", body, "text", drain={drain})
+{after}
+sys.exit(code)
 """
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    def start(body: str, *prefix: str, drain: float = 60.0) -> subprocess.Popen[str]:
+    def start(body: str, *prefix: str, drain: float = 60.0, after: str = "") -> subprocess.Popen[str]:
         path = tmp_path / "process.py"
-        path.write_text(SCRIPT.format(body=body, drain=drain))
+        path.write_text(SCRIPT.format(body=body, drain=drain, after=after))
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         child = subprocess.Popen([*prefix, sys.executable, str(path)], **pipes, text=True)
         assert child.stdout
@@ -85,6 +87,17 @@ def test_a_process_that_stops_is_not_hurried_by_the_end_of_the_one_that_started_
     child.send_signal(number)
     _, log = child.communicate("drained\n", timeout=20)
     assert child.returncode == OK, log
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, LEFT_ALONE])
+def test_nor_is_what_it_does_once_it_has_drained(process: Start, number: int) -> None:
+    child = process("stop.wait()", after="print('writing', flush=True); sys.stdin.readline(); print('written')")
+    child.terminate()
+    assert child.stdout
+    assert child.stdout.readline() == "writing\n"
+    child.send_signal(number)
+    printed, _ = child.communicate("go on\n", timeout=20)
+    assert (child.returncode, printed) == (OK, "written\n")
 
 
 def test_hanging_up_is_ignored_where_it_was_ignored_before(process: Start) -> None:
