@@ -91,9 +91,9 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
     source = weights or (PRETRAINED if facts.weights == "shipped" else None)
     missing: list[str] = []
     if source is None:
-        model = family.build(own, size=size, outputs=None, pretrained=False)
+        model = _build(entry, size)
     elif str(source) == PRETRAINED:
-        model = _pretrained(name, entry, size)
+        model = _build(entry, size, pretrained=True)
     else:
         model, state = _for_file(entry, size, Path(source))
         missing = load_state(model, state.tensors, state.source, strict=strict, advice=_ADVICE)
@@ -113,18 +113,25 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
     )
 
 
-def _pretrained(name: str, entry: Entry, size: int | None) -> nn.Module:
+def _build(entry: Entry, size: int | None, *, outputs: int | None = None, pretrained: bool = False) -> nn.Module:
     try:
-        return entry.family.build(entry.name, size=size, outputs=None, pretrained=True)
+        return entry.family.build(entry.name, size=size, outputs=outputs, pretrained=pretrained)
+    except (AssertionError, ValueError) as error:
+        if size is None:
+            raise
+        published = " with its pretrained weights" if pretrained else ""
+        raise TargetError(f"{entry.name}{published} cannot take pictures of {size} pixels: {error}") from error
     except (OSError, RuntimeError) as error:
+        if not pretrained:
+            raise
         raise TargetError(
-            f"cannot get the pretrained weights of {name}: {error}. Without a network give a file (--weights)"
+            f"cannot get the pretrained weights of {entry.name}: {error}. Without a network give a file (--weights)"
         ) from error
 
 
 def _for_file(entry: Entry, size: int | None, path: Path) -> tuple[nn.Module, State]:
     """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place."""
-    model = entry.family.build(entry.name, size=size, outputs=None, pretrained=False)
+    model = _build(entry, size)
     state = read_state(path, model.state_dict())
     layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     name, layer = layers[-1]
@@ -133,4 +140,4 @@ def _for_file(entry: Entry, size: int | None, path: Path) -> tuple[nn.Module, St
     stored = state.tensors.get(f"{name}.weight")
     if stored is None or stored.shape[1:] != layer.weight.shape[1:] or len(stored) == len(layer.weight):
         return model, state
-    return entry.family.build(entry.name, size=size, outputs=len(stored), pretrained=False), state
+    return _build(entry, size, outputs=len(stored)), state

@@ -27,7 +27,11 @@ class TimmFamily(Family):
         return cast(Sequence[str], _timm().list_models())
 
     def facts(self, name: str) -> Facts:
-        known = _timm().get_pretrained_cfg(name)
+        try:
+            known = _timm().get_pretrained_cfg(name)
+        except RuntimeError as error:
+            tags = ", ".join(_timm().list_pretrained(name.partition(".")[0] + ".*"))
+            raise TargetError(f"timm has no weights {name}, only {tags or 'none of that architecture'}") from error
         return Facts(
             Preprocess(known.input_size[-1], tuple(known.mean), tuple(known.std)),
             known.num_classes,

@@ -8,7 +8,6 @@ from typing import Any, cast
 import torchvision
 from torch import nn
 
-from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.preprocess import Preprocess
 
@@ -51,10 +50,7 @@ class TorchvisionFamily(Family):
         side = size or self.facts(name).preprocess.size
         for start, sized in _SIZED.items():
             arguments |= sized(side) if name.startswith(start) else {}
-        try:
-            model = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **arguments)
-        except ValueError as error:
-            raise TargetError(f"the hub has no weights of {name} for pictures of {side} pixels: {error}") from error
+        model = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **arguments)
         for auxiliary in _AUXILIARY:
             if getattr(model, auxiliary, None) is not None:
                 setattr(model, auxiliary, None)

@@ -88,6 +88,9 @@ def test_the_size_can_be_chosen(name: str, size: int) -> None:
 def test_a_size_that_the_model_cannot_take_is_refused() -> None:
     with pytest.raises(TargetError, match="cannot take a picture of 16×16"):
         load_target("alexnet", size=16)
+    for name, size in (("vit_b_16", 30), ("maxvit_t", 100)):
+        with pytest.raises(TargetError, match=rf"{name} cannot take pictures of {size} pixels: .*divisi"):
+            load_target(name, size=size)
 
 
 def test_an_embedding_has_its_length() -> None:

@@ -118,5 +118,10 @@ def test_densenets_are_published_under_old_names(tmp_path: Path) -> None:
 
 
 def test_published_weights_of_another_size_are_refused(no_weights: None) -> None:
-    with pytest.raises(TargetError, match="hub has no weights of vit_b_16 for pictures of 384 pixels"):
+    with pytest.raises(TargetError, match="vit_b_16 with its pretrained weights cannot take pictures of 384 pixels"):
         load_target("vit_b_16", "pretrained", size=384)
+
+
+def test_an_unknown_tag_lists_those_of_the_architecture() -> None:
+    with pytest.raises(TargetError, match=r"no weights resnet18\.nosuch, only .*resnet18\.a1_in1k"):
+        load_target("timm:resnet18.nosuch")
