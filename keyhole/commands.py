@@ -134,6 +134,9 @@ COMMANDS: Mapping[str, Command] = MappingProxyType(
         "certs": Command(
             "keyhole.wire.command:CertsSettings", "keyhole.wire.command:certs", "Make a CA and certificates"
         ),
+        "token": Command(
+            "keyhole.wire.command:TokenSettings", "keyhole.wire.command:token", "Make a secret for the tap or the page"
+        ),
         "health": Command(
             "keyhole.wire.health:HealthSettings", "keyhole.wire.health:health", "Ask whether a process is well"
         ),

@@ -1,4 +1,4 @@
-"""The command ``keyhole certs``."""
+"""The commands ``keyhole certs`` and ``keyhole token``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from keyhole.service.secret import make_secret
 from keyhole.terminal import terminal
 from keyhole.wire.tls import ROLES, make_certificates
 
@@ -26,4 +27,23 @@ def certs(settings: CertsSettings) -> int:
     """Write the certificates; the exit code."""
     make_certificates(settings.directory)
     terminal().print(f"certificates of {', '.join(ROLES)} in {settings.directory}, valid for a year")
+    return 0
+
+
+@dataclass(frozen=True)
+class TokenSettings:
+    """Make a random secret for --tap-token or --page-token, in a file that its owner alone can read."""
+
+    file: Positional[Path]
+    """Where to write it; one that is there stays."""
+
+
+def token(settings: TokenSettings) -> int:
+    """Write the secret; the exit code.
+
+    Raises:
+        UsageError: what is there holds no secret.
+    """
+    made = make_secret(settings.file)
+    terminal().print(f"{settings.file}: {'a new secret' if made else 'there already, and stays'}")
     return 0

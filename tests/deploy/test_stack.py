@@ -1,9 +1,11 @@
 """The containers, built and brought up for real: ``make test-deploy``."""
 
+import http.server
 import json
 import os
 import shutil
 import subprocess
+import threading
 import time
 import urllib.parse
 import urllib.request
@@ -15,7 +17,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = "keyhole-test"
 PORTS = {"KEYHOLE_PAGE_PORT": "18080", "KEYHOLE_PROMETHEUS_PORT": "19090"}
-BUILD_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT")
+BUILD_ARGUMENTS = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_CERT", "TORCH_INDEX_URL")
+SERVICES = ("edge", "cloud", "oracle", "adversary", "monitor")
 
 pytestmark = [pytest.mark.deploy, pytest.mark.timeout(2400)]
 
@@ -82,9 +85,7 @@ def eventually(probe, seconds: float, what: str):
 
 def test_every_process_is_scraped(stack):
     def up() -> bool:
-        return {row["metric"]["process"] for row in prometheus("up == 1")} == {
-            *("edge", "cloud", "oracle", "adversary", "monitor")
-        }
+        return {row["metric"]["process"] for row in prometheus("up == 1")} == set(SERVICES)
 
     eventually(up, 240, "all five processes at Prometheus")
 
@@ -122,13 +123,24 @@ def reaches(service: str, host: str, port: int) -> bool:
     return done.returncode == 0
 
 
-def address_of(service: str, network: str) -> str:
-    """IP address of a service's container on one network, so that a missing name proves nothing by itself."""
+def inspected(service: str) -> dict:
+    """What the engine knows of a service's container."""
     container = compose("ps", "-q", service).stdout.split()[0]
-    networks = f'{{{{(index .NetworkSettings.Networks "{PROJECT}_{network}").IPAddress}}}}'
-    return subprocess.run(
-        ["docker", "inspect", "--format", networks, container], capture_output=True, text=True, check=True
-    ).stdout.strip()
+    (found,) = json.loads(subprocess.run(["docker", "inspect", container], capture_output=True, check=True).stdout)
+    return found
+
+
+def addresses_of(service: str) -> dict[str, str]:
+    """IP addresses of a service's container by network, so that a missing name proves nothing by itself."""
+    networks = inspected(service)["NetworkSettings"]["Networks"]
+    return {name.removeprefix(f"{PROJECT}_"): network["IPAddress"] for name, network in networks.items()}
+
+
+def gateways_of(service: str) -> list[str]:
+    """Where the host would be on each of a service's networks."""
+    names = [f"{PROJECT}_{name}" for name in addresses_of(service)]
+    found = json.loads(subprocess.run(["docker", "network", "inspect", *names], capture_output=True, check=True).stdout)
+    return [network["IPAM"]["Config"][0]["Gateway"].partition("/")[0] for network in found]
 
 
 @pytest.mark.parametrize(("host", "port"), [("cloud.tap", 50051), ("oracle.lab", 50052), ("monitor.submit", 50062)])
@@ -137,22 +149,53 @@ def test_the_adversary_reaches_what_it_may(stack, host, port):
 
 
 @pytest.mark.parametrize(
-    ("service", "network", "port"),
-    [
-        ("edge", "device", 9100),
-        ("edge", "truth", 9100),
-        ("monitor", "truth", 50061),
-        ("monitor", "truth", 9100),
-        ("monitor", "front", 8080),
-        ("monitor", "submit", 50061),
-        ("monitor", "submit", 8080),
-        ("monitor", "submit", 9100),
-    ],
+    ("service", "port"),
+    [("edge", 9100), ("monitor", 50061), ("monitor", 8080), ("monitor", 9100), ("prometheus", 9090)],
 )
-def test_the_adversary_reaches_nothing_that_holds_the_truth(stack, service, network, port):
-    address = address_of(service, network)
-    assert address
-    assert not reaches("adversary", address, port)
+def test_the_adversary_reaches_nothing_that_holds_the_truth(stack, service, port):
+    addresses = addresses_of(service)
+    assert all(addresses.values())
+    assert addresses
+    for network, address in addresses.items():
+        assert not reaches("adversary", address, port), f"{service}:{port} on {network}"
+
+
+def test_what_the_adversary_cannot_reach_is_there(stack):
+    eventually(lambda: reaches("edge", "monitor.truth", 50061), 60, "the truth port from the edge")
+    for address, port in ((addresses_of("monitor")["truth"], 9100), (addresses_of("prometheus")["front"], 9090)):
+        service = "monitor" if port == 9090 else "edge"
+        eventually(lambda s=service, a=address, p=port: reaches(s, a, p), 60, f"{address}:{port} from {service}")
+
+
+def test_the_adversary_reaches_no_service_of_the_host(stack):
+    with http.server.ThreadingHTTPServer(("0.0.0.0", 0), http.server.SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        ways = gateways_of("adversary")
+        assert len(ways) == len(addresses_of("adversary"))
+        assert not any(reaches("adversary", way, server.server_port) for way in ways)
+        assert any(reaches("monitor", way, server.server_port) for way in gateways_of("monitor"))
+        server.shutdown()
+
+
+@pytest.mark.parametrize("service", [*SERVICES, "prometheus"])
+def test_memory_and_processes_are_bounded_and_ports_are_for_this_machine(stack, service):
+    found = inspected(service)
+    assert 0 < found["HostConfig"]["Memory"] <= 4 << 30
+    assert 0 < found["HostConfig"]["PidsLimit"] <= 256
+    published = [place for places in found["HostConfig"]["PortBindings"].values() for place in places]
+    assert {place["HostIp"] for place in published} <= {"127.0.0.1"}
+    assert bool(published) == (service in ("monitor", "prometheus"))
+
+
+def test_the_tap_has_a_token_of_its_own_that_two_services_can_read(stack):
+    read = "print(open('/secrets/tap/token').read().strip())"
+    first, second = (inside(service, read).stdout.strip() for service in ("cloud", "adversary"))
+    assert first == second
+    assert len(first) >= 32
+    for service in ("edge", "oracle", "monitor"):
+        assert "No such file" in inside(service, read).stderr
+    compose("up", "--detach")
+    assert inside("cloud", read).stdout.strip() == first
 
 
 def test_models_of_ones_own_can_be_read_and_not_written(stack):
@@ -161,7 +204,3 @@ def test_models_of_ones_own_can_be_read_and_not_written(stack):
         assert done.stdout.strip() == "[]"
         assert "Read-only file system" in done.stderr
     assert inside("monitor", "import os; print(os.path.exists('/models'))").stdout.strip() == "False"
-
-
-def test_what_the_adversary_cannot_reach_is_there(stack):
-    eventually(lambda: reaches("edge", "monitor.truth", 50061), 60, "the truth port from the edge")
