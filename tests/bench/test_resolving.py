@@ -56,5 +56,5 @@ def test_pictures_that_are_not_there():
 
 def test_pictures_that_are_attacked_and_learned_from(tmp_path):
     draw(tmp_path, [f"{who}/{n}.png" for who in "abc" for n in range(3)])
-    with pytest.raises(UsageError, match="1 pictures of --source .* are among those of --public"):
+    with pytest.raises(UsageError, match=r"1 pictures of --source .* are among those of --public"):
         resolve(PlanSettings(targets=(TINY,), source=str(tmp_path), public=str(tmp_path / "a")))
