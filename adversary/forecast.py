@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from adversary.attacks.choice import choose_all
+from adversary.attacks.kinds import open_prior
 from adversary.attacks.registry import ONLINE
 from adversary.device import device_named
 from adversary.lab import known_defence, picture_size
@@ -27,12 +28,9 @@ def forecast(settings: AdversarySettings) -> Forecast:
     known_defence(settings)
     next(public_pictures(settings.public, picture_size(settings), settings.seed))
     words = ", ".join(f"{choice.attack}/{choice.recipe}" for choice in chosen)
-    prior = ""
-    if any(choice.kind.uses_prior for choice in chosen):
-        prior = f"; prior {settings.prior}"
-        loaded = load_prior(settings.prior, device=device)
-        if any(choice.attack.startswith("diffusion") for choice in chosen):
-            _ = loaded.denoiser
+    kinds = [choice.kind for choice in chosen]
+    open_prior(kinds, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
+    prior = f"; prior {settings.prior}" if any(kind.uses_prior for kind in kinds) else ""
     return Forecast(
         f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each; tap {settings.tap}{prior}; public "
         f"pictures of {settings.public}"

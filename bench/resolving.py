@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from adversary.attacks.kinds import open_prior
 from adversary.attacks.registry import attack_named
-from adversary.priors.folder import prior_folder
+from adversary.priors.prior import load_prior
 from bench.axes import Axes, CutTarget
 from bench.opening import Opened, opened
 from bench.presets import PRESETS
@@ -118,9 +119,7 @@ def _look_up(axes: Axes, terms: Terms) -> None:
         codec_named(codec)
     for link in axes.links:
         route(link)
-    kinds = [attack_named(attack) for attack in axes.attacks]
-    if any(kind.uses_prior for kind in kinds):
-        prior_folder(terms.prior)
+    open_prior([attack_named(attack) for attack in axes.attacks], lambda: load_prior(terms.prior))
 
 
 def _unique(values: Iterable[T]) -> tuple[T, ...]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from adversary.attacks.attack import Attack, Knowledge
 from adversary.attacks.black_box import Inverter
 from adversary.attacks.rung import TOGETHER, Rung
 from adversary.attacks.ways import TRAINING_STEPS, BlackWay, Terms, WhiteWay
 from adversary.knowledge import BlackBox, Lab, WhiteBox
+from adversary.priors.prior import Prior
 from keyhole.service.errors import unknown_name
 
 W = TypeVar("W")
@@ -23,11 +24,13 @@ class White:
 
     Attributes:
         ways: by name of the recipe.
-        uses_prior: whether one of them needs one.
+        uses_prior: whether one of them needs a prior.
+        denoises: whether one of them needs its diffusion model too.
     """
 
     ways: Mapping[str, WhiteWay]
     uses_prior: bool = False
+    denoises: bool = False
     knowledge: ClassVar[Knowledge] = "white box"
     learns: ClassVar[bool] = False
 
@@ -75,11 +78,13 @@ class Black:
 
     Attributes:
         ways: by name of the recipe.
-        uses_prior: whether the generator needs one.
+        uses_prior: whether the generator needs a prior.
+        denoises: whether it needs its diffusion model too.
     """
 
     ways: Mapping[str, BlackWay]
     uses_prior: bool = False
+    denoises: bool = False
     knowledge: ClassVar[Knowledge] = "black box"
     learns: ClassVar[bool] = True
 
@@ -121,6 +126,41 @@ class Black:
 
 
 Kind = White | Black
+
+
+class Needs(Protocol):
+    """What a kind of attack needs of a prior."""
+
+    @property
+    def uses_prior(self) -> bool:
+        """Whether it needs one."""
+        ...
+
+    @property
+    def denoises(self) -> bool:
+        """Whether it needs its diffusion model too."""
+        ...
+
+
+def open_prior(kinds: Iterable[Needs], load: Callable[[], Prior], sampling_steps: int | None = None) -> None:
+    """Load what attacks of these kinds need of a prior, so that one which they cannot use is refused now.
+
+    Args:
+        kinds: of all attacks of a run.
+        load: the prior, kept for those who ask again.
+        sampling_steps: of a diffusion's sampler, where they are given.
+
+    Raises:
+        UsageError: no such prior, one that cannot be used, or one with fewer timesteps.
+    """
+    using = [kind for kind in kinds if kind.uses_prior]
+    if not using:
+        return
+    prior = load()
+    if any(kind.denoises for kind in using):
+        schedule = prior.denoiser.schedule
+        if sampling_steps is not None:
+            schedule.steps(sampling_steps)
 
 
 def way_named(ways: Mapping[str, W], recipe: str) -> W:

@@ -21,9 +21,11 @@ class Ladder:
 
     Attributes:
         ways: by name of the recipe.
+        denoises: whether a rung needs the prior's diffusion model too.
     """
 
     ways: Mapping[str, RefinedWay]
+    denoises: bool = False
     uses_prior: ClassVar[bool] = True
 
     def steps(self, recipe: str, _queries: int | None = None) -> int:

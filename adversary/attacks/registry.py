@@ -92,6 +92,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
                 ),
             },
             uses_prior=True,
+            denoises=True,
         ),
         "pixels-black": Black(
             {"strong": BlackWay(DEFAULT_TRAINING, _pixels), "paper": BlackWay(PAPER_TRAINING, _pixels)}
@@ -107,6 +108,7 @@ ATTACKS: Mapping[str, Kind] = MappingProxyType(
                 "paper": BlackWay(PAPER_TRAINING, _diffusion, samples=True),
             },
             uses_prior=True,
+            denoises=True,
         ),
     }
 )
@@ -119,7 +121,8 @@ LADDERS: Mapping[str, Ladder] = MappingProxyType(
             {
                 "strong": replace(_DENOISED, first=_LEARNED_ON_GRID),
                 "one-step": replace(_DENOISED, first=replace(_ONE_STEP, generator=_decoder_on_grid)),
-            }
+            },
+            denoises=True,
         ),
     }
 )

@@ -97,7 +97,7 @@ class Offline:
     @property
     def _lab(self) -> Lab:
         settings, device = self.trial.settings, device_named(self.trial.settings.device)
-        prior = partial(_prior, settings.prior, device)
+        prior = partial(prior_named, settings.prior, device)
         public = _public(settings.public, self.target.preprocess.size, self.trial.seed)
         defence = SeveralFrames(self._known, settings.frames, self._known)
         known = replace(self._white(defence), prior=prior, public=public)
@@ -127,14 +127,14 @@ class Offline:
 
 
 @lru_cache(maxsize=1)
-def _prior(name: str, device: torch.device) -> Prior:
-    """The same for one attack after the other."""
+def prior_named(name: str, device: torch.device) -> Prior:
+    """`load_prior`, the same for one attack after the other."""
     return load_prior(name, device=device)
 
 
 @lru_cache(maxsize=1)
 def _public(spec: str, size: int, seed: int) -> Remembered:
-    """As `_prior`."""
+    """As `prior_named`."""
     return Remembered(partial(public_pictures, spec, size, seed))
 
 

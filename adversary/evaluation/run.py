@@ -6,6 +6,7 @@ import itertools
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from rich.console import Console
@@ -13,15 +14,14 @@ from rich.progress import Progress
 from torch import Tensor
 
 from adversary.attacks.choice import Choice
-from adversary.attacks.kinds import Kind
+from adversary.attacks.kinds import Kind, open_prior
 from adversary.device import device_named
 from adversary.evaluation.ledger import Ledger
-from adversary.evaluation.offline import Offline
+from adversary.evaluation.offline import Offline, prior_named
 from adversary.evaluation.published import published
 from adversary.evaluation.report import Row
 from adversary.evaluation.scores import score
 from adversary.evaluation.trial import Trial, common
-from adversary.priors.folder import prior_folder
 from adversary.settings import OfflineSettings
 from keyhole.data import check_apart, open_source, taken
 from keyhole.defences import defence_named
@@ -69,10 +69,9 @@ def evaluate(
     """
     defence_named(settings.defence)
     codec_named(settings.codec)
-    device_named(settings.device)
     check_apart(settings.source, settings.public)
-    if any(choice.kind.uses_prior for choice in chosen):
-        prior_folder(settings.prior)
+    load = partial(prior_named, settings.prior, device_named(settings.device))
+    open_prior((choice.kind for choice in chosen), load, settings.sampling_steps)
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from adversary.priors.stored import chosen
+from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
 
-_WANTED = re.compile(
-    r"(?P<part>vae|vqvae|unet|scheduler)/"
-    r"(?:(?P<facts>config\.json|scheduler_config\.json)"
-    r"|diffusion_pytorch_model(?:-\d+-of-\d+)?\.(?P<form>safetensors|bin)(?:\.index\.json)?)"
-)
+_AUTOENCODERS, _PARTS = ("vae", "vqvae"), ("vae", "vqvae", "unet", "scheduler")
+_FACTS = ("config.json", "scheduler_config.json", taef2.ENCODER, taef2.DECODER)
 
 
 def fetched(name: str) -> Path:
@@ -50,18 +48,25 @@ def fetched(name: str) -> Path:
 
 
 def wanted(sizes: Mapping[str, int]) -> dict[str, int]:
-    """The files that a prior is loaded from: no variants in other precisions, and one format of each network.
+    """The files that a prior is loaded from: of each network one format and precision, no text encoder.
 
     Args:
         sizes: of all files of a repository, in bytes, by name.
 
-    >>> wanted({"vae/config.json": 1, "unet/diffusion_pytorch_model.fp16.safetensors": 9, "README.md": 2})
+    >>> wanted({"vae/config.json": 1, "unet/diffusion_pytorch_model.ckpt": 9, "README.md": 2})
     {'vae/config.json': 1}
     """
-    found = {name: match for name in sizes if (match := _WANTED.fullmatch(name))}
-    safe = {match["part"] for match in found.values() if match["form"] == "safetensors"}
-    return {name: sizes[name] for name, match in found.items() if match["form"] != "bin" or match["part"] not in safe}
+    inside = [part for part in _PARTS if any(name.startswith(f"{part}/") for name in sizes)]
+    found: dict[str, int] = {}
+    for place in [f"{part}/" for part in inside] or [""]:
+        here = [name.removeprefix(place) for name in sizes if name.startswith(place)]
+        weights = chosen(here)
+        kept = [*(name for name in here if name in _FACTS), *(weights.names if weights else ())]
+        found |= {place + name: sizes[place + name] for name in kept}
+    return found
 
 
 def _complete(folder: Path) -> bool:
-    return any((folder / name).is_dir() for name in ("vae", "vqvae")) and (folder / "unet").is_dir()
+    """Whether a prior is there: an autoencoder and a U-Net, or an autoencoder alone."""
+    alone = any((folder / name).is_file() for name in _FACTS)
+    return alone or (any((folder / name).is_dir() for name in _AUTOENCODERS) and (folder / "unet").is_dir())

@@ -11,6 +11,8 @@ from typing import cast
 import torch
 from torch import nn
 
+from adversary.priors.folder import config
+from adversary.priors.stored import stored
 from keyhole.service.errors import UsageError
 
 
@@ -32,13 +34,18 @@ def load_network(folder: Path, kind: str) -> nn.Module:
         kind: its class.
 
     Raises:
-        UsageError: no weights, or those of another network.
+        UsageError: no weights (see `stored`), those of another network, quantised ones, or numbers that are not finite.
     """
+    if "quantization_config" in config(folder / "config.json"):
+        raise UsageError(f"prior: the weights in {folder} are quantised: expected floating point")
+    weights = stored(folder)
     try:
         network, report = getattr(diffusers(), kind).from_pretrained(
             str(folder),
             torch_dtype=torch.float32,
             local_files_only=True,
+            variant=weights.variant or None,
+            use_safetensors=weights.form == "safetensors",
             output_loading_info=True,
             low_cpu_mem_usage=False,  # would leave modules that other threads build meanwhile without memory
         )
@@ -48,4 +55,7 @@ def load_network(folder: Path, kind: str) -> nn.Module:
         raise UsageError(
             f"prior: the weights in {folder} lack {len(missing)} tensors of {kind}, among them {missing[0]}"
         )
-    return cast(nn.Module, network).eval().requires_grad_(False)
+    network = cast(nn.Module, network).float().eval().requires_grad_(False)
+    if lost := [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]:
+        raise UsageError(f"prior: {lost[0]} in {folder} holds numbers that are not finite")
+    return network

@@ -195,7 +195,7 @@ def test_what_is_wrong_with_a_prior_is_said(tmp_path):
     with pytest.raises(UsageError, match="AutoencoderNone: expected one of AutoencoderKL, AutoencoderDC"):
         load_prior(str(tmp_path))
     (tmp_path / "vae" / "config.json").write_text(json.dumps({"_class_name": "VQModel"}))
-    with pytest.raises(UsageError, match="no weights of VQModel"):
+    with pytest.raises(UsageError, match=r"holds no weights: expected diffusion_pytorch_model\.safetensors or"):
         load_prior(str(tmp_path))
     (tmp_path / "vae" / taef2.DECODER).write_bytes(b"")
     for content in (None, b"not tensors"):
@@ -259,6 +259,10 @@ def test_pickles_are_fetched_only_where_there_is_nothing_else():
     assert wanted({f"{weights}.bin": 1}) == {f"{weights}.bin": 1}
     shards = {f"{weights}-00001-of-00002.safetensors": 1, f"{weights}.safetensors.index.json": 1}
     assert wanted({**shards, f"{weights}.bin": 1, f"{weights}.fp16.safetensors": 1}) == shards
+    half = {f"{weights}.fp16.safetensors": 1}
+    assert wanted({**half, f"{weights}.fp16.bin": 1, "model.safetensors": 1}) == half
+    alone = {"config.json": 1, "diffusion_pytorch_model.safetensors": 1}
+    assert wanted({**alone, "README.md": 1, "diffusion_pytorch_model.bin": 1}) == alone
 
 
 def test_attacks_without_a_prior_do_not_load_diffusers():
