@@ -32,10 +32,11 @@ def head_only(target: Target, partition: Partition) -> Partition:
     Raises:
         CutError: the head itself lacks weights.
     """
-    lacking = sorted(set(target.missing) & set(partition.head.state_dict()))
+    held = partition.head.state_dict()
+    lacking = [name for name in target.missing if name in held]
     if lacking:
         raise CutError(
-            f"{target.weights} ends before {partition.plan.cut}: it lacks {lacking[0]} and {len(lacking) - 1} more "
-            "tensors of the head; cut earlier"
+            f"{target.weights} lacks {len(lacking)} of the {len(held)} tensors of a head up to {partition.plan.cut}, "
+            f"the first of them {lacking[0]}: cut before it, or give weights that hold it"
         )
     return Partition(partition.head, NoTail(), dataclasses.replace(partition.plan, outputs=(_NOTHING,)))

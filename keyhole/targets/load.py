@@ -116,6 +116,8 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
 def _build(entry: Entry, size: int | None, *, outputs: int | None = None, pretrained: bool = False) -> nn.Module:
     try:
         return entry.family.build(entry.name, size=size, outputs=outputs, pretrained=pretrained)
+    except TargetError:
+        raise
     except (AssertionError, ValueError) as error:
         if size is None:
             raise
