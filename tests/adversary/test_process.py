@@ -113,7 +113,7 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
         wait_until(lambda: {one.attack for one in monitor.got if one.final} == {"pixels-white", "pixels-black"}, 60)
         cloud.publish(seen(victim, "edge-1", seed=1))
         wait_until(lambda: len([one for one in monitor.got if one.final and one.frame_id == "edge-1"]) == 2, 60)
-        wait_until(lambda: 'keyhole_ssim_count{attack="pixels-white",rung=""} 2.0' in page(settings))
+        wait_until(lambda: 'keyhole_frames_total{outcome="reconstructed"} 4.0' in page(settings))
         text = page(settings)
         cloud.end()
     white = [one for one in monitor.got if (one.attack, one.frame_id) == ("pixels-white", "edge-0")]
