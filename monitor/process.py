@@ -12,6 +12,7 @@ import torch
 
 from keyhole.judge.find import find_judge
 from keyhole.service.address import Address, publish
+from keyhole.service.folder import RUN, claim
 from keyhole.service.lifecycle import FAILED, OK, Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
@@ -52,6 +53,7 @@ def _conclude(settings: MonitorSettings) -> int:
 
 
 def _monitor(settings: MonitorSettings, stop: Stop) -> None:
+    claim(settings.run, RUN)
     torch.set_num_threads(1)
     limits = Limits(waiting=settings.waiting, wait_seconds=settings.wait_seconds)
     judge = find_judge(settings.judge)

@@ -9,18 +9,19 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from keyhole.service.errors import UsageError
+from keyhole.service.folder import BENCHMARK, claim
 
 FILE = "lock"
 
 
 @contextmanager
 def alone(run: Path) -> Iterator[None]:
-    """Hold a run's folder, which is made; the lock ends with the block, or with the process however it ends.
+    """Hold a benchmark's folder, which is made; the lock ends with the block, or with the process however it ends.
 
     Raises:
-        UsageError: another process holds it.
+        UsageError: another process holds it, or it holds something else than a benchmark.
     """
-    run.mkdir(parents=True, exist_ok=True)
+    claim(run, BENCHMARK)
     try:
         with FileLock(run / FILE, timeout=0):
             yield

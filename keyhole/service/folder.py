@@ -39,6 +39,9 @@ RUN = Kind(
     ),
 )
 
+BENCHMARK = Kind("benchmark", "bench.sqlite")
+TRAINING = Kind("training", "card.json")
+
 
 def claim(folder: Path, kind: Kind) -> None:
     """Mark a folder as one of Keyhole's; it is made if it is not there, and gone on with if it is marked.

@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 import sys
 
+from keyhole.service.folder import TRAINING, claim
 from keyhole.targets.card import Card, write_card
 from keyhole.terminal import terminal
 from keyhole.train.loop import fit
@@ -24,7 +25,7 @@ def train(settings: TrainSettings) -> int:
     """
     console = terminal()
     task = TASKS[settings.task](settings, console)
-    settings.out.mkdir(parents=True, exist_ok=True)
+    claim(settings.out, TRAINING)
     network = fit(task, settings.out).cpu()
 
     figures = store_weights(network, settings.out, lambda: task.figures(network))

@@ -96,6 +96,13 @@ def test_a_folder_without_a_run(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_of_something_else_is_not_written_to(tmp_path):
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(UsageError, match="no benchmark that Keyhole marked"), alone(tmp_path):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
 def test_one_benchmark_at_a_time_writes_to_a_folder(tmp_path):
     with alone(tmp_path / "run"), pytest.raises(UsageError, match="another `keyhole bench`"), alone(tmp_path / "run"):
         pass

@@ -128,6 +128,19 @@ def test_a_report_may_take_longer_than_the_drain(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").exists()
 
 
+def test_pictures_of_others_are_left_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The monitor keeps the newest frames of its run and removes the others: in a folder of its own alone."""
+    album = [tmp_path / "pictures" / f"{year}" / "beach.png" for year in range(2000, 2010)]
+    for photo in album:
+        photo.parent.mkdir(parents=True)
+        photo.write_bytes(b"mine")
+    free = dict.fromkeys(("truth", "submit", "metrics"), "127.0.0.1:0")
+    assert run(MonitorSettings(**free, page=None, run=tmp_path, keep=1)) == 2
+    assert "nothing in it is changed" in capfd.readouterr().err
+    assert [photo.read_bytes() for photo in album] == [b"mine"] * 10
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+
+
 @pytest.mark.parametrize(
     ("wrong", "code", "told"),
     [

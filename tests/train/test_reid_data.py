@@ -13,6 +13,7 @@ from keyhole.data import open_collection
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Facts
 from keyhole.data.streetcam import Streetcam
+from keyhole.service.errors import UsageError
 from keyhole.targets import TargetError, load_target, read_card
 from keyhole.train.cache import cached, key
 from keyhole.train.command import train
@@ -177,6 +178,16 @@ def test_settings_that_cannot_be_trained_with(flags: dict[str, object], message:
     files(tmp_path / "people", boards(6, 4, seed=0))
     with pytest.raises(ValueError, match=message):
         train(settings(tmp_path / "people", tmp_path / "out", part="all", workers=0, **flags))
+
+
+def test_a_folder_of_something_else_is_not_written_to(tmp_path: Path) -> None:
+    files(tmp_path / "people", boards(6, 4, seed=0))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("mine")
+    flags = {"size": 32, "stages": ("16:1",), "batch": 8, "held_out": 2}
+    with pytest.raises(UsageError, match="no training that Keyhole marked"):
+        train(settings(tmp_path / "people", tmp_path / "out", part="all", workers=0, **flags))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["thesis.tex"]
 
 
 def test_classification_takes_no_unknown_architecture(tmp_path: Path) -> None:

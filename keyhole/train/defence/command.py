@@ -11,6 +11,7 @@ from keyhole.defences import Defence, defence_named
 from keyhole.partition import survey
 from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
+from keyhole.service.folder import TRAINING, claim
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.targets.pruned import DEFENDED
 from keyhole.terminal import terminal
@@ -46,7 +47,7 @@ def defence(settings: DefenceSettings) -> int:
     figures = named(task.figures(task.network(task.module)), "undefended")
     prune(network, plan, torch.zeros(1, 3, size, size))
 
-    settings.out.mkdir(parents=True, exist_ok=True)
+    claim(settings.out, TRAINING)
     split = Split.of(task, network, cut, settings.seed)
     lesson = method.lesson(split)
     if task.recipe.epochs:

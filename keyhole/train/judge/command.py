@@ -9,6 +9,7 @@ import sys
 from keyhole.judge.card import JudgeCard, write_judge_card
 from keyhole.judge.identity import ARCHITECTURE
 from keyhole.judge.load import load_judge
+from keyhole.service.folder import TRAINING, claim
 from keyhole.targets.card import WEIGHTS
 from keyhole.targets.quantise import save_quantised
 from keyhole.terminal import terminal
@@ -25,7 +26,7 @@ from keyhole.train.recipe import stages_of
 def judge(settings: JudgeSettings) -> int:
     """Draw, train, store as int8, measure what is stored, write the card; the exit code."""
     console = terminal()
-    settings.out.mkdir(parents=True, exist_ok=True)
+    claim(settings.out, TRAINING)
     plan = Plan(settings.identities, settings.views, settings.near, settings.seed)
     shared = {name: getattr(settings, name) for name in ("batch", "seed", "precision")}
     batches = {**shared, "per_identity": min(4, settings.batch // 2)}

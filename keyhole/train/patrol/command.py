@@ -14,6 +14,7 @@ from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import Tail, write_plan
 from keyhole.service.errors import UsageError
+from keyhole.service.folder import TRAINING, claim
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
 from keyhole.train.own_task import make_trainable, own_task
@@ -59,7 +60,7 @@ def patrol(settings: PatrolSettings) -> int:
     unpruned = task.figures(task.network(task.module))
     if masks is not None:
         masks.make_up_for()
-    settings.out.mkdir(parents=True, exist_ok=True)
+    claim(settings.out, TRAINING)
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
     if goes_on:

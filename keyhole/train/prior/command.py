@@ -13,6 +13,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from keyhole.service.errors import UsageError
+from keyhole.service.folder import TRAINING, claim
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisers import Optimisation
@@ -43,7 +44,8 @@ def prior(settings: PriorSettings) -> int:
     console, work = terminal(), settings.out / "training"
     given = open_autoencoder(settings.autoencoder) if settings.autoencoder else None
     _check_sides(settings, given)
-    work.mkdir(parents=True, exist_ok=True)
+    claim(settings.out, TRAINING)
+    work.mkdir(exist_ok=True)
     pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
     console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
 
