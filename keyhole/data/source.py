@@ -83,16 +83,18 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: boo
 
 
 def taken(source: Source, count: int, every: int = 1) -> list[Sample]:
-    """Samples from the first one on; a warning says that pictures come again where the source has fewer.
+    """Samples from the first one on; a warning says where pictures come again, since the source has fewer.
 
     Args:
         source: where they come from.
         count: how many.
         every: one of so many is taken.
     """
-    if isinstance(source, Shuffled) and len(source.collection) < count * every:
-        _log.warning("%d pictures are taken from %d: some come again", count * every, len(source.collection))
-    return list(islice(source, 0, count * every, every))
+    samples = list(islice(source, 0, count * every, every))
+    different = len({sample.picture.numpy().tobytes() for sample in samples})
+    if different < len(samples):
+        _log.warning("of %d pictures only %d are different: some come again", len(samples), different)
+    return samples
 
 
 def _drawn(size: int) -> int:
