@@ -15,6 +15,7 @@ from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AttackSettings, OfflineSettings, check_attack
 from keyhole.defences import spelled
 from keyhole.service.errors import UsageError
+from keyhole.sizes import size_text
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.terminal import terminal
 
@@ -57,7 +58,7 @@ def _words(attacks: Sequence[str]) -> list[str]:
 
 def titled(settings: OfflineSettings, done: Evaluation) -> str:
     """What was attacked, in words."""
-    title = f"{done.target.name} at {done.target.preprocess.size} px"
+    title = f"{done.target.name} at {size_text(done.target.preprocess.size)} px"
     if settings.defence == NO_DEFENCE:
         return title
     frames = f" seen in {settings.frames} frames" if settings.frames > 1 else ""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from adversary.device import CPU
 from adversary.priors.prior import Prior, load_prior
 from keyhole.defences import UNPROTECTED, Defence
+from keyhole.sizes import Size
 
 
 def no_prior() -> Prior:
@@ -37,18 +38,18 @@ class WhiteBox:
     """Knows the head to the last weight, and the defence with its settings: not its random numbers.
 
     Attributes:
-        head: N×3×size×size, normalised, to the features that cross the cut; on the device.
+        head: N×3×H×W, normalised, to the features that cross the cut; on the device.
         normalise: RGB pictures in [0, 1] to the head's input.
-        size: side of the picture in pixels.
+        size: of the picture in pixels.
         prior: what it knows of pictures; only looked up by attacks that use it.
-        public: opens endless RGB pictures in [0, 1], 3×size×size, none of them the victim's; as `prior`.
+        public: opens endless RGB pictures in [0, 1], 3×H×W, none of them the victim's; as `prior`.
         defence: what the head's features go through before they leave.
         device: where it computes; what comes in and goes out is on the CPU.
     """
 
     head: nn.Module
     normalise: Callable[[Tensor], Tensor]
-    size: int
+    size: Size
     prior: Callable[[], Prior] = no_prior
     public: Callable[[], Iterator[Tensor]] = no_public
     defence: Defence = UNPROTECTED
@@ -59,7 +60,7 @@ class Oracle(Protocol):
     """A device that runs the head, of which only the answers are seen."""
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each.
+        """Features of RGB pictures in [0, 1], N×3×H×W: the live tensors of the cut, N×… each.
 
         Raises:
             OracleAwayError: no answer now; ask again later.
@@ -82,15 +83,15 @@ class BlackBox:
 
     Attributes:
         oracle: answers queries.
-        public: endless RGB pictures in [0, 1], 3×size×size, none of them the victim's.
-        size: side of the picture in pixels.
+        public: endless RGB pictures in [0, 1], 3×H×W, none of them the victim's.
+        size: of the picture in pixels.
         prior: what it knows of pictures; only looked up by attacks that use it.
         device: where it computes; what comes in and goes out is on the CPU.
     """
 
     oracle: Oracle
     public: Iterator[Tensor]
-    size: int
+    size: Size
     prior: Callable[[], Prior] = no_prior
     device: torch.device = CPU
 

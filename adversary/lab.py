@@ -17,6 +17,7 @@ from adversary.public import public_pictures
 from adversary.settings import AdversarySettings
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.partition import partitioned
+from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue, protection
 from keyhole.targets.load import assemble
@@ -67,7 +68,7 @@ def white_box(
     return WhiteBox(head, preprocess.normalise, preprocess.size, prior, public, defence, device)
 
 
-def picture_size(settings: ModelSettings) -> int:
+def picture_size(settings: ModelSettings) -> Size:
     """Side of the target's pictures in pixels, from its architecture alone.
 
     Raises:

@@ -12,20 +12,21 @@ from torch import Tensor
 
 from keyhole.data import Sample, open_source
 from keyhole.service.errors import UsageError
+from keyhole.sizes import Size
 
 
-def public_pictures(spec: str, size: int, seed: int) -> Iterator[Tensor]:
+def public_pictures(spec: str, size: Size, seed: int) -> Iterator[Tensor]:
     """An endless iterator over the public pool, half of the pictures mirrored.
 
     They are whole: an attacker who learns from enlarged parts expects things to be larger than the victim shows them.
 
     Args:
         spec: as in `keyhole.data.open_source`.
-        size: side in pixels.
+        size: in pixels.
         seed: of pictures and their order.
 
     Returns:
-        RGB in [0, 1], 3×size×size each, in steps of 1/255.
+        RGB in [0, 1], 3×H×W each, in steps of 1/255.
 
     Raises:
         UsageError: no such pictures.
@@ -43,7 +44,7 @@ class Remembered:
     A picture of 128 pixels takes 48 KiB for as long as this lives.
 
     Args:
-        draw: opens the pictures, RGB in steps of 1/255, 3×size×size each; on first use.
+        draw: opens the pictures, RGB in steps of 1/255, 3×H×W each; on first use.
     """
 
     def __init__(self, draw: Callable[[], Iterator[Tensor]]) -> None:

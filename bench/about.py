@@ -15,6 +15,7 @@ from bench.axes import Axes
 from bench.opening import Opened
 from bench.setup import Terms
 from keyhole.defences import defence_named, mechanism_hash
+from keyhole.sizes import size_text
 
 LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
 
@@ -43,7 +44,8 @@ def fixed(terms: Terms, models: Mapping[str, Opened], defences: Sequence[str]) -
         "scale": _spoken({f.name: getattr(scale, f.name) for f in dataclasses.fields(scale) if f.name != "suite"}),
         "suite": "; ".join(budgets),
         **{
-            f"model {name}": f"{model.target.hash}, {model.target.preprocess.size} px" for name, model in models.items()
+            f"model {name}": f"{model.target.hash}, {size_text(model.target.preprocess.size)} px"
+            for name, model in models.items()
         },
         **{f"defence {spec}": mechanism for spec in defences if (mechanism := mechanism_hash(defence_named(spec)))},
     }

@@ -20,6 +20,7 @@ from bench.records import BASELINES, Design
 from bench.route import route
 from bench.setup import Terms, cut_of
 from keyhole.partition.costs import payload_bytes
+from keyhole.sizes import height_width
 
 CELL_SECONDS = 1.0
 """Of any cell: the model is cut and proven."""
@@ -146,10 +147,10 @@ def _group(cell: Cell) -> str:
 def _forward(model: Opened, threads: int) -> float:
     """Seconds of the whole model for one picture, the median of five."""
     torch.set_num_threads(threads)
-    size = model.target.preprocess.size
+    picture = torch.zeros(1, 3, *height_width(model.target.preprocess.size))
     seconds = []
     for _ in range(6):
         started = time.perf_counter()
-        model.target.model(torch.zeros(1, 3, size, size))
+        model.target.model(picture)
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds[1:])

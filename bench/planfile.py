@@ -11,6 +11,7 @@ import yaml
 
 from bench.settings import PlanSettings
 from keyhole.service.errors import UsageError, unknown_name
+from keyhole.sizes import Size, read_size
 
 
 def read_plan(path: Path) -> PlanSettings:
@@ -54,12 +55,21 @@ def _checked(where: str, value: object, hint: Any) -> object:
     if Ellipsis in parts:
         values = value if isinstance(value, list) else [value]
         return tuple(_scalar(where, each, parts[0]) for each in values)
+    if tuple[int, int] in parts:
+        return _size(where, value)
     if int in parts:
         return _scalar(where, value, int)
     (allowed,) = (get_args(part) for part in parts if get_args(part))
     if value not in allowed:
         raise UsageError(f"{where}: {unknown_name('value', str(value), allowed)}")
     return value
+
+
+def _size(where: str, value: object) -> Size:
+    try:
+        return read_size(str(value))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def _scalar(where: str, value: object, kind: type) -> object:

@@ -86,7 +86,7 @@ def _terms(settings: PlanSettings) -> Terms:
 
 
 def _check(settings: PlanSettings, terms: Terms) -> None:
-    counts = {"--points": settings.points, "--size": settings.size, "--threads": settings.threads}
+    counts = {"--points": settings.points, "--threads": settings.threads}
     for flag, value in counts.items():
         if value is not None and value < 1:
             raise UsageError(f"{flag} {value}: expected 1 or more")

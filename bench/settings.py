@@ -8,6 +8,7 @@ from typing import Literal
 
 from bench.cells import Kind
 from bench.suite import SuiteName
+from keyhole.sizes import OptionalSizeFlag
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class PlanSettings:
     identity. Absent: streetcam."""
     weights: str = ""
     """Weights of the target, where there is one target. Absent: its own."""
-    size: int | None = None
-    """Side of the pictures in pixels. Absent: each target's own."""
+    size: OptionalSizeFlag = None
+    """Size of the pictures in pixels: a side (128), or height and width (256x128). Absent: each target's own."""
     threads: int | None = None
     """Threads of a tensor operation, on the edge, in the cloud and of an attack. Absent: 1."""
 

@@ -10,6 +10,7 @@ from bench.presets import PRESETS, Scale
 from bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from bench.suite import SuiteName
 from keyhole.partition.plan import INPUT, OUTPUT
+from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
 
 
@@ -30,7 +31,7 @@ class Terms:
     classes: str
     identities: str
     weights: str
-    size: int | None
+    size: Size | None
     threads: int
 
     @property

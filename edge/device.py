@@ -10,6 +10,7 @@ from torch import Tensor
 from edge.settings import HeadSettings
 from keyhole.defences import Defence, defence_named, randomness, spelled
 from keyhole.partition import Partition, as_tuple, partitioned
+from keyhole.sizes import Size, height_width
 from keyhole.targets import Target
 from keyhole.targets.defence import defence_name
 from keyhole.v1 import inference_pb2
@@ -47,8 +48,8 @@ class Device:
         return cls(target, partition, name, defence, randomness(settings.seed, role))
 
     @property
-    def size(self) -> int:
-        """Side of the pictures that the head takes, in pixels."""
+    def size(self) -> Size:
+        """Of the pictures that the head takes, in pixels."""
         return self.target.preprocess.size
 
     @property
@@ -74,7 +75,7 @@ class Device:
 
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each."""
+        """Protected features of RGB pictures in [0, 1], N×3×H×W: the live tensors of the cut, N×… each."""
         return self.protect(self.features(pictures))
 
     @torch.inference_mode()
@@ -89,4 +90,4 @@ class Device:
 
     def warm_up(self) -> None:
         """Run once on nothing, so that the first frame is as quick as the others."""
-        self(torch.zeros(1, 3, self.size, self.size))
+        self(torch.zeros(1, 3, *height_width(self.size)))

@@ -17,6 +17,7 @@ from keyhole.service.address import publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
+from keyhole.sizes import height_width
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc
 from keyhole.wire.codecs import CODECS, codec_name
 from keyhole.wire.errors import WireError, invalid
@@ -90,20 +91,20 @@ class Oracle(oracle_pb2_grpc.OracleServicer):
         )
 
     def _pictures(self, request: oracle_pb2.QueryRequest) -> Tensor:
-        """The query's pictures, N×3×size×size."""
+        """The query's pictures, N×3×H×W."""
         if request.codec not in CODECS:
             names = ", ".join(codec_name(codec) for codec in CODECS)
             raise invalid("codec", f"expected one of {names}, got {request.codec}")
         most = self._most(request.codec)
         if not 0 < len(request.pictures) <= most:
             raise invalid("pictures", f"expected 1 to {most} pictures, got {len(request.pictures)}")
-        size = self._device.size
+        shape = (3, *height_width(self._device.size))
         pictures = []
         for index, message in enumerate(request.pictures):
             picture = unpack_picture(message, field=f"pictures[{index}]")
-            if picture.shape != (3, size, size):
+            if picture.shape != shape:
                 height, width = picture.shape[1:]
-                raise invalid(f"pictures[{index}]", f"expected {size}×{size} pixels, got {width}×{height}")
+                raise invalid(f"pictures[{index}]", f"expected 3×{shape[1]}×{shape[2]}, got 3×{height}×{width}")
             pictures.append(picture)
         return torch.stack(pictures)
 

@@ -12,6 +12,7 @@ from edge.settings import EdgeSettings, check
 from keyhole.data import Source, open_source
 from keyhole.service.address import Address
 from keyhole.service.forecast import Forecast
+from keyhole.sizes import size_text
 from keyhole.wire.codecs import codec_named
 from keyhole.wire.packed import pack_frame
 
@@ -67,7 +68,7 @@ def forecast(settings: EdgeSettings) -> Forecast:
         taken.append(time.perf_counter() - started)
     seconds = settings.slowdown * median(taken)
     return Forecast(
-        f"{device.target.name} ({device.target.weights} weights) at {device.size} px up to "
+        f"{device.target.name} ({device.target.weights} weights) at {size_text(device.size)} px up to "
         f"{device.partition.plan.cut}: {1e3 * seconds:.0f} ms a frame, {len(frame) / 1024:.0f} KiB as {settings.codec} "
         f"over link {settings.link}; defence {device.defence_name}; pictures of {settings.source}",
         seconds,

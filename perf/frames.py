@@ -10,6 +10,7 @@ from torch import Tensor
 
 from edge.device import Device
 from edge.settings import HeadSettings
+from keyhole.sizes import height_width
 from keyhole.v1 import inference_pb2
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.codecs import codec_named
@@ -29,7 +30,7 @@ class Frames:
 
     def __init__(self, target: str, cut: str) -> None:
         self.device = Device.load(HeadSettings(target=target, cut=cut))
-        self.picture = torch.rand(1, 3, self.device.size, self.device.size)
+        self.picture = torch.rand(1, 3, *height_width(self.device.size))
         self._header: inference_pb2.FrameHeader = self.device.header("perf-0", "perf")
         self._features = self.device(self.picture)
         (self._output,) = self.device.outputs

@@ -37,7 +37,7 @@ class OwnOracle:
     generator: torch.Generator
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×size×size."""
+        """Protected features of RGB pictures in [0, 1], N×3×H×W."""
         features = tuple(tensor.cpu() for tensor in features_of(self.known, pictures))
         return self.known.defence.protect(features, self.generator)
 
@@ -130,7 +130,7 @@ class Refined:
 
 
 def features_of(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
-    """What the head makes of RGB pictures in [0, 1], N×3×size×size, before the defence; on the device."""
+    """What the head makes of RGB pictures in [0, 1], N×3×H×W, before the defence; on the device."""
     with torch.no_grad():
         return as_tuple(known.head(known.normalise(pictures.to(known.device))))
 

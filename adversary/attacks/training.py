@@ -15,11 +15,12 @@ from keyhole.nn.mirror import MirrorNetwork
 from keyhole.nn.one_step import OneStepUNet
 from keyhole.nn.payload import PayloadNetwork
 from keyhole.nn.unet import InversionUNet
+from keyhole.sizes import size_of
 
 
 def mirror(shapes: Sequence[Shape], variable: Shape) -> MirrorNetwork:
-    """Undoes a head's convolutions one by one; straight to pictures 3×size×size."""
-    return MirrorNetwork(shapes, variable[-1])
+    """Undoes a head's convolutions one by one; straight to pictures 3×H×W."""
+    return MirrorNetwork(shapes, size_of(*variable[-2:]))
 
 
 def unet(shapes: Sequence[Shape], variable: Shape) -> InversionUNet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from adversary.attacks.relaxed import RelaxedHead
 from adversary.attacks.watch import UNWATCHED, Watch
 from adversary.generators.generator import Generator
 from adversary.knowledge import WhiteBox
+from keyhole.sizes import height_width
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,9 @@ class Optimiser:
         variable = start.to(self.known.device).clone().requires_grad_(True)
         plateau, random = Plateau(recipe.patience), torch.Generator().manual_seed(self.seed)
         unexplained = self.known.defence.unexplained(observed)
-        weight = recipe.weight(3 * self.known.size**2, sum(tensor[0].numel() for tensor in observed))
+        weight = recipe.weight(
+            3 * math.prod(height_width(self.known.size)), sum(tensor[0].numel() for tensor in observed)
+        )
         adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
 
         shown = 0

@@ -22,6 +22,7 @@ from adversary.priors.prior import Prior, load_prior
 from adversary.public import Remembered, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, randomness
 from keyhole.partition import Partition
+from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.wire.passage import carried
 
@@ -35,7 +36,7 @@ class LocalOracle:
     codec: str
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×size×size, as they arrive."""
+        """Protected features of RGB pictures in [0, 1], N×3×H×W, as they arrive."""
         return carried(OwnOracle(self.known, self.generator).query(pictures), self.codec)
 
 
@@ -60,7 +61,7 @@ class Offline:
     interval: float = math.inf
 
     def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
-        """The final estimate of each batch of pictures N×3×size×size, in order.
+        """The final estimate of each batch of pictures N×3×H×W, in order.
 
         Raises:
             UsageError: no such prior, defence or device.
@@ -70,7 +71,7 @@ class Offline:
             yield last
 
     def watched(self, batches: Sequence[Tensor]) -> Iterator[Iterator[Estimate]]:
-        """The estimates of each batch of pictures N×3×size×size as they get better, the final one last.
+        """The estimates of each batch of pictures N×3×H×W as they get better, the final one last.
 
         Raises:
             UsageError: no such prior, defence or device.
@@ -133,7 +134,7 @@ def prior_named(name: str, device: torch.device) -> Prior:
 
 
 @lru_cache(maxsize=1)
-def _public(spec: str, size: int, seed: int) -> Remembered:
+def _public(spec: str, size: Size, seed: int) -> Remembered:
     """As `prior_named`."""
     return Remembered(partial(public_pictures, spec, size, seed))
 

@@ -92,7 +92,7 @@ class Made:
     """What was made of every picture from one cut.
 
     Attributes:
-        pictures: 3×size×size each.
+        pictures: 3×H×W each.
         passes: U-Net passes that each took.
         losses: of the attack by step.
         fresh: how many were not there before.
@@ -118,7 +118,7 @@ def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: 
 
 
 def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
-    """The pictures that settings say are attacked, N×3×size×size.
+    """The pictures that settings say are attacked, N×3×H×W.
 
     Raises:
         FileNotFoundError: no such pictures.
@@ -134,7 +134,7 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
         trial: which attack, how, and the folder; pictures and cuts of its settings are not looked at.
         target: the whole model.
         partition: the model, cut.
-        truths: the pictures, N×3×size×size in [0, 1].
+        truths: the pictures, N×3×H×W in [0, 1].
         progress: gets a bar.
 
     Raises:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from adversary.generators.resize import resized
 from adversary.priors.autoencoder import Autoencoder
+from keyhole.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -22,18 +23,18 @@ class Decoder:
 
     Attributes:
         autoencoder: of the prior.
-        size: side of the picture in pixels; what the decoder makes is shrunk to it where the latent's grid is larger.
-        multiple: that the latent's side must be of, for a U-Net that works on it later.
+        size: of the picture in pixels; what the decoder makes is shrunk to it where the latent's grid is larger.
+        multiple: that the latent's sides must be of, for a U-Net that works on it later.
     """
 
     autoencoder: Autoencoder
-    size: int
+    size: Size
     multiple: int = 1
     passes: ClassVar[int] = 0
 
     @property
     def plainest(self) -> Decoder:
-        """This one, without a multiple where the latent's side is the same without."""
+        """This one, without a multiple where the latent's sides are the same without."""
         plain = replace(self, multiple=1)
         return plain if plain.shape == self.shape else self
 
@@ -47,7 +48,7 @@ class Decoder:
         return torch.randn(count, *self.shape, generator=random)
 
     def __call__(self, variable: Tensor) -> Tensor:
-        """Pictures N×3×size×size."""
+        """Pictures N×3×H×W."""
         return self.decode(variable)
 
     def latents(self, variable: Tensor) -> Tensor:
@@ -59,10 +60,11 @@ class Decoder:
         return latents
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures N×3×size×size of latents N×C×h×w."""
+        """Pictures N×3×H×W of latents N×C×h×w."""
         return resized(self.autoencoder.decode(latents), self.size)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Latents N×C×h×w of pictures N×3×size×size, enlarged where the latent's grid needs it."""
-        side = self.shape[-1]
-        return self.autoencoder.encode(resized(pictures, side * self.autoencoder.factor))
+        """Latents N×C×h×w of pictures N×3×H×W, enlarged where the latent's grid needs it."""
+        _, height, width = self.shape
+        factor = self.autoencoder.factor
+        return self.autoencoder.encode(resized(pictures, (height * factor, width * factor)))

@@ -12,6 +12,7 @@ from adversary.generators.decoder import Decoder
 from adversary.priors.ddim import sample
 from adversary.priors.prior import Prior
 from adversary.priors.schedule import Step
+from keyhole.sizes import Size
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Diffusion:
 
     Attributes:
         prior: with a diffusion model.
-        size: side of the picture in pixels; what the decoder makes is shrunk to it where the U-Net needs a larger grid.
+        size: of the picture in pixels; what the decoder makes is shrunk to it where the U-Net needs a larger grid.
         steps: of the sampler; the paper takes 20.
 
     Raises:
@@ -28,7 +29,7 @@ class Diffusion:
     """
 
     prior: Prior
-    size: int
+    size: Size
     steps: int = 20
 
     def __post_init__(self) -> None:
@@ -44,7 +45,7 @@ class Diffusion:
         return self.decoder.start(count, random)
 
     def __call__(self, variable: Tensor) -> Tensor:
-        """Pictures N×3×size×size."""
+        """Pictures N×3×H×W."""
         return self.decode(self.latents(variable))
 
     def latents(self, variable: Tensor) -> Tensor:
@@ -52,11 +53,11 @@ class Diffusion:
         return sample(self.prior.denoiser, normalised(variable), self.plan)
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures N×3×size×size of latents."""
+        """Pictures N×3×H×W of latents."""
         return self.decoder.decode(latents)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Latents of pictures N×3×size×size."""
+        """Latents of pictures N×3×H×W."""
         return self.decoder.encode(pictures)
 
     @cached_property

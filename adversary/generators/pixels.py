@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from adversary.device import CPU
+from keyhole.sizes import Size, height_width
 
 
 @dataclass(frozen=True)
@@ -17,17 +18,17 @@ class Pixels:
     """D = identity: the variable is the picture. It starts from grey with a little noise.
 
     Attributes:
-        size: side of the picture in pixels.
+        size: of the picture in pixels.
         noise: standard deviation of the start, in picture units.
     """
 
-    size: int
+    size: Size
     noise: float = 0.01
     passes: ClassVar[int] = 0
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
-        """N×3×size×size."""
-        return 0.5 + self.noise * torch.randn(count, 3, self.size, self.size, generator=random)
+        """N×3×H×W."""
+        return 0.5 + self.noise * torch.randn(count, 3, *height_width(self.size), generator=random)
 
     def __call__(self, variable: Tensor) -> Tensor:
         """The variable."""
@@ -43,31 +44,32 @@ class SpectralPixels:
     then moves coarse structure first and far. The map is linear, onto, and the same for every picture.
 
     Attributes:
-        size: side of the picture in pixels.
+        size: of the picture in pixels.
         noise: standard deviation of the start, in the variable's units.
         device: where it computes.
     """
 
-    size: int
+    size: Size
     noise: float = 0.01
     device: torch.device = CPU
     passes: ClassVar[int] = 0
 
     def start(self, count: int, random: torch.Generator) -> Tensor:
-        """N×3×size×(size//2+1)×2: real and imaginary parts."""
-        return self.noise * torch.randn(count, 3, self.size, self.size // 2 + 1, 2, generator=random)
+        """N×3×H×(W//2+1)×2: real and imaginary parts."""
+        height, width = height_width(self.size)
+        return self.noise * torch.randn(count, 3, height, width // 2 + 1, 2, generator=random)
 
     def __call__(self, variable: Tensor) -> Tensor:
-        """Pictures N×3×size×size."""
+        """Pictures N×3×H×W."""
         spectrum = torch.view_as_complex(variable) * self._amplitude
-        planes = torch.fft.irfft2(spectrum, s=(self.size, self.size), norm="ortho")
+        planes = torch.fft.irfft2(spectrum, s=height_width(self.size), norm="ortho")
         return torch.einsum("ij,njhw->nihw", self._colours, planes).add(_GREY)
 
     @cached_property
     def _amplitude(self) -> Tensor:
-        rows = torch.fft.fftfreq(self.size)[:, None]
-        columns = torch.fft.rfftfreq(self.size)[None]
-        falloff = 1 / (rows.square() + columns.square()).sqrt().clamp_min(1 / self.size)
+        height, width = height_width(self.size)
+        rows, columns = torch.fft.fftfreq(height)[:, None], torch.fft.rfftfreq(width)[None]
+        falloff = 1 / (rows.square() + columns.square()).sqrt().clamp_min(1 / max(height, width))
         amplitude: Tensor = falloff / falloff.square().mean().sqrt()
         return amplitude.to(self.device)
 

@@ -9,6 +9,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from keyhole.sizes import Size, height_width
+
 Function = Callable[[Tensor], Tensor]
 
 
@@ -60,15 +62,15 @@ class Autoencoder:
     channels: int
     factor: int
 
-    def latent_shape(self, size: int, multiple: int = 1) -> tuple[int, int, int]:
-        """Shape of the smallest latent that makes pictures of at least ``size`` × ``size`` pixels.
+    def latent_shape(self, size: Size, multiple: int = 1) -> tuple[int, int, int]:
+        """Shape of the smallest latent that makes pictures of at least ``size``.
 
         Args:
-            size: side in pixels.
-            multiple: that the latent's side must be of, for a U-Net that halves it several times.
+            size: in pixels.
+            multiple: that the latent's sides must be of, for a U-Net that halves it several times.
         """
-        side = -(-size // (self.factor * multiple)) * multiple
-        return self.channels, side, side
+        height, width = (-(-side // (self.factor * multiple)) * multiple for side in height_width(size))
+        return self.channels, height, width
 
     def encode(self, pictures: Tensor) -> Tensor:
         """Latents N×C×h×w of RGB pictures in [0, 1], N×3×H×W; of a distribution its mode."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from bench.records import Accuracy, Design
 from bench.setup import Setup
+from keyhole.sizes import side_of
 from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.reid.parts import open_parts
@@ -29,7 +30,11 @@ def rank_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> 
     """
     scale = setup.terms.scale
     trial = _trial(
-        setup.terms.identities, target.preprocess.size, scale.vehicles, scale.views, setup.run.resolve() / CACHE
+        setup.terms.identities,
+        side_of(target.preprocess.size, "re-identification"),
+        scale.vehicles,
+        scale.views,
+        setup.run.resolve() / CACHE,
     )
     found = trial.retrieval(network, target.preprocess)
     return Accuracy(design, "rank-1", 100 * found.rank_1, found.probes)

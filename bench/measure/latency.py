@@ -25,6 +25,7 @@ from bench.route import route
 from bench.setup import Setup, cut_of
 from keyhole.demo.launcher import Launcher
 from keyhole.service.memory import keep_freed
+from keyhole.sizes import size_text
 from keyhole.v1.referee_pb2 import Outcome
 from monitor.stages import TOTAL, parts
 
@@ -99,7 +100,10 @@ def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
 
 def _flags(cell: LatencyCell, setup: Setup) -> Sequence[str]:
     model = setup.model(cell.design.target)
-    optional: Mapping[str, object] = {"--weights": model.weights, "--size": model.size}
+    optional: Mapping[str, object] = {
+        "--weights": model.weights,
+        "--size": None if model.size is None else size_text(model.size),
+    }
     extra = (part for flag, value in optional.items() if value is not None for part in (flag, str(value)))
     return ("--target", model.target, "--cut", cut_of(cell.design), *extra)
 

@@ -7,13 +7,14 @@ from functools import lru_cache
 
 from bench.setup import Terms
 from keyhole.data import Sample, open_source, taken
+from keyhole.sizes import Size
 
 SEED = 0
 """Of the pictures. The seeds of the plan are those of the attacks."""
 
 
-def audit_pictures(terms: Terms, size: int, count: int, *, secrets: bool = False) -> Sequence[Sample]:
-    """The first ``count`` pictures of the audit pool at ``size`` pixels.
+def audit_pictures(terms: Terms, size: Size, count: int, *, secrets: bool = False) -> Sequence[Sample]:
+    """The first ``count`` pictures of the audit pool at a size.
 
     Raises:
         FileNotFoundError: no such pictures.
@@ -22,6 +23,6 @@ def audit_pictures(terms: Terms, size: int, count: int, *, secrets: bool = False
 
 
 @lru_cache(maxsize=2)
-def _audit(spec: str, size: int, count: int, secrets: bool) -> Sequence[Sample]:
+def _audit(spec: str, size: Size, count: int, secrets: bool) -> Sequence[Sample]:
     source = open_source(spec, pool="audit", size=size, seed=SEED, secrets=secrets)
     return tuple(taken(source, count))

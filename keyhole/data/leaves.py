@@ -16,6 +16,7 @@ from PIL import Image, ImageDraw
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.sample import Sample, eight_bit
+from keyhole.sizes import Size, height_width
 
 _SUPERSAMPLING = 2
 
@@ -24,7 +25,7 @@ _SUPERSAMPLING = 2
 class DeadLeaves:
     """An endless stream of random ellipses in random colours."""
 
-    size: int
+    size: Size
     seed: int = 0
     leaves: int = 400
 
@@ -34,18 +35,19 @@ class DeadLeaves:
             yield Sample(eight_bit(torch.as_tensor(transform.pil_to_tensor(self._picture(draw)))))
 
     def _picture(self, draw: random.Random) -> Image.Image:
-        side = self.size * _SUPERSAMPLING
+        height, width = (_SUPERSAMPLING * side for side in height_width(self.size))
+        side = max(height, width)
         palette = [_colour(draw) for _ in range(draw.randint(2, 8))]
-        picture = Image.new("RGB", (side, side), draw.choice(palette))
+        picture = Image.new("RGB", (width, height), draw.choice(palette))
         canvas = ImageDraw.Draw(picture)
         for _ in range(self.leaves):
             radius = _power_law(draw, 0.02 * side, 0.5 * side)
-            x, y = draw.uniform(0, side), draw.uniform(0, side)
+            x, y = draw.uniform(0, width), draw.uniform(0, height)
             flat = radius * draw.uniform(0.3, 1)
             base = draw.choice(palette)
             colour = tuple(max(0, min(255, round(value + draw.gauss(0, 25)))) for value in base)
             canvas.ellipse((x - radius, y - flat, x + radius, y + flat), fill=colour)
-        return picture.resize((self.size, self.size), Image.Resampling.LANCZOS)
+        return picture.resize((width // _SUPERSAMPLING, height // _SUPERSAMPLING), Image.Resampling.LANCZOS)
 
 
 def _colour(draw: random.Random) -> tuple[int, ...]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.sample import Sample, eight_bit
+from keyhole.sizes import Size, height_width
 
 FRAMES_PER_SCENE = 12
 
@@ -46,7 +47,7 @@ class PannedPhotos:
     """A camera that pans over the upper part of each photograph in turn, a dozen frames a scene."""
 
     photos: tuple[tuple[str, Tensor], ...]
-    size: int
+    size: Size
     seed: int = 0
     share: float = 0.75
 
@@ -55,14 +56,15 @@ class PannedPhotos:
         while True:
             for name, photo in self.photos:
                 height, width = photo.shape[-2:]
-                side = int(self.share * min(height, width))
+                tall, wide = _largest(height, width, self.size)
+                sides = int(self.share * tall), int(self.share * wide)
                 start, turn = (float(torch.rand((), generator=generator)) * math.tau for _ in range(2))
                 for frame in range(FRAMES_PER_SCENE):
                     phase = start + 0.15 * frame
                     across = 0.5 + 0.5 * math.cos(phase)
                     down = 0.25 + 0.25 * math.sin(phase + turn)
-                    top, left = int(down * (height - side)), int(across * (width - side))
-                    yield Sample(_crop(photo, top, left, side, self.size), name)
+                    top, left = int(down * (height - sides[0])), int(across * (width - sides[1]))
+                    yield Sample(_crop(photo, (top, left), sides, self.size), name)
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ class Photos:
     """Random crops of photographs at every scale, half of them mirrored."""
 
     photos: tuple[tuple[str, Tensor], ...]
-    size: int
+    size: Size
     seed: int = 0
 
     def __iter__(self) -> Iterator[Sample]:
@@ -82,14 +84,22 @@ class Photos:
         while True:
             name, photo = self.photos[below(len(self.photos))]
             height, width = photo.shape[-2:]
-            shorter = min(height, width)
-            side = min(self.size, shorter) + below(shorter - min(self.size, shorter) + 1)
-            picture = _crop(photo, below(height - side + 1), below(width - side + 1), side, self.size)
+            (own, _), (tall, wide) = height_width(self.size), _largest(height, width, self.size)
+            high = min(own, tall) + below(tall - min(own, tall) + 1)
+            across = max(1, high * wide // tall)
+            corner = below(height - high + 1), below(width - across + 1)
+            picture = _crop(photo, corner, (high, across), self.size)
             yield Sample(picture.flip(-1) if below(2) else picture, name)
 
 
-def _crop(photo: Tensor, top: int, left: int, side: int, size: int) -> Tensor:
-    return eight_bit(transform.resized_crop(photo, top, left, side, side, [size, size], antialias=True))
+def _largest(height: int, width: int, size: Size) -> tuple[int, int]:
+    """Sides of the largest part of a photograph whose sides relate as those of ``size``."""
+    tall, wide = height_width(size)
+    return (height, height * wide // tall) if height * wide <= width * tall else (width * tall // wide, width)
+
+
+def _crop(photo: Tensor, corner: tuple[int, int], sides: tuple[int, int], size: Size) -> Tensor:
+    return eight_bit(transform.resized_crop(photo, *corner, *sides, list(height_width(size)), antialias=True))
 
 
 def _chw(picture: np.typing.ArrayLike) -> Tensor:

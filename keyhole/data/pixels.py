@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from functools import cache
 
 import numpy as np
@@ -13,6 +14,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.sample import eight_bit
 from keyhole.service.errors import UsageError
+from keyhole.sizes import Size, height_width
 
 FORMATS = (
     "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF",
@@ -78,14 +80,25 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Tensor:
     raise UnreadableError(f"{width}×{height} pixels: at most {max_pixels} are decoded")
 
 
-def fit(picture: Tensor, size: int) -> Tensor:
-    """A uint8 picture 3×H×W, shorter side to ``size``, centre-cropped: RGB in [0, 1], every value n/255."""
-    height, width = picture.shape[-2:]
-    longest = _LONGEST * min(height, width)  # what is cut off first need not be enlarged
+def fit(picture: Tensor, size: Size) -> Tensor:
+    """A uint8 picture 3×H×W, resized to cover ``size`` and centre-cropped: RGB in [0, 1], every value n/255."""
+    (height, width), sides = picture.shape[-2:], height_width(size)
+    room = _LONGEST * max(sides) / min(sides)  # what is cut off first need not be enlarged
+    longest = math.ceil(room * min(height, width))
     if max(height, width) > longest:
         picture = transform.center_crop(picture, [min(height, longest), min(width, longest)])
-    resized = transform.resize(picture, [size], antialias=True)
-    return eight_bit(transform.center_crop(resized, [size, size]))
+    return eight_bit(transform.center_crop(cover(picture, size), list(sides)))
+
+
+def cover(picture: Tensor, size: Size) -> Tensor:
+    """A picture …×H×W, enlarged or shrunk as little as covers ``size``; its sides keep their relation."""
+    (height, width), (tall, wide) = picture.shape[-2:], height_width(size)
+    if tall * width == wide * height:
+        return torch.as_tensor(transform.resize(picture, [tall, wide], antialias=True))
+    covering = (
+        [tall, int(tall * width / height)] if tall * width > wide * height else [int(wide * height / width), wide]
+    )
+    return torch.as_tensor(transform.resize(picture, covering, antialias=True))
 
 
 @cache

@@ -10,6 +10,7 @@ import torch
 
 from keyhole.data.pixels import fit
 from keyhole.data.sample import Sample
+from keyhole.sizes import Size, height_width
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,17 @@ class Resized:
 
     Attributes:
         source: where they come from.
-        size: side in pixels.
+        size: in pixels.
     """
 
     source: Iterable[Sample]
-    size: int
+    size: Size
 
     def __iter__(self) -> Iterator[Sample]:
         for sample in self.source:
             levels = (sample.picture * 255).round().to(torch.uint8)
-            secrets = sample.secrets and sample.secrets.scaled(self.size / levels.shape[-1])
+            height, width = height_width(self.size)
+            side = max(height, width)
+            cut_off = -round((side - width) / 2), -round((side - height) / 2)
+            secrets = sample.secrets and sample.secrets.scaled(side / levels.shape[-1]).moved(*cut_off)
             yield dataclasses.replace(sample, picture=fit(levels, self.size), secrets=secrets)

@@ -36,17 +36,26 @@ class SecretLabels:
         """The same in a picture that is ``factor`` times as large."""
         return replace(
             self,
-            plate_corners=self.plate_corners and _corners(self.plate_corners, factor),
-            driver_box=self.driver_box and _box(self.driver_box, factor),
-            passenger_box=self.passenger_box and _box(self.passenger_box, factor),
+            plate_corners=self.plate_corners and _corners(self.plate_corners, factor, 0, 0),
+            driver_box=self.driver_box and _box(self.driver_box, factor, 0, 0),
+            passenger_box=self.passenger_box and _box(self.passenger_box, factor, 0, 0),
+        )
+
+    def moved(self, right: float, down: float) -> SecretLabels:
+        """The same in a picture in which everything lies so many pixels further right and down."""
+        return replace(
+            self,
+            plate_corners=self.plate_corners and _corners(self.plate_corners, 1, right, down),
+            driver_box=self.driver_box and _box(self.driver_box, 1, right, down),
+            passenger_box=self.passenger_box and _box(self.passenger_box, 1, right, down),
         )
 
 
-def _corners(corners: Corners, factor: float) -> Corners:
-    first, second, third, fourth = ((factor * x, factor * y) for x, y in corners)
+def _corners(corners: Corners, factor: float, right: float, down: float) -> Corners:
+    first, second, third, fourth = ((factor * x + right, factor * y + down) for x, y in corners)
     return first, second, third, fourth
 
 
-def _box(box: Box, factor: float) -> Box:
-    left, top, right, bottom = (factor * side for side in box)
-    return left, top, right, bottom
+def _box(box: Box, factor: float, right: float, down: float) -> Box:
+    x, y, end_x, end_y = box
+    return factor * x + right, factor * y + down, factor * end_x + right, factor * end_y + down

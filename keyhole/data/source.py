@@ -20,6 +20,7 @@ from keyhole.data.sets.stream import Shuffled
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 from keyhole.service.errors import MissingError, name_goes_first
+from keyhole.sizes import Size, height_width
 
 _log = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class Turns:
                 yield next(stream)
 
 
-def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: bool = False) -> Source:
+def open_source(spec: str, *, pool: Pool, size: Size, seed: int = 0, secrets: bool = False) -> Source:
     """Open a stream of pictures.
 
     Args:
@@ -53,7 +54,7 @@ def open_source(spec: str, *, pool: Pool, size: int, seed: int = 0, secrets: boo
             or several of these joined by ``+``, which take turns.
         pool: ``audit``: what the victim sees and attacks are scored on; ``public``: what the attacker may train on.
             The two never share a picture, nor an identity or a clip of a data set.
-        size: side of the pictures, in pixels.
+        size: of the pictures, in pixels: a side, or height and width.
         seed: of the order and the crops.
         secrets: whether samples carry the labels of their secrets, where the source has any. Only who reports to a
             referee asks for them.
@@ -97,16 +98,16 @@ def taken(source: Source, count: int, every: int = 1) -> list[Sample]:
     return samples
 
 
-def _drawn(size: int) -> int:
+def _drawn(size: Size) -> int:
     """The size that streetcam draws pictures of ``size`` pixels at: the next of its own."""
-    return next((own for own in SIZES if own >= size), SIZES[-1])
+    return next((own for own in SIZES if own >= max(height_width(size))), SIZES[-1])
 
 
-def _resized(source: Streetcam, size: int) -> Source:
+def _resized(source: Streetcam, size: Size) -> Source:
     return source if source.size == size else Resized(source, size)
 
 
-NAMED: dict[str, Callable[[Pool, int, int, bool], Source]] = {
+NAMED: dict[str, Callable[[Pool, Size, int, bool], Source]] = {
     "photos": lambda pool, size, seed, _: (
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),

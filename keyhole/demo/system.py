@@ -10,6 +10,7 @@ from pathlib import Path
 
 from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import DemoSettings, LiveSettings
+from keyhole.sizes import size_text
 from keyhole.wire.tls import CA_CERTIFICATE, make_certificates
 
 ANYWHERE = "127.0.0.1:0"
@@ -114,7 +115,11 @@ class System:
     def _model(self) -> Sequence[str]:
         settings = self.settings
         alone = ("--head-only",) if settings.head_only else ()
-        return (*_flags(target=settings.target, cut=settings.cut, weights=settings.weights, size=settings.size), *alone)
+        return (
+            *_flags(target=settings.target, cut=settings.cut, weights=settings.weights),
+            *_flags(size=None if settings.size is None else size_text(settings.size)),
+            *alone,
+        )
 
 
 def _flags(**values: object) -> Sequence[str]:

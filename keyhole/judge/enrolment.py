@@ -12,7 +12,7 @@ from keyhole.data.sample import eight_bit
 from keyhole.data.streetcam.camera import FRAMINGS, VIEWPOINTS
 from keyhole.data.streetcam.pools import IDENTITIES, POOLS
 from keyhole.data.streetcam.stream import Streetcam
-from keyhole.judge.identity import PREPROCESS
+from keyhole.judge.identity import SIDE
 
 Enrolment = Callable[[str], Tensor | None]
 """RGB pictures in [0, 1], N×3×H×W, of an identity; None where there are none."""
@@ -36,6 +36,6 @@ def streetcam_views(identity: str) -> Tensor | None:
 @lru_cache(maxsize=256)
 def _drawn(number: int) -> Tensor:
     pool, place = divmod(number, IDENTITIES)
-    source = Streetcam(POOLS[pool], PREPROCESS.size)
+    source = Streetcam(POOLS[pool], SIDE)
     shots = [source.shot(place, camera, _OCCASION) for camera in _CAMERAS]
     return torch.stack([torch.from_numpy(shot.picture).permute(2, 0, 1) for shot in shots])

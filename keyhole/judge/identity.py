@@ -14,8 +14,9 @@ ARCHITECTURE = "timm:regnetx_002"
 """Neither a ResNet-18 nor a transformer, which are what is attacked."""
 _LEFT_OUT = ("b6", "b7")
 """Blocks of the last stage, ``s4``, whose seven hold most of the weights."""
-PREPROCESS = Preprocess(128)
-"""Of the pictures that are looked at; others are resized."""
+SIDE = 128
+"""Of the pictures that are looked at, in pixels; others are resized."""
+PREPROCESS = Preprocess(SIDE)
 
 
 class Embedder(nn.Module):
@@ -32,7 +33,6 @@ class Embedder(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Unit vectors, N×368, of RGB pictures in [0, 1], N×3×H×W."""
-        sides = [PREPROCESS.size, PREPROCESS.size]
-        if list(pictures.shape[-2:]) != sides:
-            pictures = transform.resize(pictures, sides, antialias=True)
+        if pictures.shape[-2:] != (SIDE, SIDE):
+            pictures = transform.resize(pictures, [SIDE, SIDE], antialias=True)
         return F.normalize(self.network(PREPROCESS.normalise(pictures)))

@@ -11,21 +11,25 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Shape = tuple[int, ...]
+SQUARE = (1, 1)
 
 
 @dataclass(frozen=True)
 class MapLayout:
     """How live tensors become one stack of maps, from their shapes alone.
 
-    A tensor N×C×H×W is one already; N×H×W×C with H = W is turned; of tokens N×T×C the last g², g = ⌊√T⌋, are a g×g
-    grid, and what comes before them (class tokens) is averaged and repeated over it; anything else is a vector, a map
-    of 1×1. Tensors of several resolutions are brought to the finest.
+    A tensor N×C×H×W is one already; N×H×W×C whose sides relate as the picture's is turned; of tokens N×T×C the last are
+    the largest grid whose sides relate so (g×g with g = ⌊√T⌋ for a square), and what comes before them (class tokens)
+    is averaged and repeated over it; anything else is a vector, a map of 1×1. Tensors of several resolutions are
+    brought to the finest.
 
     Attributes:
         shapes: of the live tensors for one picture, without the batch.
+        picture: height and width of the picture, in any unit.
     """
 
     shapes: tuple[Shape, ...]
+    picture: tuple[int, int] = SQUARE
 
     def __post_init__(self) -> None:
         if not self.shapes or any(math.prod(shape) == 0 for shape in self.shapes):
@@ -34,13 +38,13 @@ class MapLayout:
     @property
     def grid(self) -> tuple[int, int]:
         """Height and width of the maps."""
-        sides = [_map_shape(shape)[1:] for shape in self.shapes]
+        sides = [_map_shape(shape, self.picture)[1:] for shape in self.shapes]
         return max(height for height, _ in sides), max(width for _, width in sides)
 
     @property
     def channels(self) -> int:
         """Maps in the stack."""
-        return sum(_map_shape(shape)[0] for shape in self.shapes)
+        return sum(_map_shape(shape, self.picture)[0] for shape in self.shapes)
 
     def __call__(self, tensors: Sequence[Tensor]) -> Tensor:
         """The tensors, N×… each, as N×channels×height×width.
@@ -51,7 +55,7 @@ class MapLayout:
         got = tuple(tuple(tensor.shape[1:]) for tensor in tensors)
         if got != self.shapes:
             raise ValueError(f"expected tensors of shapes {self.shapes} after the batch, got {got}")
-        maps = [_as_map(tensor) for tensor in tensors]
+        maps = [_as_map(tensor, self.picture) for tensor in tensors]
         grid = self.grid
         return torch.cat([m if m.shape[2:] == grid else F.interpolate(m, grid, mode="nearest") for m in maps], 1)
 
@@ -62,25 +66,31 @@ def channel_axis(shape: Shape) -> int:
     >>> channel_axis((64, 8, 8)), channel_axis((8, 8, 64)), channel_axis((197, 192)), channel_axis((512,))
     (0, 2, 1, 0)
     """
-    return len(shape) - 1 if len(shape) == 2 or (len(shape) == 3 and _channels_last(shape)) else 0
+    return len(shape) - 1 if len(shape) == 2 or (len(shape) == 3 and _channels_last(shape, SQUARE)) else 0
 
 
-def _map_shape(shape: Shape) -> tuple[int, int, int]:
+def _map_shape(shape: Shape, picture: tuple[int, int]) -> tuple[int, int, int]:
     if len(shape) == 3:
         a, b, c = shape
-        return (c, a, b) if _channels_last(shape) else (a, b, c)
+        return (c, a, b) if _channels_last(shape, picture) else (a, b, c)
     if len(shape) == 2:
         tokens, channels = shape
-        side = math.isqrt(tokens)
-        return (channels if side * side == tokens else 2 * channels), side, side
+        height, width = _token_grid(tokens, picture)
+        return (channels if height * width == tokens else 2 * channels), height, width
     return math.prod(shape), 1, 1
 
 
-def _as_map(tensor: Tensor) -> Tensor:
+def _token_grid(tokens: int, picture: tuple[int, int]) -> tuple[int, int]:
+    height, width = picture
+    across = max(1, math.isqrt(tokens * width // height))
+    return (across if height == width else tokens // across), across
+
+
+def _as_map(tensor: Tensor, picture: tuple[int, int]) -> Tensor:
     shape = tuple(tensor.shape[1:])
-    channels, height, width = _map_shape(shape)
+    channels, height, width = _map_shape(shape, picture)
     if len(shape) == 3:
-        return tensor.permute(0, 3, 1, 2) if _channels_last(shape) else tensor
+        return tensor.permute(0, 3, 1, 2) if _channels_last(shape, picture) else tensor
     if len(shape) == 2:
         extra = shape[0] - height * width
         grid = tensor[:, extra:].transpose(1, 2).reshape(-1, shape[1], height, width)
@@ -91,5 +101,6 @@ def _as_map(tensor: Tensor) -> Tensor:
     return tensor.reshape(-1, channels, 1, 1)
 
 
-def _channels_last(shape: Shape) -> bool:
-    return shape[0] == shape[1] != shape[2]
+def _channels_last(shape: Shape, picture: tuple[int, int]) -> bool:
+    height, width = picture
+    return shape[0] * width == shape[1] * height and shape[1] * width != shape[2] * height

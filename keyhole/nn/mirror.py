@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from keyhole.nn.layout import Shape
 from keyhole.nn.payload import PayloadNetwork
+from keyhole.sizes import Size, height_width
 
 _NARROWEST, _WIDEST = 16, 256  # channels at the full side, and most at any
 _SLOPE = 0.1
@@ -27,27 +28,28 @@ class MirrorNetwork(PayloadNetwork):
 
     Args:
         shapes: of the live tensors for one picture, without the batch.
-        size: side of the picture in pixels.
+        size: of the picture in pixels.
         layers: transposed convolutions; at least one for each doubling of the side. None: two for each.
     """
 
-    def __init__(self, shapes: Sequence[Shape], size: int, layers: int | None = None) -> None:
-        super().__init__(shapes)
+    def __init__(self, shapes: Sequence[Shape], size: Size, layers: int | None = None) -> None:
+        super().__init__(shapes, height_width(size))
         self.size = size
-        doublings = max(0, round(math.log2(size / max(self.layout.grid))))
+        enlarged = [side / own for side, own in zip(height_width(size), self.layout.grid, strict=True)]
+        doublings = max(0, round(math.log2(min(enlarged))))
         layers = max(1, 2 * doublings if layers is None else max(layers, doublings))
         self.body = nn.Sequential(*_mirror(self.layout.channels, doublings, layers))
         self._lay_out()
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """The live tensors, N×… each, to RGB pictures N×3×size×size around [0, 1], not clamped.
+        """The live tensors, N×… each, to RGB pictures N×3×H×W around [0, 1], not clamped.
 
         Raises:
             ValueError: their shapes are not those that the network was made for.
         """
         picture: Tensor = self.body(self.maps(tensors))
-        if picture.shape[2:] != (self.size, self.size):
-            picture = F.interpolate(picture.float(), (self.size, self.size), mode="bilinear", antialias=True)
+        if picture.shape[2:] != height_width(self.size):
+            picture = F.interpolate(picture.float(), height_width(self.size), mode="bilinear", antialias=True)
         return picture
 
 

@@ -20,7 +20,7 @@ class OneStepUNet(InversionUNet):
 
     Args:
         shapes: of the live tensors for one picture, without the batch.
-        output: C×h×h of the latent.
+        output: C×h×w of the latent.
         parameters: of either network; see `InversionUNet`.
     """
 
@@ -31,7 +31,7 @@ class OneStepUNet(InversionUNet):
             nn.init.zeros_(weights)
 
     def amortised(self, *tensors: Tensor) -> Tensor:
-        """z₀, N×C×h×h, of the live tensors, N×… each.
+        """z₀, N×C×h×w, of the live tensors, N×… each.
 
         Raises:
             ValueError: their shapes are not those that the network was made for.
@@ -39,10 +39,10 @@ class OneStepUNet(InversionUNet):
         return InversionUNet.forward(self, *tensors)
 
     def velocity(self, at: Tensor, time: Tensor, *tensors: Tensor) -> Tensor:
-        """v, N×C×h×h.
+        """v, N×C×h×w.
 
         Args:
-            at: z, N×C×h×h.
+            at: z, N×C×h×w.
             time: t, N, 0 … 1.
             tensors: the live tensors.
         """
@@ -50,7 +50,7 @@ class OneStepUNet(InversionUNet):
         return velocity
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """The live tensors, N×… each, to N×C×h×h.
+        """The live tensors, N×… each, to N×C×h×w.
 
         Raises:
             ValueError: their shapes are not those that the network was made for.

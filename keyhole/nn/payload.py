@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from keyhole.nn.layout import MapLayout, Shape
+from keyhole.nn.layout import SQUARE, MapLayout, Shape
 from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.nn.scale import scales
 
@@ -17,14 +17,15 @@ class PayloadNetwork(nn.Module):
 
     Args:
         shapes: of the live tensors for one picture, without the batch.
+        picture: height and width of the picture, in any unit.
     """
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, shapes: Sequence[Shape]) -> None:
+    def __init__(self, shapes: Sequence[Shape], picture: tuple[int, int] = SQUARE) -> None:
         super().__init__()
-        self.layout = MapLayout(tuple(tuple(shape) for shape in shapes))
+        self.layout = MapLayout(tuple(tuple(shape) for shape in shapes), picture)
         self.register_buffer("mean", torch.zeros(self.layout.channels))
         self.register_buffer("deviation", torch.ones(self.layout.channels))
         self._lay_out()

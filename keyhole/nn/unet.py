@@ -26,31 +26,33 @@ class Sides:
     """At which sides the network works, from those of payload and output.
 
     Attributes:
-        coarse: at the bottom.
+        coarse: height and width at the bottom.
         halvings: on the way down.
         doublings: on the way up.
     """
 
-    coarse: int
+    coarse: tuple[int, int]
     halvings: int
     doublings: int
 
     @classmethod
-    def between(cls, payload: int, output: int) -> Sides:
+    def between(cls, payload: tuple[int, int], output: tuple[int, int]) -> Sides:
         """The input is resized by less than a factor of √2 where sides are at most eightfold apart.
 
-        >>> Sides.between(56, 64), Sides.between(56, 64).first  # Fig. 7
-        (Sides(coarse=8, halvings=3, doublings=3), 64)
+        >>> Sides.between((56, 56), (64, 64)), Sides.between((56, 56), (64, 64)).first  # Fig. 7
+        (Sides(coarse=(8, 8), halvings=3, doublings=3), (64, 64))
         """
-        apart = max(-_FARTHEST, min(_FARTHEST, round(math.log2(output / payload))))
-        shared = max(1, min(3, int(math.log2(max(1.0, output / 2 ** max(0, apart) / _COARSEST)))))
+        apart = max(-_FARTHEST, min(_FARTHEST, round(math.log2(max(output) / max(payload)))))
+        shared = max(1, min(3, int(math.log2(max(1.0, min(output) / 2 ** max(0, apart) / _COARSEST)))))
         doublings = shared + max(0, apart)
-        return cls(math.ceil(output / 2**doublings), shared + max(0, -apart), doublings)
+        height, width = (math.ceil(side / 2**doublings) for side in output)
+        return cls((height, width), shared + max(0, -apart), doublings)
 
     @property
-    def first(self) -> int:
-        """Side that the payload is resized to."""
-        return self.coarse << self.halvings
+    def first(self) -> tuple[int, int]:
+        """Height and width that the payload is resized to."""
+        height, width = self.coarse
+        return height << self.halvings, width << self.halvings
 
 
 class InversionUNet(PayloadNetwork):
@@ -66,14 +68,15 @@ class InversionUNet(PayloadNetwork):
 
     Args:
         shapes: of the live tensors for one picture, without the batch.
-        output: C×h×h of the generator's input.
+        output: C×h×w of the generator's input.
         parameters: of the network for a payload without channels; each of its channels adds `PER_CHANNEL`.
     """
 
     def __init__(self, shapes: Sequence[Shape], output: Shape, parameters: int = PARAMETERS) -> None:
-        super().__init__(shapes)
+        height, width = output[-2:]
+        super().__init__(shapes, (height, width))
         self.output = tuple(output)
-        self.sides = Sides.between(max(self.layout.grid), output[-1])
+        self.sides = Sides.between(self.layout.grid, (height, width))
         channels = self.layout.channels
         self._build(channels, _widths(self.sides, channels, output[0], parameters + PER_CHANNEL * channels))
         self._lay_out()
@@ -82,7 +85,7 @@ class InversionUNet(PayloadNetwork):
         self.stem, self.down, self.up, self.merge, self.last = _layers(self.sides, channels, widths, self.output[0])
 
     def forward(self, *tensors: Tensor) -> Tensor:
-        """The live tensors, N×… each, to N×C×h×h.
+        """The live tensors, N×… each, to N×C×h×w.
 
         Raises:
             ValueError: their shapes are not those that the network was made for.
@@ -95,7 +98,8 @@ class InversionUNet(PayloadNetwork):
         for level, (double, merge) in enumerate(zip(self.up, self.merge, strict=True), 1):
             x = double(x)
             x = merge(torch.cat([x, skips[-1 - level]], 1) if level <= sides.halvings else x)
-        return _resized(self.last(x), self.output[-1])
+        height, width = self.output[-2:]
+        return _resized(self.last(x), (height, width))
 
 
 def _layers(
@@ -160,7 +164,7 @@ def _widths(sides: Sides, channels: int, colours: int, parameters: int) -> tuple
     return tuple(widths)
 
 
-def _resized(maps: Tensor, side: int) -> Tensor:
-    if maps.shape[-2:] == (side, side):
+def _resized(maps: Tensor, sides: tuple[int, int]) -> Tensor:
+    if maps.shape[-2:] == sides:
         return maps
-    return F.interpolate(maps, (side, side), mode="bilinear", align_corners=False, antialias=True)
+    return F.interpolate(maps, sides, mode="bilinear", align_corners=False, antialias=True)

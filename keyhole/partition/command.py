@@ -11,6 +11,7 @@ from rich.table import Table
 from keyhole.partition.costs import CutProfile, profile_surveyed
 from keyhole.partition.settings import CutsSettings
 from keyhole.partition.surveying import survey
+from keyhole.sizes import size_text
 from keyhole.targets import Target
 from keyhole.targets.load import assemble
 from keyhole.terminal import terminal
@@ -37,7 +38,7 @@ def cuts(settings: CutsSettings) -> int:
 
 
 def _table(target: Target, profiles: list[CutProfile]) -> Table:
-    title = f"{target.name} at {target.preprocess.size} px: where it can be cut"
+    title = f"{target.name} at {size_text(target.preprocess.size)} px: where it can be cut"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("cut", overflow="fold")
     table.add_column("alias", no_wrap=True)

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import tyro
 
+from keyhole.sizes import OptionalSizeFlag
+
 
 @dataclass(frozen=True)
 class CutsSettings:
@@ -20,8 +22,8 @@ class CutsSettings:
     """Model to profile: a name that `keyhole targets` lists, or package.module:factory."""
     weights: str | None = None
     """Weights of the model: a safetensors file, a state dict, or `pretrained`. The costs do not depend on them."""
-    size: int | None = None
-    """Side of the square picture in pixels. Absent: the model's own."""
+    size: OptionalSizeFlag = None
+    """Size of the picture in pixels: a side (128), or height and width (256x128). Absent: the model's own."""
     all: bool = False
     """Every operation after which the model can be cut, also where several tensors are live."""
     json: Path | None = None

@@ -16,9 +16,12 @@ from keyhole.partition.errors import CutError, unknown_cut
 from keyhole.partition.measuring import attribute
 from keyhole.partition.plan import INPUT, OUTPUT
 from keyhole.partition.tracing import trace
+from keyhole.sizes import Size, height_width
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
+
+_SIZE: Size = 224  # of a model that does not say its own
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +123,9 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
     Raises:
         CutError: the model cannot be traced, or cannot take the example.
     """
-    network, size = (model, 224) if isinstance(model, nn.Module) else (model.model, model.preprocess.size)
+    network, size = (model, _SIZE) if isinstance(model, nn.Module) else (model.model, model.preprocess.size)
     if example is None:
-        noise = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+        noise = torch.rand(1, 3, *height_width(size), generator=torch.Generator().manual_seed(0))
         first = next(network.parameters(), noise)
         example = noise.to(first.device, first.dtype if network is model else noise.dtype)
     network.eval()

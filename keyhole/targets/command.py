@@ -8,6 +8,7 @@ import json
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from keyhole.sizes import size_text
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.errors import TargetError
 from keyhole.targets.settings import TargetsSettings
@@ -31,7 +32,7 @@ def targets(settings: TargetsSettings) -> int:
     table.add_column("licence", overflow="fold")
     for name, facts in listed.items():
         outputs = str(facts.outputs or f"embedding {facts.embedding or ''}".rstrip())
-        table.add_row(name, str(facts.preprocess.size), outputs, facts.weights, facts.licence)
+        table.add_row(name, size_text(facts.preprocess.size), outputs, facts.weights, facts.licence)
     terminal().print(
         table,
         "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from keyhole.sizes import Size
 from keyhole.targets.preprocess import Preprocess
 
 
@@ -48,7 +49,7 @@ class Family(ABC):
         """Name of each output of the hub's weights; empty where they have none."""
 
     @abstractmethod
-    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         """A new model.
 
         Args:

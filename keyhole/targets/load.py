@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from keyhole.nn.memory_layout import MemoryLayout
+from keyhole.sizes import Size, size_text
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Entry
@@ -30,7 +31,7 @@ def load_target(
     name: str,
     weights: str | Path | None = None,
     *,
-    size: int | None = None,
+    size: Size | None = None,
     strict: bool = True,
     shipped: Path = SHIPPED,
 ) -> Target:
@@ -46,7 +47,7 @@ def load_target(
             hub's), or None: those shipped with the target, else random ones that are the same in every process, with a
             warning. The number of classes follows the file, and so does whether there is a BNNeck in the classifier's
             place.
-        size: side of the square picture in pixels; None: the target's own.
+        size: of the picture in pixels: a side, or height and width; None: the target's own.
         strict: refuse weights that lack tensors of the model or have others. Without it what lacks stays random, which
             suits weights of a head alone; `Target.missing` names it and a warning says so.
         shipped: folder of the shipped weights.
@@ -63,7 +64,7 @@ def load_target(
 
 
 def assemble(
-    name: str, weights: str | Path | None = None, *, size: int | None, strict: bool = True, shipped: Path = SHIPPED
+    name: str, weights: str | Path | None = None, *, size: Size | None, strict: bool = True, shipped: Path = SHIPPED
 ) -> Target:
     """`load_target` without warnings."""
     entry = Catalogue(shipped).find(name)
@@ -74,7 +75,7 @@ def assemble(
     return target
 
 
-def _own(name: str, weights: str | Path | None, size: int | None, strict: bool) -> Target:
+def _own(name: str, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
     target = make_own(name, size)
     if weights is None:
         return target
@@ -85,7 +86,7 @@ def _own(name: str, weights: str | Path | None, size: int | None, strict: bool) 
     return dataclasses.replace(target, weights=str(weights), missing=tuple(missing))
 
 
-def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None, strict: bool) -> Target:
+def _known(name: str, entry: Entry, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
     family, own = entry.family, entry.name
     facts = family.facts(own)
     source = weights or (PRETRAINED if facts.weights == "shipped" else None)
@@ -113,7 +114,7 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: int | None
     )
 
 
-def _build(entry: Entry, size: int | None, *, outputs: int | None = None, pretrained: bool = False) -> nn.Module:
+def _build(entry: Entry, size: Size | None, *, outputs: int | None = None, pretrained: bool = False) -> nn.Module:
     try:
         return entry.family.build(entry.name, size=size, outputs=outputs, pretrained=pretrained)
     except TargetError:
@@ -122,7 +123,9 @@ def _build(entry: Entry, size: int | None, *, outputs: int | None = None, pretra
         if size is None:
             raise
         published = " with its pretrained weights" if pretrained else ""
-        raise TargetError(f"{entry.name}{published} cannot take pictures of {size} pixels: {error}") from error
+        raise TargetError(
+            f"{entry.name}{published} cannot take pictures of {size_text(size)} pixels: {error}"
+        ) from error
     except (OSError, RuntimeError) as error:
         if not pretrained:
             raise
@@ -131,7 +134,7 @@ def _build(entry: Entry, size: int | None, *, outputs: int | None = None, pretra
         ) from error
 
 
-def _for_file(entry: Entry, size: int | None, path: Path) -> tuple[nn.Module, State]:
+def _for_file(entry: Entry, size: Size | None, path: Path) -> tuple[nn.Module, State]:
     """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place."""
     model = _build(entry, size)
     state = read_state(path, model.state_dict())

@@ -11,6 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from keyhole.nn.nesting import named_tensors
+from keyhole.sizes import Size
 from keyhole.targets.errors import TargetError
 from keyhole.targets.pictures import take_pictures
 from keyhole.targets.preprocess import Preprocess
@@ -19,13 +20,13 @@ from keyhole.targets.target import Target
 _SIZE = 224
 
 
-def make_own(name: str, size: int | None) -> Target:
+def make_own(name: str, size: Size | None) -> Target:
     """Call the factory ``package.module:factory``; the current folder is searched for the package too.
 
     Args:
         name: of a function without arguments that returns an ``nn.Module`` (pictures, N×3×H×W or N×1×H×W in ImageNet's
             normalisation and any floating-point type, to tensors in any structure) or a `Target`.
-        size: side of the square picture in pixels; None: the target's own, or 224 for a module.
+        size: of the picture in pixels, a side or height and width; None: the target's own, or 224 for a module.
 
     Raises:
         TargetError: no such function, or it returns something else.
@@ -49,7 +50,7 @@ def make_own(name: str, size: int | None) -> Target:
     )
 
 
-def count_outputs(model: nn.Module, size: int) -> int:
+def count_outputs(model: nn.Module, size: Size) -> int:
     """Length of the model's answer to one picture, 1×outputs; 0 where it answers with something else.
 
     Raises:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from keyhole.sizes import Size, height_width
 from keyhole.targets.errors import TargetError
 
 _LUMINANCE = (0.299, 0.587, 0.114)
@@ -25,7 +26,7 @@ class _TakesPictures(nn.Module):
         return super().forward(own.to(self.own_dtype))
 
 
-def take_pictures(model: nn.Module, size: int) -> Any:
+def take_pictures(model: nn.Module, size: Size) -> Any:
     """Let a model take RGB pictures of float32, and return its answer to one.
 
     A model that takes half or double numbers has its pictures converted, one that takes grey pictures gets their
@@ -33,7 +34,7 @@ def take_pictures(model: nn.Module, size: int) -> Any:
 
     Args:
         model: is put in eval mode, and changed where it takes something else.
-        size: side of the square picture, in pixels.
+        size: of the picture, in pixels.
 
     Raises:
         TargetError: the model fails on such a picture, in all of these ways.
@@ -45,7 +46,7 @@ def take_pictures(model: nn.Module, size: int) -> Any:
         for dtype in dict.fromkeys((torch.float32, first.dtype)):
             try:
                 with torch.no_grad():
-                    answer = model(torch.zeros(1, channels, size, size, dtype=dtype, device=first.device))
+                    answer = model(torch.zeros(1, channels, *height_width(size), dtype=dtype, device=first.device))
             except Exception as error:
                 failures[channels, dtype] = error
                 continue
@@ -54,4 +55,6 @@ def take_pictures(model: nn.Module, size: int) -> Any:
                 model.__class__ = type(type(model).__name__, (_TakesPictures, type(model)), own)
             return answer
     natural = failures[3, first.dtype]
-    raise TargetError(f"{type(model).__name__} cannot take a picture of {size}×{size}: {natural}") from natural
+    raise TargetError(
+        f"{type(model).__name__} cannot take a picture of {height_width(size)[0]}×{height_width(size)[1]}: {natural}"
+    ) from natural

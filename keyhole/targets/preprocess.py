@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
+from keyhole.data.pixels import cover
+from keyhole.sizes import Size, height_width, size_of
+
 
 @dataclass(frozen=True)
 class Preprocess:
@@ -17,19 +20,21 @@ class Preprocess:
     ``normalise`` turns a picture into the model's input and is differentiable.
 
     Attributes:
-        size: side of the square picture, in pixels.
+        size: of the picture, in pixels: its side, or height and width.
         mean: per-channel mean that is subtracted, in picture units (0 to 1).
         std: per-channel deviation that is divided by, in picture units.
     """
 
-    size: int
+    size: Size
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", size_of(*height_width(self.size)))
+
     def fit(self, picture: Tensor) -> Tensor:
-        """Shorter side to ``size``, centre crop: RGB in [0, 1], …×3×H×W to …×3×size×size."""
-        resized = transform.resize(picture, [self.size], antialias=True)
-        cropped: Tensor = transform.center_crop(resized, [self.size, self.size])
+        """Resized to cover ``size``, centre crop: RGB in [0, 1], …×3×H×W to …×3×height×width."""
+        cropped: Tensor = transform.center_crop(cover(picture, self.size), list(height_width(self.size)))
         return cropped.clamp(0, 1)
 
     def normalise(self, pictures: Tensor) -> Tensor:

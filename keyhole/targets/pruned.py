@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
+from keyhole.sizes import Size, height_width
 from keyhole.targets.architectures import ARCHITECTURES
 from keyhole.targets.card import CARD, Card, read_card
 from keyhole.targets.errors import TargetError
@@ -48,14 +49,14 @@ class PrunedFamily(Family):
     def labels(self, name: str) -> tuple[str, ...]:
         return read_card(self._folder(name)).labels
 
-    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         from keyhole.partition.pruning.surgery import prune  # noqa: PLC0415  (torch-pruning takes time to import)
 
         folder = self._folder(name)
         side, plan = size or read_card(folder).size, read_plan(folder)
         kept = plan.tail if pretrained else None
         network = _kept(kept, folder, side) if kept else _whole(folder, side, outputs)
-        prune(network, plan, torch.zeros(1, 3, side, side))
+        prune(network, plan, torch.zeros(1, 3, *height_width(side)))
         if pretrained:
             stored = dict(ShippedFamily(folder.parent).state(folder.name))
             load_state(network, {**network.state_dict(), **stored} if kept else stored, str(folder), strict=True)
@@ -84,7 +85,7 @@ def architecture_of(name: str) -> str:
     return read_card(folder).architecture if (folder / CARD).is_file() else name
 
 
-def _kept(tail: Tail, folder: Path, size: int) -> nn.Module:
+def _kept(tail: Tail, folder: Path, size: Size) -> nn.Module:
     """The target that was pruned, before anything was removed."""
     shipped = ShippedFamily(SHIPPED)
     if tail.target not in shipped.names() or shipped.card(tail.target).sha256 != tail.sha256:
@@ -95,7 +96,7 @@ def _kept(tail: Tail, folder: Path, size: int) -> nn.Module:
     return shipped.build(tail.target, size=size, outputs=None, pretrained=True)
 
 
-def _whole(folder: Path, size: int, outputs: int | None) -> nn.Module:
+def _whole(folder: Path, size: Size, outputs: int | None) -> nn.Module:
     """The architecture before anything was removed, with random weights."""
     card: Card = read_card(folder)
     prefix, colon, _ = card.architecture.partition(":")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyhole.sizes import OptionalSizeFlag
+
 
 @dataclass(frozen=True)
 class ModelSettings:
@@ -20,8 +22,8 @@ class ModelSettings:
     every process."""
     cut: str = "layer2"
     """Module whose output crosses the split (layer2.1), or a paper's name for it (L8); `keyhole cuts` lists them."""
-    size: int | None = None
-    """Side of the square picture in pixels. Absent: the target's own."""
+    size: OptionalSizeFlag = None
+    """Size of the picture in pixels: a side (128), or height and width (256x128). Absent: the target's own."""
     head_only: bool = False
     """The weights are those of a head alone: all that they lack must lie after the cut, and the cloud answers every
     frame with nothing."""

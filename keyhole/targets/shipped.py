@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from keyhole.checksum import checksum
 from keyhole.partition.pruning.plan import PLAN
+from keyhole.sizes import Size
 from keyhole.targets.architectures import architecture
 from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
 from keyhole.targets.errors import TargetError
@@ -42,7 +43,7 @@ class ShippedFamily(Family):
     def labels(self, name: str) -> tuple[str, ...]:
         return self.card(name).labels
 
-    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         card = self.card(name)
         entry = architecture(card.architecture)
         if card.embedding and outputs is None:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from torch import nn
 
+from keyhole.sizes import Size, size_of
 from keyhole.targets.conv_stem import ConvStem
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
@@ -33,7 +34,7 @@ class TimmFamily(Family):
             tags = ", ".join(_timm().list_pretrained(name.partition(".")[0] + ".*"))
             raise TargetError(f"timm has no weights {name}, only {tags or 'none of that architecture'}") from error
         return Facts(
-            Preprocess(known.input_size[-1], tuple(known.mean), tuple(known.std)),
+            Preprocess(size_of(*known.input_size[-2:]), tuple(known.mean), tuple(known.std)),
             known.num_classes,
             known.license or "Apache-2.0",
             "hub" if known.has_weights else "random",
@@ -45,7 +46,7 @@ class TimmFamily(Family):
         names = _timm().data.ImageNetInfo("imagenet-1k")
         return tuple(names.index_to_description(index) for index in range(_IMAGENET))
 
-    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         arguments = dict(_PUBLISHED.get(name.partition(".")[0], {})) | (
             {} if outputs is None else {"num_classes": outputs}
         )
@@ -63,7 +64,7 @@ class ConvStemFamily(TimmFamily):
     def facts(self, name: str) -> Facts:
         return replace(super().facts(name), weights="random")
 
-    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         if pretrained:
             raise TargetError(f"the hub has no weights of {name} with a convolutional stem: give a file (--weights)")
         model = super().build(name, size=size, outputs=outputs, pretrained=False)

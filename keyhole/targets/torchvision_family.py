@@ -8,12 +8,13 @@ from typing import Any, cast
 import torchvision
 from torch import nn
 
+from keyhole.sizes import Size, height_width, side_of
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.preprocess import Preprocess
 
-_SIZED: Mapping[str, Callable[[int], dict[str, Any]]] = {
-    "vit_": lambda size: {"image_size": size},
-    "maxvit_": lambda size: {"input_size": (size, size)},
+_SIZED: Mapping[str, Callable[[Size], dict[str, Any]]] = {
+    "vit_": lambda size: {"image_size": side_of(size, "torchvision's ViT")},
+    "maxvit_": lambda size: {"input_size": height_width(size)},
 }
 """Arguments of the architectures that must know the picture's size, by the start of their name."""
 _PUBLISHED: Mapping[str, dict[str, Any]] = {
@@ -45,7 +46,7 @@ class TorchvisionFamily(Family):
     def labels(self, name: str) -> tuple[str, ...]:
         return tuple(_newest(name).meta["categories"])
 
-    def build(self, name: str, *, size: int | None, outputs: int | None, pretrained: bool) -> nn.Module:
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         arguments = dict(_PUBLISHED.get(name, {})) | ({} if outputs is None else {"num_classes": outputs})
         side = size or self.facts(name).preprocess.size
         for start, sized in _SIZED.items():

@@ -9,6 +9,7 @@ from rich.console import Console
 from torch import nn
 
 from keyhole.service.errors import UsageError
+from keyhole.sizes import side_of
 from keyhole.targets import Target
 from keyhole.targets.neck import answers_with_embedding, neck_path
 from keyhole.train.classifier import Classification, LabelledPictures
@@ -50,7 +51,7 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
 
 
 def _classification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
-    root, size = Path(settings.data), target.preprocess.size
+    root, size = Path(settings.data), side_of(target.preprocess.size, "training")
     train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
     if train.names != validation.names or len(train.names) != target.outputs:
         raise UsageError(
@@ -69,7 +70,7 @@ def _classification(target: Target, recipe: Tuning, settings: TuningSettings, co
 def _reidentification(
     target: Target, recipe: Tuning, settings: TuningSettings, console: Console, teacher: Target
 ) -> Task:
-    size = target.preprocess.size
+    size = side_of(target.preprocess.size, "training")
     parts = open_parts(settings.training(size))
     folder = settings.pictures or settings.out
     folder.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import nn
 
 from keyhole.service.errors import UsageError
+from keyhole.sizes import side_of
 from keyhole.targets import Card, Target, load_target, write_card
 from keyhole.targets.card import WEIGHTS
 from keyhole.targets.own import count_outputs
@@ -77,7 +78,7 @@ def write_tuned_card(
         figures: in percent, by name.
         console: to print on.
     """
-    size = target.preprocess.size
+    size = side_of(target.preprocess.size, "training")
     embedding = count_outputs(network, size) if task.outputs.embedding else None
     card = Card(
         name=settings.out.name,

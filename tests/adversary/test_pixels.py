@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 from adversary.generators.pixels import Pixels, SpectralPixels
+from keyhole.sizes import height_width
 
 
 @pytest.mark.parametrize("make", [Pixels, SpectralPixels])
-@pytest.mark.parametrize("size", [8, 9])
+@pytest.mark.parametrize("size", [8, 9, (12, 6), (5, 8)])
 def test_it_starts_from_nearly_grey_pictures(make, size):
     generator = make(size)
     pictures = generator(generator.start(3, torch.Generator().manual_seed(0)))
-    assert pictures.shape == (3, 3, size, size)
+    assert pictures.shape == (3, 3, *height_width(size))
     assert (pictures - pictures.mean()).abs().max() < 0.2
     assert 0.4 < pictures.mean() < 0.6
 
@@ -25,13 +28,14 @@ def test_the_start_follows_the_seed(make):
     assert not torch.equal(first, other)
 
 
-def test_every_picture_has_spectral_coordinates():
-    generator = SpectralPixels(4)
+@pytest.mark.parametrize("size", [4, (2, 8), (6, 3)])
+def test_every_picture_has_spectral_coordinates(size):
+    generator = SpectralPixels(size)
     shape = generator.start(1, torch.Generator()).shape
     origin = generator(torch.zeros(shape))
     axes = torch.eye(shape.numel()).view(-1, *shape[1:])
     columns = (generator(axes) - origin).flatten(1)
-    assert torch.linalg.matrix_rank(columns) == 3 * 4 * 4
+    assert torch.linalg.matrix_rank(columns) == 3 * math.prod(height_width(size))
 
 
 def test_coarse_structure_moves_further_than_fine_structure():

@@ -28,6 +28,11 @@ def test_flags_go_before_the_file(tmp_path):
     assert merged(flags, file) == PlanSettings(links=("lte",), codecs=("int8",), seeds=(0,))
 
 
+def test_a_size_is_a_side_or_height_and_width(tmp_path):
+    assert read_plan(written(tmp_path, "size: 64x32\n")).size == (64, 32)
+    assert read_plan(written(tmp_path, "size: 64x64\n")).size == 64
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -36,7 +41,7 @@ def test_flags_go_before_the_file(tmp_path):
         ("preset: quik", "did you mean quick"),
         ("links: [no]", "in quotes"),
         ("seeds: [one]", "a whole number"),
-        ("size: true", "a whole number"),
+        ("size: true", "height and width (256x128)"),
         ("- wifi", "expected keys with values"),
         ("links: [wifi", "is no YAML"),
     ],

@@ -10,6 +10,7 @@ import torch
 from edge.device import Device
 from edge.settings import HeadSettings
 from keyhole.nn.nesting import named_tensors, one_of
+from keyhole.sizes import Size, height_width
 from keyhole.v1 import tensor_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
@@ -20,10 +21,13 @@ from tests.system.running import running_cloud
 from tests.system.tiny_target import SIZE
 
 
-@pytest.mark.parametrize("factory", ["half", "double", "bfloat16_grey"])
-def test_every_tensor_of_the_answer_comes_back(factory: str) -> None:
-    flags = {"target": f"tests.targets.own_models:{factory}", "cut": "stem" if "grey" in factory else "0", "size": SIZE}
-    device, batch = Device.load(HeadSettings(**flags)), pictures(24)
+@pytest.mark.parametrize(
+    ("factory", "size"), [("half", SIZE), ("double", SIZE), ("bfloat16_grey", SIZE), ("network", (SIZE, SIZE // 2))]
+)
+def test_every_tensor_of_the_answer_comes_back(factory: str, size: Size) -> None:
+    flags = {"target": f"tests.targets.own_models:{factory}", "cut": "stem" if "grey" in factory else "0", "size": size}
+    height, width = height_width(size)
+    device, batch = Device.load(HeadSettings(**flags)), pictures(24)[..., :height, :width]
     with torch.no_grad():
         whole = device.target.model(device.target.preprocess.normalise(batch))
     frames = [

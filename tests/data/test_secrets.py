@@ -7,6 +7,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 
 from keyhole.data import open_source
 from keyhole.data.streetcam.labels import DRIVER, PASSENGER, secret_labels
@@ -80,3 +81,15 @@ def test_places_follow_the_size_of_the_picture() -> None:
     assert boxes
     for one, other in boxes:
         assert other == pytest.approx(tuple(0.75 * side for side in one))
+
+
+def test_places_follow_what_is_cut_off() -> None:
+    square = islice(iter(open_source("streetcam", pool="audit", size=128, seed=1, secrets=True)), 6)
+    narrow = islice(iter(open_source("streetcam", pool="audit", size=(128, 64), seed=1, secrets=True)), 6)
+    for one, other in zip(square, narrow, strict=True):
+        torch.testing.assert_close(one.picture[..., 32:96], other.picture, rtol=0, atol=1.5 / 255)
+        assert one.secrets is not None
+        assert other.secrets is not None
+        if one.secrets.driver_box:
+            left, top, right, bottom = one.secrets.driver_box
+            assert other.secrets.driver_box == pytest.approx((left - 32, top, right - 32, bottom))

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from keyhole.data import open_source
+from keyhole.sizes import height_width
 
 
 def take(spec: str, pool: str, count: int, *, size: int = 32, seed: int = 0) -> list:
@@ -42,6 +43,26 @@ def test_named_sources_are_seeded_and_eight_bit_exact(spec, pool):
         assert torch.equal(levels.round() / 255, sample.picture)
         assert 0 <= float(sample.picture.min()) <= float(sample.picture.max()) <= 1
     assert any(not torch.equal(a.picture, b.picture) for a, b in zip(first, other, strict=True))
+
+
+@pytest.mark.parametrize("spec", ["photos", "leaves", "streetcam"])
+@pytest.mark.parametrize("pool", ["audit", "public"])
+@pytest.mark.parametrize("size", [(48, 24), (20, 50)])
+def test_pictures_that_are_not_square(spec, pool, size):
+    for sample in take(spec, pool, 3, size=size):
+        assert sample.picture.shape == (3, *size)
+        assert torch.equal((sample.picture * 255).round() / 255, sample.picture)
+
+
+@pytest.mark.parametrize("size", [(24, 12), (12, 24), (50, 40), 16])
+def test_pictures_keep_their_proportions(tmp_path, size):
+    across = torch.linspace(0, 255, 400).round().to(torch.uint8).expand(3, 500, 400)
+    Image.fromarray(across.permute(1, 2, 0).numpy()).save(tmp_path / "a.png")
+    height, width = height_width(size)
+    scale = max(height / 500, width / 400)
+    (sample,) = take(str(tmp_path), "audit", 1, size=size)
+    shown = width / (400 * scale)
+    assert float(sample.picture[0, 0, -1] - sample.picture[0, 0, 0]) == pytest.approx(shown, abs=1.5 / width)
 
 
 def test_the_victims_photographs_are_not_public():

@@ -40,6 +40,25 @@ def test_what_each_shape_is_read_as(shape, channels, grid):
     assert (layout.channels, layout.grid) == (channels, grid)
 
 
+@pytest.mark.parametrize(
+    ("shape", "channels", "grid"),
+    [
+        ((64, 32, 16), 64, (32, 16)),
+        ((32, 16, 8), 32, (16, 8)),
+        ((16, 8, 96), 96, (16, 8)),
+        ((128, 192), 192, (16, 8)),
+        ((129, 192), 384, (16, 8)),
+        ((2, 192), 192, (2, 1)),
+        ((1, 192), 192, (1, 1)),
+        ((512,), 512, (1, 1)),
+    ],
+)
+def test_what_each_shape_is_read_as_of_a_tall_picture(shape, channels, grid):
+    layout = MapLayout((shape,), (256, 128))
+    assert (layout.channels, layout.grid) == (channels, grid)
+    assert layout([torch.rand(2, *shape)]).shape == (2, channels, *grid)
+
+
 def test_tokens_keep_their_places():
     tokens = torch.arange(2 * 5 * 1.0).view(2, 5, 1)
     grid, summary = MapLayout(((5, 1),))([tokens])[0]

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from keyhole.nn.mirror import MirrorNetwork
+from keyhole.sizes import height_width
 
 payloads = st.one_of(
     st.tuples(st.integers(1, 8), st.integers(1, 20), st.integers(1, 20)),
@@ -38,11 +39,13 @@ def test_any_payload_gives_pictures_of_the_size(shapes, size, layers):
         ((197, 192), 224),
         ((14, 14, 96), 224),
         ((512,), 64),
+        ((128, 32, 16), (256, 128)),
+        ((129, 192), (256, 128)),
     ],
 )
 def test_payloads_of_known_models(shape, size):
     network = MirrorNetwork([shape], size).eval()
-    assert network(torch.rand(1, *shape)).shape == (1, 3, size, size)
+    assert network(torch.rand(1, *shape)).shape == (1, 3, *height_width(size))
 
 
 @pytest.mark.parametrize("size", [24, 31])

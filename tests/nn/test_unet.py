@@ -46,27 +46,29 @@ def test_any_payload_to_any_variable(shapes, output):
     st.lists(st.lists(st.integers(1, 20), min_size=1, max_size=4), min_size=1, max_size=3),
     st.integers(1, 8),
     st.integers(1, 40),
+    st.integers(1, 40),
 )
-def test_whatever_the_shapes(shapes, channels, side):
-    network = InversionUNet([tuple(shape) for shape in shapes], (channels, side, side), parameters=90_000)
-    assert network(*(torch.randn(2, *shape) for shape in shapes)).shape == (2, channels, side, side)
+def test_whatever_the_shapes(shapes, channels, height, width):
+    network = InversionUNet([tuple(shape) for shape in shapes], (channels, height, width), parameters=90_000)
+    assert network(*(torch.randn(2, *shape) for shape in shapes)).shape == (2, channels, height, width)
 
 
 def test_the_example_of_figure_7():
     network = InversionUNet([(64, 56, 56)], (4, 64, 64))
-    assert network.sides.first == 64
+    assert network.sides.first == (64, 64)
     kinds = [type(layer) for layer in network.modules() if not list(layer.children())]
     assert set(kinds) == {nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.ReLU}
     assert kinds.count(nn.BatchNorm2d) == kinds.count(nn.Conv2d) + kinds.count(nn.ConvTranspose2d) - 1
 
 
-@given(st.integers(1, 300), st.integers(1, 300))
-def test_sides_meet(payload, output):
-    sides = Sides.between(payload, output)
-    assert sides.coarse << sides.doublings >= output
+@given(st.integers(1, 300), st.integers(1, 300), st.sampled_from([1, 2, 3]))
+def test_sides_meet(payload, output, tallness):
+    payloads, outputs = (payload * tallness, payload), (output * tallness, output)
+    sides = Sides.between(payloads, outputs)
+    assert all(own << sides.doublings >= side for own, side in zip(sides.coarse, outputs, strict=True))
     assert min(sides.halvings, sides.doublings) in (1, 2, 3)
     if 1 / 8 <= output / payload <= 8 and min(payload, output) >= 16:
-        assert 0.6 < sides.first / payload < 1.8
+        assert all(0.6 < first / side < 1.8 for first, side in zip(sides.first, payloads, strict=True))
 
 
 def test_every_part_of_the_payload_and_every_weight_counts():

@@ -23,6 +23,18 @@ def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "128×8×8" in printed
 
 
+def test_a_size_that_is_not_square(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "cuts.json"
+    assert dispatch(["cuts", "resnet18", "--size", "64x32", "--json", str(path)], {}) == 0
+    document = json.loads(path.read_text())
+    assert document["size"] == [64, 32]
+    assert [row["tensors"][0]["shape"] for row in document["cuts"] if row["cut"] == "layer2.1"] == [[1, 128, 8, 4]]
+    assert "resnet18 at 64x32 px" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        dispatch(["cuts", "resnet18", "--size", "64x"], {})
+    assert "256x128" in capsys.readouterr().err
+
+
 def test_all_points(tmp_path: Path) -> None:
     path = tmp_path / "cuts.json"
     assert dispatch(["cuts", "resnet18", "--size", "32", "--all", "--json", str(path)], {}) == 0

@@ -11,6 +11,7 @@ import torch
 from keyhole.data.pixels import UnreadableError, fit
 from keyhole.data.sample import Sample
 from keyhole.data.sets.record import Collection, Facts, Record
+from keyhole.sizes import Size
 
 _log = logging.getLogger(__name__)
 
@@ -24,12 +25,12 @@ class Shuffled:
 
     Attributes:
         collection: the set. A sample's label is the identity, else the class.
-        size: side to which pictures are fitted, in pixels.
+        size: to which pictures are fitted, in pixels.
         seed: of the order.
     """
 
     collection: Collection
-    size: int
+    size: Size
     seed: int = 0
 
     def __iter__(self) -> Iterator[Sample]:

@@ -12,6 +12,7 @@ from keyhole.partition import survey
 from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
 from keyhole.service.folder import TRAINING, claim
+from keyhole.sizes import side_of
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.targets.pruned import DEFENDED
 from keyhole.terminal import terminal
@@ -37,7 +38,7 @@ def defence(settings: DefenceSettings) -> int:
     name, method = method_named(settings.method)
     tuning = settings.tuning(method)
     target = trained_target(settings, "a defence")
-    network, size = target.model, target.preprocess.size
+    network, size = target.model, side_of(target.preprocess.size, "training")
     surveyed = survey(target)
     cut = surveyed.name(surveyed.index(settings.cut))
     removals = method.removals(surveyed, cut, settings.seed)

@@ -11,6 +11,7 @@ from accelerate import PartialState
 from torch import Tensor, nn
 
 from keyhole.nn.memory_layout import MemoryLayout
+from keyhole.sizes import side_of
 from keyhole.train.patrol.blocks import Blocks, paths_in
 from keyhole.train.patrol.surrogate import denormalised
 from keyhole.train.task import Task
@@ -45,7 +46,7 @@ class Split:
         Raises:
             CutError: no such cut, or more than one tensor crosses.
         """
-        device, size = PartialState().device, task.preprocess.size
+        device, size = PartialState().device, side_of(task.preprocess.size, "training")
         module = task.module.to(device)
         MemoryLayout.of(module).module(module)
         example = torch.zeros(1, 3, size, size, device=device)

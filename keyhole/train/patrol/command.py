@@ -15,6 +15,7 @@ from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import Tail, write_plan
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import TRAINING, claim
+from keyhole.sizes import side_of
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
 from keyhole.train.own_task import make_trainable, own_task
@@ -41,7 +42,7 @@ def patrol(settings: PatrolSettings) -> int:
     """
     console = terminal()
     target, kept = trained_target(settings, "PATROL"), _kept_tail(settings)
-    recipe, size = settings.hyper_parameters(), target.preprocess.size
+    recipe, size = settings.hyper_parameters(), side_of(target.preprocess.size, "training")
     network, example = target.model, torch.zeros(1, 3, size, size)
     surveyed = survey(network, example)
     ends = block_ends(surveyed, settings.cut)

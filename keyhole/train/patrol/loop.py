@@ -19,6 +19,7 @@ from keyhole.nn.memory_layout import MemoryLayout
 from keyhole.partition.pruning.masked import live_in_multiples, prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.service.memory import keep_all_freed
+from keyhole.sizes import side_of
 from keyhole.terminal import progress_bar
 from keyhole.train.checkpoint import Checkpoint
 from keyhole.train.optimisers import Optimisation, one_cycle
@@ -200,7 +201,7 @@ class Patrol:
         masks, goal = self._masks, self._goal
         if masks is None or goal is None or masks.settled:
             return
-        example, entries = self._example(self._task.preprocess.size).cpu(), self._entries(masks)
+        example, entries = self._example(side_of(self._task.preprocess.size, "training")).cpu(), self._entries(masks)
 
         def enough(values: Sequence[Tensor], threshold: float = 0.0) -> bool:
             return goal.reached(self._pruned(values, threshold)[0], example)
@@ -229,7 +230,7 @@ class Patrol:
         structures = () if self._masks is None else self._masks.structures
         if entries is None:
             entries = [] if self._masks is None else self._entries(self._masks)
-        example = self._example(self._task.preprocess.size).cpu()
+        example = self._example(side_of(self._task.preprocess.size, "training")).cpu()
         plan = prune_masked(
             network,
             structures,
