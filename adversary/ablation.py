@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +21,7 @@ from adversary.evaluation.report import INTERVALS, Row, summary
 from adversary.evaluation.run import evaluate
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AblationSettings, check_ablation
+from keyhole.metrics.interval import Mean
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 
@@ -84,7 +85,10 @@ def ablation(settings: AblationSettings) -> int:
     title = f"{settings.attack} on {titled(settings, done)}"
     terminal(width=max(console.width, TABLE_WIDTH)).print(_table(title, settings.over, points))
     if settings.json:
-        rows = [{settings.over: value, **summary(row)} for value, rows in points.items() for row in rows]
+        rows = [
+            {settings.over: value, **summary(row), "ssim_gain_mean": gain.mean, "ssim_gain_ci95": gain.interval}
+            for value, row, gain in _gains(points)
+        ]
         text = json.dumps({**done.run, "over": settings.over, "rows": rows}, indent=2, default=str)
         parent(settings.json).write_text(text + "\n")
     if settings.plot:
@@ -97,13 +101,23 @@ def ablation(settings: AblationSettings) -> int:
     return 0
 
 
-def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption=INTERVALS)
-    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "U-Net passes"):
-        made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+def _gains(points: Mapping[int, Sequence[Row]]) -> Iterator[tuple[int, Row, Mean]]:
+    """Each value, a row of it, and its SSIM above that of the first value at the same cut."""
+    first = next(iter(points.values()))
     for value, rows in points.items():
-        for row in rows:
-            scores = row.mean("psnr").text(2), row.mean("ssim").text(3)
-            made.add_row(str(value), row.name, str(len(row.scores)), *scores, f"{row.passes:.0f}")
+        for row, start in zip(rows, first, strict=True):
+            yield value, row, row.gain(start, "ssim")
+
+
+def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    first = next(iter(points))
+    made.caption = f"{INTERVALS} SSIM above: than at {over} {first}, picture by picture."
+    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "SSIM above", "U-Net passes"):
+        made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+    for value, row, gain in _gains(points):
+        scores = row.mean("psnr").text(2), row.mean("ssim").text(3)
+        above = "–" if value == first else gain.text(3)
+        made.add_row(str(value), row.name, str(len(row.scores)), *scores, above, f"{row.passes:.0f}")
     made.caption_justify = "left"
     return made

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.about import plan_facts
+from bench.advice.leakage import PICTURES, SEEDS
 from bench.advice.names import links_of
 from bench.advice.option import options
 from bench.axes import Axes
@@ -46,7 +47,8 @@ def print_results(console: Console, results: Results) -> None:
         table.add_column(heading, overflow="fold")
     for heading in ("worst\nSSIM", *(f"{link}\np50 ms" for link in links), "accuracy\n%"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for option in options(results):
+    made = options(results)
+    for option in made:
         design, accuracy = option.design, option.accuracy
         table.add_row(
             *(design.target, design.cut, design.defence, design.codec),
@@ -54,6 +56,13 @@ def print_results(console: Console, results: Results) -> None:
             *(_number(option.p50(link), 1) for link in links),
             _number(accuracy.value if accuracy else None, 1),
         )
+    thin = [found for option in made if (found := option.exposure.get("ssim")) and found.thin]
+    if thin:
+        pictures, seeds = (min(getattr(found, what) for found in thin) for what in ("pictures", "seeds"))
+        table.caption = (
+            f"Pictures behind an SSIM: {pictures} at least, seeds: {seeds}; a conclusion needs {PICTURES} and {SEEDS}."
+        )
+        table.caption_justify = "left"
     console.print(table)
     for failure in results.failures[:_FAILURES]:
         console.print(f"failed: {failure.cell}\n    {failure.error.splitlines()[0]}", style="red")

@@ -49,6 +49,11 @@ class Row:
         """Mean over the pictures of one of the figures of `Scores`, by its name."""
         return Mean.of([getattr(scores, figure) for scores in self.scores])
 
+    def gain(self, other: Row, figure: str) -> Mean:
+        """Mean over the same pictures of what a figure is more than in another row, picture by picture."""
+        pairs = zip(self.scores, other.scores, strict=True)
+        return Mean.of([getattr(mine, figure) - getattr(theirs, figure) for mine, theirs in pairs])
+
     @property
     def name(self) -> str:
         """The cut with its alias."""

@@ -11,6 +11,8 @@ from typing import TypeVar
 from bench.records import Leak
 from keyhole.metrics.interval import Interval, mean_interval
 
+PICTURES, SEEDS = 100, 3
+"""That a conclusion needs."""
 E = TypeVar("E", bound="Exposure")
 
 
@@ -34,8 +36,8 @@ class Exposure:
 
     @property
     def thin(self) -> bool:
-        """Whether fewer than 100 pictures or 3 seeds are behind it: not enough for a conclusion."""
-        return self.pictures < 100 or self.seeds < 3
+        """Whether fewer than `PICTURES` or `SEEDS` are behind it."""
+        return self.pictures < PICTURES or self.seeds < SEEDS
 
 
 @dataclass(frozen=True)

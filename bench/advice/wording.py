@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.advice.choosing import Advice
 from bench.advice.constraints import Constraint
+from bench.advice.leakage import PICTURES, SEEDS
 from bench.advice.option import UNDEFENDED, Option
 from bench.advice.spoken import milliseconds, multiplications, points
 from bench.records import EDGE_ONLY, Design
@@ -88,7 +89,7 @@ def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
     if leak and leak.thin:
         yield (
             f"Behind its SSIM are {leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}; "
-            "a conclusion needs 100 and 3."
+            f"a conclusion needs {PICTURES} and {SEEDS}."
         )
 
 

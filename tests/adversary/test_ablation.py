@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from adversary.ablation import AXES, ablation
+from adversary.evaluation.report import Row
+from adversary.evaluation.scores import Scores
 from adversary.settings import AblationSettings
 from keyhole.service.errors import UsageError
 from tests.adversary.tiny import pictures
@@ -54,6 +57,18 @@ def test_more_iterations_match_better(settings):
     assert ablation(replace(settings, over="iterations", values=(5, 80), cuts=("stem",))) == 0
     few, many = json.loads(settings.json.read_text())["rows"]
     assert few["psnr_mean"] < many["psnr_mean"]
+    assert (few["ssim_gain_mean"], few["ssim_gain_ci95"]) == (0, None)
+    assert many["ssim_gain_mean"] == pytest.approx(many["ssim_mean"] - few["ssim_mean"])
+
+
+def test_a_gain_is_of_the_same_pictures():
+    before = [Scores(20.0, share / 10, 30.0) for share in range(8)]
+    after = [Scores(20.0, share / 10 + 0.02 + 0.001 * share, 30.0) for share in range(8)]
+    plan = SimpleNamespace(cut="layer2.1", alias="L8")
+    first, second = (Row("pixels-white", plan, {0: scores}, None) for scores in (before, after))
+    low, high = second.gain(first, "ssim").interval
+    assert 0.02 < low < 0.0235 < high < 0.028
+    assert first.mean("ssim").interval[1] > second.mean("ssim").interval[0]
 
 
 def test_queries_of_a_black_box(settings):

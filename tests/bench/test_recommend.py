@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from bench.advice.choosing import Advice, advise
 from bench.advice.command import recommend
@@ -16,6 +17,7 @@ from bench.advice.settings import RecommendSettings
 from bench.advice.variants import as_defences, bases
 from bench.advice.wording import sentences
 from bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
+from bench.summary import print_results
 from keyhole.service.errors import UsageError
 from tests.bench.making import TARGET, latency, leak, p50_of, run
 
@@ -151,6 +153,14 @@ def test_a_limit_that_is_met_to_the_digit_is_met() -> None:
     found = advice_on(results, max_accuracy_loss=0.9)
     assert found.chosen is not None
     assert found.chosen.design.codec == "int8"
+
+
+def test_the_terminal_says_how_few_pictures_are_behind_its_table() -> None:
+    console = Console(width=100)
+    with console.capture() as caught:
+        print_results(console, run())
+    shown = " ".join(caught.get().split())
+    assert "Pictures behind an SSIM: 5 at least, seeds: 2; a conclusion needs 100 and 3." in shown
 
 
 def test_thin_evidence_and_intervals_over_the_limit_are_said() -> None:

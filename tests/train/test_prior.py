@@ -80,7 +80,8 @@ def test_the_card_says_what_was_measured(made: Path) -> None:
         decoded = autoencoder.decode(autoencoder.encode(pictures)).clamp(0, 1)
     assert card["figures"]["psnr"] == pytest.approx(float(psnr(decoded, pictures).mean()), abs=1e-3)
     assert card["figures"]["audit_pictures"] == 6
-    assert {"ssim", "psnr_95", "denoising_loss", "denoising_loss_public"} <= card["figures"].keys()
+    assert {"ssim", "psnr_low", "psnr_high", "denoising_loss", "denoising_loss_public"} <= card["figures"].keys()
+    assert f"PSNR {card['figures']['psnr']:.2f} [" in (made / "out" / "README.md").read_text()
     assert card["latent"] == [3, 8, 8]
     assert set(card["sha256"]) == {f"{part}/diffusion_pytorch_model.safetensors" for part in ("vae", "unet")}
     assert str(made) not in json.dumps(card["recipe"])

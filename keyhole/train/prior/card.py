@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keyhole.checksum import checksum
+from keyhole.metrics.interval import with_interval
 from keyhole.targets.card import save_card
 
 README = "README.md"
@@ -58,7 +59,7 @@ def write_prior_card(card: PriorCard, folder: Path) -> None:
 
 def _readme(card: PriorCard, megabytes: float) -> str:
     figures, parameters = card.figures, card.parameters
-    ssim = f", SSIM {figures['ssim']:.3f} ± {figures['ssim_95']:.3f}" if "ssim" in figures else ""
+    ssim = f", SSIM {_shown(figures, 'ssim', 3)}" if "ssim" in figures else ""
     latent = "×".join(str(side) for side in card.latent)
     return f"""# {card.name}
 
@@ -75,7 +76,7 @@ has them. The U-Net predicts velocities; the scheduler starts from noise without
 
 - **Trained on** {card.data}.
 - **Ceiling**: {figures["audit_pictures"]} pictures that it never saw, encoded and decoded again, come back with
-  PSNR {figures["psnr"]:.2f} ± {figures["psnr_95"]:.2f} dB{ssim} (means with 95 % intervals, one training).
+  PSNR {_shown(figures, "psnr", 2)} dB{ssim} (means with 95 % intervals, one training).
   That is the practical ceiling of attacks that decode through this autoencoder, however much the features leak.
 - **Denoising**: the mean squared error of predicted velocities is {figures["denoising_loss"]:.4f} on latents of those
   pictures and {figures["denoising_loss_public"]:.4f} on as many that were trained on. A network that answers 0 has 1.
@@ -88,3 +89,8 @@ Made by
 
     {card.command}
 """
+
+
+def _shown(figures: Mapping[str, float], name: str, digits: int) -> str:
+    low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
+    return with_interval(figures[name], None if low is None or high is None else (low, high), digits)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
+from keyhole.metrics.interval import mean_interval
 from keyhole.metrics.similarity import psnr, ssim
 from keyhole.train.prior.autoencoder import Autoencoder
 from keyhole.train.prior.diffusion import denoising_loss
@@ -25,8 +24,8 @@ def ceiling(autoencoder: Autoencoder, own: Tensor, pictures: Tensor) -> dict[str
         pictures: uint8 N×3×H×W, never trained on.
 
     Returns:
-        ``psnr`` in dB and, from 11 pixels a side, ``ssim``: means, each with ``…_95``, half the width of its 95 %
-        interval.
+        ``psnr`` in dB and, from 11 pixels a side, ``ssim``: means, each with the ends of its 95 % interval,
+        ``…_low`` and ``…_high``, where there are pictures enough for one.
     """
     decoded, truth = autoencoder.decode(own), pictures / 255
     metrics = {"psnr": psnr, "ssim": ssim} if truth.shape[-1] >= _SSIM_SIDE else {"psnr": psnr}
@@ -36,7 +35,8 @@ def ceiling(autoencoder: Autoencoder, own: Tensor, pictures: Tensor) -> dict[str
             [metric(*pair) for pair in zip(torch.split(decoded, 32), torch.split(truth, 32), strict=True)]
         ).double()
         figures[name] = float(values.mean())
-        figures[f"{name}_95"] = 1.96 * float(values.std()) / math.sqrt(len(values))
+        if interval := mean_interval(values.tolist()):
+            figures |= dict(zip((f"{name}_low", f"{name}_high"), interval, strict=True))
     return figures
 
 
