@@ -18,7 +18,7 @@ from keyhole.targets.quantise import load_weights
 
 _START = 64
 """Bytes by which a format is told."""
-_SHOWN = 6
+_SHOWN = 4
 _SAVE = 'torch.save(model.state_dict(), "weights.pth")'
 _FOREIGN: Mapping[bytes, str] = {
     b"version https://git-lfs": "it is the pointer of Git LFS to a file that is not here: `git lfs pull` fetches it",
@@ -80,7 +80,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
         TargetError: no such file, another format, objects that only code from outside could build, or no tensors.
     """
     if not path.is_file():
-        raise TargetError(f"no file of weights at {path}")
+        held = sorted(file.name for file in path.iterdir() if file.is_file()) if path.is_dir() else []
+        raise TargetError(f"no file of weights at {path}" + (f", a folder with {_some(held)}" if held else ""))
     with path.open("rb") as file:
         start = file.read(_START)
     if problem := _problem(path, start):

@@ -77,9 +77,11 @@ def read_state(path: Path, own: Mapping[str, Tensor]) -> State:
     checkpoint = read_checkpoint(path)
     readings = sorted(_readings(checkpoint, own), key=lambda way: (way.rank, way.averaged), reverse=True)
     if not readings:
+        first = next(iter(own), "")
+        near = _nearest(first, checkpoint.tensors)
         raise TargetError(
             f"no tensor in {path} is one of the model's. At the top it has {checkpoint.contents}"
-            f"{_nearest(own, checkpoint.tensors)}"
+            + (f"; nearest to {first}: {near}" if near else "")
         )
     best, *others = readings
     for other in others:
@@ -127,8 +129,9 @@ def load_state(
         problems += [f"unexpected: {_some(unexpected)}"] if unexpected else []
     if problems:
         ends_early = missing and not wrong and next(iter(own)) not in missing
-        hint = f"; {advice}" if ends_early and advice else "" if wrong else _nearest(missing, unexpected)
-        raise TargetError(f"the weights in {source} do not fit {type(model).__name__}: {'; '.join(problems)}{hint}")
+        hints = [advice] if ends_early and advice else []
+        hints += [f"nearest to {missing[0]}: {near}"] if missing and (near := _nearest(missing[0], unexpected)) else []
+        raise TargetError(f"the weights in {source} do not fit {type(model).__name__}: {'; '.join(problems + hints)}")
     model.load_state_dict(dict(state), strict=False)
     return missing
 
@@ -188,11 +191,8 @@ def _same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(tensor, right[name]) for name, tensor in left.items())
 
 
-def _nearest(wanted: Iterable[str], found: Iterable[str]) -> str:
-    """The names of a file that are like the first that a model lacks, as the end of a message."""
-    name, names = next(iter(wanted), ""), list(found)
-    near = difflib.get_close_matches(name, names, n=2, cutoff=0.5)
-    return f"; nearest to {name}: {', '.join(near)}" if near else ""
+def _nearest(wanted: str, found: Iterable[str]) -> str:
+    return ", ".join(difflib.get_close_matches(wanted, list(found), n=2, cutoff=0.5))
 
 
 def _difference(tensor: Tensor, own: Tensor) -> str:

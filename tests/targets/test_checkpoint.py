@@ -162,6 +162,13 @@ def test_other_names_are_shown_beside_those_in_the_file(tmp_path: Path) -> None:
         read_state(path, model.state_dict())
 
 
+def test_other_names_of_some_parts_are_shown_beside_those_in_the_file(tmp_path: Path) -> None:
+    renamed = {name.replace("2.", "head."): value for name, value in weights().items()}
+    state = read_state(saved({"net": renamed}, tmp_path / "other.pth"), network().state_dict())
+    with pytest.raises(TargetError, match=r"unexpected: 2 .*; advice; nearest to 2\.weight: head\.weight"):
+        load_state(network(), state.tensors, state.source, strict=True, advice="advice")
+
+
 def test_numbers_of_another_kind_are_not_taken_for_weights(tmp_path: Path) -> None:
     """Such as int8 levels whose scale lies elsewhere."""
     levels = weights() | {"2.weight": torch.ones(5, 4, dtype=torch.int8)}
