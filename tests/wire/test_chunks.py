@@ -95,3 +95,9 @@ def test_each_frame_has_its_time_from_its_own_start() -> None:
     with pytest.raises(WireError, match="data: expected the whole frame within 60 s, 4 bytes are missing") as caught:
         next(frames)
     assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+def test_the_last_of_repeated_data_counts_as_in_protobuf() -> None:
+    first, second = (Chunk(data=bytes([value])).SerializeToString() for value in (1, 2))
+    (frame,) = from_chunks([start(1), first + second])
+    assert bytes(frame.tensors[0].payload) == b"\2" == Chunk.FromString(first + second).data

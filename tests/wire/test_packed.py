@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from keyhole.wire.codecs import CODECS
 from keyhole.wire.errors import WireError
 from keyhole.wire.packed import PackedAnswer, PackedFrame, pack_frame
 from keyhole.wire.tensors import ExpectedTensor, pack_view, unpack_all
+from keyhole.wire.wireformat import bytes_field
 
 
 def same(packed: PackedFrame, message: inference_pb2.Frame) -> bool:
@@ -84,3 +86,22 @@ def test_garbage_is_a_wire_error_or_a_frame(data: bytes) -> None:
     for read in (PackedFrame.from_wire, PackedAnswer.from_wire):
         with contextlib.suppress(WireError):
             read(data)
+
+
+def test_long_heads_of_tensors_are_not_remembered() -> None:
+    """What follows from one caller's padding must not stay in memory."""
+    mebibyte = 1 << 20
+
+    def read(number: int) -> None:
+        padded = tensor_pb2.Tensor(padding=bytes(mebibyte - 1) + bytes([number])).SerializeToString()
+        PackedFrame.from_wire(b"".join(bytes_field(inference_pb2.Frame.TENSORS_FIELD_NUMBER, padded)))
+
+    read(0)
+    tracemalloc.start()
+    try:
+        for number in range(1, 33):
+            read(number)
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 4 * mebibyte
