@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import pickle
+import re
 import shutil
 import zipfile
 from pathlib import Path
@@ -18,7 +19,8 @@ from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.settings import SetsSettings
 from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam import Streetcam
-from tests.data.layouts import BUILD, draw, facts, identities, shade, shades
+from keyhole.service.errors import UsageError
+from tests.data.layouts import BUILD, draw, facts, identities, shade, shades, write
 
 
 def test_every_set_is_tested():
@@ -66,6 +68,23 @@ def test_a_missing_file_is_named(name, path, made, tmp_path):
     with pytest.raises(FileNotFoundError) as caught:
         open_collection(spec, "audit")
     assert f"{tmp_path / path} is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("celeba", "list_attr_celeba.txt"), ("celeba", "identity_CelebA.txt"), ("cub", "CUB_200_2011/images.txt"),
+        ("coco", "annotations/captions_val2017.json"), ("dogs", "test_list.mat"), ("imagenet", "meta.bin"),
+        ("imagenet", "ILSVRC2012_devkit_t12/data/meta.mat"), ("msmt17", "MSMT17_V2/list_query.txt"),
+        ("veri-wild", "train_test_split/vehicle_info.txt"), ("veri-wild", "train_test_split/train_list.txt"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("content", [b"", b"<html>not found</html>\n" * 3])
+def test_a_damaged_list_is_named(name, path, content, made, tmp_path):
+    spec = made(name)
+    write(tmp_path, path, content)
+    with pytest.raises(UsageError, match=re.escape(str(tmp_path))):
+        open_collection(spec, "audit")
 
 
 def test_a_missing_picture_is_named_when_it_is_read(made, tmp_path):

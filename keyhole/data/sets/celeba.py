@@ -27,7 +27,9 @@ def _read(files: Files) -> Listing:
 
 def _attributes(files: Files, path: str) -> dict[str, tuple[str, ...]]:
     """Names of the attributes that each picture has; the file has a count, the names, and rows of 1 and -1."""
-    _, header, *rows = [line.split() for line in files.lines(path)]
+    header, *rows = [line.split() for line in files.lines(path)[1:]] or [[]]
+    if any(len(row) != len(header) + 1 for row in rows):
+        raise files.damaged(path, f"expected {len(header)} values after the name in every line")
     return {
         name: tuple(attribute for attribute, value in zip(header, values, strict=True) if value == "1")
         for name, *values in rows

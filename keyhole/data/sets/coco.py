@@ -19,7 +19,7 @@ def _read(files: Files) -> Listing:
     for path in files.some(*(f"annotations/captions_{split}.json" for split in _SPLITS)):
         folder = PurePosixPath(path).stem.removeprefix("captions_")
         files.need(folder)
-        annotations = json.loads(files.read(path))
+        annotations = files.parsed(path, json.load)
         captions: dict[int, str] = {}
         for annotation in sorted(annotations["annotations"], key=lambda annotation: int(annotation["id"])):
             captions.setdefault(annotation["image_id"], annotation["caption"].strip())

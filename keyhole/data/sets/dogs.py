@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -35,7 +35,7 @@ def _read(files: Files) -> Listing:
 def _listed(files: Files, path: str) -> list[str]:
     from scipy.io import loadmat  # noqa: PLC0415 - slow to import, and only these lists need it
 
-    names = loadmat(io.BytesIO(files.read(path)), squeeze_me=True)["file_list"]
+    names = files.parsed(path, partial(loadmat, squeeze_me=True))["file_list"]
     return [str(name) for name in np.atleast_1d(names)]
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from torch import Tensor
 
@@ -64,10 +67,21 @@ class Files:
         except UnreadableError as error:
             raise self.unreadable(path, error) from error
 
+    def parsed(self, path: str, parse: Callable[[io.BytesIO], Any]) -> Any:
+        """What a library's ``parse`` makes of a file; `damaged` where it fails, whatever it raises."""
+        data = self.read(path)
+        try:
+            return parse(io.BytesIO(data))
+        except Exception as error:
+            raise self.damaged(path, f"{type(error).__name__}: {error}") from error
+
     def lines(self, path: str) -> list[str]:
-        """A text file's lines, without those that are blank."""
+        """A text file's lines, without those that are blank; `damaged` where there are no others."""
         text = self.read(path).decode("utf-8-sig", errors="replace")
-        return [line.strip() for line in text.splitlines() if line.strip()]
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise self.damaged(path, "it is empty")
+        return lines
 
     def pairs(self, path: str) -> dict[str, str]:
         """A text file's lines as first word: the rest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from functools import partial
 
 import numpy as np
 import torch
@@ -38,11 +38,11 @@ def _read(files: Files) -> Listing:
 def _wnids(files: Files) -> list[str]:
     """The classes in the order of their indices, from the devkit or from what torchvision keeps of it; else none."""
     if files.exists(_META):
-        return sorted(torch.load(io.BytesIO(files.read(_META)), weights_only=True)[0])
+        return sorted(files.parsed(_META, partial(torch.load, weights_only=True))[0])
     if files.exists(_DEVKIT):
         from scipy.io import loadmat  # noqa: PLC0415 - slow to import, and only the devkit needs it
 
-        synsets = np.atleast_1d(loadmat(io.BytesIO(files.read(_DEVKIT)), squeeze_me=True)["synsets"])
+        synsets = np.atleast_1d(files.parsed(_DEVKIT, partial(loadmat, squeeze_me=True))["synsets"])
         return sorted(str(synset["WNID"]) for synset in synsets if int(synset["num_children"]) == 0)
     return []
 
