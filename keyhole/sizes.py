@@ -37,6 +37,18 @@ def side_of(size: Size, what: str) -> int:
     return size
 
 
+def scaled(size: Size, side: int) -> Size:
+    """Another size of the same proportions, to a pixel.
+
+    Args:
+        size: whose proportions are kept.
+        side: the shorter side of the result.
+    """
+    height, width = height_width(size)
+    shorter = min(height, width)
+    return size_of(round(side * height / shorter), round(side * width / shorter))
+
+
 def size_text(size: Size) -> str:
     """As `read_size` reads it: ``128`` or ``256x128``."""
     return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"

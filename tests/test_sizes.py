@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyhole.service.errors import UsageError
-from keyhole.sizes import height_width, read_size, side_of, size_of, size_text
+from keyhole.sizes import Size, height_width, read_size, scaled, side_of, size_of, size_text
 
 
 @given(st.integers(1, 9999), st.integers(1, 9999))
@@ -35,3 +35,11 @@ def test_what_needs_a_square_says_so() -> None:
     assert side_of(64, "this") == 64
     with pytest.raises(UsageError, match=r"this takes square pictures, got 256x128: give one side \(--size 128\)"):
         side_of((256, 128), "this")
+
+
+@pytest.mark.parametrize(
+    ("size", "side", "result"),
+    [(128, 64, 64), ((256, 128), 64, (128, 64)), ((128, 256), 96, (96, 192)), ((30, 20), 5, (8, 5))],
+)
+def test_other_sizes_of_the_same_proportions(size: Size, side: int, result: Size) -> None:
+    assert scaled(size, side) == result

@@ -9,7 +9,7 @@ from torch import nn
 
 from bench.records import Accuracy, Design
 from bench.setup import Setup
-from keyhole.sizes import side_of
+from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.reid.parts import open_parts
@@ -31,7 +31,7 @@ def rank_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> 
     scale = setup.terms.scale
     trial = _trial(
         setup.terms.identities,
-        side_of(target.preprocess.size, "re-identification"),
+        target.preprocess.size,
         scale.vehicles,
         scale.views,
         setup.run.resolve() / CACHE,
@@ -41,7 +41,7 @@ def rank_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> 
 
 
 @lru_cache(maxsize=1)
-def _trial(data: str, size: int, vehicles: int, views: int, cache: Path) -> Trial:
+def _trial(data: str, size: Size, vehicles: int, views: int, cache: Path) -> Trial:
     """The unseen identities of a data set; streetcam has so many vehicles and views of each."""
     drawn = data == "streetcam"
     parts = open_parts(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keyhole.checksum import checksum
+from keyhole.sizes import Size
 from keyhole.targets.errors import TargetError
 from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.tasks import TaskName
@@ -35,7 +36,7 @@ class Card:
         seed: seed of the training.
         figures: measured values by name, such as ``top1`` or ``rank_1``; shares in percent.
         command: command that makes the weights again.
-        size: side of the square picture in pixels.
+        size: of the picture in pixels: a side, or height and width.
         mean: per-channel mean of the preprocessing.
         std: per-channel deviation of the preprocessing.
         labels: name of each class; empty for an embedding.
@@ -52,7 +53,7 @@ class Card:
     seed: int
     figures: Mapping[str, float]
     command: str
-    size: int
+    size: Size
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     labels: tuple[str, ...]
@@ -85,7 +86,8 @@ def read_card(folder: Path) -> Card:
             f"the card {path} lacks {sorted(lacking) or 'nothing'} and has the unknown fields "
             f"{sorted(unknown) or 'none'}"
         )
-    card = Card(**(fields | {name: tuple(fields[name]) for name in ("mean", "std", "labels")}))
+    lists = ("mean", "std", "labels", *(("size",) if isinstance(fields["size"], list) else ()))
+    card = Card(**(fields | {name: tuple(fields[name]) for name in lists}))
     if _OUTPUTS.get(card.task) != (bool(card.labels), card.embedding is not None):
         raise TargetError(
             f"the card {path}: expected labels and no embedding for classification, or an embedding and no labels for "

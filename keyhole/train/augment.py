@@ -8,39 +8,43 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from keyhole.sizes import Size, height_width
+
 _GREY = (0.485, 0.456, 0.406)
 """ImageNet's mean colour, with which `erase` fills."""
 
 
 def random_resized_crop(
-    pictures: Tensor, size: int, generator: torch.Generator, scale: tuple[float, float] = (0.4, 1.0)
+    pictures: Tensor, size: Size, generator: torch.Generator, scale: tuple[float, float] = (0.4, 1.0)
 ) -> Tensor:
     """Crop a random part of each picture, flip half of them, resize bilinearly.
 
     Args:
         pictures: N×3×H×W in [0, 1].
-        size: side of the result.
+        size: of the result.
         generator: source of randomness.
-        scale: range of the cropped share of the area; aspect ratios lie between 3/4 and 4/3.
+        scale: range of the cropped share of the area; proportions are those of the result, times 3/4 to 4/3.
 
     Returns:
-        N×3×size×size.
+        N×3×height×width.
     """
-    count = len(pictures)
+    count, (tall, wide) = len(pictures), height_width(size)
+    wider = (wide / tall) / (pictures.shape[-1] / pictures.shape[-2])
 
     def uniform(low: float, high: float) -> Tensor:
         return torch.empty(count).uniform_(low, high, generator=generator)
 
     area = uniform(*scale).sqrt()
     ratio = uniform(-0.2877, 0.2877).exp().sqrt()
-    width, height = (area * ratio).clamp(max=1), (area / ratio).clamp(max=1)
+    width = (area * ratio * min(1.0, wider)).clamp(max=1)
+    height = (area / ratio * min(1.0, 1 / wider)).clamp(max=1)
     flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
     affine = torch.zeros(count, 2, 3)
     affine[:, 0, 0] = width * flip
     affine[:, 1, 1] = height
     affine[:, 0, 2] = uniform(-1, 1) * (1 - width)
     affine[:, 1, 2] = uniform(-1, 1) * (1 - height)
-    grid = F.affine_grid(affine, [count, 3, size, size], align_corners=False)
+    grid = F.affine_grid(affine, [count, 3, tall, wide], align_corners=False)
     return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 

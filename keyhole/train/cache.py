@@ -15,18 +15,19 @@ from torch import Tensor
 from keyhole.data import streetcam
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Collection
+from keyhole.sizes import Size
 
 
-def cached(collection: Collection, size: int, folder: Path, make: Callable[[], Tensor]) -> Tensor:
+def cached(collection: Collection, size: Size, folder: Path, make: Callable[[], Tensor]) -> Tensor:
     """The pictures that ``make`` gives, from a file in ``folder`` where they were made before.
 
     Only drawn collections are kept: those on disk are read again, since they may have changed.
 
     Args:
         collection: what the pictures are.
-        size: side that they are fitted to, in pixels.
+        size: that they are fitted to, in pixels.
         folder: where the file is; it is made where it is missing.
-        make: gives uint8 N×3×size×size.
+        make: gives uint8 N×3×H×W.
     """
     if not isinstance(collection, Passes):
         return make()
@@ -62,7 +63,7 @@ def kept(path: Path, about: Mapping[str, str], make: Callable[[], Mapping[str, T
     return tensors
 
 
-def key(collection: Passes, size: int) -> str:
+def key(collection: Passes, size: Size) -> str:
     """16 hexadecimal digits that change with what is drawn: pool, vehicles, views, seeds, sizes, the drawing's code."""
     digest = hashlib.sha256(f"{collection!r} {size}".encode())
     for path in sorted(Path(streetcam.__path__[0]).glob("*.py")):

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from keyhole.data.sets.folders import list_folder
 from keyhole.data.sets.stream import intact
 from keyhole.service.errors import UsageError
+from keyhole.sizes import scaled, size_text
 from keyhole.targets.architectures import architecture
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.augment import random_resized_crop
@@ -96,7 +97,9 @@ class Classification(Task):
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
         order = torch.randperm(len(self._train.labels), generator=generator)
         for chosen in torch.split(order, self.recipe.batch):
-            pictures = random_resized_crop(self._train.pictures[chosen].float() / 255, size, generator)
+            pictures = random_resized_crop(
+                self._train.pictures[chosen].float() / 255, scaled(self.preprocess.size, size), generator
+            )
             yield Batch(self.preprocess.normalise(pictures), self._train.labels[chosen])
 
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
@@ -106,7 +109,7 @@ class Classification(Task):
         return module
 
     def assess(self, network: nn.Module, size: int) -> str:
-        preprocess = Preprocess(size, self.preprocess.mean, self.preprocess.std)
+        preprocess = Preprocess(scaled(self.preprocess.size, size), self.preprocess.mean, self.preprocess.std)
         return f"top-1 {top_k(network, self._validation, preprocess):.1f} %"
 
     def figures(self, network: nn.Module) -> Mapping[str, float]:
@@ -130,7 +133,7 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     torch.manual_seed(settings.seed)
     model = entry.family.build(entry.name, size=settings.size, outputs=len(train.names), pretrained=False)
     start_from(model, settings.init)
-    data = f"{settings.data_name or _DATA}: {len(train.labels)} pictures, enlarged to {settings.size} pixels"
+    data = f"{settings.data_name or _DATA}: {len(train.labels)} pictures, enlarged to {size_text(settings.size)} pixels"
     return Classification(model, train, validation, Preprocess(settings.size), recipe, data)
 
 

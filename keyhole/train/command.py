@@ -7,7 +7,6 @@ import shlex
 import sys
 
 from keyhole.service.folder import TRAINING, claim
-from keyhole.sizes import side_of
 from keyhole.targets.card import Card, write_card
 from keyhole.terminal import terminal
 from keyhole.train.loop import fit
@@ -43,7 +42,7 @@ def train(settings: TrainSettings) -> int:
         seed=settings.seed,
         figures={**{name: round(value, 2) for name, value in figures.items()}, **task.tested_on},
         command=command,
-        size=side_of(task.preprocess.size, "training"),
+        size=task.preprocess.size,
         mean=task.preprocess.mean,
         std=task.preprocess.std,
         labels=task.outputs.labels,

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from keyhole.data.pixels import UnreadableError, fit
 from keyhole.data.sets.record import Collection
+from keyhole.sizes import Size, height_width
 from keyhole.terminal import progress_bar
 from keyhole.train.cache import cached
 
@@ -20,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 def read(
-    collection: Collection, size: int, *, workers: int, folder: Path, console: Console
+    collection: Collection, size: Size, *, workers: int, folder: Path, console: Console
 ) -> tuple[Tensor, list[int]]:
     """Draw or read a collection, fitted to ``size``; what was drawn is kept in a file and read from there.
 
@@ -28,13 +29,13 @@ def read(
 
     Args:
         collection: the pictures.
-        size: side of the square pictures in pixels.
+        size: of the pictures, in pixels.
         workers: processes that draw or read; 0: this one.
         folder: where drawn pictures are kept.
         console: shows the progress.
 
     Returns:
-        uint8 N×3×size×size, and the index of each in the collection.
+        uint8 N×3×H×W, and the index of each in the collection.
 
     Raises:
         UnreadableError: no file can be read.
@@ -50,9 +51,9 @@ def read(
 
 
 class _Fitted(Dataset[tuple[Tensor, str]]):
-    """Pictures of a collection as uint8 3×size×size, each with why it cannot be read, or nothing."""
+    """Pictures of a collection as uint8 3×H×W, each with why it cannot be read, or nothing."""
 
-    def __init__(self, collection: Collection, size: int) -> None:
+    def __init__(self, collection: Collection, size: Size) -> None:
         self._collection, self._size = collection, size
 
     def __len__(self) -> int:
@@ -62,13 +63,13 @@ class _Fitted(Dataset[tuple[Tensor, str]]):
         try:
             picture = self._collection[index].picture
         except (FileNotFoundError, UnreadableError) as error:
-            return torch.zeros(3, self._size, self._size, dtype=torch.uint8), str(error)
+            return torch.zeros(3, *height_width(self._size), dtype=torch.uint8), str(error)
         return (fit(picture, self._size) * 255).round().to(torch.uint8), ""
 
 
-def _fresh(collection: Collection, size: int, workers: int, console: Console, faults: dict[int, str]) -> Tensor:
+def _fresh(collection: Collection, size: Size, workers: int, console: Console, faults: dict[int, str]) -> Tensor:
     batches = iter(DataLoader(_Fitted(collection, size), batch_size=_BATCH, num_workers=workers))
-    pictures = torch.empty(len(collection), 3, size, size, dtype=torch.uint8)
+    pictures = torch.empty(len(collection), 3, *height_width(size), dtype=torch.uint8)
     done = 0
     with progress_bar(console) as progress:
         bar = progress.add_task("pictures", total=len(collection))

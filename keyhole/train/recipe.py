@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 from keyhole.service.errors import UsageError
+from keyhole.sizes import height_width
 from keyhole.train.settings import TrainSettings
 
 Stages = tuple[tuple[int, int], ...]
@@ -19,9 +20,9 @@ class Recipe:
     """The hyper-parameters of every task.
 
     Attributes:
-        stages: (picture side in pixels, epochs), in order. Small pictures first are cheap; the target's own size must
-            come last, since things look larger in larger pictures (Touvron et al. 2019, "Fixing the train-test
-            resolution discrepancy").
+        stages: (shorter side of the pictures in pixels, epochs), in order. Small pictures first are cheap; the target's
+            own size must come last, since things look larger in larger pictures (Touvron et al. 2019, "Fixing the
+            train-test resolution discrepancy").
         batch: pictures per step.
         learning_rate: peak of the one-cycle schedule.
         weight_decay: on weights of two or more dimensions.
@@ -68,7 +69,7 @@ def adjusted(recipe: R, settings: TrainSettings) -> R:
         ValueError: a stage is not of the form SIDE:EPOCHS.
     """
     given: dict[str, Any] = {
-        "stages": stages_of(settings.stages) or _fitted(recipe.stages, settings.size),
+        "stages": stages_of(settings.stages) or _fitted(recipe.stages, min(height_width(settings.size))),
         "batch": settings.batch,
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.sizes import SizeFlag
 from keyhole.targets.tasks import TaskName
 
 
@@ -56,12 +57,12 @@ class TrainSettings:
     patch_drop: float = 0.0
     """Re-identification with a ViT: share of the patches that are left out of each training picture, others every time.
     Half of them halve the time; a short second run should see all (see above)."""
-    size: int = 128
-    """Side of the pictures the target will take, in pixels."""
+    size: SizeFlag = 128
+    """Size of the pictures the target will take, in pixels: a side (128), or height and width (256x128)."""
     stages: tuple[str, ...] = ()
-    """Picture side and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save time, where the
-    architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification; 64:10 96:2 128:1
-    for re-identification, 128:20 with a ViT; the last one at the target's size."""
+    """Shorter side of the pictures and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save
+    time, where the architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification;
+    64:10 96:2 128:1 for re-identification, 128:20 with a ViT; the last one at the target's size."""
     batch: int | None = None
     """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
     learning_rate: float | None = None

@@ -11,7 +11,6 @@ from rich.console import Console
 from torch import nn
 
 from keyhole.service.errors import UsageError
-from keyhole.sizes import side_of
 from keyhole.targets import Card, Target, load_target, write_card
 from keyhole.targets.card import WEIGHTS
 from keyhole.targets.own import count_outputs
@@ -78,7 +77,7 @@ def write_tuned_card(
         figures: in percent, by name.
         console: to print on.
     """
-    size = side_of(target.preprocess.size, "training")
+    size = target.preprocess.size
     embedding = count_outputs(network, size) if task.outputs.embedding else None
     card = Card(
         name=settings.out.name,

@@ -19,7 +19,7 @@ class Batch(NamedTuple):
     """One step's data.
 
     Attributes:
-        inputs: N×3×size×size, normalised.
+        inputs: N×3×H×W, normalised.
         labels: N integers, classes or identities.
     """
 
@@ -66,7 +66,7 @@ class Task(ABC):
         """The batches of one epoch.
 
         Args:
-            size: side of the pictures in this epoch.
+            size: shorter side of the pictures in this epoch.
             generator: the only source of randomness, so that a resumed epoch is the same.
         """
 
@@ -80,7 +80,7 @@ class Task(ABC):
 
     @abstractmethod
     def assess(self, network: nn.Module, size: int) -> str:
-        """A few words on how good the target is, on pictures of side ``size`` that it was not trained on."""
+        """A few words on how good the target is, on pictures of shorter side ``size`` that it was not trained on."""
 
     @abstractmethod
     def figures(self, network: nn.Module) -> Mapping[str, float]:

@@ -82,6 +82,18 @@ def test_crops_keep_the_range_and_are_seeded():
     assert first.max() <= pictures.max()
 
 
+@pytest.mark.parametrize("size", [(24, 12), (12, 24), 16])
+def test_crops_keep_proportions(size):
+    """On a plane whose brightness is the place, a step to the right is as long as a step down."""
+    across = torch.linspace(0, 1, 64).expand(64, 64)
+    pictures = torch.stack([across, across.T, across])[None].expand(200, -1, -1, -1)
+    crops = random_resized_crop(pictures, size, torch.Generator().manual_seed(0))
+    right = (crops[:, 0, :, 1:] - crops[:, 0, :, :-1]).abs().flatten(1).median(1).values
+    down = (crops[:, 1, 1:] - crops[:, 1, :-1]).abs().flatten(1).median(1).values
+    assert float((right / down).log().mean()) == pytest.approx(0, abs=0.06)
+    assert float((right / down).log().abs().max()) < 0.35
+
+
 def test_pictures_of_several_sizes_are_refused(tmp_path: Path):
     from PIL import Image
 

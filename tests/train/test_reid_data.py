@@ -156,6 +156,17 @@ def test_the_command_leaves_a_target_that_answers_with_an_embedding(tmp_path: Pa
     assert json.loads((out / "card.json").read_text())["embedding"] == 512
 
 
+def test_a_target_for_pictures_that_are_not_square(tmp_path: Path) -> None:
+    data, out = tmp_path / "people", tmp_path / "weights" / "resnet18-people"
+    files(data, boards(6, 4, seed=0))
+    flags = {"part": "all", "size": (32, 16), "stages": ("8:1", "16:1"), "batch": 8, "held_out": 2, "workers": 0}
+    assert train(settings(data, out, **flags)) == 0
+    target = load_target("resnet18-people", shipped=out.parent)
+    assert (read_card(out).size, target.preprocess.size) == ((32, 16), (32, 16))
+    assert target.preprocess(torch.rand(3, 40, 40)).shape == (3, 32, 16)
+    assert keyhole.split(target, "layer2").plan.tensors[0].shape == (1, 128, 4, 2)
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

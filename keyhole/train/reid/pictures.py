@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor
 
 from keyhole.data.sets.record import Collection, Facts
+from keyhole.sizes import Size
 from keyhole.train.pictures import read
 
 
@@ -35,13 +36,13 @@ class IdentifiedPictures:
 
     @classmethod
     def load(
-        cls, collection: Collection, size: int, *, workers: int, folder: Path, console: Console
+        cls, collection: Collection, size: Size, *, workers: int, folder: Path, console: Console
     ) -> IdentifiedPictures:
         """Draw or read a collection, fitted to ``size``; what was drawn is kept in a file and read from there.
 
         Args:
             collection: the pictures, all with an identity.
-            size: side of the square pictures in pixels.
+            size: of the pictures, in pixels.
             workers: processes that draw or read; 0: this one.
             folder: where drawn pictures are kept.
             console: shows the progress.

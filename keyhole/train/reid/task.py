@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from keyhole.sizes import height_width, scaled, size_text
 from keyhole.targets.architectures import architecture
 from keyhole.targets.errors import TargetError
 from keyhole.targets.neck import with_neck
@@ -76,9 +77,9 @@ class Reidentification(Task):
             yield Batch(self.preprocess.normalise(pictures), chosen)
 
     def augmented(self, pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
-        """Random changes of RGB pictures in [0, 1], N×3×H×W, to N×3×size×size."""
+        """Random changes of RGB pictures in [0, 1], N×3×H×W, at the target's proportions, ``size`` the shorter side."""
         recipe = self.recipe
-        pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
+        pictures = random_resized_crop(pictures, scaled(self.preprocess.size, size), generator, (recipe.crop, 1.0))
         return erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
 
     def loss(self, answers: Answers, labels: Tensor) -> Tensor:
@@ -92,7 +93,9 @@ class Reidentification(Task):
         return cast(Learner, module).network()
 
     def assess(self, network: nn.Module, size: int) -> str:
-        found = self._trial.retrieval(network, Preprocess(size, self.preprocess.mean, self.preprocess.std))
+        found = self._trial.retrieval(
+            network, Preprocess(scaled(self.preprocess.size, size), self.preprocess.mean, self.preprocess.std)
+        )
         return f"rank-1 {100 * found.rank_1:.1f} %, mAP {100 * found.mean_ap:.1f} %"
 
     def figures(self, network: nn.Module) -> Mapping[str, float]:
@@ -119,7 +122,7 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     pictures = f"{len(train.pictures)} pictures of {train.count} identities"
     tested = f"tested on {trial.data.count} others, {len(parts.probes)} probes"
     console.print(f"{pictures}, {recipe.epochs} epochs; {tested}")
-    data = f"{settings.data_name or settings.data}: {pictures}, {settings.size} pixels"
+    data = f"{settings.data_name or settings.data}: {pictures}, {size_text(settings.size)} pixels"
     teaching = None
     if teacher:
         teaching = teach(teacher, train.pictures, recipe.teaching, settings.out, console)
@@ -128,11 +131,11 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
 
 
 def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: Recipe) -> None:
-    for size in sorted({settings.size, *(size for size, _ in recipe.stages)}):
+    for size in dict.fromkeys((*(scaled(settings.size, side) for side, _ in recipe.stages), settings.size)):
         try:
             count_outputs(network, size)
         except TargetError as error:
             raise TargetError(
-                f"{error}. Where an architecture takes one size only, name it in both: --size {settings.size} "
-                f"--stages {settings.size}:{recipe.epochs}"
+                f"{error}. Where an architecture takes one size only, name it in both: "
+                f"--size {size_text(settings.size)} --stages {min(height_width(settings.size))}:{recipe.epochs}"
             ) from error

@@ -11,6 +11,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from keyhole.metrics.retrieval import Retrieval, Views, retrieve
+from keyhole.sizes import Size
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.pictures import read
 from keyhole.train.reid.parts import Parts
@@ -69,14 +70,14 @@ class Trial:
 
 
 def read_parts(
-    parts: Parts, size: int, *, workers: int, folder: Path, console: Console
+    parts: Parts, size: Size, *, workers: int, folder: Path, console: Console
 ) -> tuple[IdentifiedPictures, Trial]:
     """The pictures to train with, and the trial of those to test with; arguments as of `IdentifiedPictures.load`."""
     train = IdentifiedPictures.load(parts.train, size, workers=workers, folder=folder, console=console)
     return train, read_trial(parts, size, workers=workers, folder=folder, console=console)
 
 
-def read_trial(parts: Parts, size: int, *, workers: int, folder: Path, console: Console) -> Trial:
+def read_trial(parts: Parts, size: Size, *, workers: int, folder: Path, console: Console) -> Trial:
     """The trial of the pictures to test with; arguments as of `IdentifiedPictures.load`."""
     pictures, kept = read(parts.test, size, workers=workers, folder=folder, console=console)
     data = IdentifiedPictures(pictures, *numbered([parts.test.facts(index) for index in kept]))
