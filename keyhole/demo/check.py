@@ -16,6 +16,7 @@ from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
 from keyhole.service.errors import UsageError
+from keyhole.service.folder import RUN, check_folder
 from keyhole.service.forecast import Forecast
 from keyhole.service.memory import Resident, resident
 from keyhole.terminal import terminal
@@ -55,6 +56,7 @@ def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
     if isinstance(settings, DemoSettings) and frames < 1:
         raise UsageError(f"--frames {frames}: expected 1 or more (keyhole live runs until it is interrupted)")
     check_apart(settings.source, settings.public)
+    check_folder(settings.out, RUN, replaced=isinstance(settings, DemoSettings))
     system = System(settings, frames, Launcher(settings.out / "logs"))
     started = time.perf_counter()
     ask = {name: load(COMMANDS[name].forecast) for name in _ASKED}

@@ -43,16 +43,32 @@ BENCHMARK = Kind("benchmark", "bench.sqlite")
 TRAINING = Kind("training", "card.json")
 
 
+def check_folder(folder: Path, kind: Kind, *, replaced: bool = False) -> None:
+    """Refuse a folder that holds something else; one that is empty or not there will do.
+
+    Args:
+        folder: where a command is to write.
+        kind: what it will hold.
+        replaced: what it holds is to be removed, so that the mark alone counts.
+
+    Raises:
+        UsageError: it holds something else.
+    """
+    marked = _marked(folder)
+    if marked == kind.name or not _filled(folder):
+        return
+    if marked or replaced or not (folder / kind.sign).exists():
+        holds = f"a {marked}" if marked else f"no {kind.name} that Keyhole marked as its own ({MARK})"
+        raise UsageError(f"{folder} is not empty and holds {holds}: nothing in it is changed; give another folder")
+
+
 def claim(folder: Path, kind: Kind) -> None:
     """Mark a folder as one of Keyhole's; it is made if it is not there, and gone on with if it is marked.
 
     Raises:
         UsageError: it holds something else.
     """
-    if _marked(folder) == kind.name:
-        return
-    if _filled(folder) and (_marked(folder) or not (folder / kind.sign).exists()):
-        raise _foreign(folder, kind)
+    check_folder(folder, kind)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(json.dumps({"kind": kind.name}) + "\n")
 
@@ -63,10 +79,7 @@ def clear(folder: Path, kind: Kind) -> None:
     Raises:
         UsageError: it is not empty, and not marked as of that kind.
     """
-    if not _filled(folder):
-        return
-    if _marked(folder) != kind.name:
-        raise _foreign(folder, kind)
+    check_folder(folder, kind, replaced=True)
     patterns = [tuple(pattern.split("/")) for pattern in kind.written]
     for path in _files(folder):
         parts = path.relative_to(folder).parts
@@ -87,11 +100,6 @@ def _filled(folder: Path) -> bool:
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; expected a folder")
     return folder.is_dir() and any(folder.iterdir())
-
-
-def _foreign(folder: Path, kind: Kind) -> UsageError:
-    holds = f"a {found}" if (found := _marked(folder)) else f"no {kind.name} that Keyhole marked as its own ({MARK})"
-    return UsageError(f"{folder} is not empty and holds {holds}: nothing in it is changed; give another folder")
 
 
 def _files(folder: Path) -> Iterator[Path]:

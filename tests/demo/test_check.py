@@ -83,6 +83,15 @@ def test_a_page_on_a_taken_port_is_refused(command, capsys):
     assert "another --page" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["demo", "live", "check"])
+def test_a_folder_of_something_else_is_refused(command, here, capsys):
+    (here / "run" / "logs").mkdir(parents=True)
+    (here / "run" / "logs" / "a.log").write_text("mine")
+    assert dispatch([command, *QUICK, "--out", "run"], {}) == 2
+    assert "run is not empty and holds no run that Keyhole marked" in capsys.readouterr().err
+    assert [path.name for path in here.glob("run/**/*")] == ["logs", "a.log"]
+
+
 def test_what_would_run_is_said_with_its_time_and_memory(here, capsys):
     assert dispatch(["check", *QUICK, "--frames", "600", "--fps", "2", "--out", "run"], {}) == 0
     said = " ".join(capsys.readouterr().out.split())
