@@ -5,17 +5,18 @@ from __future__ import annotations
 from keyhole.judge.find import find_judge
 from keyhole.service.address import Address, listening
 from keyhole.service.forecast import Forecast
-from monitor.settings import MonitorSettings
+from monitor.settings import MonitorSettings, check_page
 
 
 def forecast(settings: MonitorSettings) -> Forecast:
     """What the monitor would do.
 
     Raises:
-        UsageError: an address that is none or is taken, or no such judge.
+        UsageError: an address that is none or is taken, a page that anyone could read, or no such judge.
     """
     for address in (settings.truth, settings.submit, settings.metrics):
         Address.parse(address)
+    check_page(settings)
     if settings.page:
         listening(Address.parse(settings.page), "--page").close()
     judge = "reads secrets from reconstructions" if find_judge(settings.judge) else "has no judge"

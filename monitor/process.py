@@ -26,7 +26,7 @@ from monitor.page.server import PageServer
 from monitor.referee import Limits, Referee
 from monitor.report import REPORT, write_report
 from monitor.service import SubmitDesk, TruthDesk, registration
-from monitor.settings import MonitorSettings
+from monitor.settings import MonitorSettings, check_page
 from monitor.store import RunStore
 
 _TICK_SECONDS = 0.5
@@ -53,6 +53,7 @@ def _conclude(settings: MonitorSettings) -> int:
 
 
 def _monitor(settings: MonitorSettings, stop: Stop) -> None:
+    check_page(settings)
     claim(settings.run, RUN)
     torch.set_num_threads(1)
     limits = Limits(waiting=settings.waiting, wait_seconds=settings.wait_seconds)
@@ -76,7 +77,9 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
         open_.callback(metrics.close)
         if settings.page:
-            page = PageServer(board, Alarm(settings.alarm_ssim), partial(_report, settings), settings.page)
+            alarm, report = Alarm(settings.alarm_ssim), partial(_report, settings)
+            token = settings.page_token or None
+            page = PageServer(board, alarm, report, settings.page, token, settings.page_names)
             open_.callback(page.join)
             places["page"] = page.address
         open_.callback(store.close)

@@ -7,8 +7,12 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
+from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
+
+_SHORTEST = 8
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,14 @@ class MonitorSettings(ServiceSettings):
     """Address for the adversary: takes reconstructions, tells nothing of their score, refuses all else."""
     page: str | None = "127.0.0.1:8080"
     """Address of the live page, which shows the truth. `None`: no page."""
+    page_token: SecretFile | None = None
+    """File of the token (or password) that opens the page; or KEYHOLE_MONITOR_PAGE_TOKEN, the token itself. Without one
+    the page is refused on any address but loopback."""
+    page_open: bool = False
+    """Serve the page without a token on any address: something else keeps strangers away, such as a container's
+    networks."""
+    page_names: tuple[str, ...] = ()
+    """What else the page is called in a browser, besides localhost, this host's name and IP addresses."""
     run: Path = Path("runs/live")
     """Folder of the run: scores, pictures, report. A run that is there goes on."""
     database: str | None = None
@@ -53,6 +65,22 @@ class MonitorSettings(ServiceSettings):
     def names(self) -> tuple[str, ...]:
         """What the attacks' reconstructions are called."""
         return tuple(attack.replace("/", "-") for attack in self.attacks)
+
+
+def check_page(settings: MonitorSettings) -> None:
+    """Refuse a page that anyone on the network could read.
+
+    Raises:
+        UsageError: it is not on loopback and needs a token, or the token is too short.
+    """
+    token = settings.page_token
+    if token and len(token) < _SHORTEST:
+        raise UsageError(f"--page-token: expected {_SHORTEST} characters or more, got {len(token)}")
+    if settings.page and not (token or settings.page_open or Address.parse(settings.page).is_loopback):
+        raise UsageError(
+            f"--page {settings.page} would show the truth to the network: give the page a token (--page-token FILE, or "
+            "KEYHOLE_MONITOR_PAGE_TOKEN), or listen on this machine alone, as in --page 127.0.0.1:8080"
+        )
 
 
 @dataclass(frozen=True)

@@ -78,4 +78,5 @@ class LiveSettings(SystemSettings):
     out: Path = Path("runs/live")
     """Folder for scores, pictures, report and logs; a run already there goes on."""
     page: str = "127.0.0.1:8080"
-    """Address of the live page; 0.0.0.0:8080 shows it to the network."""
+    """Address of the live page; 0.0.0.0:8080 shows it to the network, to whoever has the token in
+    KEYHOLE_MONITOR_PAGE_TOKEN."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import socket
@@ -39,6 +40,14 @@ class Address:
         if not (port.isascii() and port.isdigit() and int(port) <= 65535):
             raise UsageError(f"address {text!r}: expected a port from 0 to 65535 after the colon, got {port!r}")
         return cls(host, int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     def with_port(self, port: int) -> Address:
         """The same host with another port, as after binding to port 0."""

@@ -19,13 +19,13 @@ from monitor.page.panel import Panel
 from monitor.page.recent import Recent
 from monitor.page.stage import Stage
 
-_STYLE = Path(__file__).with_name("style.css")
+_STYLE = Path(__file__).with_name("style.css").read_text()
 _REFRESH_SECONDS = 0.4
 
 
 def draw(board: Board, alarm: Alarm) -> None:
     """Draw the page for one who looks and keep it up to date."""
-    ui.add_css(_STYLE)
+    ui.add_head_html(f"<style>{_STYLE}</style>")  # before the first paint; add_css would do it by a script
     with ui.element("main").classes("kh-page"):
         panels: list[Panel] = [Masthead(), Absences(), AlarmStrip(alarm), Stage(alarm), Curves(alarm), Recent(alarm)]
         with ui.element("div").classes("kh-lower"):

@@ -25,7 +25,7 @@ class Masthead:
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
-        dark = ui.dark_mode(value=True)
+        self._dark = ui.dark_mode(value=None)
         with ui.element("header").classes("kh-masthead"):
             ui.html(_MARK, sanitize=False).classes("kh-mark")
             with ui.element("div").classes("kh-names"):
@@ -34,7 +34,7 @@ class Masthead:
             self._pulse = ui.label().classes("kh-pulse").props("data-testid=pulse")
             with ui.element("nav").classes("kh-nav"):
                 ui.link("Report", "/report", new_tab=True).classes("kh-button")
-                ui.button("Light / dark", on_click=dark.toggle, color=None).props("flat no-caps").classes("kh-button")
+                ui.button("Light / dark", on_click=self._toggle, color=None).props("flat no-caps").classes("kh-button")
         with ui.element("div").classes("kh-tiles"):
             self._tiles = {name: self._tile(name) for name in ("seen", "answered", "dropped", "in flight", "latency")}
 
@@ -56,6 +56,10 @@ class Masthead:
         }
         for name, value in values.items():
             self._tiles[name].set_text(value)
+
+    async def _toggle(self) -> None:
+        """Turn to the other scheme than the one that is seen, which may be the reader's own."""
+        self._dark.value = not await ui.run_javascript("document.body.classList.contains('body--dark')")
 
     @staticmethod
     def _tile(name: str) -> ui.label:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import uvicorn
@@ -15,9 +16,11 @@ from nicegui import ui
 from keyhole.service.address import Address, listening
 from monitor.alarm import Alarm
 from monitor.board import Board
+from monitor.page.door import Door
 from monitor.page.layout import draw
 
 _GRACE_SECONDS = 1
+_CONNECTIONS = 128
 
 
 class PageServer:
@@ -28,20 +31,31 @@ class PageServer:
         alarm: shared threshold.
         report: writes the run's report and says where it is.
         address: ``host:port``; port 0 takes a free one.
+        token: what whoever looks has to show; None: nothing.
+        names: hosts that the page answers to, see `monitor.page.door.Door`.
 
     Raises:
         OSError: the address cannot be listened on.
     """
 
-    def __init__(self, board: Board, alarm: Alarm, report: Callable[[], Path], address: str) -> None:
+    def __init__(
+        self,
+        board: Board,
+        alarm: Alarm,
+        report: Callable[[], Path],
+        address: str,
+        token: str | None = None,
+        names: Collection[str] = (),
+    ) -> None:
         place = Address.parse(address)
         self._socket = listening(place, "--page")
         self.address = place.with_port(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            _application(board, alarm, report),
+            Door(_application(board, alarm, report), (place.host, socket.gethostname(), *names), token),
             log_config=None,
             log_level="warning",
             timeout_graceful_shutdown=_GRACE_SECONDS,
+            limit_concurrency=_CONNECTIONS,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="page", daemon=True)
@@ -64,14 +78,14 @@ def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> Fast
     @application.get("/pictures/{frame_id}/{name}")
     def picture(frame_id: str, name: str) -> Response:
         png = board.picture(frame_id, name)
-        kept = {"Cache-Control": "private, max-age=600"}
+        kept = {"Cache-Control": "private, max-age=600", "Cross-Origin-Resource-Policy": "same-origin"}
         return Response(png, media_type="image/png", headers=kept) if png else Response(status_code=404)
 
     @application.get("/report")
     def written_report() -> FileResponse:
         return FileResponse(report(), media_type="text/html")
 
-    @ui.page("/", title="Keyhole")
+    @ui.page("/", title="Keyhole", dark=None)
     def page() -> None:
         draw(board, alarm)
 

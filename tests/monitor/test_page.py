@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -206,6 +207,27 @@ def test_the_threshold_can_be_set_on_the_page(page: Page, live: Live) -> None:
     assert live.alarm.threshold == -0.5
     page.get_by_label("threshold").fill("0.3")
     expect(alarm).to_have_class(re.compile("kh-calm"))
+
+
+@pytest.mark.parametrize(("scheme", "other"), [("dark", "light"), ("light", "dark")])
+def test_it_has_the_readers_colours_from_the_first_and_can_be_turned(
+    browser: Browser, live: Live, scheme: Literal["dark", "light"], other: str
+) -> None:
+    paper = {"dark": "rgb(12, 15, 20)", "light": "rgb(245, 246, 248)"}
+    context = browser.new_context(color_scheme=scheme, java_script_enabled=False)
+    still = context.new_page()
+    still.goto(live.url)
+    assert still.evaluate("getComputedStyle(document.body).backgroundColor") == paper[scheme]
+    context.close()
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(live.url)
+    for _ in range(2):
+        expect(page.locator("body")).to_have_css("background-color", paper[scheme])
+        page.get_by_text("Light / dark").click()
+        expect(page.locator("body")).to_have_css("background-color", paper[other])
+        page.get_by_text("Light / dark").click()
+    context.close()
 
 
 def test_nothing_is_loaded_from_elsewhere_and_a_phone_shows_it_without_scrolling_sideways(
