@@ -14,6 +14,8 @@ from monitor import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
 
+_FOR_P95 = 20
+
 
 @dataclass(frozen=True)
 class Attack:
@@ -41,10 +43,14 @@ class Attack:
 
 @dataclass(frozen=True)
 class Latency:
-    """Percentiles of a stage over answered frames, in milliseconds."""
+    """Percentiles of a stage over answered frames, in milliseconds.
+
+    Attributes:
+        p95: none below twenty frames, of which none would lie above it.
+    """
 
     p50: float
-    p95: float
+    p95: float | None
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,12 @@ def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, Latency]:
     for frame in frames:
         for stage, seconds in frame.items():
             durations.setdefault(stage, []).append(1000 * seconds)
-    percentiles = {name: np.percentile(durations[name], (50, 95)) for name in stages.in_order(durations)}
-    return {name: Latency(float(p50), float(p95)) for name, (p50, p95) in percentiles.items()}
+    return {name: _percentiles(durations[name]) for name in stages.in_order(durations)}
+
+
+def _percentiles(values: Sequence[float]) -> Latency:
+    p50, p95 = np.percentile(values, (50, 95)).tolist()
+    return Latency(p50, p95 if len(values) >= _FOR_P95 else None)
 
 
 def _attack(scores: Sequence[LastScore]) -> Attack:

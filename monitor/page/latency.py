@@ -45,11 +45,15 @@ class Latency:
         self._chart.update()
         rows = [
             f'<tr><td><i class="kh-dot" style="background: {stages.stage(name).colour}"></i>'
-            f"{escape(stages.stage(name).title)}</td><td>{row.p50:,.1f}</td><td>{row.p95:,.1f}</td></tr>"
+            f"{escape(stages.stage(name).title)}</td><td>{_shown(row.p50)}</td><td>{_shown(row.p95)}</td></tr>"
             for name, row in percentiles.items()
         ]
         head = "<tr><th>stage</th><th>median</th><th>95 %</th></tr>"
         self._table.set_content(f"<table>{head}{''.join(rows)}</table>")
+
+
+def _shown(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds:,.1f}"
 
 
 def _options() -> dict[str, Any]:
