@@ -19,6 +19,7 @@ from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.pictures import unpack_picture
 from keyhole.wire.tls import make_certificates
+from tests.data.layouts import draw, shade
 from tests.system.frames import Edge, pictures
 from tests.system.referee import notebook
 from tests.system.running import CUT, TINY, running_cloud
@@ -78,6 +79,21 @@ def test_two_edges_get_the_right_answers_through_shared_batches(cloud):
         torch.stack([unpack_picture(book.truths[frame_id].picture, field="picture") for frame_id in book.outcomes])
     )
     assert [outcome.prediction for outcome in book.outcomes.values()] == [LABELS[row.argmax()] for row in whole]
+
+
+def test_an_edge_goes_on_over_files_that_are_no_pictures(cloud, tmp_path, caplog):
+    draw(tmp_path, [f"{part}/{n}.png" for part in ("audit", "public") for n in range(3)])
+    for name, content in {"empty.jpg": b"", "page.jpg": b"<html>", "._0.png": b"litter", "notes.txt": b"words"}.items():
+        (tmp_path / "audit" / name).write_bytes(content)
+    with notebook() as book:
+        run(settings(cloud.listen, source=str(tmp_path), frames=9, monitor=book.address))
+    assert len(book.outcomes) == len(book.truths) == 9
+    shown = {
+        round(255 * float(unpack_picture(truth.picture, field="picture").mean())) for truth in book.truths.values()
+    }
+    assert shown == {shade(f"audit/{n}.png") for n in range(3)}
+    for name in ("empty.jpg: the file is empty", "page.jpg: not a picture", "left out: 1 .txt"):
+        assert caplog.text.count(name) == 1
 
 
 def test_edges_of_one_name_that_start_together_share_no_frame_id(cloud):
