@@ -44,11 +44,11 @@ def defence(settings: DefenceSettings) -> int:
     removals = method.removals(surveyed, cut, settings.seed)
     plan = PruningPlan(name if method.changes_target else "", cut, removals)
     make_trainable(network)
+    claim(settings.out, TRAINING)
     task = own_task(target, tuning, settings, console, teacher=target)
     figures = named(task.figures(task.network(task.module)), "undefended")
     prune(network, plan, torch.zeros(1, 3, size, size))
 
-    claim(settings.out, TRAINING)
     split = Split.of(task, network, cut, settings.seed)
     lesson = method.lesson(split)
     if task.recipe.epochs:

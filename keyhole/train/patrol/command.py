@@ -56,12 +56,12 @@ def patrol(settings: PatrolSettings) -> int:
     as_it_was = replace(target, model=copy.deepcopy(network))
     part = frozenset(head.state_dict()) if kept else None
     _let_learn(network, part)
+    claim(settings.out, TRAINING)
     task = own_task(target, recipe, first, console, as_it_was)
     said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
     unpruned = task.figures(task.network(task.module))
     if masks is not None:
         masks.make_up_for()
-    claim(settings.out, TRAINING)
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
     if goes_on:
