@@ -15,7 +15,7 @@ from keyhole.service import logs, memory
 from keyhole.service.errors import UsageError
 
 OK, FAILED, USAGE = 0, 1, 2
-DRAIN_SECONDS = 5.0
+DRAIN_SECONDS = 8.0  # containers are killed after ten
 LEFT_ALONE = signal.SIGUSR1
 """What a process sends itself when the one that started it is gone: SIGHUP may be ignored, as under nohup."""
 _log = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ import time
 import grpc
 import pytest
 
+from keyhole.service.lifecycle import DRAIN_SECONDS
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
 from keyhole.wire.channel import connect, wait_ready
 from keyhole.wire.client import InferenceClient
@@ -18,7 +19,6 @@ from tests.system.running import CUT, TINY
 
 MODEL = {"target": TINY, "cut": CUT}
 START = 180  # seconds that processes may take to start on a busy machine
-DRAIN = 5.0
 METADATA = (("keyhole-tap-token", "s3cret"),)
 
 
@@ -63,13 +63,13 @@ def test_a_cloud_that_dies_and_returns_and_then_everything_stops(quiet_address, 
                 status_codes = load(InferenceClient(victim))
                 assert second.terminate() == 0
                 assert status_codes() <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
-            assert second.drained() < DRAIN
+            assert second.drained() < DRAIN_SECONDS
 
         wait_ready(oracle_address, START)
         assert oracle.terminate() == 0
-        assert oracle.drained() < DRAIN
+        assert oracle.drained() < DRAIN_SECONDS
         assert edge.terminate() == 0
-        assert edge.drained() < DRAIN
+        assert edge.drained() < DRAIN_SECONDS
         summary = edge.logged("finished")
 
     assert summary["undelivered"] == 0
