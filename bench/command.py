@@ -46,13 +46,14 @@ def bench(settings: BenchSettings) -> int:
     if settings.dry_run:
         return 0
     setup = Setup(found.terms, settings.out)
+    executor = _executor(settings)
     with alone(settings.out), closing(BenchStore(settings.out)) as store:
         store.describe(facts(), fixed(found.terms, found.models, found.axes.defences), found.axes)
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):
             console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")
         with _explained(store, len(cells), settings), Board(console, missing, remaining) as board:
-            for finished in _finished(missing, setup, settings):
+            for finished in _finished(missing, setup, executor):
                 write_files(setup.run, finished.files)
                 store.keep(finished)
                 board.ended(finished)
@@ -83,11 +84,19 @@ def _missing(cells: Sequence[Cell], store: BenchStore, *, again: bool) -> list[C
     return [cell for cell in cells if cell.name not in ended]
 
 
-def _finished(cells: Sequence[Cell], setup: Setup, settings: BenchSettings) -> Iterator[Finished]:
+def _executor(settings: BenchSettings) -> Executor:
+    """Who measures all but latencies; a cluster is joined for a moment, since its turn may come hours later."""
+    if not settings.ray:
+        return Pool(settings.workers)
+    cluster = Cluster.at(settings.ray)
+    cluster.check()
+    return cluster
+
+
+def _finished(cells: Sequence[Cell], setup: Setup, executor: Executor) -> Iterator[Finished]:
     """Latencies first, alone on this machine; then the others, as many at once as there are workers."""
     timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
     others = [cell for cell in cells if not isinstance(cell, LatencyCell)]
-    executor: Executor = Cluster(settings.ray) if settings.ray else Pool(settings.workers)
     yield from Pool(1).run(timed, setup)
     if others:
         yield from executor.run(others, setup)

@@ -93,5 +93,5 @@ class BenchSettings(PlanSettings):
     workers: int = 1
     """Processes that measure at once, latencies excepted: one for each idle core."""
     ray: str | None = None
-    """Measure on a Ray cluster, latencies excepted: its address, or `auto` for the one that this machine belongs to.
-    Its machines need Keyhole and the same files at the same paths."""
+    """Measure on a Ray cluster, latencies excepted: its address, or `auto` for the one that this machine belongs to,
+    which is joined once you have said yes. Its machines need Keyhole and the same files at the same paths."""
