@@ -15,9 +15,9 @@ from torch import Tensor
 from adversary.attacks.choice import Choice, choose
 from adversary.attacks.kinds import Kind
 from adversary.attacks.registry import ATTACKS
-from adversary.command import TABLE_WIDTH, parent, titled
+from adversary.command import parent, titled
 from adversary.evaluation.plots import loss_curves, scores_over
-from adversary.evaluation.report import INTERVALS, Row, summary
+from adversary.evaluation.report import INTERVALS, Row, stacked, summary
 from adversary.evaluation.run import evaluate
 from adversary.evaluation.sheet import contact_sheet
 from adversary.settings import AblationSettings, check_ablation
@@ -83,7 +83,7 @@ def ablation(settings: AblationSettings) -> int:
         points[value] = done.rows
         columns |= {f"{name} · {value}": made for name, made in done.made.items()}
     title = f"{settings.attack} on {titled(settings, done)}"
-    terminal(width=max(console.width, TABLE_WIDTH)).print(_table(title, settings.over, points))
+    console.print(_table(title, settings.over, points))
     if settings.json:
         rows = [
             {settings.over: value, **summary(row), "ssim_gain_mean": gain.mean, "ssim_gain_ci95": gain.interval}
@@ -110,14 +110,15 @@ def _gains(points: Mapping[int, Sequence[Row]]) -> Iterator[tuple[int, Row, Mean
 
 
 def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     first = next(iter(points))
     made.caption = f"{INTERVALS} SSIM above: than at {over} {first}, picture by picture."
-    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "SSIM above", "U-Net passes"):
-        made.add_column(heading, justify="left" if heading == "cut" else "right", no_wrap=True)
+    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "SSIM above", "U-Net\npasses"):
+        made.add_column(heading, justify="left" if heading == "cut" else "right", overflow="fold")
     for value, row, gain in _gains(points):
-        scores = row.mean("psnr").text(2), row.mean("ssim").text(3)
-        above = "–" if value == first else gain.text(3)
-        made.add_row(str(value), row.name, str(len(row.scores)), *scores, above, f"{row.passes:.0f}")
+        scores = stacked(row.mean("psnr").text(2)), stacked(row.mean("ssim").text(3))
+        above = "–" if value == first else stacked(gain.text(3))
+        cut = row.name.replace(" ", "\n")
+        made.add_row(str(value), cut, str(len(row.scores)), *scores, above, f"{row.passes:.0f}")
     made.caption_justify = "left"
     return made

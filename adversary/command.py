@@ -19,8 +19,6 @@ from keyhole.sizes import size_text
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.terminal import terminal
 
-TABLE_WIDTH = 132
-"""Columns that the table needs; a narrower terminal wraps it, a file gets it whole."""
 ALL = "all"
 
 
@@ -40,7 +38,7 @@ def attack(settings: AttackSettings) -> int:
         raise UsageError(f"--sampling-steps {settings.sampling_steps}: no sampler makes the pictures of {chosen}")
     done = evaluate(settings, choices, settings.seeds, console)
     title = titled(settings, done)
-    terminal(width=max(console.width, TABLE_WIDTH)).print(table(title, done.rows))
+    console.print(table(title, done.rows))
     if settings.json:
         parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:

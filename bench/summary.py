@@ -40,20 +40,20 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
 
 
 def print_results(console: Console, results: Results) -> None:
-    """Each design with its worst leak, its p50 over each link, and its accuracy; then what failed."""
+    """Each design with its worst leak, its p50 over each link, one below the other, and its accuracy; then failures."""
     links = links_of(results)
     table = Table(title="What each design costs and leaks", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("target", "cut", "defence", "codec"):
         table.add_column(heading, overflow="fold")
-    for heading in ("worst\nSSIM", *(f"{link}\np50 ms" for link in links), "accuracy\n%"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("worst\nSSIM", "p50\nms", "accuracy\n%"):
+        table.add_column(heading, justify="right", overflow="fold")
     made = options(results)
     for option in made:
         design, accuracy = option.design, option.accuracy
         table.add_row(
             *(design.target, design.cut, design.defence, design.codec),
             _number(option.leak(), 3),
-            *(_number(option.p50(link), 1) for link in links),
+            "\n".join(f"{link} {_number(option.p50(link), 1)}".lstrip() for link in links),
             _number(accuracy.value if accuracy else None, 1),
         )
     thin = [found for option in made if (found := option.exposure.get("ssim")) and found.thin]

@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def terminal(*, stderr: bool = False, quiet: bool = False, width: int | None = None) -> Console:
-    """A console on standard output, or on standard error, or that says nothing; None: as wide as the terminal."""
-    return Console(stderr=stderr, quiet=quiet, width=width, markup=False, emoji=False, highlight=False)
+def terminal(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console on standard output, or on standard error, or that says nothing."""
+    return Console(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False)
 
 
 def described() -> TextColumn:

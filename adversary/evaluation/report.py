@@ -61,23 +61,23 @@ class Row:
 
 
 def table(title: str, rows: Sequence[Row]) -> Table:
-    """Means with 95 % intervals per attack and cut, beside published figures where there are some of the setting."""
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    """Means with 95 % intervals per attack and cut, above published figures where there are some of the setting."""
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     compared = any(row.published for row in rows)
-    beside = ("Eq. 14", "published\nSSIM", "published\nEq. 14") if compared else ()
-    for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", *beside):
-        made.add_column(heading, justify="left" if heading in ("attack", "cut") else "right", no_wrap=True)
+    for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", *(("Eq. 14",) if compared else ())):
+        named = heading in ("attack", "cut")
+        made.add_column(heading, justify="left" if named else "right", no_wrap=named, overflow="fold")
     diffused = any(row.passes for row in rows)
     if diffused:
         made.add_column("U-Net\npasses", justify="right", no_wrap=True)
     for row in rows:
         made.add_row(
-            row.attack,
-            row.name,
+            row.attack.replace("/", "\n/"),
+            row.name.replace(" ", "\n"),
             str(len(row.scores)),
-            row.mean("psnr").text(2),
-            row.mean("ssim").text(3),
-            *(_beside(row) if compared else ()),
+            stacked(row.mean("psnr").text(2)),
+            stacked(row.mean("ssim").text(3)) + (f"\npaper {row.published.ssim:.2f}" if row.published else ""),
+            *((_eq14(row),) if compared else ()),
             *((f"{row.passes:.0f}",) if diffused else ()),
         )
     made.caption = INTERVALS
@@ -90,9 +90,13 @@ def table(title: str, rows: Sequence[Row]) -> Table:
     return made
 
 
-def _beside(row: Row) -> tuple[str, str, str]:
-    found = row.published
-    return row.mean("eq14").text(1), f"{found.ssim:.2f}" if found else "–", f"{found.eq14:.1f}" if found else "–"
+def _eq14(row: Row) -> str:
+    return stacked(row.mean("eq14").text(1)) + (f"\npaper {row.published.eq14:.1f}" if row.published else "")
+
+
+def stacked(mean: str) -> str:
+    """A mean with its interval below it, so that tables fit a terminal of 80 columns."""
+    return mean.replace(" [", "\n[")
 
 
 def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from keyhole.judge.recovery import AttributeScore, SecretRecovery, Share
 
@@ -25,14 +25,16 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, {dropped} dropped, "
         f"{summary['frames_scored']} attacked and scored\n"
     )
-    attacks = Table("attack", "frames", "PSNR, dB", "SSIM", title="What leaked", title_justify="left")
+    attacks = Table(
+        Column("attack", overflow="fold"), "frames", "PSNR, dB", "SSIM", title="What leaked", title_justify="left"
+    )
     for name, row in summary["attacks"].items():
         attacks.add_row(name, str(row["n"]), _number(row["psnr_mean"], 1), _number(row["ssim_mean"], 3))
     console.print(attacks)
     read = {name: _shares(row["secrets"]) for name, row in summary["attacks"].items() if row.get("secrets")}
     asked = tuple(dict.fromkeys(secret for shares in read.values() for secret in shares))
     if asked:
-        secrets = Table("attack", *asked, title=_SECRETS, title_justify="left")
+        secrets = Table(Column("attack", overflow="fold"), *asked, title=_SECRETS, title_justify="left")
         for name, shares in read.items():
             secrets.add_row(name, *(_share(shares.get(secret)) for secret in asked))
         console.print(secrets)

@@ -22,6 +22,7 @@ from adversary.evaluation.scores import Scores, score
 from adversary.settings import AttackSettings, OfflineSettings
 from keyhole.defences.stored import MECHANISM
 from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
 from tests.adversary.tiny import pictures
 from tests.adversary.tiny_priors import stable
 from tests.defences.test_learned import noise
@@ -153,7 +154,7 @@ def test_several_attacks_and_seeds_make_one_table(settings, capsys):
         assert (row["n"], row["psnr_mean"]) == (2, pytest.approx(sum(means) / 2))
         assert row["psnr_ci95"] is None
     shown = capsys.readouterr().out
-    assert "pixels-white/paper" in shown
+    assert "/paper" in shown
     assert "its mean over 2 seeds" in " ".join(shown.split())
     with Image.open(settings.sheet) as sheet:
         assert sheet.width > 7 * 192
@@ -232,16 +233,39 @@ def test_published_figures_stand_beside_nothing_but_their_setting(attack_name):
         assert published(choice, same, changed, "L8") is None
 
 
-def test_a_table_has_columns_for_published_figures_where_there_are_some():
+def test_a_table_has_published_figures_where_there_are_some():
     scores = [Scores(20.0 + step, 0.5, 30.0) for step in range(5)]
     row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
     compared = replace(row, published=PUBLISHED["pixels-white"]["resnet18", "L8"])
-    for rows, columns in (([row], 5), ([row, compared], 8)):
+    for rows, columns in (([row], 5), ([row, compared], 6)):
         made = table("a table", rows)
         assert len(made.columns) == columns
-        assert next(iter(made.columns[3].cells)) == "22.00 [20.20, 23.80]"
+        assert next(iter(made.columns[3].cells)) == "22.00\n[20.20, 23.80]"
     few = table("a table", [replace(row, by_seed={0: scores[:4]})])
     assert list(few.columns[3].cells) == ["21.50"]
+
+
+def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    scores = [Scores(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(5)]
+    paper = PUBLISHED["pixels-white"]["resnet18", "L8"]
+    plan = SimpleNamespace(cut="layer2.1", alias="L8")
+    row = Row("diffusion-white/refined-guided", plan, {0: scores, 1: scores}, paper, passes=12345)
+    terminal().print(table("a table", [row, replace(row, published=None)]))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed
+    for part in (
+        "diffusion-white",
+        "/refined-guided",
+        "layer2.1",
+        "22.00",
+        "23.80]",
+        "0.520",
+        "paper 0.58",
+        "12345",
+    ):
+        assert part in printed
 
 
 def test_json_holds_no_infinity():

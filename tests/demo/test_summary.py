@@ -7,6 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from keyhole.demo.summary import print_summary
+from keyhole.terminal import terminal
 
 
 def _printed(secrets: dict[str, Any] | None) -> str:
@@ -37,6 +38,22 @@ def test_secrets_are_shown_beside_guessing_with_attributes_counted_together() ->
     assert "75% of 36 (3%)" in printed
     assert "80% of 40 (45%)" in printed
     assert "60% of 40 (5%)" in printed
+
+
+def test_it_fits_80_columns_whole(monkeypatch, capsys) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    people = {name: {"n": 1000, "accuracy": 0.999, "majority": 0.5} for name in ("hat", "hair")}
+    secrets = {"glyphs": 3600, "glyph_accuracy": 0.75, "attributes": people, "identities": 4000}
+    read = {**secrets, "identity_rank_1": 0.6, "gallery_mean": 20.0}
+    row = {"n": 12345, "psnr_mean": 20.0, "ssim_mean": 0.5, "secrets": read}
+    names = ("diffusion-white-refined-guided amortised", "a-name-without-a-single-blank-that-is-longer-than-all-others")
+    counts = {"frames_sent": 3, "frames_answered": 3, "frames_scored": 3, "dropped": {}}
+    stages = {"total": {"p50": 1.0, "p95": 2.0}}
+    print_summary(terminal(), {**counts, "attacks": dict.fromkeys(names, row), "latency_ms": stages})
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed
+    assert "12345" in printed
 
 
 def test_where_no_picture_shows_a_secret_there_is_no_table_of_them() -> None:
