@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 from adversary.attacks.kinds import open_prior
@@ -17,6 +18,7 @@ from bench.settings import PlanSettings
 from bench.setup import Terms
 from bench.suite import SuiteName
 from keyhole.data import check_apart, open_source
+from keyhole.data.sets.folders import list_folder
 from keyhole.defences import spelled
 from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings
@@ -93,6 +95,8 @@ def _check(settings: PlanSettings, terms: Terms) -> None:
     open_source(terms.source, pool="audit", size=1)
     open_source(terms.public, pool="public", size=1)
     check_apart(terms.source, terms.public)
+    if terms.classes:
+        list_folder(Path(terms.classes), "val")
 
 
 def _parted(spec: str) -> tuple[str, tuple[str, ...]]:

@@ -49,9 +49,10 @@ def test_what_is_not_there_is_refused_before_anything_is_measured(flags, message
         resolve(PlanSettings(**{"targets": (f"{TINY}@block",), **flags}))
 
 
-def test_pictures_that_are_not_there():
+@pytest.mark.parametrize("flag", ["source", "public", "classes"])
+def test_pictures_that_are_not_there(flag):
     with pytest.raises(FileNotFoundError, match="no/such/folder"):
-        resolve(PlanSettings(targets=(TINY,), source="no/such/folder"))
+        resolve(PlanSettings(targets=(TINY,), **{flag: "no/such/folder"}))
 
 
 def test_pictures_that_are_attacked_and_learned_from(tmp_path):
