@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import warnings
 import zipfile
@@ -56,6 +57,9 @@ _HARMLESS = (
 """What trainings keep beside weights. `Inert` takes the place of each."""
 
 
+_log = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """What is in a file of weights.
@@ -102,13 +106,19 @@ def _problem(path: Path, start: bytes) -> str | None:
         return "the file is empty: copy or download it again"
     if _is_safetensors(start):
         return None
-    known = next((reason for sign, reason in _FOREIGN.items() if start.startswith(sign)), None)
-    if known or not start.startswith(b"PK"):
-        return known
-    if not zipfile.is_zipfile(path):
-        return f"the file is cut short after {path.stat().st_size} bytes: copy or download it again"
-    with zipfile.ZipFile(path) as archive:
-        members = {Path(name).name for name in archive.namelist()}
+    if start.startswith(b"PK"):
+        return _problem_of_archive(path)
+    return next((reason for sign, reason in _FOREIGN.items() if start.startswith(sign)), None)
+
+
+def _problem_of_archive(path: Path) -> str | None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members, spoilt = {Path(name).name for name in archive.namelist()}, archive.testzip()
+    except Exception as error:  # whatever is wrong with these bytes, it is the file's
+        return f"it is cut short after {path.stat().st_size} bytes, or damaged: copy or download it again ({error})"
+    if spoilt:
+        _log.warning("%s: %s is damaged, or was written without a checksum", path, spoilt)
     if "constants.pkl" in members:
         return f"it is TorchScript, a program: save `torch.jit.load({path.name!r}).state_dict()` by torch.save"
     return None if "data.pkl" in members else f"it is an archive of {_some(sorted(members))}: expected one of {_SAVE}"
@@ -140,10 +150,13 @@ def _read(path: Path, start: bytes) -> object:
 
 def _refused(path: Path) -> str:
     """What a pickle holds that weights do not."""
-    if not zipfile.is_zipfile(path):
-        return "it is no file of torch.save, or it holds objects besides tensors"
-    with torch.serialization.safe_globals([(Inert, name) for name in _HARMLESS]):
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    try:
+        with torch.serialization.safe_globals([(Inert, name) for name in _HARMLESS]):
+            names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
+    except Exception:  # of an older format, or damaged
+        names = []
+    if not names:
+        return "it is no file of torch.save, is damaged, or holds objects besides tensors"
     return f"besides tensors it holds {_some(sorted(names))}, which only code from outside could build"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import logging
 import pickle
@@ -231,6 +232,37 @@ def test_any_file_is_weights_or_refused(content: bytes, start: bytes, tmp_path_f
     path.write_bytes(start + content)
     with pytest.raises(TargetError, match=r"w\.pth"):
         read_state(path, network().state_dict())
+
+
+FILES: dict[str, Callable[[Path], object]] = {
+    "zip": lambda path: saved({"net": weights(), "args": argparse.Namespace(lr=1)}, path),
+    "pickle": lambda path: torch.save({"net": weights()}, path, _use_new_zipfile_serialization=False),
+    "safetensors": lambda path: save_file(weights(), str(path)),
+}
+
+
+@given(data=st.data(), kind=st.sampled_from(sorted(FILES)))
+def test_any_damage_is_refused_in_words(
+    data: st.DataObject, kind: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("weights") / "w.pth"
+    FILES[kind](path)
+    content = bytearray(path.read_bytes())
+    for place in data.draw(st.lists(st.integers(-len(content), len(content) - 1), min_size=1, max_size=9)):
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content[: data.draw(st.sampled_from([None, -1, -200]))])
+    with contextlib.suppress(TargetError):
+        read_state(path, network().state_dict())
+
+
+def test_a_checksum_that_is_wrong_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """torch reads such files without a word."""
+    path = saved(weights(), tmp_path / "w.pth")
+    content, value = path.read_bytes(), weights()["2.weight"].numpy().tobytes()
+    assert content.count(value) == 1
+    path.write_bytes(content.replace(value, bytes(len(value))))
+    read_checkpoint(path)
+    assert "is damaged, or was written without a checksum" in caplog.text
 
 
 @pytest.mark.parametrize("zipped", [True, False])
