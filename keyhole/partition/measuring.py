@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+import dataclasses
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +18,8 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
-from torch.utils.flop_counter import FlopCounterMode
 
+from keyhole.partition.counting import counted
 from keyhole.partition.errors import ClosedError
 
 PROBE = 1009
@@ -33,6 +33,10 @@ class Seen:
     shape: tuple[int, ...]
     stride: tuple[int, ...]
     dtype: torch.dtype
+
+
+class Varying:
+    """A structure that is another for another batch, such as a list with a mapping for each picture."""
 
 
 class RefusedError(Exception):
@@ -90,7 +94,7 @@ class Measuring:
     def _measured(self, call: Callable[..., Any], kind: str, args: Any, kwargs: Any) -> tuple[Any, int]:
         try:
             with self._fake:
-                value, flops = _counted(call, args, kwargs)
+                value, flops = counted(call, args, kwargs)
             return value, flops // 2 // PROBE
         except Exception as error:
             if kind == "call_module":
@@ -110,9 +114,10 @@ class Measuring:
 
     def _with_numbers(self, call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:
         try:
-            two, flops = _counted(call, *_numbers((args, kwargs), 2))
-            three, _ = _counted(call, *_numbers((args, kwargs), 3))
-            return pytree.tree_map(self._grow, two, three), flops // 2 // 2
+            two, flops = counted(call, *_numbers((args, kwargs), 2))
+            three, _ = counted(call, *_numbers((args, kwargs), 3))
+            alike = pytree.tree_structure(two) == pytree.tree_structure(three)
+            return pytree.tree_map(self._grow, two, three) if alike else Varying(), flops // 2 // 2
         except Exception as error:
             raise RefusedError(str(error)) from error
 
@@ -122,18 +127,17 @@ class Measuring:
             shape, stride = _grown(two.shape, three.shape), _grown(two.stride(), three.stride())
             with self._fake:
                 return torch.empty_strided(shape, stride, dtype=two.dtype, device=two.device)
+        if dataclasses.is_dataclass(two) and not isinstance(two, type):
+            names = [field.name for field in dataclasses.fields(two)]
+            pairs = ((getattr(two, name), getattr(three, name)) for name in names)
+            grown = (pytree.tree_map(self._grow, *pair) for pair in pairs)
+            return dataclasses.replace(two, **dict(zip(names, grown, strict=True)))
         return _grown((two,), (three,))[0] if isinstance(two, int) else two
 
 
 def _grown(two: tuple[int, ...], three: tuple[int, ...]) -> tuple[int, ...]:
     pairs = zip(two, three, strict=True)
     return tuple(left // 2 * PROBE if left != right and left * 3 == right * 2 else left for left, right in pairs)
-
-
-def _counted(call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:
-    with FlopCounterMode(display=False, custom_mapping=dict(_FORMULAS)) as counter:
-        value = call(*args, **kwargs)
-    return value, counter.get_total_flops()
 
 
 def _numbers(arguments: Any, batch: int) -> Any:
@@ -176,25 +180,3 @@ def _plainly() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
         torch.set_autocast_cache_enabled(kept)
-
-
-def _attention_flops(query: _Shape, key: _Shape, value: _Shape, *_: Any, **__: Any) -> int:
-    """Two products for each of the query's heads, which may share the heads of key and value; a mask saves nothing."""
-    *heads, queries, width = query
-    return 2 * math.prod(heads) * queries * key[-2] * (width + value[-1])
-
-
-def _vector_flops(matrix: _Shape, *_: Any, **__: Any) -> int:
-    return 2 * math.prod(matrix)
-
-
-def _formulas() -> Mapping[Any, Callable[..., int]]:
-    """What torch's counter lacks in some versions: attention by every fused kernel, and products with a vector."""
-    names = {name.removeprefix("aten::").partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
-    fused = [name for name in names if name.startswith("_scaled_dot_product_") and not name.endswith("_backward")]
-    attention = {getattr(torch.ops.aten, name): _attention_flops for name in fused}
-    return {**attention, torch.ops.aten.mv: _vector_flops, torch.ops.aten.dot: _vector_flops}
-
-
-_Shape = tuple[int, ...]
-_FORMULAS = _formulas()

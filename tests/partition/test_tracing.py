@@ -3,6 +3,7 @@
 import copy
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -15,6 +16,12 @@ from keyhole.partition.tracing import trace
 from tests.partition.models import Looks, pictures
 
 SIZE = 8
+
+
+@dataclass
+class Pair:
+    left: Tensor
+    right: Tensor
 
 
 class Waits(nn.Module):
@@ -230,3 +237,72 @@ def test_a_cut_that_cannot_be_made_says_what_the_model_does(answer: Callable[[Te
 
     with pytest.raises(CutError, match=why):
         split(Answers(), "relu", pictures(1, SIZE))
+
+
+class Detects(nn.Module):
+    """Answers each picture with as many boxes as it finds, as torchvision's detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.box = nn.Conv2d(4, 5, 1)
+
+    def forward(self, x: Tensor) -> list[dict[str, Tensor]]:
+        found = []
+        for maps in self.box(x):
+            scores = maps[4].sigmoid().flatten()
+            kept = scores > scores.mean()
+            boxes = maps[:4].flatten(1).T[kept]
+            found.append({"boxes": boxes, "labels": kept[kept].long(), "scores": scores[kept]})
+        return found
+
+
+def test_a_detectors_answer() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), Detects()).eval()
+    surveyed = survey(model, pictures(1, SIZE))
+    assert list(surveyed.closed) == ["2"]
+    for cut in ("input", "0", "1"):
+        parts = cut_at(surveyed, cut)
+        outputs = [(output.name, output.shape, output.dtype) for output in parts.plan.outputs]
+        assert outputs == [
+            ("0.boxes", (-1, -1), torch.float32),
+            ("0.labels", (-1,), torch.int64),
+            ("0.scores", (-1,), torch.float32),
+        ]
+        with torch.no_grad():
+            answer, whole = parts.tail(parts.head(pictures(3, SIZE))), model(pictures(3, SIZE))
+        assert len({len(found["boxes"]) for found in whole}) > 1
+        assert same_bits(answer, whole)
+
+
+def test_blocks_that_answer_with_dataclasses() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Conv2d(4, 4, 1)
+
+        def forward(self, x: Tensor) -> Pair:
+            return Pair(x, self.inner(x))
+
+    class Closed(Block):
+        def forward(self, x: Tensor) -> Pair:
+            return super().forward(x if x.sum() > 0 else x * 2)
+
+    class Model(nn.Module):
+        def __init__(self, block: nn.Module) -> None:
+            super().__init__()
+            self.conv, self.block, self.act = nn.Conv2d(3, 4, 1), block, nn.ReLU()
+
+        def forward(self, x: Tensor) -> Pair:
+            pair = self.block(self.conv(x))
+            return Pair(self.act(pair.left + pair.right), pair.right)
+
+    for block in (Block(), Closed()):
+        surveyed = survey(Model(block).eval(), pictures(1, SIZE))
+        assert bool(surveyed.closed) is isinstance(block, Closed)
+        for cut in ("conv", "block", "act"):
+            parts = cut_at(surveyed, cut)
+            assert [output.name for output in parts.plan.outputs] == ["left", "right"]
+            with torch.no_grad():
+                answer = parts.tail(parts.head(pictures(3, SIZE)))
+                assert isinstance(answer, Pair)
+                assert same_bits(answer, surveyed.model(pictures(3, SIZE)))
