@@ -22,6 +22,7 @@ class Advice:
         without: for each constraint, in order, what would be chosen if it were not asked for.
         nearest: where nothing satisfies all, the design whose greatest relative excess over a limit is least.
         left_out: designs that could not be judged, with what was not measured of them.
+        spared: attacks that the chosen one was not put to and another design of the target was.
         baselines: the whole model on the edge, and the pictures to the cloud, as far as they were timed on the link.
     """
 
@@ -33,6 +34,7 @@ class Advice:
     without: tuple[tuple[Constraint, Option | None], ...]
     nearest: Option | None
     left_out: tuple[tuple[Design, tuple[str, ...]], ...]
+    spared: tuple[str, ...]
     baselines: tuple[Option, ...]
 
 
@@ -58,6 +60,7 @@ def advise(options: Iterable[Option], target: str, link: str, constraints: Seque
         ),
         nearest=None if chosen else _nearest(judged, link, constraints),
         left_out=tuple((design, missing) for design, missing in lacking.items() if missing),
+        spared=_spared(chosen, splits) if chosen else (),
         baselines=tuple(option for option in mine if not option.splits and option.p50(link) is not None),
     )
 
@@ -65,6 +68,11 @@ def advise(options: Iterable[Option], target: str, link: str, constraints: Seque
 def _lacking(option: Option, link: str, constraints: Sequence[Constraint]) -> tuple[str, ...]:
     missing = [constraint.measurement for constraint in constraints if constraint.value(option) is None]
     return tuple(dict.fromkeys((*missing, *(() if option.p50(link) is not None else ("latency",)))))
+
+
+def _spared(chosen: Option, splits: Iterable[Option]) -> tuple[str, ...]:
+    tried = dict.fromkeys(leak.attack for option in splits for leak in option.leaks)
+    return tuple(attack for attack in tried if attack not in {leak.attack for leak in chosen.leaks})
 
 
 def _fastest(

@@ -23,6 +23,8 @@ def sentences(advice: Advice) -> Iterator[str]:
         yield f"{_asked(advice)}: {named(advice.chosen.design)}: {_p50(advice.chosen, advice.link)}"
         yield f"It has {_figures(advice.chosen)}."
         yield from _doubts(advice.chosen, advice.constraints)
+        if advice.spared:
+            yield f"It was not put to {', '.join(advice.spared)}, as other designs were: more of it may leak."
         if advice.runner_up:
             yield (
                 f"Runner-up: {named(advice.runner_up.design)}: {_p50(advice.runner_up, advice.link)}, "

@@ -163,6 +163,18 @@ def test_the_terminal_says_how_few_pictures_are_behind_its_table() -> None:
     assert "Pictures behind an SSIM: 5 at least, seeds: 2; a conclusion needs 100 and 3." in shown
 
 
+def test_attacks_that_a_choice_was_spared_are_said() -> None:
+    whole = advice_on(run(), max_ssim=0.5)
+    assert whole.chosen is not None
+    assert whole.spared == ()
+    chosen = whole.chosen.design
+    leaks = [each for each in run().leaks if (each.design, each.attack) != (chosen, "pixels-black")]
+    found = advice_on(replace(run(), leaks=leaks), max_ssim=0.5)
+    assert found.chosen is not None
+    assert (found.chosen.design, found.spared) == (chosen, ("pixels-black",))
+    assert "It was not put to pixels-black, as other designs were: more of it may leak." in list(sentences(found))
+
+
 def test_thin_evidence_and_intervals_over_the_limit_are_said() -> None:
     lines = " ".join(sentences(advice_on(run(), max_ssim=0.26, max_accuracy_loss=2)))
     assert "reaches 0.276, over the limit" in lines
