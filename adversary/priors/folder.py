@@ -100,7 +100,7 @@ def _seen(folder: Path) -> Iterator[str]:
         listed = ", ".join(f"{name} ({kind})" for name, kind in components.items() if kind)
         yield f"it is a {index.get('_class_name')} of {listed}"
     elif alone := _class(folder):
-        yield f"it is a {alone} alone"
+        yield f"it holds {alone} alone"
     below = sorted(path.parent for name in PARTS[:2] for path in folder.glob(f"*/{name}") if path.is_dir())
     if below:
         yield f"did you mean {below[0]}?"

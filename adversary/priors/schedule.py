@@ -78,7 +78,8 @@ class Schedule:
         trained = len(self.alphas_cumprod)
         visited = self.timesteps(count) if 1 < count <= trained else [trained - 1] * (count == 1)
         if not visited or visited[0] >= trained:
-            raise UsageError(f"--sampling-steps {count}: this prior has {trained} timesteps")
+            offset = f", of which it begins {visited[-1]} later (steps_offset)" if visited else ""
+            raise UsageError(f"--sampling-steps {count}: this prior has {trained} timesteps{offset}")
         return self._through(visited)
 
     def steps_from(self, share: float, count: int) -> tuple[Step, ...]:

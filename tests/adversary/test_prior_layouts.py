@@ -128,7 +128,7 @@ def test_a_folder_of_one_autoencoder_is_a_prior_for_decoders(tmp_path):
     expected = load_prior(str(folder)).autoencoder.decode(LATENTS)
     prior = load_prior(str(folder / "vae"))
     assert torch.equal(prior.autoencoder.decode(LATENTS), expected)
-    with pytest.raises(UsageError, match="has no unet/: it is a AutoencoderTiny alone"):
+    with pytest.raises(UsageError, match="has no unet/: it holds AutoencoderTiny alone"):
         _ = prior.denoiser
     assert fingerprint(folder / "vae") != fingerprint(tmp_path)
     assert load_prior(str(flux(tmp_path / "flux") / "vae")).autoencoder.channels == 32

@@ -105,7 +105,7 @@ def test_more_steps_than_timesteps_are_refused(count):
 
 
 def test_steps_that_an_offset_pushes_off_the_end_are_refused():
-    with pytest.raises(UsageError, match="this prior has 1000 timesteps"):
+    with pytest.raises(UsageError, match="this prior has 1000 timesteps, of which it begins 1 later"):
         read_schedule({"steps_offset": 1}).steps(1000)
 
 
