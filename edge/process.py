@@ -135,4 +135,6 @@ def _land(flights: Flights, stop: Stop, given_up: Stop, channel: grpc.Channel) -
 def _witness(settings: EdgeSettings, tally: Tally) -> Witness | Unwatched:
     if settings.monitor is None:
         return Unwatched()
-    return Witness(connect(settings.monitor, tls=settings.tls, role="edge"), lost=tally.undelivered)
+    account = partial(tally.account, settings.name, time.time())
+    channel = connect(settings.monitor, tls=settings.tls, role="edge")
+    return Witness(channel, lost=tally.undelivered, account=account)

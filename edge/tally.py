@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 import prometheus_client
 
+from edge.journey import BACKLOG
 from keyhole.service.metrics import Metrics
+from keyhole.v1 import referee_pb2
 
 
 class Tally:
@@ -55,6 +57,18 @@ class Tally:
         with self._lock:
             self._undelivered += 1
         self._undelivered_total.inc()
+
+    def account(self, edge: str, started_at: float) -> referee_pb2.Account:
+        """The counts of an edge that started at that Unix time, for the monitor."""
+        with self._lock:
+            return referee_pb2.Account(
+                edge=edge,
+                started_at=started_at,
+                taken=self._sent + self._dropped[BACKLOG],
+                answered=self._answered,
+                dropped=self._dropped,
+                undelivered=self._undelivered,
+            )
 
     def summary(self) -> dict[str, int]:
         """Counts by name: ``taken`` (pictures) is ``answered`` plus all ``dropped_…`` once nothing is in flight."""

@@ -1,11 +1,12 @@
 """Tells the monitor the truth of each frame and what became of it. The edge never waits for it.
 
 Messages go in order, from a bounded queue, on a thread of its own. While the monitor is away they are kept and sent
-again; the oldest go when the queue is full, and are counted.
+again; the oldest go when the queue is full, and are counted. The edge's account goes now and then, and at the end.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -23,6 +24,7 @@ CAPACITY = 128
 CALL_SECONDS = 2.0
 PAUSE_SECONDS = 0.25
 CLOSE_SECONDS = 1.0
+ACCOUNT_SECONDS = 5.0
 _AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
 _log = logging.getLogger(__name__)
 
@@ -46,13 +48,22 @@ class Witness:
     Args:
         channel: to the monitor's truth port; closed with the witness.
         lost: called for each message that will not be delivered.
+        account: what the edge counts.
         capacity: messages kept while the monitor is away.
     """
 
     def __init__(
-        self, channel: grpc.Channel, *, lost: Callable[[], object] = lambda: None, capacity: int = CAPACITY
+        self,
+        channel: grpc.Channel,
+        *,
+        lost: Callable[[], object] = lambda: None,
+        account: Callable[[], referee_pb2.Account] = referee_pb2.Account,
+        capacity: int = CAPACITY,
     ) -> None:
         stub = referee_pb2_grpc.RefereeStub(channel)
+        self._account = account
+        self._settle_call = stub.Settle
+        self._due = time.monotonic() + ACCOUNT_SECONDS
         self._channel = channel
         self._calls: dict[type, Callable[..., referee_pb2.Ack]] = {
             referee_pb2.Truth: stub.Witness,
@@ -61,7 +72,7 @@ class Witness:
         self._lost = lost
         self._capacity = capacity
         self._waiting: deque[Callable[[], Message]] = deque()
-        self._busy = False
+        self._ending = False
         self._changed = threading.Condition()
         self._closed = threading.Event()
         self._away = False
@@ -75,9 +86,10 @@ class Witness:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         with self._changed:
-            self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout=CLOSE_SECONDS)
-            self._closed.set()
+            self._ending = True
             self._changed.notify_all()
+        self._thread.join(CLOSE_SECONDS)
+        self._closed.set()
         self._channel.close()
         self._thread.join()
         for _ in self._waiting:
@@ -101,17 +113,21 @@ class Witness:
                 delivered = False
             if not delivered:
                 self._lost()
-            with self._changed:
-                self._busy = False
-                self._changed.notify_all()
+            if time.monotonic() >= self._due:
+                self._settle()
+        if not self._closed.is_set():
+            self._settle()
 
     def _next(self) -> Callable[[], Message] | None:
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed.is_set())
-            if self._closed.is_set():
-                return None
-            self._busy = True
-            return self._waiting.popleft()
+            self._changed.wait_for(lambda: self._waiting or self._ending)
+            return self._waiting.popleft() if self._waiting and not self._closed.is_set() else None
+
+    def _settle(self) -> None:
+        """Send the account once; where it does not arrive, the next one says as much."""
+        self._due = time.monotonic() + ACCOUNT_SECONDS
+        with contextlib.suppress(grpc.RpcError, ValueError):  # ValueError: how gRPC says that the channel was closed
+            self._settle_call(self._account(), timeout=CALL_SECONDS)
 
     def _deliver(self, message: Message) -> bool:
         """Send until it arrives or is refused, or until the witness closes."""

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from torch import Tensor
 
 from keyhole.data.secrets import SecretLabels
-from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Secrets, Truth
+from keyhole.v1.referee_pb2 import Account, Outcome, Presence, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import invalid
 from keyhole.wire.pictures import measure_picture, unpack_picture
@@ -50,6 +50,13 @@ def check_presence(presence: Presence) -> None:
     if presence.party not in PARTIES:
         raise invalid("party", f"{shown(presence.party)}: expected one of {', '.join(PARTIES)}")
     check_fields(presence)
+
+
+def check_account(account: Account) -> None:
+    """Refuse an account that names no edge."""
+    check_fields(account)
+    if not account.edge:
+        raise invalid("edge", "expected a name")
 
 
 def check_reconstruction(reconstruction: Reconstruction) -> None:

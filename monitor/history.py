@@ -15,6 +15,7 @@ from keyhole.service.errors import UsageError
 from monitor import attacks
 from monitor.database import FILE, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
+from monitor.ledger import Ledger, read_ledger
 from monitor.tables import FrameRow, RecoveryRow, ScoreRow, UnmatchedRow
 
 TIMED_FRAMES = 20_000
@@ -85,6 +86,7 @@ class History:
     answered: tuple[Timed, ...]
     deployments: tuple[Deployment, ...]
     labels: Mapping[str, tuple[str, str]]
+    ledger: Ledger
 
 
 def read_history(run: Path, url: str | None = None) -> History:
@@ -114,6 +116,7 @@ def _read(engine: Engine) -> History:
             answered=_timed(session, answered),
             deployments=_deployments(session),
             labels=_labels(session),
+            ledger=read_ledger(session),
         )
 
 

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from keyhole.judge.recovery import Recovery
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
+from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from monitor import attacks
 from monitor.bounded import Bounded, Names
-from monitor.checks import Size, check_outcome, check_reconstruction, check_size, check_truth, read_size
+from monitor.checks import Size, check_account, check_outcome, check_reconstruction, check_size, check_truth, read_size
 from monitor.scoring import similarity
 
 NO_TRUTH, CROWDED_OUT, UNFIT, REPEATED, ENDED = "no truth", "crowded out", "unfit", "repeated", "monitor ended"
@@ -56,6 +56,9 @@ class Listener:
 
     def concluded(self, outcome: Outcome) -> None:
         """A frame ended."""
+
+    def settled(self, account: Account) -> None:
+        """An edge says what it counted so far."""
 
     def waits(self, reconstruction: Reconstruction) -> None:
         """A reconstruction came before its truth."""
@@ -133,7 +136,8 @@ class Referee:
         self._frames: Bounded[str, _Frame] = Bounded(limits.truths, limits.megabytes * MIB)
         self._waiting: Bounded[int, _Waiting] = Bounded(limits.waiting, limits.megabytes * MIB)
         self._concluded: Bounded[str, str] = Bounded(limits.truths, limits.megabytes * MIB)
-        self._attacks, self._entries, self._reasons, self._stages = Names(names), Names(), Names(), Names()
+        self._attacks, self._entries, self._edges = Names(names), Names(), Names()
+        self._reasons, self._stages = Names(), Names()
         for truth in known:
             self._remember(truth)
 
@@ -190,6 +194,19 @@ class Referee:
             listener.concluded(outcome)
         with self._lock:
             self._concluded.put(outcome.frame_id, outcome.frame_id, len(outcome.frame_id))
+
+    def settle(self, account: Account) -> None:
+        """Take what an edge counted so far, in the place of its earlier account.
+
+        Raises:
+            WireError: see `monitor.checks.check_account`, or what a listener raised.
+        """
+        check_account(account)
+        self._edges.check("edge", account.edge)
+        for reason in account.dropped:
+            self._reasons.check("dropped", reason)
+        for listener in self._listeners:
+            listener.settled(account)
 
     def submit(self, reconstruction: Reconstruction) -> Score | None:
         """The score of a reconstruction, which whoever made it must not see.

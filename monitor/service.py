@@ -9,7 +9,7 @@ from typing import NoReturn
 import grpc
 
 from keyhole.service.lifecycle import Stop
-from keyhole.v1.referee_pb2 import Ack, Event, Outcome, Presence, Reconstruction, Truth, WatchRequest
+from keyhole.v1.referee_pb2 import Account, Ack, Event, Outcome, Presence, Reconstruction, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError
 from keyhole.wire.server import Registration
@@ -47,6 +47,11 @@ class TruthDesk(RefereeServicer):
     def Conclude(self, request: Outcome, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Take what became of a frame."""
         self._referee.conclude(request)
+        return Ack()
+
+    def Settle(self, request: Account, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Take what an edge counted."""
+        self._referee.settle(request)
         return Ack()
 
     def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
@@ -94,6 +99,10 @@ class SubmitDesk(RefereeServicer):
     def Attend(self, request: Presence, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
         """Refused."""
         _refuse("Attend")
+
+    def Settle(self, request: Account, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
+        """Refused."""
+        _refuse("Settle")
 
     def Watch(self, request: WatchRequest, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
         """Refused."""

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
-from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Secrets, Truth
+from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from monitor import attacks
@@ -22,7 +22,7 @@ from monitor.checks import TRUTH
 from monitor.database import open_database
 from monitor.deployment import DEPLOYMENT_FIELDS
 from monitor.referee import ENDED, Case, Listener
-from monitor.tables import FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
+from monitor.tables import AccountRow, FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
 from monitor.writer import GroupCommit
 
 PICTURES = "pictures"
@@ -51,7 +51,7 @@ class RunStore(Listener):
         run.mkdir(parents=True, exist_ok=True)
         self._engine = open_database(run, url)
         self._album = Album(run / PICTURES, keep)
-        self._commit: GroupCommit[Callable[[Session], None]] = GroupCommit(self._write)
+        self._commit: GroupCommit[Callable[[Session], object]] = GroupCommit(self._write)
         self._well = True
         self._store(_give_up_waiting)
 
@@ -81,6 +81,10 @@ class RunStore(Listener):
     def judged(self, case: Case) -> None:
         self._store(lambda session: self._add_case(session, case))
 
+    def settled(self, account: Account) -> None:
+        facts = {name: getattr(account, name) for name in ("edge", "started_at", "taken", "answered", "undelivered")}
+        self._store(lambda session: session.merge(AccountRow(**facts, dropped=dict(account.dropped))))
+
     def waits(self, reconstruction: Reconstruction) -> None:
         now = time.time()
         self._store(lambda session: session.add(_waiting(reconstruction, now)))
@@ -92,7 +96,7 @@ class RunStore(Listener):
         """Let go of the database."""
         self._engine.dispose()
 
-    def _store(self, job: Callable[[Session], None]) -> None:
+    def _store(self, job: Callable[[Session], object]) -> None:
         try:
             self._commit(job)
         except (OperationalError, OSError) as error:
@@ -112,7 +116,7 @@ class RunStore(Listener):
             else:
                 _log.info("the run can be stored again")
 
-    def _write(self, jobs: Sequence[Callable[[Session], None]]) -> None:
+    def _write(self, jobs: Sequence[Callable[[Session], object]]) -> None:
         with Session(self._engine) as session, session.begin():
             for job in jobs:
                 job(session)

@@ -13,6 +13,7 @@ from keyhole.metrics.interval import mean_interval
 from monitor import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
+from monitor.ledger import Ledger
 
 _FOR_P95 = 20
 
@@ -64,6 +65,7 @@ class Summary:
         unmatched: reconstructions without a score, by reason.
         deployment: the newest; none before the first frame.
         deployments: how many different ones the run has seen.
+        ledger: what became of every frame, those that the monitor was not told of included.
     """
 
     frames_sent: int
@@ -75,6 +77,7 @@ class Summary:
     latency_ms: Mapping[str, Latency]
     deployment: Deployment | None
     deployments: int
+    ledger: Ledger
 
     def as_json(self) -> dict[str, object]:
         """Only what JSON can hold."""
@@ -96,6 +99,7 @@ def summarise(history: History) -> Summary:
         latency_ms=latency(frame.stages for frame in history.answered),
         deployment=history.deployments[0] if history.deployments else None,
         deployments=len(history.deployments),
+        ledger=history.ledger,
     )
 
 

@@ -86,6 +86,19 @@ class RecoveryRow(Base):
     gallery: Mapped[int]  # vehicles
 
 
+class AccountRow(Base):
+    """What an edge counted in one life, by its newest account."""
+
+    __tablename__ = "accounts"
+
+    edge: Mapped[str] = mapped_column(String(128), primary_key=True)
+    started_at: Mapped[float] = mapped_column(primary_key=True)  # Unix time, seconds
+    taken: Mapped[int] = mapped_column(BigInteger)
+    answered: Mapped[int] = mapped_column(BigInteger)
+    dropped: Mapped[dict[str, int]] = mapped_column(JSON)  # by reason
+    undelivered: Mapped[int] = mapped_column(BigInteger)  # messages
+
+
 class UnmatchedRow(Base):
     """A reconstruction that came before its truth; it leaves when it has a score."""
 

@@ -264,6 +264,60 @@ class Outcome(google.protobuf.message.Message):
 Global___Outcome: typing_extensions.TypeAlias = Outcome
 
 @typing.final
+class Account(google.protobuf.message.Message):
+    """An edge's own count of its frames, sent now and then and at its end: it holds those that the monitor was not told of."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class DroppedEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.int
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
+    EDGE_FIELD_NUMBER: builtins.int
+    STARTED_AT_FIELD_NUMBER: builtins.int
+    TAKEN_FIELD_NUMBER: builtins.int
+    ANSWERED_FIELD_NUMBER: builtins.int
+    DROPPED_FIELD_NUMBER: builtins.int
+    UNDELIVERED_FIELD_NUMBER: builtins.int
+    edge: builtins.str
+    started_at: builtins.float
+    """Unix time, seconds; tells the lives of an edge apart"""
+    taken: builtins.int
+    """pictures; answered, dropped or on their way"""
+    answered: builtins.int
+    undelivered: builtins.int
+    """messages that the monitor did not get"""
+    @property
+    def dropped(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.int]:
+        """by reason"""
+
+    def __init__(
+        self,
+        *,
+        edge: builtins.str = ...,
+        started_at: builtins.float = ...,
+        taken: builtins.int = ...,
+        answered: builtins.int = ...,
+        dropped: collections.abc.Mapping[builtins.str, builtins.int] | None = ...,
+        undelivered: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["answered", b"answered", "dropped", b"dropped", "edge", b"edge", "started_at", b"started_at", "taken", b"taken", "undelivered", b"undelivered"]) -> None: ...
+
+Global___Account: typing_extensions.TypeAlias = Account
+
+@typing.final
 class Reconstruction(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -45,6 +45,11 @@ class RefereeStub(object):
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Outcome.SerializeToString,
                 response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
                 _registered_method=True)
+        self.Settle = channel.unary_unary(
+                '/keyhole.v1.Referee/Settle',
+                request_serializer=keyhole_dot_v1_dot_referee__pb2.Account.SerializeToString,
+                response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+                _registered_method=True)
         self.Submit = channel.unary_unary(
                 '/keyhole.v1.Referee/Submit',
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
@@ -73,6 +78,12 @@ class RefereeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Conclude(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Settle(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -107,6 +118,11 @@ def add_RefereeServicer_to_server(servicer, server):
             'Conclude': grpc.unary_unary_rpc_method_handler(
                     servicer.Conclude,
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Outcome.FromString,
+                    response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
+            ),
+            'Settle': grpc.unary_unary_rpc_method_handler(
+                    servicer.Settle,
+                    request_deserializer=keyhole_dot_v1_dot_referee__pb2.Account.FromString,
                     response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
             ),
             'Submit': grpc.unary_unary_rpc_method_handler(
@@ -179,6 +195,33 @@ class Referee(object):
             target,
             '/keyhole.v1.Referee/Conclude',
             keyhole_dot_v1_dot_referee__pb2.Outcome.SerializeToString,
+            keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Settle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/keyhole.v1.Referee/Settle',
+            keyhole_dot_v1_dot_referee__pb2.Account.SerializeToString,
             keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
             options,
             channel_credentials,

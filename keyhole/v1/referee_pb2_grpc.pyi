@@ -57,6 +57,22 @@ _RefereeConcludeType = typing_extensions.TypeVar(
     ],
 )
 
+_RefereeSettleType = typing_extensions.TypeVar(
+    '_RefereeSettleType',
+    grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Account,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Account,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Account,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+)
+
 _RefereeSubmitType = typing_extensions.TypeVar(
     '_RefereeSubmitType',
     grpc.UnaryUnaryMultiCallable[
@@ -105,7 +121,7 @@ _RefereeWatchType = typing_extensions.TypeVar(
     ],
 )
 
-class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSubmitType, _RefereeAttendType, _RefereeWatchType]):
+class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSettleType, _RefereeSubmitType, _RefereeAttendType, _RefereeWatchType]):
     """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone."""
 
     @typing.overload
@@ -116,6 +132,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
         ],
         grpc.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Outcome,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.Account,
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.UnaryUnaryMultiCallable[
@@ -143,6 +163,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.Account,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Reconstruction,
             keyhole.v1.referee_pb2.Ack,
         ],
@@ -160,6 +184,8 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
 
     Conclude: _RefereeConcludeType
 
+    Settle: _RefereeSettleType
+
     Submit: _RefereeSubmitType
 
     Attend: _RefereeAttendType
@@ -173,6 +199,10 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
     ],
     grpc.aio.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Outcome,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Account,
         keyhole.v1.referee_pb2.Ack,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
@@ -203,6 +233,13 @@ class RefereeServicer(metaclass=abc.ABCMeta):
     def Conclude(
         self,
         request: keyhole.v1.referee_pb2.Outcome,
+        context: _ServicerContext,
+    ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
+
+    @abc.abstractmethod
+    def Settle(
+        self,
+        request: keyhole.v1.referee_pb2.Account,
         context: _ServicerContext,
     ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
 

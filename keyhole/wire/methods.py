@@ -32,6 +32,7 @@ METHODS: Mapping[str, Method] = {
     "/keyhole.v1.Oracle/Query": Method(ADVERSARY, 16),
     "/keyhole.v1.Referee/Witness": Method(EDGE, 32),
     "/keyhole.v1.Referee/Conclude": Method(EDGE, 32),
+    "/keyhole.v1.Referee/Settle": Method(EDGE, 8),
     "/keyhole.v1.Referee/Submit": Method(ADVERSARY, 32),
     "/keyhole.v1.Referee/Attend": Method(MONITOR, 4),
     "/keyhole.v1.Referee/Watch": Method(EDGE | MONITOR, 8),

@@ -20,12 +20,17 @@ class FakeReferee(referee_pb2_grpc.RefereeServicer):
     def __init__(self, behave=lambda _: None) -> None:
         self.behave = behave
         self.got: list[str] = []
+        self.accounts: list[referee_pb2.Account] = []
 
     def Witness(self, request, _context):  # noqa: N802
         return self._take("truth", request)
 
     def Conclude(self, request, _context):  # noqa: N802
         return self._take("outcome", request)
+
+    def Settle(self, request, _context):  # noqa: N802
+        self.accounts.append(request)
+        return referee_pb2.Ack()
 
     def _take(self, kind, request):
         self.behave(request)
@@ -52,7 +57,10 @@ def lost():
 
 
 def witness_of(port: int, lost: list[int], capacity: int = 128) -> Witness:
-    return Witness(connect(f"127.0.0.1:{port}"), lost=lambda: lost.append(1), capacity=capacity)
+    def account() -> referee_pb2.Account:
+        return referee_pb2.Account(edge="edge-0", undelivered=len(lost))
+
+    return Witness(connect(f"127.0.0.1:{port}"), lost=lambda: lost.append(1), account=account, capacity=capacity)
 
 
 def wait_until(condition, seconds: float = 10):
@@ -128,6 +136,7 @@ def test_a_refused_message_is_counted_and_the_next_goes_on(lost, caplog):
     assert referee.got == ["truth 0", "truth 2"]
     assert len(lost) == 1
     assert ["expected a PNG" in record.reason for record in caplog.records] == [True]
+    assert [account.undelivered for account in referee.accounts] == [1], "what was lost is told at the end"
 
 
 def test_a_message_that_cannot_be_made_is_counted_and_the_next_goes_on(lost, caplog):

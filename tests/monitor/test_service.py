@@ -14,7 +14,7 @@ from torch import Tensor
 
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.v1.referee_pb2 import Presence, WatchRequest
+from keyhole.v1.referee_pb2 import Account, Presence, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeStub
 from keyhole.wire.channel import connect
 from keyhole.wire.errors import explain, violations
@@ -107,6 +107,7 @@ def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
         for call in (
             lambda: adversary.Witness(truth()),
             lambda: adversary.Conclude(outcome()),
+            lambda: adversary.Settle(Account(edge="edge-0")),
             lambda: list(adversary.Watch(WatchRequest())),
         ):
             with pytest.raises(grpc.RpcError) as refused:

@@ -20,6 +20,7 @@ class Notebook(referee_pb2_grpc.RefereeServicer):
 
     def __init__(self) -> None:
         self.address = ""
+        self.account = referee_pb2.Account()
         self.truths: dict[str, referee_pb2.Truth] = {}
         self.outcomes: dict[str, referee_pb2.Outcome] = {}
         self.order: list[tuple[str, str]] = []
@@ -43,6 +44,10 @@ class Notebook(referee_pb2_grpc.RefereeServicer):
         if self.deaf:
             context.abort(grpc.StatusCode.UNAVAILABLE, "away")
         self.attended.append(request)
+        return referee_pb2.Ack()
+
+    def Settle(self, request, _context):  # noqa: N802
+        self.account = request
         return referee_pb2.Ack()
 
     @property
