@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import grpc
 import pytest
@@ -14,11 +14,12 @@ import torch
 from adversary.wire_tap import WireTap
 from keyhole.service.address import Address
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.channel import connect, wait_ready
+from keyhole.wire.channel import Retry, connect, wait_ready
 from keyhole.wire.chunks import to_chunks
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import violations
 from keyhole.wire.inference import SERVICE
+from keyhole.wire.methods import METHODS
 from keyhole.wire.packed import PackedAnswer
 from keyhole.wire.tensors import unpack
 from keyhole.wire.tls import make_certificates
@@ -143,6 +144,22 @@ def test_it_outlives_a_cloud_that_is_away(quiet_address):
         wait_ready(listener.tap.address, 20)
         assert client.infer(frame("late", torch.ones(1)), timeout=10).frame_id == "late"
         server.stop(0)
+
+
+def test_idle_calls_through_it_do_not_stop_the_victim(listener):
+    """More than the cloud has places for: it lets the idle ones go, and the tap has threads for all of them."""
+    method = f"/{SERVICE}/Infer"
+    with ExitStack() as stack:
+        idle = []
+        for _ in range(METHODS[method].calls + 8):
+            channel = stack.enter_context(connect(listener.tap.address))
+            idle.append(channel.stream_stream(method)(iter(queue.SimpleQueue().get, None), timeout=60))
+        client = InferenceClient(stack.enter_context(connect(listener.tap.address)))
+        answer = Retry(25).call(lambda left: client.infer(frame("next", torch.ones(1)), left))
+        assert answer.frame_id == "next"
+        assert listener.frames.get(timeout=10).header.frame_id == "next"
+        for call in idle:
+            call.cancel()
 
 
 def test_what_is_not_taken_in_time_is_dropped_oldest_first(server):
