@@ -85,7 +85,7 @@ def test_subscribers_receive_every_frame_in_order():
     context.leave()
     reader.join(5)
     assert received == [(str(number), 0) for number in range(5)]
-    assert len(tap) == 0
+    assert (len(tap), tap.depth()) == (0, 0)
 
 
 def test_losses_are_reported_for_each_subscriber_and_in_all():
