@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import tyro
 from rich.console import Console
@@ -123,9 +123,14 @@ def _variables(name: str, settings: type[Any]) -> Iterator[tuple[str, str, Any]]
     """Variable of the environment, field and type of each flag."""
     hints = get_type_hints(settings, include_extras=True)
     for field in dataclasses.fields(settings):
-        if get_origin(hints[field.name]) is not Annotated:  # positional: an argument, not a flag
+        if not is_positional(hints[field.name]):
             variable = f"KEYHOLE_{name}_{field.name}".upper().translate(_UNDERSCORES)
             yield variable, field.name, hints[field.name]
+
+
+def is_positional(hint: Any) -> bool:
+    """Whether a field of that type is an argument, not a flag."""
+    return not set(get_args(tyro.conf.Positional[str])[1:]).isdisjoint(getattr(hint, "__metadata__", ()))
 
 
 def _is_secret(hint: Any) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from keyhole.cli import load, parsed
+from keyhole.cli import is_positional, load, parsed
 from keyhole.commands import COMMANDS
 from keyhole.service.errors import UsageError
 
@@ -46,9 +46,8 @@ def written(value: Any) -> str:
 @given(data=st.data())
 def test_any_value_arrives_as_it_is(name, data):
     kind = load(COMMANDS[name].settings)
-    positional = {
-        field for field, hint in get_type_hints(kind, include_extras=True).items() if hasattr(hint, "__metadata__")
-    }
+    hints = get_type_hints(kind, include_extras=True)
+    positional = {field for field, hint in hints.items() if is_positional(hint)}
     values = {field: data.draw(values, label=field) for field, values in texts(kind).items() if field not in positional}
     prefix = f"KEYHOLE_{name}_".upper().replace(" ", "_").replace("-", "_")
     environment = {prefix + field.upper(): written(value) for field, value in values.items()}
@@ -70,6 +69,11 @@ def test_a_token_opens_the_tap_whatever_it_starts_with(token):
 def test_the_command_line_goes_before_the_environment():
     assert parsed("cloud", ["--max-batch", "5"], {"KEYHOLE_CLOUD_MAX_BATCH": "3"}).max_batch == 5
     assert parsed("adversary", ["--attacks", "a"], {"KEYHOLE_ADVERSARY_ATTACKS": "b c"}).attacks == ("a",)
+
+
+def test_a_value_that_is_read_in_a_way_of_its_own_arrives_too():
+    assert parsed("cloud", [], {"KEYHOLE_CLOUD_SIZE": "256x128"}).size == (256, 128)
+    assert parsed("cuts", ["resnet18"], {"KEYHOLE_CUTS_SIZE": "64"}).size == 64
 
 
 def test_a_switch_takes_true_or_false():
