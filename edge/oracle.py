@@ -104,7 +104,7 @@ class Oracle(oracle_pb2_grpc.OracleServicer):
             picture = unpack_picture(message, field=f"pictures[{index}]")
             if picture.shape != shape:
                 height, width = picture.shape[1:]
-                raise invalid(f"pictures[{index}]", f"expected 3×{shape[1]}×{shape[2]}, got 3×{height}×{width}")
+                raise invalid(f"pictures[{index}]", f"expected {shape[2]}×{shape[1]} pixels, got {width}×{height}")
             pictures.append(picture)
         return torch.stack(pictures)
 

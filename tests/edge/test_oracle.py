@@ -21,6 +21,7 @@ from keyhole.wire.pictures import pack_picture
 from keyhole.wire.tensors import unpack
 from tests.system.frames import Edge, pictures
 from tests.system.running import metrics_page, running_oracle
+from tests.system.tiny_target import SIZE
 
 FP32 = tensor_pb2.CODEC_FP32
 
@@ -55,6 +56,19 @@ def test_it_answers_with_the_edges_features(oracle, count):
     assert len(answer.tensors) == len(expected) == 2
     for tensor, wanted in zip(answer.tensors, expected, strict=True):
         torch.testing.assert_close(unpack(tensor, field="tensor"), wanted)
+
+
+def test_pictures_that_are_not_square():
+    network = "tests.targets.own_models:network"
+    with (
+        running_oracle(target=network, cut="0", size=(SIZE, SIZE // 2)) as settings,
+        connect(settings.listen) as channel,
+    ):
+        stub, narrow = oracle_pb2_grpc.OracleStub(channel), pictures(2)[..., : SIZE // 2]
+        (tensor,) = stub.Query(query(narrow), timeout=30).tensors
+        assert list(tensor.spec.shape) == [2, 4, 4, 2]
+        with pytest.raises(grpc.RpcError, match="expected 16×32 pixels, got 32×32"):
+            stub.Query(query(pictures(1)), timeout=30)
 
 
 def test_the_asked_codec_packs_the_answer(oracle):
