@@ -80,7 +80,7 @@ def read_state(path: Path, own: Mapping[str, Tensor]) -> State:
         first = next(iter(own), "")
         near = _nearest(first, checkpoint.tensors)
         raise TargetError(
-            f"no tensor in {path} is one of the model's. At the top it has {checkpoint.contents}"
+            f"the weights in {path} do not fit: no tensor is one of the model's. At the top is {checkpoint.contents}"
             + (f"; nearest to {first}: {near}" if near else "")
         )
     best, *others = readings
@@ -124,6 +124,8 @@ def load_state(
         if name in own and not name.endswith(_UNUSED) and not _fits(tensor, own[name])
     ]
     problems = [f"wrong shapes or types: {_some(wrong)}"] if wrong else []
+    broken = [name for name, tensor in state.items() if name in own and tensor.is_floating_point() and _has_nan(tensor)]
+    problems += [f"not a number (NaN): {_some(broken)}"] if broken else []
     if strict or not any(name in own for name in state):
         problems += [f"missing: {_some(missing)}"] if missing else []
         problems += [f"unexpected: {_some(unexpected)}"] if unexpected else []
@@ -185,6 +187,10 @@ def _ends(name: str) -> Iterator[str]:
 
 def _fits(tensor: Tensor, own: Tensor) -> bool:
     return tensor.shape == own.shape and tensor.is_floating_point() == own.is_floating_point()
+
+
+def _has_nan(tensor: Tensor) -> bool:
+    return bool(tensor.float().isnan().any())
 
 
 def _same(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:

@@ -158,7 +158,7 @@ def test_other_names_are_shown_beside_those_in_the_file(tmp_path: Path) -> None:
     path = saved(other, tmp_path / "other.pth")
     model = nn.ModuleDict({"features": nn.ModuleDict({"conv1": nn.Conv2d(3, 4, 3)})})
     with pytest.raises(
-        TargetError, match=r"has net \(2\), epoch; nearest to features\.conv1\.weight: net\.features\.conv_1"
+        TargetError, match=r"At the top is net \(2\), epoch; nearest to features\.conv1\.weight: net\.features\.conv_1"
     ):
         read_state(path, model.state_dict())
 
@@ -178,6 +178,12 @@ def test_numbers_of_another_kind_are_not_taken_for_weights(tmp_path: Path) -> No
         load_state(network(), state.tensors, state.source, strict=True)
     floats = weights() | {"0.1.num_batches_tracked": torch.tensor(3.0)}
     assert load_state(network(), floats, "an average", strict=True) == []
+
+
+def test_a_training_that_came_to_nothing_is_said(tmp_path: Path) -> None:
+    ruined = weights() | {"0.0.bias": torch.tensor([1, torch.nan, 2, 3]).half()}
+    with pytest.raises(TargetError, match=r"not a number \(NaN\): 1 \(0\.0\.bias\)"):
+        load_state(network(), ruined, "ruined.pth", strict=True)
 
 
 def script(path: Path) -> None:

@@ -17,6 +17,7 @@ from accelerate import init_empty_weights
 from torch import Tensor, nn
 from torchvision.models._api import WeightsEnum
 
+from keyhole.sizes import height_width
 from keyhole.targets import TargetError, load_target
 from keyhole.targets.timm_family import TimmFamily
 from keyhole.targets.torchvision_family import TorchvisionFamily
@@ -92,6 +93,16 @@ def test_timm_builds_the_same_for_a_file(monkeypatch: pytest.MonkeyPatch) -> Non
     assert len(names) > 1000
     different = [name for name in names if arguments(name, pretrained=False) != arguments(name, pretrained=True)]
     assert different == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", timm.list_modules())
+def test_timm_takes_the_size_that_is_said(module: str) -> None:
+    """One architecture of each file, without numbers: all of them would take half an hour."""
+    family, (name, *_) = TimmFamily(), timm.list_models(module=module)
+    with torch.device("meta"), torch.no_grad():
+        model = family.build(name, size=None, outputs=None, pretrained=False).eval()
+        model(torch.zeros(1, 3, *height_width(family.facts(name).preprocess.size)))
 
 
 @pytest.mark.parametrize("name", ["googlenet", "inception_v3"])
