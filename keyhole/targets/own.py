@@ -18,6 +18,7 @@ from keyhole.targets.preprocess import Preprocess
 from keyhole.targets.target import Target
 
 _SIZE = 224
+_COMPILED = "_orig_mod"  # what torch.compile wrapped: it is traced and run as it was written
 
 
 def make_own(name: str, size: Size | None) -> Target:
@@ -32,6 +33,7 @@ def make_own(name: str, size: Size | None) -> Target:
         TargetError: no such function, or it returns something else.
     """
     made = _factory(name)()
+    made = getattr(made, _COMPILED, made) if isinstance(made, nn.Module) else made
     if isinstance(made, Target):
         preprocess = made.preprocess if size is None else dataclasses.replace(made.preprocess, size=size)
         take_pictures(made.model, preprocess.size)

@@ -22,6 +22,10 @@ def target() -> Target:
     )
 
 
+def compiled() -> nn.Module:
+    return torch.compile(network())  # type: ignore[return-value]
+
+
 def number() -> int:
     return 3
 

@@ -48,6 +48,11 @@ def test_a_model_that_takes_pictures_is_left_alone() -> None:
     assert type(load_target(f"{OWN}:network", size=SIZE).model) is torch.nn.Sequential
 
 
+def test_a_compiled_model_is_taken_as_it_was_written() -> None:
+    target = load_target(f"{OWN}:compiled", size=SIZE)
+    assert split(target, "0").plan.tensors[0].shape == (1, 4, 4, 4)
+
+
 def test_an_answer_that_is_no_vector_has_no_length() -> None:
     assert load_target(f"{OWN}:pixels", size=SIZE).outputs == 0
     target = load_target(f"{OWN}:grey", size=SIZE)
