@@ -74,9 +74,10 @@ class GrpcProxy(_Handler):
         self._readers = ThreadPoolExecutor(WORKERS, thread_name_prefix="copies")
         self._server = grpc.server(ThreadPoolExecutor(WORKERS, thread_name_prefix="proxy"), options=_OPTIONS)
         self._server.add_generic_rpc_handlers((self,))
-        self.port = self._server.add_insecure_port("127.0.0.1:0")
+        self.port = 0  # until it listens
 
     def __enter__(self) -> Self:
+        self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
         return self
 

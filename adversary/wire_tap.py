@@ -73,6 +73,7 @@ class WireTap:
         Raises:
             OSError: the address cannot be listened on.
         """
+        self._proxy.__enter__()
         self._thread.start()
         opening = asyncio.run_coroutine_threadsafe(
             asyncio.start_server(self._accept, self.address.host, self.address.port), self._loop
@@ -80,10 +81,10 @@ class WireTap:
         try:
             self._server = opening.result()
         except OSError as error:
+            self._proxy.__exit__(None, None, None)
             self._end_loop()
             raise AddressError(f"cannot listen on {self.address}: {error}; is the port taken?") from error
         self.address = self.address.with_port(self._server.sockets[0].getsockname()[1])
-        self._proxy.__enter__()
         _log.info("relaying", extra={"from": str(self.address), "to": str(self._cloud)})
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import ExitStack
 from functools import partial
 
 from cloud.batching import Batcher
@@ -38,42 +39,45 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
     """
     _check(settings)
     target, partition = partitioned(settings)
-    metrics = Metrics("cloud")
-    page = metrics.serve(settings.metrics)
+    with ExitStack() as open_:  # closed from the last line to the first
+        metrics = Metrics("cloud")
+        open_.callback(metrics.close)
+        page = metrics.serve(settings.metrics)
 
-    tap = Tap(settings.tap_token, settings.tap_queue, dropped=metrics.tap_dropped.inc)
-    metrics.queue_depth.labels("tap").set_function(tap.depth)
-    batcher = Batcher(
-        lambda tensors: partition.tail(as_features(tensors)),
-        max_batch=settings.max_batch,
-        max_wait=settings.max_wait_ms / 1e3,
-        depth=metrics.queue_depth.labels("tail").set,
-    )
-    service = Inference(description(target, partition), expectation(target, partition), batcher, tap.publish, metrics)
-    server = serve(
-        [inference(service), tap_service(tap.subscribe)],
-        settings.listen,
-        metrics=metrics,
-        tls=settings.tls,
-    )
-    publish(settings.addresses, {"listen": server.address, "metrics": page})
-    _log.info(
-        "listening",
-        extra={
-            "address": str(server.address),
-            "metrics": page,
-            "target": target.name,
-            "model_hash": target.hash,
-            "cut": partition.plan.cut,
-            "tap": "off" if settings.tap_token is None else "on",
-            "tls": settings.tls is not None,
-        },
-    )
-    stop.wait()
-    tap.close()
-    server.stop()
-    batcher.close()
-    metrics.close()
+        tap = Tap(settings.tap_token, settings.tap_queue, dropped=metrics.tap_dropped.inc)
+        metrics.queue_depth.labels("tap").set_function(tap.depth)
+        batcher = Batcher(
+            lambda tensors: partition.tail(as_features(tensors)),
+            max_batch=settings.max_batch,
+            max_wait=settings.max_wait_ms / 1e3,
+            depth=metrics.queue_depth.labels("tail").set,
+        )
+        open_.callback(batcher.close)
+        service = Inference(
+            description(target, partition), expectation(target, partition), batcher, tap.publish, metrics
+        )
+        server = serve(
+            [inference(service), tap_service(tap.subscribe)],
+            settings.listen,
+            metrics=metrics,
+            tls=settings.tls,
+        )
+        open_.callback(server.stop)
+        open_.callback(tap.close)
+        publish(settings.addresses, {"listen": server.address, "metrics": page})
+        _log.info(
+            "listening",
+            extra={
+                "address": str(server.address),
+                "metrics": page,
+                "target": target.name,
+                "model_hash": target.hash,
+                "cut": partition.plan.cut,
+                "tap": "off" if settings.tap_token is None else "on",
+                "tls": settings.tls is not None,
+            },
+        )
+        stop.wait()
 
 
 def _check(settings: CloudSettings) -> None:

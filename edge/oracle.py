@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import ExitStack
 from functools import partial
 
 import grpc
@@ -130,23 +131,26 @@ def oracle(settings: OracleSettings, stop: Stop) -> None:
         raise UsageError(f"--budget {settings.budget}: expected 0 or more pictures")
     device = Device.load(settings, "oracle")
     device.warm_up()
-    metrics = Metrics("oracle")
-    page = metrics.serve(settings.metrics)
-    servicer = Oracle(device, Budget(settings.budget), metrics)
-    registration = Registration("keyhole.v1.Oracle", partial(oracle_pb2_grpc.add_OracleServicer_to_server, servicer))
-    server = serve([registration], settings.listen, metrics=metrics, tls=settings.tls)
-    publish(settings.addresses, {"listen": server.address, "metrics": page})
-    _log.info(
-        "listening",
-        extra={
-            "address": str(server.address),
-            "metrics": page,
-            "target": device.target.name,
-            "cut": device.partition.plan.cut,
-            "defence": device.defence_name,
-            "budget": "none" if settings.budget is None else settings.budget,
-        },
-    )
-    stop.wait()
-    server.stop()
-    metrics.close()
+    with ExitStack() as open_:  # closed from the last line to the first
+        metrics = Metrics("oracle")
+        open_.callback(metrics.close)
+        page = metrics.serve(settings.metrics)
+        servicer = Oracle(device, Budget(settings.budget), metrics)
+        registration = Registration(
+            "keyhole.v1.Oracle", partial(oracle_pb2_grpc.add_OracleServicer_to_server, servicer)
+        )
+        server = serve([registration], settings.listen, metrics=metrics, tls=settings.tls)
+        open_.callback(server.stop)
+        publish(settings.addresses, {"listen": server.address, "metrics": page})
+        _log.info(
+            "listening",
+            extra={
+                "address": str(server.address),
+                "metrics": page,
+                "target": device.target.name,
+                "cut": device.partition.plan.cut,
+                "defence": device.defence_name,
+                "budget": "none" if settings.budget is None else settings.budget,
+            },
+        )
+        stop.wait()

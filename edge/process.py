@@ -6,6 +6,7 @@ import logging
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 
 import grpc
@@ -50,55 +51,57 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
     """
     prepared = prepare(settings)
     device, codec = prepared.device, prepared.codec
-    metrics = Metrics("edge")
-    page = metrics.serve(settings.metrics)
-    publish(settings.addresses, {"metrics": page})
-    _log.info("listening", extra={"metrics": page})
+    with closing(Metrics("edge")) as metrics, connect(settings.cloud, tls=settings.tls, role="edge") as channel:
+        page = metrics.serve(settings.metrics)
+        publish(settings.addresses, {"metrics": page})
+        _log.info("listening", extra={"metrics": page})
 
-    channel = connect(settings.cloud, tls=settings.tls, role="edge")
-    client = InferenceClient(channel)
-    if (met := wait_for_cloud(client, settings.cloud, stop, settings.wait_seconds)) is None:
-        return
-    check_cloud(met, device, codec, settings.cloud)
-    device.warm_up()
+        client = InferenceClient(channel)
+        if (met := wait_for_cloud(client, settings.cloud, stop, settings.wait_seconds)) is None:
+            return
+        check_cloud(met, device, codec, settings.cloud)
+        device.warm_up()
 
-    deployment = referee_pb2.Deployment(
-        edge=settings.name,
-        target=device.target.name,
-        cut=device.partition.plan.cut,
-        codec=settings.codec,
-        defence=device.defence_name,
-        link=settings.link,
-        slowdown=settings.slowdown,
-        cloud=settings.cloud,
-        tls=settings.tls is not None,
-    )
-    given_up = Stop()
-    journey = Journey(
-        client, Link(prepared.profile, time.perf_counter, given_up.wait), device.outputs, settings.deadline, given_up
-    )
-    slowdown = Slowdown(settings.slowdown, time.perf_counter, stop.wait)
-    flights = Flights(settings.in_flight, metrics.queue_depth.labels("in_flight").set)
-    tally = Tally(metrics)
-    _log.info("sending", extra={field.name: value for field, value in deployment.ListFields()})
-    with _witness(settings, tally) as witness:
-        reporter = Reporter(tally, witness, deployment, device.target.labels)
-        for frame_id, sample in _camera(settings, prepared.source, flights, stop):
-            if not flights.admit():
-                reporter.drops(frame_id, BACKLOG)
-                continue
-            captured = time.perf_counter()
-            features = device.features(sample.picture[None])
-            computed = slowdown(captured)
-            shown = device.protect(features)
-            protected = slowdown(computed)
-            frame = pack_frame(device.header(frame_id, settings.name), shown, codec)
-            departure = Departure(frame, captured, computed, protected, encoded=slowdown(protected))
-            reporter.leaves(frame, sample)
-            flights.launch(partial(_travel, journey, departure, reporter))
-        _land(flights, stop, given_up, channel)
-    _log.info("finished", extra=tally.summary())
-    metrics.close()
+        deployment = referee_pb2.Deployment(
+            edge=settings.name,
+            target=device.target.name,
+            cut=device.partition.plan.cut,
+            codec=settings.codec,
+            defence=device.defence_name,
+            link=settings.link,
+            slowdown=settings.slowdown,
+            cloud=settings.cloud,
+            tls=settings.tls is not None,
+        )
+        given_up = Stop()
+        journey = Journey(
+            client,
+            Link(prepared.profile, time.perf_counter, given_up.wait),
+            device.outputs,
+            settings.deadline,
+            given_up,
+        )
+        slowdown = Slowdown(settings.slowdown, time.perf_counter, stop.wait)
+        flights = Flights(settings.in_flight, metrics.queue_depth.labels("in_flight").set)
+        tally = Tally(metrics)
+        _log.info("sending", extra={field.name: value for field, value in deployment.ListFields()})
+        with _witness(settings, tally) as witness:
+            reporter = Reporter(tally, witness, deployment, device.target.labels)
+            for frame_id, sample in _camera(settings, prepared.source, flights, stop):
+                if not flights.admit():
+                    reporter.drops(frame_id, BACKLOG)
+                    continue
+                captured = time.perf_counter()
+                features = device.features(sample.picture[None])
+                computed = slowdown(captured)
+                shown = device.protect(features)
+                protected = slowdown(computed)
+                frame = pack_frame(device.header(frame_id, settings.name), shown, codec)
+                departure = Departure(frame, captured, computed, protected, encoded=slowdown(protected))
+                reporter.leaves(frame, sample)
+                flights.launch(partial(_travel, journey, departure, reporter))
+            _land(flights, stop, given_up, channel)
+        _log.info("finished", extra=tally.summary())
 
 
 def _camera(settings: EdgeSettings, source: Source, flights: Flights, stop: Stop) -> Iterator[tuple[str, Sample]]:

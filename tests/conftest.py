@@ -2,14 +2,42 @@
 
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import psutil
 import pytest
 
+from keyhole.service import memory
 from keyhole.service.address import Address
 
 os.environ["OMP_NUM_THREADS"] = "1"
+CLOSING_SECONDS = 20
+
+
+@pytest.fixture(autouse=True, scope="session")
+def freed_memory_goes_back() -> Iterator[None]:
+    """A training keeps all the memory that it ever had until its process ends: here, after hundreds of tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(memory, "_set", lambda _settings: True)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_was_opened_is_closed() -> Iterator[None]:
+    """No file of tests leaves a server behind."""
+    before = _listening()
+    yield
+    end = time.monotonic() + CLOSING_SECONDS
+    while (left := _listening() - before) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not left, f"still listening: {', '.join(sorted(left))}"
+
+
+def _listening() -> set[str]:
+    found = psutil.Process().net_connections()
+    return {f"{place.laddr.ip}:{place.laddr.port}" for place in found if place.status == psutil.CONN_LISTEN}
 
 
 @pytest.fixture
