@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.cli import dispatch
+from keyhole.sizes import height_width
 
 
 def test_table_and_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,7 +25,10 @@ def test_every_target_is_described(tmp_path: Path) -> None:
     assert dispatch(["targets", "--json", str(path)], {}) == 0
     rows = json.loads(path.read_text())["targets"]
     assert len(rows) > 1000
-    assert all(row["preprocess"]["size"] > 0 and row["licence"] for row in rows)
+    sizes = {row["target"]: row["preprocess"]["size"] for row in rows}
+    assert sizes["timm:vit_base_patch16_sapiens2"] == [1024, 768]
+    assert all(min(height_width(size)) > 0 for size in sizes.values())
+    assert all(row["licence"] for row in rows)
 
 
 def test_a_filter_that_matches_nothing(capsys: pytest.CaptureFixture[str]) -> None:
