@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, features
+from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.pixels import FORMATS, SUFFIXES, UnreadableError, decode, fit
 
@@ -162,9 +164,12 @@ def test_damaged_bytes_are_a_picture_or_refused(form: str, draw: st.DataObject) 
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 9000), (9000, 4), (16, 40), (30, 20)])
-def test_a_narrow_picture_is_fitted_by_its_middle(height: int, width: int) -> None:
+def test_a_narrow_picture_is_fitted_by_its_middle(height: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    enlarged = Mock(wraps=transform.resize)
+    monkeypatch.setattr(transform, "resize", enlarged)
     across = torch.linspace(0, 255, max(height, width)).round().to(torch.uint8)
     picture = (across[None, :] if width > height else across[:, None]).expand(3, height, width)
     fitted = fit(picture, 16)
     assert fitted.shape == (3, 16, 16)
     assert float(fitted.mean()) == pytest.approx(0.5, abs=0.02)
+    assert max(enlarged.call_args.args[0].shape) <= 2 * min(height, width)

@@ -127,6 +127,11 @@ def test_runs_end_where_the_names_change(name: str, tmp_path: Path) -> None:
     assert len(set.union(*prefixes)) == 3
 
 
+def test_people_stay_together_whose_names_are_first_in_those_of_files(tmp_path: Path) -> None:
+    found = made(tmp_path, " ".join(f"000{who}_c1s1_{{1..{3 + who}}}_00.png" for who in (1, 2, 3)))
+    assert [{name.split("_")[0] for name in names} for names in found.values()] == [{"0001"}, {"0002"}, {"0003"}]
+
+
 def test_folders_inside_of_a_folder_stay_together(tmp_path: Path) -> None:
     people = " ".join(f"{who}/{who}-{day}/{{1..2}}.png" for who in ("ann", "bob", "cat") for day in (1, 2))
     inside = [{name.split("/")[0] for name in names} for names in made(tmp_path, people).values()]
