@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 
@@ -9,6 +10,7 @@ import grpc
 import pytest
 import torch
 
+from keyhole.service.address import Address
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
@@ -129,3 +131,46 @@ def test_a_subscriber_that_leaves_is_forgotten(live, client, edge):
 def lost(live) -> float:
     lines = metrics_page(live).splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith("keyhole_tap_dropped_total "))
+
+
+class Cable:
+    """A TCP connection to a server that can be cut: nothing passes any more, and neither end is told."""
+
+    def __init__(self, address: Address) -> None:
+        self.cut = threading.Event()
+        self._to = address
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = Address("127.0.0.1", self._listener.getsockname()[1])
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        near, _ = self._listener.accept()
+        far = socket.create_connection((self._to.host, self._to.port))
+        for source, sink in ((near, far), (far, near)):
+            threading.Thread(target=self._carry, args=(source, sink), daemon=True).start()
+
+    def _carry(self, source: socket.socket, sink: socket.socket) -> None:
+        while data := source.recv(1 << 16):
+            if not self.cut.is_set():
+                sink.sendall(data)
+
+
+@pytest.mark.slow
+def test_a_subscriber_whose_network_is_gone_gives_its_place_back(edge):
+    frame, ended = (
+        edge.frame(pictures(1)[0]),
+        'keyhole_rpc_total{code="CANCELLED",method="/keyhole.v1.Tap/Subscribe"} 1.0',
+    )
+    with running_cloud(tap_token=TOKEN) as settings, connect(settings.listen) as victim:
+        cable = Cable(Address.parse(settings.listen))
+        with connect(cable.address) as channel:
+            stream = tap_pb2_grpc.TapStub(channel).Subscribe(tap_pb2.SubscribeRequest(), metadata=METADATA)
+            first = threading.Thread(target=next, args=(stream,), daemon=True)
+            first.start()
+            while first.is_alive():
+                InferenceClient(victim).infer(frame, 30)
+            cable.cut.set()
+            end = time.monotonic() + 180
+            while ended not in metrics_page(settings):
+                assert time.monotonic() < end
+                time.sleep(1)

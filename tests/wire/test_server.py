@@ -15,7 +15,7 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.errors import WireError, explain, invalid
-from keyhole.wire.server import Registration, RunningServer, serve
+from keyhole.wire.server import Registration, RunningServer, serve, time_left
 
 TIMEOUT = 20.0
 
@@ -111,3 +111,23 @@ def test_a_taken_port_is_an_error_that_says_so() -> None:
 def test_a_wrong_address_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="expected HOST:PORT"):
         serve([], "50051", metrics=Metrics("oracle"))
+
+
+def test_the_time_that_a_caller_still_waits() -> None:
+    left: list[float | None] = []
+
+    def ask(_request: bytes, context: grpc.ServicerContext) -> bytes:
+        left.append(time_left(context))
+        return b""
+
+    handlers = {"Query": grpc.unary_unary_rpc_method_handler(ask, None, None)}
+    server = start(Metrics("oracle"), Registration.of("keyhole.v1.Oracle", handlers))
+    with connect(server.address) as channel:
+        call = channel.unary_unary("/keyhole.v1.Oracle/Query", None, None)
+        call(b"", timeout=TIMEOUT)
+        call(b"")
+    server.stop(0)
+    bounded, unbounded = left
+    assert unbounded is None
+    assert bounded is not None
+    assert 0 < bounded <= TIMEOUT + 1

@@ -127,3 +127,9 @@ def test_wrong_directories_and_roles_say_what_to_do(directory: Path, tmp_path: P
         channel_credentials(directory, "clod")
     with pytest.raises(UsageError, match="pass one role's folder: edge, cloud"):
         channel_credentials(directory)
+
+
+def test_a_role_may_have_its_folder_already(tmp_path: Path) -> None:
+    (tmp_path / "edge").mkdir()
+    make_certificates(tmp_path)
+    assert channel_credentials(tmp_path, "edge")
