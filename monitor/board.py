@@ -94,7 +94,7 @@ class Snapshot:
         seen: frames witnessed since the monitor started.
         dropped: frames by reason.
         rate: frames a second, over the last ten.
-        last_seen: Unix time of the newest frame.
+        age: seconds since the newest frame; none before the first.
         queues: depths by name.
         absences: processes that have ended, by name.
     """
@@ -112,7 +112,7 @@ class Snapshot:
     dropped: Mapping[str, int]
     unmatched: int
     rate: float
-    last_seen: float | None
+    age: float | None
     queues: Mapping[str, int]
     absences: Mapping[str, Absence]
 
@@ -121,10 +121,10 @@ class Board(Listener):
     """Keeps a bounded picture of the present.
 
     Args:
-        clock: Unix time, seconds.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._version = 0
@@ -197,7 +197,7 @@ class Board(Listener):
             if presence.running:
                 self._absences.pop(presence.party, None)
             else:
-                self._absences[presence.party] = Absence(self._clock(), tuple(presence.last_words))
+                self._absences[presence.party] = Absence(time.time(), tuple(presence.last_words))
 
     def snapshot(self) -> Snapshot:
         """The present."""
@@ -218,7 +218,7 @@ class Board(Listener):
                 dropped=dict(self._dropped),
                 unmatched=self._unmatched,
                 rate=sum(at > now - _RATE_SECONDS for at in self._arrivals) / _RATE_SECONDS,
-                last_seen=self._arrivals[-1] if self._arrivals else None,
+                age=now - self._arrivals[-1] if self._arrivals else None,
                 queues={name: depth() for name, depth in self._queues.items()},
                 absences=dict(self._absences),
             )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from nicegui import ui
 
@@ -23,8 +22,7 @@ _STALE_SECONDS = 6.0
 class Masthead:
     """The page's head. It draws the tiles as well."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._dark = ui.dark_mode(value=None)
         with ui.element("header").classes("kh-masthead"):
             ui.html(_MARK, sanitize=False).classes("kh-mark")
@@ -41,10 +39,9 @@ class Masthead:
     def update(self, snapshot: Snapshot) -> None:
         """Show the present."""
         self._line.set_text(_sentence(snapshot.deployment))
-        age = self._clock() - snapshot.last_seen if snapshot.last_seen else None
-        fresh = age is not None and age < _STALE_SECONDS and not snapshot.absences
+        fresh = snapshot.age is not None and snapshot.age < _STALE_SECONDS and not snapshot.absences
         self._pulse.classes(add="kh-fresh" if fresh else "kh-stale", remove="kh-stale" if fresh else "kh-fresh")
-        self._pulse.set_text(_freshness(age, snapshot.rate, sorted(snapshot.absences)))
+        self._pulse.set_text(_freshness(snapshot.age, snapshot.rate, sorted(snapshot.absences)))
         dropped = sum(snapshot.dropped.values())
         total = latency(outcome.stages for outcome in snapshot.outcomes).get(TOTAL)
         values = {

@@ -13,6 +13,18 @@ def board() -> Board:
     return Board(clock=lambda: 50.0)
 
 
+def test_the_rate_and_the_age_follow_a_clock_that_nobody_sets() -> None:
+    now = [0.0]
+    board = Board(clock=lambda: now[0])
+    assert board.snapshot().age is None
+    for number in range(5):
+        now[0] = 2.0 * number
+        board.witnessed(truth(f"edge-0-{number}"))
+    assert (board.snapshot().rate, board.snapshot().age) == (0.5, 0.0)
+    now[0] += 9.0
+    assert (board.snapshot().rate, board.snapshot().age) == (0.1, 9.0)
+
+
 def test_it_shows_the_newest_reconstruction_of_each_attack(board: Board) -> None:
     referee = Referee([board])
     referee.witness(truth())
