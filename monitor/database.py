@@ -6,7 +6,7 @@ import json
 from functools import partial
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
@@ -24,9 +24,9 @@ def open_database(run: Path, url: str | None = None) -> Engine:
         url: SQLAlchemy URL of a server database that holds this run alone.
 
     Raises:
-        UsageError: the database cannot be opened.
+        UsageError: the database cannot be opened, or the URL is none.
     """
-    place = url or f"sqlite:///{run / FILE}"
+    place = _read_url(url) if url else URL.create("sqlite", database=str(run / FILE))
     try:
         engine = create_engine(place, json_serializer=partial(json.dumps, sort_keys=True))
         if engine.dialect.name == "sqlite":
@@ -36,6 +36,16 @@ def open_database(run: Path, url: str | None = None) -> Engine:
     except (SQLAlchemyError, ModuleNotFoundError) as error:
         raise UsageError(f"cannot open the run's database at {place}: {error}") from error
     return engine
+
+
+def _read_url(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (SQLAlchemyError, ValueError) as error:  # ValueError: a port that is no number
+        raise UsageError(
+            "cannot open the run's database: --database is no URL of SQLAlchemy's; expected one such as "
+            "postgresql+psycopg://user:password@host:5432/database"
+        ) from error
 
 
 def _add_columns(engine: Engine) -> None:

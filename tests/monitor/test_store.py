@@ -294,10 +294,19 @@ def test_another_database_can_take_the_files_place(tmp_path: Path) -> None:
         assert database.execute("select count(*) from frames").fetchone() == (1,)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nosuchserver://host/run", "sqlite:////no/such/folder/run.sqlite"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "postgresql://me:sesame@host:port/run",
+        "nosuchserver://me:sesame@host/run",
+        "sqlite:////no/such/folder/run.sqlite",
+    ],
+)
 def test_a_database_that_cannot_be_opened_is_a_mistake_of_the_user(tmp_path: Path, url: str) -> None:
-    with pytest.raises(UsageError, match="cannot open the run's database"):
+    with pytest.raises(UsageError, match="cannot open the run's database") as refused:
         open_database(tmp_path, url)
+    assert "sesame" not in str(refused.value)
 
 
 def test_a_file_that_is_no_database_is_a_mistake_of_the_user(tmp_path: Path) -> None:
