@@ -178,13 +178,11 @@ class Inverter:
         if self._spent or count < 1:
             return
         pictures = torch.stack([next(self._known.public) for _ in range(count)])
+        targets = self._aim.target(pictures.to(self._known.device)).cpu()
         try:
-            targets = self._aim.target(pictures.to(self._known.device)).cpu()
             self._replay.add(targets, self._known.oracle.query(pictures))
             self._asked += count
             self._note(away=False)
-        except ValueError as error:
-            self._note(away=True, reason=str(error))
         except OracleSpentError as error:
             self._spent = True
             _log.warning("the oracle answers no more; going on with what it said", extra={"reason": str(error)})

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from adversary.knowledge import OracleAwayError
+
 
 class Replay:
     """Keeps the newest pairs, features in half precision; the oldest leave when the memory is full.
@@ -39,11 +41,11 @@ class Replay:
         """Remember targets and the oracle's answer, N×… each.
 
         Raises:
-            ValueError: the answer has other shapes than those before.
+            OracleAwayError: the answer has other shapes than those before: another head answers.
         """
         shapes = tuple(tuple(tensor.shape[1:]) for tensor in features)
         if self._pairs and shapes != self.shapes:
-            raise ValueError(f"expected features of shapes {self.shapes}, as before, got {shapes}")
+            raise OracleAwayError(f"expected features of shapes {self.shapes}, as before, got {shapes}")
         packed = (targets * 255).round().to(torch.uint8) if self._levels else targets.half()
         halves = [tensor.half() for tensor in features]
         for index in range(len(targets)):

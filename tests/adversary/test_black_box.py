@@ -108,6 +108,17 @@ def test_it_waits_for_an_oracle_that_is_away():
     assert quality(attack) > 0
 
 
+def test_a_fault_of_its_own_is_not_taken_for_an_oracle_that_is_away():
+    class Faulty(Pictures):
+        def target(self, pictures):  # noqa: ARG002
+            raise ValueError("no such target")
+
+    with pytest.raises(ValueError, match="no such query"):
+        inverter(Oracle([ValueError("no such query")])).train(4)
+    with pytest.raises(ValueError, match="no such target"):
+        inverter(training=replace(QUICK, aim=Faulty)).train(4)
+
+
 def test_it_goes_on_with_what_it_has_when_the_oracle_is_spent():
     oracle = Oracle([None, None, OracleSpentError("budget")])
     attack = inverter(oracle, replace(QUICK, first=8, query=4))
