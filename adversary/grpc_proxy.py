@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -20,6 +21,8 @@ from keyhole.wire.packed import PackedFrame
 from keyhole.wire.server import time_left
 
 WORKERS = 2 * sum(method.calls for method in METHODS.values())  # each call holds one: more than the server takes
+READ_SECONDS = 2.0
+"""For what passed to be read after the last call, where `seen` lets it."""
 _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),
@@ -86,7 +89,9 @@ class GrpcProxy(_Handler):
     ) -> None:
         self._server.stop(0.5).wait()
         self._upstream.close()
-        self._readers.shutdown()
+        ending = threading.Thread(target=self._readers.shutdown, daemon=True)
+        ending.start()
+        ending.join(READ_SECONDS)
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any]:
         """The relay for one method."""

@@ -11,6 +11,8 @@ import grpc
 import pytest
 import torch
 
+from adversary import grpc_proxy
+from adversary.grpc_proxy import GrpcProxy
 from adversary.wire_tap import WireTap
 from keyhole.service.address import Address
 from keyhole.service.lifecycle import Stop
@@ -131,6 +133,31 @@ def test_malformed_frames_are_counted_and_the_cloud_says_what_is_wrong(listener,
     wait_until(lambda: listener.malformed)
     InferenceClient(channel).infer(frame("next", torch.ones(1)), timeout=10)
     assert listener.frames.get(timeout=10).header.frame_id == "next"
+
+
+def test_it_closes_though_a_copy_is_never_done_with(server, monkeypatch):
+    monkeypatch.setattr(grpc_proxy, "READ_SECONDS", 0.1)
+    begun, never = threading.Event(), threading.Event()
+
+    def seen(_frame):
+        begun.set()
+        never.wait()
+
+    closed = threading.Event()
+
+    def relay():
+        with GrpcProxy(connect(Address("127.0.0.1", server.port)), seen) as proxy:
+            with connect(Address("127.0.0.1", proxy.port)) as channel:
+                InferenceClient(channel).infer(frame("edge-0", torch.ones(1)), timeout=10)
+            begun.wait(30)
+        closed.set()
+
+    threading.Thread(target=relay, daemon=True).start()
+    try:
+        assert closed.wait(60)
+        assert begun.is_set()
+    finally:
+        never.set()
 
 
 def test_it_outlives_a_cloud_that_is_away(quiet_address):
