@@ -13,6 +13,8 @@ from typing import TypeVar
 import torch
 from accelerate import Accelerator
 
+from keyhole.service.errors import UsageError
+
 EVERY_SECONDS = 60.0
 """A training that is killed loses no more than this."""
 _STEPS = "steps"
@@ -35,12 +37,22 @@ class Checkpoint:
         self._saved, self._at = 0, time.monotonic()
 
     def load(self) -> int:
-        """Bring all to where the training stood; the steps that are done, 0 where there is no checkpoint."""
+        """Bring all to where the training stood; the steps that are done, 0 where there is no checkpoint.
+
+        Raises:
+            UsageError: the checkpoint does not say how many steps it has behind it.
+        """
         for folder in (self._folder, self._next, self._last):
             if (folder / _STEPS).is_file():
                 self._accelerator.load_state(str(folder))
                 self._saved = int((folder / _STEPS).read_text())
                 break
+        else:
+            if self._folder.exists():
+                raise UsageError(
+                    f"{self._folder} is a checkpoint of an earlier version, or of something else, which cannot be gone "
+                    "on with: remove it to start over, or give another --out"
+                )
         return self._saved
 
     def save(self, steps: int) -> None:

@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
+from keyhole.service.errors import UsageError
 from keyhole.train import checkpoint
 from keyhole.train.checkpoint import Checkpoint
 from keyhole.train.loop import fit
@@ -48,6 +49,14 @@ def test_within_a_minute_nothing_is_written(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt, match="0 of 12 steps"):
         fit(interrupted(lesson(data, unseen, 2), 5), tmp_path)
     assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_checkpoint_that_does_not_say_where_it_stands_is_not_started_over(tmp_path: Path):
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "epochs").write_text("3")
+    with pytest.raises(UsageError, match="remove it to start over"):
+        fit(lesson(striped(96, 0), striped(32, 1), 1), tmp_path)
+    assert (tmp_path / "checkpoint" / "epochs").read_text() == "3"
 
 
 @pytest.mark.parametrize("when", ["writing", "written", "swapping"])
