@@ -11,6 +11,7 @@ from adversary.attacks.kinds import open_prior
 from adversary.attacks.registry import attack_named
 from adversary.priors.prior import load_prior
 from bench.axes import Axes, CutTarget
+from bench.measure.identities import identities
 from bench.opening import Opened, opened
 from bench.presets import PRESETS
 from bench.route import route
@@ -57,6 +58,8 @@ def resolve(settings: PlanSettings) -> Resolved:
     if terms.weights and len(wanted) > 1:
         raise UsageError(f"--weights {terms.weights} with {len(wanted)} targets: expected one")
     models = {name: opened(_model(name, terms)) for name, _ in wanted}
+    for size in {model.target.preprocess.size for model in models.values() if model.embeds}:
+        identities(terms, size)
     cuts: dict[str, tuple[str, ...]] = {}
     for name, own in wanted:
         found = _cuts(models[name], own or settings.cuts, settings.points or preset.points)

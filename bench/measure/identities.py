@@ -8,11 +8,11 @@ from pathlib import Path
 from torch import nn
 
 from bench.records import Accuracy, Design
-from bench.setup import Setup
+from bench.setup import Setup, Terms
 from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.terminal import terminal
-from keyhole.train.reid.parts import open_parts
+from keyhole.train.reid.parts import Parts, open_parts
 from keyhole.train.reid.trial import Trial, read_trial
 from keyhole.train.settings import TrainSettings
 
@@ -28,32 +28,32 @@ def rank_1(design: Design, network: nn.Module, target: Target, setup: Setup) -> 
         FileNotFoundError: no pictures there.
         ValueError: pictures without identity, or too few.
     """
-    scale = setup.terms.scale
-    trial = _trial(
-        setup.terms.identities,
-        target.preprocess.size,
-        scale.vehicles,
-        scale.views,
-        setup.run.resolve() / CACHE,
+    found = _trial(setup.terms, target.preprocess.size, setup.run.resolve() / CACHE).retrieval(
+        network, target.preprocess
     )
-    found = trial.retrieval(network, target.preprocess)
     return Accuracy(design, "rank-1", 100 * found.rank_1, found.probes)
 
 
-@lru_cache(maxsize=1)
-def _trial(data: str, size: Size, vehicles: int, views: int, cache: Path) -> Trial:
-    """The unseen identities of a data set; streetcam has so many vehicles and views of each."""
-    drawn = data == "streetcam"
-    parts = open_parts(
+def identities(terms: Terms, size: Size) -> Parts:
+    """The unseen identities of the data set that is named; streetcam has the scale's vehicles and views of each.
+
+    Raises:
+        FileNotFoundError: no pictures there.
+        ValueError: pictures without identity, or too few.
+    """
+    return open_parts(
         TrainSettings(
-            data=data,
-            out=cache,
+            data=terms.identities,
+            out=Path(),
             task="re-identification",
             size=size,
             identities=2,
-            views=views,
-            held_out=vehicles if drawn else None,
+            views=terms.scale.views,
+            held_out=terms.scale.vehicles if terms.identities == "streetcam" else None,
         )
     )
-    quiet = terminal(quiet=True)
-    return read_trial(parts, size, workers=0, folder=cache, console=quiet)
+
+
+@lru_cache(maxsize=1)
+def _trial(terms: Terms, size: Size, cache: Path) -> Trial:
+    return read_trial(identities(terms, size), size, workers=0, folder=cache, console=terminal(quiet=True))

@@ -55,6 +55,15 @@ def test_pictures_that_are_not_there(flag):
         resolve(PlanSettings(targets=(TINY,), **{flag: "no/such/folder"}))
 
 
+def test_identities_that_are_not_there_or_too_few(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no/such/folder"):
+        resolve(PlanSettings(targets=("resnet18-streetcam@layer2",), identities="no/such/folder"))
+    draw(tmp_path, [f"{who}/{n}.png" for who in "abc" for n in range(3)])
+    with pytest.raises(UsageError, match="at least 2 must be held out"):
+        resolve(PlanSettings(targets=("resnet18-streetcam@layer2",), identities=str(tmp_path)))
+    assert resolve(PlanSettings(targets=(TINY,), identities="no/such/folder"))
+
+
 def test_pictures_that_are_attacked_and_learned_from(tmp_path):
     draw(tmp_path, [f"{who}/{n}.png" for who in "abc" for n in range(3)])
     with pytest.raises(UsageError, match=r"1 pictures of --source .* are among those of --public"):
