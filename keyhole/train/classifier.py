@@ -121,18 +121,22 @@ def classification(settings: TrainSettings, console: Console) -> Task:
 
     Raises:
         FileNotFoundError: no pictures there.
-        ValueError: pictures of several sizes, classes that differ, an unknown architecture.
+        ValueError: pictures of several sizes, classes that differ, an unknown architecture, or a flag of another task.
+        TargetError: weights to start from that are not there or do not fit.
     """
+    if settings.teacher or settings.patch_drop:
+        raise UsageError("--teacher and --patch-drop are of re-identification: --task re-identification")
     entry = architecture(settings.architecture)
     recipe = adjusted(Recipe(), settings)
     root = Path(settings.data)
-    train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
-    if train.names != validation.names:
+    classes, others = (list_folder(root, split).classes for split in ("train", "val"))
+    if classes != others:
         raise UsageError(f"{settings.data}: train/ and val/ hold different classes")
-    console.print(f"{len(train.labels)} pictures of {len(train.names)} classes, {recipe.epochs} epochs")
     torch.manual_seed(settings.seed)
-    model = entry.family.build(entry.name, size=settings.size, outputs=len(train.names), pretrained=False)
+    model = entry.family.build(entry.name, size=settings.size, outputs=len(classes), pretrained=False)
     start_from(model, settings.init)
+    train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
+    console.print(f"{len(train.labels)} pictures of {len(classes)} classes, {recipe.epochs} epochs")
     data = f"{settings.data_name or _DATA}: {len(train.labels)} pictures, enlarged to {size_text(settings.size)} pixels"
     return Classification(model, train, validation, Preprocess(settings.size), recipe, data)
 

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from torchvision.models import resnet18
 from torchvision.utils import save_image
 
+from keyhole.service.errors import UsageError
 from keyhole.targets.architectures import architecture
 from keyhole.targets.card import read_card
 from keyhole.targets.errors import TargetError
@@ -17,6 +19,7 @@ from keyhole.targets.load import load_target
 from keyhole.targets.neck import with_neck
 from keyhole.targets.pruned import architecture_of
 from keyhole.targets.quantise import load_weights
+from keyhole.train.classifier import LabelledPictures
 from keyhole.train.command import train
 from keyhole.train.reid.teacher import load_teacher
 from keyhole.train.settings import TrainSettings
@@ -101,3 +104,19 @@ def test_a_shipped_target_is_a_start_by_its_name() -> None:
     assert card is not None
     assert card.name == "resnet18-tinyimagenet"
     assert load_teacher(Path("resnet18-streetcam")).hash == load_target("resnet18-streetcam").hash
+
+
+def test_weights_that_are_not_there_are_missed_before_pictures_are_read(tmp_path: Path, monkeypatch):
+    data = folders(tmp_path / "data")
+    monkeypatch.setattr(LabelledPictures, "load", lambda *_: pytest.fail("read"))
+    for init in (tmp_path / "nosuch", "resnet18-streetcam"):
+        settings = TrainSettings(data=str(data), out=tmp_path / "out", init=Path(init), size=16, stages=("16:1",))
+        with pytest.raises(TargetError):
+            train(settings)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("flag", [{"teacher": Path("resnet18-streetcam")}, {"patch_drop": 0.5}])
+def test_flags_of_the_other_task_are_refused(tmp_path: Path, flag: dict[str, Any]):
+    with pytest.raises(UsageError, match="--task re-identification"):
+        train(TrainSettings(data=str(tmp_path), out=tmp_path / "out", **flag))
