@@ -170,8 +170,7 @@ class Referee:
                 self._waiting.pop(one.number)
         for one in met:
             try:
-                if self._judge(frame, one.reconstruction, waited=True) is None:
-                    self._give_up(one, REPEATED)
+                self._meet(frame, one)
             except WireError as error:
                 _log.warning("a reconstruction that waited is not scored", extra={"reason": str(error)})
                 self._give_up(one, UNFIT)
@@ -257,7 +256,14 @@ class Referee:
                 crowded_out = self._waiting.put(one.number, one, len(reconstruction.picture.png))
         for other in crowded_out:
             self._give_up(other, CROWDED_OUT)
-        return self._judge(frame, reconstruction, waited=True) if frame else None
+        return self._meet(frame, one) if frame else None
+
+    def _meet(self, frame: _Frame, one: _Waiting) -> Score | None:
+        """Judge one that waited, or tell that its attack had finished."""
+        score = self._judge(frame, one.reconstruction, waited=True)
+        if score is None:
+            self._give_up(one, REPEATED)
+        return score
 
     def _judge(self, frame: _Frame, reconstruction: Reconstruction, *, waited: bool = False) -> Score | None:
         entry = attacks.entry(reconstruction)

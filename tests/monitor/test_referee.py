@@ -188,6 +188,18 @@ def test_a_last_picture_that_waited_is_scored_once() -> None:
     assert (len(ear.cases), ear.reasons) == (1, ["repeated"] * 2)
 
 
+def test_one_whose_truth_and_last_picture_come_while_it_is_told_of_counts_as_repeated() -> None:
+    class Overtaken(Listener):
+        def waits(self, reconstruction: Reconstruction) -> None:  # noqa: ARG002
+            referee.witness(truth())
+            referee.submit(guess(final=True))
+
+    ear = Ear()
+    referee = Referee([Overtaken(), ear])
+    assert referee.submit(guess()) is None
+    assert (len(ear.cases), ear.reasons) == (1, ["repeated"])
+
+
 def test_a_picture_for_no_frame_yet_has_the_size_of_the_frames() -> None:
     referee = Referee([])
     referee.witness(truth(size=24))
