@@ -58,7 +58,7 @@ class Door:
         origin = call.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != host:
             return PlainTextResponse("Not for pages from elsewhere.\n", status_code=403)
-        cookie = f"keyhole-page-{urlsplit(f'//{host}').port or 80}"  # cookies do not tell ports apart
+        cookie = f"keyhole-page-{_port(host)}"  # cookies do not tell ports apart
         if self._token is None or _same(call.cookies.get(cookie, ""), self._pass):
             return None
         if not _same(call.query_params.get("token", ""), self._token):
@@ -70,9 +70,15 @@ class Door:
     def _own(self, host: str) -> bool:
         try:
             name = urlsplit(f"//{host}").hostname or ""
+            _port(host)
             return name in self._names or bool(ipaddress.ip_address(name))
         except ValueError:
             return False
+
+
+def _port(host: str) -> int:
+    """Raises ValueError where what follows the colon is none."""
+    return urlsplit(f"//{host}").port or 80
 
 
 def _same(given: str, expected: str) -> bool:

@@ -104,7 +104,9 @@ def test_the_token_opens_all_of_it(page: Served, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", BEHIND)
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "["])
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "[", "localhost:port"]
+)
 def test_a_name_of_somebody_else_is_not_answered(page: Served, path: str, host: str) -> None:
     status, _, body = ask(page, path, host, Cookie=enter(page))
     assert status == 421
