@@ -15,7 +15,6 @@ from keyhole.service import lifecycle
 from keyhole.service.address import publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
-from keyhole.service.memory import keep_freed
 from keyhole.service.metrics import Metrics
 from keyhole.wire.inference import inference
 from keyhole.wire.server import serve
@@ -26,7 +25,6 @@ _log = logging.getLogger(__name__)
 
 def run(settings: CloudSettings) -> int:
     """Serve until told to stop; returns the exit code."""
-    keep_freed()
     return lifecycle.run("cloud", partial(cloud, settings), settings.log)
 
 

@@ -26,7 +26,6 @@ from keyhole.data import Sample, Source
 from keyhole.service import lifecycle
 from keyhole.service.address import publish
 from keyhole.service.lifecycle import Stop
-from keyhole.service.memory import keep_freed
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2
 from keyhole.wire.channel import connect
@@ -39,7 +38,6 @@ _log = logging.getLogger(__name__)
 
 def run(settings: EdgeSettings) -> int:
     """Send frames until there are no more, or until told to stop; returns the exit code."""
-    keep_freed()
     return lifecycle.run("edge", partial(edge, settings), settings.log)
 
 

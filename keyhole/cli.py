@@ -21,12 +21,11 @@ from rich.table import Table
 
 from keyhole.commands import COMMANDS
 from keyhole.service.errors import UsageError
-from keyhole.service.lifecycle import FAILED, OK, USAGE
+from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK, USAGE
 from keyhole.service.logs import LEVEL_VARIABLE
 from keyhole.service.secret import Secret, SecretFile
 from keyhole.terminal import terminal
 
-INTERRUPTED = 130
 DEBUG = "--debug"
 _HELP = frozenset({"-h", "--help"})
 

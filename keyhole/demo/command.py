@@ -15,10 +15,8 @@ from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.watch import Progress, watch
 from keyhole.service.folder import RUN, clear
-from keyhole.service.lifecycle import FAILED, OK
+from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK
 from keyhole.terminal import described
-
-INTERRUPTED = 130
 
 
 def demo(settings: DemoSettings) -> int:

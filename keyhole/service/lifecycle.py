@@ -14,7 +14,7 @@ from types import FrameType
 from keyhole.service import logs, memory
 from keyhole.service.errors import UsageError
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 DRAIN_SECONDS = 8.0  # containers are killed after ten
 LEFT_ALONE = signal.SIGUSR1
 """What a process sends itself when the one that started it is gone: SIGHUP may be ignored, as under nohup."""

@@ -85,7 +85,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         held = sorted(file.name for file in path.iterdir() if file.is_file()) if path.is_dir() else []
-        raise TargetError(f"no file of weights at {path}" + (f", a folder with {_some(held)}" if held else ""))
+        raise TargetError(f"no file of weights at {path}" + (f", a folder with {some(held)}" if held else ""))
     with path.open("rb") as file:
         start = file.read(_START)
     if problem := _problem(path, start):
@@ -121,7 +121,7 @@ def _problem_of_archive(path: Path) -> str | None:
         _log.warning("%s: %s is damaged, or was written without a checksum", path, spoilt)
     if "constants.pkl" in members:
         return f"it is TorchScript, a program: save `torch.jit.load({path.name!r}).state_dict()` by torch.save"
-    return None if "data.pkl" in members else f"it is an archive of {_some(sorted(members))}: expected one of {_SAVE}"
+    return None if "data.pkl" in members else f"it is an archive of {some(sorted(members))}: expected one of {_SAVE}"
 
 
 def _is_safetensors(start: bytes) -> bool:
@@ -157,7 +157,7 @@ def _refused(path: Path) -> str:
         names = []
     if not names:
         return "it is no file of torch.save, is damaged, or holds objects besides tensors"
-    return f"besides tensors it holds {_some(sorted(names))}, which only code from outside could build"
+    return f"besides tensors it holds {some(sorted(names))}, which only code from outside could build"
 
 
 def _tensors(content: Mapping[object, object]) -> Iterator[tuple[str, str, Tensor]]:
@@ -175,11 +175,10 @@ def _tensors(content: Mapping[object, object]) -> Iterator[tuple[str, str, Tenso
 
 
 def _contents(content: Mapping[object, object]) -> str:
-    return _some(
-        [f"{key} ({len(value)})" if isinstance(value, Mapping) else str(key) for key, value in content.items()]
-    )
+    return some([f"{key} ({len(value)})" if isinstance(value, Mapping) else str(key) for key, value in content.items()])
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
     rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + rest

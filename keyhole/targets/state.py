@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from keyhole.targets.checkpoint import Checkpoint, read_checkpoint
+from keyhole.targets.checkpoint import Checkpoint, read_checkpoint, some
 from keyhole.targets.errors import TargetError
 
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
@@ -25,7 +25,6 @@ _UNUSED = "num_batches_tracked"
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 """Classifiers of GoogLeNet and Inception that only a training uses: files hold them, and models need not."""
 _DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
-_SHOWN = 4
 _log = logging.getLogger(__name__)
 
 
@@ -208,5 +207,4 @@ def _difference(tensor: Tensor, own: Tensor) -> str:
 
 
 def _some(names: list[str]) -> str:
-    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{len(names)} ({', '.join(names[:_SHOWN])}{rest})"
+    return f"{len(names)} ({some(names)})"
