@@ -46,7 +46,7 @@ class Arrival:
     """How a frame ended.
 
     Attributes:
-        output: the model's output, 1×…; None where the frame was dropped.
+        outputs: the tensors of the model's answer, 1×… each; none where the frame was dropped.
         dropped: reason, empty where it was answered.
         detail: what the cloud said, where it refused.
         stages: seconds by stage; they add up to ``total``. Empty where the frame was dropped.
