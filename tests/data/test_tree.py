@@ -197,3 +197,12 @@ def test_links_to_folders_above_are_not_entered_and_pipes_not_read(tmp_path: Pat
     assert sorted(Folder(tmp_path).files("")) == ["a/1.png", "a/pipe.png"]
     with pytest.raises(UnreadableError, match="not a regular file"):
         Folder(tmp_path).read("a/pipe.png")
+
+
+def test_a_zip_whose_list_of_files_is_damaged_is_named(tmp_path: Path):
+    path = tmp_path / "files.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.png", b"a")
+    path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"PK\x00\x00"))
+    with pytest.raises(UnreadableError, match=r"files\.zip is a damaged zip"):
+        list(tree_at(path).files(""))

@@ -141,7 +141,10 @@ class Archive:
     def _zip(self) -> zipfile.ZipFile:
         process = os.getpid()
         if process not in self._opened:
-            self._opened[process] = zipfile.ZipFile(self.path)
+            try:
+                self._opened[process] = zipfile.ZipFile(self.path)
+            except zipfile.BadZipFile as error:
+                raise UnreadableError(f"{self.path} is a damaged zip: {error}") from error
         return self._opened[process]
 
     def __getstate__(self) -> dict[str, Any]:
