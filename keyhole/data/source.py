@@ -18,9 +18,9 @@ from keyhole.data.sample import Sample
 from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.stream import Shuffled
 from keyhole.data.sets.table import SETS
-from keyhole.data.streetcam.stream import SIZES, Streetcam
+from keyhole.data.streetcam.stream import Streetcam, drawn_at
 from keyhole.service.errors import MissingError, name_goes_first
-from keyhole.sizes import Size, height_width
+from keyhole.sizes import Size
 
 _log = logging.getLogger(__name__)
 
@@ -98,11 +98,6 @@ def taken(source: Source, count: int, every: int = 1) -> list[Sample]:
     return samples
 
 
-def _drawn(size: Size) -> int:
-    """The size that streetcam draws pictures of ``size`` pixels at: the next of its own."""
-    return next((own for own in SIZES if own >= max(height_width(size))), SIZES[-1])
-
-
 def _resized(source: Streetcam, size: Size) -> Source:
     return source if source.size == size else Resized(source, size)
 
@@ -112,5 +107,7 @@ NAMED: dict[str, Callable[[Pool, Size, int, bool], Source]] = {
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),
     "leaves": lambda pool, size, seed, _: DeadLeaves(size, 2 * seed + (pool == "public")),
-    "streetcam": lambda pool, size, seed, secrets: _resized(Streetcam(pool, _drawn(size), seed, secrets=secrets), size),
+    "streetcam": lambda pool, size, seed, secrets: _resized(
+        Streetcam(pool, drawn_at(size), seed, secrets=secrets), size
+    ),
 }

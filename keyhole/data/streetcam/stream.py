@@ -21,8 +21,14 @@ from keyhole.data.streetcam.raster import Pose
 from keyhole.data.streetcam.render import Setting, render
 from keyhole.data.streetcam.shot import Shot
 from keyhole.service.errors import UsageError
+from keyhole.sizes import Size, height_width
 
 SIZES = (64, 128, 256)
+
+
+def drawn_at(size: Size) -> int:
+    """The side that pictures of ``size`` pixels are drawn with, before they are fitted: the next of `SIZES`."""
+    return next((side for side in SIZES if side >= max(height_width(size))), SIZES[-1])
 
 
 @dataclass(frozen=True)

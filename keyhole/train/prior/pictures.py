@@ -17,7 +17,7 @@ from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Collection
 from keyhole.data.source import NAMED, open_source
 from keyhole.data.streetcam.pools import Pool as StreetcamPool
-from keyhole.data.streetcam.stream import SIZES, Streetcam
+from keyhole.data.streetcam.stream import Streetcam, drawn_at
 from keyhole.train.pictures import read
 from keyhole.train.prior.settings import PriorSettings
 
@@ -49,8 +49,7 @@ def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, cons
 
 def _streetcam(pool: str, size: int, count: int) -> Collection:
     """As many vehicles as pictures, before one camera after the other."""
-    drawn = min((side for side in SIZES if side >= size), default=SIZES[-1])
-    return Passes(Streetcam(cast(StreetcamPool, pool), drawn), vehicles=count, views=1)
+    return Passes(Streetcam(cast(StreetcamPool, pool), drawn_at(size)), vehicles=count, views=1)
 
 
 def _some(spec: str, pool: str, count: int, seed: int) -> Collection:

@@ -13,9 +13,8 @@ from keyhole.data.sets.open import open_collection
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Collection
 from keyhole.data.sets.table import SETS
-from keyhole.data.streetcam.stream import SIZES, Streetcam
+from keyhole.data.streetcam.stream import Streetcam, drawn_at
 from keyhole.service.errors import UsageError
-from keyhole.sizes import height_width
 from keyhole.train.reid.identities import identities_of, paired, where
 from keyhole.train.settings import TrainSettings
 
@@ -56,7 +55,7 @@ def open_parts(settings: TrainSettings) -> Parts:
 def _streetcam(settings: TrainSettings) -> Parts | None:
     if settings.data != "streetcam":
         return None
-    size = min((size for size in SIZES if size >= max(height_width(settings.size))), default=SIZES[-1])
+    size = drawn_at(settings.size)
     held_out = _STREETCAM_HELD_OUT if settings.held_out is None else settings.held_out
     train = Passes(Streetcam("private-train", size), settings.identities, settings.views)
     test = Passes(Streetcam("private-test", size), held_out, settings.views)
