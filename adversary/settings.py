@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import check_flags
 from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
@@ -189,7 +189,7 @@ def check(settings: AdversarySettings) -> None:
         ("--interval", settings.interval, settings.interval >= 0, "0 or more seconds"),
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
     )
-    _refuse(rules)
+    check_flags(rules)
     _refuse_counts({"--sampling-steps": settings.sampling_steps, "--queries": settings.queries})
 
 
@@ -200,7 +200,7 @@ def check_attack(settings: AttackSettings) -> None:
         UsageError: names the flag, its value and what was expected.
     """
     _check_offline(settings)
-    _refuse(
+    check_flags(
         (
             ("--attacks", settings.attacks, settings.attacks, "one or more"),
             ("--seeds", settings.seeds, settings.seeds, "one or more"),
@@ -239,10 +239,4 @@ def _check_offline(settings: OfflineSettings) -> None:
 
 def _refuse_counts(counts: Mapping[str, int | None]) -> None:
     """Of the counts that are given, those below 1."""
-    _refuse((flag, value, value >= 1, "1 or more") for flag, value in counts.items() if value is not None)
-
-
-def _refuse(rules: Iterable[tuple[str, object, object, str]]) -> None:
-    for flag, value, holds, expected in rules:
-        if not holds:
-            raise UsageError(f"{flag} {value}: expected {expected}")
+    check_flags((flag, value, value >= 1, "1 or more") for flag, value in counts.items() if value is not None)

@@ -13,7 +13,7 @@ from cloud.tap import Tap
 from keyhole.partition import as_features, partitioned
 from keyhole.service import lifecycle
 from keyhole.service.address import publish
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import UsageError, check_flags
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.wire.inference import inference
@@ -79,12 +79,12 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
 
 
 def _check(settings: CloudSettings) -> None:
-    for flag, value, least in (
-        ("--max-batch", settings.max_batch, 1),
-        ("--max-wait-ms", settings.max_wait_ms, 0),
-        ("--tap-queue", settings.tap_queue, 1),
-    ):
-        if value < least:
-            raise UsageError(f"{flag} {value}: expected {least} or more")
+    check_flags(
+        (
+            ("--max-batch", settings.max_batch, settings.max_batch >= 1, "1 or more"),
+            ("--max-wait-ms", settings.max_wait_ms, settings.max_wait_ms >= 0, "0 or more"),
+            ("--tap-queue", settings.tap_queue, settings.tap_queue >= 1, "1 or more"),
+        )
+    )
     if settings.tap_token == "":
         raise UsageError("KEYHOLE_CLOUD_TAP_TOKEN is empty: give a secret, or unset it to turn the tap off")

@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import check_flags
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
 
@@ -97,9 +97,7 @@ def check(settings: EdgeSettings) -> None:
             "up to 64 letters, digits, dots, dashes, underscores",
         ),
     )
-    for flag, value, holds, expected in rules:
-        if not holds:
-            raise UsageError(f"{flag} {value}: expected {expected}")
+    check_flags(rules)
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from keyhole.service.address import Address
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import UsageError, check_flags
 from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 
@@ -52,14 +52,14 @@ class MonitorSettings(ServiceSettings):
     """Reconstructions that may wait for their truth; the oldest leaves first."""
 
     def __post_init__(self) -> None:
-        if not -1 <= self.alarm_ssim <= 1:
-            raise UsageError(f"--alarm-ssim {self.alarm_ssim:g}: SSIM lies between -1 and 1")
-        if self.keep < 1:
-            raise UsageError(f"--keep {self.keep}: expected at least 1 frame")
-        if self.wait_seconds < 0:
-            raise UsageError(f"--wait-seconds {self.wait_seconds:g}: expected 0 or more")
-        if self.waiting < 1:
-            raise UsageError(f"--waiting {self.waiting}: expected at least 1")
+        check_flags(
+            (
+                ("--alarm-ssim", self.alarm_ssim, -1 <= self.alarm_ssim <= 1, "an SSIM, from -1 to 1"),
+                ("--keep", self.keep, self.keep >= 1, "1 or more"),
+                ("--wait-seconds", self.wait_seconds, self.wait_seconds >= 0, "0 or more"),
+                ("--waiting", self.waiting, self.waiting >= 1, "1 or more"),
+            )
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

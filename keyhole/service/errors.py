@@ -28,6 +28,24 @@ def name_goes_first(kind: str, name: str) -> None:
         _log.warning("%s: the %s of that name is taken, not the folder, which is ./%s", name, kind, name)
 
 
+def check_flags(rules: Iterable[tuple[str, object, object, str]]) -> None:
+    """Refuse the first setting that no run can use.
+
+    Args:
+        rules: flag, value, whether it will do (a comparison that NaN fails), and what was expected.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+
+    >>> check_flags([("--fps", 0, True, "0 or more"), ("--frames", -1, False, "0 or more")])
+    Traceback (most recent call last):
+    keyhole.service.errors.UsageError: --frames -1: expected 0 or more
+    """
+    for flag, value, holds, expected in rules:
+        if not holds:
+            raise UsageError(f"{flag} {value}: expected {expected}")
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not registered; it lists the nearest names, or all where none is near.
 

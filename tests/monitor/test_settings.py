@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from math import nan
 
 import pytest
 
@@ -11,7 +12,10 @@ from keyhole.service.secret import Secret
 from monitor.settings import MonitorSettings, check_page
 
 
-@pytest.mark.parametrize(("field", "value"), [("alarm_ssim", 1.5), ("keep", 0), ("wait_seconds", -1.0), ("waiting", 0)])
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("alarm_ssim", 1.5), ("keep", 0), ("wait_seconds", -1.0), ("wait_seconds", nan), ("waiting", 0)],
+)
 def test_settings_out_of_range_name_the_flag(field: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} "):
         MonitorSettings(**{field: value})  # type: ignore[arg-type]
