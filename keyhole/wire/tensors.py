@@ -43,10 +43,6 @@ class ExpectedTensor:
     shape: tuple[int, ...]
     dtype: torch.dtype
 
-    def with_batch(self, batch: int) -> ExpectedTensor:
-        """The same with another first dimension."""
-        return ExpectedTensor(self.name, (batch, *self.shape[1:]), self.dtype)
-
 
 @dataclass(frozen=True)
 class PackedTensor:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -113,10 +112,6 @@ def test_without_expectation_the_shape_is_bounded(shape: tuple[int, ...]) -> Non
 def test_other_dtypes_cannot_be_packed() -> None:
     with pytest.raises(TypeError, match=r"torch.complex64: expected one of torch.float32"):
         pack(torch.zeros(2, dtype=torch.complex64), tensor_pb2.CODEC_FP32)
-
-
-def test_expectations_for_batches() -> None:
-    assert EXPECTED.with_batch(5) == replace(EXPECTED, shape=(5, 2, 3))
 
 
 def test_spec_of() -> None:
