@@ -93,7 +93,8 @@ def arms(mean: float, interval: Interval | None) -> Interval:
 
 
 def with_interval(mean: float, interval: Interval | None, digits: int) -> str:
-    """
+    """A mean with its interval in brackets, as text.
+
     >>> with_interval(0.25, (0.2, 0.3012), 2), with_interval(0.25, None, 2)
     ('0.25 [0.20, 0.30]', '0.25')
     """
