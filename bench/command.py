@@ -17,11 +17,11 @@ from bench.running.cluster import Cluster
 from bench.running.pool import Pool
 from bench.settings import BenchSettings, PlanSettings
 from bench.setup import Setup
-from bench.store.lock import alone
 from bench.store.results import open_results
 from bench.store.store import BenchStore
 from bench.summary import print_plan, print_results
 from keyhole.service.errors import UsageError
+from keyhole.service.folder import BENCHMARK, alone
 from keyhole.terminal import terminal
 
 
@@ -47,7 +47,7 @@ def bench(settings: BenchSettings) -> int:
         return 0
     setup = Setup(found.terms, settings.out)
     executor = _executor(settings)
-    with alone(settings.out), closing(BenchStore(settings.out)) as store:
+    with alone(settings.out, BENCHMARK), closing(BenchStore(settings.out)) as store:
         store.describe(facts(), fixed(found.terms, found.models, found.axes.defences), found.axes)
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):

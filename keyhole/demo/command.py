@@ -14,7 +14,6 @@ from keyhole.demo.run import ORDER, SUMMARY, Run
 from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.watch import Progress, watch
-from keyhole.service.folder import RUN, clear
 from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK
 from keyhole.terminal import described
 
@@ -24,7 +23,6 @@ def demo(settings: DemoSettings) -> int:
     run = Run(settings, settings.frames, revived=("adversary", "oracle", "cloud"))
     with run.console.status("looking up what the flags name"):
         foresee(settings)
-    clear(settings.out, RUN)
 
     def until_all_are_answered(launcher: Launcher, supervisor: Supervisor, channel: grpc.Channel) -> None:
         progress = Progress()
@@ -40,7 +38,7 @@ def demo(settings: DemoSettings) -> int:
             run.stop.wait(GRACE_SECONDS)
             unwatch()
 
-    run.perform(until_all_are_answered)
+    run.perform(until_all_are_answered, replaces=True)
     if settings.json and run.reported:
         settings.json.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(settings.out / SUMMARY, settings.json)

@@ -14,7 +14,7 @@ from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.summary import print_summary
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
-from keyhole.service.folder import RUN, claim
+from keyhole.service.folder import RUN, alone, clear
 from keyhole.service.lifecycle import OK, Stop, signals
 from keyhole.targets.catalogue import protection
 from keyhole.terminal import terminal
@@ -52,19 +52,25 @@ class Run:
         self._frames = frames
         self._revived = revived
 
-    def perform(self, follow: Follow) -> None:
+    def perform(self, follow: Follow, *, replaces: bool = False) -> None:
         """Start all, ``follow`` to the end, stop all, and show what came of it.
 
         Args:
             follow: returns when the edge has ended or the run was told to stop; given the launcher, the supervisor,
                 whose ``look`` it calls all the while, and a channel to the monitor's truth port.
+            replaces: whether a run that is already in the folder is removed first.
 
         Raises:
-            UsageError: the folder holds something else than a run.
+            UsageError: the folder holds something else than a run, or another command writes to it.
         """
         out = self._settings.out
-        claim(out, RUN)
-        with signals(self.stop, first=lambda _: None, again=_interrupt), Launcher(out / "logs", self.stop) as launcher:
+        with (
+            alone(out, RUN),
+            signals(self.stop, first=lambda _: None, again=_interrupt),
+            Launcher(out / "logs", self.stop) as launcher,
+        ):
+            if replaces:
+                clear(out, RUN)
             system = System(self._settings, self._frames, launcher)
             try:
                 self._start(system)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from keyhole.service.errors import UsageError
 
 MARK = "keyhole.json"
+LOCK = "lock"
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,23 @@ def claim(folder: Path, kind: Kind) -> None:
     check_folder(folder, kind)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).write_text(json.dumps({"kind": kind.name}) + "\n")
+
+
+@contextmanager
+def alone(folder: Path, kind: Kind) -> Iterator[None]:
+    """Claim a folder and hold it against other commands until the block ends, or the process however it ends.
+
+    Raises:
+        UsageError: another process holds it, or it holds something else.
+    """
+    claim(folder, kind)
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise UsageError(
+            f"another keyhole command writes to {folder}: let it end, or name another folder with --out"
+        ) from error
 
 
 def clear(folder: Path, kind: Kind) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,13 +11,11 @@ from bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
 from bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
 from bench.running.attempt import Finished
 from bench.store.document import record
-from bench.store.lock import alone
 from bench.store.results import open_results
 from bench.store.store import BenchStore
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 
-ROOT = Path(__file__).parents[2]
 AXES = Axes((CutTarget("toy", ("a", "b")),), ("none",), ("int8", "int8+zstd"), ("wifi", "lte"), ("pixels-white",), (0,))
 FIXED = {"terms": "preset quick"}
 DESIGN = Design("toy", "a", codec="int8")
@@ -94,34 +90,6 @@ def test_a_folder_without_a_run(tmp_path):
     with pytest.raises(UsageError, match="no run of `keyhole bench`"):
         open_results(tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_of_something_else_is_not_written_to(tmp_path):
-    (tmp_path / "report.html").write_text("mine")
-    with pytest.raises(UsageError, match="no benchmark that Keyhole marked"), alone(tmp_path):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-
-
-def test_one_benchmark_at_a_time_writes_to_a_folder(tmp_path):
-    with alone(tmp_path / "run"), pytest.raises(UsageError, match="another `keyhole bench`"), alone(tmp_path / "run"):
-        pass
-    with alone(tmp_path / "run"):
-        pass
-
-
-def test_the_lock_of_a_killed_benchmark_is_free_again(tmp_path):
-    program = "import sys, time; from pathlib import Path; from bench.store.lock import alone\n"
-    program += "with alone(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(UsageError, match="another"), alone(tmp_path):
-            pass
-        holder.kill()
-        holder.wait()
-    with alone(tmp_path):
-        pass
 
 
 @pytest.mark.parametrize(

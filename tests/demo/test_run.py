@@ -15,7 +15,8 @@ from keyhole.demo import run as module
 from keyhole.demo.launcher import Launcher, StoppedError
 from keyhole.demo.run import Run
 from keyhole.demo.settings import DemoSettings
-from keyhole.service.folder import MARK
+from keyhole.service.errors import UsageError
+from keyhole.service.folder import MARK, RUN, alone
 
 SUMMARY = (
     '{"frames_sent": 10, "frames_answered": 10, "frames_scored": 7, "dropped": {}, "latency_ms": {},'
@@ -110,3 +111,12 @@ def test_a_second_signal_ends_all_at_once(performed: Callable[..., Run]) -> None
 def test_the_folder_is_marked(performed: Callable[..., Run], tmp_path: Path) -> None:
     performed(edge=CLEAN, monitor=REPORTS)
     assert (tmp_path / "run" / MARK).exists()
+
+
+def test_what_another_run_writes_to_is_not_replaced(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    with alone(out, RUN):
+        (out / "run.sqlite").write_text("scores")
+        with pytest.raises(UsageError, match="another keyhole command writes to"):
+            Run(DemoSettings(out=out), 10, ()).perform(lambda *_: None, replaces=True)
+    assert (out / "run.sqlite").read_text() == "scores"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import MARK, RUN, claim, clear
+from keyhole.service.folder import BENCHMARK, MARK, RUN, alone, claim, clear
 
+ROOT = Path(__file__).parents[2]
 OURS = (
     *("run.sqlite", "run.sqlite-wal", "summary.json", "report.html", "contact-sheet.png", "logs/cloud.log"),
     *("logs/cloud.json", "pictures/edge-0-1/truth.png", "pictures/edge-0-1/pixels-white.part", "certs/ca.crt"),
@@ -98,3 +101,32 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("mine")
     with pytest.raises(UsageError, match="is a file"):
         claim(tmp_path / "out", RUN)
+
+
+def test_a_folder_of_something_else_is_not_held_and_gets_no_lock(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("mine")
+    with pytest.raises(UsageError, match="no benchmark that Keyhole marked"), alone(tmp_path, BENCHMARK):
+        pass
+    assert files(tmp_path) == {"report.html"}
+
+
+def test_one_command_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with alone(folder, RUN), pytest.raises(UsageError, match="another keyhole command"), alone(folder, RUN):
+        pass
+    with alone(folder, RUN):
+        pass
+
+
+def test_the_lock_of_a_killed_command_is_free_again(tmp_path: Path) -> None:
+    program = "import sys, time; from pathlib import Path; from keyhole.service.folder import RUN, alone\n"
+    program += "with alone(Path(sys.argv[1]), RUN): print('held', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        with pytest.raises(UsageError, match="another"), alone(tmp_path, RUN):
+            pass
+        holder.kill()
+        holder.wait()
+    with alone(tmp_path, RUN):
+        pass

@@ -11,7 +11,7 @@ from keyhole.defences import Defence, defence_named
 from keyhole.partition import survey
 from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
-from keyhole.service.folder import TRAINING, claim
+from keyhole.service.folder import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.defence import NO_DEFENCE
 from keyhole.targets.pruned import DEFENDED
@@ -44,29 +44,29 @@ def defence(settings: DefenceSettings) -> int:
     removals = method.removals(surveyed, cut, settings.seed)
     plan = PruningPlan(name if method.changes_target else "", cut, removals)
     make_trainable(network)
-    claim(settings.out, TRAINING)
-    task = own_task(target, tuning, settings, console, teacher=target)
-    figures = named(task.figures(task.network(task.module)), "undefended")
-    prune(network, plan, torch.zeros(1, 3, size, size))
+    with alone(settings.out, TRAINING):
+        task = own_task(target, tuning, settings, console, teacher=target)
+        figures = named(task.figures(task.network(task.module)), "undefended")
+        prune(network, plan, torch.zeros(1, 3, size, size))
 
-    split = Split.of(task, network, cut, settings.seed)
-    lesson = method.lesson(split)
-    if task.recipe.epochs:
-        learn(Defending(lesson, split, cut, tuning.steps), settings.out)
-    defended = task.network(task.module).cpu().eval()
-    applied = lesson.store(settings.out)
-    mechanism = defence_named(applied)
+        split = Split.of(task, network, cut, settings.seed)
+        lesson = method.lesson(split)
+        if task.recipe.epochs:
+            learn(Defending(lesson, split, cut, tuning.steps), settings.out)
+        defended = task.network(task.module).cpu().eval()
+        applied = lesson.store(settings.out)
+        mechanism = defence_named(applied)
 
-    def measured() -> Mapping[str, float]:
-        return task.figures(Deployed(defended, cut, size, _single(mechanism), settings.seed))
+        def measured() -> Mapping[str, float]:
+            return task.figures(Deployed(defended, cut, size, _single(mechanism), settings.seed))
 
-    figures |= store_weights(defended, settings.out, measured)
-    write_plan(plan, settings.out)
-    recipe = {"method": name, **dataclasses.asdict(method), **dataclasses.asdict(tuning), "defence": applied}
-    write_tuned_card(settings, target, defended, task, recipe, figures, console)
-    at_run_time = "" if applied == NO_DEFENCE else f" --defence {applied}"
-    console.print(f"use it with --target {DEFENDED}:{settings.out} --cut {cut}{at_run_time}", soft_wrap=True)
-    return 0
+        figures |= store_weights(defended, settings.out, measured)
+        write_plan(plan, settings.out)
+        recipe = {"method": name, **dataclasses.asdict(method), **dataclasses.asdict(tuning), "defence": applied}
+        write_tuned_card(settings, target, defended, task, recipe, figures, console)
+        at_run_time = "" if applied == NO_DEFENCE else f" --defence {applied}"
+        console.print(f"use it with --target {DEFENDED}:{settings.out} --cut {cut}{at_run_time}", soft_wrap=True)
+        return 0
 
 
 def _single(mechanism: Defence) -> Protect:

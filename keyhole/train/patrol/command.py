@@ -14,7 +14,7 @@ from keyhole.partition.memory import Fit, footprint_at, footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import Tail, write_plan
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import TRAINING, claim
+from keyhole.service.folder import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
@@ -56,29 +56,29 @@ def patrol(settings: PatrolSettings) -> int:
     as_it_was = replace(target, model=copy.deepcopy(network))
     part = frozenset(head.state_dict()) if kept else None
     _let_learn(network, part)
-    claim(settings.out, TRAINING)
-    task = own_task(target, recipe, first, console, as_it_was)
-    said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
-    unpruned = task.figures(task.network(task.module))
-    if masks is not None:
-        masks.make_up_for()
-    pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
+    with alone(settings.out, TRAINING):
+        task = own_task(target, recipe, first, console, as_it_was)
+        said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
+        unpruned = task.figures(task.network(task.module))
+        if masks is not None:
+            masks.make_up_for()
+        pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
 
-    if goes_on:
-        _let_learn(pruned, part)
-        left = recipe.second()
-        again = replace(settings, stages=settings.rest, learning_rate=left.learning_rate)
-        task = own_task(replace(target, model=pruned), left, again, console, as_it_was)
-        said["rest"] = task.recipe.stages
-        pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
+        if goes_on:
+            _let_learn(pruned, part)
+            left = recipe.second()
+            again = replace(settings, stages=settings.rest, learning_rate=left.learning_rate)
+            task = own_task(replace(target, model=pruned), left, again, console, as_it_was)
+            said["rest"] = task.recipe.stages
+            pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
 
-    stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), part)
-    figures = named(unpruned, "unpruned") | stored
-    write_plan(replace(plan, tail=kept), settings.out)
-    hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
-    write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
-    report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
-    return 0
+        stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), part)
+        figures = named(unpruned, "unpruned") | stored
+        write_plan(replace(plan, tail=kept), settings.out)
+        hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
+        write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
+        report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
+        return 0
 
 
 def _kept_tail(settings: PatrolSettings) -> Tail | None:

@@ -13,7 +13,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import TRAINING, claim
+from keyhole.service.folder import TRAINING, alone
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisers import Optimisation
@@ -44,41 +44,41 @@ def prior(settings: PriorSettings) -> int:
     console, work = terminal(), settings.out / "training"
     given = open_autoencoder(settings.autoencoder) if settings.autoencoder else None
     _check_sides(settings, given)
-    claim(settings.out, TRAINING)
-    work.mkdir(exist_ok=True)
-    pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
-    console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
+    with alone(settings.out, TRAINING):
+        work.mkdir(exist_ok=True)
+        pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
+        console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
 
-    autoencoder = given or _autoencoder(settings, pictures, audit)
-    autoencoder.network.to(Accelerator(mixed_precision=settings.precision).device)
-    own = encoded(autoencoder, pictures, work / "latents.safetensors")
-    own_audit = autoencoder.encode(audit)
-    scale = Scale.of(own)
-    autoencoder.save(settings.out / "vae", scale.facts)
-    latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
+        autoencoder = given or _autoencoder(settings, pictures, audit)
+        autoencoder.network.to(Accelerator(mixed_precision=settings.precision).device)
+        own = encoded(autoencoder, pictures, work / "latents.safetensors")
+        own_audit = autoencoder.encode(audit)
+        scale = Scale.of(own)
+        autoencoder.save(settings.out / "vae", scale.facts)
+        latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
 
-    look = sample_sheet(autoencoder, scale, audit, latents_audit, settings.seed, settings.out)
-    unet = save_diffusion(_unet(settings, latents, look), settings.out)
-    look(unet)
-    figures = ceiling(autoencoder, own_audit, audit) | denoising(unet, latents, latents_audit, settings.seed)
-    kind = type(autoencoder.network).__name__
-    card = PriorCard(
-        name=settings.out.name,
-        data=f"{settings.data}, pool {settings.pool}: {len(pictures)} pictures at {settings.size} px",
-        autoencoder=kind if given is None else f"{kind}, given as {settings.autoencoder}",
-        licence=settings.licence,
-        recipe=_recipe(settings),
-        seed=settings.seed,
-        figures={name: round(value, 4) for name, value in figures.items()},
-        parameters={"autoencoder": _count(autoencoder.network), "unet": _count(unet)},
-        command=shlex.join(["keyhole", *sys.argv[1:]]),
-        size=settings.size,
-        latent=tuple(latents.shape[1:]),
-    )
-    write_prior_card(card, settings.out)
-    console.print(dict(card.figures))
-    console.print(f"the prior is in {settings.out}; PSNR and SSIM are the ceiling of what decodes through it")
-    return 0
+        look = sample_sheet(autoencoder, scale, audit, latents_audit, settings.seed, settings.out)
+        unet = save_diffusion(_unet(settings, latents, look), settings.out)
+        look(unet)
+        figures = ceiling(autoencoder, own_audit, audit) | denoising(unet, latents, latents_audit, settings.seed)
+        kind = type(autoencoder.network).__name__
+        card = PriorCard(
+            name=settings.out.name,
+            data=f"{settings.data}, pool {settings.pool}: {len(pictures)} pictures at {settings.size} px",
+            autoencoder=kind if given is None else f"{kind}, given as {settings.autoencoder}",
+            licence=settings.licence,
+            recipe=_recipe(settings),
+            seed=settings.seed,
+            figures={name: round(value, 4) for name, value in figures.items()},
+            parameters={"autoencoder": _count(autoencoder.network), "unet": _count(unet)},
+            command=shlex.join(["keyhole", *sys.argv[1:]]),
+            size=settings.size,
+            latent=tuple(latents.shape[1:]),
+        )
+        write_prior_card(card, settings.out)
+        console.print(dict(card.figures))
+        console.print(f"the prior is in {settings.out}; PSNR and SSIM are the ceiling of what decodes through it")
+        return 0
 
 
 def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Autoencoder:
