@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from keyhole.service.errors import check_flags
+from keyhole.service.folder import DRAWING, OFFLINE, SHEET, check_file, check_folder
 from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
@@ -136,9 +137,9 @@ class OfflineSettings(ModelSettings):
     json: Path | None = None
     """File that the scores are also written to, as JSON."""
     sheet: Path | None = None
-    """File for a contact sheet as PNG: each truth with its reconstructions."""
+    """File for a contact sheet, PNG, JPEG or WebP: each truth with its reconstructions."""
     curves: Path | None = None
-    """File for a plot of the loss by step, PNG or SVG."""
+    """File for a plot of the loss by step, PNG, SVG or PDF."""
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class AblationSettings(OfflineSettings):
     values: tuple[int, ...] = ()
     """Values to try. Absent: 10 15 20 25 30 sampling steps, 512 1024 2048 4096 queries, 100 300 600 1500 iterations."""
     plot: Path | None = None
-    """File for a plot of the scores over the values, PNG or SVG."""
+    """File for a plot of the scores over the values, PNG, SVG or PDF."""
 
 
 def check(settings: AdversarySettings) -> None:
@@ -218,6 +219,7 @@ def check_ablation(settings: AblationSettings) -> None:
     _check_offline(settings)
     for value in settings.values:
         _refuse_counts({"--values": value})
+    check_file("--plot", settings.plot, DRAWING)
 
 
 def _check_offline(settings: OfflineSettings) -> None:
@@ -235,6 +237,11 @@ def _check_offline(settings: OfflineSettings) -> None:
             "--patience": settings.patience,
         }
     )
+    if settings.out:
+        check_folder(settings.out, OFFLINE)
+    check_file("--json", settings.json)
+    check_file("--sheet", settings.sheet, SHEET)
+    check_file("--curves", settings.curves, DRAWING)
 
 
 def _refuse_counts(counts: Mapping[str, int | None]) -> None:

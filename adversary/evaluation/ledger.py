@@ -17,6 +17,8 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
+from keyhole.service.folder import OFFLINE, claim
+
 _PASSES = "U-Net passes"
 
 
@@ -38,13 +40,17 @@ class Ledger:
         Args:
             out: folder for many runs; None: a temporary one.
             description: all that decides what a reconstruction looks like.
+
+        Raises:
+            UsageError: the folder holds something else.
         """
         if out is None:
             temporary = TemporaryDirectory()
             return cls(Path(temporary.name), temporary)
         text = json.dumps(description, sort_keys=True, default=str)
+        claim(out, OFFLINE)
         folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         (folder / "run.json").write_text(text + "\n")
         return cls(folder)
 

@@ -16,7 +16,7 @@ from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import RUN, check_folder
+from keyhole.service.folder import RUN, check_file, check_folder
 from keyhole.service.forecast import Forecast
 from keyhole.service.memory import Resident, resident
 from keyhole.terminal import terminal
@@ -52,9 +52,12 @@ def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
         UsageError: what a process would refuse.
         SystemExit: a flag holds what it cannot; the explanation is printed.
     """
-    frames = settings.frames if isinstance(settings, DemoSettings) else 0
-    if isinstance(settings, DemoSettings) and frames < 1:
-        raise UsageError(f"--frames {frames}: expected 1 or more (keyhole live runs until it is interrupted)")
+    frames = 0
+    if isinstance(settings, DemoSettings):
+        frames = settings.frames
+        if frames < 1:
+            raise UsageError(f"--frames {frames}: expected 1 or more (keyhole live runs until it is interrupted)")
+        check_file("--json", settings.json)
     check_apart(settings.source, settings.public)
     check_folder(settings.out, RUN, replaced=isinstance(settings, DemoSettings))
     system = System(settings, frames, Launcher(settings.out / "logs"))

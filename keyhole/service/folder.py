@@ -1,4 +1,4 @@
-"""Folders that Keyhole writes to: each is marked as one of its own, and nothing else in it is ever touched."""
+"""Folders that Keyhole writes to, each marked as one of its own, where nothing else is touched; and single files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import UsageError, check_flags
 
 MARK = "keyhole.json"
 LOCK = "lock"
@@ -24,7 +24,7 @@ class Kind:
 
     Attributes:
         name: in one word.
-        sign: a file by which such a folder is known without a mark.
+        sign: a pattern of the files by which such a folder is known without a mark.
         written: patterns of the files that may be removed, part by part: ``logs/*.log``.
     """
 
@@ -45,6 +45,11 @@ RUN = Kind(
 
 BENCHMARK = Kind("benchmark", "bench.sqlite")
 TRAINING = Kind("training", "card.json")
+OFFLINE = Kind("attack", "*/run.json")
+
+DRAWING = (".png", ".svg", ".pdf")
+SHEET = (".png", ".jpg", ".jpeg", ".webp")
+"""What the names of files may end with that are drawn by matplotlib, or are pictures."""
 
 
 def check_folder(folder: Path, kind: Kind, *, replaced: bool = False) -> None:
@@ -61,7 +66,7 @@ def check_folder(folder: Path, kind: Kind, *, replaced: bool = False) -> None:
     marked = _marked(folder)
     if marked == kind.name or not _filled(folder):
         return
-    if marked or replaced or not (folder / kind.sign).exists():
+    if marked or replaced or not any(folder.glob(kind.sign)):
         holds = f"a {marked}" if marked else f"no {kind.name} that Keyhole marked as its own ({MARK})"
         raise UsageError(f"{folder} is not empty and holds {holds}: nothing in it is changed; give another folder")
 
@@ -107,6 +112,39 @@ def clear(folder: Path, kind: Kind) -> None:
         if any(len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern)) for pattern in patterns):
             path.unlink()
             _remove_emptied(path.parent, folder)
+
+
+def check_file(flag: str, path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse a file that could not be written in the end, before anything is computed for it.
+
+    Args:
+        flag: that names it.
+        path: of the file; None: none is asked for.
+        suffixes: one of them must end its name; none: any name will do.
+
+    Raises:
+        UsageError: it is a folder, or cannot be made where it is, or its name ends otherwise.
+    """
+    if path is None:
+        return
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    check_flags(
+        (
+            (flag, path, not path.is_dir(), "a file, not a folder"),
+            (
+                flag,
+                path,
+                above.is_dir() and os.access(above, os.W_OK),
+                f"a place that can be written, and {above} is none",
+            ),
+            (
+                flag,
+                path,
+                not suffixes or path.suffix.lower() in suffixes,
+                f"a name with {' or '.join(suffixes)} at its end",
+            ),
+        )
+    )
 
 
 def _marked(folder: Path) -> str | None:

@@ -19,7 +19,7 @@ from adversary.evaluation.ledger import Ledger
 from adversary.evaluation.published import PUBLISHED, published
 from adversary.evaluation.report import Row, document, table
 from adversary.evaluation.scores import Scores, score
-from adversary.settings import AttackSettings, OfflineSettings
+from adversary.settings import AblationSettings, AttackSettings, OfflineSettings, check_ablation, check_attack
 from keyhole.defences.stored import MECHANISM
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -124,7 +124,7 @@ def test_pictures_behind_a_mechanism_that_was_learned_anew_are_attacked_anew(set
     faint, loud, again = (each["rows"][0]["psnr_mean"] for each in made)
     assert faint == again > loud
     assert made[0]["mechanism_hash"] == made[2]["mechanism_hash"] != made[1]["mechanism_hash"]
-    assert len(list((tmp_path / "kept").iterdir())) == 2
+    assert len(list((tmp_path / "kept").glob("*/run.json"))) == 2
 
 
 def test_a_black_box_is_trained_first(settings, tmp_path):
@@ -198,6 +198,43 @@ def test_scores_of_a_perfect_reconstruction():
     (scores,) = score(truth, truth)
     assert scores.ssim == pytest.approx(1)
     assert scores.psnr > 60
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "expected"),
+    [
+        ("sheet", "sheet.xyz", "a name with .png or"),
+        ("sheet", "sheet", "a name with .png or"),
+        ("curves", "loss.xyz", "a name with .png or .svg"),
+        ("json", "", "a file, not a folder"),
+        ("json", "pictures/audit/0.png/scores.json", "a place that can be written"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_any_attack(settings, tmp_path, flag, name, expected):
+    wrong = replace(settings, **{flag: tmp_path / name}, out=tmp_path / "kept")
+    with pytest.raises(UsageError, match=rf"--{flag} .*: expected {expected}"):
+        attack(wrong)
+    assert not wrong.out.exists()
+
+
+def test_a_plot_that_cannot_be_written_is_refused_too(folder, tmp_path):
+    wrong = AblationSettings(target="tests.system.tiny_target:tiny", source=str(folder), plot=tmp_path / "plot.xyz")
+    with pytest.raises(UsageError, match=r"--plot .*: expected a name with .png or .svg"):
+        check_ablation(wrong)
+
+
+def test_nothing_is_kept_in_a_folder_of_something_else(settings, folder):
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UsageError, match="not empty and holds no attack that Keyhole marked"):
+        attack(replace(settings, out=folder))
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_folder_from_before_the_mark_is_gone_on_with(tmp_path):
+    (tmp_path / "0123456789ab").mkdir()
+    (tmp_path / "0123456789ab" / "run.json").write_text("{}")
+    check_attack(AttackSettings(out=tmp_path))
+    assert Ledger.open(tmp_path, {}).folder.is_dir()
 
 
 def test_pictures_survive_the_ledger(tmp_path):

@@ -41,6 +41,7 @@ WRONG = {
     "--slowdown 0.5": "--slowdown 0.5",
     "--budget-seconds 0": "--budget-seconds 0",
     "--device cuda": "--device cuda",
+    "--json .": "--json .: expected a file",
 }
 
 

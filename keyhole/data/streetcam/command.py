@@ -5,11 +5,17 @@ from __future__ import annotations
 from keyhole.data.streetcam.settings import StreetcamSettings
 from keyhole.data.streetcam.sheet import SHEETS, contact_sheet
 from keyhole.data.streetcam.stream import Streetcam
+from keyhole.service.folder import SHEET, check_file
 from keyhole.terminal import terminal
 
 
 def streetcam(settings: StreetcamSettings) -> int:
-    """Write a contact sheet and print what its first pictures show."""
+    """Write a contact sheet and print what its first pictures show.
+
+    Raises:
+        UsageError: the sheet cannot be written there.
+    """
+    check_file("--sheet", settings.sheet, SHEET)
     source = Streetcam(settings.pool, settings.size, settings.seed, settings.world)
     shots = SHEETS[settings.show](source)
     settings.sheet.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ class StreetcamSettings:
     """Draw pictures of the embedded world."""
 
     sheet: Path = Path("streetcam.png")
-    """Where to write the contact sheet (PNG)."""
+    """Where to write the contact sheet: PNG, JPEG or WebP."""
     show: Literal["bodies", "stream", "vehicle", "clip"] = "bodies"
     """Every body from every viewpoint, the first pictures of the stream, one vehicle before all cameras, or clips."""
     pool: Pool = "audit"
