@@ -13,7 +13,7 @@ from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Truth
 from monitor import attacks
 from monitor.checks import TRUTH
 from monitor.deployment import Deployment
-from monitor.referee import Case, Listener
+from monitor.listener import Case, Listener
 
 FRAMES, POINTS, OUTCOMES, ARRIVALS = 32, 600, 40, 200
 _RATE_SECONDS = 10.0

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from keyhole.v1.referee_pb2 import Event, Outcome, Truth
 from keyhole.wire.limits import MIB
 from monitor.bounded import Bounded
-from monitor.referee import Case, Listener
+from monitor.listener import Case, Listener
 
 _BYTES = 32 * MIB
 

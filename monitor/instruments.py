@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from keyhole.judge.recovery import Recovery
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
-from monitor.referee import Case, Listener
+from monitor.listener import Case, Listener
 
 
 class Instruments(Listener):

@@ -17,57 +17,11 @@ from keyhole.wire.limits import MIB
 from monitor import attacks
 from monitor.bounded import Bounded, Names
 from monitor.checks import Size, check_account, check_outcome, check_reconstruction, check_size, check_truth, read_size
+from monitor.listener import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Case, Listener
 from monitor.scoring import similarity
 
-NO_TRUTH, CROWDED_OUT, UNFIT, REPEATED, ENDED = "no truth", "crowded out", "unfit", "repeated", "monitor ended"
-"""Why a reconstruction has no score."""
+_TURNS = 64
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A reconstruction beside its truth.
-
-    Attributes:
-        truth: what the edge saw.
-        reconstruction: what the adversary made of the features.
-        score: PSNR in dB (peak 1), SSIM.
-        at: Unix time of the verdict, seconds.
-        recovery: what a judge read of the truth's secrets; None where there is no judge or nothing to ask it.
-        waited: the reconstruction came before its truth.
-    """
-
-    truth: Truth
-    reconstruction: Reconstruction
-    score: Score
-    at: float
-    recovery: Recovery | None = None
-    waited: bool = False
-
-
-class Listener:
-    """Is told of all that the referee accepts, from many threads; a frame's truth before its cases.
-
-    One that raises ends the call, and those behind it are not told. Whoever called may then call again.
-    """
-
-    def witnessed(self, truth: Truth) -> None:
-        """A truth came."""
-
-    def concluded(self, outcome: Outcome) -> None:
-        """A frame ended."""
-
-    def settled(self, account: Account) -> None:
-        """An edge says what it counted so far."""
-
-    def waits(self, reconstruction: Reconstruction) -> None:
-        """A reconstruction came before its truth."""
-
-    def judged(self, case: Case) -> None:
-        """A reconstruction has its score."""
-
-    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
-        """One that waited will have none."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +86,7 @@ class Referee:
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
+        self._turns = tuple(threading.RLock() for _ in range(_TURNS))
         self._numbers = itertools.count()
         self._frames: Bounded[str, _Frame] = Bounded(limits.truths, limits.megabytes * MIB)
         self._waiting: Bounded[int, _Waiting] = Bounded(limits.waiting, limits.megabytes * MIB)
@@ -156,6 +111,10 @@ class Referee:
             WireError: see `monitor.checks.check_truth`, or what a listener raised.
         """
         check_truth(truth)
+        with self._turn(truth.frame_id):
+            self._witness(truth)
+
+    def _witness(self, truth: Truth) -> None:
         with self._lock:
             earlier = self._frames.get(truth.frame_id)
         if earlier is not None and earlier.truth.captured_at == truth.captured_at:
@@ -185,14 +144,15 @@ class Referee:
         self._reasons.check("dropped", outcome.dropped)
         for stage in outcome.stages:
             self._stages.check("stages", stage)
-        with self._lock:
-            repeated = self._concluded.get(outcome.frame_id) is not None
-        if repeated:
-            return
-        for listener in self._listeners:
-            listener.concluded(outcome)
-        with self._lock:
-            self._concluded.put(outcome.frame_id, outcome.frame_id, len(outcome.frame_id))
+        with self._turn(outcome.frame_id):
+            with self._lock:
+                repeated = self._concluded.get(outcome.frame_id) is not None
+            if repeated:
+                return
+            for listener in self._listeners:
+                listener.concluded(outcome)
+            with self._lock:
+                self._concluded.put(outcome.frame_id, outcome.frame_id, len(outcome.frame_id))
 
     def settle(self, account: Account) -> None:
         """Take what an edge counted so far, in the place of its earlier account.
@@ -244,6 +204,10 @@ class Referee:
             given_up = [self._waiting.pop_oldest() for _ in range(len(self._waiting))]
         for one in given_up:
             self._give_up(one, ENDED)
+
+    def _turn(self, frame_id: str) -> threading.RLock:
+        """Held while a frame's message is told: an edge that repeats a call does not wait for the first one's end."""
+        return self._turns[hash(frame_id) % _TURNS]
 
     def _wait(self, reconstruction: Reconstruction) -> Score | None:
         for listener in self._listeners:

@@ -21,7 +21,7 @@ from monitor.album import Album
 from monitor.checks import TRUTH
 from monitor.database import open_database
 from monitor.deployment import DEPLOYMENT_FIELDS
-from monitor.referee import ENDED, Case, Listener
+from monitor.listener import ENDED, Case, Listener
 from monitor.tables import AccountRow, FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
 from monitor.writer import GroupCommit
 

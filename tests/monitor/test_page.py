@@ -15,8 +15,9 @@ from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Presence, Score
 from monitor.alarm import Alarm
 from monitor.board import Board
+from monitor.listener import Case
 from monitor.page.server import PageServer
-from monitor.referee import Case, Referee
+from monitor.referee import Referee
 from tests.monitor.making import guess, outcome, truth
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

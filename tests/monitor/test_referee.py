@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import threading
 
 import grpc
 import numpy as np
@@ -12,7 +13,8 @@ from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import pack_picture
-from monitor.referee import Case, Limits, Listener, Referee
+from monitor.listener import Case, Listener
+from monitor.referee import Limits, Referee
 from tests.monitor.making import FRAME, Clock, guess, mean_square, outcome, pixels, truth, worse
 
 
@@ -267,3 +269,38 @@ def test_what_a_listener_could_not_take_can_be_sent_again() -> None:
     store.full = False
     referee.witness(truth())
     assert (len(ear.truths), len(ear.cases)) == (1, 1)
+
+
+@pytest.mark.parametrize("what", ["truth", "outcome"])
+def test_what_is_repeated_before_the_first_call_has_ended_is_told_once(what: str) -> None:
+    begun, done = threading.Semaphore(0), threading.Event()
+
+    class Slow(Ear):
+        def witnessed(self, truth: Truth) -> None:
+            super().witnessed(truth)
+            begun.release()
+            done.wait(60)
+
+        def concluded(self, outcome: Outcome) -> None:
+            super().concluded(outcome)
+            begun.release()
+            done.wait(60)
+
+    ear = Slow()
+    referee = Referee([ear])
+
+    def call() -> None:
+        if what == "truth":
+            referee.witness(truth())
+        else:
+            referee.conclude(outcome())
+
+    calls = [threading.Thread(target=call) for _ in range(2)]
+    for each in calls:
+        each.start()
+    assert begun.acquire(timeout=60)
+    begun.acquire(timeout=0.2)  # where the second is told too
+    done.set()
+    for each in calls:
+        each.join(60)
+    assert len(ear.truths) + len(ear.outcomes) == 1
