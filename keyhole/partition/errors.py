@@ -31,11 +31,11 @@ def unknown_cut(model: str, cut: str, known: Iterable[str]) -> CutError:
 
 
 def reason(error: BaseException | None) -> str:
-    """Why code could not be traced, and the line of the model that says so: ``… (`if x.sum() > 0:`, model.py:12)``."""
+    """Why code could not be traced, as what it does, and its line: ``… (`if x.sum() > 0:`, model.py:12)``."""
     if error is None:
-        return "it cannot be traced"
+        return "cannot be traced"
     said = str(error).strip().partition("\n")[0]
-    what = said if isinstance(error, ClosedError) else f"{type(error).__name__}: {said}"
+    what = said if isinstance(error, ClosedError) else f"raises {type(error).__name__}: {said}"
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
         name = frame.f_code.co_filename
         if not name.startswith(_NOT_THE_MODELS):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.partition import CutError, Survey, cut_at, points, split, survey
+from keyhole.partition.errors import ClosedError, reason
 from keyhole.partition.memory import footprints
 from keyhole.partition.proof import same_bits
 from keyhole.partition.tracing import trace
@@ -306,3 +307,8 @@ def test_blocks_that_answer_with_dataclasses() -> None:
                 answer = parts.tail(parts.head(pictures(3, SIZE)))
                 assert isinstance(answer, Pair)
                 assert same_bits(answer, surveyed.model(pictures(3, SIZE)))
+
+
+def test_a_reason_says_what_the_code_does():
+    assert reason(TypeError("no such thing")) == "raises TypeError: no such thing"
+    assert reason(ClosedError("looks at numbers")) == "looks at numbers"
