@@ -1,4 +1,4 @@
-"""The two pools of every source of pictures."""
+"""The two pools that every source of pictures can be opened for."""
 
 from __future__ import annotations
 

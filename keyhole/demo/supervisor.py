@@ -1,4 +1,4 @@
-"""Watches over the processes of a run: what dies is told of, and started again."""
+"""The watch over the processes of a run: what dies is told of, and started again."""
 
 from __future__ import annotations
 

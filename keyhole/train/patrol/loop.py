@@ -1,4 +1,4 @@
-"""Algorithm 1."""
+"""The training of a model and a mask together: Algorithm 1 of PATROL."""
 
 from __future__ import annotations
 
