@@ -1,5 +1,6 @@
 """One thread for each process: small models run faster so, above all side by side; and equal runs end equal."""
 
+import gc
 import os
 import socket
 import time
@@ -26,9 +27,10 @@ def freed_memory_goes_back() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="module")
 def what_was_opened_is_closed() -> Iterator[None]:
-    """No file of tests leaves a server behind."""
+    """No file of tests leaves a server behind, nor models in circles of references."""
     before = _listening()
     yield
+    gc.collect()
     end = time.monotonic() + CLOSING_SECONDS
     while (left := _listening() - before) and time.monotonic() < end:
         time.sleep(0.1)

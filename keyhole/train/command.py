@@ -24,8 +24,8 @@ def train(settings: TrainSettings) -> int:
         ValueError: data or settings that cannot be trained with.
     """
     console = terminal()
-    task = TASKS[settings.task](settings, console)
     with alone(settings.out, TRAINING):
+        task = TASKS[settings.task](settings, console)
         network = fit(task, settings.out).cpu()
 
         figures = store_weights(network, settings.out, lambda: task.figures(network))

@@ -76,7 +76,7 @@ def test_weights_that_are_not_the_cards_are_refused(stored: Path) -> None:
     with pytest.raises(JudgeError, match="not the file that its card describes"):
         load_judge(stored)
     save_quantised({"weight": torch.rand(2, 2)}, stored / WEIGHTS)
-    with pytest.raises(JudgeError, match=r"no tensor in .* is one of the model"):
+    with pytest.raises(JudgeError, match="no tensor is one of the model"):
         load_judge(stored)
     (stored / "card.json").write_text("{}")
     with pytest.raises(JudgeError, match="cannot read the card"):

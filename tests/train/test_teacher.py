@@ -50,7 +50,7 @@ def test_the_command_asks_the_teacher_and_the_card_tells_how_it_was_made(tmp_pat
     files(tmp_path / "data", boards(8, 4, seed=0))
     common = {
         "data": str(tmp_path / "data"), "task": "re-identification", "size": 32, "batch": 8, "workers": 0,
-        "stages": ("32:1",), "per_identity": 2,
+        "stages": ("32:1",), "per_identity": 2, "part": "all",
     }  # fmt: skip
     assert train(TrainSettings(out=tmp_path / "teacher", **common)) == 0  # type: ignore[arg-type]
     assert train(TrainSettings(out=tmp_path / "pupil", teacher=tmp_path / "teacher", **common)) == 0  # type: ignore[arg-type]

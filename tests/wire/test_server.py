@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -67,7 +68,10 @@ def test_a_stream_that_its_reader_left_is_counted_as_cancelled() -> None:
         assert left.wait(TIMEOUT)
     server.stop(5)
     labels = {"method": "/keyhole.v1.Referee/Watch", "code": "CANCELLED"}
-    assert metrics.registry.get_sample_value("keyhole_rpc_total", labels) == 1
+    end = time.monotonic() + TIMEOUT
+    while not (counted := metrics.registry.get_sample_value("keyhole_rpc_total", labels)) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert counted == 1
 
 
 def test_unknown_methods_are_not_counted() -> None:
