@@ -84,7 +84,7 @@ def read_state(path: Path, own: Mapping[str, Tensor]) -> State:
         )
     best, *others = readings
     for other in others:
-        if other.rank == best.rank and not _same(best.tensors, other.tensors):
+        if other.rank == best.rank and other.prefix != best.prefix and not _same(best.tensors, other.tensors):
             _log.warning(
                 "%s has several weights for this model: %r is taken, not %r; save those alone to use them",
                 path,

@@ -126,6 +126,20 @@ def test_what_was_taken_of_several_is_said(tmp_path: Path, caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING):
         assert same(read_state(path, network().state_dict()).tensors, weights(0))
     assert "'encoder_q.' is taken, not 'encoder_k.'" in caplog.text
+
+
+@pytest.mark.parametrize("broken", [float("nan"), 1.0])
+def test_the_only_weights_of_a_file_are_not_several(
+    broken: float, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither those that do not equal themselves, nor those that fit two places of the model as badly."""
+    kept = {name: torch.full_like(tensor, broken) for name, tensor in weights().items() if tensor.is_floating_point()}
+    path = saved(kept, tmp_path / "only.pth")
+    twice = nn.ModuleDict({"first": network(), "second": network()})
+    with caplog.at_level(logging.WARNING):
+        read_state(path, network().state_dict())
+        read_state(path, twice.state_dict())
+    assert "several weights" not in caplog.text
     caplog.clear()
     saved({"a": weights(), "b": weights()}, path)
     read_state(path, network().state_dict())
