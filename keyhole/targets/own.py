@@ -30,9 +30,9 @@ def make_own(name: str, size: Size | None) -> Target:
         size: of the picture in pixels, a side or height and width; None: the target's own, or 224 for a module.
 
     Raises:
-        TargetError: no such function, or it returns something else.
+        TargetError: no such function, it takes arguments or fails, or it returns something else.
     """
-    made = _factory(name)()
+    made = _made(name, _factory(name))
     made = getattr(made, _COMPILED, made) if isinstance(made, nn.Module) else made
     if isinstance(made, Target):
         preprocess = made.preprocess if size is None else dataclasses.replace(made.preprocess, size=size)
@@ -62,6 +62,16 @@ def count_outputs(model: nn.Module, size: Size) -> int:
     if not named_tensors(answer):
         raise TargetError(f"{type(model).__name__} must answer with tensors, got {type(answer).__name__}")
     return answer.shape[1] if isinstance(answer, Tensor) and answer.dim() == 2 else 0
+
+
+def _made(name: str, factory: Callable[[], object]) -> object:
+    """What the user's own function returns; its failure is told by its last line, with the rest as the cause."""
+    try:
+        return factory()
+    except Exception as error:
+        raise TargetError(
+            f"{name} must make a model when it is called without arguments: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _factory(name: str) -> Callable[[], object]:

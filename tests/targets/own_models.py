@@ -73,3 +73,11 @@ def bfloat16_grey() -> nn.Module:
 
 def broken() -> nn.Module:
     return nn.Linear(5, 5, dtype=torch.float32)
+
+
+def with_argument(classes: int) -> nn.Module:
+    return nn.Linear(3, classes)
+
+
+def failing() -> nn.Module:
+    raise RuntimeError("no room for it")
