@@ -6,7 +6,6 @@ again; the oldest go when the queue is full, and are counted. The edge's account
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
@@ -126,8 +125,13 @@ class Witness:
     def _settle(self) -> None:
         """Send the account once; where it does not arrive, the next one says as much."""
         self._due = time.monotonic() + ACCOUNT_SECONDS
-        with contextlib.suppress(grpc.RpcError, ValueError):  # ValueError: how gRPC says that the channel was closed
+        try:
             self._settle_call(self._account(), timeout=CALL_SECONDS)
+        except ValueError:  # how gRPC says that the channel was closed
+            return
+        except grpc.RpcError as error:
+            if error.code() not in _AWAY and not self._closed.is_set():
+                _log.warning("the monitor refused the account", extra={"reason": explain(error)})
 
     def _deliver(self, message: Message) -> bool:
         """Send until it arrives or is refused, or until the witness closes."""

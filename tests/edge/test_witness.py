@@ -156,3 +156,16 @@ def test_a_message_that_cannot_be_made_is_counted_and_the_next_goes_on(lost, cap
 def test_without_a_monitor_nothing_is_built():
     with Unwatched() as nobody:
         nobody.tell(lambda: pytest.fail("built a message for nobody"))
+
+
+def test_an_account_that_is_refused_is_told_of(lost, caplog):
+    class Strict(FakeReferee):
+        def Settle(self, request, _context):  # noqa: N802
+            raise invalid("edge", f"expected a name, got {request.edge!r}")
+
+    server = start(Strict())
+    with witness_of(server.port, lost) as witness:
+        witness.tell(truth(0))
+    server.stop(0)
+    assert lost == []
+    assert "the monitor refused the account" in caplog.text
