@@ -12,7 +12,7 @@ from torch import nn
 from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
 from keyhole.sizes import Size, height_width
 from keyhole.targets.architectures import ARCHITECTURES
-from keyhole.targets.card import CARD, Card, read_card
+from keyhole.targets.card import CARD, read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.family import Facts, Family
 from keyhole.targets.own import make_own
@@ -77,10 +77,9 @@ def architecture_of(name: str) -> str:
     Raises:
         TargetError: the target is pruned itself, so that its plan would be lost.
     """
-    if name.partition(":")[0] in (PRUNED, DEFENDED) or name in PrunedFamily(SHIPPED).names():
-        raise TargetError(f"{name} is pruned already: start from the target that it was made of")
     folder = SHIPPED / name if name in ShippedFamily(SHIPPED).names() else Path(name)
-    if (folder / PLAN).is_file():
+    prefixed = name.partition(":")[0] in (PRUNED, DEFENDED)
+    if prefixed or name in PrunedFamily(SHIPPED).names() or (folder / PLAN).is_file():
         raise TargetError(f"{name} is pruned already: start from the target that it was made of")
     return read_card(folder).architecture if (folder / CARD).is_file() else name
 
@@ -98,7 +97,7 @@ def _kept(tail: Tail, folder: Path, size: Size) -> nn.Module:
 
 def _whole(folder: Path, size: Size, outputs: int | None) -> nn.Module:
     """The architecture before anything was removed, with random weights."""
-    card: Card = read_card(folder)
+    card = read_card(folder)
     prefix, colon, _ = card.architecture.partition(":")
     if colon and prefix not in ARCHITECTURES:
         return make_own(card.architecture, size).model
