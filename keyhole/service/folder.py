@@ -86,9 +86,12 @@ def claim(folder: Path, kind: Kind) -> None:
 def alone(folder: Path, kind: Kind) -> Iterator[None]:
     """Claim a folder and hold it against other commands until the block ends, or the process however it ends.
 
+    A new folder that nothing was written to goes again.
+
     Raises:
         UsageError: another process holds it, or it holds something else.
     """
+    is_new = not folder.exists()
     claim(folder, kind)
     try:
         with FileLock(folder / LOCK, timeout=0):
@@ -97,6 +100,11 @@ def alone(folder: Path, kind: Kind) -> Iterator[None]:
         raise UsageError(
             f"another keyhole command writes to {folder}: let it end, or name another folder with --out"
         ) from error
+    finally:
+        if is_new and {path.name for path in folder.iterdir()} <= {MARK, LOCK}:
+            for path in folder.iterdir():
+                path.unlink()
+            folder.rmdir()
 
 
 def clear(folder: Path, kind: Kind) -> None:

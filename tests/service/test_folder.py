@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import BENCHMARK, MARK, RUN, alone, claim, clear
+from keyhole.service.folder import BENCHMARK, MARK, RUN, TRAINING, alone, claim, clear
 
 ROOT = Path(__file__).parents[2]
 OURS = (
@@ -130,3 +130,16 @@ def test_the_lock_of_a_killed_command_is_free_again(tmp_path: Path) -> None:
         holder.wait()
     with alone(tmp_path, RUN):
         pass
+
+
+def test_a_new_folder_that_nothing_was_written_to_goes_again(tmp_path: Path) -> None:
+    for out, written, left in ((tmp_path / "a", False, False), (tmp_path / "b", True, True)):
+        with pytest.raises(ZeroDivisionError), alone(out, TRAINING):  # noqa: PT012
+            if written:
+                (out / "kept").touch()
+            raise ZeroDivisionError
+        assert out.exists() == left
+    (tmp_path / "mine").mkdir()
+    with alone(tmp_path / "mine", TRAINING):
+        pass
+    assert (tmp_path / "mine").is_dir()
