@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,9 +31,10 @@ def make_own(name: str, size: Size | None) -> Target:
         size: of the picture in pixels, a side or height and width; None: the target's own, or 224 for a module.
 
     Raises:
-        TargetError: no such function, it takes arguments or fails, or it returns something else.
+        TargetError: no such function, it needs arguments, or it returns something else. What it raises itself is left
+            as it is, so that it shows where.
     """
-    made = _made(name, _factory(name))
+    made = _factory(name)()
     made = getattr(made, _COMPILED, made) if isinstance(made, nn.Module) else made
     if isinstance(made, Target):
         preprocess = made.preprocess if size is None else dataclasses.replace(made.preprocess, size=size)
@@ -64,16 +66,6 @@ def count_outputs(model: nn.Module, size: Size) -> int:
     return answer.shape[1] if isinstance(answer, Tensor) and answer.dim() == 2 else 0
 
 
-def _made(name: str, factory: Callable[[], object]) -> object:
-    """What the user's own function returns; its failure is told by its last line, with the rest as the cause."""
-    try:
-        return factory()
-    except Exception as error:
-        raise TargetError(
-            f"{name} must make a model when it is called without arguments: {type(error).__name__}: {error}"
-        ) from error
-
-
 def _factory(name: str) -> Callable[[], object]:
     path, _, function = name.partition(":")
     here = str(Path.cwd())
@@ -88,4 +80,10 @@ def _factory(name: str) -> Callable[[], object]:
         ) from error
     if not callable(factory):
         raise TargetError(f"{name} must be a function without arguments, got {type(factory).__name__}")
+    try:
+        inspect.signature(factory).bind()
+    except ValueError:  # of one written in C nobody can tell
+        pass
+    except TypeError as error:
+        raise TargetError(f"{name} must make a model when it is called without arguments: {error}") from error
     return factory  # type: ignore[no-any-return]

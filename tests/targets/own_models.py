@@ -77,7 +77,3 @@ def broken() -> nn.Module:
 
 def with_argument(classes: int) -> nn.Module:
     return nn.Linear(3, classes)
-
-
-def failing() -> nn.Module:
-    raise RuntimeError("no room for it")
