@@ -12,7 +12,7 @@ from edge.settings import EdgeSettings, check
 from keyhole.data import Source, open_source
 from keyhole.service.address import Address
 from keyhole.service.forecast import Forecast
-from keyhole.sizes import size_text
+from keyhole.sizes import check_comparable, size_text
 from keyhole.wire.codecs import codec_named
 from keyhole.wire.packed import pack_frame
 
@@ -40,13 +40,16 @@ def prepare(settings: EdgeSettings) -> Prepared:
     """Look up all that the settings name.
 
     Raises:
-        UsageError: a value is out of range, or no such model, cut, defence, codec, link or pictures.
+        UsageError: a value is out of range, or no such model, cut, defence, codec, link or pictures; or the monitor
+            could not score pictures as small.
     """
     check(settings)
     for address in filter(None, (settings.cloud, settings.monitor, settings.metrics)):
         Address.parse(address)
     codec, profile = codec_named(settings.codec), link_profile(settings.link)
     device = Device.load(settings)
+    if settings.monitor:
+        check_comparable(device.size)
     source = open_source(settings.source, pool="audit", size=device.size, seed=settings.seed, secrets=True)
     return Prepared(device, source, codec, profile)
 

@@ -12,6 +12,10 @@ Size = int | tuple[int, int]
 """Pixels: the side of a square picture, or height and width of one that is not square."""
 
 
+SMALLEST = 11
+"""Pixels a side of the smallest pictures that can be compared, by SSIM with its usual window."""
+
+
 def height_width(size: Size) -> tuple[int, int]:
     """Both sides."""
     return (size, size) if isinstance(size, int) else size
@@ -35,6 +39,19 @@ def side_of(size: Size, what: str) -> int:
     if not isinstance(size, int):
         raise UsageError(f"{what} takes square pictures, got {size_text(size)}: give one side (--size {min(size)})")
     return size
+
+
+def check_comparable(size: Size) -> None:
+    """Refuse pictures whose reconstructions no score would compare with them.
+
+    Raises:
+        UsageError: a side is too short.
+    """
+    if min(height_width(size)) < SMALLEST:
+        raise UsageError(
+            f"pictures of {size_text(size)} pixels cannot be scored: SSIM compares {SMALLEST} pixels a side or more "
+            f"(--size {SMALLEST})"
+        )
 
 
 def scaled(size: Size, side: int) -> Size:

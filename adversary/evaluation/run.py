@@ -27,6 +27,7 @@ from keyhole.data import check_apart, open_source, taken
 from keyhole.defences import defence_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.service.memory import keep_all_freed
+from keyhole.sizes import check_comparable
 from keyhole.targets import Target
 from keyhole.terminal import progress_bar
 from keyhole.wire.codecs import codec_named
@@ -64,7 +65,8 @@ def evaluate(
         console: where progress is shown.
 
     Raises:
-        UsageError: no such prior, defence, codec, device, model or cut, or public pictures that are attacked.
+        UsageError: no such prior, defence, codec, device, model or cut, public pictures that are attacked, or pictures
+            too small to be scored.
         FileNotFoundError: no such pictures.
     """
     defence_named(settings.defence)
@@ -75,6 +77,7 @@ def evaluate(
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
+    check_comparable(target.preprocess.size)
     truths = victims(settings, target, seeds[0])
 
     rows, columns = [], {}

@@ -14,8 +14,8 @@ from torchmetrics.functional.image import (
 )
 
 from keyhole.metrics.pictures import check_pair
+from keyhole.sizes import SMALLEST
 
-_KERNEL = 11
 _SCALES = ((5, 176), (4, 99), (3, 44))
 _WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
@@ -52,7 +52,7 @@ def ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Raises:
         ValueError: as `psnr`, or a side shorter than the window.
     """
-    check_pair(reconstruction, truth, metric="SSIM", smallest=_KERNEL)
+    check_pair(reconstruction, truth, metric="SSIM", smallest=SMALLEST)
     value = structural_similarity_index_measure(reconstruction, truth, data_range=1.0, reduction="none")
     return torch.as_tensor(value).reshape(len(truth))
 
@@ -84,6 +84,6 @@ def ms_ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
         truth,
         data_range=1.0,
         reduction="none",
-        kernel_size=_KERNEL,
+        kernel_size=SMALLEST,
         betas=tuple(weight / total for weight in weights),
     )

@@ -223,6 +223,11 @@ def test_a_plot_that_cannot_be_written_is_refused_too(folder, tmp_path):
         check_ablation(wrong)
 
 
+def test_pictures_too_small_to_score_are_refused_before_any_attack(settings):
+    with pytest.raises(UsageError, match="pictures of 10x32 pixels cannot be scored"):
+        attack(replace(settings, size=(10, 32)))
+
+
 def test_nothing_is_kept_in_a_folder_of_something_else(settings, folder):
     before = sorted(folder.rglob("*"))
     with pytest.raises(UsageError, match="not empty and holds no attack that Keyhole marked"):
