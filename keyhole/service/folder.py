@@ -95,16 +95,15 @@ def alone(folder: Path, kind: Kind) -> Iterator[None]:
     claim(folder, kind)
     try:
         with FileLock(folder / LOCK, timeout=0):
-            yield
+            try:
+                yield
+            finally:
+                if is_new:
+                    _remove_unused(folder)
     except Timeout as error:
         raise UsageError(
             f"another keyhole command writes to {folder}: let it end, or name another folder with --out"
         ) from error
-    finally:
-        if is_new and {path.name for path in folder.iterdir()} <= {MARK, LOCK}:
-            for path in folder.iterdir():
-                path.unlink()
-            folder.rmdir()
 
 
 def clear(folder: Path, kind: Kind) -> None:
@@ -153,6 +152,15 @@ def check_file(flag: str, path: Path | None, suffixes: tuple[str, ...] = ()) -> 
             ),
         )
     )
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove a folder in which there is nothing but its mark and its lock."""
+    held = list(folder.iterdir())
+    if {path.name for path in held} <= {MARK, LOCK}:
+        for path in held:
+            path.unlink()
+        folder.rmdir()
 
 
 def _marked(folder: Path) -> str | None:

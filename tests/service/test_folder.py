@@ -7,11 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyhole.service import folder
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import BENCHMARK, MARK, RUN, TRAINING, alone, claim, clear
+from keyhole.service.folder import BENCHMARK, LOCK, MARK, RUN, TRAINING, Kind, alone, claim, clear
 
 ROOT = Path(__file__).parents[2]
 OURS = (
@@ -143,3 +145,18 @@ def test_a_new_folder_that_nothing_was_written_to_goes_again(tmp_path: Path) -> 
     with alone(tmp_path / "mine", TRAINING):
         pass
     assert (tmp_path / "mine").is_dir()
+
+
+def test_who_comes_second_to_a_new_folder_leaves_it_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "out"
+    first = FileLock(out / LOCK)
+
+    def overtaken(place: Path, kind: Kind) -> None:
+        claim(place, kind)
+        first.acquire()
+
+    monkeypatch.setattr(folder, "claim", overtaken)
+    with pytest.raises(UsageError, match="another keyhole command"), alone(out, TRAINING):
+        pass
+    assert {path.name for path in out.iterdir()} == {MARK, LOCK}
+    first.release()
