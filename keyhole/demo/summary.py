@@ -20,28 +20,36 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         console: where to.
         summary: the monitor's ``summary.json``.
     """
-    dropped = sum(summary["dropped"].values())
+    dropped = summary["dropped"]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items())
+    why = f" ({reasons}; logs/edge.log says more)" if reasons else ""
     console.print(
-        f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, {dropped} dropped, "
-        f"{summary['frames_scored']} attacked and scored\n"
+        f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, "
+        f"{sum(dropped.values())} dropped{why}, {summary['frames_scored']} attacked and scored\n"
     )
     attacks = Table(
         Column("attack", overflow="fold"), "frames", "PSNR, dB", "SSIM", title="What leaked", title_justify="left"
     )
     for name, row in summary["attacks"].items():
-        attacks.add_row(name, str(row["n"]), _number(row["psnr_mean"], 1), _number(row["ssim_mean"], 3))
-    console.print(attacks)
+        attacks.add_row(_words(name), str(row["n"]), _number(row["psnr_mean"], 1), _number(row["ssim_mean"], 3))
+    console.print(attacks if attacks.rows else "Nothing was reconstructed and scored; logs/adversary.log says more")
     read = {name: _shares(row["secrets"]) for name, row in summary["attacks"].items() if row.get("secrets")}
     asked = tuple(dict.fromkeys(secret for shares in read.values() for secret in shares))
     if asked:
         secrets = Table(Column("attack", overflow="fold"), *asked, title=_SECRETS, title_justify="left")
         for name, shares in read.items():
-            secrets.add_row(name, *(_share(shares.get(secret)) for secret in asked))
+            secrets.add_row(_words(name), *(_share(shares.get(secret)) for secret in asked))
         console.print(secrets)
     stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
     for name, row in summary["latency_ms"].items():
         stages.add_row(name, _number(row["p50"], 1), _number(row["p95"], 1))
-    console.print(stages)
+    if stages.rows:
+        console.print(stages)
+
+
+def _words(name: str) -> str:
+    """An attack and its rung with a blank between them, where a narrow column breaks."""
+    return name.replace(".", " ")
 
 
 def _shares(found: Mapping[str, Any]) -> dict[str, Share]:

@@ -46,7 +46,7 @@ def test_it_fits_80_columns_whole(monkeypatch, capsys) -> None:
     secrets = {"glyphs": 3600, "glyph_accuracy": 0.75, "attributes": people, "identities": 4000}
     read = {**secrets, "identity_rank_1": 0.6, "gallery_mean": 20.0}
     row = {"n": 12345, "psnr_mean": 20.0, "ssim_mean": 0.5, "secrets": read}
-    names = ("diffusion-white-refined-guided amortised", "a-name-without-a-single-blank-that-is-longer-than-all-others")
+    names = ("diffusion-ladder.amortised", "a-name-without-a-single-blank-that-is-longer-than-all-others")
     counts = {"frames_sent": 3, "frames_answered": 3, "frames_scored": 3, "dropped": {}}
     stages = {"total": {"p50": 1.0, "p95": 2.0}}
     print_summary(terminal(), {**counts, "attacks": dict.fromkeys(names, row), "latency_ms": stages})
@@ -54,6 +54,16 @@ def test_it_fits_80_columns_whole(monkeypatch, capsys) -> None:
     assert max(map(len, printed.splitlines())) <= 80
     assert "…" not in printed
     assert "12345" in printed
+    assert printed.count("diffusion-ladder ") == 2
+    assert sum(map(printed.count, ("│ amortised ", "diffusion-ladder amortised "))) == 2
+
+
+def test_a_run_without_answers_or_scores_says_where_to_look(capsys) -> None:
+    counts = {"frames_sent": 4, "frames_answered": 0, "frames_scored": 0, "dropped": {"full": 1, "refused": 3}}
+    print_summary(terminal(), {**counts, "attacks": {}, "latency_ms": {}})
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "0 answered, 4 dropped (full 1, refused 3; logs/edge.log says more), 0 attacked" in printed
+    assert printed.endswith("Nothing was reconstructed and scored; logs/adversary.log says more")
 
 
 def test_where_no_picture_shows_a_secret_there_is_no_table_of_them() -> None:
