@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.service.errors import check_flags
+from keyhole.service.errors import check_flags, seed_rule
 from keyhole.service.folder import DRAWING, OFFLINE, SHEET, check_file, check_folder
 from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
@@ -186,6 +186,7 @@ def check(settings: AdversarySettings) -> None:
     rules = (
         ("--attacks", settings.attacks, settings.attacks, "one or more"),
         ("--budget-seconds", settings.budget_seconds, settings.budget_seconds > 0, "more than 0"),
+        seed_rule("--seed", settings.seed),
         ("--backlog", settings.backlog, settings.backlog >= 1, "1 or more"),
         ("--interval", settings.interval, settings.interval >= 0, "0 or more seconds"),
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
@@ -205,6 +206,7 @@ def check_attack(settings: AttackSettings) -> None:
         (
             ("--attacks", settings.attacks, settings.attacks, "one or more"),
             ("--seeds", settings.seeds, settings.seeds, "one or more"),
+            *(seed_rule("--seeds", seed) for seed in settings.seeds),
             ("--seeds", settings.seeds, len(set(settings.seeds)) == len(settings.seeds), "each once"),
         )
     )
@@ -219,6 +221,7 @@ def check_ablation(settings: AblationSettings) -> None:
     _check_offline(settings)
     for value in settings.values:
         _refuse_counts({"--values": value})
+    check_flags([seed_rule("--seed", settings.seed)])
     check_file("--plot", settings.plot, DRAWING)
 
 

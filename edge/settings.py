@@ -6,7 +6,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from keyhole.service.errors import check_flags
+from keyhole.service.errors import check_flags, seed_rule
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
 
@@ -82,6 +82,7 @@ def check(settings: EdgeSettings) -> None:
         ("--slowdown", settings.slowdown, 1 <= settings.slowdown < math.inf, "1 or more"),
         ("--fps", settings.fps, settings.fps >= 0, "0 or more"),
         ("--frames", settings.frames, settings.frames >= 0, "0 or more"),
+        seed_rule("--seed", settings.seed),
         ("--in-flight", settings.in_flight, settings.in_flight >= 1, "1 or more"),
         ("--deadline", settings.deadline, settings.deadline > 0, "more than 0 seconds"),
         (

@@ -46,6 +46,11 @@ def check_flags(rules: Iterable[tuple[str, object, object, str]]) -> None:
             raise UsageError(f"{flag} {value}: expected {expected}")
 
 
+def seed_rule(flag: str, seed: int) -> tuple[str, object, object, str]:
+    """The rule of `check_flags` that a seed is one that torch's generators take."""
+    return flag, seed, -(2**63) <= seed < 2**63, "a number of 64 bits"
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a name that is not registered; it lists the nearest names, or all where none is near.
 

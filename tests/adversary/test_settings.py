@@ -43,7 +43,12 @@ def test_counts_of_the_offline_attack_start_at_one(field):
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"attacks": ()}, "--attacks"), ({"seeds": ()}, "--seeds"), ({"seeds": (1, 1)}, "each once")],
+    [
+        ({"attacks": ()}, "--attacks"),
+        ({"seeds": ()}, "--seeds"),
+        ({"seeds": (1, 1)}, "each once"),
+        ({"seeds": (0, 2**64)}, "64 bits"),
+    ],
 )
 def test_attacks_and_seeds_are_needed_each_once(settings, message):
     with pytest.raises(UsageError, match=message):

@@ -42,6 +42,7 @@ WRONG = {
     "--budget-seconds 0": "--budget-seconds 0",
     "--device cuda": "--device cuda",
     "--json .": "--json .: expected a file",
+    "--seed 9223372036854775808": "--seed 9223372036854775808: expected a number of 64 bits",
     "--size 7": "pictures of 7 pixels cannot be scored",
     "--size 1x1": "pictures of 1 pixels cannot be scored",
 }

@@ -24,6 +24,7 @@ def test_the_defaults_hold():
         ({"slowdown": float("nan")}, "--slowdown nan"),
         ({"frames": -1}, "--frames -1"),
         ({"in_flight": 0}, "--in-flight 0: expected 1 or more"),
+        ({"seed": 2**63}, "--seed 9223372036854775808: expected a number of 64 bits"),
         ({"deadline": 0.0}, "--deadline 0"),
         ({"wait_seconds": -1.0}, "--wait-seconds -1"),
         ({"name": "../etc"}, "--name ../etc"),
