@@ -9,7 +9,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from PIL import Image
 
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Secrets, Truth
+from keyhole.v1.referee_pb2 import Box, Outcome, Reconstruction, Secrets, Truth
+from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from monitor.checks import check_outcome, check_reconstruction, check_truth
 from tests.monitor.making import guess, outcome, png, truth
@@ -92,6 +93,64 @@ def test_only_whole_rgb_pngs_are_taken(data: bytes) -> None:
     with pytest.raises(WireError) as rejected:
         check_truth(truth(picture=png(data)))
     assert rejected.value.field == "picture.png"
+
+
+def padded(size: tuple[int, int], length: int | None = None) -> Picture:
+    """A black PNG of this width and height, filled up to so many bytes."""
+    data = _encoded(Image.new("RGB", size), "PNG")
+    return png(data.ljust(length or 0, b"\0"))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"picture": padded((11, 11))},
+        {"picture": padded((1024, 4096))},
+        {"picture": padded((24, 32), 4 * 24 * 32 + 65536)},
+        {"knowledge": "x" * 128},
+        {"recipe": "x" * 32, "rung": "x" * 32},
+        {"attack": "x" * 64},
+        {"iteration": 2**63 - 1},
+    ],
+    ids=lambda fields: next(iter(fields)),
+)
+def test_what_is_just_within_the_bounds_is_taken(fields: dict[str, Any]) -> None:
+    check_reconstruction(guess(**fields))
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (padded((11, 10)), "11×10 pixels: expected at least 11"),
+        (padded((1024, 4097)), "1024×4097 pixels: expected at most 4,194,304"),
+        (padded((24, 32), 4 * 24 * 32 + 65537), "68,609 bytes for 24×32 pixels"),
+    ],
+    ids=["side", "pixels", "bytes"],
+)
+def test_pictures_just_beyond_the_bounds_are_rejected(picture: Picture, expected: str) -> None:
+    with pytest.raises(WireError, match=expected):
+        check_reconstruction(guess(picture=picture))
+
+
+def test_a_list_or_map_holds_thirty_two() -> None:
+    check_outcome(outcome(**{f"stage-{number}": 0.0 for number in range(32)}))
+    with pytest.raises(WireError, match="stages: 33 entries: expected at most 32"):
+        check_outcome(outcome(**{f"stage-{number}": 0.0 for number in range(33)}))
+
+
+def test_a_place_in_a_picture_may_be_negative_and_the_error_says_where_a_number_may_not() -> None:
+    check_truth(truth(secrets=Secrets(driver_box=Box(left=-1.0))))
+    with pytest.raises(WireError, match="driver_box.left: nan: expected a finite number$"):
+        check_truth(truth(secrets=Secrets(driver_box=Box(left=float("nan")))))
+    with pytest.raises(WireError, match="seconds: -1.0: expected a finite number, 0 or more$"):
+        check_reconstruction(guess(seconds=-1.0))
+
+
+@pytest.mark.parametrize(("length", "quoted"), [(40, f"'{'!' * 40}'"), (41, f"'{'!' * 40}…'")])
+def test_an_error_quotes_the_first_forty_characters(length: int, quoted: str) -> None:
+    with pytest.raises(WireError) as rejected:
+        check_outcome(outcome("!" * length))
+    assert rejected.value.reason.startswith(f"{quoted} is no frame id")
 
 
 MESSAGES: dict[type[Message], tuple[Callable[[], Message], Callable[[Any], None]]] = {
