@@ -140,9 +140,9 @@ def test_a_list_or_map_holds_thirty_two() -> None:
 
 def test_a_place_in_a_picture_may_be_negative_and_the_error_says_where_a_number_may_not() -> None:
     check_truth(truth(secrets=Secrets(driver_box=Box(left=-1.0))))
-    with pytest.raises(WireError, match="driver_box.left: nan: expected a finite number$"):
+    with pytest.raises(WireError, match=r"driver_box\.left: nan: expected a finite number$"):
         check_truth(truth(secrets=Secrets(driver_box=Box(left=float("nan")))))
-    with pytest.raises(WireError, match="seconds: -1.0: expected a finite number, 0 or more$"):
+    with pytest.raises(WireError, match=r"seconds: -1\.0: expected a finite number, 0 or more$"):
         check_reconstruction(guess(seconds=-1.0))
 
 
