@@ -16,6 +16,7 @@ from PIL import Image
 from keyhole.data import open_collection, open_source
 from keyhole.data.pixels import UnreadableError
 from keyhole.data.sets.tree import Archive, Folder, tree_at
+from keyhole.service.folder import RUN, claim
 from tests.data.layouts import draw, shade, veri, write
 
 
@@ -206,3 +207,11 @@ def test_a_zip_whose_list_of_files_is_damaged_is_named(tmp_path: Path):
     path.write_bytes(path.read_bytes().replace(b"PK\x01\x02", b"PK\x00\x00"))
     with pytest.raises(UnreadableError, match=r"files\.zip is a damaged zip"):
         list(tree_at(path).files(""))
+
+
+def test_pictures_that_keyhole_wrote_below_a_folder_are_not_its_pictures(tmp_path: Path) -> None:
+    draw(tmp_path, ["a.png", "b.png"])
+    claim(tmp_path / "runs" / "demo", RUN)
+    draw(tmp_path, ["runs/demo/pictures/truth.png", "runs/mine/c.png"])
+    assert set(Folder(tmp_path).files(".")) == {"a.png", "b.png", "runs/mine/c.png"}
+    assert "pictures/truth.png" in set(Folder(tmp_path / "runs" / "demo").files("."))

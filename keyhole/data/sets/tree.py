@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from keyhole.data.pixels import MAX_BYTES, UnreadableError
 from keyhole.service.errors import MissingError
+from keyhole.service.folder import MARK
 
 _LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -57,14 +58,21 @@ class Folder:
         return (self.root / path).exists()
 
     def files(self, folder: str) -> Iterator[str]:
-        """Paths of all files under ``folder``, relative to it; a folder that links to one above it is not entered."""
+        """Paths of all files under ``folder``, relative to it.
+
+        A folder that links to one above it is not entered, nor one below that Keyhole wrote: it holds pictures again.
+        """
         base = self.root / folder
         above = {base: frozenset({base.resolve()})}
         for parent, folders, names in os.walk(base, onerror=_refuse, followlinks=True):
             here, known = Path(parent), above.pop(Path(parent))
             inside = PurePosixPath(here.relative_to(base).as_posix())
             yield from (str(inside / name) for name in names if not _is_litter(name))
-            entered = {name: (here / name).resolve() for name in folders if not _is_litter(name)}
+            entered = {
+                name: (here / name).resolve()
+                for name in folders
+                if not _is_litter(name) and not (here / name / MARK).exists()
+            }
             folders[:] = [name for name, place in entered.items() if place not in known]
             above |= {here / name: known | {entered[name]} for name in folders}
 
