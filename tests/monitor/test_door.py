@@ -113,6 +113,13 @@ def test_a_name_of_somebody_else_is_not_answered(page: Served, path: str, host: 
     assert b"PNG" not in body
 
 
+def test_a_refusal_quotes_the_first_eighty_characters_of_the_name_and_says_what_to_do(page: Served) -> None:
+    for length in (80, 81):
+        status, _, body = ask(page, "/", "x" * length)
+        assert status == 421
+        assert f"not called '{'x' * 80}'; --page-names" in body.decode()
+
+
 @pytest.mark.parametrize("name", ["localhost", "LOCALHOST", "127.0.0.1", "[::1]", "192.0.2.7", "keyhole.example"])
 def test_its_own_names_are_answered(page: Served, name: str) -> None:
     cookie = enter(page)
