@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import grpc
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyhole.wire.errors import WireError
 from monitor.bounded import Bounded
+from monitor.referee import Referee
+from tests.monitor.making import guess, outcome
 
 PUTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), max_size=60)
 
@@ -27,3 +32,25 @@ def test_it_holds_the_newest_that_fit_and_hands_out_the_rest(
         assert list(held) == list(expected.values())
         assert len(held) == len(expected)
         assert held.get(key) == (number, size)
+
+
+def test_names_are_bounded_or_those_that_were_expected() -> None:
+    referee = Referee([])
+    codes = []
+    for number in range(100):
+        try:
+            referee.submit(guess(attack=f"attack-{number}"))
+        except WireError as error:
+            codes.append(error.code)
+    assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 68
+    referee.submit(guess(attack="attack-3"))
+    for number in range(32):
+        referee.conclude(outcome(f"edge-0-{number}", dropped=f"reason-{number}", **{f"stage-{number}": 0.1}))
+    for wrong in (outcome("edge-1-0", dropped="another"), outcome("edge-1-0", another=0.1)):
+        with pytest.raises(WireError, match="one more than the 32"):
+            referee.conclude(wrong)
+
+    strict = Referee([], names=["pixels-white"])
+    strict.submit(guess())
+    with pytest.raises(WireError, match="'pixels-black': expected one of pixels-white"):
+        strict.submit(guess(attack="pixels-black"))

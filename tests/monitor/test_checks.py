@@ -13,6 +13,7 @@ from keyhole.v1.referee_pb2 import Box, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from monitor.checks import check_outcome, check_reconstruction, check_truth
+from monitor.referee import Referee
 from tests.monitor.making import guess, outcome, png, truth
 
 ESCAPES = ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", "-rf", ".hidden", "a\0b", "a b", "é", "a\n", "x" * 129]
@@ -106,7 +107,7 @@ def padded(size: tuple[int, int], length: int | None = None) -> Picture:
     [
         {"picture": padded((11, 11))},
         {"picture": padded((1024, 4096))},
-        {"picture": padded((24, 32), 4 * 24 * 32 + 65536)},
+        {"picture": padded((192, 128), 4 * 192 * 128 + 65536)},
         {"knowledge": "x" * 128},
         {"recipe": "x" * 32, "rung": "x" * 32},
         {"attack": "x" * 64},
@@ -123,13 +124,21 @@ def test_what_is_just_within_the_bounds_is_taken(fields: dict[str, Any]) -> None
     [
         (padded((11, 10)), "11×10 pixels: expected at least 11"),
         (padded((1024, 4097)), "1024×4097 pixels: expected at most 4,194,304"),
-        (padded((24, 32), 4 * 24 * 32 + 65537), "68,609 bytes for 24×32 pixels"),
+        (padded((192, 128), 4 * 192 * 128 + 65537), "163,841 bytes for 192×128 pixels"),
     ],
     ids=["side", "pixels", "bytes"],
 )
 def test_pictures_just_beyond_the_bounds_are_rejected(picture: Picture, expected: str) -> None:
     with pytest.raises(WireError, match=expected):
         check_reconstruction(guess(picture=picture))
+
+
+def test_a_picture_is_measured_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monitor.checks.unpack_picture", lambda *_, **__: pytest.fail("read it"))
+    with pytest.raises(WireError, match="4000×4000 pixels: expected at most 4,194,304"):
+        Referee([]).submit(guess(picture=padded((4000, 4000))))
+    with pytest.raises(WireError, match="expected a plain PNG"):
+        Referee([]).submit(guess(picture=padded((24, 24), 100_000)))
 
 
 def test_a_list_or_map_holds_thirty_two() -> None:

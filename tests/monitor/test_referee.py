@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import io
 import threading
 
 import grpc
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
-from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import pack_picture
 from monitor.listener import Case, Listener
@@ -143,8 +140,10 @@ def test_an_edge_that_started_again_brings_new_frames_of_old_names() -> None:
     referee = Referee([ear])
     referee.witness(truth(scene=1))
     referee.witness(truth(scene=2, captured_at=2000.0))
-    assert len(ear.truths) == 2
     assert scored(referee, guess(scene=2, noise=0.0)).psnr == 100.0
+    referee.witness(truth(scene=3, captured_at=500.0))  # its clock was set back
+    assert scored(referee, guess(scene=3, noise=0.0)).psnr == 100.0
+    assert len(ear.truths) == 3
 
 
 def test_only_the_newest_truths_are_held() -> None:
@@ -166,6 +165,17 @@ def test_outcomes_are_passed_on() -> None:
     ear = Ear()
     Referee([ear]).conclude(outcome(dropped="deadline"))
     assert ear.outcomes[0].dropped == "deadline"
+
+
+def test_a_repeated_outcome_changes_nothing_until_the_frame_is_a_new_one() -> None:
+    ear = Ear()
+    referee = Referee([ear])
+    for frame_id in (FRAME, "edge-0-000002", FRAME):
+        referee.conclude(outcome(frame_id))
+    assert [told.frame_id for told in ear.outcomes] == [FRAME, "edge-0-000002"]
+    referee.witness(truth())
+    referee.conclude(outcome())
+    assert len(ear.outcomes) == 3
 
 
 def test_nothing_follows_an_attacks_last_picture_of_a_frame() -> None:
@@ -208,49 +218,26 @@ def test_a_picture_for_no_frame_yet_has_the_size_of_the_frames() -> None:
     with pytest.raises(WireError, match="16×16 pixels and the frame's truth 24×24"):
         referee.submit(guess("edge-0-9", size=16))
     assert referee.waiting == 0
+    for size in (40, 32, 48):
+        referee.witness(truth(f"edge-0-{size}", size=size))
+    with pytest.raises(WireError, match="24×24 pixels or 32×32 pixels or 40×40 pixels: submit"):
+        referee.submit(guess("edge-0-9", size=16))
 
 
-def test_a_picture_is_measured_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    huge = io.BytesIO()
-    Image.new("RGB", (4000, 4000)).save(huge, "PNG", compress_level=1)
-    monkeypatch.setattr("monitor.checks.unpack_picture", lambda *_, **__: pytest.fail("read it"))
-    with pytest.raises(WireError, match="4000×4000 pixels: expected at most 4,194,304"):
-        Referee([]).submit(guess(picture=Picture(png=huge.getvalue())))
-    padded = guess().picture.png + bytes(100_000)
-    with pytest.raises(WireError, match="expected a plain PNG"):
-        Referee([]).submit(guess(picture=Picture(png=padded)))
-
-
-def test_what_waits_is_bounded_in_bytes() -> None:
+def test_what_waits_and_the_truths_are_bounded_in_bytes() -> None:
     ear = Ear()
-    referee = Referee([ear], Limits(waiting=1000, megabytes=1))
+    referee = Referee([ear], Limits(waiting=1000, megabytes=2))
     picture = pack_picture(torch.rand(3, 400, 400, generator=torch.Generator().manual_seed(0)))
-    for number in range(6):
-        referee.submit(guess(f"edge-0-{number}", picture=picture))
-    assert referee.waiting == (1 << 20) // len(picture.png)
-    assert ear.reasons == ["crowded out"] * (6 - referee.waiting)
-
-
-def test_names_are_bounded_or_those_that_were_expected() -> None:
-    referee = Referee([])
-    codes = []
-    for number in range(100):
-        try:
-            referee.submit(guess(attack=f"attack-{number}"))
-        except WireError as error:
-            codes.append(error.code)
-    assert codes == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 68
-    referee.submit(guess(attack="attack-3"))
-    for number in range(32):
-        referee.conclude(outcome(f"edge-0-{number}", dropped=f"reason-{number}", **{f"stage-{number}": 0.1}))
-    for wrong in (outcome("edge-1-0", dropped="another"), outcome("edge-1-0", another=0.1)):
-        with pytest.raises(WireError, match="one more than the 32"):
-            referee.conclude(wrong)
-
-    strict = Referee([], names=["pixels-white"])
-    strict.submit(guess())
-    with pytest.raises(WireError, match="'pixels-black': expected one of pixels-white"):
-        strict.submit(guess(attack="pixels-black"))
+    fit, frames = (2 << 20) // len(picture.png), [f"edge-0-{number}" for number in range(6)]
+    assert 2 <= fit < len(frames)
+    for frame in frames:
+        referee.submit(guess(frame, picture=picture))
+    assert referee.waiting == fit
+    assert ear.reasons == ["crowded out"] * (len(frames) - fit)
+    for frame in frames:
+        referee.witness(truth(frame, picture=picture))
+    matched = [referee.submit(guess(frame, picture=picture, final=True)) is not None for frame in frames]
+    assert matched == [False] * (len(frames) - fit) + [True] * fit
 
 
 def test_what_a_listener_could_not_take_can_be_sent_again() -> None:
