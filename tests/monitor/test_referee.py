@@ -92,14 +92,16 @@ def test_a_reconstruction_waits_for_its_truth() -> None:
 def test_one_that_waits_too_long_counts_as_unmatched() -> None:
     ear, clock = Ear(), Clock()
     referee = Referee([ear], Limits(wait_seconds=10), clock=clock)
+    referee.submit(guess("edge-0-000000"))
+    clock.now += 0.25
     referee.submit(guess())
     clock.now += 9.5
     referee.expire()
     assert ear.lost == []
     clock.now += 0.5
-    referee.expire()
+    referee.expire()  # the first has waited longer, the second exactly as long
     referee.witness(truth())
-    assert [lost.frame_id for lost in ear.lost] == [FRAME]
+    assert [lost.frame_id for lost in ear.lost] == ["edge-0-000000", FRAME]
     assert ear.cases == []
 
 
