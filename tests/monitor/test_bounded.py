@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from keyhole.v1.referee_pb2 import Account
 from keyhole.wire.errors import WireError
 from monitor.bounded import Bounded
+from monitor.listener import Listener
 from monitor.referee import Referee
 from tests.monitor.making import guess, outcome
 
@@ -54,3 +56,24 @@ def test_names_are_bounded_or_those_that_were_expected() -> None:
     strict.submit(guess())
     with pytest.raises(WireError, match="'pixels-black': expected one of pixels-white"):
         strict.submit(guess(attack="pixels-black"))
+
+
+def test_what_accounts_and_rungs_name_is_bounded_too() -> None:
+    told: list[Account] = []
+
+    class Ear(Listener):
+        def settled(self, account: Account) -> None:
+            told.append(account)
+
+    referee = Referee([Ear()])
+    for number in range(32):
+        referee.settle(Account(edge=f"edge-{number}", dropped={f"reason-{number}": 1}))
+        referee.submit(guess(attack="decoder-ladder", rung=f"rung-{number}"))
+    for wrong in (Account(edge="edge-32"), Account(edge="edge-0", dropped={"reason-32": 1})):
+        with pytest.raises(WireError, match="-32' is one more than the 32"):
+            referee.settle(wrong)
+    with pytest.raises(WireError, match=r"'decoder-ladder\.rung-32' is one more than the 32"):
+        referee.submit(guess(attack="decoder-ladder", rung="rung-32"))
+    with pytest.raises(WireError, match="edge: expected a name"):
+        referee.settle(Account(taken=1))
+    assert len(told) == 32

@@ -9,10 +9,10 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from PIL import Image
 
-from keyhole.v1.referee_pb2 import Box, Outcome, Reconstruction, Secrets, Truth
+from keyhole.v1.referee_pb2 import Account, Box, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
-from monitor.checks import check_outcome, check_reconstruction, check_truth
+from monitor.checks import check_account, check_outcome, check_reconstruction, check_truth
 from monitor.referee import Referee
 from tests.monitor.making import guess, outcome, png, truth
 
@@ -64,6 +64,11 @@ def test_numbers_and_texts_that_a_database_cannot_hold_are_rejected(fields: dict
     with pytest.raises(WireError) as rejected:
         check_reconstruction(guess(**fields))
     assert rejected.value.field == field
+
+
+def test_an_account_names_its_edge() -> None:
+    with pytest.raises(WireError, match="edge: expected a name"):
+        check_account(Account(taken=1))
 
 
 def test_stages_are_durations() -> None:
@@ -166,6 +171,7 @@ MESSAGES: dict[type[Message], tuple[Callable[[], Message], Callable[[Any], None]
     Truth: (lambda: truth(secrets=Secrets(identity="7")), check_truth),
     Outcome: (lambda: outcome(total=0.1), check_outcome),
     Reconstruction: (guess, check_reconstruction),
+    Account: (lambda: Account(edge="edge-0"), check_account),
 }
 WRONG: dict[int, tuple[Any, ...]] = {
     FieldDescriptor.TYPE_DOUBLE: (float("nan"), float("inf"), float("-inf")),
@@ -217,6 +223,7 @@ def test_every_field_of_every_message_is_checked(kind: type[Message]) -> None:
         Truth: {"deployment.slowdown", "deployment.cloud", "secrets.driver_box.left", "secrets.plate_corners[0].x"},
         Outcome: {"stages", "payload_bytes", "prediction"},
         Reconstruction: {"seconds", "iteration", "knowledge"},
+        Account: {"edge", "started_at", "taken", "dropped"},
     }
     assert expected[kind] <= named
 
