@@ -52,7 +52,7 @@ proto: $(READY) ## generate keyhole/v1 from proto/
 	$(call protoc,.)
 
 perf: $(READY) ## measure the code's own speed, as ratios: docs/performance.md
-	$(BIN)/python -m perf.report
+	$(BIN)/python -m benchmarks.report
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Container
 
-from adversary.attacks.attack import Observation
+from keyhole.attacks.base import Observation
 
 
 class Agenda:

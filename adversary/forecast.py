@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from adversary.attacks.choice import choose_all
-from adversary.attacks.kinds import open_prior
-from adversary.attacks.registry import ONLINE
-from adversary.device import device_named
 from adversary.lab import known_defence, picture_size
-from adversary.priors.prior import load_prior
-from adversary.public import public_pictures
 from adversary.settings import AdversarySettings, check
+from keyhole.attacks.choice import choose_all
+from keyhole.attacks.kinds import open_prior
+from keyhole.attacks.registry import ONLINE
+from keyhole.data.public import public_pictures
+from keyhole.nn.device import device_named
+from keyhole.priors.prior import load_prior
 from keyhole.service.address import Address
 from keyhole.service.forecast import Forecast
 

@@ -9,14 +9,14 @@ from functools import cache, partial
 import torch
 from torch import Tensor
 
-from adversary.device import CPU, device_named
-from adversary.knowledge import BlackBox, Lab, WhiteBox, no_public
 from adversary.oracle import RemoteOracle
-from adversary.priors.prior import Prior, load_prior
-from adversary.public import public_pictures
 from adversary.settings import AdversarySettings
+from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox, no_public
+from keyhole.data.public import public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
+from keyhole.nn.device import CPU, device_named
 from keyhole.partition import partitioned
+from keyhole.priors.prior import Prior, load_prior
 from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue, protection

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import grpc
 from torch import Tensor
 
-from adversary.knowledge import OracleAwayError, OracleSpentError
+from keyhole.attacks.knowledge import OracleAwayError, OracleSpentError
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
 from keyhole.wire.errors import WireError, explain
 from keyhole.wire.pictures import pack_picture

@@ -12,13 +12,7 @@ from functools import partial
 from prometheus_client import Counter
 
 from adversary.agenda import Agenda
-from adversary.attacks.attack import Budget
-from adversary.attacks.choice import Choice, choose_all
-from adversary.attacks.registry import ONLINE, Online
-from adversary.attacks.watch import Watch
-from adversary.attacks.ways import Terms
-from adversary.device import device_named
-from adversary.door import Door
+from adversary.frame_filter import Door
 from adversary.lab import known_defence, lab
 from adversary.meter import Meter
 from adversary.referee import Referee
@@ -26,6 +20,12 @@ from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, Tap
 from adversary.wire_tap import WireTap
 from adversary.worker import Signature, Submit, Worker
+from keyhole.attacks.base import Budget
+from keyhole.attacks.choice import Choice, choose_all
+from keyhole.attacks.features.recipes import Terms
+from keyhole.attacks.registry import ONLINE, Online
+from keyhole.attacks.watch import Watch
+from keyhole.nn.device import device_named
 from keyhole.service import lifecycle
 from keyhole.service.address import Address, publish
 from keyhole.service.errors import UsageError

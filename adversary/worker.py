@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from adversary.agenda import Agenda
-from adversary.attacks.attack import Estimate, Knowledge, MismatchError, Observation
-from adversary.attacks.rung import Rung
 from adversary.backlog import Backlog
+from keyhole.attacks.base import Estimate, Knowledge, MismatchError, Observation
+from keyhole.attacks.rung import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from statistics import median
 
 from edge.device import Device
-from edge.link import LinkProfile, link_profile
 from edge.settings import EdgeSettings, check
 from keyhole.data import Source, open_source
 from keyhole.service.address import Address
 from keyhole.service.forecast import Forecast
 from keyhole.sizes import check_comparable, size_text
 from keyhole.wire.codecs import codec_named
+from keyhole.wire.link import LinkProfile, link_profile
 from keyhole.wire.packed import pack_frame
 
 _TRIALS = 3

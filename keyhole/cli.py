@@ -19,7 +19,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.commands import COMMANDS
+from keyhole.commands import commands
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK, USAGE
 from keyhole.service.logs import LEVEL_VARIABLE
@@ -47,7 +47,7 @@ def main() -> None:
 
 def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command and return its exit code: 0 done, 1 failed, 2 bad arguments, 130 interrupted."""
-    groups = {name.partition(" ")[0] for name in COMMANDS if " " in name}
+    groups = {name.partition(" ")[0] for name in commands() if " " in name}
     words = 2 if arguments and arguments[0] in groups else 1
     name, rest = " ".join(arguments[:words]), arguments[words:]
     asked = not _HELP.isdisjoint(arguments[:words])
@@ -57,15 +57,15 @@ def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     if name == "--version":
         terminal().print(f"keyhole {version('keyhole')}")
         return OK
-    if name not in COMMANDS:
-        near = get_close_matches(name, COMMANDS, n=1)
+    if name not in commands():
+        near = get_close_matches(name, commands(), n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         _complain(f"keyhole: no command {name!r}{hint} (keyhole --help lists them)")
         return USAGE
     settings = None
     try:
         settings = parsed(name, rest, environment)
-        return int(load(COMMANDS[name].function)(settings))
+        return int(load(commands()[name].function)(settings))
     except KeyboardInterrupt as interruption:
         _complain(f"keyhole {name}: {interruption}" if interruption.args else f"keyhole {name}: stopped")
         return INTERRUPTED
@@ -86,7 +86,7 @@ def parsed(name: str, arguments: Sequence[str], environment: Mapping[str, str]) 
         UsageError: a variable of the environment holds what its flag cannot.
         SystemExit: so does an argument; the explanation is printed. Or help was asked for.
     """
-    settings = load(COMMANDS[name].settings)
+    settings = load(commands()[name].settings)
     _check_single(settings, arguments)
     flags = from_environment(name, settings, environment)
     made = tyro.cli(settings, prog=f"keyhole {name}", args=[*flags, *arguments])
@@ -157,7 +157,7 @@ def overview(console: Console, prefix: str = "") -> None:
     console.print("Collaborative split inference, and what it leaks.\n")
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
-    for name, command in COMMANDS.items():
+    for name, command in commands().items():
         if name.startswith(prefix):
             table.add_row(f"  {name}", command.summary)
     console.print(table)

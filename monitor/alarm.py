@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from monitor.board import Attempt, Snapshot
+from monitor.live_state import Attempt, Snapshot
 
 
 class Alarm:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
-from monitor import attacks
+from keyhole.presentation import attacks
 from monitor.gallery import Exhibit
 
 _TILE, _GAP, _CAPTION, _HEAD = 224, 16, 30, 66

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Engine, Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
+from keyhole.presentation import attacks
 from keyhole.service.errors import UsageError
-from monitor import attacks
 from monitor.database import FILE, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
 from monitor.ledger import Ledger, read_ledger
@@ -27,7 +27,7 @@ class LastScore:
 
     Attributes:
         frame: the frame's row; frame ids may come again, rows do not.
-        attack: as an entry, see `monitor.attacks.entry`.
+        attack: as an entry, see `keyhole.presentation.attacks.entry`.
         psnr: dB, peak 1.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.

@@ -18,10 +18,10 @@ from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
 from keyhole.wire.server import serve
 from monitor.alarm import Alarm
-from monitor.board import Board
 from monitor.broadcast import Broadcast
 from monitor.examiner import Examiner
 from monitor.instruments import Instruments
+from monitor.live_state import Board
 from monitor.page.server import PageServer
 from monitor.referee import Limits, Referee
 from monitor.report import REPORT, write_report

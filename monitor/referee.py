@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from keyhole.judge.recovery import Recovery
+from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
-from monitor import attacks
 from monitor.bounded import Bounded, Names
 from monitor.checks import Size, check_account, check_outcome, check_reconstruction, check_size, check_truth, read_size
 from monitor.listener import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Case, Listener

@@ -11,16 +11,17 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
-from monitor import attacks, plots, stages
+from keyhole.presentation import attacks, stages
+from monitor import plots
 from monitor.contact_sheet import contact_sheet
 from monitor.gallery import Exhibit, choose
 from monitor.history import History, read_history
-from monitor.parties import parties
 from monitor.recovered import table
 from monitor.store import PICTURES
 from monitor.summary import Summary, summarise
+from monitor.threat_model import parties
 
 SUMMARY, CONTACT_SHEET, REPORT = "summary.json", "contact-sheet.png", "report.html"
 _SHEET_ROWS, _FRAMES = 8, 16
@@ -54,7 +55,12 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
 
 def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit, ...], threshold: float) -> str:
     environment = Environment(
-        loader=PackageLoader("monitor", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=ChoiceLoader(
+            [PackageLoader("monitor", "templates"), PackageLoader("keyhole.presentation", "templates")]
+        ),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     environment.filters["picture"] = lambda png: "data:image/png;base64," + base64.b64encode(png).decode()
     return environment.get_template("report.html.jinja").render(

@@ -12,12 +12,12 @@ from keyhole.service.lifecycle import Stop
 from keyhole.v1.referee_pb2 import Account, Ack, Event, Outcome, Presence, Reconstruction, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError
+from keyhole.wire.methods import REFEREE
 from keyhole.wire.server import Registration
 from monitor.broadcast import Broadcast
 from monitor.checks import check_presence
 from monitor.referee import Referee
 
-SERVICE = "keyhole.v1.Referee"
 _POLL_SECONDS = 0.25
 
 
@@ -111,7 +111,7 @@ class SubmitDesk(RefereeServicer):
 
 def registration(desk: RefereeServicer) -> Registration:
     """A desk as `keyhole.wire.server.serve` takes it."""
-    return Registration(SERVICE, partial(add_RefereeServicer_to_server, desk))
+    return Registration(REFEREE, partial(add_RefereeServicer_to_server, desk))
 
 
 def _refuse(call: str) -> NoReturn:

@@ -13,15 +13,15 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
+from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
-from monitor import attacks
-from monitor.album import Album
 from monitor.checks import TRUTH
 from monitor.database import open_database
 from monitor.deployment import DEPLOYMENT_FIELDS
 from monitor.listener import ENDED, Case, Listener
+from monitor.picture_store import Album
 from monitor.tables import AccountRow, FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
 from monitor.writer import GroupCommit
 

@@ -10,7 +10,7 @@ import numpy as np
 from keyhole.judge import recovery
 from keyhole.judge.recovery import SecretRecovery
 from keyhole.metrics.interval import mean_interval
-from monitor import attacks, stages
+from keyhole.presentation import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
 from monitor.ledger import Ledger

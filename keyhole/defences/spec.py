@@ -15,8 +15,8 @@ from typing import Any
 
 from keyhole.defences.defence import Defence
 from keyhole.defences.registry import DEFENCES, TRAINED
+from keyhole.named_settings import made, spelled_settings
 from keyhole.service.errors import UsageError, unknown_name
-from keyhole.word import made, spelled_settings
 
 
 def defence_named(spec: str) -> Defence:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from keyhole.cli import load, parsed
-from keyhole.commands import COMMANDS
+from keyhole.commands import commands
 from keyhole.data import check_apart
-from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import RUN, check_file, check_folder
 from keyhole.service.forecast import Forecast
+from keyhole.service.launcher import Launcher
 from keyhole.service.memory import Resident, resident
 from keyhole.terminal import terminal
 
@@ -62,7 +62,7 @@ def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
     check_folder(settings.out, RUN, replaced=isinstance(settings, DemoSettings))
     system = System(settings, frames, Launcher(settings.out / "logs"))
     started = time.perf_counter()
-    ask = {name: load(COMMANDS[name].forecast) for name in _ASKED}
+    ask = {name: load(commands()[name].forecast) for name in _ASKED}
     held = [resident()]
     found: dict[str, Forecast] = {}
     for name in _ASKED:

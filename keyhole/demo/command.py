@@ -9,11 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from keyhole.demo.check import GRACE_SECONDS, foresee
-from keyhole.demo.launcher import Launcher
 from keyhole.demo.run import ORDER, SUMMARY, Run
 from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.watch import Progress, watch
+from keyhole.service.launcher import Launcher
 from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK
 from keyhole.terminal import described
 

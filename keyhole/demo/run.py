@@ -9,12 +9,12 @@ from typing import NoReturn
 
 import grpc
 
-from keyhole.demo.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
 from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.summary import print_summary
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
 from keyhole.service.folder import RUN, alone, clear
+from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
 from keyhole.service.lifecycle import OK, Stop, signals
 from keyhole.targets.catalogue import protection
 from keyhole.terminal import terminal

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import grpc
 
-from keyhole.demo.launcher import ProcessError
 from keyhole.demo.system import System
+from keyhole.service.launcher import ProcessError
 from keyhole.service.lifecycle import OK, USAGE
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
 from keyhole.wire.channel import Backoff

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import DemoSettings, LiveSettings
+from keyhole.service.launcher import Launcher
 from keyhole.sizes import size_text
 from keyhole.wire.tls import CA_CERTIFICATE, make_certificates
 

@@ -8,18 +8,18 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import side_of
 from keyhole.targets import Target
 from keyhole.targets.neck import answers_with_embedding, neck_path
-from keyhole.train.classifier import Classification, LabelledPictures
 from keyhole.train.recipe import Recipe, adjusted
-from keyhole.train.reid.parts import open_parts
-from keyhole.train.reid.recipes import ReidRecipe
-from keyhole.train.reid.task import Reidentification
-from keyhole.train.reid.teacher import embeddings_by, teach
-from keyhole.train.reid.trial import read_parts
 from keyhole.train.task import Task
+from keyhole.train.tasks.classifier import Classification, LabelledPictures
+from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid.recipes import ReidRecipe
+from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.teacher import embeddings_by, teach
 from keyhole.train.tuning import Tuning, TuningSettings
 
 

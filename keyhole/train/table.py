@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from keyhole.targets.tasks import TaskName
-from keyhole.train.classifier import classification
-from keyhole.train.reid.task import reidentification
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Task
+from keyhole.train.tasks.classifier import classification
+from keyhole.train.tasks.reid.task import reidentification
 
 TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
     "classification": classification,

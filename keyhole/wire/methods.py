@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from keyhole.wire.tls import ROLES
 
+REFEREE = "keyhole.v1.Referee"
 ANYONE = frozenset(ROLES)
 EDGE, ADVERSARY, MONITOR = (frozenset({role}) for role in ("edge", "adversary", "monitor"))
 
@@ -30,12 +31,12 @@ METHODS: Mapping[str, Method] = {
     "/keyhole.v1.Inference/InferStream": Method(EDGE, 16),
     "/keyhole.v1.Tap/Subscribe": Method(ADVERSARY, 8),
     "/keyhole.v1.Oracle/Query": Method(ADVERSARY, 16),
-    "/keyhole.v1.Referee/Witness": Method(EDGE, 32),
-    "/keyhole.v1.Referee/Conclude": Method(EDGE, 32),
-    "/keyhole.v1.Referee/Settle": Method(EDGE, 8),
-    "/keyhole.v1.Referee/Submit": Method(ADVERSARY, 32),
-    "/keyhole.v1.Referee/Attend": Method(MONITOR, 4),
-    "/keyhole.v1.Referee/Watch": Method(EDGE | MONITOR, 8),
+    f"/{REFEREE}/Witness": Method(EDGE, 32),
+    f"/{REFEREE}/Conclude": Method(EDGE, 32),
+    f"/{REFEREE}/Settle": Method(EDGE, 8),
+    f"/{REFEREE}/Submit": Method(ADVERSARY, 32),
+    f"/{REFEREE}/Attend": Method(MONITOR, 4),
+    f"/{REFEREE}/Watch": Method(EDGE | MONITOR, 8),
     "/grpc.health.v1.Health/Check": Method(ANYONE, 32),
     "/grpc.health.v1.Health/Watch": Method(ANYONE, 8),
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Method(ANYONE, 4),

@@ -7,7 +7,7 @@ from html import escape
 
 from nicegui import ui
 
-from monitor.board import Absence, Snapshot
+from monitor.live_state import Absence, Snapshot
 
 
 class Absences:

@@ -6,7 +6,7 @@ from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
 from monitor.alarm import Alarm
-from monitor.board import Snapshot
+from monitor.live_state import Snapshot
 
 
 class AlarmStrip:

@@ -8,9 +8,9 @@ from typing import Any
 
 from nicegui import ui
 
-from monitor import attacks
+from keyhole.presentation import attacks
 from monitor.alarm import Alarm
-from monitor.board import Point, Snapshot
+from monitor.live_state import Point, Snapshot
 from monitor.page.panel import card
 
 _SECONDS_BETWEEN = 1.0

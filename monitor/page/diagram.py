@@ -6,9 +6,9 @@ from html import escape
 
 from nicegui import ui
 
-from monitor.board import Snapshot
+from monitor.live_state import Snapshot
 from monitor.page.panel import card
-from monitor.parties import Party, parties
+from monitor.threat_model import Party, parties
 
 
 class Diagram:

@@ -7,8 +7,8 @@ from typing import Any
 
 from nicegui import ui
 
-from monitor import stages
-from monitor.board import Snapshot
+from keyhole.presentation import stages
+from monitor.live_state import Snapshot
 from monitor.page.curves import GREY, TEXT
 from monitor.page.panel import card
 from monitor.summary import latency

@@ -7,7 +7,7 @@ from pathlib import Path
 from nicegui import ui
 
 from monitor.alarm import Alarm
-from monitor.board import Board
+from monitor.live_state import Board
 from monitor.page.absences import Absences
 from monitor.page.alarm_strip import AlarmStrip
 from monitor.page.curves import Curves

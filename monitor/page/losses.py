@@ -6,8 +6,8 @@ from html import escape
 
 from nicegui import ui
 
-from monitor import attacks
-from monitor.board import Snapshot
+from keyhole.presentation import attacks
+from monitor.live_state import Snapshot
 from monitor.page.panel import card
 
 _QUEUES = {

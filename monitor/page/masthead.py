@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from nicegui import ui
 
-from monitor.board import Snapshot
+from keyhole.presentation.stages import TOTAL
 from monitor.deployment import Deployment
-from monitor.stages import TOTAL
+from monitor.live_state import Snapshot
 from monitor.summary import latency
 
 _MARK = (

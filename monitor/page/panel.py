@@ -7,7 +7,7 @@ from typing import Protocol
 from nicegui import ui
 from nicegui.element import Element
 
-from monitor.board import Snapshot
+from monitor.live_state import Snapshot
 
 
 class Panel(Protocol):

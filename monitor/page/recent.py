@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from nicegui import ui
 
-from monitor import attacks
+from keyhole.presentation import attacks
 from monitor.alarm import Alarm
-from monitor.board import AttackedFrame, Snapshot
 from monitor.checks import TRUTH
+from monitor.live_state import AttackedFrame, Snapshot
 from monitor.page.panel import card
 from monitor.page.photo import Photo
 

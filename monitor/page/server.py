@@ -15,7 +15,7 @@ from nicegui import ui
 
 from keyhole.service.address import Address, listening
 from monitor.alarm import Alarm
-from monitor.board import Board
+from monitor.live_state import Board
 from monitor.page.door import Door
 from monitor.page.layout import draw
 

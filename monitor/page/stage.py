@@ -5,10 +5,10 @@ from __future__ import annotations
 from nicegui import ui
 
 from keyhole.judge.recovery import Recovery
-from monitor import attacks
+from keyhole.presentation import attacks
 from monitor.alarm import Alarm
-from monitor.board import Attempt, Snapshot
 from monitor.checks import TRUTH
+from monitor.live_state import Attempt, Snapshot
 from monitor.page.photo import Photo
 from monitor.recovered import sentence
 

@@ -20,7 +20,7 @@ from keyhole.wire.channel import connect, wait_ready
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.pictures import unpack_picture
 from tests.adversary.servers import TOKEN, Cloud, Monitor, Oracle, Tapped, frame, wait_until
-from tests.adversary.tiny import pictures, white_box
+from tests.attacks.tiny import pictures, white_box
 from tests.system.tiny_target import SIZE
 
 TARGET, CUT = "tests.system.tiny_target:tiny", "stem"

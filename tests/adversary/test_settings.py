@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from adversary.settings import AdversarySettings, AttackSettings, check, check_attack
+from adversary.settings import AdversarySettings, check
+from keyhole.evaluation.settings import AttackSettings, check_attack
 from keyhole.service.errors import UsageError
 
 

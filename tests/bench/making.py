@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from bench.records import (
+from keyhole.bench.records import (
     CLOUD_ONLY,
     EDGE_ONLY,
     Accuracy,

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from bench.records import CLOUD_ONLY, EDGE_ONLY, Design
-from bench.store.results import open_results
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
+from keyhole.bench.store.results import open_results
 from tests.bench.running import bench, rows
 from tests.bench.targets import labelled
 from tests.bench.test_measures import save

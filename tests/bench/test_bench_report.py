@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from bench.advice.option import options
-from bench.advice.wording import named
-from bench.privacy.dfil import psnr_bound
-from bench.records import Accuracy, Design, Failure, Latency, Results
-from bench.report.bars import payload_bars, stage_bars
-from bench.report.command import bench_report
-from bench.report.content import content
-from bench.report.missing import missing
-from bench.report.settings import BenchReportSettings
-from bench.report.sheets import sheets
-from bench.report.style import name_marks, panels
-from bench.report.tradeoff import tradeoffs
-from bench.report.write import write
+from keyhole.bench.advice.option import options
+from keyhole.bench.advice.wording import named
+from keyhole.bench.privacy.dfil import psnr_bound
+from keyhole.bench.records import Accuracy, Design, Failure, Latency, Results
+from keyhole.bench.report.bars import payload_bars, stage_bars
+from keyhole.bench.report.command import bench_report
+from keyhole.bench.report.content import content
+from keyhole.bench.report.missing import missing
+from keyhole.bench.report.settings import BenchReportSettings
+from keyhole.bench.report.sheets import sheets
+from keyhole.bench.report.style import name_marks, panels
+from keyhole.bench.report.tradeoff import tradeoffs
+from keyhole.bench.report.write import write
 from keyhole.service.errors import UsageError
 from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.running.cluster import Cluster
+from keyhole.bench.running.cluster import Cluster
 from keyhole.service.errors import UsageError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.advice.option import options
-from bench.records import Accuracy, Design, Profile
-from bench.report.content import content
-from bench.report.defended import curves_within, defence_curves
+from keyhole.bench.advice.option import options
+from keyhole.bench.records import Accuracy, Design, Profile
+from keyhole.bench.report.content import content
+from keyhole.bench.report.defended import curves_within, defence_curves
 from keyhole.service.errors import UsageError
 from tests.bench.making import CUTS, DESIGNS, leak, run, ssim_of
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from bench.cells import LatencyCell, LeakCell
-from bench.estimate import Estimate, Remaining
-from bench.planning import plan
-from bench.resolving import resolve
-from bench.settings import PlanSettings
+from keyhole.bench.cells import LatencyCell, LeakCell
+from keyhole.bench.estimate import Estimate, Remaining
+from keyhole.bench.planning import plan
+from keyhole.bench.resolving import resolve
+from keyhole.bench.settings import PlanSettings
 
 
 @pytest.fixture(scope="module")

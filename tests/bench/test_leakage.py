@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.advice.leakage import picture_exposures, secret_exposures, worst
-from bench.advice.option import options
-from bench.advice.pareto import front
-from bench.privacy.puri import puri
-from bench.records import Accuracy, Design, Leak, Profile, Results
+from keyhole.bench.advice.leakage import picture_exposures, secret_exposures, worst
+from keyhole.bench.advice.option import options
+from keyhole.bench.advice.pareto import front
+from keyhole.bench.privacy.puri import puri
+from keyhole.bench.records import Accuracy, Design, Leak, Profile, Results
 from keyhole.metrics.interval import mean_interval
 from tests.bench.making import DESIGNS, accuracy_of, latency, leak, p50_of, run, ssim_of
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from bench.about import fixed
-from bench.cells import AccuracyCell, LatencyCell, ProfileCell
-from bench.measure.accuracy import accuracy
-from bench.measure.latency import latency
-from bench.measure.profile import profile
-from bench.measure.secrets import enrol, read_by, recovered
-from bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
-from bench.setup import Setup, Terms
+from keyhole.bench.cells import AccuracyCell, LatencyCell, ProfileCell
+from keyhole.bench.measure.accuracy import accuracy
+from keyhole.bench.measure.latency import latency
+from keyhole.bench.measure.profile import profile
+from keyhole.bench.measure.secrets import enrol, read_by, recovered
+from keyhole.bench.provenance import fixed
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
+from keyhole.bench.setup import Setup, Terms
 from keyhole.data import Sample, open_source
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
@@ -58,7 +58,7 @@ def measured(design: Design, at: Setup) -> Accuracy:
 
 @pytest.mark.parametrize(("cut", "codec"), [("0", "int8"), (EDGE_ONLY, "none"), (CLOUD_ONLY, "fp16")])
 def test_top_1_counts_what_the_tail_answers(tmp_path, monkeypatch, cut, codec):
-    monkeypatch.setattr("bench.measure.classes.readable", lambda name: name[1:])
+    monkeypatch.setattr("keyhole.bench.measure.classes.readable", lambda name: name[1:])
     found = measured(Design(LOOKER, cut, codec=codec), setup(tmp_path, classes=str(colours(tmp_path))))
     assert (found.measure, found.pictures) == ("top-1", 30)
     assert found.value == pytest.approx(100 * 29 / 30)
@@ -66,7 +66,7 @@ def test_top_1_counts_what_the_tail_answers(tmp_path, monkeypatch, cut, codec):
 
 
 def test_a_defence_that_leaves_nothing_leaves_no_accuracy(tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.measure.classes.readable", lambda name: name[1:])
+    monkeypatch.setattr("keyhole.bench.measure.classes.readable", lambda name: name[1:])
     at = setup(tmp_path, classes=str(colours(tmp_path)))
     drowned = measured(Design(LOOKER, "0", "gaussian:scale=300.0"), at)
     assert drowned.value < 70

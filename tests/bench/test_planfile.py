@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.planfile import merged, read_plan
-from bench.settings import BenchSettings, PlanSettings
+from keyhole.bench.planfile import merged, read_plan
+from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.service.errors import UsageError
 
 

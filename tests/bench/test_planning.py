@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from bench.axes import Axes, CutTarget
-from bench.cells import AccuracyCell, LatencyCell, LeakCell
-from bench.planning import plan
-from bench.records import CLOUD_ONLY, EDGE_ONLY
+from keyhole.bench.axes import Axes, CutTarget
+from keyhole.bench.cells import AccuracyCell, LatencyCell, LeakCell
+from keyhole.bench.planning import plan
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY
 
 AXES = Axes(
     targets=(CutTarget("resnet18", ("layer1.0", "layer2.1", "layer3.0")), CutTarget("vit", ("blocks.2",))),

@@ -9,15 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench.advice.choosing import Advice, advise
-from bench.advice.command import recommend
-from bench.advice.constraints import constraints
-from bench.advice.option import options
-from bench.advice.settings import RecommendSettings
-from bench.advice.variants import as_defences, bases
-from bench.advice.wording import sentences
-from bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
-from bench.summary import print_results
+from keyhole.bench.advice.choosing import Advice, advise
+from keyhole.bench.advice.command import recommend
+from keyhole.bench.advice.constraints import constraints
+from keyhole.bench.advice.option import options
+from keyhole.bench.advice.settings import RecommendSettings
+from keyhole.bench.advice.variants import as_defences, bases
+from keyhole.bench.advice.wording import sentences
+from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
+from keyhole.bench.summary import print_results
 from keyhole.service.errors import UsageError
 from tests.bench.making import TARGET, latency, leak, p50_of, run
 

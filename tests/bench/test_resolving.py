@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.resolving import resolve
-from bench.settings import PlanSettings
+from keyhole.bench.resolving import resolve
+from keyhole.bench.settings import PlanSettings
 from keyhole.service.errors import UsageError
 from tests.data.layouts import draw
 

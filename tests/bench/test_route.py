@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.route import Route, route
-from edge.link import link_profile
+from keyhole.bench.route import Route, route
 from keyhole.service.errors import UsageError
+from keyhole.wire.link import link_profile
 
 
 @pytest.mark.parametrize(

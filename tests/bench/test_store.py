@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.axes import Axes, CutTarget
-from bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
-from bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
-from bench.running.attempt import Finished
-from bench.store.document import record
-from bench.store.results import open_results
-from bench.store.store import BenchStore
+from keyhole.bench.axes import Axes, CutTarget
+from keyhole.bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
+from keyhole.bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
+from keyhole.bench.running.attempt import Finished
+from keyhole.bench.store.document import record
+from keyhole.bench.store.results import open_results
+from keyhole.bench.store.store import BenchStore
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.records import Design
-from bench.summary import print_results
+from keyhole.bench.records import Design
+from keyhole.bench.summary import print_results
 from keyhole.terminal import terminal
 from tests.bench.making import latency, run
 

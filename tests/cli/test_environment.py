@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from keyhole.cli import is_positional, load, parsed
-from keyhole.commands import COMMANDS
+from keyhole.commands import commands
 from keyhole.service.errors import UsageError
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])).filter(lambda text: text != "None")
@@ -41,11 +41,11 @@ def written(value: Any) -> str:
     return " ".join(value) if isinstance(value, tuple) else str(value)
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if texts(load(COMMANDS[name].settings))])
+@pytest.mark.parametrize("name", [name for name in commands() if texts(load(commands()[name].settings))])
 @settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_any_value_arrives_as_it_is(name, data):
-    kind = load(COMMANDS[name].settings)
+    kind = load(commands()[name].settings)
     hints = get_type_hints(kind, include_extras=True)
     positional = {field for field, hint in hints.items() if is_positional(hint)}
     values = {field: data.draw(values, label=field) for field, values in texts(kind).items() if field not in positional}

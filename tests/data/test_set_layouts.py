@@ -14,9 +14,9 @@ from scipy.io import savemat
 from keyhole.data import open_collection, open_source
 from keyhole.data.sets.division import POOLS
 from keyhole.metrics.retrieval import Views, retrieve
-from keyhole.train.reid.parts import open_parts
-from keyhole.train.reid.pictures import numbered
 from keyhole.train.settings import TrainSettings
+from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid.pictures import numbered
 from tests.data.layouts import draw, facts, identities, shade, shades, write
 
 

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from keyhole.cli import dispatch
-from keyhole.demo.launcher import Launcher
 from keyhole.demo.settings import DemoSettings
 from keyhole.demo.system import System
+from keyhole.service.launcher import Launcher
 from tests.data.layouts import draw
 
 MODEL = """

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from keyhole.demo import run as module
-from keyhole.demo.launcher import Launcher, StoppedError
 from keyhole.demo.run import Run
 from keyhole.demo.settings import DemoSettings
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import MARK, RUN, alone
+from keyhole.service.launcher import Launcher, StoppedError
 
 SUMMARY = (
     '{"frames_sent": 10, "frames_answered": 10, "frames_scored": 7, "dropped": {}, "latency_ms": {},'

@@ -7,9 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from keyhole.demo.launcher import ProcessError
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
+from keyhole.service.launcher import ProcessError
 from keyhole.wire.channel import Backoff, connect
 from tests.system.referee import Notebook, notebook
 

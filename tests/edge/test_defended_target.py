@@ -18,8 +18,8 @@ from keyhole.partition import partitioned
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.targets import ModelSettings
-from keyhole.train.defence.command import defence
-from keyhole.train.defence.settings import DefenceSettings
+from keyhole.train.defences.command import defence
+from keyhole.train.defences.settings import DefenceSettings
 from tests.system.referee import notebook
 from tests.system.running import running_cloud
 from tests.train.patrol_making import SIDE, class_folders

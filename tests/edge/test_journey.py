@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from edge.journey import Departure, Journey
-from edge.link import Link, link_profile
+from edge.link import Link
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
@@ -18,6 +18,7 @@ from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import WireError, invalid
 from keyhole.wire.inference import InferenceService, inference
+from keyhole.wire.link import link_profile
 from keyhole.wire.packed import PackedAnswer, pack_frame
 from keyhole.wire.server import serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view

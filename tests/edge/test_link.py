@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from edge.link import BURST, PROFILES, Lane, Link, LinkProfile, link_profile
+from edge.link import BURST, Lane, Link
+from keyhole.wire.link import PROFILES, LinkProfile, link_profile
 
 
 class VirtualClock:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from monitor.alarm import Alarm
-from monitor.board import FRAMES, Board
+from monitor.live_state import FRAMES, Board
 from monitor.referee import Referee
 from tests.monitor.making import FRAME, guess, outcome, truth
 

@@ -33,7 +33,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from monitor.alarm import Alarm
-from monitor.board import Board
+from monitor.live_state import Board
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from tests.monitor.making import guess, truth

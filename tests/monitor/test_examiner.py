@@ -16,11 +16,11 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Point, Secrets, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.secrets import pack_secrets
-from monitor.board import Board
 from monitor.broadcast import Broadcast
 from monitor.examiner import Examiner
 from monitor.history import read_history
 from monitor.instruments import Instruments
+from monitor.live_state import Board
 from monitor.referee import Referee
 from monitor.report import write_report
 from monitor.store import RunStore

@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Presence, Score
 from monitor.alarm import Alarm
-from monitor.board import Board
 from monitor.listener import Case
+from monitor.live_state import Board
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from tests.monitor.making import guess, outcome, truth

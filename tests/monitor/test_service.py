@@ -21,9 +21,9 @@ from keyhole.wire.errors import explain, violations
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
-from monitor.board import Board
 from monitor.broadcast import Broadcast
 from monitor.instruments import Instruments
+from monitor.live_state import Board
 from monitor.referee import Referee
 from monitor.service import SubmitDesk, TruthDesk, registration
 from tests.monitor.making import guess, outcome, pixels, truth

@@ -15,9 +15,9 @@ import pytest
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
 from keyhole.wire.errors import WireError
-from monitor.board import Board
 from monitor.database import open_database
 from monitor.history import read_history
+from monitor.live_state import Board
 from monitor.referee import Limits, Referee
 from monitor.store import RunStore
 from monitor.summary import summarise
@@ -249,7 +249,7 @@ from pathlib import Path
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 from keyhole.wire.errors import WireError
-from monitor.board import Board
+from monitor.live_state import Board
 from monitor.database import open_database
 from monitor.tables import UnmatchedRow
 

@@ -12,6 +12,7 @@ from rich.console import Console
 import keyhole
 from keyhole.data.sets.passes import Passes
 from keyhole.data.streetcam.stream import Streetcam
+from keyhole.evaluation.reidentification import Trial
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.targets.card import read_card
@@ -19,9 +20,8 @@ from keyhole.targets.catalogue import protection
 from keyhole.targets.load import load_target
 from keyhole.targets.pruned import PrunedFamily
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
-from keyhole.train.reid.parts import divide_views
-from keyhole.train.reid.pictures import IdentifiedPictures
-from keyhole.train.reid.trial import Trial
+from keyhole.train.tasks.reid.parts import divide_views
+from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 
 NAMES = ShippedFamily(SHIPPED).names()
 PRUNED = PrunedFamily(SHIPPED).names()

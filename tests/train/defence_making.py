@@ -7,12 +7,12 @@ from pathlib import Path
 from torch import nn
 
 from keyhole.targets import Preprocess
-from keyhole.train.classifier import Classification, LabelledPictures
-from keyhole.train.defence.method import Lesson, Method
-from keyhole.train.defence.split import Split
-from keyhole.train.defence.training import Defending
+from keyhole.train.defences.method import Lesson, Method
+from keyhole.train.defences.split import Split
+from keyhole.train.defences.training import Defending
 from keyhole.train.loop import learn
 from keyhole.train.recipe import Recipe
+from keyhole.train.tasks.classifier import Classification, LabelledPictures
 from tests.train.patrol_making import SIDE, classifier
 
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
+from keyhole.evaluation.reidentification import Trial
 from keyhole.targets.neck import bn_neck
 from keyhole.targets.preprocess import Preprocess
-from keyhole.train.reid.pictures import IdentifiedPictures
-from keyhole.train.reid.recipes import ReidRecipe
-from keyhole.train.reid.task import Reidentification
-from keyhole.train.reid.teacher import Teaching
-from keyhole.train.reid.trial import Trial
+from keyhole.train.tasks.reid.pictures import IdentifiedPictures
+from keyhole.train.tasks.reid.recipes import ReidRecipe
+from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.teacher import Teaching
 
 SIDE = 16
 PREPROCESS = Preprocess(SIDE)

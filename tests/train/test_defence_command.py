@@ -11,9 +11,9 @@ from keyhole.partition import partitioned
 from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings, load_target
 from keyhole.targets.card import read_card
-from keyhole.train.defence.command import defence
-from keyhole.train.defence.registry import METHODS
-from keyhole.train.defence.settings import DefenceSettings
+from keyhole.train.defences.command import defence
+from keyhole.train.defences.registry import METHODS
+from keyhole.train.defences.settings import DefenceSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders
 
 TARGET = "tests.train.patrol_making:target"

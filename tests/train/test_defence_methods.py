@@ -11,17 +11,17 @@ from torch.nn import functional as F
 
 from keyhole.defences import defence_named
 from keyhole.targets import Preprocess
-from keyhole.train.classifier import LabelledPictures
-from keyhole.train.defence.app import App
-from keyhole.train.defence.disco import Disco
-from keyhole.train.defence.method import Method
-from keyhole.train.defence.noise_aware import NoiseAware
-from keyhole.train.defence.nopeek import NoPeek
-from keyhole.train.defence.rival import Rival
-from keyhole.train.defence.shredder import Shredder
-from keyhole.train.defence.split import Split
+from keyhole.train.defences.app import App
+from keyhole.train.defences.disco import Disco
+from keyhole.train.defences.method import Method
+from keyhole.train.defences.noise_aware import NoiseAware
+from keyhole.train.defences.nopeek import NoPeek
+from keyhole.train.defences.rival import Rival
+from keyhole.train.defences.shredder import Shredder
+from keyhole.train.defences.split import Split
 from keyhole.train.own_task import make_trainable
-from keyhole.train.reid.task import Reidentification
+from keyhole.train.tasks.classifier import LabelledPictures
+from keyhole.train.tasks.reid.task import Reidentification
 from tests.train import making
 from tests.train.defence_making import split_of, taught, trained
 from tests.train.patrol_making import SIDE, class_folders, embedder

@@ -13,9 +13,9 @@ from keyhole.partition import CutError, split, survey
 from keyhole.partition.pruning.plan import PruningPlan, Removal
 from keyhole.partition.pruning.surgery import prune
 from keyhole.targets import load_target
-from keyhole.train.defence.command import defence
-from keyhole.train.defence.settings import DefenceSettings
-from keyhole.train.defence.skip import Skip
+from keyhole.train.defences.command import defence
+from keyhole.train.defences.settings import DefenceSettings
+from keyhole.train.defences.skip import Skip
 from tests.train.patrol_making import SIDE, class_folders, classifier
 
 TARGET = "tests.train.patrol_making:target"

@@ -22,7 +22,7 @@ from keyhole.train.judge.teacher import TeacherRecipe, taught_by_teacher
 from keyhole.train.judge.telling import TellingApart, TellingRecipe
 from keyhole.train.judge.training import JudgeRecipe, train_judge
 from keyhole.train.judge.vehicles import vehicles
-from keyhole.train.reid.teacher import Teaching
+from keyhole.train.tasks.reid.teacher import Teaching
 
 PLAN = Plan(identities=4, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(

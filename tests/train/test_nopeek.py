@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from keyhole.targets import Preprocess
-from keyhole.train.classifier import LabelledPictures
-from keyhole.train.defence.nopeek import NoPeek, distance_correlation
+from keyhole.train.defences.nopeek import NoPeek, distance_correlation
+from keyhole.train.tasks.classifier import LabelledPictures
 from tests.train.defence_making import trained
 from tests.train.patrol_making import SIDE, class_folders
 

@@ -8,7 +8,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from keyhole.targets.errors import TargetError
-from keyhole.train.reid.patches import leave_out_patches
+from keyhole.train.tasks.reid.patches import leave_out_patches
 
 
 def transformer() -> VisionTransformer:

@@ -15,19 +15,19 @@ from keyhole.partition.memory import footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.targets import Preprocess
-from keyhole.train.classifier import Classification, LabelledPictures
+from keyhole.train.defences.patrol.blocks import Blocks, block_ends
+from keyhole.train.defences.patrol.goal import Goal
+from keyhole.train.defences.patrol.loop import Patrol
+from keyhole.train.defences.patrol.masks import Masks
+from keyhole.train.defences.patrol.objective import Objective
+from keyhole.train.defences.patrol.recipe import FAST, PAPER, PatrolRecipe
+from keyhole.train.defences.patrol.settings import PatrolSettings
+from keyhole.train.defences.patrol.surrogate import Surrogate
 from keyhole.train.own_task import make_trainable
-from keyhole.train.patrol.blocks import Blocks, block_ends
-from keyhole.train.patrol.goal import Goal
-from keyhole.train.patrol.loop import Patrol
-from keyhole.train.patrol.masks import Masks
-from keyhole.train.patrol.objective import Objective
-from keyhole.train.patrol.recipe import FAST, PAPER, PatrolRecipe
-from keyhole.train.patrol.settings import PatrolSettings
-from keyhole.train.patrol.surrogate import Surrogate
 from keyhole.train.recipe import Recipe
-from keyhole.train.reid.task import Reidentification
 from keyhole.train.task import Batch, Task
+from keyhole.train.tasks.classifier import Classification, LabelledPictures
+from keyhole.train.tasks.reid.task import Reidentification
 from tests.train import making
 from tests.train.patrol_making import SIDE, classifier, embedder
 

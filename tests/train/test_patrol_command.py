@@ -14,8 +14,8 @@ from keyhole.targets import ModelSettings, TargetError, load_target
 from keyhole.targets.card import read_card
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.shipped import ShippedFamily
-from keyhole.train.patrol.command import patrol
-from keyhole.train.patrol.settings import PatrolSettings
+from keyhole.train.defences.patrol.command import patrol
+from keyhole.train.defences.patrol.settings import PatrolSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders, classifier
 
 EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)

@@ -14,8 +14,8 @@ from keyhole.partition.pruning.surgery import prune
 from keyhole.targets import TargetError, load_target
 from keyhole.targets.card import WEIGHTS, read_card
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
-from keyhole.train.patrol.command import patrol
-from keyhole.train.patrol.settings import PatrolSettings
+from keyhole.train.defences.patrol.command import patrol
+from keyhole.train.defences.patrol.settings import PatrolSettings
 
 BASE, SIDE = "resnet18-tinyimagenet", 32
 EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from keyhole.partition import CutError, survey
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.targets.preprocess import Preprocess
-from keyhole.train.patrol.blocks import Blocks, block_ends
-from keyhole.train.patrol.fista import Fista, shrink
-from keyhole.train.patrol.goal import fewest_gone, least_threshold
-from keyhole.train.patrol.lipschitz import constants, lipschitz_loss
-from keyhole.train.patrol.masks import Masks
-from keyhole.train.patrol.surrogate import Surrogate, denormalised, mirrored_layers, reconstruction_distance
+from keyhole.train.defences.patrol.blocks import Blocks, block_ends
+from keyhole.train.defences.patrol.fista import Fista, shrink
+from keyhole.train.defences.patrol.goal import fewest_gone, least_threshold
+from keyhole.train.defences.patrol.lipschitz import constants, lipschitz_loss
+from keyhole.train.defences.patrol.masks import Masks
+from keyhole.train.defences.patrol.surrogate import Surrogate, denormalised, mirrored_layers, reconstruction_distance
 from tests.partition.models import build, pictures, tiny_vit
 from tests.train.patrol_making import SIDE, classifier
 

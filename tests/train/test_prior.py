@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from adversary.priors.ddim import sample
-from adversary.priors.prior import load_prior
 from keyhole.cli import dispatch
 from keyhole.metrics.similarity import psnr
 from keyhole.nn import taef2
+from keyhole.priors.ddim import sample
+from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 from keyhole.train.prior import command

@@ -11,11 +11,11 @@ from torch import nn
 from keyhole.train.augment import erase, recolour
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Recipe, adjusted
-from keyhole.train.reid.learner import Learner
-from keyhole.train.reid.loss import ReidLoss
-from keyhole.train.reid.recipes import RECIPES, recipe_for
-from keyhole.train.reid.sampling import check_pk, pk_batches
 from keyhole.train.settings import TrainSettings
+from keyhole.train.tasks.reid.learner import Learner
+from keyhole.train.tasks.reid.loss import ReidLoss
+from keyhole.train.tasks.reid.recipes import RECIPES, recipe_for
+from keyhole.train.tasks.reid.sampling import check_pk, pk_batches
 from tests.train.making import PREPROCESS, boards, lesson, neck_of, network, trial
 
 

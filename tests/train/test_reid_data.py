@@ -13,15 +13,15 @@ from keyhole.data import open_collection
 from keyhole.data.sets.passes import Passes
 from keyhole.data.sets.record import Facts
 from keyhole.data.streetcam import Streetcam
+from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.targets import TargetError, load_target, read_card
 from keyhole.train.cache import cached, key
 from keyhole.train.command import train
-from keyhole.train.reid.identities import identities_of
-from keyhole.train.reid.parts import open_parts
-from keyhole.train.reid.pictures import IdentifiedPictures, numbered
-from keyhole.train.reid.trial import read_parts
 from keyhole.train.settings import TrainSettings
+from keyhole.train.tasks.reid.identities import identities_of
+from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid.pictures import IdentifiedPictures, numbered
 from tests.train.making import boards, files
 
 

@@ -19,11 +19,11 @@ from keyhole.targets.load import load_target
 from keyhole.targets.neck import with_neck
 from keyhole.targets.pruned import architecture_of
 from keyhole.targets.quantise import load_weights
-from keyhole.train.classifier import LabelledPictures
 from keyhole.train.command import train
-from keyhole.train.reid.teacher import load_teacher
 from keyhole.train.settings import TrainSettings
 from keyhole.train.start import card_of, start_from
+from keyhole.train.tasks.classifier import LabelledPictures
+from keyhole.train.tasks.reid.teacher import load_teacher
 from tests.train.test_classifier import striped
 
 

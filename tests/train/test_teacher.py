@@ -9,6 +9,7 @@ from rich.console import Console
 from torch import nn
 from torch.nn import functional as F
 
+from keyhole.evaluation.reidentification import embed
 from keyhole.targets.card import read_card
 from keyhole.targets.errors import TargetError
 from keyhole.targets.neck import bn_neck
@@ -16,9 +17,8 @@ from keyhole.targets.shipped import SHIPPED
 from keyhole.targets.target import Target
 from keyhole.train.command import train
 from keyhole.train.loop import fit
-from keyhole.train.reid.teacher import Teaching, load_teacher, teach
-from keyhole.train.reid.trial import embed
 from keyhole.train.settings import TrainSettings
+from keyhole.train.tasks.reid.teacher import Teaching, load_teacher, teach
 from tests.train.making import PREPROCESS, boards, files, lesson, trial
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from keyhole.evaluation.reidentification import Trial
 from keyhole.targets.architectures import architecture
 from keyhole.targets.neck import with_neck
 from keyhole.targets.preprocess import Preprocess
@@ -14,12 +15,11 @@ from keyhole.targets.shipped import SHIPPED
 from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Stages
-from keyhole.train.reid.pictures import IdentifiedPictures
-from keyhole.train.reid.recipes import ReidRecipe
-from keyhole.train.reid.task import Reidentification
-from keyhole.train.reid.teacher import Teaching, embeddings_by
-from keyhole.train.reid.trial import Trial
 from keyhole.train.start import start_from
+from keyhole.train.tasks.reid.pictures import IdentifiedPictures
+from keyhole.train.tasks.reid.recipes import ReidRecipe
+from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.teacher import Teaching, embeddings_by
 
 _ARCHITECTURE = "resnet18"
 _START = SHIPPED / "resnet18-tinyimagenet"

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from keyhole.evaluation.reidentification import Trial
 from keyhole.judge.identity import PREPROCESS, Embedder
 from keyhole.train.judge.spoil import spoil
 from keyhole.train.recipe import Stages
-from keyhole.train.reid.pictures import IdentifiedPictures
-from keyhole.train.reid.recipes import ReidRecipe
-from keyhole.train.reid.task import Reidentification
-from keyhole.train.reid.teacher import Teaching
-from keyhole.train.reid.trial import Trial
+from keyhole.train.tasks.reid.pictures import IdentifiedPictures
+from keyhole.train.tasks.reid.recipes import ReidRecipe
+from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.teacher import Teaching
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from keyhole.evaluation.reidentification import Trial
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
-from keyhole.train.reid.pictures import IdentifiedPictures
-from keyhole.train.reid.trial import Trial
+from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 
 _HELD_OUT = 15
 """One vehicle of so many is kept to see how well the others were learned."""

@@ -1,1 +1,0 @@
-"""Attacks: frames in, pictures out."""

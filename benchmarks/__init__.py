@@ -1,0 +1,1 @@
+"""Scripts that measure the code's own speed, as ratios."""

@@ -1,0 +1,105 @@
+"""How many passes of a diffusion's U-Net a white box needs for a picture of some likeness, recipe by recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+import tyro
+from torch import Tensor
+
+from benchmarks.measurement import Measurement
+from benchmarks.output import Output, show
+from keyhole.attacks.base import Estimate
+from keyhole.attacks.choice import Choice, choose_all
+from keyhole.attacks.kinds import Kind
+from keyhole.attacks.registry import ATTACKS
+from keyhole.evaluation.offline import Offline
+from keyhole.evaluation.run import victims
+from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.trial import Trial
+from keyhole.metrics import ssim
+from keyhole.partition import partitioned
+from keyhole.service.memory import keep_all_freed
+
+ATTACK = "diffusion-white"
+LEVELS = (0.5, 0.6, 0.7, 0.75)
+INTERVAL = 5.0
+
+
+@dataclass(frozen=True)
+class Settings(Output):
+    """Count the U-Net passes of a white box until its pictures are as like the truth as given."""
+
+    recipes: tuple[str, ...] = ("strong", "refined", "guided", "noise")
+    """Recipes of diffusion-white. `paper` samples 1,500 times for each picture, which takes hours without a GPU."""
+    cut: str = "layer2"
+    """Where resnet18-streetcam is cut."""
+    n: int = 4
+    """Pictures, attacked together."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One recipe; passes are those for each picture."""
+
+    recipe: str
+    reached: dict[str, str]
+    passes: int
+    ssim: float
+    seconds: float
+
+
+def measure(choice: Choice[Kind], settings: Settings) -> Row:
+    """Run one recipe to its end, and look at its pictures on the way."""
+    terms = OfflineSettings(cut=settings.cut, n=settings.n, batch=settings.n)
+    target, partition = partitioned(terms)
+    truths = victims(terms, target, 0)
+    offline = Offline(Trial(terms, choice, 0, 0), target, partition, lambda: None, interval=INTERVAL)
+    (estimates,) = offline.watched([truths])
+    course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]
+    last, likeness = course[-1]
+    return Row(choice.recipe, reached(course), last.passes, likeness, last.seconds / settings.n)
+
+
+def reached(course: Sequence[tuple[Estimate, float]]) -> dict[str, str]:
+    """The passes behind the first estimate of at least each of `LEVELS`; a dash where none is."""
+    return {
+        f"{level:g}": next((str(estimate.passes) for estimate, likeness in course if likeness >= level), "–")
+        for level in LEVELS
+    }
+
+
+def _likeness(estimate: Estimate, truths: Tensor) -> float:
+    return float(ssim(estimate.pictures, truths).mean())
+
+
+def measurement(settings: Settings) -> Measurement:
+    """Every recipe."""
+    torch.set_num_threads(1)
+    keep_all_freed()
+    words = [f"{ATTACK}/{recipe}" for recipe in settings.recipes]
+    rows = [measure(choice, settings) for choice in choose_all(words, "strong", ATTACKS)]
+    how = f"""{ATTACK} on resnet18-streetcam cut at {settings.cut}, {settings.n} audit pictures at once, one thread:
+    passes for each picture until their mean SSIM is at least so much, looked at every {INTERVAL:.0f} s (which costs a
+    recipe that samples some passes too); a dash where it never is. Training of a network that a recipe starts from is
+    left out."""
+    return Measurement(
+        "U-Net passes to a given likeness",
+        " ".join(how.split()),
+        {
+            "recipe": ("recipe", ""),
+            **{f"SSIM {level:g}": (f"{level:g}", "") for level in LEVELS},
+            "passes in all": ("passes", ""),
+            "SSIM at the end": ("ssim", ".3f"),
+            "s/picture": ("seconds", ".1f"),
+        },
+        tuple(asdict(row) | row.reached for row in rows),
+        "python -m benchmarks.passes",
+    )
+
+
+if __name__ == "__main__":
+    chosen = tyro.cli(Settings)
+    show(measurement(chosen), chosen)

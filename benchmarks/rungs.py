@@ -1,0 +1,117 @@
+"""How many frames an adversary answers: each rung of its ladder, alone on one thread.
+
+How fast a network answers does not depend on how well it was trained: those that the attacks start from take a few
+steps, which are not counted.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+
+import torch
+import tyro
+
+from benchmarks.measurement import Measurement
+from benchmarks.output import Output, show
+from keyhole.attacks.choice import Choice, choose_all
+from keyhole.attacks.kinds import Kind
+from keyhole.attacks.registry import ATTACKS
+from keyhole.evaluation.offline import Offline
+from keyhole.evaluation.run import victims
+from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.trial import Trial
+from keyhole.partition import partitioned
+from keyhole.service.memory import keep_all_freed
+
+RUNGS = (
+    "pixels-black",
+    "pixels-white",
+    "decoder-black",
+    "decoder-black/one-step",
+    "diffusion-black",
+    "decoder-white",
+    "decoder-white/refined",
+    "diffusion-white",
+    "diffusion-white/refined",
+    "diffusion-white/guided",
+)
+TOGETHER = 8
+REPEATS = 3
+TRAINING = 8
+
+
+@dataclass(frozen=True)
+class Settings(Output):
+    """Time the rungs of an adversary."""
+
+    target: str = "resnet18-streetcam"
+    """Model to attack."""
+    cut: str = "layer2"
+    """Where it is cut."""
+    prior: str = "streetcam"
+    """Prior of the attacks that need one: a name or a directory."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One rung with so many frames at once: seconds until the last of them is answered, for each of them."""
+
+    attack: str
+    knowledge: str
+    frames: int
+    steps: int
+    passes: int
+    ms: float
+    rate: float
+
+
+def measure(choice: Choice[Kind], together: int, settings: Settings) -> Row:
+    """Time one rung; the first answer warms up, unless an optimiser is longer at work than any start."""
+    learns = choice.kind.learns
+    terms = OfflineSettings(
+        target=settings.target, cut=settings.cut, prior=settings.prior, n=together, training_steps=TRAINING,
+        iterations=TRAINING if learns else None, public="leaves",
+    )  # fmt: skip
+    target, partition = partitioned(terms)
+    pictures = victims(terms, target, 0)
+    attack = Offline(Trial(terms, choice, 0, 0), target, partition, lambda: None)
+    estimates = list(attack.reconstruct([pictures] * (1 + REPEATS if learns else 1)))
+    seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))
+    steps = 1 if learns else estimates[-1].iteration
+    each = seconds / together
+    return Row(choice.word, choice.kind.knowledge, together, steps, estimates[-1].passes, 1e3 * each, 1 / each)
+
+
+def measurement(settings: Settings) -> Measurement:
+    """Every attack that a frame can wait for; networks with one frame and with several."""
+    torch.set_num_threads(1)
+    keep_all_freed()
+    rows = [
+        measure(choice, together, settings)
+        for choice in choose_all(RUNGS, "strong", ATTACKS)
+        for together in ((1, TOGETHER) if choice.kind.learns else (1,))
+    ]
+    return Measurement.of(
+        rows,
+        "Rungs of an adversary",
+        f"""Frames that an attack answers on one thread, {settings.target} cut at {settings.cut}: by one pass of a
+        network (black box) or by an optimisation to its end (white box), training left out. The white boxes' frame
+        is their first, with what they estimate before it; those that refine start from a network of {TRAINING} steps
+        and stop early. Steps are those of the optimiser, passes those of a diffusion's U-Net.""",
+        {
+            "attack": ("attack", ""),
+            "knowledge": ("knowledge", ""),
+            "frames at once": ("frames", ""),
+            "steps": ("steps", ""),
+            "passes": ("passes", ""),
+            "ms/frame": ("ms", ".1f"),
+            "frames/s": ("rate", ".3g"),
+        },
+        "python -m benchmarks.rungs",
+    )
+
+
+if __name__ == "__main__":
+    chosen = tyro.cli(Settings)
+    show(measurement(chosen), chosen)

@@ -1,0 +1,95 @@
+"""What a split costs where nothing lies between the two sides: edge and cloud on loopback against the whole model.
+
+The cloud is a process of its own with as many threads as this one; they take turns, so both ways have the same. A
+frame runs from the picture to the decoded answer. Frames are sent one at a time, the ways in alternating order.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import torch
+import tyro
+
+from benchmarks.frames import Frames, seconds
+from benchmarks.measurement import Measurement, Ratio
+from benchmarks.output import Output, show
+from benchmarks.processes import Cloud
+from keyhole.service.memory import keep_freed
+
+CASES = (
+    ("resnet18", "layer2"),
+    ("resnet18", "layer3"),
+    ("timm:vit_tiny_patch16_224", "blocks.3"),
+    ("timm:vit_tiny_patch16_224", "blocks.7"),
+)
+MOST = 1.10
+WARM_UP = 10
+
+
+@dataclass(frozen=True)
+class Settings(Output):
+    """Time the split model on loopback against the whole one."""
+
+    frames: int = 150
+    """Frames each way."""
+    threads: int = 1
+    """Threads of a tensor operation, on either side."""
+
+
+@dataclass(frozen=True)
+class Row(Ratio):
+    """Medians of one target and cut, in milliseconds."""
+
+    target: str = ""
+    cut: str = ""
+    payload_kib: float = 0.0
+    whole_ms: float = 0.0
+    split_ms: float = 0.0
+
+
+def measure(target: str, cut: str, settings: Settings) -> Row:
+    """Time both ways in turn."""
+    frames = Frames(target, cut)
+    with ExitStack() as stack:
+        cloud = Cloud(stack, target, cut, threads=settings.threads)
+
+        def split() -> object:
+            return frames.infer(cloud.client)
+
+        assert torch.equal(frames.infer(cloud.client), frames.whole())
+        times: dict[Callable[[], object], list[float]] = {frames.whole: [], split: []}
+        for turn in range(WARM_UP + settings.frames):
+            for way in (frames.whole, split) if turn % 2 else (split, frames.whole):
+                times[way].append(seconds(way))
+    whole_ms, split_ms = (1e3 * statistics.median(taken[WARM_UP:]) for taken in times.values())
+    return Row(split_ms / whole_ms, MOST, None, target, cut, frames.payload_kib, whole_ms, split_ms)
+
+
+def measurement(settings: Settings) -> Measurement:
+    """Every case."""
+    torch.set_num_threads(settings.threads)
+    keep_freed()
+    return Measurement.of(
+        [measure(*case, settings) for case in CASES],
+        "Split against whole",
+        f"""One picture at a time, from the picture to the answer, p50 of {settings.frames}: head and tail in two
+        processes with gRPC on loopback and fp32 features between them, against the model in one piece; both with
+        {settings.threads} thread(s) and the same answer.""",
+        {
+            "target": ("target", ""),
+            "cut": ("cut", ""),
+            "payload KiB": ("payload_kib", ".0f"),
+            "whole ms": ("whole_ms", ".2f"),
+            "split ms": ("split_ms", ".2f"),
+        },
+        "python -m benchmarks.split",
+    )
+
+
+if __name__ == "__main__":
+    chosen = tyro.cli(Settings)
+    show(measurement(chosen), chosen)

@@ -1,0 +1,1 @@
+"""Attacks on features: frames in, pictures out."""

@@ -1,0 +1,205 @@
+"""Black box: a network that learned to invert the head from the oracle's answers, and is still learning."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from keyhole.attacks.base import Estimate, MismatchError, Observation, stacked
+from keyhole.attacks.features.learner import Learner, Snapshot
+from keyhole.attacks.features.replay import Replay
+from keyhole.attacks.features.training import DEFAULT_TRAINING, Training
+from keyhole.attacks.knowledge import BlackBox, OracleAwayError, OracleSpentError
+from keyhole.generators.generator import Generator, with_latents
+from keyhole.generators.pixels import Pixels
+from keyhole.service.lifecycle import Stop
+
+AWAY_SECONDS = 0.5
+JOIN_SECONDS = 2.0  # a query under way ends when its channel closes
+_log = logging.getLogger(__name__)
+
+
+class Inverter:
+    """Trains on a thread of its own for as long as its context is open, and answers with the newest weights published.
+
+    Frames are inverted in one forward pass of the network and one call of the generator. Those that come before the
+    first weights wait for them.
+
+    Args:
+        known: oracle, public pictures, prior; nothing of the head.
+        training: the hyper-parameters.
+        generator: D of Eq. 11; None: the network makes pictures itself.
+        seed: of the network.
+        steps: of training; None: the training's own end, or it goes on until the context closes.
+        stepped: called after each training step, on the training thread.
+        noted: called with the loss of each.
+        threads: of one tensor operation while training.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        known: BlackBox,
+        training: Training = DEFAULT_TRAINING,
+        generator: Generator | None = None,
+        seed: int = 0,
+        steps: int | None = None,
+        stepped: Callable[[], object] = lambda: None,
+        noted: Callable[[float], object] = lambda _: None,
+        threads: int = 1,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._known = known
+        self._training = training
+        self._seed = seed
+        self._steps = training.steps if steps is None else steps
+        self._stepped = stepped
+        self._noted = noted
+        self._threads = threads
+        self._clock = clock
+        self._generator = generator or Pixels(known.size)
+        self._aim = training.aim(self._generator)
+        self._replay = Replay(training.megabytes, self._aim.levels)
+        self._asked = 0
+        self._learner: Learner | None = None
+        self._spent = self._away = False
+        self._failure: Exception | None = None
+        self._stop = Stop()
+        self._published = threading.Event()
+        self._snapshot: Snapshot | None = None
+        self._thread = threading.Thread(target=self._work, name="inverter", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._published.set()
+        self._thread.join(JOIN_SECONDS)
+
+    def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
+        """One estimate, by the newest weights; none if the context closes before there are any.
+
+        Raises:
+            MismatchError: the frames' shapes are not those of the oracle's answers.
+        """
+        started = self._clock()
+        snapshot = self._newest()
+        if snapshot is None:
+            return
+        with torch.inference_mode():
+            pictures = self._generator(_variable(snapshot, frames, self._known.device)).clamp(0, 1).cpu()
+        seconds = self._clock() - started
+        yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self.passes)
+
+    @property
+    def passes(self) -> int:
+        """U-Net passes for each frame."""
+        return self._generator.passes
+
+    def latents(self, frames: Sequence[Observation]) -> Tensor | None:
+        """The generator's latents for the frames, by the newest weights; None if the context closes before any.
+
+        Raises:
+            MismatchError: the frames' shapes are not those of the oracle's answers.
+            TypeError: the generator has no latents.
+        """
+        generator, snapshot = with_latents(self._generator), self._newest()
+        if snapshot is None:
+            return None
+        with torch.inference_mode():
+            return generator.latents(_variable(snapshot, frames, self._known.device))
+
+    def _newest(self) -> Snapshot | None:
+        self._published.wait()
+        return self._snapshot
+
+    def _work(self) -> None:
+        torch.set_num_threads(self._threads)
+        try:
+            self.train(self._steps)
+        except Exception as error:
+            self._failure = error
+            _log.exception("training ended early; the newest weights stay in use")
+
+    def wait(self) -> None:
+        """Return when the training on the other thread has ended; raise what it failed with, if it did."""
+        self._thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def train(self, steps: int | None = None) -> None:
+        """Train for so many steps, or until the context closes; on the caller's thread."""
+        training = self._training
+        while not self._stop.is_set() and self._learner is None:
+            self._begin()
+        for step in itertools.count(1):
+            if self._stop.is_set() or self._learner is None or (steps is not None and step > steps):
+                return
+            if training.epochs is None and step % training.every == 0:
+                self._ask(training.query)
+            self._noted(self._learner.step())
+            if step % training.publish == 0 or step == steps:
+                self._publish(self._learner)
+            self._stepped()
+
+    def _begin(self) -> None:
+        """Collect the first answers, fit, publish."""
+        training = self._training
+        while self._asked < training.first and not self._spent and not self._stop.is_set():
+            self._ask(min(16, training.first - self._asked))
+        if len(self._replay):
+            shape = tuple(self._generator.start(1, torch.Generator()).shape[1:])
+            self._learner = Learner(self._replay, shape, self._aim, training, self._seed, self._known.device)
+            self._publish(self._learner)
+        elif self._spent:
+            _log.warning("no answer from the oracle: the black-box attack has nothing to learn from")
+            self._stop.wait()
+
+    def _publish(self, learner: Learner) -> None:
+        self._snapshot = learner.snapshot()
+        self._published.set()
+
+    def _ask(self, count: int) -> None:
+        """Put one more query's answers into the replay, if the oracle gives any."""
+        limit = self._training.limit
+        count = count if limit is None else min(count, limit - self._asked)
+        if self._spent or count < 1:
+            return
+        pictures = torch.stack([next(self._known.public) for _ in range(count)])
+        targets = self._aim.target(pictures.to(self._known.device)).cpu()
+        try:
+            self._replay.add(targets, self._known.oracle.query(pictures))
+            self._asked += count
+            self._note(away=False)
+        except OracleSpentError as error:
+            self._spent = True
+            _log.warning("the oracle answers no more; going on with what it said", extra={"reason": str(error)})
+        except OracleAwayError as error:
+            self._note(away=True, reason=str(error))
+            if self._learner is None:
+                self._stop.wait(AWAY_SECONDS)
+
+    def _note(self, *, away: bool, reason: str = "") -> None:
+        if away != self._away:
+            self._away = away
+            _log.warning("the oracle is away", extra={"reason": reason}) if away else _log.info("the oracle is back")
+
+
+def _variable(snapshot: Snapshot, frames: Sequence[Observation], device: torch.device) -> Tensor:
+    try:
+        variable: Tensor = snapshot.network(*(tensor.to(device) for tensor in stacked(frames)))
+    except ValueError as error:
+        raise MismatchError(f"the oracle's answers are not like the frames: {error}") from error
+    return variable

@@ -1,0 +1,163 @@
+"""White box by guidance: the sampler is led at each step, instead of being differentiated from end to end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from keyhole.attacks.base import Budget, Estimate, Observation
+from keyhole.attacks.features.objective import matching_distance
+from keyhole.attacks.features.optimiser_settings import Distance
+from keyhole.attacks.features.relaxed import RelaxedHead
+from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, renoised
+from keyhole.attacks.features.white_box import observed_of, same_shapes
+from keyhole.attacks.knowledge import WhiteBox
+from keyhole.attacks.watch import UNWATCHED, Watch
+from keyhole.generators.diffusion import Diffusion
+from keyhole.priors.schedule import Prediction, Step
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How a sampler is guided. DRAG's figures, but 50 steps × 4 instead of 250 × 16.
+
+    Attributes:
+        steps: of the sampler.
+        recurrences: times that each step is made, re-noising one step in between.
+        rate: share of the guidance in the noise of a step.
+        clip: longest gradient.
+        pull: weight of the mean square of the head's input, the "small ℓ2 on the picture" of which no size is known.
+        distance: between the features of the clean estimate and of the frame.
+        strength: share of the schedule that a given start is noised to.
+    """
+
+    steps: int = 50
+    recurrences: int = 4
+    rate: float = 0.2
+    clip: float = 0.02
+    pull: float = 1e-3
+    distance: Distance = matching_distance
+    strength: float = 0.3
+
+    @property
+    def iterations(self) -> int:
+        """U-Net passes of a whole run."""
+        return self.steps * self.recurrences
+
+
+CLOSING = Guidance(steps=20, recurrences=2, strength=0.3)
+"""For a start that is nearly right: 6 steps of 20, each made twice."""
+
+
+@dataclass(frozen=True)
+class Guided:
+    """Guided sampling after DRAG: at each step the clean latent is estimated (Tweedie), decoded and run through the
+    head; the gradient of the distance about the noisy latent, clipped and smoothed, bends the step's noise.
+
+    Attributes:
+        known: the head and its preprocessing.
+        generator: prior, size and number of steps.
+        guidance: the hyper-parameters; its steps give way to the generator's.
+        budget: per call; fewer iterations make fewer recurrences first, fewer steps then.
+        seed: of all noise.
+        watch: what is told on the way; an iteration is a U-Net pass.
+    """
+
+    known: WhiteBox
+    generator: Diffusion
+    guidance: Guidance
+    budget: Budget
+    seed: int = 0
+    watch: Watch = UNWATCHED
+
+    def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
+        """Sample pictures of the frames, from noise.
+
+        Raises:
+            MismatchError: the frames do not come from the head.
+        """
+        return self.refine(frames, None)
+
+    def refine(self, frames: Sequence[Observation], start: Tensor | None) -> Iterator[Estimate]:
+        """Sample from latents N×C×h×w that are noised to the guidance's strength first; None: from noise.
+
+        Raises:
+            MismatchError: the frames do not come from the head.
+        """
+        device, watch = self.known.device, self.watch
+        observed, head = observed_of(frames, device), RelaxedHead(self.known.head)
+        random = torch.Generator().manual_seed(self.seed)
+        smoothed = Smoothed()
+        plan = self._plan(whole=start is None)
+        latents = self.generator.start(len(frames), random).to(device)
+        if start is not None:
+            alpha = plan[0][0].alpha
+            latents = alpha**0.5 * start.to(device) + (1 - alpha) ** 0.5 * latents
+
+        def noise() -> Tensor:
+            return torch.randn(latents.shape, generator=random).to(device)
+
+        done, loss = 0, 0.0
+        started = reported = watch.clock()
+        for at, (step, rounds) in enumerate(plan):
+            for turn in range(rounds):
+                predicted, pictures, losses, gradient = self._look(latents, step, observed, head)
+                direction = smoothed(clipped(gradient, self.guidance.clip))
+                ahead = guided_step(predicted, step, noise(), direction, self.guidance.rate)
+                done, loss, now = done + 1, float(losses.mean()), watch.clock()
+                watch.noted(loss)
+                watch.stepped()
+                over = now - started >= self.budget.seconds
+                if over or now - reported >= watch.interval:
+                    yield Estimate(pictures.clamp(0, 1).cpu(), done, now - started, loss, over, done)
+                    reported = now
+                if over:
+                    return
+                if turn + 1 == rounds or self._late(now - started, done, len(plan) - at - 1):
+                    break
+                latents = renoised(ahead, step, noise())
+            latents = ahead
+        with torch.no_grad():
+            pictures = self.generator.decode(latents).clamp(0, 1).cpu()
+        yield Estimate(pictures, done, watch.clock() - started, loss, True, done)
+
+    def _look(
+        self, latents: Tensor, step: Step, observed: tuple[Tensor, ...], head: RelaxedHead
+    ) -> tuple[Prediction, Tensor, Tensor, Tensor]:
+        """Prediction at a step, pictures of its clean latents, their losses, gradient of those about the latents."""
+        latents = latents.detach().requires_grad_(True)
+        predicted = self.generator.prior.denoiser.predict(latents, step.timestep)
+        pictures = self.generator.decode(predicted.clean)
+        inputs = self.known.normalise(pictures)
+        features = head(inputs)
+        same_shapes(features, observed)
+        losses = self.guidance.distance(*self.known.defence.comparable(features, observed))
+        losses = losses + self.guidance.pull * inputs.square().flatten(1).mean(1)
+        (gradient,) = torch.autograd.grad(losses.sum(), latents)
+        clean, noise = predicted.clean.detach(), predicted.noise.detach()
+        return Prediction(clean, noise), pictures.detach(), losses.detach(), gradient
+
+    def _plan(self, *, whole: bool) -> list[tuple[Step, int]]:
+        """Steps, and how often each is made; all of them, or those after the guidance's strength."""
+        steps = self.generator.plan
+        if not whole:
+            steps = steps[-max(1, round(len(steps) * self.guidance.strength)) :]
+        allowed = min(self.budget.iterations, len(steps) * self.guidance.recurrences)
+        if allowed < len(steps):
+            steps = _thinned(steps, allowed)
+        each, more = divmod(allowed, len(steps))
+        return [(step, each + (at < more)) for at, step in enumerate(steps)]
+
+    def _late(self, spent: float, done: int, left: int) -> bool:
+        """Whether the steps that are left take the rest of the time, if each is made once."""
+        return spent + left * spent / done >= self.budget.seconds
+
+
+def _thinned(steps: Sequence[Step], count: int) -> tuple[Step, ...]:
+    """So many of the steps, evenly, each leading to the next."""
+    chosen = [steps[at * len(steps) // count] for at in range(count)]
+    ends = [*(step.alpha for step in chosen[1:]), steps[-1].previous]
+    return tuple(Step(step.timestep, step.alpha, end) for step, end in zip(chosen, ends, strict=True))

@@ -1,0 +1,58 @@
+"""``keyhole recommend``: where to cut, from a stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from keyhole.bench.advice.choosing import advise
+from keyhole.bench.advice.constraints import constraints
+from keyhole.bench.advice.names import links_of, targets_of
+from keyhole.bench.advice.option import options
+from keyhole.bench.advice.settings import RecommendSettings
+from keyhole.bench.advice.variants import as_defences, bases
+from keyhole.bench.advice.wording import sentences
+from keyhole.bench.records import Results
+from keyhole.bench.store.results import open_results
+from keyhole.service.errors import UsageError, unknown_name
+from keyhole.terminal import terminal
+
+
+def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = open_results) -> int:
+    """Print the recommendation for each target; 1 where one has no design that satisfies all.
+
+    Args:
+        settings: flags.
+        load: from the run's folder to its results.
+
+    Raises:
+        UsageError: the run has no such link or target, or no latency.
+    """
+    results = load(settings.run)
+    results = as_defences(results, bases(settings.defended, targets_of(results)))
+    links, targets = links_of(results), targets_of(results)
+    if not links:
+        raise UsageError(f"{settings.run}: no latency is measured yet; `keyhole bench` goes on where it stopped")
+    if settings.link not in links:
+        measured = ", ".join(filter(None, links))
+        raise UsageError(
+            f"--link {settings.link}: {settings.run} has latencies over {measured}; `keyhole bench --links "
+            f"{settings.link} --only latency --out {settings.run}` with the other flags of that run adds it"
+        )
+    if settings.target is not None and settings.target not in targets:
+        raise unknown_name("target", settings.target, targets)
+    limits = constraints(
+        settings.link,
+        max_ssim=settings.max_ssim,
+        max_accuracy_loss=settings.max_accuracy_loss,
+        max_latency=settings.max_latency,
+        max_edge_macs=settings.max_edge_macs,
+    )
+    console, weighed = terminal(), options(results)
+    advised = [advise(weighed, name, settings.link, limits) for name in targets if settings.target in (None, name)]
+    for advice in advised:
+        if len(advised) > 1:
+            console.print(f"\n{advice.target}", style="bold")
+        for sentence in sentences(advice):
+            console.print(sentence, soft_wrap=True)
+    return 0 if all(advice.chosen for advice in advised) else 1

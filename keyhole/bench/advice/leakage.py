@@ -1,0 +1,101 @@
+"""What a design gives away: the most that any attack got."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypeVar
+
+from keyhole.bench.records import Leak
+from keyhole.metrics.interval import Interval, mean_interval
+
+PICTURES, SEEDS = 100, 3
+"""That a conclusion needs."""
+E = TypeVar("E", bound="Exposure")
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What one attack got from a design.
+
+    Attributes:
+        attack: its name.
+        mean: of a metric that is higher for better attacks, or of the share of a secret.
+        interval: see `mean_interval`; None where there are too few values to tell.
+        pictures: behind the mean.
+        seeds: behind the mean.
+    """
+
+    attack: str
+    mean: float
+    interval: Interval | None
+    pictures: int
+    seeds: int
+
+    @property
+    def thin(self) -> bool:
+        """Whether fewer than `PICTURES` or `SEEDS` are behind it."""
+        return self.pictures < PICTURES or self.seeds < SEEDS
+
+
+@dataclass(frozen=True)
+class Reading(Exposure):
+    """How much of a secret was read from one attack's reconstructions; ``pictures`` counts how often it was asked.
+
+    Attributes:
+        guessing: the share that a guess would have.
+    """
+
+    guessing: float
+
+
+def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...]:
+    """One for each attack that has the metric: the mean over pictures and seeds.
+
+    The interval is over pictures, each of which counts with its mean over seeds: seeds of one picture are alike and
+    not as many independent values.
+
+    Args:
+        leaks: of one design.
+        metric: one that is higher for better reconstructions (ssim, psnr, fsim, …).
+    """
+    found = []
+    for attack, seeds in _by_attack(leak for leak in leaks if leak.scores.get(metric)):
+        means = [
+            statistics.fmean(value for value in values if value is not None)
+            for values in zip_longest(*(leak.scores[metric] for leak in seeds))
+        ]
+        found.append(Exposure(attack, statistics.fmean(means), mean_interval(means), len(means), len(seeds)))
+    return tuple(found)
+
+
+def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Reading, ...]:
+    """One for each attack whose reconstructions were read for the secret: the mean share over seeds.
+
+    The interval is over seeds, for a leak holds one share for all pictures of a seed.
+    """
+    found = []
+    for attack, seeds in _by_attack(leak for leak in leaks if secret in leak.secrets):
+        shares = [leak.secrets[secret] for leak in seeds]
+        values = [share.value for share in shares]
+        guessing = statistics.fmean(share.guessing for share in shares)
+        asked = max(share.asked for share in shares)
+        found.append(Reading(attack, statistics.fmean(values), mean_interval(values), asked, len(seeds), guessing))
+    return tuple(found)
+
+
+def worst(exposures: Iterable[E]) -> E | None:
+    """The leak of a design: the greatest mean over attacks; None without an attack.
+
+    A maximum of several estimates is biased upwards a little, that is to the safe side.
+    """
+    return max(exposures, key=lambda found: found.mean, default=None)
+
+
+def _by_attack(leaks: Iterable[Leak]) -> list[tuple[str, Sequence[Leak]]]:
+    grouped: dict[str, list[Leak]] = {}
+    for leak in leaks:
+        grouped.setdefault(leak.attack, []).append(leak)
+    return list(grouped.items())

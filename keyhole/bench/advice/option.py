@@ -1,0 +1,129 @@
+"""A design with everything that was measured of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from keyhole.bench.advice.leakage import Exposure, Reading, picture_exposures, secret_exposures, worst
+from keyhole.bench.advice.names import designs_of
+from keyhole.bench.privacy.puri import METRICS, privacy, puri, utility
+from keyhole.bench.records import BASELINES, EDGE_ONLY, Accuracy, Design, Latency, Leak, Profile, Results
+
+UNDEFENDED, EXACT = "none", "fp32"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What an engineer weighs. What is None was not measured.
+
+    Attributes:
+        design: what can be chosen.
+        latencies: by link.
+        leaks: of all attacks and seeds.
+        exposure: by metric's name, the attack that got most.
+        secrets: by name, the attack that got most.
+        accuracy: measured.
+        loss: points of accuracy below the undefended fp32 design of the same target; negative for a gain.
+        profile: cost without being run.
+        puri: one number for its defence and codec, beside the undefended fp32 design at the same cut.
+    """
+
+    design: Design
+    latencies: Mapping[str, Latency]
+    leaks: tuple[Leak, ...]
+    exposure: Mapping[str, Exposure]
+    secrets: Mapping[str, Reading]
+    accuracy: Accuracy | None
+    loss: float | None
+    profile: Profile | None
+    puri: float | None
+
+    @property
+    def splits(self) -> bool:
+        """Whether it is none of the baselines."""
+        return self.design.cut not in BASELINES
+
+    def p50(self, link: str) -> float | None:
+        """Median milliseconds from picture to answer."""
+        found = self.latencies.get(link)
+        return found.total.p50 if found else None
+
+    def leak(self, metric: str = "ssim") -> float | None:
+        """The greatest mean over attacks."""
+        found = self.exposure.get(metric)
+        return found.mean if found else None
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-accumulates on the edge for one picture."""
+        return self.profile.macs if self.profile else None
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes that the head needs on the edge."""
+        return self.profile.memory if self.profile else None
+
+
+def options(results: Results) -> tuple[Option, ...]:
+    """Every design that anything was measured of, in the order of the run's plan."""
+    accuracies = {record.design: record for record in results.accuracies}
+    profiles = {record.design: record for record in results.profiles}
+    latencies: dict[Design, dict[str, Latency]] = defaultdict(dict)
+    for record in results.latencies:
+        latencies[record.design][record.link] = record
+    leaks: dict[Design, list[Leak]] = defaultdict(list)
+    for leak in results.leaks:
+        leaks[leak.design].append(leak)
+
+    made = {}
+    for design in designs_of(results):
+        accuracy, reference = accuracies.get(design), _reference(design, accuracies)
+        made[design] = Option(
+            design=design,
+            latencies=latencies[design],
+            leaks=tuple(leaks[design]),
+            exposure=_pictures(leaks[design]),
+            secrets=_secrets(leaks[design]),
+            accuracy=accuracy,
+            loss=reference.value - accuracy.value if accuracy and reference else None,
+            profile=profiles.get(design),
+            puri=None,
+        )
+    return tuple(replace(option, puri=_puri(option, made, accuracies)) for option in made.values())
+
+
+def _pictures(leaks: Iterable[Leak]) -> dict[str, Exposure]:
+    leaks = tuple(leaks)
+    metrics = dict.fromkeys(name for leak in leaks for name in leak.scores)
+    return {name: found for name in metrics if (found := worst(picture_exposures(leaks, name)))}
+
+
+def _secrets(leaks: Iterable[Leak]) -> dict[str, Reading]:
+    leaks = tuple(leaks)
+    names = dict.fromkeys(name for leak in leaks for name in leak.secrets)
+    return {name: found for name in names if (found := worst(secret_exposures(leaks, name)))}
+
+
+def _reference(design: Design, accuracies: Mapping[Design, Accuracy]) -> Accuracy | None:
+    """Of the undefended fp32 design of the target: at the same cut, else at any, else the whole model.
+
+    They answer alike to the bit, so it does not matter which was measured.
+    """
+    exact = (other for other in accuracies if replace(other, cut="") == Design(design.target, "", UNDEFENDED, EXACT))
+    bare = replace(design, defence=UNDEFENDED, codec=EXACT)
+    whole = Design(design.target, EDGE_ONLY, UNDEFENDED, "none")
+    return next((accuracies[other] for other in (bare, *exact, whole) if other in accuracies), None)
+
+
+def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Design, Accuracy]) -> float | None:
+    bare = made.get(replace(option.design, defence=UNDEFENDED, codec=EXACT))
+    reference = _reference(option.design, accuracies)
+    if not (option.splits and bare and option.accuracy and reference and reference.value > 0):
+        return None
+    means = [
+        {name: found.exposure[name].mean for name in METRICS if name in found.exposure} for found in (option, bare)
+    ]
+    hidden = privacy(*means)
+    return None if hidden is None else puri(utility(option.accuracy.value, reference.value), hidden)

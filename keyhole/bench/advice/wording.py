@@ -1,0 +1,137 @@
+"""Advice in sentences. Names of code stand between backticks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from keyhole.bench.advice.choosing import Advice
+from keyhole.bench.advice.constraints import Constraint
+from keyhole.bench.advice.leakage import PICTURES, SEEDS
+from keyhole.bench.advice.option import UNDEFENDED, Option
+from keyhole.bench.advice.spoken import milliseconds, multiplications, points
+from keyhole.bench.records import EDGE_ONLY, Design
+from keyhole.metrics.interval import with_interval
+
+_NAMED = 5
+"""Designs of which a list says the names."""
+
+
+def sentences(advice: Advice) -> Iterator[str]:
+    """The recommendation, then what qualifies it, each a line."""
+    if advice.chosen:
+        yield f"{_asked(advice)}: {named(advice.chosen.design)}: {_p50(advice.chosen, advice.link)}"
+        yield f"It has {_figures(advice.chosen)}."
+        yield from _doubts(advice.chosen, advice.constraints)
+        if advice.spared:
+            yield f"It was not put to {', '.join(advice.spared)}, as other designs were: more of it may leak."
+        if advice.runner_up:
+            yield (
+                f"Runner-up: {named(advice.runner_up.design)}: {_p50(advice.runner_up, advice.link)}, "
+                f"{_figures(advice.runner_up)}."
+            )
+        else:
+            yield "Runner-up: none, no other design satisfies all."
+        yield from (_cost(advice, advice.chosen, *pair) for pair in advice.without)
+    elif advice.nearest:
+        yield f"{_asked(advice)}: no design of `{advice.target}` satisfies all."
+        yield (
+            f"Nearest: {named(advice.nearest.design)}: {_p50(advice.nearest, advice.link)}. "
+            f"It misses {_misses(advice.nearest, advice.constraints)}."
+        )
+        yield from (_relief(advice, *pair) for pair in advice.without)
+    else:
+        yield f"{_asked(advice)}: of no design of `{advice.target}` is everything measured that this needs."
+    yield from (_baseline(option, advice.link) for option in advice.baselines)
+    if advice.left_out:
+        yield _left_out(advice.left_out)
+
+
+def named(design: Design) -> str:
+    """
+    >>> named(Design("resnet18", "layer3.0", "gaussian:scale=0.5", "int8"))
+    'cut at `layer3.0`, gaussian:scale=0.5, int8'
+    """
+    return f"cut at `{design.cut}`, {'undefended' if design.defence == UNDEFENDED else design.defence}, {design.codec}"
+
+
+def _asked(advice: Advice) -> str:
+    *first, last = [constraint.phrase for constraint in advice.constraints] or [""]
+    listed = f"{', '.join(first)} and {last}" if first else last
+    return f"on `{advice.link}`" + (f", with {listed}" if listed else "")
+
+
+def _p50(option: Option, link: str) -> str:
+    found = option.p50(link)
+    return "not timed" if found is None else milliseconds(found)
+
+
+def _figures(option: Option) -> str:
+    parts = []
+    if leak := option.exposure.get("ssim"):
+        parts.append(f"SSIM {with_interval(leak.mean, leak.interval, 3)} (by {leak.attack})")
+    if option.loss is not None:
+        lost = "lost" if option.loss >= 0 else "won"
+        parts.append(f"{points(abs(option.loss), 2)} of accuracy {lost}")
+    if option.macs is not None:
+        parts.append(f"{multiplications(option.macs)} on the edge")
+    return ", ".join(parts) or "no other figure"
+
+
+def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
+    """Where the figures behind a choice do not settle it."""
+    leak, accuracy = option.exposure.get("ssim"), option.accuracy
+    limits = {constraint.measurement: constraint.limit for constraint in constraints}
+    if leak and leak.interval and leak.interval[1] > limits.get("leak", math.inf):
+        yield f"The 95 % interval of its SSIM reaches {leak.interval[1]:.3f}, over the limit."
+    if accuracy and accuracy.interval and option.loss is not None:
+        low = accuracy.interval[0]
+        if option.loss + accuracy.value - low > limits.get("accuracy", math.inf):
+            yield f"The 95 % interval of its accuracy goes down to {low:.1f} %: the loss may be over the limit."
+    if leak and leak.thin:
+        yield (
+            f"Behind its SSIM are {leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}; "
+            f"a conclusion needs {PICTURES} and {SEEDS}."
+        )
+
+
+def _cost(advice: Advice, chosen: Option, constraint: Constraint, other: Option | None) -> str:
+    """What a constraint costs the chosen design."""
+    if other is None or other.design == chosen.design:
+        return f"“{constraint.phrase}” costs nothing."
+    now, then = chosen.p50(advice.link), other.p50(advice.link)
+    value = constraint.value(other)
+    assert now is not None and then is not None and value is not None  # noqa: PT018
+    return (
+        f"“{constraint.phrase}” costs {milliseconds(now - then)}: without it {named(other.design)}: "
+        f"{milliseconds(then)}, with {constraint.spoken(value)}."
+    )
+
+
+def _relief(advice: Advice, constraint: Constraint, other: Option | None) -> str:
+    if other is None:
+        return f"Without “{constraint.phrase}” still nothing."
+    return f"Without “{constraint.phrase}”: {named(other.design)}: {_p50(other, advice.link)}, {_figures(other)}."
+
+
+def _misses(option: Option, constraints: Sequence[Constraint]) -> str:
+    missed = [(constraint, constraint.excess(option)) for constraint in constraints]
+    return " and ".join(
+        f"“{constraint.phrase}” by {constraint.spoken(excess).removeprefix('SSIM ')}"
+        for constraint, excess in missed
+        if excess
+    )
+
+
+def _baseline(option: Option, link: str) -> str:
+    design, took = option.design, _p50(option, link)
+    whose = "" if design.defence == UNDEFENDED else f" of {design.defence}"
+    if design.cut == EDGE_ONLY:
+        return f"Without a split: the whole model{whose} on the edge takes {took} and sends no features."
+    return f"Without a split: pictures to the cloud{whose} as {design.codec} take {took} and show all."
+
+
+def _left_out(left_out: Sequence[tuple[Design, tuple[str, ...]]]) -> str:
+    listed = [f"{named(design)} ({', '.join(missing)})" for design, missing in left_out[:_NAMED]]
+    more = [f"{len(left_out) - _NAMED} more"] if len(left_out) > _NAMED else []
+    return f"Left out, for what is in brackets was not measured: {'; '.join([*listed, *more])}."

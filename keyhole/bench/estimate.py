@@ -1,0 +1,156 @@
+"""How long cells take: a first guess from the models' own speed on this machine, mended by cells that ended.
+
+The factors below are rough, and were measured on two cores; what is shown while a run goes on rests on its own cells.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import torch
+
+from keyhole.bench.cells import AccuracyCell, Cell, LatencyCell, LeakCell
+from keyhole.bench.opening import Opened
+from keyhole.bench.records import BASELINES, Design
+from keyhole.bench.route import route
+from keyhole.bench.setup import Terms, cut_of
+from keyhole.partition.costs import payload_bytes
+from keyhole.sizes import height_width
+
+CELL_SECONDS = 1.0
+"""Of any cell: the model is cut and proven."""
+PROCESSES_SECONDS = 12.0
+"""Start and end of an edge and a cloud."""
+ATTACK_SECONDS = MappingProxyType(
+    {
+        "pixels-white": (1.2, 0.002, 0.0),
+        "pixels-black": (8.0, 0.07, 0.05),
+        "decoder-white": (1.2, 0.0115, 1.1),
+        "decoder-black": (8.0, 0.3, 0.2),
+        "diffusion-white": (1.2, 0.013, 1.1),
+        "diffusion-black": (8.0, 0.45, 0.1),
+    }
+)
+"""By attack: forwards of the head for a step, seconds of a step besides, seconds of a picture besides. A step is one of
+the optimiser for one picture, or one of the training of an attack that learns."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A first guess for every cell.
+
+    Attributes:
+        terms: of the run.
+        models: every target, opened.
+        forwards: seconds of the whole model for one picture, by target.
+    """
+
+    terms: Terms
+    models: Mapping[str, Opened]
+    forwards: Mapping[str, float]
+
+    @classmethod
+    def measured(cls, terms: Terms, models: Mapping[str, Opened]) -> Estimate:
+        """With the models' speed on this machine."""
+        return cls(terms, models, {name: _forward(model, terms.threads) for name, model in models.items()})
+
+    def seconds(self, cell: Cell) -> float:
+        """Of a cell."""
+        scale, forward = self.terms.scale, self.forwards[cell.design.target]
+        if isinstance(cell, LatencyCell):
+            frames = scale.frames + scale.warm_up
+            return frames * forward if not cell.link else PROCESSES_SECONDS + frames * self._crossing(cell, forward)
+        if isinstance(cell, AccuracyCell):
+            known = self.models[cell.design.target]
+            pictures = scale.vehicles * scale.views if known.embeds else scale.pictures
+            return CELL_SECONDS + pictures * forward
+        if isinstance(cell, LeakCell):
+            return CELL_SECONDS + self._attack(cell, forward)
+        return CELL_SECONDS
+
+    def _crossing(self, cell: LatencyCell, forward: float) -> float:
+        """Seconds of a frame on the edge, on the link and in the cloud."""
+        over = route(cell.link)
+        profile = over.profile
+        tensors = self.models[cell.design.target].profiles[cut_of(cell.design)].point.tensors
+        slower = (over.slowdown - 1) * self._share(cell.design)
+        link = 2 * profile.delay + 8 * payload_bytes(tensors, cell.design.codec) / profile.up
+        return forward * (1 + slower) + link
+
+    def _share(self, design: Design) -> float:
+        """Of the model's work that the head does."""
+        profiles = self.models[design.target].profiles
+        whole = max(found.head_macs for found in profiles.values())
+        return profiles[cut_of(design)].head_macs / whole if whole else 1.0
+
+    def _attack(self, cell: LeakCell, forward: float) -> float:
+        spend, share = self.terms.scale.suite[cell.attack], self._share(cell.design)
+        passes, step, picture = ATTACK_SECONDS[cell.attack]
+        rounds = 1 if "black" in cell.attack else spend.n
+        return rounds * spend.iterations * (passes * share * forward + step) + spend.n * picture
+
+
+@dataclass
+class Remaining:
+    """The time that is left, from the cells that ended: guesses are scaled by how wrong those of their kind were.
+
+    Attributes:
+        estimate: first guesses.
+        workers: that measure at once, latencies excepted.
+    """
+
+    estimate: Estimate
+    workers: int
+    _taken: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
+
+    def count(self, cell: Cell, seconds: float) -> None:
+        """A cell ended after so many seconds."""
+        self._taken[_group(cell)].append((self.estimate.seconds(cell), seconds))
+
+    def seconds(self, cells: Iterable[Cell]) -> float:
+        """Of what is still to be measured."""
+        return sum(self._one(cell) / (1 if isinstance(cell, LatencyCell) else self.workers) for cell in cells)
+
+    def _one(self, cell: Cell) -> float:
+        guess = self.estimate.seconds(cell)
+        taken = self._taken.get(_group(cell))
+        if not taken:
+            return guess
+        return guess * sum(real for _, real in taken) / sum(guessed for guessed, _ in taken)
+
+
+def spoken(seconds: float) -> str:
+    """
+    >>> spoken(42), spoken(600), spoken(9000)
+    ('42 s', '10 min', '2.5 h')
+    """
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _group(cell: Cell) -> str:
+    """Cells whose guesses are wrong by the same factor."""
+    if isinstance(cell, LeakCell):
+        return f"{cell.kind} {cell.attack}"
+    if isinstance(cell, LatencyCell) and cell.design.cut in BASELINES:
+        return f"{cell.kind} {cell.design.cut}"
+    return cell.kind
+
+
+@torch.inference_mode()
+def _forward(model: Opened, threads: int) -> float:
+    """Seconds of the whole model for one picture, the median of five."""
+    torch.set_num_threads(threads)
+    picture = torch.zeros(1, 3, *height_width(model.target.preprocess.size))
+    seconds = []
+    for _ in range(6):
+        started = time.perf_counter()
+        model.target.model(picture)
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds[1:])

@@ -1,0 +1,128 @@
+"""How long a frame takes: an edge and a cloud of their own, over gRPC, on an emulated link.
+
+Frames leave one after the other: the next picture is taken when the last was answered, so that nothing queues and a
+stage is what that stage takes. Both processes have the run's number of threads.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+
+from keyhole.bench.cells import LatencyCell
+from keyhole.bench.measure.measured import Measured
+from keyhole.bench.measure.pictures import SEED, audit_pictures
+from keyhole.bench.measure.stages import stopwatch
+from keyhole.bench.opening import opened
+from keyhole.bench.records import EDGE_ONLY, Latency, Percentiles
+from keyhole.bench.route import route
+from keyhole.bench.setup import Setup, cut_of
+from keyhole.presentation.stages import TOTAL, parts
+from keyhole.service.launcher import Launcher
+from keyhole.service.memory import keep_freed
+from keyhole.sizes import size_text
+from keyhole.v1.referee_pb2 import Outcome
+
+DEADLINE_SECONDS = 60.0  # of a frame: a slow link is measured, not refused
+_POLL_SECONDS = 0.1
+_EDGE = "edge_compute"
+
+
+class UnansweredError(RuntimeError):
+    """Frames were lost, so that no percentile can be trusted."""
+
+
+def latency(cell: LatencyCell, setup: Setup) -> Measured:
+    """Percentiles by stage, those of the warm-up left out.
+
+    Raises:
+        ProcessError: the edge or the cloud ended with an error.
+        UnansweredError: not every frame was answered.
+    """
+    measure = _whole if cell.design.cut == EDGE_ONLY else _split
+    return Measured(measure(cell, setup))
+
+
+def _split(cell: LatencyCell, setup: Setup) -> Latency:
+    scale = setup.terms.scale
+    outcomes = _run(cell, setup)
+    answered = [outcome for outcome in outcomes if not outcome.dropped]
+    if len(answered) != scale.warm_up + scale.frames:
+        reasons = ", ".join(sorted({outcome.dropped for outcome in outcomes if outcome.dropped})) or "never concluded"
+        raise UnansweredError(
+            f"{len(answered)} of {scale.warm_up + scale.frames} frames were answered ({reasons}; a frame has "
+            f"{DEADLINE_SECONDS:.0f} s)"
+        )
+    measured = answered[scale.warm_up :]
+    names = parts(measured[0].stages)
+    return Latency(
+        design=cell.design,
+        link=cell.link,
+        stages={name: percentiles([outcome.stages[name] for outcome in measured]) for name in names},
+        total=percentiles([outcome.stages[TOTAL] for outcome in measured]),
+        frames=len(measured),
+        payload=statistics.fmean(outcome.payload_bytes for outcome in measured),
+    )
+
+
+def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
+    """Start a cloud, then an edge, and wait for its end; what became of its frames."""
+    over = route(cell.link)
+    model = _flags(cell, setup)
+    threads = {"OMP_NUM_THREADS": str(setup.terms.threads)}
+    frames = setup.terms.scale.warm_up + setup.terms.scale.frames
+    with TemporaryDirectory() as logs, stopwatch() as (watch, address), Launcher(Path(logs)) as launcher:
+        launcher.start("cloud", ("cloud", "--listen", "127.0.0.1:0", *model), threads)
+        cloud = launcher.wait_for("cloud")["listen"]
+        launcher.start(
+            "edge",
+            (
+                *("edge", "--cloud", cloud, "--monitor", address, "--source", setup.terms.source, "--seed", str(SEED)),
+                *("--codec", cell.design.codec, "--defence", cell.design.defence),
+                *("--link", over.link, "--slowdown", str(over.slowdown)),
+                *("--fps", "0", "--in-flight", "1", "--frames", str(frames), "--deadline", str(DEADLINE_SECONDS)),
+                *model,
+            ),
+            threads,
+        )
+        while not launcher.done("edge"):
+            launcher.check()
+            time.sleep(_POLL_SECONDS)
+        launcher.check()
+        return watch.outcomes
+
+
+def _flags(cell: LatencyCell, setup: Setup) -> Sequence[str]:
+    model = setup.model(cell.design.target)
+    optional: Mapping[str, object] = {
+        "--weights": model.weights,
+        "--size": None if model.size is None else size_text(model.size),
+    }
+    extra = (part for flag, value in optional.items() if value is not None for part in (flag, str(value)))
+    return ("--target", model.target, "--cut", cut_of(cell.design), *extra)
+
+
+@torch.inference_mode()
+def _whole(cell: LatencyCell, setup: Setup) -> Latency:
+    """The model's forward, normalisation included, on pictures one by one."""
+    keep_freed()
+    scale = setup.terms.scale
+    target = opened(setup.model(cell.design.target)).target
+    seconds = []
+    for sample in audit_pictures(setup.terms, target.preprocess.size, scale.warm_up + scale.frames):
+        captured = time.perf_counter()
+        target.model(target.preprocess.normalise(sample.picture[None]))
+        seconds.append(time.perf_counter() - captured)
+    found = percentiles(seconds[scale.warm_up :])
+    return Latency(cell.design, cell.link, {_EDGE: found}, found, scale.frames, 0.0)
+
+
+def percentiles(seconds: Sequence[float]) -> Percentiles:
+    """In milliseconds, interpolated between neighbours."""
+    return Percentiles(*(float(value) for value in 1e3 * np.percentile(seconds, (50, 95, 99))))

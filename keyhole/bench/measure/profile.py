@@ -1,0 +1,54 @@
+"""What a design costs and gives away without being attacked."""
+
+from __future__ import annotations
+
+import statistics
+
+import torch
+from torch import Tensor
+
+from keyhole.bench.cells import ProfileCell
+from keyhole.bench.measure.measured import Measured
+from keyhole.bench.measure.pictures import SEED, audit_pictures
+from keyhole.bench.opening import opened
+from keyhole.bench.privacy.dfil import dfil
+from keyhole.bench.records import Profile
+from keyhole.bench.setup import Setup, cut_of
+from keyhole.defences import Defence, defence_named, randomness
+from keyhole.partition import Partition, as_tuple
+from keyhole.targets import Target
+from keyhole.v1.inference_pb2 import FrameHeader
+from keyhole.wire.codecs import codec_named
+from keyhole.wire.packed import pack_frame
+
+PICTURES = 8
+"""Behind the mean payload, which zstd makes depend on the picture, and behind dFIL."""
+
+
+def profile(cell: ProfileCell, setup: Setup) -> Measured:
+    """Bytes of payload, parameters, multiply-accumulates and memory of the head, and dFIL.
+
+    Raises:
+        UsageError: no such target, cut, defence or codec.
+    """
+    known = opened(setup.model(cell.design.target))
+    target, partition = known.target, known.cut(cut_of(cell.design))
+    costs = known.profiles[partition.plan.cut]
+    defence = defence_named(cell.design.defence)
+    samples = audit_pictures(setup.terms, target.preprocess.size, PICTURES)
+    pictures = torch.stack([sample.picture for sample in samples])
+    payload = _payload(target, partition, defence, cell.design.codec, pictures)
+    known_without_attack = dfil(partition.head, target.preprocess.normalise, pictures, defence)
+    memory = known.memory.get(partition.plan.cut)
+    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack, memory))
+
+
+@torch.inference_mode()
+def _payload(target: Target, partition: Partition, defence: Defence, codec: str, pictures: Tensor) -> float:
+    """Mean bytes of a picture's frame, without its header."""
+    generator, value = randomness(SEED, "edge"), codec_named(codec)
+    payloads = []
+    for picture in torch.split(pictures, 1):
+        features = as_tuple(partition.head(target.preprocess.normalise(picture)))
+        payloads.append(pack_frame(FrameHeader(), defence.protect(features, generator), value).payload_bytes)
+    return statistics.fmean(payloads)

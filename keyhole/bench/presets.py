@@ -1,0 +1,86 @@
+"""Ready-made plans, as data. Their times are those of two idle cores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from keyhole.bench.attack_budgets import SUITES, Suite, SuiteName
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured for a cell.
+
+    Attributes:
+        suite: budget of each attack.
+        frames: of a latency, those of the warm-up left out.
+        warm_up: frames that no latency counts.
+        pictures: of a classifier's accuracy.
+        vehicles: identities of a re-identification on streetcam.
+        views: pictures of each.
+    """
+
+    suite: Suite
+    frames: int
+    warm_up: int
+    pictures: int
+    vehicles: int
+    views: int
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Where flags and plan file say nothing.
+
+    Attributes:
+        scale: how much is measured.
+        points: how many cuts, spread over the blocks of each target.
+        seeds: of the attacks.
+        targets, defences, codecs, links: values of these axes.
+        attacks: of the suite.
+    """
+
+    scale: Scale
+    points: int
+    defences: tuple[str, ...]
+    codecs: tuple[str, ...]
+    links: tuple[str, ...]
+    seeds: tuple[int, ...]
+    targets: tuple[str, ...] = ("resnet18-streetcam",)
+    attacks: tuple[str, ...] = ("pixels-white", "pixels-black", "decoder-white", "diffusion-white")
+
+
+PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
+    {
+        "quick": Preset(
+            Scale(SUITES["quick"], frames=30, warm_up=5, pictures=500, vehicles=40, views=4),
+            points=3,
+            defences=("none",),
+            codecs=("int8",),
+            links=("wifi", "lte"),
+            seeds=(0,),
+            attacks=("pixels-white", "pixels-black"),
+        ),
+        "standard": Preset(
+            Scale(SUITES["standard"], frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
+            points=5,
+            defences=("none", "gaussian:scale=0.5", "dropout:share=0.5"),
+            codecs=("fp32", "int8"),
+            links=("wifi", "lte"),
+            seeds=(0,),
+            targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
+        ),
+        "paper": Preset(
+            Scale(SUITES["paper"], frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
+            points=8,
+            defences=("none", "gaussian:scale=0.5", "laplace:scale=0.5", "dropout:share=0.5", "topk:share=0.1"),
+            codecs=("fp32", "fp16", "int8", "int8+zstd"),
+            links=("wifi", "5g", "lte", "3g"),
+            seeds=(0, 1, 2),
+            targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
+            attacks=tuple(SUITES["paper"]),
+        ),
+    }
+)

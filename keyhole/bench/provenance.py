@@ -1,0 +1,74 @@
+"""What a report must say of a run: what was run, on what machine, with what."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from keyhole.bench.axes import Axes
+from keyhole.bench.opening import Opened
+from keyhole.bench.setup import Terms
+from keyhole.defences import defence_named, mechanism_hash
+from keyhole.sizes import size_text
+
+LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
+
+
+def facts() -> dict[str, str]:
+    """The command, the machine and the versions; they may change from start to start."""
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+    return {
+        "command": shlex.join(["keyhole", *sys.argv[1:]]),
+        "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()}",
+        "versions": ", ".join([f"Python {platform.python_version()}", *versions]),
+    }
+
+
+def fixed(terms: Terms, models: Mapping[str, Opened], defences: Sequence[str]) -> dict[str, str]:
+    """What decides the figures: figures of runs that differ in it do not compare."""
+    scale = terms.scale
+    budgets = [
+        f"{attack} {spend.n} pictures × {spend.iterations} iterations"
+        + (f", {spend.queries} queries" if spend.queries else "")
+        + f", {spend.batch} at once"
+        for attack, spend in scale.suite.items()
+    ]
+    return {
+        "terms": _spoken({field.name: getattr(terms, field.name) for field in dataclasses.fields(terms)}),
+        "scale": _spoken({f.name: getattr(scale, f.name) for f in dataclasses.fields(scale) if f.name != "suite"}),
+        "suite": "; ".join(budgets),
+        **{
+            f"model {name}": f"{model.target.hash}, {size_text(model.target.preprocess.size)} px"
+            for name, model in models.items()
+        },
+        **{f"defence {spec}": mechanism for spec in defences if (mechanism := mechanism_hash(defence_named(spec)))},
+    }
+
+
+def plan_facts(axes: Axes) -> dict[str, str]:
+    """The plan in words."""
+    return {
+        "targets": "; ".join(f"{target.name} at {', '.join(target.cuts)}" for target in axes.targets),
+        "defences": ", ".join(axes.defences),
+        "codecs": ", ".join(axes.codecs),
+        "links": ", ".join(axes.links),
+        "attacks": ", ".join(axes.attacks),
+        "seeds": ", ".join(map(str, axes.seeds)),
+    }
+
+
+def _spoken(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None))
+
+
+def _processor() -> str:
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

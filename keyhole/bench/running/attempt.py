@@ -1,0 +1,84 @@
+"""One cell, measured where this runs; a failure is an outcome like any other."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from keyhole.bench.cells import Cell
+from keyhole.bench.measure.table import MEASURES
+from keyhole.bench.setup import Setup
+from keyhole.bench.store.document import Record
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A cell that ended.
+
+    Attributes:
+        cell: which.
+        record: what was measured; None where it failed.
+        error: its last line, then the traceback; empty where it did not fail.
+        seconds: wall time.
+        files: to be written into the run's folder, by path in it.
+        machine: name of the one that measured.
+    """
+
+    cell: Cell
+    record: Record | None
+    error: str
+    seconds: float
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    machine: str = field(default_factory=platform.node)
+
+
+class Executor(Protocol):
+    """Measures cells, one by one or several at once."""
+
+    def run(self, cells: Sequence[Cell], setup: Setup) -> Iterator[Finished]:
+        """Each cell as it ends, in any order."""
+
+
+def attempt(cell: Cell, setup: Setup, folder: str) -> Finished:
+    """Measure a cell.
+
+    Args:
+        cell: which.
+        setup: of the run.
+        folder: the working folder of whoever started the run; relative paths are meant from there.
+    """
+    started = time.perf_counter()
+    try:
+        os.chdir(folder)
+        torch.set_num_threads(setup.terms.threads)
+        measured = MEASURES[cell.kind](cell, setup)
+    except Exception as error:
+        return Finished(cell, None, _told(error), time.perf_counter() - started)
+    return Finished(cell, measured.record, "", time.perf_counter() - started, measured.files)
+
+
+def died(cell: Cell) -> Finished:
+    """A cell whose process ended under it."""
+    return Finished(cell, None, "the process that measured it ended: it was killed, or had not enough memory", 0.0)
+
+
+def write_files(run: Path, files: Mapping[str, bytes]) -> None:
+    """Write what a cell left into the run's folder."""
+    for name, content in files.items():
+        path = run / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".part")
+        partial.write_bytes(content)
+        partial.replace(path)
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}\n\n{''.join(traceback.format_exception(error))}".rstrip()

@@ -1,0 +1,97 @@
+"""Flags of ``keyhole bench``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.bench.attack_budgets import SuiteName
+from keyhole.bench.cells import Kind
+from keyhole.sizes import OptionalSizeFlag
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """What is measured: every flag here can be a key of the plan file."""
+
+    preset: SuiteName | None = None
+    """What is not said otherwise, and how much is measured for each cell: `quick` (ten minutes on two idle cores; its
+    figures are no evidence), `standard` (some hours), `paper` (days). Absent: quick."""
+    targets: tuple[str, ...] = ()
+    """Models, as for `--target` of the other commands; NAME@CUT,CUT gives one cuts of its own."""
+    cuts: tuple[str, ...] = ()
+    """Cuts of every target that has none of its own (`keyhole cuts` lists them). Absent: `--points` of its blocks."""
+    points: int | None = None
+    """Without cuts: how many, spread evenly over the blocks of a target."""
+    defences: tuple[str, ...] = ()
+    """What is done to the features before they leave: none, gaussian:scale=0.5, dropout:share=0.5, topk:share=0.1, …
+    PATROL is a target: pruned:FOLDER."""
+    codecs: tuple[str, ...] = ()
+    """How features are packed: fp32, fp16, bf16, int8, each also with +zstd."""
+    links: tuple[str, ...] = ()
+    """Emulated links: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms. LINK@8x is one with an edge
+    eight times slower than this machine, emulated too."""
+    attacks: tuple[str, ...] = ()
+    """Attacks of the standard suite. Absent: the preset's; pixels-white and pixels-black for quick, decoder-white and
+    diffusion-white too for standard, all six for paper."""
+    seeds: tuple[int, ...] = ()
+    """Seeds of the attacks; each is a run of its own on the same pictures."""
+    source: str = ""
+    """Pictures that cross the split and are attacked: streetcam, photos, leaves, a folder or zip, or SET:PATH. Absent:
+    streetcam."""
+    public: str = ""
+    """Pictures that attackers may learn from. Absent: streetcam."""
+    prior: str = ""
+    """What decoder and diffusion attacks know of pictures: a shipped prior, a diffusers directory, or owner/name on the
+    hub. Absent: streetcam."""
+    classes: str = ""
+    """Labelled pictures for the accuracy of classifiers: folder or zip with val/<class>/…. Absent: their accuracy
+    cannot be measured, and its cells fail."""
+    identities: str = ""
+    """Pictures for the accuracy of re-identification: streetcam, SET:PATH, or a folder with one folder for each
+    identity. Absent: streetcam."""
+    weights: str = ""
+    """Weights of the target, where there is one target. Absent: its own."""
+    size: OptionalSizeFlag = None
+    """Size of the pictures in pixels: a side (128), or height and width (256x128). Absent: each target's own."""
+    threads: int | None = None
+    """Threads of a tensor operation, on the edge, in the cloud and of an attack. Absent: 1."""
+
+
+@dataclass(frozen=True)
+class BenchSettings(PlanSettings):
+    """Measure latency, leak and accuracy for every way to split: targets × cuts × defences × codecs × links × attacks.
+
+    Each cell is measured once, whatever shares it, and stored as soon as it is done: a run that was killed goes on with
+    the same command, and one with more values on its axes goes on with what is new.
+
+        keyhole bench --dry-run                                   # what would be measured, and how long it takes
+        keyhole bench --targets resnet18-streetcam@layer1,layer2,layer3 --links wifi lte
+        keyhole bench --plan split.yaml --preset standard --workers 2
+
+    A plan file holds flags by name:
+
+        preset: standard
+        targets: [resnet18-tinyimagenet, "pruned:patrol@layer3,layer4"]
+        defences: [none, "gaussian:scale=0.5"]
+        links: [wifi, lte]
+
+    Latency is taken first, alone on the machine, from an edge and a cloud of their own; leave the machine idle.
+    """
+
+    plan: Path | None = None
+    """YAML file with flags by name. Flags on the command line go before it, it goes before the preset."""
+    out: Path = Path("runs/bench")
+    """The run's folder. A run that is there goes on."""
+    only: tuple[Kind, ...] = ()
+    """Measure these kinds of cells alone: latency, accuracy, leak, profile."""
+    dry_run: bool = False
+    """Print the plan, the number of cells and an estimate of the time; measure nothing."""
+    rerun: Literal["failed"] | None = None
+    """`failed`: try cells again that failed before."""
+    workers: int = 1
+    """Processes that measure at once, latencies excepted: one for each idle core."""
+    ray: str | None = None
+    """Measure on a Ray cluster, latencies excepted: its address, or `auto` for the one that this machine belongs to,
+    which is joined once you have said yes. Its machines need Keyhole and the same files at the same paths."""

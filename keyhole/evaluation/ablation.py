@@ -1,0 +1,124 @@
+"""`keyhole ablation`: what one setting of an attack changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from torch import Tensor
+
+from keyhole.attacks.choice import Choice, choose
+from keyhole.attacks.kinds import Kind
+from keyhole.attacks.registry import ATTACKS
+from keyhole.evaluation.command import parent, titled
+from keyhole.evaluation.plots import loss_curves, scores_over
+from keyhole.evaluation.report import INTERVALS, Row, stacked, summary
+from keyhole.evaluation.run import evaluate
+from keyhole.evaluation.settings import AblationSettings, check_ablation
+from keyhole.evaluation.sheet import contact_sheet
+from keyhole.metrics.interval import Mean
+from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A setting to vary.
+
+    Attributes:
+        values: of the feature-inversion paper.
+        applies: whether it changes anything for an attack by a recipe.
+        needs: the attacks of which that is true, in words.
+    """
+
+    values: tuple[int, ...]
+    applies: Callable[[Choice[Kind]], bool]
+    needs: str
+
+
+def _learns(choice: Choice[Kind]) -> bool:
+    return choice.kind.learns or choice.kind.prepares(choice.recipe) > 0
+
+
+def _samples(choice: Choice[Kind]) -> bool:
+    return choice.kind.samples(choice.recipe)
+
+
+AXES: Mapping[str, Axis] = MappingProxyType(
+    {
+        "sampling-steps": Axis((10, 15, 20, 25, 30), _samples, "diffusion-black or diffusion-white/noise"),
+        "queries": Axis((512, 1024, 2048, 4096), _learns, "…-black or recipe refined"),
+        "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack"),
+    }
+)
+"""By name: steps are those of Table 3; sizes of Fig. 20 (b) end at 4096, and the text names 1024 alone."""
+
+
+def ablation(settings: AblationSettings) -> int:
+    """Attack pictures at every value of one setting, print a table, write what was asked for.
+
+    Raises:
+        UsageError: a setting is wrong, or the one to vary means nothing to the attack.
+        FileNotFoundError: no such pictures.
+    """
+    check_ablation(settings)
+    axis, choice = AXES[settings.over], choose(settings.attack, settings.recipe, ATTACKS)
+    if not axis.applies(choice):
+        raise UsageError(
+            f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe}: "
+            f"give --attack {axis.needs}"
+        )
+    console = terminal()
+    field = settings.over.replace("-", "_")
+    points: dict[int, Sequence[Row]] = {}
+    columns: dict[str, Sequence[Tensor]] = {}
+    for value in settings.values or axis.values:
+        changed: dict[str, Any] = {field: value}
+        done = evaluate(replace(settings, **changed), (choice,), (settings.seed,), console)
+        points[value] = done.rows
+        columns |= {f"{name} · {value}": made for name, made in done.made.items()}
+    title = f"{settings.attack} on {titled(settings, done)}"
+    console.print(_table(title, settings.over, points))
+    if settings.json:
+        rows = [
+            {settings.over: value, **summary(row), "ssim_gain_mean": gain.mean, "ssim_gain_ci95": gain.interval}
+            for value, row, gain in _gains(points)
+        ]
+        text = json.dumps({**done.run, "over": settings.over, "rows": rows}, indent=2, default=str)
+        parent(settings.json).write_text(text + "\n")
+    if settings.plot:
+        scores_over(settings.over, points).savefig(parent(settings.plot))
+    if settings.curves:
+        curves = {f"{row.name} · {value}": row.losses for value, rows in points.items() for row in rows}
+        loss_curves(curves, settings.attack).savefig(parent(settings.curves))
+    if settings.sheet:
+        contact_sheet(list(done.truths), columns).save(parent(settings.sheet))
+    return 0
+
+
+def _gains(points: Mapping[int, Sequence[Row]]) -> Iterator[tuple[int, Row, Mean]]:
+    """Each value, a row of it, and its SSIM above that of the first value at the same cut."""
+    first = next(iter(points.values()))
+    for value, rows in points.items():
+        for row, start in zip(rows, first, strict=True):
+            yield value, row, row.gain(start, "ssim")
+
+
+def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    first = next(iter(points))
+    made.caption = f"{INTERVALS} SSIM above: than at {over} {first}, picture by picture."
+    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "SSIM above", "U-Net\npasses"):
+        made.add_column(heading, justify="left" if heading == "cut" else "right", overflow="fold")
+    for value, row, gain in _gains(points):
+        scores = stacked(row.mean("psnr").text(2)), stacked(row.mean("ssim").text(3))
+        above = "–" if value == first else stacked(gain.text(3))
+        cut = row.name.replace(" ", "\n")
+        made.add_row(str(value), cut, str(len(row.scores)), *scores, above, f"{row.passes:.0f}")
+    made.caption_justify = "left"
+    return made

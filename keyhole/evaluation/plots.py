@@ -1,0 +1,46 @@
+"""Plots of evaluations: the loss by step, and scores over a setting."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+
+from keyhole.evaluation.report import Row
+from keyhole.metrics.interval import arms
+
+
+def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Loss by step, a line for each cut; as Fig. 12 and 20 (a) of the feature-inversion paper.
+
+    Args:
+        curves: name → losses. Where none is negative the axis is logarithmic.
+        title: of the plot.
+    """
+    figure = Figure((6.4, 4), layout="constrained", dpi=150)
+    axes = figure.add_subplot(title=title, xlabel="step", ylabel="loss")
+    for name, losses in curves.items():
+        axes.plot(range(1, len(losses) + 1), losses, linewidth=1.2, label=name)
+    if all(loss > 0 for losses in curves.values() for loss in losses):
+        axes.set_yscale("log")
+    axes.legend(frameon=False)
+    return figure
+
+
+def scores_over(setting: str, points: Mapping[int, Sequence[Row]]) -> Figure:
+    """PSNR and SSIM with their 95 % intervals over a setting, a line for each cut; as Table 3 and Fig. 20 (b).
+
+    Args:
+        setting: its name.
+        points: value → rows, of the same cuts each.
+    """
+    figure = Figure((9, 4), layout="constrained", dpi=150)
+    names = [row.name for row in next(iter(points.values()))]
+    for place, (quantity, label) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM")), 1):
+        axes = figure.add_subplot(1, 2, place, xlabel=setting, ylabel=label)
+        for at, name in enumerate(names):
+            means = [rows[at].mean(quantity) for rows in points.values()]
+            bars = zip(*(arms(m.mean, m.interval) for m in means), strict=True)
+            axes.errorbar(list(points), [m.mean for m in means], list(bars), capsize=3, label=name)
+        axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,167 @@
+"""An evaluation: attacks on pictures at some cuts, as settings say."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from rich.console import Console
+from rich.progress import Progress
+from torch import Tensor
+
+from keyhole.attacks.choice import Choice
+from keyhole.attacks.kinds import Kind, open_prior
+from keyhole.data import check_apart, open_source, taken
+from keyhole.defences import defence_named
+from keyhole.evaluation.ledger import Ledger
+from keyhole.evaluation.offline import Offline, prior_named
+from keyhole.evaluation.published import published
+from keyhole.evaluation.report import Row
+from keyhole.evaluation.scores import score
+from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.trial import Trial, common
+from keyhole.nn.device import device_named
+from keyhole.partition import Partition, partitioned_at
+from keyhole.service.memory import keep_all_freed
+from keyhole.sizes import check_comparable
+from keyhole.targets import Target
+from keyhole.terminal import progress_bar
+from keyhole.wire.codecs import codec_named
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out.
+
+    Attributes:
+        target: the model under attack.
+        run: what all attacks have in common.
+        rows: one per attack and cut.
+        truths: the pictures, N×3×H×W.
+        made: their reconstructions with the first seed, by attack and cut.
+    """
+
+    target: Target
+    run: dict[str, object]
+    rows: Sequence[Row]
+    truths: Tensor
+    made: Mapping[str, Sequence[Tensor]]
+
+
+def evaluate(
+    settings: OfflineSettings, chosen: Sequence[Choice[Kind]], seeds: Sequence[int], console: Console
+) -> Evaluation:
+    """Run every attack on the pictures at every cut, once with each seed; what an earlier run into the same folder has
+    made is not made again.
+
+    Args:
+        settings: what the attacks have in common.
+        chosen: the attacks.
+        seeds: of the attacks; the first one chooses the pictures too.
+        console: where progress is shown.
+
+    Raises:
+        UsageError: no such prior, defence, codec, device, model or cut, public pictures that are attacked, or pictures
+            too small to be scored.
+        FileNotFoundError: no such pictures.
+    """
+    defence_named(settings.defence)
+    codec_named(settings.codec)
+    check_apart(settings.source, settings.public)
+    load = partial(prior_named, settings.prior, device_named(settings.device))
+    open_prior((choice.kind for choice in chosen), load, settings.sampling_steps)
+    torch.set_num_threads(settings.threads)
+    keep_all_freed()
+    target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
+    check_comparable(target.preprocess.size)
+    truths = victims(settings, target, seeds[0])
+
+    rows, columns = [], {}
+    with progress_bar(console) as progress:
+        for choice, partition in itertools.product(chosen, partitions):
+            trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
+            made = [attacked(trial, target, partition, truths, progress) for trial in trials]
+            rows.append(_row(trials, target, partition, truths, made))
+            columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
+    return Evaluation(target, {**common(settings, target), "seeds": list(seeds)}, rows, truths, columns)
+
+
+@dataclass(frozen=True)
+class Made:
+    """What was made of every picture from one cut.
+
+    Attributes:
+        pictures: 3×H×W each.
+        passes: U-Net passes that each took.
+        losses: of the attack by step.
+        fresh: how many were not there before.
+    """
+
+    pictures: list[Tensor]
+    passes: list[int]
+    losses: list[float]
+    fresh: int
+
+
+def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: Tensor, made: Sequence[Made]) -> Row:
+    choice, plan = trials[0].choice, partition.plan
+    return Row(
+        attack=choice.word,
+        plan=plan,
+        by_seed={trial.seed: score(torch.stack(one.pictures), truths) for trial, one in zip(trials, made, strict=True)},
+        published=published(choice, trials[0].settings, target, plan.alias),
+        passes=statistics.fmean(count for one in made for count in one.passes),
+        losses=made[0].losses,
+        facts=trials[0].facts,
+    )
+
+
+def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
+    """The pictures that settings say are attacked, N×3×H×W.
+
+    Raises:
+        FileNotFoundError: no such pictures.
+    """
+    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
+    return torch.stack([sample.picture for sample in taken(source, settings.n, settings.every)])
+
+
+def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> Made:
+    """The reconstruction of every picture from one cut: those of an earlier run into the same folder, the others anew.
+
+    Args:
+        trial: which attack, how, and the folder; pictures and cuts of its settings are not looked at.
+        target: the whole model.
+        partition: the model, cut.
+        truths: the pictures, N×3×H×W in [0, 1].
+        progress: gets a bar.
+
+    Raises:
+        UsageError: no such prior, defence, codec or device.
+    """
+    cut, size = partition.plan.cut, trial.settings.batch
+    ledger = Ledger.open(trial.settings.out, trial.description(target))
+    missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
+    if missing:
+        batches = [missing[at : at + size] for at in range(0, len(missing), size)]
+        rounds = 1 if trial.choice.kind.learns else len(batches)
+        name = f"{trial.choice.word} {cut}, seed {trial.seed}"
+        task = progress.add_task(name, total=trial.training_steps + rounds * trial.steps)
+        losses: list[float] = []
+        offline = Offline(trial, target, partition, lambda: progress.advance(task), losses.append)
+        for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
+            for index, picture in zip(indices, last.pictures, strict=True):
+                ledger.keep(cut, index, picture, last.passes)
+            ledger.keep_losses(cut, indices[0], losses)
+            losses.clear()
+    every = range(len(truths))
+    return Made(
+        [ledger.read(cut, index) for index in every],
+        [ledger.passes(cut, index) for index in every],
+        ledger.losses(cut),
+        len(missing),
+    )

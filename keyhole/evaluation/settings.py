@@ -1,0 +1,171 @@
+"""Flags of offline attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from keyhole.service.errors import check_flags, seed_rule
+from keyhole.service.folder import DRAWING, OFFLINE, SHEET, check_file, check_folder
+from keyhole.targets.settings import ModelSettings
+
+
+@dataclass(frozen=True)
+class OfflineSettings(ModelSettings):
+    """What attacks on pictures, without processes, have in common.
+
+    The pictures are run through the head and the attack gets the features. Black-box attacks are trained first, on
+    public pictures.
+    """
+
+    source: str = "streetcam"
+    """Pictures to attack: streetcam, photos, leaves, a folder or zip, or SET:PATH (`keyhole data sets` lists them)."""
+    cuts: tuple[str, ...] = ()
+    """Cuts to attack. Absent: the one of `--cut`."""
+    recipe: str = "strong"
+    """How attacks work that name no recipe: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096
+    queries); for diffusion-white and diffusion-black noise (the noise before a short sampler is what is optimised, or
+    what the network makes); for diffusion-white guided (a sampler is led by the features); for decoder-white and
+    diffusion-white refined (from the latent that a network trained on the head's answers finds), for diffusion-white
+    refined-guided (a sampler is led from there); for decoder-black one-step (a second network refines the first one's
+    latent)."""
+    prior: str = "streetcam"
+    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
+    unet/, scheduler/), or owner/name on the Hugging Face hub."""
+    sampling_steps: int | None = None
+    """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
+    guided."""
+    defence: str = "none"
+    """What the features go through before the attack sees them, as on the edge: none, gaussian:scale=0.5, dropout:…"""
+    codec: str = "fp32"
+    """How the features are packed on their way, and the oracle's answers too: fp32, fp16, bf16 or int8."""
+    unaware: bool = False
+    """Leave the attack without knowledge of the defence: how much it seems to protect, not how much it does."""
+    frames: int = 1
+    """Frames of each picture, as of a still scene, with fresh random numbers each: the attack combines them, by their
+    mean if the defence adds noise. A black box trains on as many answers to each picture. For Gaussian noise of twice
+    the deviation, 4 frames are worth one."""
+    n: int = 8
+    """Pictures."""
+    every: int = 1
+    """Take every n-th picture of the source; neighbours in `photos` are alike."""
+    batch: int = 4
+    """Pictures that are attacked together."""
+    iterations: int | None = None
+    """Steps of the optimiser, or of the black box's training. Absent: the recipe's; of training 1000 for strong, 3072
+    for paper."""
+    queries: int | None = None
+    """Public pictures that a black box asks about. Absent: the recipe's; 4096 for paper, and for strong 2 each step."""
+    training_steps: int | None = None
+    """Steps of training of the network that recipe refined starts from. Absent: 1000."""
+    patience: int | None = None
+    """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
+    recipe's; none but refined (30) stops early."""
+    public: str = "streetcam"
+    """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where attacks compute; auto takes a GPU where there is one."""
+    threads: int = 1
+    """Threads of one tensor operation."""
+    out: Path | None = None
+    """Folder that keeps every finished picture; a run that was stopped goes on from there."""
+    json: Path | None = None
+    """File that the scores are also written to, as JSON."""
+    sheet: Path | None = None
+    """File for a contact sheet, PNG, JPEG or WebP: each truth with its reconstructions."""
+    curves: Path | None = None
+    """File for a plot of the loss by step, PNG, SVG or PDF."""
+
+
+@dataclass(frozen=True)
+class AttackSettings(OfflineSettings):
+    """Attack pictures offline, without processes: PSNR and SSIM for each attack and cut.
+
+    The feature-inversion paper's figures stand beside them where the run is in its setting: a torchvision ResNet or ViT
+    with `--weights pretrained` at 224 px, pictures of `imagenet:PATH`, no defence, `--recipe paper`, a prior of one's
+    own. The pictures are run through the head and the attacks get the features. Black-box attacks are trained first, on
+    public pictures.
+    """
+
+    attacks: tuple[str, ...] = ("pixels-white",)
+    """Attacks to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black, diffusion-black, or
+    `all` six. ATTACK/RECIPE names the recipe too: diffusion-white/guided."""
+    seeds: tuple[int, ...] = (0,)
+    """Seeds of the attacks. With several, each picture's score is its mean over them. The first one also chooses the
+    pictures, which are the same for all."""
+
+
+@dataclass(frozen=True)
+class AblationSettings(OfflineSettings):
+    """Attack pictures offline at several values of one setting: PSNR and SSIM for each, as table, JSON and plot."""
+
+    attack: str = "pixels-white"
+    """Attack to run, as for `keyhole attack --attacks`."""
+    seed: int = 0
+    """Seed of the choice of pictures and of the attack."""
+    over: Literal["sampling-steps", "queries", "iterations"] = "sampling-steps"
+    """What is varied: steps of a diffusion's sampler (Table 3 of the feature-inversion paper), pictures that a learned
+    attack asks about (its Fig. 20 b), or steps of the optimiser or the training."""
+    values: tuple[int, ...] = ()
+    """Values to try. Absent: 10 15 20 25 30 sampling steps, 512 1024 2048 4096 queries, 100 300 600 1500 iterations."""
+    plot: Path | None = None
+    """File for a plot of the scores over the values, PNG, SVG or PDF."""
+
+
+def check_attack(settings: AttackSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    _check_offline(settings)
+    check_flags(
+        (
+            ("--attacks", settings.attacks, settings.attacks, "one or more"),
+            ("--seeds", settings.seeds, settings.seeds, "one or more"),
+            *(seed_rule("--seeds", seed) for seed in settings.seeds),
+            ("--seeds", settings.seeds, len(set(settings.seeds)) == len(settings.seeds), "each once"),
+        )
+    )
+
+
+def check_ablation(settings: AblationSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    _check_offline(settings)
+    for value in settings.values:
+        _refuse_counts({"--values": value})
+    check_flags([seed_rule("--seed", settings.seed)])
+    check_file("--plot", settings.plot, DRAWING)
+
+
+def _check_offline(settings: OfflineSettings) -> None:
+    _refuse_counts(
+        {
+            "--n": settings.n,
+            "--frames": settings.frames,
+            "--every": settings.every,
+            "--batch": settings.batch,
+            "--threads": settings.threads,
+            "--iterations": settings.iterations,
+            "--sampling-steps": settings.sampling_steps,
+            "--queries": settings.queries,
+            "--training-steps": settings.training_steps,
+            "--patience": settings.patience,
+        }
+    )
+    if settings.out:
+        check_folder(settings.out, OFFLINE)
+    check_file("--json", settings.json)
+    check_file("--sheet", settings.sheet, SHEET)
+    check_file("--curves", settings.curves, DRAWING)
+
+
+def _refuse_counts(counts: Mapping[str, int | None]) -> None:
+    """Of the counts that are given, those below 1."""
+    check_flags((flag, value, value >= 1, "1 or more") for flag, value in counts.items() if value is not None)

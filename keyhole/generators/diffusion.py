@@ -1,0 +1,80 @@
+"""The noise that a sampler starts from as the variable: the papers' attack through a diffusion model, DMB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from keyhole.generators.decoder import Decoder
+from keyhole.priors.ddim import sample
+from keyhole.priors.prior import Prior
+from keyhole.priors.schedule import Step
+from keyhole.sizes import Size
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """D of Eq. 6 (feature-inversion paper): variable → v_n → deterministic DDIM → latent → decoder → picture.
+
+    Attributes:
+        prior: with a diffusion model.
+        size: of the picture in pixels; what the decoder makes is shrunk to it where the U-Net needs a larger grid.
+        steps: of the sampler; the paper takes 20.
+
+    Raises:
+        UsageError: the prior has no diffusion model, or fewer timesteps.
+    """
+
+    prior: Prior
+    size: Size
+    steps: int = 20
+
+    def __post_init__(self) -> None:
+        _ = self.plan  # a prior that has no diffusion model or not so many timesteps is refused here, not at a frame
+
+    @property
+    def passes(self) -> int:
+        """U-Net passes of one call. What is computed once more for the gradient is not counted."""
+        return len(self.plan)
+
+    def start(self, count: int, random: torch.Generator) -> Tensor:
+        """Standard normal noise N×C×h×w."""
+        return self.decoder.start(count, random)
+
+    def __call__(self, variable: Tensor) -> Tensor:
+        """Pictures N×3×H×W."""
+        return self.decode(self.latents(variable))
+
+    def latents(self, variable: Tensor) -> Tensor:
+        """Latents N×C×h×w that the sampler makes of v_n."""
+        return sample(self.prior.denoiser, normalised(variable), self.plan)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures N×3×H×W of latents."""
+        return self.decoder.decode(latents)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents of pictures N×3×H×W."""
+        return self.decoder.encode(pictures)
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What follows the sampler, on a grid that the U-Net can take."""
+        return Decoder(self.prior.autoencoder, self.size, self.prior.denoiser.multiple)
+
+    @cached_property
+    def plan(self) -> tuple[Step, ...]:
+        """The sampler's steps."""
+        return self.prior.denoiser.schedule.steps(self.steps)
+
+
+def normalised(variable: Tensor) -> Tensor:
+    """v_n = (v − mean(v)) / std(v) of §4 and Algorithm 1, over all numbers of each picture's variable by itself.
+
+    Algorithm 1 writes mean(v^I) inside its loop, which would be the last iterate's; it is read as the current one's.
+    """
+    axes = tuple(range(1, variable.dim()))
+    return (variable - variable.mean(axes, keepdim=True)) / variable.std(axes, keepdim=True)

@@ -1,0 +1,124 @@
+"""``keyhole train patrol``: from a target to a pruned one, with plan, card and the memory that it needs."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence, Set
+from dataclasses import asdict, replace
+
+import torch
+from torch import nn
+
+from keyhole.partition import Survey, cut_at, survey
+from keyhole.partition.memory import Fit, footprint_at, footprints
+from keyhole.partition.pruning.finding import structures_before
+from keyhole.partition.pruning.plan import Tail, write_plan
+from keyhole.service.errors import UsageError
+from keyhole.service.folder import TRAINING, alone
+from keyhole.sizes import side_of
+from keyhole.targets.shipped import SHIPPED, ShippedFamily
+from keyhole.terminal import terminal
+from keyhole.train.defences.patrol.blocks import block_ends
+from keyhole.train.defences.patrol.goal import Goal
+from keyhole.train.defences.patrol.loop import Patrol
+from keyhole.train.defences.patrol.masks import Masks
+from keyhole.train.defences.patrol.recipe import PatrolRecipe
+from keyhole.train.defences.patrol.report import report
+from keyhole.train.defences.patrol.settings import PatrolSettings
+from keyhole.train.own_task import make_trainable, own_task
+from keyhole.train.recipe import stages_of
+from keyhole.train.stored import named, store_weights, trained_target, write_tuned_card
+
+REST = "rest"
+"""Folder, in that of the result, for what the second training keeps to resume from."""
+
+
+def patrol(settings: PatrolSettings) -> int:
+    """Train, prune, train what is left, store it as int8, measure it, write plan and card; the exit code.
+
+    Raises:
+        FileNotFoundError: no data there.
+        ValueError: no such target or cut, nothing to prune, or data or settings that cannot be trained with.
+    """
+    console = terminal()
+    target, kept = trained_target(settings, "PATROL"), _kept_tail(settings)
+    recipe, size = settings.hyper_parameters(), side_of(target.preprocess.size, "training")
+    network, example = target.model, torch.zeros(1, 3, size, size)
+    surveyed = survey(network, example)
+    ends = block_ends(surveyed, settings.cut)
+    before = footprints(network, example)
+    room = None if settings.room is None else surveyed.name(surveyed.index(settings.room))
+    head = cut_at(surveyed, ends[-1]).head
+    goal = _goal(room, recipe, before, head, ends[-1])
+    masks = _masks(settings, recipe, surveyed)
+    goes_on = bool(stages_of(settings.rest) or recipe.rest)
+    first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
+    as_it_was = replace(target, model=copy.deepcopy(network))
+    part = frozenset(head.state_dict()) if kept else None
+    _let_learn(network, part)
+    with alone(settings.out, TRAINING):
+        task = own_task(target, recipe, first, console, as_it_was)
+        said = {"stages": task.recipe.stages, "rest": (), "learning_rate": task.recipe.learning_rate}
+        unpruned = task.figures(task.network(task.module))
+        if masks is not None:
+            masks.make_up_for()
+        pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
+
+        if goes_on:
+            _let_learn(pruned, part)
+            left = recipe.second()
+            again = replace(settings, stages=settings.rest, learning_rate=left.learning_rate)
+            task = own_task(replace(target, model=pruned), left, again, console, as_it_was)
+            said["rest"] = task.recipe.stages
+            pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
+
+        stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), part)
+        figures = named(unpruned, "unpruned") | stored
+        write_plan(replace(plan, tail=kept), settings.out)
+        hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
+        write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
+        report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
+        return 0
+
+
+def _kept_tail(settings: PatrolSettings) -> Tail | None:
+    """Whose tail is kept; None where it learns.
+
+    Raises:
+        UsageError: the target's weights are not shipped, so that who has the head alone could not find the tail.
+    """
+    if settings.tail != "kept":
+        return None
+    shipped = ShippedFamily(SHIPPED)
+    if settings.weights or settings.target not in shipped.names():
+        raise UsageError(f"--tail kept: the head alone is stored; --target must be one of {', '.join(shipped.names())}")
+    return Tail(settings.target, shipped.card(settings.target).sha256)
+
+
+def _let_learn(network: nn.Module, part: Set[str] | None) -> None:
+    """Make a network trainable, or those of its tensors alone that are named."""
+    make_trainable(network)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_(parameter.requires_grad and (part is None or name in part))
+
+
+def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:
+    """A recipe's stages as flags name them, so that the last need not have the target's own size."""
+    return tuple(f"{side}:{epochs}" for side, epochs in recipe.sides(size))
+
+
+def _goal(room: str | None, recipe: PatrolRecipe, before: Sequence[Fit], head: nn.Module, cut: str) -> Goal | None:
+    """What is enough; None where the mask is trained to the end, or there is none."""
+    if "pruning" not in recipe.terms or (room is None and recipe.ratio == 1):
+        return None
+    goal = Goal.of(head, before, cut, recipe.ratio, room)
+    if goal.total is not None and footprint_at(before, cut).total <= goal.total:
+        raise UsageError(f"--room {room} holds the head up to {cut} as it is: choose a deeper --cut")
+    return goal
+
+
+def _masks(settings: PatrolSettings, recipe: PatrolRecipe, surveyed: Survey) -> Masks | None:
+    if "pruning" not in recipe.terms:
+        return None
+    structures = structures_before(surveyed, settings.cut, settings.structures)
+    return Masks(structures, surveyed.model, recipe.start, torch.Generator().manual_seed(settings.seed))

@@ -1,0 +1,60 @@
+"""Flags of ``keyhole train defence``."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from keyhole.service.errors import UsageError
+from keyhole.train.defences.method import Method
+from keyhole.train.tuning import Tuning, TuningSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefenceSettings(TuningSettings):
+    """Defend a trained target by one of the methods that PATROL is compared with, or a like one.
+
+    The result is a target, `--target defended:OUT --cut CUT` of every process, and for some methods a mechanism for run
+    time, `--defence NAME:file=OUT/mechanism.safetensors`; the last line printed says which. A stopped run goes on where
+    it was.
+
+        keyhole train defence --method noise-aware:defence=gaussian:scale=0.5 --cut layer2 --data streetcam \\
+            --out runs/noise-aware
+        keyhole train defence --method nopeek:weight=2 --target resnet18-tinyimagenet --cut layer2 \\
+            --data tiny-imagenet-100.zip --out runs/nopeek
+    """
+
+    method: str
+    """NAME[:SETTING=VALUE,…], such as nopeek or nopeek:weight=2; a wrong setting is answered with those there are."""
+    epochs: int | None = None
+    """Epochs. Absent: the method's."""
+    batch: int | None = None
+    """Pictures in a step. Absent: 64."""
+    steps: int | None = None
+    """Batches of an epoch at most. Absent: 80."""
+    learning_rate: float | None = None
+    """Peak rate. Absent: the method's."""
+
+    def tuning(self, method: Method) -> Tuning:
+        """The method's with what the flags set.
+
+        Raises:
+            UsageError: fewer epochs than the method needs.
+        """
+        own = method.tuning
+        ((share, epochs),) = own.stages
+        epochs = epochs if self.epochs is None else self.epochs
+        if epochs < method.least_epochs:
+            raise UsageError(f"--epochs {epochs}: expected {method.least_epochs} or more")
+        given: dict[str, Any] = {"batch": self.batch, "steps": self.steps, "learning_rate": self.learning_rate}
+        changed = {name: value for name, value in given.items() if value is not None}
+        return dataclasses.replace(own, stages=((share, epochs),), **changed)
+
+    def __post_init__(self) -> None:
+        for name in ("batch", "steps", "learning_rate"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected more than 0")
+        if self.head_only:
+            raise UsageError("--head-only: a defence is trained with the whole model's weights")

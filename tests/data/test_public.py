@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from keyhole.data import open_source
+from keyhole.data.public import Remembered, public_pictures
+from keyhole.service.errors import UsageError
+
+
+def test_pictures_of_the_size_that_a_png_can_hold():
+    some = list(itertools.islice(public_pictures("leaves", 24, seed=0), 4))
+    for picture in some:
+        assert picture.shape == (3, 24, 24)
+        assert 0 <= picture.min() <= picture.max() <= 1
+        assert torch.allclose(picture * 255, (picture * 255).round(), atol=1e-4)
+    assert not torch.equal(some[0], some[1])
+
+
+def test_whole_pictures_of_the_pool_half_of_them_mirrored():
+    shown = list(itertools.islice(public_pictures("streetcam", 32, seed=3), 24))
+    pool = list(itertools.islice(open_source("streetcam", pool="public", size=32, seed=3), 24))
+    kept = [torch.equal(ours, theirs.picture) for ours, theirs in zip(shown, pool, strict=True)]
+    turned = [torch.equal(ours, theirs.picture.flip(-1)) for ours, theirs in zip(shown, pool, strict=True)]
+    assert all(one or other for one, other in zip(kept, turned, strict=True))
+    assert 4 < sum(kept) < 20
+
+
+def test_the_same_for_the_same_seed():
+    first, again, other = (next(public_pictures("leaves", 24, seed=seed)) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_pictures_that_are_not_there_are_refused_at_once():
+    with pytest.raises(UsageError, match="--public"):
+        public_pictures("/nowhere", 24, seed=0)
+
+
+def test_remembered_pictures_are_the_same_and_drawn_once():
+    drawn = 0
+
+    def draw():
+        nonlocal drawn
+        for picture in public_pictures("leaves", 24, seed=0):
+            drawn += 1
+            yield picture
+
+    remembered = Remembered(draw)
+    first, second = remembered(), remembered()
+    ahead = [next(first) for _ in range(5)]
+    behind = [next(second) for _ in range(7)]
+    expected = itertools.islice(public_pictures("leaves", 24, seed=0), 7)
+    assert all(torch.equal(one, other) for one, other in zip(behind, expected, strict=True))
+    assert all(torch.equal(one, other) for one, other in zip(ahead, behind, strict=False))
+    assert drawn == 7
+
+
+def test_remembered_pictures_that_are_not_there_are_refused_when_they_are_opened():
+    remembered = Remembered(lambda: public_pictures("/nowhere", 24, seed=0))
+    with pytest.raises(UsageError, match="--public"):
+        remembered()

@@ -1,0 +1,100 @@
+"""`keyhole ablation` on a tiny model and a tiny prior."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+from torchvision.transforms.v2 import functional as transform
+
+from keyhole.evaluation.ablation import AXES, ablation
+from keyhole.evaluation.report import Row
+from keyhole.evaluation.scores import Scores
+from keyhole.evaluation.settings import AblationSettings
+from keyhole.service.errors import UsageError
+from tests.attacks.tiny import pictures
+from tests.priors.tiny_priors import stable
+
+
+@pytest.fixture
+def settings(tmp_path):
+    place = tmp_path / "pictures" / "audit"
+    place.mkdir(parents=True)
+    for number, picture in enumerate(pictures(2, size=32)):
+        transform.to_pil_image(picture).save(place / f"{number}.png")
+    return AblationSettings(
+        target="tests.system.tiny_target:tiny",
+        source=str(place.parent),
+        cuts=("stem", "block.first"),
+        n=2,
+        iterations=2,
+        json=tmp_path / "out" / "rows.json",
+        plot=tmp_path / "out" / "scores.png",
+        curves=tmp_path / "out" / "losses.svg",
+        sheet=tmp_path / "out" / "sheet.png",
+    )
+
+
+def test_sampling_steps_one_row_for_each_value_and_cut(settings, tmp_path, capsys):
+    prior = str(stable(tmp_path / "prior"))
+    done = replace(settings, attack="diffusion-white/noise", prior=prior, over="sampling-steps", values=(1, 3))
+    assert ablation(done) == 0
+    written = json.loads(settings.json.read_text())
+    rows = [(row["sampling-steps"], row["cut"], row["unet_passes"]) for row in written["rows"]]
+    assert rows == [(1, "stem", 3), (1, "block.first", 3), (3, "stem", 9), (3, "block.first", 9)]
+    assert all(row["n"] == 2 and row["ssim_mean"] <= 1 for row in written["rows"])
+    assert "sampling-steps" in capsys.readouterr().out
+    with Image.open(settings.plot) as plot:
+        assert plot.width > plot.height
+    assert "<svg" in settings.curves.read_text()
+    assert settings.sheet.exists()
+
+
+def test_more_iterations_match_better(settings):
+    assert ablation(replace(settings, over="iterations", values=(5, 80), cuts=("stem",))) == 0
+    few, many = json.loads(settings.json.read_text())["rows"]
+    assert few["psnr_mean"] < many["psnr_mean"]
+    assert (few["ssim_gain_mean"], few["ssim_gain_ci95"]) == (0, None)
+    assert many["ssim_gain_mean"] == pytest.approx(many["ssim_mean"] - few["ssim_mean"])
+
+
+def test_a_gain_is_of_the_same_pictures():
+    before = [Scores(20.0, share / 10, 30.0) for share in range(8)]
+    after = [Scores(20.0, share / 10 + 0.02 + 0.001 * share, 30.0) for share in range(8)]
+    plan = SimpleNamespace(cut="layer2.1", alias="L8")
+    first, second = (Row("pixels-white", plan, {0: scores}, None) for scores in (before, after))
+    low, high = second.gain(first, "ssim").interval
+    assert 0.02 < low < 0.0235 < high < 0.028
+    assert first.mean("ssim").interval[1] > second.mean("ssim").interval[0]
+
+
+def test_queries_of_a_black_box(settings):
+    done = replace(settings, attack="pixels-black", public="leaves", over="queries", values=(2, 4), cuts=("stem",))
+    assert ablation(done) == 0
+    assert [row["queries"] for row in json.loads(settings.json.read_text())["rows"]] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"over": "sampling-steps"}, "--over sampling-steps changes nothing for pixels-white"),
+        (
+            {"over": "sampling-steps", "attack": "diffusion-white"},
+            "changes nothing for diffusion-white by recipe strong: give --attack diffusion-black or diffusion-white/n",
+        ),
+        ({"over": "queries"}, "--over queries changes nothing for pixels-white by recipe strong"),
+        ({"over": "iterations", "values": (3, 0)}, "--values 0: expected 1 or more"),
+        ({"attack": "diffusion-blak"}, "did you mean diffusion-black"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(settings, change, message):
+    with pytest.raises(UsageError, match=message):
+        ablation(replace(settings, **change))
+
+
+def test_the_papers_values():
+    assert AXES["sampling-steps"].values == (10, 15, 20, 25, 30)
+    assert AXES["queries"].values[-1] == 4096

@@ -1,0 +1,348 @@
+"""`keyhole attack` on a tiny model and a folder of pictures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional as transform
+
+from keyhole.attacks.choice import choose
+from keyhole.attacks.registry import ATTACKS
+from keyhole.defences.stored import MECHANISM
+from keyhole.evaluation.command import attack
+from keyhole.evaluation.ledger import Ledger
+from keyhole.evaluation.published import PUBLISHED, published
+from keyhole.evaluation.report import Row, document, table
+from keyhole.evaluation.scores import Scores, score
+from keyhole.evaluation.settings import AblationSettings, AttackSettings, OfflineSettings, check_ablation, check_attack
+from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
+from tests.attacks.tiny import pictures
+from tests.defences.test_learned import noise
+from tests.priors.tiny_priors import stable
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "pictures" / "audit"
+    place.mkdir(parents=True)
+    for number, picture in enumerate(pictures(4, size=32)):
+        transform.to_pil_image(picture).save(place / f"{number}.png")
+    return place.parent
+
+
+@pytest.fixture
+def settings(folder, tmp_path):
+    return AttackSettings(
+        target="tests.system.tiny_target:tiny",
+        source=str(folder),
+        cuts=("stem", "block.first"),
+        n=3,
+        batch=2,
+        iterations=25,
+        json=tmp_path / "out" / "scores.json",
+        sheet=tmp_path / "out" / "sheet.png",
+    )
+
+
+def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
+    assert attack(settings) == 0
+    shown = capsys.readouterr().out
+    assert "stem" in shown
+    assert "block.first" in shown
+    written = json.loads(settings.json.read_text())
+    assert [cut["cut"] for cut in written["rows"]] == ["stem", "block.first"]
+    for cut in written["rows"]:
+        assert (cut["attack"], cut["knowledge"], cut["iterations"]) == ("pixels-white", "white box", 25)
+        assert cut["n"] == len(cut["pictures"]) == 3
+        assert cut["psnr_mean"] == pytest.approx(sum(one["psnr"] for one in cut["pictures"]) / 3)
+        assert cut["psnr_mean"] > 10
+        assert cut["psnr_ci95"] is None
+        assert cut["published"] is None
+    with Image.open(settings.sheet) as sheet:
+        assert sheet.width > 3 * 192
+        assert sheet.height > 3 * 192
+
+
+@pytest.mark.parametrize("attack_name", ["pixels-white", "pixels-black"])
+def test_a_defence_protects_and_the_scores_name_it(settings, attack_name, capsys):
+    changed = replace(settings, attacks=(attack_name,), cuts=("stem",), public="leaves", iterations=12)
+    made = {}
+    for defence, unaware in (("none", False), ("topk:share=.050", False), ("topk:share=.050", True)):
+        attack(replace(changed, defence=defence, unaware=unaware))
+        made[defence, unaware] = json.loads(settings.json.read_text())
+    open_, aware, unaware = made.values()
+    assert (open_["defence"], aware["defence"], unaware["defence"]) == ("none", "topk:share=0.05", "topk:share=0.05")
+    assert (aware["aware"], unaware["aware"]) == (True, False)
+    assert len({one["rows"][0]["psnr_mean"] for one in made.values()}) == 3
+    assert "unknown to the attack" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("attack_name", ["pixels-white", "pixels-black"])
+def test_several_frames_of_a_scene_are_another_run(settings, attack_name, capsys):
+    changed = replace(settings, attacks=(attack_name,), cuts=("stem",), defence="gaussian:scale=1", public="leaves")
+    made = []
+    for frames in (1, 4):
+        attack(replace(changed, frames=frames, iterations=12))
+        made.append(json.loads(settings.json.read_text()))
+    assert "frames" not in made[0]
+    assert made[1]["frames"] == 4
+    assert made[0]["rows"][0]["psnr_mean"] != made[1]["rows"][0]["psnr_mean"]
+    assert "gaussian:scale=1.0 seen in 4 frames" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UsageError, match="--frames 0: expected 1 or more"):
+        attack(replace(changed, frames=0))
+
+
+def test_a_run_goes_on_where_it_stopped(settings, tmp_path):
+    kept = replace(settings, out=tmp_path / "kept", n=2)
+    attack(kept)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*.png")}
+    assert len(before) == 4
+    attack(replace(kept, n=3))
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "kept").rglob("*.png")}
+    assert len(after) == 6
+    assert before.items() <= after.items()
+    attack(replace(kept, iterations=26))
+    assert len(list((tmp_path / "kept").rglob("*.png"))) == 10
+
+
+def test_pictures_behind_a_mechanism_that_was_learned_anew_are_attacked_anew(settings, tmp_path):
+    shape, file, made = (8, 16, 16), tmp_path / MECHANISM, []
+    defence = noise(tmp_path, torch.full(shape, 0.1), torch.zeros(shape))
+    first = file.read_bytes()
+    noise(tmp_path, torch.full(shape, 5.0), torch.zeros(shape))
+    for mechanism in (first, file.read_bytes(), first):
+        file.write_bytes(mechanism)
+        attack(replace(settings, cuts=("stem",), defence=defence, out=tmp_path / "kept"))
+        made.append(json.loads(settings.json.read_text()))
+    faint, loud, again = (each["rows"][0]["psnr_mean"] for each in made)
+    assert faint == again > loud
+    assert made[0]["mechanism_hash"] == made[2]["mechanism_hash"] != made[1]["mechanism_hash"]
+    assert len(list((tmp_path / "kept").glob("*/run.json"))) == 2
+
+
+def test_a_black_box_is_trained_first(settings, tmp_path):
+    done = replace(settings, attacks=("pixels-black",), cuts=("stem",), public="leaves", iterations=12)
+    assert attack(done) == 0
+    written = json.loads(settings.json.read_text())
+    (row,) = written["rows"]
+    assert (row["knowledge"], row["iterations"]) == ("black box", 12)
+
+
+def test_several_attacks_and_seeds_make_one_table(settings, capsys):
+    words, cuts = ("pixels-white", "pixels-white/paper", "pixels-black"), ("stem", "block.first")
+    assert attack(replace(settings, attacks=words, cuts=cuts, seeds=(3, 5), n=2, iterations=4, public="leaves")) == 0
+    written = json.loads(settings.json.read_text())
+    assert written["seeds"] == [3, 5]
+    rows = written["rows"]
+    assert [(row["attack"], row["recipe"], row["cut"]) for row in rows] == [
+        (name, recipe, cut)
+        for name, recipe in (("pixels-white", "strong"), ("pixels-white", "paper"), ("pixels-black", "strong"))
+        for cut in cuts
+    ]
+    for row in rows:
+        first, second = row["by_seed"]["3"], row["by_seed"]["5"]
+        assert first != second
+        means = [(one["psnr"] + other["psnr"]) / 2 for one, other in zip(first, second, strict=True)]
+        assert [one["psnr"] for one in row["pictures"]] == pytest.approx(means)
+        assert (row["n"], row["psnr_mean"]) == (2, pytest.approx(sum(means) / 2))
+        assert row["psnr_ci95"] is None
+    shown = capsys.readouterr().out
+    assert "/paper" in shown
+    assert "its mean over 2 seeds" in " ".join(shown.split())
+    with Image.open(settings.sheet) as sheet:
+        assert sheet.width > 7 * 192
+
+
+def test_all_attacks_ask_for_a_prior_before_anything_is_computed(settings, monkeypatch):
+    monkeypatch.setattr("keyhole.evaluation.run.partitioned_at", lambda *_: pytest.fail("computed something"))
+    with pytest.raises(UsageError, match="--prior nowhere: no such prior"):
+        attack(replace(settings, attacks=("all",), prior="nowhere"))
+
+
+def test_all_attacks_run(settings, tmp_path):
+    prior = str(stable(tmp_path / "prior"))
+    done = replace(
+        settings, attacks=("all",), cuts=("stem",), n=2, iterations=1, prior=prior, public="leaves", sampling_steps=1
+    )
+    assert attack(done) == 0
+    assert [row["attack"] for row in json.loads(settings.json.read_text())["rows"]] == list(ATTACKS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"attacks": ("pixel-white",)}, "did you mean pixels-white"),
+        ({"recipe": "papr"}, "unknown recipe 'papr': pixels-white has strong, paper"),
+        ({"attacks": ("pixels-white/paper", "pixels-white/paper")}, "names pixels-white/paper twice"),
+        ({"attacks": ("decoder-ladder",)}, "unknown attack 'decoder-ladder'"),
+        ({"n": 0}, "--n 0"),
+        ({"defence": "gausian:scale=1"}, "did you mean gaussian"),
+        ({"cuts": ("blok",)}, "blok"),
+        ({"sampling_steps": 4}, "--sampling-steps 4: no sampler makes the pictures of pixels-white/strong"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, change, message):
+    with pytest.raises(UsageError, match=message):
+        attack(replace(settings, **change))
+
+
+def test_scores_of_a_perfect_reconstruction():
+    truth = pictures(1, size=32)
+    (scores,) = score(truth, truth)
+    assert scores.ssim == pytest.approx(1)
+    assert scores.psnr > 60
+
+
+@pytest.mark.parametrize(
+    ("flag", "name", "expected"),
+    [
+        ("sheet", "sheet.xyz", "a name with .png or"),
+        ("sheet", "sheet", "a name with .png or"),
+        ("curves", "loss.xyz", "a name with .png or .svg"),
+        ("json", "", "a file, not a folder"),
+        ("json", "pictures/audit/0.png/scores.json", "a place that can be written"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_refused_before_any_attack(settings, tmp_path, flag, name, expected):
+    wrong = replace(settings, **{flag: tmp_path / name}, out=tmp_path / "kept")
+    with pytest.raises(UsageError, match=rf"--{flag} .*: expected {expected}"):
+        attack(wrong)
+    assert not wrong.out.exists()
+
+
+def test_a_plot_that_cannot_be_written_is_refused_too(folder, tmp_path):
+    wrong = AblationSettings(target="tests.system.tiny_target:tiny", source=str(folder), plot=tmp_path / "plot.xyz")
+    with pytest.raises(UsageError, match=r"--plot .*: expected a name with .png or .svg"):
+        check_ablation(wrong)
+
+
+def test_pictures_too_small_to_score_are_refused_before_any_attack(settings):
+    with pytest.raises(UsageError, match="pictures of 10x32 pixels cannot be scored"):
+        attack(replace(settings, size=(10, 32)))
+
+
+def test_nothing_is_kept_in_a_folder_of_something_else(settings, folder):
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(UsageError, match="not empty and holds no attack that Keyhole marked"):
+        attack(replace(settings, out=folder))
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_folder_from_before_the_mark_is_gone_on_with(tmp_path):
+    (tmp_path / "0123456789ab").mkdir()
+    (tmp_path / "0123456789ab" / "run.json").write_text("{}")
+    check_attack(AttackSettings(out=tmp_path))
+    assert Ledger.open(tmp_path, {}).folder.is_dir()
+
+
+def test_pictures_survive_the_ledger(tmp_path):
+    picture = pictures(1)[0]
+    ledger = Ledger.open(tmp_path, {"a": 1})
+    assert not ledger.has("layer1.1", 0)
+    ledger.keep("layer1.1", 0, picture)
+    assert torch.equal(Ledger.open(tmp_path, {"a": 1}).read("layer1.1", 0), picture)
+    assert not Ledger.open(tmp_path, {"a": 2}).has("layer1.1", 0)
+
+
+@pytest.mark.parametrize("attack_name", ["pixels-white", "diffusion-white"])
+def test_published_figures_stand_beside_nothing_but_their_setting(attack_name):
+    where = {"target": "resnet18", "weights": "pretrained", "source": "imagenet:/data", "prior": "/sd"}
+    target = SimpleNamespace(name="torchvision:resnet18", preprocess=SimpleNamespace(size=224))
+    choice = choose(attack_name, "paper", ATTACKS)
+    same = OfflineSettings(**where)
+    assert published(choice, same, target, "L8") is PUBLISHED[attack_name]["resnet18", "L8"]
+    for other in (
+        {"weights": None},
+        {"weights": "mine.pt"},
+        {"source": "streetcam"},
+        {"defence": "gaussian:scale=1"},
+        {"codec": "int8"},
+        {"frames": 2},
+        *([{"prior": "streetcam"}] if attack_name == "diffusion-white" else []),
+    ):
+        assert published(choice, replace(same, **other), target, "L8") is None
+    assert published(choose(attack_name, "strong", ATTACKS), same, target, "L8") is None
+    assert published(choice, same, target, "L7") is None
+    for name, size in (("resnet18", 128), ("resnet18-tinyimagenet", 224), ("timm:resnet18", 224)):
+        changed = SimpleNamespace(name=name, preprocess=SimpleNamespace(size=size))
+        assert published(choice, same, changed, "L8") is None
+
+
+def test_a_table_has_published_figures_where_there_are_some():
+    scores = [Scores(20.0 + step, 0.5, 30.0) for step in range(5)]
+    row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
+    compared = replace(row, published=PUBLISHED["pixels-white"]["resnet18", "L8"])
+    for rows, columns in (([row], 5), ([row, compared], 6)):
+        made = table("a table", rows)
+        assert len(made.columns) == columns
+        assert next(iter(made.columns[3].cells)) == "22.00\n[20.20, 23.80]"
+    few = table("a table", [replace(row, by_seed={0: scores[:4]})])
+    assert list(few.columns[3].cells) == ["21.50"]
+
+
+def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    scores = [Scores(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(5)]
+    paper = PUBLISHED["pixels-white"]["resnet18", "L8"]
+    plan = SimpleNamespace(cut="layer2.1", alias="L8")
+    row = Row("diffusion-white/refined-guided", plan, {0: scores, 1: scores}, paper, passes=12345)
+    terminal().print(table("a table", [row, replace(row, published=None)]))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed
+    for part in (
+        "diffusion-white",
+        "/refined-guided",
+        "layer2.1",
+        "22.00",
+        "23.80]",
+        "0.520",
+        "paper 0.58",
+        "12345",
+    ):
+        assert part in printed
+
+
+def test_json_holds_no_infinity():
+    exact = [Scores(math.inf, 1.0, math.inf), Scores(20.0, 0.5, 30.0)]
+    row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: exact}, None)
+    (written,) = json.loads(json.dumps(document({}, [row]), allow_nan=False))["rows"]
+    assert (written["psnr_mean"], written["ssim_mean"]) == (None, 0.75)
+    assert [one["psnr"] for one in written["pictures"]] == [None, 20.0]
+
+
+def test_published_rows_are_those_of_the_paper():
+    assert PUBLISHED["pixels-white"]["resnet18", "L4"].ssim == 0.87
+    assert PUBLISHED["pixels-black"]["resnet18", "L8"].ssim == 0.40
+    assert PUBLISHED["decoder-white"]["resnet18", "L12"].eq14 == 18.6
+    assert PUBLISHED["diffusion-white"]["vit_b_16", "L5"].ssim == 0.91
+    assert PUBLISHED["decoder-black"]["resnet50", "L36"].eq14 == 12.3
+    assert PUBLISHED["diffusion-black"]["resnet18", "L12"].ssim == 0.46
+
+
+def test_losses_are_written_and_drawn(settings, tmp_path):
+    kept = replace(settings, out=tmp_path / "kept", curves=tmp_path / "loss.png", iterations=12)
+    for _ in range(2):
+        attack(kept)
+        for cut in json.loads(settings.json.read_text())["rows"]:
+            assert len(cut["losses"]) == 12
+            assert cut["losses"][-1] < cut["losses"][0]
+    with Image.open(kept.curves) as plot:
+        assert plot.width > 400
+
+
+def test_losses_of_several_batches_are_averaged_as_far_as_they_go(tmp_path):
+    ledger = Ledger.open(tmp_path, {})
+    ledger.keep("stem", 0, pictures(1)[0])
+    ledger.keep_losses("stem", 0, [4.0, 2.0, 1.0])
+    ledger.keep_losses("stem", 2, [2.0, 1.0])
+    ledger.keep_losses("stem", 4, [])
+    assert ledger.losses("stem") == [3.0, 1.5, 1.0]
+    assert ledger.losses("other") == []
