@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from keyhole.presentation import plots
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
+from monitor import plots
 from monitor.command import report
 from monitor.gallery import choose
 from monitor.history import LastScore, read_history

@@ -258,6 +258,7 @@ class Detects(nn.Module):
 
 
 def test_a_detectors_answer() -> None:
+    torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(), Detects()).eval()
     surveyed = survey(model, pictures(1, SIZE))
     assert list(surveyed.closed) == ["2"]

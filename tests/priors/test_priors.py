@@ -15,7 +15,7 @@ import huggingface_hub
 import pytest
 import torch
 
-import adversary
+import keyhole
 from keyhole.nn import taef2
 from keyhole.priors import folder
 from keyhole.priors.autoencoder import LatentScale
@@ -171,10 +171,10 @@ def test_shipped_priors_go_by_their_names(tmp_path, monkeypatch):
 
 def test_shipped_priors_are_part_of_the_package():
     """The wheel takes whole packages, so it is enough that nothing under the folder is left out of the repository."""
-    root = Path(adversary.__file__).parents[1]
+    root = Path(keyhole.__file__).parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text())
-    assert "adversary" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-    assert folder.SHIPPED.parent == Path(adversary.__file__).parent / "priors"
+    assert "keyhole" in project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+    assert folder.SHIPPED.parent == Path(keyhole.__file__).parent / "priors"
     names = ("card.json", "vae/config.json", "vae/diffusion_pytorch_model.safetensors", "scheduler/x.json")
     inside = [str(folder.SHIPPED.relative_to(root) / "streetcam" / name) for name in names]
     ignored = subprocess.run(["git", "check-ignore", *inside], cwd=root, capture_output=True, text=True, check=False)
