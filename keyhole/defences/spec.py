@@ -7,14 +7,12 @@ the name that frames and scores carry.
 from __future__ import annotations
 
 import dataclasses
-import importlib
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from keyhole.defences.defence import Defence
 from keyhole.defences.registry import DEFENCES, TRAINED
+from keyhole.extensions import ExtensionError, load_extension
 from keyhole.named_settings import made, spelled_settings
 from keyhole.service.errors import UsageError, unknown_name
 
@@ -54,18 +52,14 @@ def _parted(spec: str) -> tuple[str, str]:
 
 
 def _own(name: str) -> Any:
-    path, _, attribute = name.partition(":")
     if name in TRAINED:
         raise UsageError(f"{name} is trained into the target, so every process takes it as one: {TRAINED[name]}")
-    if not attribute:
+    if ":" not in name:
         raise unknown_name("defence", name, [*DEFENCES, "package.module:Class"])
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
     try:
-        kind = getattr(importlib.import_module(path), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"cannot load the defence {name!r} as package.module:Class: {error}") from error
-    return _dataclass(kind)
+        return _dataclass(load_extension(name))
+    except ExtensionError as error:
+        raise UsageError(f"cannot load the defence {error}") from error
 
 
 def _dataclass(kind: Any) -> Any:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 from torch import Tensor, nn
 
+from keyhole.extensions import ExtensionError, load_extension
 from keyhole.nn.nesting import named_tensors
 from keyhole.sizes import Size
 from keyhole.targets.errors import TargetError
@@ -67,16 +65,11 @@ def count_outputs(model: nn.Module, size: Size) -> int:
 
 
 def _factory(name: str) -> Callable[[], object]:
-    path, _, function = name.partition(":")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.append(here)
     try:
-        factory = getattr(importlib.import_module(path), function)
-    except (ImportError, AttributeError, ValueError) as error:
+        factory = load_extension(name)
+    except ExtensionError as error:
         raise TargetError(
-            f"cannot load {name!r} as package.module:factory: {error} (torchvision:, timm: and "
-            "conv-stem: are followed by a model)"
+            f"cannot load {error} (torchvision:, timm: and conv-stem: are followed by a model)"
         ) from error
     if not callable(factory):
         raise TargetError(f"{name} must be a function without arguments, got {type(factory).__name__}")
