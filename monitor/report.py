@@ -8,15 +8,17 @@ import json
 import os
 import platform
 import threading
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from PIL import Image
 
 from keyhole.presentation import attacks, stages
+from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet
 from monitor import plots
-from monitor.contact_sheet import contact_sheet
-from monitor.gallery import Exhibit, choose
+from monitor.gallery import Exhibit, Shown, choose
 from monitor.history import History, read_history
 from monitor.recovered import table
 from monitor.store import PICTURES
@@ -47,10 +49,28 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
     titles = _titles(summary)
     if exhibits:
         page = io.BytesIO()
-        contact_sheet(choose(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(page, "PNG", compress_level=2)
+        _sheet(choose(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(page, "PNG", compress_level=2)
         _write(run / CONTACT_SHEET, page.getvalue())
     _write(run / REPORT, _page(run.resolve().name, history, summary, exhibits, threshold).encode())
     return summary
+
+
+def _sheet(exhibits: Sequence[Exhibit], titles: Mapping[str, str]) -> Image.Image:
+    """A row for each frame: its truth, then each attack's last reconstruction with its PSNR and SSIM."""
+    truths = Column("Truth", [Tile.of_png(exhibit.truth, exhibit.frame_id) for exhibit in exhibits])
+    made = (
+        Column(
+            title.replace(" · ", "\n"), [_tile(exhibit.shown.get(name)) for exhibit in exhibits], attacks.colour(name)
+        )
+        for name, title in titles.items()
+    )
+    return contact_sheet([truths, *made])
+
+
+def _tile(shown: Shown | None) -> Tile:
+    if shown is None:
+        return Tile(None, "not attacked")
+    return Tile.of_png(shown.png, f"{shown.score.psnr:.1f} dB    SSIM {shown.score.ssim:.3f}")
 
 
 def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit, ...], threshold: float) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from torch import Tensor
 
 from keyhole.attacks.choice import Choice, choose
 from keyhole.attacks.kinds import Kind
@@ -20,8 +19,8 @@ from keyhole.evaluation.plots import loss_curves, scores_over
 from keyhole.evaluation.report import INTERVALS, Row, stacked, summary
 from keyhole.evaluation.run import evaluate
 from keyhole.evaluation.settings import AblationSettings, check_ablation
-from keyhole.evaluation.sheet import contact_sheet
 from keyhole.metrics.interval import Mean
+from keyhole.presentation.contact_sheet import Column, contact_sheet
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 
@@ -76,12 +75,12 @@ def ablation(settings: AblationSettings) -> int:
     console = terminal()
     field = settings.over.replace("-", "_")
     points: dict[int, Sequence[Row]] = {}
-    columns: dict[str, Sequence[Tensor]] = {}
+    columns: list[Column] = []
     for value in settings.values or axis.values:
         changed: dict[str, Any] = {field: value}
         done = evaluate(replace(settings, **changed), (choice,), (settings.seed,), console)
         points[value] = done.rows
-        columns |= {f"{name} · {value}": made for name, made in done.made.items()}
+        columns += [Column.of(f"{name} · {value}", made) for name, made in done.made.items()]
     title = f"{settings.attack} on {titled(settings, done)}"
     console.print(_table(title, settings.over, points))
     if settings.json:
@@ -97,7 +96,7 @@ def ablation(settings: AblationSettings) -> int:
         curves = {f"{row.name} · {value}": row.losses for value, rows in points.items() for row in rows}
         loss_curves(curves, settings.attack).savefig(parent(settings.curves))
     if settings.sheet:
-        contact_sheet(list(done.truths), columns).save(parent(settings.sheet))
+        contact_sheet([Column.of("truth", done.truths), *columns]).save(parent(settings.sheet))
     return 0
 
 

@@ -13,7 +13,7 @@ from keyhole.evaluation.plots import loss_curves
 from keyhole.evaluation.report import document, table
 from keyhole.evaluation.run import Evaluation, evaluate
 from keyhole.evaluation.settings import AttackSettings, OfflineSettings, check_attack
-from keyhole.evaluation.sheet import contact_sheet
+from keyhole.presentation.contact_sheet import Column, contact_sheet
 from keyhole.service.errors import UsageError
 from keyhole.sizes import size_text
 from keyhole.targets.defence import NO_DEFENCE
@@ -42,7 +42,8 @@ def attack(settings: AttackSettings) -> int:
     if settings.json:
         parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:
-        contact_sheet(list(done.truths), done.made).save(parent(settings.sheet))
+        columns = {"truth": done.truths, **done.made}
+        contact_sheet([Column.of(*column) for column in columns.items()]).save(parent(settings.sheet))
     if settings.curves:
         curves = {f"{row.attack} {row.name}": row.losses for row in done.rows}
         loss_curves(curves, title).savefig(parent(settings.curves))

@@ -23,9 +23,9 @@ from keyhole.bench.records import Leak
 from keyhole.bench.setup import Setup, cut_of
 from keyhole.evaluation.run import attacked
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.sheet import contact_sheet
 from keyhole.evaluation.trial import Trial
 from keyhole.metrics import fsim, psnr, ssim
+from keyhole.presentation.contact_sheet import Column, contact_sheet
 
 RECONSTRUCTIONS, SHEETS = "reconstructions", "sheets"
 _METRICS = {"psnr": psnr, "ssim": ssim, "fsim": fsim}
@@ -95,7 +95,7 @@ def _settings(cell: LeakCell, setup: Setup) -> OfflineSettings:
 
 
 def _sheet(cell: LeakCell, truths: Tensor, made: Sequence[Tensor]) -> bytes:
-    image = contact_sheet(list(truths[:ROWS]), {cell.attack: made[:ROWS]})
+    image = contact_sheet([Column.of("truth", truths[:ROWS]), Column.of(cell.attack, made[:ROWS])])
     png = io.BytesIO()
     image.save(png, format="PNG")
     return png.getvalue()
