@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("keyhole", "edge", "cloud", "adversary", "monitor", "bench", "perf")
+PACKAGES = ("keyhole", "edge", "cloud", "adversary", "monitor", "benchmarks")
 
 
 def modules_with_examples() -> Iterator[str]:
