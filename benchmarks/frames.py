@@ -13,7 +13,7 @@ from edge.settings import HeadSettings
 from keyhole.sizes import height_width
 from keyhole.v1 import inference_pb2
 from keyhole.wire.client import InferenceClient
-from keyhole.wire.codecs import codec_named
+from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.packed import PackedFrame, pack_frame
 from keyhole.wire.tensors import unpack
 

@@ -28,7 +28,7 @@ from keyhole.service.memory import keep_freed
 from keyhole.v1 import inference_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.client import InferenceClient
-from keyhole.wire.codecs import codec_named
+from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.limits import KIB, UNARY_LIMIT
 from keyhole.wire.packed import pack_frame
 from keyhole.wire.tensors import ExpectedTensor, unpack

@@ -14,7 +14,7 @@ from keyhole.partition import Partition
 from keyhole.service.metrics import Metrics
 from keyhole.targets import Target
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.codecs import CODECS
+from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.errors import WireError
 from keyhole.wire.frames import Expectation, validate
 from keyhole.wire.inference import InferenceService

@@ -13,7 +13,7 @@ from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.client import InferenceClient
-from keyhole.wire.codecs import codec_name
+from keyhole.wire.codec_registry import codec_name
 from keyhole.wire.errors import explain
 from keyhole.wire.tensors import spec_of
 

@@ -20,7 +20,7 @@ from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.sizes import height_width
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc
-from keyhole.wire.codecs import CODECS, codec_name
+from keyhole.wire.codec_registry import CODECS, codec_name
 from keyhole.wire.errors import WireError, invalid
 from keyhole.wire.limits import MAX_MESSAGE
 from keyhole.wire.pictures import unpack_picture

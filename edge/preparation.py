@@ -12,7 +12,7 @@ from keyhole.data import Source, open_source
 from keyhole.service.address import Address
 from keyhole.service.forecast import Forecast
 from keyhole.sizes import check_comparable, size_text
-from keyhole.wire.codecs import codec_named
+from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.link import LinkProfile, link_profile
 from keyhole.wire.packed import pack_frame
 

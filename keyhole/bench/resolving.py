@@ -23,7 +23,7 @@ from keyhole.defences import spelled
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings
-from keyhole.wire.codecs import codec_named
+from keyhole.wire.codec_registry import codec_named
 
 _DEFAULT: SuiteName = "quick"
 T = TypeVar("T")

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from keyhole.defences.defence import Defence, Features
-from keyhole.wire.int8 import Int8 as Codec
+from keyhole.wire.codecs import Int8Codec
 
-_CODEC = Codec()
+_CODEC = Int8Codec()
 
 
 @dataclass(frozen=True)

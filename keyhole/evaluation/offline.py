@@ -24,7 +24,7 @@ from keyhole.partition import Partition
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.sizes import Size
 from keyhole.targets import Target
-from keyhole.wire.passage import carried
+from keyhole.wire.codec_registry import carried
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from keyhole.service.memory import keep_all_freed
 from keyhole.sizes import check_comparable
 from keyhole.targets import Target
 from keyhole.terminal import progress_bar
-from keyhole.wire.codecs import codec_named
+from keyhole.wire.codec_registry import codec_named
 
 
 @dataclass(frozen=True)

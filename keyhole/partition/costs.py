@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 from keyhole.partition.boundaries import CutPoint, indexed_points
 from keyhole.partition.plan import LiveTensor
 from keyhole.partition.surveying import Survey, survey
-from keyhole.wire.codecs import CODECS, codec_named
+from keyhole.wire.codec_registry import CODECS, codec_named
 
 if TYPE_CHECKING:
     from keyhole.targets import Target

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from keyhole.v1 import inference_pb2
-from keyhole.wire.codecs import CODECS
+from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.errors import invalid, unmet
 from keyhole.wire.packed import PackedFrame
 from keyhole.wire.tensors import AnyTensor, ExpectedTensor, unpack

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from torch import Tensor
 
 from keyhole.v1 import inference_pb2, tap_pb2, tensor_pb2
-from keyhole.wire.codec import Payload
+from keyhole.wire.codecs import Payload
 from keyhole.wire.errors import invalid
 from keyhole.wire.tensors import PackedTensor, pack_view
 from keyhole.wire.wireformat import MalformedError, bytes_field, tag, take, varint, varint_field

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from keyhole.v1 import tensor_pb2
-from keyhole.wire.codec import CodecError, Payload
-from keyhole.wire.codecs import CODECS, codec_name
+from keyhole.wire.codec_registry import CODECS, codec_name
+from keyhole.wire.codecs import CodecError, Payload
 from keyhole.wire.errors import invalid
 from keyhole.wire.limits import MAX_ELEMENTS, MAX_RANK
 

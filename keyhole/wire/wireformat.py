@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from keyhole.wire.codec import Payload
+from keyhole.wire.codecs import Payload
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZE = {_FIXED64: 8, _FIXED32: 4}

@@ -17,7 +17,7 @@ from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
 from keyhole.wire.channel import connect
 from keyhole.wire.chunks import to_chunks
 from keyhole.wire.client import InferenceClient
-from keyhole.wire.codecs import CODECS
+from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.tensors import unpack
 from tests.system.frames import Edge, pictures
 from tests.system.running import metrics_page, running_cloud

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyhole.defences import DEFENCES, defence_named
-from keyhole.wire.int8 import Int8
+from keyhole.wire.codecs import Int8Codec
 
 SPECS = (
     "none",
@@ -116,7 +116,7 @@ def test_dropout_drops_its_share_and_scales_the_rest(spec, factor):
 
 def test_int8_loses_what_the_codec_loses():
     tensor = features(1, 8, 4, 4)
-    codec = Int8()
+    codec = Int8Codec()
     assert torch.equal(protect("int8", tensor), codec.decode(codec.encode(tensor), tensor.shape, tensor.dtype))
 
 

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from keyhole.partition import profile
-from keyhole.wire.codecs import CODECS, codec_named
+from keyhole.wire.codec_registry import CODECS, codec_named
 from tests.partition.models import build, pictures, tiny_vit
 
 

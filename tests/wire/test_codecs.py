@@ -13,8 +13,8 @@ from torch import Tensor
 
 from keyhole.service.errors import UsageError
 from keyhole.v1 import tensor_pb2
-from keyhole.wire.codec import CodecError
-from keyhole.wire.codecs import CODEC_NAMES, CODECS, codec_name, codec_named
+from keyhole.wire.codec_registry import CODEC_NAMES, CODECS, codec_name, codec_named
+from keyhole.wire.codecs import CodecError
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 ODD_SHAPES = [

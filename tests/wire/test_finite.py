@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from keyhole.wire.finite import all_finite
+from keyhole.wire.codecs import all_finite
 
 DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 

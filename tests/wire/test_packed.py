@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyhole.v1 import inference_pb2, tap_pb2, tensor_pb2
-from keyhole.wire.codecs import CODECS
+from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.errors import WireError
 from keyhole.wire.packed import PackedAnswer, PackedFrame, pack_frame
 from keyhole.wire.tensors import ExpectedTensor, pack_view, unpack_all

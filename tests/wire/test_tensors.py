@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from keyhole.v1 import tensor_pb2
-from keyhole.wire.codecs import CODECS
+from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.errors import WireError
 from keyhole.wire.tensors import DTYPES, ExpectedTensor, pack, pack_view, spec_of, unpack
 

@@ -10,7 +10,7 @@ from keyhole.bench.records import EDGE_ONLY, Design
 from keyhole.bench.setup import cut_of
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.partition import Partition, as_features, as_tuple
-from keyhole.wire.passage import carried
+from keyhole.wire.codec_registry import carried
 
 
 class Crossing(nn.Module):

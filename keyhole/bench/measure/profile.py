@@ -18,7 +18,7 @@ from keyhole.defences import Defence, defence_named, randomness
 from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
 from keyhole.v1.inference_pb2 import FrameHeader
-from keyhole.wire.codecs import codec_named
+from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.packed import pack_frame
 
 PICTURES = 8

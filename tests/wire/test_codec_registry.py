@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from keyhole.service.errors import UsageError
-from keyhole.wire.codecs import codec_named
-from keyhole.wire.passage import carried
+from keyhole.wire.codec_registry import carried, codec_named
 from keyhole.wire.tensors import pack, unpack
 
 
