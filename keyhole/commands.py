@@ -66,12 +66,12 @@ _TOOLS = {
         "Measure latency, leak and accuracy for every way to split, as a run that can be stopped",
     ),
     "recommend": Command(
-        "keyhole.bench.advice.settings:RecommendSettings",
+        "keyhole.bench.settings:RecommendSettings",
         "keyhole.bench.advice.command:recommend",
         "Where to cut: the fastest design of a benchmark's run that satisfies every constraint",
     ),
     "bench-report": Command(
-        "keyhole.bench.report.settings:BenchReportSettings",
+        "keyhole.bench.settings:BenchReportSettings",
         "keyhole.bench.report.command:bench_report",
         "Write a benchmark's report: HTML, and Markdown with plots",
     ),

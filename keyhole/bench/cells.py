@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, get_args
 
 from keyhole.bench.records import Design
+from keyhole.bench.settings import CellKind
 
-Kind = Literal["profile", "accuracy", "latency", "leak"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS: tuple[CellKind, ...] = get_args(CellKind)
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class ProfileCell:
     """What a design costs without being run: no link, no attack."""
 
     design: Design
-    kind: ClassVar[Kind] = "profile"
+    kind: ClassVar[CellKind] = "profile"
 
     @property
     def name(self) -> str:
@@ -29,7 +29,7 @@ class AccuracyCell:
     """How well a design answers: no link, no attack."""
 
     design: Design
-    kind: ClassVar[Kind] = "accuracy"
+    kind: ClassVar[CellKind] = "accuracy"
 
     @property
     def name(self) -> str:
@@ -43,7 +43,7 @@ class LatencyCell:
 
     design: Design
     link: str
-    kind: ClassVar[Kind] = "latency"
+    kind: ClassVar[CellKind] = "latency"
 
     @property
     def name(self) -> str:
@@ -58,7 +58,7 @@ class LeakCell:
     design: Design
     attack: str
     seed: int
-    kind: ClassVar[Kind] = "leak"
+    kind: ClassVar[CellKind] = "leak"
 
     @property
     def name(self) -> str:
@@ -69,6 +69,6 @@ class LeakCell:
 Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell
 
 
-def _named(kind: Kind, design: Design, *more: str) -> str:
+def _named(kind: CellKind, design: Design, *more: str) -> str:
     parts = (kind, design.target, design.cut, design.defence, design.codec, *more)
     return " | ".join(part for part in parts if part)

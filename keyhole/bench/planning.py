@@ -6,11 +6,12 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from keyhole.bench.axes import Axes, lossless
-from keyhole.bench.cells import KINDS, AccuracyCell, Cell, Kind, LatencyCell, LeakCell, ProfileCell
+from keyhole.bench.cells import KINDS, AccuracyCell, Cell, LatencyCell, LeakCell, ProfileCell
 from keyhole.bench.records import Design
+from keyhole.bench.settings import CellKind
 
 
-def plan(axes: Axes, only: Collection[Kind] = KINDS) -> tuple[Cell, ...]:
+def plan(axes: Axes, only: Collection[CellKind] = KINDS) -> tuple[Cell, ...]:
     """The cells of a run, in the order in which they are measured.
 
     A leak and an accuracy depend on neither link nor zstd, a latency on no attack and no seed, a profile on none of

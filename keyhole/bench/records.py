@@ -159,3 +159,19 @@ class Results:
     leaks: Sequence[Leak] = ()
     profiles: Sequence[Profile] = ()
     failures: Sequence[Failure] = ()
+
+    @property
+    def designs(self) -> tuple[Design, ...]:
+        """Every design that anything was measured of, in the order of the run's plan."""
+        records = (self.profiles, self.accuracies, self.latencies, self.leaks)
+        return tuple(dict.fromkeys(record.design for kind in records for record in kind))
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets of the designs."""
+        return tuple(dict.fromkeys(design.target for design in self.designs))
+
+    @property
+    def links(self) -> tuple[str, ...]:
+        """Names of the links over which anything was timed."""
+        return tuple(dict.fromkeys(latency.link for latency in self.latencies))

@@ -1,4 +1,4 @@
-"""Flags of ``keyhole bench``."""
+"""Flags of ``keyhole bench``, ``keyhole bench-report`` and ``keyhole recommend``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tyro.conf import Positional
+
 from keyhole.bench.attack_budgets import SuiteName
-from keyhole.bench.cells import Kind
+from keyhole.service.errors import UsageError
 from keyhole.sizes import OptionalSizeFlag
+
+CellKind = Literal["profile", "accuracy", "latency", "leak"]
+"""What is measured of a design: one cell each."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ class BenchSettings(PlanSettings):
     """YAML file with flags by name. Flags on the command line go before it, it goes before the preset."""
     out: Path = Path("runs/bench")
     """The run's folder. A run that is there goes on."""
-    only: tuple[Kind, ...] = ()
+    only: tuple[CellKind, ...] = ()
     """Measure these kinds of cells alone: latency, accuracy, leak, profile."""
     dry_run: bool = False
     """Print the plan, the number of cells and an estimate of the time; measure nothing."""
@@ -95,3 +100,66 @@ class BenchSettings(PlanSettings):
     ray: str | None = None
     """Measure on a Ray cluster, latencies excepted: its address, or `auto` for the one that this machine belongs to,
     which is joined once you have said yes. Its machines need Keyhole and the same files at the same paths."""
+
+
+@dataclass(frozen=True)
+class BenchReportSettings:
+    """Write a benchmark's report: a page of HTML that needs nothing beside it, and Markdown with its plots.
+
+    The run may still be going on: what is not measured yet is named.
+    """
+
+    run: Positional[Path]
+    """Folder that `keyhole bench` wrote."""
+    out: Path | None = None
+    """Folder for report.html, report.md and the pictures. Absent: `report` in the run's."""
+    defended: tuple[str, ...] = ()
+    """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
+    room: str | None = None
+    """The edge has the memory that the undefended head up to this cut needs: accuracy against leak is also plotted of
+    all defences that fit into it, at whatever cut."""
+    sheet_codecs: tuple[str, ...] = ()
+    """Codecs of the designs whose contact sheets are shown. Absent: all."""
+    max_ssim: float = 0.3
+    """Of the recommendation: the mean SSIM of the attack that gets most."""
+    max_accuracy_loss: float = 1.0
+    """Of the recommendation: points of accuracy below the undefended fp32 design."""
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.max_ssim <= 1:
+            raise UsageError(f"--max-ssim {self.max_ssim:g}: SSIM lies between -1 and 1")
+        if not self.max_accuracy_loss >= 0:
+            raise UsageError(f"--max-accuracy-loss {self.max_accuracy_loss:g}: expected 0 or more")
+
+
+@dataclass(frozen=True)
+class RecommendSettings:
+    """Where to cut: the fastest design of a measured run that satisfies every constraint.
+
+    keyhole recommend runs/bench --link lte --max-ssim 0.3 --max-accuracy-loss 1 --max-latency 50
+    """
+
+    run: Positional[Path]
+    """Folder that `keyhole bench` wrote."""
+    link: str
+    """Emulated link over which latency counts."""
+    target: str | None = None
+    """Model. Absent: each of the run's by itself."""
+    defended: tuple[str, ...] = ()
+    """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
+    max_ssim: float | None = None
+    """Leak: the mean SSIM of the attack that gets most."""
+    max_accuracy_loss: float | None = None
+    """Points of accuracy below the undefended fp32 design of the same target."""
+    max_latency: float | None = None
+    """Median milliseconds from picture to answer."""
+    max_edge_macs: float | None = None
+    """Multiply-accumulates of the head for one picture, as 5e8."""
+
+    def __post_init__(self) -> None:
+        if self.max_ssim is not None and not -1 <= self.max_ssim <= 1:
+            raise UsageError(f"--max-ssim {self.max_ssim:g}: SSIM lies between -1 and 1")
+        for flag in ("max_accuracy_loss", "max_latency", "max_edge_macs"):
+            value = getattr(self, flag)
+            if value is not None and not value >= 0:
+                raise UsageError(f"--{flag.replace('_', '-')} {value:g}: expected 0 or more")

@@ -9,9 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.bench.advice.leakage import PICTURES, SEEDS
-from keyhole.bench.advice.names import links_of
-from keyhole.bench.advice.option import options
+from keyhole.bench.advice.exposure import PICTURES, SEEDS
+from keyhole.bench.advice.options import options
 from keyhole.bench.axes import Axes
 from keyhole.bench.cells import KINDS, Cell
 from keyhole.bench.estimate import Remaining, spoken
@@ -41,7 +40,7 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
 
 def print_results(console: Console, results: Results) -> None:
     """Each design with its worst leak, its p50 over each link, one below the other, and its accuracy; then failures."""
-    links = links_of(results)
+    links = results.links
     table = Table(title="What each design costs and leaks", title_justify="left", box=SIMPLE_HEAD)
     for heading in ("target", "cut", "defence", "codec"):
         table.add_column(heading, overflow="fold")

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from keyhole.bench.advice.option import options
-from keyhole.bench.advice.wording import named
+from keyhole.bench.advice.options import options
+from keyhole.bench.advice.sentences import design_text
 from keyhole.bench.privacy.dfil import psnr_bound
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Results
 from keyhole.bench.report.bars import payload_bars, stage_bars
 from keyhole.bench.report.command import bench_report
 from keyhole.bench.report.content import content
 from keyhole.bench.report.missing import missing
-from keyhole.bench.report.settings import BenchReportSettings
 from keyhole.bench.report.sheets import sheets
 from keyhole.bench.report.style import name_marks, panels
 from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.bench.report.write import write
+from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
 from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets
 
@@ -176,7 +176,7 @@ def test_designs_that_an_attack_was_not_tried_on_are_named() -> None:
     spared = next(design for design in DESIGNS if design.codec == "int8")
     kept = [leak for leak in run().leaks if (leak.design, leak.attack) != (spared, "pixels-white")]
     told = list(missing(options(replace(run(), leaks=kept)), LINKS))
-    assert told == [f"Leak to pixels-white: missing for {named(spared)}."]
+    assert told == [f"Leak to pixels-white: missing for {design_text(spared)}."]
 
 
 def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.bench.advice.option import options
+from keyhole.bench.advice.options import options
 from keyhole.bench.records import Accuracy, Design, Profile
 from keyhole.bench.report.content import content
 from keyhole.bench.report.defended import curves_within, defence_curves

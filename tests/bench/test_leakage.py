@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyhole.bench.advice.leakage import picture_exposures, secret_exposures, worst
-from keyhole.bench.advice.option import options
-from keyhole.bench.advice.pareto import front
+from keyhole.bench.advice.exposure import picture_exposures, secret_exposures, worst
+from keyhole.bench.advice.options import options
 from keyhole.bench.privacy.puri import puri
 from keyhole.bench.records import Accuracy, Design, Leak, Profile, Results
+from keyhole.bench.report.tradeoff import pareto_front
 from keyhole.metrics.interval import mean_interval
 from tests.bench.making import DESIGNS, accuracy_of, latency, leak, p50_of, run, ssim_of
 
@@ -107,4 +107,4 @@ def test_the_front_is_what_no_other_point_beats(points: list[tuple[float, float]
     def beaten(point: tuple[float, float]) -> bool:
         return any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points)
 
-    assert front(points, lambda point: point) == sorted(point for point in points if not beaten(point))
+    assert pareto_front(points, lambda point: point) == sorted(point for point in points if not beaten(point))

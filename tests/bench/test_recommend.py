@@ -9,14 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from keyhole.bench.advice.choosing import Advice, advise
 from keyhole.bench.advice.command import recommend
-from keyhole.bench.advice.constraints import constraints
-from keyhole.bench.advice.option import options
-from keyhole.bench.advice.settings import RecommendSettings
-from keyhole.bench.advice.variants import as_defences, bases
-from keyhole.bench.advice.wording import sentences
+from keyhole.bench.advice.options import options, trained_defences, with_trained_defences
+from keyhole.bench.advice.recommendation import Recommendation, constraints, recommendation
+from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
+from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.summary import print_results
 from keyhole.service.errors import UsageError
 from tests.bench.making import TARGET, latency, leak, p50_of, run
@@ -24,8 +22,8 @@ from tests.bench.making import TARGET, latency, leak, p50_of, run
 UNDEFENDED = Design("toy", "cut", "none", "fp32")
 
 
-def advice_on(results: Results, link: str = "lte", **limits: float | None) -> Advice:
-    return advise(options(results), TARGET, link, constraints(link, **limits))
+def advice_on(results: Results, link: str = "lte", **limits: float | None) -> Recommendation:
+    return recommendation(options(results), TARGET, link, constraints(link, **limits))
 
 
 maybe = st.none() | st.integers(0, 4)
@@ -163,15 +161,15 @@ def test_the_terminal_says_how_few_pictures_are_behind_its_table() -> None:
     assert "Pictures behind an SSIM: 5 at least, seeds: 2; a conclusion needs 100 and 3." in shown
 
 
-def test_attacks_that_a_choice_was_spared_are_said() -> None:
+def test_attacks_that_a_choice_was_not_put_to_are_said() -> None:
     whole = advice_on(run(), max_ssim=0.5)
     assert whole.chosen is not None
-    assert whole.spared == ()
+    assert whole.untried == ()
     chosen = whole.chosen.design
     leaks = [each for each in run().leaks if (each.design, each.attack) != (chosen, "pixels-black")]
     found = advice_on(replace(run(), leaks=leaks), max_ssim=0.5)
     assert found.chosen is not None
-    assert (found.chosen.design, found.spared) == (chosen, ("pixels-black",))
+    assert (found.chosen.design, found.untried) == (chosen, ("pixels-black",))
     assert "It was not put to pixels-black, as other designs were: more of it may leak." in list(sentences(found))
 
 
@@ -225,7 +223,7 @@ def test_a_trained_defence_counts_as_a_design_of_its_base() -> None:
         leaks=[leak(Design(TARGET, "layer1"), "a", 0.8), leak(patrol, "a", 0.2)],
         failures=[Failure("a", "b")],
     )
-    merged = as_defences(results, bases(["pruned:p=toy+patrol"], ["toy", "pruned:p"]))
+    merged = with_trained_defences(results, trained_defences(["pruned:p=toy+patrol"], ["toy", "pruned:p"]))
     found = advice_on(merged, max_ssim=0.5)
     assert found.chosen is not None
     assert found.chosen.design == Design(TARGET, "layer1", "patrol", "fp32")
@@ -238,7 +236,7 @@ def test_a_trained_defence_counts_as_a_design_of_its_base() -> None:
 )
 def test_a_defended_target_that_is_spelt_wrong_is_a_mistake(text: str) -> None:
     with pytest.raises(UsageError, match=re.escape(text)):
-        bases([text], ["toy", "pruned:p"])
+        trained_defences([text], ["toy", "pruned:p"])
 
 
 def test_the_command_prints_it_and_fails_where_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from keyhole.bench.advice.choosing import advise
-from keyhole.bench.advice.constraints import constraints
-from keyhole.bench.advice.names import links_of, targets_of
-from keyhole.bench.advice.option import options
-from keyhole.bench.advice.settings import RecommendSettings
-from keyhole.bench.advice.variants import as_defences, bases
-from keyhole.bench.advice.wording import sentences
+from keyhole.bench.advice.options import options, trained_defences, with_trained_defences
+from keyhole.bench.advice.recommendation import constraints, recommendation
+from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.records import Results
+from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.store.results import open_results
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.terminal import terminal
@@ -29,8 +26,8 @@ def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = ope
         UsageError: the run has no such link or target, or no latency.
     """
     results = load(settings.run)
-    results = as_defences(results, bases(settings.defended, targets_of(results)))
-    links, targets = links_of(results), targets_of(results)
+    results = with_trained_defences(results, trained_defences(settings.defended, results.targets))
+    links, targets = results.links, results.targets
     if not links:
         raise UsageError(f"{settings.run}: no latency is measured yet; `keyhole bench` goes on where it stopped")
     if settings.link not in links:
@@ -49,7 +46,9 @@ def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = ope
         max_edge_macs=settings.max_edge_macs,
     )
     console, weighed = terminal(), options(results)
-    advised = [advise(weighed, name, settings.link, limits) for name in targets if settings.target in (None, name)]
+    advised = [
+        recommendation(weighed, name, settings.link, limits) for name in targets if settings.target in (None, name)
+    ]
     for advice in advised:
         if len(advised) > 1:
             console.print(f"\n{advice.target}", style="bold")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from matplotlib import rc_context
 
-from keyhole.bench.advice.option import UNDEFENDED, Option
+from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import Latency
 from keyhole.bench.report.style import PLOT_STYLE, Plot, panels
 from keyhole.presentation import stages

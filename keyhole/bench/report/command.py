@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from keyhole.bench.advice.names import targets_of
-from keyhole.bench.advice.variants import as_defences, bases
+from keyhole.bench.advice.options import trained_defences, with_trained_defences
 from keyhole.bench.records import Results
 from keyhole.bench.report.content import content
-from keyhole.bench.report.settings import BenchReportSettings
 from keyhole.bench.report.write import HTML, MARKDOWN, write
+from keyhole.bench.settings import BenchReportSettings
 from keyhole.bench.store.results import open_results
 
 
@@ -25,7 +24,7 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
         UsageError: there is no run, or ``--defended`` names no target of it, or ``--room`` no cut.
     """
     results = load(settings.run)
-    results = as_defences(results, bases(settings.defended, targets_of(results)))
+    results = with_trained_defences(results, trained_defences(settings.defended, results.targets))
     said = content(
         results,
         settings.run,

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
-from keyhole.bench.advice.choosing import advise
-from keyhole.bench.advice.constraints import constraints
-from keyhole.bench.advice.names import links_of, targets_of
-from keyhole.bench.advice.option import Option, options
-from keyhole.bench.advice.wording import sentences
+from keyhole.bench.advice.options import Option, options
+from keyhole.bench.advice.recommendation import constraints, recommendation
+from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.records import Failure, Results
 from keyhole.bench.report import tables
 from keyhole.bench.report.bars import payload_bars, stage_bars
@@ -88,14 +86,14 @@ def content(
     Raises:
         UsageError: no such cut, or its memory was not measured.
     """
-    weighed, links = options(results), links_of(results)
+    weighed, links = options(results), results.links
     _check_room(room, weighed)
     sections = []
-    for target in targets_of(results):
+    for target in results.targets:
         mine = [option for option in weighed if option.design.target == target]
         pictured = [option for option in mine if not sheet_codecs or option.design.codec in sheet_codecs]
         advice = {
-            link: tuple(sentences(advise(mine, target, link, limits)))
+            link: tuple(sentences(recommendation(mine, target, link, limits)))
             for link in links
             for limits in [constraints(link, max_ssim=max_ssim, max_accuracy_loss=max_accuracy_loss)]
         }

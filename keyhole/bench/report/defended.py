@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keyhole.bench.advice.option import UNDEFENDED, Option
+from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 
 _FILE = re.compile(r"(^|[:,])file=")

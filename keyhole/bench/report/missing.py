@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from keyhole.bench.advice.option import Option
-from keyhole.bench.advice.wording import named
+from keyhole.bench.advice.options import Option
+from keyhole.bench.advice.sentences import design_text
 
 _NAMED = 6
 
@@ -29,7 +29,7 @@ def missing(options: Sequence[Option], links: Sequence[str]) -> Iterator[str]:
         if without and len(without) == len(splits):
             yield f"{_capital(what)}: missing for every design."
         elif without:
-            names = [named(option.design) for option in without[:_NAMED]]
+            names = [design_text(option.design) for option in without[:_NAMED]]
             more = [f"{len(without) - _NAMED} more"] if len(without) > _NAMED else []
             yield f"{_capital(what)}: missing for {'; '.join([*names, *more])}."
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from keyhole.bench.advice.option import Option
+from keyhole.bench.advice.options import Option
 from keyhole.bench.records import Leak
 
 _LARGEST = (300, 1200)

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from keyhole.bench.advice.option import UNDEFENDED
+from keyhole.bench.advice.options import UNDEFENDED
 from keyhole.presentation import plots
 from keyhole.presentation.plots import INK
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from keyhole.bench.advice.leakage import Exposure, Reading, picture_exposures, secret_exposures
-from keyhole.bench.advice.option import Option
+from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures
+from keyhole.bench.advice.options import Option
 from keyhole.bench.privacy.dfil import psnr_bound
 from keyhole.bench.records import Profile
 from keyhole.metrics.interval import with_interval
@@ -140,7 +140,7 @@ def _exposure(found: Exposure | None, digits: int) -> str:
     return with_interval(found.mean, found.interval, digits) if found else NOTHING
 
 
-def _share(found: Reading | None) -> str:
+def _share(found: SecretExposure | None) -> str:
     return f"{100 * found.mean:.1f} of {found.pictures} ({100 * found.guessing:.1f})" if found else NOTHING
 
 

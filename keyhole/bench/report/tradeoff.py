@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from keyhole.bench.advice.leakage import Exposure, Reading
-from keyhole.bench.advice.option import UNDEFENDED, Option
-from keyhole.bench.advice.pareto import front
+from keyhole.bench.advice.exposure import Exposure, SecretExposure
+from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import EDGE_ONLY
 from keyhole.bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 from keyhole.metrics.interval import arms
 from keyhole.presentation.plots import INK
 
+T = TypeVar("T")
 Seen = Callable[[Option], Exposure | None]
 
 
@@ -89,7 +90,7 @@ def _plot(options: Sequence[Option], link: str, views: dict[str, Seen], name: st
 
 
 def _front(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> None:
-    best = front(points, lambda point: (point[0], point[1].mean))
+    best = pareto_front(points, lambda point: (point[0], point[1].mean))
     line = [(p50, exposure.mean) for p50, exposure, _ in best]
     panel.step(*zip(*line, strict=True), where="post", color=INK, linewidth=1, alpha=0.6)
     bare = [point for point in points if point[2].design.defence == UNDEFENDED]
@@ -98,7 +99,7 @@ def _front(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> Non
 
 def _guessing(panel: Axes, points: Sequence[tuple[float, Exposure, Option]]) -> None:
     """A dotted line where guessing a secret would stand, the best of the marks'."""
-    shares = [exposure.guessing for _, exposure, _ in points if isinstance(exposure, Reading)]
+    shares = [exposure.guessing for _, exposure, _ in points if isinstance(exposure, SecretExposure)]
     if shares:
         panel.axhline(max(shares), linestyle=":", color=INK, linewidth=1, alpha=0.6)
 
@@ -112,3 +113,18 @@ def _edge_alone(panel: Axes, options: Sequence[Option], link: str) -> None:
         name = EDGE_ONLY if defence == UNDEFENDED else f"{EDGE_ONLY}, {defence}"
         place = p50, 0.98 - 0.5 * (number % 2)
         panel.annotate(name, place, xycoords=("data", "axes fraction"), fontsize=8, va="top", rotation=90)
+
+
+def pareto_front(points: Iterable[T], costs: Callable[[T], tuple[float, float]]) -> list[T]:
+    """Points for which no other one is as low in both costs and lower in one, by rising first cost.
+
+    Of equals all are kept.
+
+    >>> pareto_front([(1, 5), (2, 2), (3, 3), (2, 2)], lambda point: point)
+    [(1, 5), (2, 2), (2, 2)]
+    """
+    kept: list[T] = []
+    for point in sorted(points, key=costs):
+        if not kept or costs(point)[1] < costs(kept[-1])[1] or costs(point) == costs(kept[-1]):
+            kept.append(point)
+    return kept

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from keyhole.bench.axes import Axes, CutTarget
-from keyhole.bench.cells import Kind
 from keyhole.bench.records import Accuracy, Design, Latency, Leak, Percentiles, Profile
+from keyhole.bench.settings import CellKind
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 
@@ -21,7 +21,7 @@ def document(record: Record | Axes) -> dict[str, Any]:
     return dataclasses.asdict(record)
 
 
-def record(kind: Kind, fields: Mapping[str, Any]) -> Record:
+def record(kind: CellKind, fields: Mapping[str, Any]) -> Record:
     """Inverse of `document`.
 
     Raises:
@@ -55,7 +55,7 @@ def _leak(fields: Mapping[str, Any]) -> Leak:
     return Leak(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
 
 
-_READERS: Mapping[Kind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
+_READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
     {
         "latency": _latency,
         "accuracy": _accuracy,

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import cast
 
 from keyhole.bench.axes import Axes, lossless
-from keyhole.bench.cells import Kind
 from keyhole.bench.provenance import plan_facts
 from keyhole.bench.records import Accuracy, Failure, Latency, Leak, Profile, Results
 from keyhole.bench.route import route
+from keyhole.bench.settings import CellKind
 from keyhole.bench.store import document
 from keyhole.bench.store.document import Record
 from keyhole.bench.store.store import FILE, BenchStore
@@ -41,7 +41,7 @@ def open_results(run: Path) -> Results:
         shared
         for row in rows
         if row.record is not None
-        for shared in _shared(document.record(cast("Kind", row.kind), row.record), axes)
+        for shared in _shared(document.record(cast("CellKind", row.kind), row.record), axes)
     ]
     return Results(
         about={**{key: value for key, value in about.items() if isinstance(value, str)}, **plan_facts(axes)},

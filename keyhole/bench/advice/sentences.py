@@ -1,15 +1,13 @@
-"""Advice in sentences. Names of code stand between backticks."""
+"""Sentences that state a recommendation. Names of code stand between backticks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
 
-from keyhole.bench.advice.choosing import Advice
-from keyhole.bench.advice.constraints import Constraint
-from keyhole.bench.advice.leakage import PICTURES, SEEDS
-from keyhole.bench.advice.option import UNDEFENDED, Option
-from keyhole.bench.advice.spoken import milliseconds, multiplications, points
+from keyhole.bench.advice.exposure import PICTURES, SEEDS
+from keyhole.bench.advice.options import UNDEFENDED, Option
+from keyhole.bench.advice.recommendation import Constraint, Recommendation, macs_text, milliseconds_text, points_text
 from keyhole.bench.records import EDGE_ONLY, Design
 from keyhole.metrics.interval import with_interval
 
@@ -17,17 +15,17 @@ _NAMED = 5
 """Designs of which a list says the names."""
 
 
-def sentences(advice: Advice) -> Iterator[str]:
+def sentences(advice: Recommendation) -> Iterator[str]:
     """The recommendation, then what qualifies it, each a line."""
     if advice.chosen:
-        yield f"{_asked(advice)}: {named(advice.chosen.design)}: {_p50(advice.chosen, advice.link)}"
+        yield f"{_asked(advice)}: {design_text(advice.chosen.design)}: {_p50(advice.chosen, advice.link)}"
         yield f"It has {_figures(advice.chosen)}."
         yield from _doubts(advice.chosen, advice.constraints)
-        if advice.spared:
-            yield f"It was not put to {', '.join(advice.spared)}, as other designs were: more of it may leak."
+        if advice.untried:
+            yield f"It was not put to {', '.join(advice.untried)}, as other designs were: more of it may leak."
         if advice.runner_up:
             yield (
-                f"Runner-up: {named(advice.runner_up.design)}: {_p50(advice.runner_up, advice.link)}, "
+                f"Runner-up: {design_text(advice.runner_up.design)}: {_p50(advice.runner_up, advice.link)}, "
                 f"{_figures(advice.runner_up)}."
             )
         else:
@@ -36,7 +34,7 @@ def sentences(advice: Advice) -> Iterator[str]:
     elif advice.nearest:
         yield f"{_asked(advice)}: no design of `{advice.target}` satisfies all."
         yield (
-            f"Nearest: {named(advice.nearest.design)}: {_p50(advice.nearest, advice.link)}. "
+            f"Nearest: {design_text(advice.nearest.design)}: {_p50(advice.nearest, advice.link)}. "
             f"It misses {_misses(advice.nearest, advice.constraints)}."
         )
         yield from (_relief(advice, *pair) for pair in advice.without)
@@ -47,15 +45,15 @@ def sentences(advice: Advice) -> Iterator[str]:
         yield _left_out(advice.left_out)
 
 
-def named(design: Design) -> str:
+def design_text(design: Design) -> str:
     """
-    >>> named(Design("resnet18", "layer3.0", "gaussian:scale=0.5", "int8"))
+    >>> design_text(Design("resnet18", "layer3.0", "gaussian:scale=0.5", "int8"))
     'cut at `layer3.0`, gaussian:scale=0.5, int8'
     """
     return f"cut at `{design.cut}`, {'undefended' if design.defence == UNDEFENDED else design.defence}, {design.codec}"
 
 
-def _asked(advice: Advice) -> str:
+def _asked(advice: Recommendation) -> str:
     *first, last = [constraint.phrase for constraint in advice.constraints] or [""]
     listed = f"{', '.join(first)} and {last}" if first else last
     return f"on `{advice.link}`" + (f", with {listed}" if listed else "")
@@ -63,7 +61,7 @@ def _asked(advice: Advice) -> str:
 
 def _p50(option: Option, link: str) -> str:
     found = option.p50(link)
-    return "not timed" if found is None else milliseconds(found)
+    return "not timed" if found is None else milliseconds_text(found)
 
 
 def _figures(option: Option) -> str:
@@ -72,9 +70,9 @@ def _figures(option: Option) -> str:
         parts.append(f"SSIM {with_interval(leak.mean, leak.interval, 3)} (by {leak.attack})")
     if option.loss is not None:
         lost = "lost" if option.loss >= 0 else "won"
-        parts.append(f"{points(abs(option.loss), 2)} of accuracy {lost}")
+        parts.append(f"{points_text(abs(option.loss), 2)} of accuracy {lost}")
     if option.macs is not None:
-        parts.append(f"{multiplications(option.macs)} on the edge")
+        parts.append(f"{macs_text(option.macs)} on the edge")
     return ", ".join(parts) or "no other figure"
 
 
@@ -95,7 +93,7 @@ def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
         )
 
 
-def _cost(advice: Advice, chosen: Option, constraint: Constraint, other: Option | None) -> str:
+def _cost(advice: Recommendation, chosen: Option, constraint: Constraint, other: Option | None) -> str:
     """What a constraint costs the chosen design."""
     if other is None or other.design == chosen.design:
         return f"“{constraint.phrase}” costs nothing."
@@ -103,21 +101,21 @@ def _cost(advice: Advice, chosen: Option, constraint: Constraint, other: Option 
     value = constraint.value(other)
     assert now is not None and then is not None and value is not None  # noqa: PT018
     return (
-        f"“{constraint.phrase}” costs {milliseconds(now - then)}: without it {named(other.design)}: "
-        f"{milliseconds(then)}, with {constraint.spoken(value)}."
+        f"“{constraint.phrase}” costs {milliseconds_text(now - then)}: without it {design_text(other.design)}: "
+        f"{milliseconds_text(then)}, with {constraint.wording(value)}."
     )
 
 
-def _relief(advice: Advice, constraint: Constraint, other: Option | None) -> str:
+def _relief(advice: Recommendation, constraint: Constraint, other: Option | None) -> str:
     if other is None:
         return f"Without “{constraint.phrase}” still nothing."
-    return f"Without “{constraint.phrase}”: {named(other.design)}: {_p50(other, advice.link)}, {_figures(other)}."
+    return f"Without “{constraint.phrase}”: {design_text(other.design)}: {_p50(other, advice.link)}, {_figures(other)}."
 
 
 def _misses(option: Option, constraints: Sequence[Constraint]) -> str:
     missed = [(constraint, constraint.excess(option)) for constraint in constraints]
     return " and ".join(
-        f"“{constraint.phrase}” by {constraint.spoken(excess).removeprefix('SSIM ')}"
+        f"“{constraint.phrase}” by {constraint.wording(excess).removeprefix('SSIM ')}"
         for constraint, excess in missed
         if excess
     )
@@ -132,6 +130,6 @@ def _baseline(option: Option, link: str) -> str:
 
 
 def _left_out(left_out: Sequence[tuple[Design, tuple[str, ...]]]) -> str:
-    listed = [f"{named(design)} ({', '.join(missing)})" for design, missing in left_out[:_NAMED]]
+    listed = [f"{design_text(design)} ({', '.join(missing)})" for design, missing in left_out[:_NAMED]]
     more = [f"{len(left_out) - _NAMED} more"] if len(left_out) > _NAMED else []
     return f"Left out, for what is in brackets was not measured: {'; '.join([*listed, *more])}."

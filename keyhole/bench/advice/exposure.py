@@ -1,4 +1,4 @@
-"""What a design gives away: the most that any attack got."""
+"""Exposure of a design: what each attack got from it, and the most that any got."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Exposure:
 
 
 @dataclass(frozen=True)
-class Reading(Exposure):
+class SecretExposure(Exposure):
     """How much of a secret was read from one attack's reconstructions; ``pictures`` counts how often it was asked.
 
     Attributes:
@@ -71,7 +71,7 @@ def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...
     return tuple(found)
 
 
-def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Reading, ...]:
+def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[SecretExposure, ...]:
     """One for each attack whose reconstructions were read for the secret: the mean share over seeds.
 
     The interval is over seeds, for a leak holds one share for all pictures of a seed.
@@ -82,7 +82,9 @@ def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[Reading, ...]:
         values = [share.value for share in shares]
         guessing = statistics.fmean(share.guessing for share in shares)
         asked = max(share.asked for share in shares)
-        found.append(Reading(attack, statistics.fmean(values), mean_interval(values), asked, len(seeds), guessing))
+        found.append(
+            SecretExposure(attack, statistics.fmean(values), mean_interval(values), asked, len(seeds), guessing)
+        )
     return tuple(found)
 
 

@@ -1,17 +1,20 @@
-"""A design with everything that was measured of it."""
+"""Designs with everything that was measured of them, those with a trained defence under their base."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from keyhole.bench.advice.leakage import Exposure, Reading, picture_exposures, secret_exposures, worst
-from keyhole.bench.advice.names import designs_of
+from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures, worst
 from keyhole.bench.privacy.puri import METRICS, privacy, puri, utility
 from keyhole.bench.records import BASELINES, EDGE_ONLY, Accuracy, Design, Latency, Leak, Profile, Results
+from keyhole.service.errors import UsageError
+from keyhole.targets.defence import defence_name
 
 UNDEFENDED, EXACT = "none", "fp32"
+Record = TypeVar("Record", Latency, Accuracy, Leak, Profile)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Option:
     latencies: Mapping[str, Latency]
     leaks: tuple[Leak, ...]
     exposure: Mapping[str, Exposure]
-    secrets: Mapping[str, Reading]
+    secrets: Mapping[str, SecretExposure]
     accuracy: Accuracy | None
     loss: float | None
     profile: Profile | None
@@ -78,7 +81,7 @@ def options(results: Results) -> tuple[Option, ...]:
         leaks[leak.design].append(leak)
 
     made = {}
-    for design in designs_of(results):
+    for design in results.designs:
         accuracy, reference = accuracies.get(design), _reference(design, accuracies)
         made[design] = Option(
             design=design,
@@ -100,7 +103,7 @@ def _pictures(leaks: Iterable[Leak]) -> dict[str, Exposure]:
     return {name: found for name in metrics if (found := worst(picture_exposures(leaks, name)))}
 
 
-def _secrets(leaks: Iterable[Leak]) -> dict[str, Reading]:
+def _secrets(leaks: Iterable[Leak]) -> dict[str, SecretExposure]:
     leaks = tuple(leaks)
     names = dict.fromkeys(name for leak in leaks for name in leak.secrets)
     return {name: found for name in names if (found := worst(secret_exposures(leaks, name)))}
@@ -127,3 +130,55 @@ def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Des
     ]
     hidden = privacy(*means)
     return None if hidden is None else puri(utility(option.accuracy.value, reference.value), hidden)
+
+
+@dataclass(frozen=True)
+class TrainedDefence:
+    """Of a defended target: the target that it was made of, and the defence's name."""
+
+    target: str
+    defence: str
+
+
+def trained_defences(spelled: Sequence[str], targets: Sequence[str]) -> dict[str, TrainedDefence]:
+    """``TARGET=BASE+DEFENCE``, each, by TARGET.
+
+    Raises:
+        UsageError: it is written otherwise, or the run has no such targets.
+    """
+    found = {}
+    for text in spelled:
+        target, equals, rest = text.partition("=")
+        base, plus, defence = rest.rpartition("+")
+        if not (equals and plus and target and base and defence):
+            raise UsageError(f"--defended {text}: expected TARGET=BASE+DEFENCE, as pruned:patrol=resnet18+patrol")
+        for name in (target, base):
+            if name not in targets:
+                raise UsageError(f"--defended {text}: the run has no target {name!r}, only {', '.join(targets)}")
+        found[target] = TrainedDefence(base, defence)
+    return found
+
+
+def with_trained_defences(results: Results, known: Mapping[str, TrainedDefence]) -> Results:
+    """The results with designs of defended targets as designs of their base, under the defence.
+
+    So accuracy is lost against the base, and all of them are candidates of one recommendation.
+    """
+    return replace(
+        results,
+        latencies=_renamed(results.latencies, known),
+        accuracies=_renamed(results.accuracies, known),
+        leaks=_renamed(results.leaks, known),
+        profiles=_renamed(results.profiles, known),
+    )
+
+
+def _renamed(records: Sequence[Record], known: Mapping[str, TrainedDefence]) -> tuple[Record, ...]:
+    return tuple(replace(record, design=_design(record.design, known)) for record in records)
+
+
+def _design(design: Design, known: Mapping[str, TrainedDefence]) -> Design:
+    base = known.get(design.target)
+    if base is None:
+        return design
+    return replace(design, target=base.target, defence=defence_name(base.defence, design.defence))
