@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Collection
+from dataclasses import dataclass
 
 from torch import Tensor
 
 from keyhole.data.secrets import SecretLabels
-from keyhole.v1.referee_pb2 import Account, Outcome, Presence, Reconstruction, Secrets, Truth
+from keyhole.sizes import SMALLEST
+from keyhole.v1.referee_pb2 import Account, Outcome, Presence, Reconstruction, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import invalid
-from keyhole.wire.pictures import measure_picture, unpack_picture
+from keyhole.wire.pictures import measure_picture, unpack_levels
 from keyhole.wire.secrets import unpack_secrets
 from monitor.fields import check_fields, shown
 
@@ -20,23 +23,93 @@ ATTACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TRUTH = "truth"
 PARTIES = "edge", "cloud", "oracle", "adversary"
-SMALLEST, LARGEST = 11, 1 << 22
-"""Pixels on a side, of SSIM's window, and in all."""
-Size = tuple[int, int]
-"""Height and width."""
+LARGEST = 1 << 22
+"""Pixels of the largest picture that is taken."""
+HeightWidth = tuple[int, int]
 _HEADERS = 1 << 16
 
 
-def check_truth(truth: Truth) -> None:
+class CheckedPicture:
+    """The picture of a message: its PNG as it came, and its pixels, which are decoded once at most.
+
+    Args:
+        message: of which the beginning alone is read.
+
+    Raises:
+        WireError: INVALID_ARGUMENT, it does not begin as an RGB PNG, a side is shorter than SSIM's window, there are
+            more than 4 million pixels, or more bytes than they can need.
+    """
+
+    def __init__(self, message: Picture) -> None:
+        self.size = _measured(message)
+        self._message = message
+        self._lock = threading.Lock()
+        self._levels: Tensor | None = None
+
+    @property
+    def most_bytes(self) -> int:
+        """What it takes in memory once its pixels are decoded: the PNG and a byte for each number."""
+        height, width = self.size
+        return len(self._message.png) + 3 * height * width
+
+    def decode(self) -> Tensor:
+        """RGB in steps of 1/255: uint8, 3×H×W. Called from many threads.
+
+        Raises:
+            WireError: INVALID_ARGUMENT, it is no whole PNG.
+        """
+        with self._lock:
+            if self._levels is None:
+                self._levels = unpack_levels(self._message, field="picture")
+            return self._levels
+
+    @property
+    def pixels(self) -> Tensor:
+        """RGB in [0, 1]: float32, 3×H×W; four times what is held, so made anew each time."""
+        return self.decode().float() / 255
+
+
+@dataclass(frozen=True)
+class CheckedTruth:
+    """A truth, its picture and the labels of its secrets; none where it has no secrets."""
+
+    message: Truth
+    picture: CheckedPicture
+    labels: SecretLabels | None
+
+    @classmethod
+    def read(cls, truth: Truth) -> CheckedTruth:
+        """From a message; its picture is not decoded yet.
+
+        Raises:
+            WireError: INVALID_ARGUMENT, see `CheckedPicture` and `keyhole.wire.secrets.unpack_secrets`.
+        """
+        labels = unpack_secrets(truth.secrets, field="secrets") if truth.HasField("secrets") else None
+        return cls(truth, CheckedPicture(truth.picture), labels)
+
+
+@dataclass(frozen=True)
+class CheckedReconstruction:
+    """A reconstruction and its picture."""
+
+    message: Reconstruction
+    picture: CheckedPicture
+
+
+def check_truth(truth: Truth) -> CheckedTruth:
     """Refuse a truth unless its frame id can name a folder, its picture is one and its secrets are labels.
+
+    Returns:
+        The truth with its picture decoded.
 
     Raises:
         WireError: INVALID_ARGUMENT, with the field at fault; so the other checks.
     """
     _check_frame_id(truth.frame_id)
     check_fields(truth)
-    read_picture(truth.picture)
-    read_labels(truth.secrets)
+    checked = CheckedTruth.read(truth)
+    checked.picture.decode()
+    return checked
 
 
 def check_outcome(outcome: Outcome) -> None:
@@ -59,33 +132,22 @@ def check_account(account: Account) -> None:
         raise invalid("edge", "expected a name")
 
 
-def check_reconstruction(reconstruction: Reconstruction) -> None:
-    """Refuse a reconstruction unless frame id, attack and rung can name a file and its picture begins as one."""
+def check_reconstruction(reconstruction: Reconstruction) -> CheckedReconstruction:
+    """Refuse a reconstruction unless frame id, attack and rung can name a file and its picture begins as one.
+
+    Returns:
+        The reconstruction; its picture is not decoded yet.
+    """
     _check_frame_id(reconstruction.frame_id)
     _check_attack(reconstruction.attack)
     for field in ("recipe", "rung"):
         _check_word(field, getattr(reconstruction, field))
     check_fields(reconstruction)
-    read_size(reconstruction.picture)
+    return CheckedReconstruction(reconstruction, CheckedPicture(reconstruction.picture))
 
 
-def read_picture(picture: Picture) -> Tensor:
-    """RGB, float32, 3×H×W in [0, 1].
-
-    Raises:
-        WireError: INVALID_ARGUMENT, it is no RGB PNG, or not of a size that `read_size` takes.
-    """
-    read_size(picture)
-    return unpack_picture(picture, field="picture")
-
-
-def read_size(picture: Picture) -> Size:
-    """Height and width, without reading the picture itself.
-
-    Raises:
-        WireError: INVALID_ARGUMENT, it does not begin as an RGB PNG, a side is shorter than SSIM's window, there are
-            more than 4 million pixels, or more bytes than they can need.
-    """
+def _measured(picture: Picture) -> HeightWidth:
+    """Height and width; refuses as `CheckedPicture` says."""
     height, width = size = measure_picture(picture, field="picture")
     if min(size) < SMALLEST:
         raise invalid("picture.png", f"{sized(size)}: expected at least {SMALLEST} on each side")
@@ -96,7 +158,7 @@ def read_size(picture: Picture) -> Size:
     return size
 
 
-def check_size(size: Size, expected: Collection[Size]) -> None:
+def check_size(size: HeightWidth, expected: Collection[HeightWidth]) -> None:
     """Refuse a reconstruction of another size than the truths; where none is known every size is taken.
 
     Raises:
@@ -111,19 +173,10 @@ def check_size(size: Size, expected: Collection[Size]) -> None:
         )
 
 
-def sized(size: Size) -> str:
+def sized(size: HeightWidth) -> str:
     """A size as an error names it."""
     height, width = size
     return f"{width}×{height} pixels"
-
-
-def read_labels(secrets: Secrets) -> SecretLabels:
-    """The labels of a truth's secrets.
-
-    Raises:
-        WireError: see `keyhole.wire.secrets.unpack_secrets`.
-    """
-    return unpack_secrets(secrets, field="secrets")
 
 
 def _check_frame_id(frame_id: str) -> None:

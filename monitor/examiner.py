@@ -8,12 +8,11 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from keyhole.data.secrets import SecretLabels
 from keyhole.judge.enrolment import Enrolment, streetcam_views
 from keyhole.judge.reader import Reader
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import Recovery
-from keyhole.v1.referee_pb2 import Reconstruction, Truth
-from monitor.checks import read_labels, read_picture
 
 
 class Examiner:
@@ -38,15 +37,17 @@ class Examiner:
         self._lock = threading.Lock()
         self._gallery: OrderedDict[str, Tensor] = OrderedDict()
 
-    def __call__(self, truth: Truth, reconstruction: Reconstruction) -> Recovery | None:
-        """What is read from the reconstruction; None where it is not the last one or there is nothing to ask."""
-        if not reconstruction.final or not truth.HasField("secrets"):
-            return None
-        labels = read_labels(truth.secrets)
-        picture = read_picture(reconstruction.picture)[None]
-        recovery = read_secrets(self._reader, picture, [labels])[0]
+    def __call__(self, labels: SecretLabels, reconstruction: Tensor) -> Recovery | None:
+        """What is read from a finished reconstruction; None where there is nothing to ask.
+
+        Args:
+            labels: of the truth's secrets.
+            reconstruction: RGB, 3×H×W in [0, 1].
+        """
+        pictures = reconstruction[None]
+        recovery = read_secrets(self._reader, pictures, [labels])[0]
         if labels.identity and self._enrolled(labels.identity):
-            recovery = self._identify(recovery, picture, labels.identity)
+            recovery = self._identify(recovery, pictures, labels.identity)
         return None if recovery.empty else recovery
 
     def _enrolled(self, identity: str) -> bool:
@@ -63,10 +64,10 @@ class Examiner:
                 self._gallery.popitem(last=False)
         return True
 
-    def _identify(self, recovery: Recovery, picture: Tensor, identity: str) -> Recovery:
+    def _identify(self, recovery: Recovery, pictures: Tensor, identity: str) -> Recovery:
         with self._lock:
             gallery = dict(self._gallery)
         if len(gallery) < self._least or identity not in gallery:
             return recovery
-        share = identity_rank_1(self._reader.embed(picture), [identity], gallery)
+        share = identity_rank_1(self._reader.embed(pictures), [identity], gallery)
         return replace(recovery, identified=share == 1, gallery=len(gallery))

@@ -10,13 +10,24 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
+from keyhole.data.secrets import SecretLabels
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from monitor.bounded import Bounded, Names
-from monitor.checks import Size, check_account, check_outcome, check_reconstruction, check_size, check_truth, read_size
+from monitor.checks import (
+    CheckedReconstruction,
+    CheckedTruth,
+    check_account,
+    check_outcome,
+    check_reconstruction,
+    check_size,
+    check_truth,
+)
 from monitor.listener import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Case, Listener
 from monitor.scoring import similarity
 
@@ -32,7 +43,8 @@ class Limits:
         truths: newest truths that reconstructions are matched against.
         waiting: reconstructions that wait for their truth; the oldest leaves first.
         wait_seconds: how long one waits before it counts as unmatched.
-        megabytes: of pictures, in MiB, once for the truths and once for what waits.
+        megabytes: of pictures, in MiB, once for the truths and once for what waits; a picture counts with its PNG and
+            its decoded pixels.
     """
 
     truths: int = 1000
@@ -46,17 +58,16 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass
 class _Frame:
-    """A truth, its size, and the attacks (as entries) that have finished with it."""
+    """A truth, and the attacks (as entries) that have finished with it."""
 
-    truth: Truth
-    size: Size
+    truth: CheckedTruth
     finished: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
 class _Waiting:
     number: int
-    reconstruction: Reconstruction
+    reconstruction: CheckedReconstruction
     until: float
 
 
@@ -68,7 +79,8 @@ class Referee:
         limits: bounds on memory and patience.
         known: truths of an earlier life of the same run, oldest first; nobody is told of them again.
         clock: seconds, monotonic.
-        examine: says what a reconstruction gives away of its truth's secrets, which no answer to `submit` tells.
+        examine: says what an attack's last picture of a frame gives away of its truth's secrets, from their labels and
+            the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it.
         names: of the attacks that may submit; none: whichever come first, as many as `monitor.bounded.Names` takes.
     """
 
@@ -78,7 +90,7 @@ class Referee:
         limits: Limits = DEFAULT_LIMITS,
         known: Iterable[Truth] = (),
         clock: Callable[[], float] = time.monotonic,
-        examine: Callable[[Truth, Reconstruction], Recovery | None] | None = None,
+        examine: Callable[[SecretLabels, Tensor], Recovery | None] | None = None,
         names: Iterable[str] = (),
     ) -> None:
         self._examine = examine
@@ -94,7 +106,7 @@ class Referee:
         self._attacks, self._entries, self._edges = Names(names), Names(), Names()
         self._reasons, self._stages = Names(), Names()
         for truth in known:
-            self._remember(truth)
+            self._remember(CheckedTruth.read(truth))
 
     @property
     def waiting(self) -> int:
@@ -110,21 +122,22 @@ class Referee:
         Raises:
             WireError: see `monitor.checks.check_truth`, or what a listener raised.
         """
-        check_truth(truth)
+        checked = check_truth(truth)
         with self._turn(truth.frame_id):
-            self._witness(truth)
+            self._witness(checked)
 
-    def _witness(self, truth: Truth) -> None:
+    def _witness(self, truth: CheckedTruth) -> None:
+        frame_id, captured_at = truth.message.frame_id, truth.message.captured_at
         with self._lock:
-            earlier = self._frames.get(truth.frame_id)
-        if earlier is not None and earlier.truth.captured_at == truth.captured_at:
+            earlier = self._frames.get(frame_id)
+        if earlier is not None and earlier.truth.message.captured_at == captured_at:
             return
         for listener in self._listeners:
-            listener.witnessed(truth)
+            listener.witnessed(truth.message)
         with self._lock:
             frame = self._remember(truth)
-            self._concluded.pop(truth.frame_id)
-            met = [one for one in self._waiting if one.reconstruction.frame_id == truth.frame_id]
+            self._concluded.pop(frame_id)
+            met = [one for one in self._waiting if one.reconstruction.message.frame_id == frame_id]
             for one in met:
                 self._waiting.pop(one.number)
         for one in met:
@@ -177,15 +190,15 @@ class Referee:
             WireError: see `monitor.checks.check_reconstruction`; the picture has another size than the frames, or no
                 truth has that size; or what a listener raised.
         """
-        check_reconstruction(reconstruction)
+        checked = check_reconstruction(reconstruction)
         entry = attacks.entry(reconstruction)
         self._attacks.check("attack", reconstruction.attack)
         self._entries.check("rung", entry)
         with self._lock:
             frame = self._frames.get(reconstruction.frame_id)
-            sizes = {frame.size} if frame else {known.size for known in self._frames}
-        check_size(read_size(reconstruction.picture), sizes)
-        return self._judge(frame, reconstruction) if frame else self._wait(reconstruction)
+            sizes = {one.truth.picture.size for one in ([frame] if frame else self._frames)}
+        check_size(checked.picture.size, sizes)
+        return self._judge(frame, checked) if frame else self._wait(checked)
 
     def expire(self) -> None:
         """Give up those that have waited too long."""
@@ -209,15 +222,16 @@ class Referee:
         """Held while a frame's message is told: an edge that repeats a call does not wait for the first one's end."""
         return self._turns[hash(frame_id) % _TURNS]
 
-    def _wait(self, reconstruction: Reconstruction) -> Score | None:
+    def _wait(self, reconstruction: CheckedReconstruction) -> Score | None:
+        reconstruction.picture.decode()  # refused now, not when its truth is there
         for listener in self._listeners:
-            listener.waits(reconstruction)
+            listener.waits(reconstruction.message)
         one = _Waiting(next(self._numbers), reconstruction, self._clock() + self._limits.wait_seconds)
         crowded_out: list[_Waiting] = []
         with self._lock:
-            frame = self._frames.get(reconstruction.frame_id)
+            frame = self._frames.get(reconstruction.message.frame_id)
             if frame is None:
-                crowded_out = self._waiting.put(one.number, one, len(reconstruction.picture.png))
+                crowded_out = self._waiting.put(one.number, one, reconstruction.picture.most_bytes)
         for other in crowded_out:
             self._give_up(other, CROWDED_OUT)
         return self._meet(frame, one) if frame else None
@@ -229,18 +243,20 @@ class Referee:
             self._give_up(one, REPEATED)
         return score
 
-    def _judge(self, frame: _Frame, reconstruction: Reconstruction, *, waited: bool = False) -> Score | None:
-        entry = attacks.entry(reconstruction)
+    def _judge(self, frame: _Frame, reconstruction: CheckedReconstruction, *, waited: bool = False) -> Score | None:
+        told, truth = reconstruction.message, frame.truth
+        entry = attacks.entry(told)
         if entry in frame.finished:
             return None
-        psnr, ssim = similarity(reconstruction.picture, frame.truth.picture)
-        named = {name: getattr(reconstruction, name) for name in ("frame_id", "attack", "rung")}
-        score = Score(**named, psnr=psnr, ssim=ssim)
-        recovery = self._examine(frame.truth, reconstruction) if self._examine else None
-        case = Case(frame.truth, reconstruction, score, time.time(), recovery, waited)
+        check_size(reconstruction.picture.size, {truth.picture.size})
+        pixels = reconstruction.picture.pixels
+        psnr, ssim = similarity(pixels, truth.picture.pixels)
+        score = Score(frame_id=told.frame_id, attack=told.attack, rung=told.rung, psnr=psnr, ssim=ssim)
+        recovery = self._examine(truth.labels, pixels) if self._examine and told.final and truth.labels else None
+        case = Case(truth.message, told, score, time.time(), recovery, waited)
         for listener in self._listeners:
             listener.judged(case)
-        if reconstruction.final:
+        if told.final:
             frame.finished.add(entry)
         return score
 
@@ -248,9 +264,9 @@ class Referee:
         """Tell that one will not be scored; where that cannot be stored, it is told when the run is opened again."""
         with contextlib.suppress(WireError):
             for listener in self._listeners:
-                listener.unmatched(one.reconstruction, reason)
+                listener.unmatched(one.reconstruction.message, reason)
 
-    def _remember(self, truth: Truth) -> _Frame:
-        frame = _Frame(truth, read_size(truth.picture))
-        self._frames.put(truth.frame_id, frame, len(truth.picture.png))
+    def _remember(self, truth: CheckedTruth) -> _Frame:
+        frame = _Frame(truth)
+        self._frames.put(truth.message.frame_id, frame, truth.picture.most_bytes)
         return frame

@@ -40,7 +40,12 @@ def pack_picture(picture: Tensor) -> tensor_pb2.Picture:
 
 
 def unpack_picture(message: tensor_pb2.Picture, *, field: str) -> Tensor:
-    """The picture of a message: RGB, float32, 3×H×W in [0, 1].
+    """The picture of a message: RGB, float32, 3×H×W in [0, 1]; see `unpack_levels`."""
+    return unpack_levels(message, field=field).float() / 255
+
+
+def unpack_levels(message: tensor_pb2.Picture, *, field: str) -> Tensor:
+    """The picture of a message in steps of 1/255: RGB, uint8, 3×H×W.
 
     Args:
         message: what came.
@@ -51,14 +56,14 @@ def unpack_picture(message: tensor_pb2.Picture, *, field: str) -> Tensor:
     """
     with _opened(message, field) as image:
         levels = np.array(image)
-    return torch.from_numpy(levels).permute(2, 0, 1).float() / 255
+    return torch.from_numpy(levels).permute(2, 0, 1)
 
 
 def measure_picture(message: tensor_pb2.Picture, *, field: str) -> tuple[int, int]:
     """Height and width of a message's picture, of which no more than its beginning is read.
 
     Raises:
-        WireError: as `unpack_picture`, as far as its beginning tells.
+        WireError: as `unpack_levels`, as far as its beginning tells.
     """
     with _opened(message, field) as image:
         return image.height, image.width

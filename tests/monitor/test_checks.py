@@ -139,7 +139,7 @@ def test_pictures_just_beyond_the_bounds_are_rejected(picture: Picture, expected
 
 
 def test_a_picture_is_measured_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.checks.unpack_picture", lambda *_, **__: pytest.fail("read it"))
+    monkeypatch.setattr("monitor.checks.unpack_levels", lambda *_, **__: pytest.fail("read it"))
     with pytest.raises(WireError, match="4000×4000 pixels: expected at most 4,194,304"):
         Referee([]).submit(guess(picture=padded((4000, 4000))))
     with pytest.raises(WireError, match="expected a plain PNG"):

@@ -230,7 +230,8 @@ def test_what_waits_and_the_truths_are_bounded_in_bytes() -> None:
     ear = Ear()
     referee = Referee([ear], Limits(waiting=1000, megabytes=2))
     picture = pack_picture(torch.rand(3, 400, 400, generator=torch.Generator().manual_seed(0)))
-    fit, frames = (2 << 20) // len(picture.png), [f"edge-0-{number}" for number in range(6)]
+    held = len(picture.png) + 3 * 400 * 400  # the PNG and the decoded pixels
+    fit, frames = (2 << 20) // held, [f"edge-0-{number}" for number in range(6)]
     assert 2 <= fit < len(frames)
     for frame in frames:
         referee.submit(guess(frame, picture=picture))
@@ -258,6 +259,16 @@ def test_what_a_listener_could_not_take_can_be_sent_again() -> None:
     store.full = False
     referee.witness(truth())
     assert (len(ear.truths), len(ear.cases)) == (1, 1)
+
+
+def test_a_broken_picture_is_refused_whether_its_truth_is_there_or_not() -> None:
+    referee, broken = Referee([ear := Ear()]), guess()
+    broken.picture.png = broken.picture.png[:-200]
+    for _ in range(2):
+        with pytest.raises(WireError, match=r"picture\.png: expected a PNG"):
+            referee.submit(broken)
+        referee.witness(truth())
+    assert (referee.waiting, ear.cases, ear.lost) == (0, [], [])
 
 
 @pytest.mark.parametrize("what", ["truth", "outcome"])

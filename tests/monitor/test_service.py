@@ -10,6 +10,7 @@ import grpc
 import pytest
 import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from PIL.PngImagePlugin import PngImageFile
 from torch import Tensor
 
 from keyhole.service.lifecycle import Stop
@@ -19,23 +20,28 @@ from keyhole.v1.referee_pb2_grpc import RefereeStub
 from keyhole.wire.channel import connect
 from keyhole.wire.errors import explain, violations
 from keyhole.wire.pictures import pack_picture
+from keyhole.wire.secrets import pack_secrets
 from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
 from monitor.broadcast import Broadcast
+from monitor.examiner import Examiner
 from monitor.instruments import Instruments
 from monitor.live_state import Board
 from monitor.referee import Referee
 from monitor.service import SubmitDesk, TruthDesk, registration
+from monitor.store import RunStore
+from tests.judge.making import Parrot, labels
 from tests.monitor.making import guess, outcome, pixels, truth
 
 
 class Ports:
     """Both ports of a monitor over real sockets."""
 
-    def __init__(self, tls: Path | None = None) -> None:
+    def __init__(self, tls: Path | None = None, store: RunStore | None = None) -> None:
         self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
         self.board = Board()
-        self.referee = Referee([self.broadcast, Instruments(self.metrics)])
+        listeners = [*([store] if store else []), self.board, self.broadcast, Instruments(self.metrics)]
+        self.referee = Referee(listeners, examine=Examiner(Parrot(), lambda _: pixels()[None], least=1))
         desks = (TruthDesk(self.referee, self.broadcast, self.board.attended, self.stop), SubmitDesk(self.referee))
         self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
         self.tls = tls
@@ -251,6 +257,38 @@ def test_under_tls_the_adversarys_certificate_opens_the_submit_port_alone(tmp_pa
                 assert "adversary" in explain(refused.value)
     finally:
         ports.close()
+
+
+def test_every_picture_is_decoded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five submissions of two frames, one of them ahead of its truth: scored, judged, stored, shown and streamed."""
+    decoded, finish = [], PngImageFile.load_end
+
+    def counted(picture: PngImageFile) -> None:
+        decoded.append(picture.size)
+        finish(picture)
+
+    store = RunStore(tmp_path, keep=10)
+    ports = Ports(store=store)
+    secrets = pack_secrets(labels(identity="0"))
+    frames = [truth(name, secrets=secrets) for name in ("edge-0-1", "edge-0-2")]
+    submissions = [guess("edge-0-1"), guess("edge-0-1", final=True), guess("edge-0-1", "pixels-black", final=True)]
+    monkeypatch.setattr(PngImageFile, "load_end", counted)
+    try:
+        with ports.stubs() as (edge, adversary), ports.broadcast.watch() as events:
+            adversary.Submit(guess("edge-0-2"))
+            for frame in frames:
+                edge.Witness(frame)
+            for made in (*submissions, guess("edge-0-2", final=True)):
+                adversary.Submit(made)
+            kinds = [events.take(0).WhichOneof("event") for _ in range(events.depth)]
+        shown = ports.board.snapshot()
+        assert ports.board.picture("edge-0-1", "pixels-black") == submissions[2].picture.png
+    finally:
+        ports.close()
+        store.close()
+    assert kinds.count("score") == 5
+    assert all(attempt.recovery and attempt.recovery.identified is not None for attempt in shown.settled.values())
+    assert len(decoded) == 7
 
 
 def _wait_for_watcher(broadcast: Broadcast, watchers: int = 1) -> None:
