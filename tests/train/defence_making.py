@@ -8,10 +8,10 @@ from torch import nn
 
 from keyhole.targets import Preprocess
 from keyhole.train.defences.method import Lesson, Method
-from keyhole.train.defences.split import Split
 from keyhole.train.defences.training import Defending
 from keyhole.train.loop import learn
 from keyhole.train.recipe import Recipe
+from keyhole.train.split import Split
 from keyhole.train.tasks.classifier import Classification, LabelledPictures
 from tests.train.patrol_making import SIDE, classifier
 

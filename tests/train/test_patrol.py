@@ -15,8 +15,8 @@ from keyhole.partition.memory import footprints
 from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.targets import Preprocess
-from keyhole.train.defences.patrol.blocks import Blocks, block_ends
 from keyhole.train.defences.patrol.goal import Goal
+from keyhole.train.defences.patrol.lipschitz import block_ends
 from keyhole.train.defences.patrol.loop import Patrol
 from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.objective import Objective
@@ -25,6 +25,7 @@ from keyhole.train.defences.patrol.settings import PatrolSettings
 from keyhole.train.defences.patrol.surrogate import Surrogate
 from keyhole.train.own_task import make_trainable
 from keyhole.train.recipe import Recipe
+from keyhole.train.split import Blocks
 from keyhole.train.task import Batch, Task
 from keyhole.train.tasks.classifier import Classification, LabelledPictures
 from keyhole.train.tasks.reid.task import Reidentification

@@ -12,7 +12,7 @@ from torch import Tensor
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import Lesson, Method, Step
 from keyhole.train.defences.rival import Rival, distance_named
-from keyhole.train.defences.split import Split
+from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)

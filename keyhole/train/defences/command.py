@@ -19,10 +19,10 @@ from keyhole.terminal import terminal
 from keyhole.train.defences.deployed import Deployed, Protect
 from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
-from keyhole.train.defences.split import Split
 from keyhole.train.defences.training import Defending
 from keyhole.train.loop import learn
 from keyhole.train.own_task import make_trainable, own_task
+from keyhole.train.split import Split
 from keyhole.train.stored import named, store_weights, trained_target, write_tuned_card
 
 

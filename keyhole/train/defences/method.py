@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from keyhole.partition import Survey
 from keyhole.partition.pruning.plan import Removal
 from keyhole.targets.defence import NO_DEFENCE
-from keyhole.train.defences.split import Split
+from keyhole.train.split import Split
 from keyhole.train.tuning import Tuning
 
 TUNING = Tuning(stages=((1.0, 6),), batch=64, steps=80, learning_rate=1e-3, teaching=10.0)

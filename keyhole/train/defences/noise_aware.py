@@ -11,7 +11,7 @@ from torch import Tensor
 
 from keyhole.defences import defence_named, spelled
 from keyhole.train.defences.method import Lesson, Method, Step
-from keyhole.train.defences.split import Split
+from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)

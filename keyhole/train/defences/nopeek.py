@@ -11,7 +11,7 @@ from torch import Tensor
 
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import Lesson, Method, Step
-from keyhole.train.defences.split import Split
+from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)

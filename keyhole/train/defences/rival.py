@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from keyhole.metrics.similarity import ssim
 from keyhole.nn.mirror import MirrorNetwork
 from keyhole.service.errors import UsageError
-from keyhole.train.defences.patrol.objective import as_deployed, constant
+from keyhole.train.split import frozen, in_eval_mode
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -91,7 +91,7 @@ class Rival:
         made = self.network(features.detach())
         loss = F.mse_loss(made, pictures)
         if self._realism:
-            with constant(self._discriminator):
+            with frozen(self._discriminator):
                 loss = loss + self._realism * F.softplus(-self._discriminator(made)).mean()
         _minimise(loss, self._optimisers[0])
         if self._realism:
@@ -104,7 +104,7 @@ class Rival:
         They are clamped, as an attacker's are: otherwise features that grow could drive the output of a network that
         stands still, and so any distance, to any size.
         """
-        with as_deployed(self.network), constant(self.network):
+        with in_eval_mode(self.network), frozen(self.network):
             pictures: Tensor = self.network(features).clamp(0, 1)
         return pictures
 

@@ -20,7 +20,7 @@ from keyhole.defences.stored import MECHANISM, write_stored
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import TUNING, Lesson, Method, Step
-from keyhole.train.defences.split import Split
+from keyhole.train.split import Split
 from keyhole.train.tuning import Tuning
 
 

@@ -20,7 +20,7 @@ from keyhole.partition.pruning.structures import Kind
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import TUNING, Lesson, Method, Step
-from keyhole.train.defences.split import Split
+from keyhole.train.split import Split
 from keyhole.train.tuning import Tuning
 
 _KINDS: Mapping[str, Kind] = MappingProxyType({"connections": "connection", "mappings": "mapping"})

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from keyhole.train.defences.deployed import Deployed
 from keyhole.train.defences.method import Lesson, Step
-from keyhole.train.defences.split import Split
 from keyhole.train.optimisers import Optimisation
+from keyhole.train.split import Split
 from keyhole.train.training import Round, Training
 
 

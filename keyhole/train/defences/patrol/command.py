@@ -18,8 +18,8 @@ from keyhole.service.folder import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
-from keyhole.train.defences.patrol.blocks import block_ends
 from keyhole.train.defences.patrol.goal import Goal
+from keyhole.train.defences.patrol.lipschitz import block_ends
 from keyhole.train.defences.patrol.loop import Patrol
 from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.recipe import PatrolRecipe

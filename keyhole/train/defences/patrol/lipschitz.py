@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+from keyhole.partition.surveying import Survey
 
 
 def constants(clean: Sequence[Tensor], noisy: Sequence[Tensor]) -> list[Tensor]:
@@ -46,3 +48,29 @@ def random_noise(like: Tensor, generator: torch.Generator) -> Tensor:
     its own, and the head runs once instead of N times.
     """
     return torch.randn(like.shape, generator=generator).to(like)
+
+
+def block_ends(surveyed: Survey, cut: str) -> tuple[str, ...]:
+    """Where the blocks of the head that ends at ``cut`` end; the last is ``cut`` itself, by its own path.
+
+    PATROL speaks of four residual blocks of ResNet-18 and gives four weights α: these are its stages ``layer1`` to
+    ``layer4`` (elsewhere it counts eight convolution blocks, two to a stage). So blocks are the stages, what comes
+    before the first belonging to it. Of a network with one stack of modules, such as a transformer, they are the
+    stack's modules; of one without any, its modules that have modules.
+
+    Raises:
+        CutError: no such cut.
+    """
+    last = surveyed.index(cut)
+    children = dict(surveyed.model.named_children())
+    stages = [name for name, child in children.items() if isinstance(child, nn.Sequential) and _holds_modules(child)]
+    if len(stages) == 1:
+        stages = [f"{stages[0]}.{name}" for name, _ in children[stages[0]].named_children()]
+    if not stages:
+        stages = [name for name, child in children.items() if next(child.children(), None) is not None]
+    ends = [surveyed.name(surveyed.ends[path]) for path in stages if surveyed.ends.get(path, last) < last]
+    return (*ends, surveyed.name(last))
+
+
+def _holds_modules(stack: nn.Sequential) -> bool:
+    return any(next(child.children(), None) is not None for child in stack)

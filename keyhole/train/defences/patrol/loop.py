@@ -22,7 +22,6 @@ from keyhole.service.memory import keep_all_freed
 from keyhole.sizes import side_of
 from keyhole.terminal import progress_bar
 from keyhole.train.checkpoint import Checkpoint
-from keyhole.train.defences.patrol.blocks import Blocks, paths_in
 from keyhole.train.defences.patrol.fista import Fista
 from keyhole.train.defences.patrol.goal import Goal, fewest_gone, least_threshold
 from keyhole.train.defences.patrol.lipschitz import random_noise
@@ -32,6 +31,7 @@ from keyhole.train.defences.patrol.recipe import PatrolRecipe
 from keyhole.train.defences.patrol.surrogate import Surrogate, mirrored_layers
 from keyhole.train.optimisers import Optimisation, one_cycle
 from keyhole.train.optimisers import optimiser as make_optimiser
+from keyhole.train.split import Blocks, paths_in
 from keyhole.train.task import Batch, Task
 
 DEFENCE = "patrol"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from keyhole.train.defences.patrol.blocks import Blocks
 from keyhole.train.defences.patrol.lipschitz import constants, lipschitz_loss
 from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.recipe import PatrolRecipe
-from keyhole.train.defences.patrol.surrogate import Surrogate, denormalised, reconstruction_distance
+from keyhole.train.defences.patrol.surrogate import Surrogate, reconstruction_distance
+from keyhole.train.split import Blocks, denormalised, frozen, in_eval_mode
 from keyhole.train.task import Batch, Task
 
 
@@ -47,7 +46,7 @@ class Objective:
     @torch.no_grad()
     def features(self, batch: Batch) -> Tensor:
         """What crosses the cut, as it will be deployed."""
-        with as_deployed(self._task.module), self._masked():
+        with in_eval_mode(self._task.module), self._masked():
             crossing: Tensor = self.blocks.head(batch.inputs)[-1]
         return crossing
 
@@ -60,7 +59,7 @@ class Objective:
         loss, features = self._predict(batch)
         if "adversarial" not in self._recipe.terms:
             return loss
-        with as_deployed(self._surrogate), constant(self._surrogate):
+        with in_eval_mode(self._surrogate), frozen(self._surrogate):
             reconstructed = self._surrogate(features[self._apart(batch)]).clamp(0, 1)
         return loss - self._recipe.beta * reconstruction_distance(self._pictures(self.shown(batch)), reconstructed)
 
@@ -78,7 +77,7 @@ class Objective:
         if "lipschitz" not in self._recipe.terms:
             return loss
         noisy = batch.inputs + noise
-        with as_deployed(self._task.module), self._masked():
+        with in_eval_mode(self._task.module), self._masked():
             clean_ends, noisy_ends = self.blocks.head(batch.inputs), self.blocks.head(noisy)
         stretches = constants((batch.inputs, *clean_ends), (noisy, *noisy_ends))
         return loss + lipschitz_loss(stretches, self._recipe.alpha)
@@ -106,24 +105,3 @@ class Objective:
 
     def _pictures(self, batch: Batch) -> Tensor:
         return denormalised(batch.inputs, self._task.preprocess)
-
-
-@contextmanager
-def as_deployed(module: nn.Module) -> Iterator[None]:
-    """In the block, ``module`` is in eval mode."""
-    learns = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(learns)
-
-
-@contextmanager
-def constant(module: nn.Module) -> Iterator[None]:
-    """In the block, ``module`` passes gradients on and takes none."""
-    module.requires_grad_(False)
-    try:
-        yield
-    finally:
-        module.requires_grad_(True)

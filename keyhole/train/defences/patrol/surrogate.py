@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, fx, nn
 
 from keyhole.nn.mirror import MirrorNetwork
-from keyhole.targets.preprocess import Preprocess
 
 
 class Surrogate(nn.Module):
@@ -59,12 +58,6 @@ def reconstruction_distance(pictures: Tensor, reconstructed: Tensor) -> Tensor:
     """
     distances: Tensor = torch.linalg.vector_norm((pictures - reconstructed).flatten(1), dim=1)
     return distances.mean()
-
-
-def denormalised(inputs: Tensor, preprocess: Preprocess) -> Tensor:
-    """Inverse of `Preprocess.normalise`: the model's input, N×3×H×W, to pictures in [0, 1]."""
-    mean, std = (inputs.new_tensor(values).view(3, 1, 1) for values in (preprocess.mean, preprocess.std))
-    return inputs * std + mean
 
 
 def mirrored_layers(head: fx.GraphModule) -> int | None:
