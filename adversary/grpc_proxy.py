@@ -14,10 +14,9 @@ import grpc
 
 from keyhole.wire.chunks import from_chunks
 from keyhole.wire.errors import WireError
-from keyhole.wire.inference import SERVICE
+from keyhole.wire.frames import PackedFrame
 from keyhole.wire.limits import MAX_MESSAGE
-from keyhole.wire.methods import METHODS
-from keyhole.wire.packed import PackedFrame
+from keyhole.wire.methods import INFERENCE, METHODS
 from keyhole.wire.server import time_left
 
 WORKERS = 2 * sum(method.calls for method in METHODS.values())  # each call holds one: more than the server takes
@@ -42,8 +41,8 @@ def _one_by_one(messages: Messages) -> Iterator[PackedFrame]:
 
 
 READERS: Mapping[str, Reader] = {
-    f"/{SERVICE}/Infer": _one_by_one,
-    f"/{SERVICE}/InferStream": from_chunks,
+    f"/{INFERENCE}/Infer": _one_by_one,
+    f"/{INFERENCE}/InferStream": from_chunks,
 }
 """How the requests of each method that carries frames are read."""
 

@@ -21,7 +21,7 @@ from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue, protection
 from keyhole.targets.load import assemble
-from keyhole.wire.channel import connect
+from keyhole.wire.client import connect
 
 
 def lab(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:

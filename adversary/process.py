@@ -31,7 +31,7 @@ from keyhole.service.address import Address, publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.wire.channel import connect
+from keyhole.wire.client import connect
 
 DRAIN_SECONDS = 3.0
 ROLE = "adversary"

@@ -9,7 +9,7 @@ import grpc
 
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
-from keyhole.wire.channel import Retry
+from keyhole.wire.client import Retry
 from keyhole.wire.errors import explain
 
 FLEETING_SECONDS = 1.0  # for a picture that a better one will follow

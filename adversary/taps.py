@@ -14,10 +14,10 @@ from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import inference_pb2, tap_pb2, tap_pb2_grpc
-from keyhole.wire.channel import Backoff
+from keyhole.wire.client import Backoff
 from keyhole.wire.errors import explain
-from keyhole.wire.packed import PackedFrame
-from keyhole.wire.tap import TOKEN_KEY
+from keyhole.wire.frames import PackedFrame
+from keyhole.wire.server import TOKEN_KEY
 
 _log = logging.getLogger(__name__)
 

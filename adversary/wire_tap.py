@@ -23,7 +23,7 @@ from adversary.taps import Frame
 from keyhole.service.address import Address
 from keyhole.service.errors import AddressError
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.packed import PackedFrame
+from keyhole.wire.frames import PackedFrame
 
 TLS_HANDSHAKE = b"\x16\x03"  # type of the record, major version
 _PIECE = 1 << 16

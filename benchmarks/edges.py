@@ -21,8 +21,7 @@ from benchmarks.measurement import Measurement, Ratio
 from benchmarks.output import Output, show
 from benchmarks.processes import Cloud
 from keyhole.service.memory import keep_freed
-from keyhole.wire.channel import connect
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, connect
 
 EDGES = (1, 2, 4, 8)
 LEAST = {8: 1.5}

@@ -14,7 +14,7 @@ from keyhole.sizes import height_width
 from keyhole.v1 import inference_pb2
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.codec_registry import codec_named
-from keyhole.wire.packed import PackedFrame, pack_frame
+from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.tensors import unpack
 
 CALL_SECONDS = 60.0

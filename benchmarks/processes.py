@@ -12,8 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from keyhole.service.launcher import Launcher
-from keyhole.wire.channel import connect
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, connect
 
 
 @contextmanager

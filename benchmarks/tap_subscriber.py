@@ -6,8 +6,8 @@ import sys
 import time
 
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
-from keyhole.wire.channel import connect
-from keyhole.wire.tap import TOKEN_KEY
+from keyhole.wire.client import connect
+from keyhole.wire.server import TOKEN_KEY
 
 address, token = sys.argv[1:]
 with connect(address) as channel:

@@ -26,11 +26,10 @@ from benchmarks.output import Output, show
 from benchmarks.wire_server import COPY_METHOD, LIMITS, MODEL_HASH, RAW_METHOD, RAW_SERVICE, TARGET
 from keyhole.service.memory import keep_freed
 from keyhole.v1 import inference_pb2
-from keyhole.wire.channel import connect
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, connect
 from keyhole.wire.codec_registry import codec_named
+from keyhole.wire.frames import pack_frame
 from keyhole.wire.limits import KIB, UNARY_LIMIT
-from keyhole.wire.packed import pack_frame
 from keyhole.wire.tensors import ExpectedTensor, unpack
 
 ROOT = Path(__file__).parents[1]

@@ -13,11 +13,9 @@ import torch
 from keyhole.service.memory import keep_freed
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2
-from keyhole.wire.frames import Expectation, validate
-from keyhole.wire.inference import InferenceService, inference
+from keyhole.wire.frames import Expectation, PackedAnswer, PackedFrame, validate
 from keyhole.wire.limits import MAX_MESSAGE
-from keyhole.wire.packed import PackedAnswer, PackedFrame
-from keyhole.wire.server import RunningServer, serve
+from keyhole.wire.server import InferenceService, RunningServer, inference_registration, serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view
 
 TARGET, MODEL_HASH = "echo", "0" * 16
@@ -48,7 +46,7 @@ def expectation(cut: str) -> Expectation:
 
 def infer_server() -> tuple[RunningServer, int]:
     """The product's path, and its port."""
-    server = serve([inference(Echo())], "127.0.0.1:0", metrics=Metrics("cloud"))
+    server = serve([inference_registration(Echo())], "127.0.0.1:0", metrics=Metrics("cloud"))
     return server, server.port
 
 

@@ -16,9 +16,8 @@ from keyhole.targets import Target
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.errors import WireError
-from keyhole.wire.frames import Expectation, validate
-from keyhole.wire.inference import InferenceService
-from keyhole.wire.packed import PackedAnswer, PackedFrame
+from keyhole.wire.frames import Expectation, PackedAnswer, PackedFrame, validate
+from keyhole.wire.server import InferenceService
 from keyhole.wire.tensors import ExpectedTensor, pack_view, spec_of
 
 _ANSWER_CODEC = tensor_pb2.CODEC_FP32

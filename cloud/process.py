@@ -16,9 +16,7 @@ from keyhole.service.address import publish
 from keyhole.service.errors import UsageError, check_flags
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.wire.inference import inference
-from keyhole.wire.server import serve
-from keyhole.wire.tap import tap as tap_service
+from keyhole.wire.server import inference_registration, serve, tap_registration
 
 _log = logging.getLogger(__name__)
 
@@ -55,7 +53,7 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
             description(target, partition), expectation(target, partition), batcher, tap.publish, metrics
         )
         server = serve(
-            [inference(service), tap_service(tap.subscribe)],
+            [inference_registration(service), tap_registration(tap.subscribe)],
             settings.listen,
             metrics=metrics,
             tls=settings.tls,

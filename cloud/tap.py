@@ -16,8 +16,8 @@ import grpc
 
 from keyhole.v1 import tap_pb2
 from keyhole.wire.errors import WireError
-from keyhole.wire.packed import PackedFrame
-from keyhole.wire.tap import TOKEN_KEY
+from keyhole.wire.frames import PackedFrame
+from keyhole.wire.server import TOKEN_KEY
 
 _log = logging.getLogger(__name__)
 

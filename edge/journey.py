@@ -11,10 +11,9 @@ from torch import Tensor
 
 from edge.link import Link
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.channel import Retry
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, Retry
 from keyhole.wire.errors import WireError, explain
-from keyhole.wire.packed import PackedAnswer, PackedFrame
+from keyhole.wire.frames import PackedAnswer, PackedFrame
 from keyhole.wire.tensors import ExpectedTensor, unpack_all
 
 _PAUSE_SECONDS = 0.05  # before a cancelled call is made again

@@ -10,7 +10,7 @@ import math
 import threading
 from collections.abc import Callable
 
-from keyhole.wire.link import LinkProfile
+from keyhole.wire.link_profiles import LinkProfile
 
 BURST = 1500.0  # bytes that pass at once: one Ethernet packet
 

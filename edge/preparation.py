@@ -13,8 +13,8 @@ from keyhole.service.address import Address
 from keyhole.service.forecast import Forecast
 from keyhole.sizes import check_comparable, size_text
 from keyhole.wire.codec_registry import codec_named
-from keyhole.wire.link import LinkProfile, link_profile
-from keyhole.wire.packed import pack_frame
+from keyhole.wire.frames import pack_frame
+from keyhole.wire.link_profiles import LinkProfile, link_profile
 
 _TRIALS = 3
 

@@ -11,7 +11,7 @@ from edge.tally import Tally
 from edge.witness import Unwatched, Witness
 from keyhole.data import Sample
 from keyhole.v1 import referee_pb2
-from keyhole.wire.packed import PackedFrame
+from keyhole.wire.frames import PackedFrame
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.secrets import pack_secrets
 

@@ -116,12 +116,14 @@ _TOOLS = {
         "keyhole.data.sets.command:sets",
         "List the data sets that can be opened from where their owners leave them",
     ),
-    "certs": Command("keyhole.wire.command:CertsSettings", "keyhole.wire.command:certs", "Make a CA and certificates"),
+    "certs": Command(
+        "keyhole.wire.commands:CertsSettings", "keyhole.wire.commands:certs", "Make a CA and certificates"
+    ),
     "token": Command(
-        "keyhole.wire.command:TokenSettings", "keyhole.wire.command:token", "Make a secret for the tap or the page"
+        "keyhole.wire.commands:TokenSettings", "keyhole.wire.commands:token", "Make a secret for the tap or the page"
     ),
     "health": Command(
-        "keyhole.wire.health:HealthSettings", "keyhole.wire.health:health", "Ask whether a process is well"
+        "keyhole.wire.commands:HealthSettings", "keyhole.wire.commands:health", "Ask whether a process is well"
     ),
 }
 

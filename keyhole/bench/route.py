@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from keyhole.service.errors import UsageError
-from keyhole.wire.link import LinkProfile, link_profile
+from keyhole.wire.link_profiles import LinkProfile, link_profile
 
 _SLOWED = re.compile(r"(?P<link>.+)@(?P<factor>\d+(?:\.\d+)?)x")
 

@@ -18,7 +18,7 @@ from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, Stop
 from keyhole.service.lifecycle import OK, Stop, signals
 from keyhole.targets.catalogue import protection
 from keyhole.terminal import terminal
-from keyhole.wire.channel import connect
+from keyhole.wire.client import connect
 
 ORDER = ("edge", "adversary", "oracle", "cloud", "monitor")
 """In which all are stopped: nobody loses the one that it calls."""

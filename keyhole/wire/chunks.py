@@ -11,10 +11,9 @@ from google.protobuf.message import DecodeError
 
 from keyhole.v1 import inference_pb2
 from keyhole.wire.errors import WireError, invalid
+from keyhole.wire.frames import PackedFrame
 from keyhole.wire.limits import FRAME_SECONDS, MAX_CHUNK, MAX_MESSAGE
-from keyhole.wire.packed import PackedFrame
-from keyhole.wire.tensors import PackedTensor
-from keyhole.wire.wireformat import MalformedError, bytes_field, take
+from keyhole.wire.tensors import MalformedError, PackedTensor, bytes_field, take
 
 _DATA = inference_pb2.FrameChunk.DATA_FIELD_NUMBER
 

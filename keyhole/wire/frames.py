@@ -1,18 +1,167 @@
-"""What a receiver of frames expects, and the check of every frame against it."""
+"""Frames and answers on the hot path: their payloads beside the message, and the check of every frame.
+
+The bytes are those of the proto's ``Frame`` and ``Answer``, so that any gRPC client or server understands them.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
+from google.protobuf.message import DecodeError
 from torch import Tensor
 
-from keyhole.v1 import inference_pb2
+from keyhole.v1 import inference_pb2, tap_pb2, tensor_pb2
 from keyhole.wire.codec_registry import CODECS
+from keyhole.wire.codecs import Payload
 from keyhole.wire.errors import invalid, unmet
-from keyhole.wire.packed import PackedFrame
-from keyhole.wire.tensors import AnyTensor, ExpectedTensor, unpack
+from keyhole.wire.tensors import (
+    AnyTensor,
+    ExpectedTensor,
+    MalformedError,
+    PackedTensor,
+    bytes_field,
+    pack_view,
+    tag,
+    take,
+    unpack,
+    varint,
+    varint_field,
+)
+
+_FRAME_HEADER = inference_pb2.Frame.HEADER_FIELD_NUMBER
+_FRAME_TENSORS = inference_pb2.Frame.TENSORS_FIELD_NUMBER
+_ANSWER_OUTPUTS = inference_pb2.Answer.OUTPUTS_FIELD_NUMBER
+_TAPPED_FRAME = tap_pb2.TappedFrame.FRAME_FIELD_NUMBER
+_TAPPED_DROPPED = tap_pb2.TappedFrame.DROPPED_FIELD_NUMBER
+_PADDING_TAG = tag(tensor_pb2.Tensor.PADDING_FIELD_NUMBER)
+_PAYLOAD_TAG = tag(tensor_pb2.Tensor.PAYLOAD_FIELD_NUMBER)
+_ALIGNMENT = 16
+_CACHED_HEAD = 256
+"""Bytes of the longest tensor head that is remembered; ours are shorter, longer ones are someone's padding."""
+
+
+@dataclass(frozen=True)
+class PackedFrame:
+    """A ``Frame``; the attributes are named as in the proto."""
+
+    header: inference_pb2.FrameHeader
+    tensors: tuple[PackedTensor, ...]
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of all payloads, headers not counted."""
+        return sum(len(tensor.payload) for tensor in self.tensors)
+
+    def to_wire(self) -> bytes:
+        """The serialised ``Frame``; one copy of the payloads."""
+        return b"".join(self._parts())
+
+    def to_tapped(self, dropped: int) -> bytes:
+        """The serialised ``TappedFrame`` that holds this frame; one copy of the payloads."""
+        return b"".join([*bytes_field(_TAPPED_FRAME, *self._parts()), varint_field(_TAPPED_DROPPED, dropped)])
+
+    def message(self) -> inference_pb2.Frame:
+        """The message of the proto; copies the payloads."""
+        return inference_pb2.Frame(header=self.header, tensors=[tensor.message() for tensor in self.tensors])
+
+    @classmethod
+    def from_wire(cls, data: bytes | memoryview) -> PackedFrame:
+        """Read a serialised ``Frame``; the payloads are views of ``data``.
+
+        Raises:
+            WireError: INVALID_ARGUMENT, the bytes are no ``Frame``.
+        """
+        try:
+            rest, tensors = take(memoryview(data), _FRAME_TENSORS)
+            header = inference_pb2.Frame.FromString(rest).header
+            return cls(header, tuple(map(_read_tensor, tensors)))
+        except (MalformedError, DecodeError) as error:
+            raise invalid("frame", f"expected a serialised keyhole.v1.Frame: {error}") from error
+
+    def _parts(self) -> list[Payload]:
+        return _with_tensors(bytes_field(_FRAME_HEADER, self.header.SerializeToString()), _FRAME_TENSORS, self.tensors)
+
+
+@dataclass(frozen=True)
+class PackedAnswer:
+    """An ``Answer``; the attributes are named as in the proto."""
+
+    frame_id: str
+    outputs: tuple[PackedTensor, ...]
+    times: inference_pb2.CloudTimes = field(default_factory=inference_pb2.CloudTimes)
+    batch: int = 1
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes of all payloads, headers not counted."""
+        return sum(len(output.payload) for output in self.outputs)
+
+    def to_wire(self) -> bytes:
+        """The serialised ``Answer``; one copy of the payloads."""
+        head = inference_pb2.Answer(frame_id=self.frame_id, times=self.times, batch=self.batch)
+        return b"".join(_with_tensors([head.SerializeToString()], _ANSWER_OUTPUTS, self.outputs))
+
+    @classmethod
+    def from_wire(cls, data: bytes | memoryview) -> PackedAnswer:
+        """Read a serialised ``Answer``; the payloads are views of ``data``.
+
+        Raises:
+            WireError: INVALID_ARGUMENT, the bytes are no ``Answer``.
+        """
+        try:
+            rest, outputs = take(memoryview(data), _ANSWER_OUTPUTS)
+            head = inference_pb2.Answer.FromString(rest)
+            return cls(head.frame_id, tuple(map(_read_tensor, outputs)), head.times, head.batch)
+        except (MalformedError, DecodeError) as error:
+            raise invalid("answer", f"expected a serialised keyhole.v1.Answer: {error}") from error
+
+
+def pack_frame(header: inference_pb2.FrameHeader, tensors: Sequence[Tensor], codec: int) -> PackedFrame:
+    """Encode a frame's live tensors; leave them alone until the frame is sent.
+
+    Args:
+        header: what the frame is.
+        tensors: the live tensors of the cut in the plan's order, each with a batch of one.
+        codec: value of the proto's enum.
+    """
+    return PackedFrame(header, tuple(pack_view(tensor, codec) for tensor in tensors))
+
+
+def _with_tensors(parts: list[Payload], number: int, tensors: Sequence[PackedTensor]) -> list[Payload]:
+    for tensor in tensors:
+        parts += _tensor_field(number, tensor, sum(map(len, parts)))
+    return parts
+
+
+def _tensor_field(number: int, tensor: PackedTensor, at: int) -> list[Payload]:
+    """A tensor as a field that starts at byte ``at`` of its message, padded so that the payload is aligned there."""
+    head, payload = _written_head(tensor.shape, tensor.dtype, tensor.codec), tensor.payload
+    opening = _PAYLOAD_TAG + varint(len(payload))
+    length = len(head) + 2 + len(opening) + len(payload)
+    padding = -(at + 1 + len(varint(length)) + length - len(payload)) % _ALIGNMENT
+    lead = (tag(number), varint(length + padding), head, _PADDING_TAG, bytes([padding]), bytes(padding))
+    return [*lead, opening, payload]
+
+
+def _read_tensor(data: memoryview) -> PackedTensor:
+    rest, payloads = take(data, tensor_pb2.Tensor.PAYLOAD_FIELD_NUMBER)
+    read = _read_head if len(rest) <= _CACHED_HEAD else _read_head.__wrapped__
+    return PackedTensor(*read(rest), payloads[-1] if payloads else b"")
+
+
+@lru_cache
+def _written_head(shape: tuple[int, ...], dtype: int, codec: int) -> bytes:
+    return PackedTensor(shape, dtype, codec, b"").head().SerializeToString()
+
+
+@lru_cache
+def _read_head(data: bytes) -> tuple[tuple[int, ...], int, int]:
+    tensor = PackedTensor.of(tensor_pb2.Tensor.FromString(data), b"")
+    return tensor.shape, tensor.dtype, tensor.codec
+
 
 FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """Frame ids end up in file names."""

@@ -1,4 +1,9 @@
-"""What every server does around a call: who may make it, whether there is room, reading it, counting and timing it."""
+"""Admission, reading, counting and timing of every call that a server takes.
+
+A method has a number of slots. A call waits for its caller while a message is on its way from it, or to it. It holds a
+thread all that time, so a call that waits too long is dismissed; where all slots are taken, the one that has waited
+longest makes room for the next.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +19,7 @@ from google.protobuf.message import DecodeError
 
 from keyhole.service.metrics import Metrics
 from keyhole.wire.errors import WireError, abort, invalid
-from keyhole.wire.lanes import Lane
-from keyhole.wire.methods import Method
+from keyhole.wire.methods import RpcMethod
 
 if TYPE_CHECKING:
     _Base = grpc.ServerInterceptor[Any, Any]
@@ -30,6 +34,84 @@ _KINDS: Mapping[tuple[bool, bool], str] = {
     (True, True): "stream_stream",
 }
 _SWEEPS = 8  # over the calls that wait, within the time that one may
+GRACE_SECONDS = 0.25
+"""A call that has waited less than this for its caller keeps its place."""
+
+
+class CallSlots:
+    """The places of one method's calls.
+
+    Args:
+        places: most calls at once.
+        patience: seconds that a call may wait for its caller.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, places: int, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._places = places
+        self._patience = patience
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._taken = 0
+        self._waiting: dict[grpc.ServicerContext, float] = {}
+        self._dismissed: set[grpc.ServicerContext] = set()
+
+    def enter(self) -> bool:
+        """Take a slot for a new call; False if every slot belongs to a call that is being worked on."""
+        with self._lock:
+            slow = self._slow(GRACE_SECONDS)[:1] if self._taken >= self._places else []
+            self._dismiss(slow)
+            entered = self._taken < self._places
+            self._taken += entered
+        _cancel(slow)
+        return entered
+
+    def leave(self, call: grpc.ServicerContext) -> None:
+        """Give back the place of a call that entered and has ended."""
+        with self._lock:
+            if call in self._dismissed:
+                self._dismissed.remove(call)
+            else:
+                self._taken -= 1
+
+    @contextmanager
+    def waits(self, call: grpc.ServicerContext) -> Iterator[None]:
+        """While the block lasts, the call waits for its caller."""
+        with self._lock:
+            self._waiting[call] = self._clock()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting.pop(call, None)
+
+    def dismissed(self, call: grpc.ServicerContext) -> bool:
+        """Whether the call had to go because its caller kept it waiting."""
+        with self._lock:
+            return call in self._dismissed
+
+    def expire(self) -> None:
+        """Dismiss the calls that have waited longer than the method's patience."""
+        with self._lock:
+            slow = self._slow(self._patience)
+            self._dismiss(slow)
+        _cancel(slow)
+
+    def _slow(self, seconds: float) -> list[grpc.ServicerContext]:
+        """Calls that have waited at least so long, the longest first."""
+        latest = self._clock() - seconds
+        return sorted((call for call, since in self._waiting.items() if since <= latest), key=self._waiting.__getitem__)
+
+    def _dismiss(self, calls: list[grpc.ServicerContext]) -> None:
+        for call in calls:
+            del self._waiting[call]
+            self._dismissed.add(call)
+            self._taken -= 1
+
+
+def _cancel(calls: list[grpc.ServicerContext]) -> None:
+    for call in calls:
+        call.cancel()  # type: ignore[no-untyped-call]
 
 
 class CallInterceptor(_Base):
@@ -46,17 +128,18 @@ class CallInterceptor(_Base):
         patience: seconds that a call may wait for its caller, to send a message or to take one.
     """
 
-    def __init__(self, metrics: Metrics, methods: Mapping[str, Method], *, tls: bool, patience: float) -> None:
+    def __init__(self, metrics: Metrics, methods: Mapping[str, RpcMethod], *, tls: bool, patience: float) -> None:
         self._patience = patience
         self._served = {
-            name: _Served(name, method, Lane(method.calls, patience), metrics, tls) for name, method in methods.items()
+            name: _Served(name, method, CallSlots(method.calls, patience), metrics, tls)
+            for name, method in methods.items()
         }
 
     def sweep(self, ended: threading.Event) -> None:
         """Dismiss calls that wait for too long, until ``ended``."""
         while not ended.wait(self._patience / _SWEEPS):
             for served in self._served.values():
-                served.lane.expire()
+                served.slots.expire()
 
     def intercept_service(
         self,
@@ -79,8 +162,8 @@ class _Served:
     """One method, and what all of its calls share."""
 
     name: str
-    method: Method
-    lane: Lane
+    method: RpcMethod
+    slots: CallSlots
     metrics: Metrics
     tls: bool
 
@@ -92,7 +175,7 @@ class _Call:
         self._served = served
         self._handler = handler
         self._behaviour = getattr(handler, _KINDS[handler.request_streaming, handler.response_streaming])
-        self._entered = served.lane.enter()
+        self._entered = served.slots.enter()
 
     def once(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         """The one response."""
@@ -103,7 +186,7 @@ class _Call:
         """The responses."""
         with self._accounted(context):
             for response in self._behaviour(self._argument(messages, context), context):
-                with self._served.lane.waits(context):
+                with self._served.slots.waits(context):
                     yield response
 
     def _argument(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
@@ -123,7 +206,7 @@ class _Call:
     def _requests(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         decode = self._handler.request_deserializer
         while True:
-            with self._served.lane.waits(context):
+            with self._served.slots.waits(context):
                 message = next(messages, None)
             if message is None:
                 return
@@ -149,12 +232,12 @@ class _Call:
     def _end(self, context: grpc.ServicerContext, start: float, error: BaseException | None) -> None:
         code, metrics, name = self._code(context, error), self._served.metrics, self._served.name
         if self._entered:
-            self._served.lane.leave(context)
+            self._served.slots.leave(context)
         metrics.rpc_seconds.labels(name, code.name).observe(time.perf_counter() - start)
         metrics.rpc_total.labels(name, code.name).inc()
 
     def _code(self, context: grpc.ServicerContext, error: BaseException | None) -> grpc.StatusCode:
-        if self._served.lane.dismissed(context):
+        if self._served.slots.dismissed(context):
             return grpc.StatusCode.DEADLINE_EXCEEDED
         if isinstance(error, WireError):
             return error.code

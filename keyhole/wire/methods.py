@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 from keyhole.wire.tls import ROLES
 
-REFEREE = "keyhole.v1.Referee"
+INFERENCE, TAP, REFEREE = "keyhole.v1.Inference", "keyhole.v1.Tap", "keyhole.v1.Referee"
+"""Full names of services."""
 ANYONE = frozenset(ROLES)
 EDGE, ADVERSARY, MONITOR = (frozenset({role}) for role in ("edge", "adversary", "monitor"))
 
 
 @dataclass(frozen=True)
-class Method:
+class RpcMethod:
     """What is allowed of one method.
 
     Attributes:
@@ -25,20 +26,20 @@ class Method:
     calls: int
 
 
-METHODS: Mapping[str, Method] = {
-    "/keyhole.v1.Inference/Describe": Method(EDGE, 16),
-    "/keyhole.v1.Inference/Infer": Method(EDGE, 64),
-    "/keyhole.v1.Inference/InferStream": Method(EDGE, 16),
-    "/keyhole.v1.Tap/Subscribe": Method(ADVERSARY, 8),
-    "/keyhole.v1.Oracle/Query": Method(ADVERSARY, 16),
-    f"/{REFEREE}/Witness": Method(EDGE, 32),
-    f"/{REFEREE}/Conclude": Method(EDGE, 32),
-    f"/{REFEREE}/Settle": Method(EDGE, 8),
-    f"/{REFEREE}/Submit": Method(ADVERSARY, 32),
-    f"/{REFEREE}/Attend": Method(MONITOR, 4),
-    f"/{REFEREE}/Watch": Method(EDGE | MONITOR, 8),
-    "/grpc.health.v1.Health/Check": Method(ANYONE, 32),
-    "/grpc.health.v1.Health/Watch": Method(ANYONE, 8),
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": Method(ANYONE, 4),
+METHODS: Mapping[str, RpcMethod] = {
+    f"/{INFERENCE}/Describe": RpcMethod(EDGE, 16),
+    f"/{INFERENCE}/Infer": RpcMethod(EDGE, 64),
+    f"/{INFERENCE}/InferStream": RpcMethod(EDGE, 16),
+    f"/{TAP}/Subscribe": RpcMethod(ADVERSARY, 8),
+    "/keyhole.v1.Oracle/Query": RpcMethod(ADVERSARY, 16),
+    f"/{REFEREE}/Witness": RpcMethod(EDGE, 32),
+    f"/{REFEREE}/Conclude": RpcMethod(EDGE, 32),
+    f"/{REFEREE}/Settle": RpcMethod(EDGE, 8),
+    f"/{REFEREE}/Submit": RpcMethod(ADVERSARY, 32),
+    f"/{REFEREE}/Attend": RpcMethod(MONITOR, 4),
+    f"/{REFEREE}/Watch": RpcMethod(EDGE | MONITOR, 8),
+    "/grpc.health.v1.Health/Check": RpcMethod(ANYONE, 32),
+    "/grpc.health.v1.Health/Watch": RpcMethod(ANYONE, 8),
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": RpcMethod(ANYONE, 4),
 }
 """By full name. A method that is not listed is not served."""

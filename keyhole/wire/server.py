@@ -1,10 +1,17 @@
-"""gRPC servers, all made alike: limits, health, reflection, metrics, TLS."""
+"""gRPC servers, all made alike, and the Inference and Tap services without needless copies.
+
+Limits, health, reflection, metrics and TLS are the same for every server. The messages on the wire are those of the
+proto: a standard stub works against them.
+"""
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +24,13 @@ from grpc_reflection.v1alpha import reflection
 from keyhole.service.address import Address
 from keyhole.service.errors import AddressError
 from keyhole.service.metrics import Metrics
+from keyhole.v1 import inference_pb2, tap_pb2
 from keyhole.wire import tls as certificates
+from keyhole.wire.chunks import from_chunks
+from keyhole.wire.frames import PackedAnswer, PackedFrame
 from keyhole.wire.interceptors import CallInterceptor
 from keyhole.wire.limits import MAX_MESSAGE, MESSAGE_SECONDS
-from keyhole.wire.methods import METHODS, Method
+from keyhole.wire.methods import INFERENCE, METHODS, TAP, RpcMethod
 
 _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
@@ -94,7 +104,7 @@ def serve(
     metrics: Metrics,
     tls: Path | None = None,
     role: str | None = None,
-    methods: Mapping[str, Method] = METHODS,
+    methods: Mapping[str, RpcMethod] = METHODS,
     patience: float = MESSAGE_SECONDS,
 ) -> RunningServer:
     """Start a server.
@@ -138,3 +148,80 @@ def serve(
     ended = threading.Event()
     threading.Thread(target=interceptor.sweep, args=(ended,), name="sweep", daemon=True).start()
     return RunningServer(server, health_service, place.with_port(port), ended)
+
+
+class InferenceService(ABC):
+    """What a cloud implements. Raise ``WireError`` to refuse a call."""
+
+    @abstractmethod
+    def describe(self) -> inference_pb2.DescribeResponse:
+        """What the cloud runs."""
+
+    @abstractmethod
+    def infer(self, frame: PackedFrame, context: grpc.ServicerContext, until: float) -> PackedAnswer:
+        """Finish one frame, whichever way it came. Called from several threads at once.
+
+        Args:
+            frame: what came.
+            context: of the call that it came with, which may hold several.
+            until: how long the caller waits for it, on the clock of ``time.monotonic``.
+        """
+
+
+def inference_registration(service: InferenceService) -> Registration:
+    """The service, for ``serve``: Describe, Infer and InferStream."""
+
+    def describe(
+        _request: inference_pb2.DescribeRequest, _context: grpc.ServicerContext
+    ) -> inference_pb2.DescribeResponse:
+        return service.describe()
+
+    def infer(request: bytes, context: grpc.ServicerContext) -> bytes:
+        return service.infer(PackedFrame.from_wire(request), context, _until(context)).to_wire()
+
+    def infer_stream(requests: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[bytes]:
+        until = _until(context)
+        for frame in from_chunks(requests):
+            yield service.infer(frame, context, until).to_wire()
+
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Describe": grpc.unary_unary_rpc_method_handler(
+            describe,
+            request_deserializer=inference_pb2.DescribeRequest.FromString,
+            response_serializer=inference_pb2.DescribeResponse.SerializeToString,
+        ),
+        "Infer": grpc.unary_unary_rpc_method_handler(infer),
+        "InferStream": grpc.stream_stream_rpc_method_handler(infer_stream),
+    }
+    return Registration.of(INFERENCE, handlers)
+
+
+def _until(context: grpc.ServicerContext) -> float:
+    """Asked once in a call: gRPC counts what is left of it on the wall clock, which may be set back meanwhile."""
+    left = time_left(context)
+    return math.inf if left is None else time.monotonic() + left
+
+
+TOKEN_KEY = "keyhole-tap-token"
+"""Key of the token in a call's metadata."""
+
+Subscribe = Callable[[tap_pb2.SubscribeRequest, grpc.ServicerContext], Iterator[tuple[PackedFrame, int]]]
+
+
+def tap_registration(subscribe: Subscribe) -> Registration:
+    """The service, for ``serve``.
+
+    Args:
+        subscribe: yields each frame with the number of frames that the subscriber has lost so far.
+    """
+
+    def behaviour(request: tap_pb2.SubscribeRequest, context: grpc.ServicerContext) -> Iterator[bytes]:
+        for frame, dropped in subscribe(request, context):
+            yield frame.to_tapped(dropped)
+
+    handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+        "Subscribe": grpc.unary_stream_rpc_method_handler(
+            behaviour, request_deserializer=tap_pb2.SubscribeRequest.FromString
+        )
+    }
+    return Registration.of(TAP, handlers)

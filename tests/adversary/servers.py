@@ -16,11 +16,17 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, oracle_pb2, oracle_pb2_grpc, referee_pb2, referee_pb2_grpc, tap_pb2, tensor_pb2
 from keyhole.v1.inference_pb2 import FrameHeader
 from keyhole.wire.errors import WireError, invalid
-from keyhole.wire.inference import InferenceService, inference
-from keyhole.wire.packed import PackedAnswer, PackedFrame, pack_frame
+from keyhole.wire.frames import PackedAnswer, PackedFrame, pack_frame
 from keyhole.wire.pictures import unpack_picture
-from keyhole.wire.server import Registration, RunningServer, serve
-from keyhole.wire.tap import TOKEN_KEY, tap
+from keyhole.wire.server import (
+    TOKEN_KEY,
+    InferenceService,
+    Registration,
+    RunningServer,
+    inference_registration,
+    serve,
+    tap_registration,
+)
 from keyhole.wire.tensors import pack
 
 TOKEN = "s3cret"
@@ -64,7 +70,7 @@ class Tapped:
 
     def serve(self, port: int = 0) -> RunningServer:
         self._over = threading.Event()
-        return serve([tap(self.subscribe)], f"127.0.0.1:{port}", metrics=Metrics("cloud"))
+        return serve([tap_registration(self.subscribe)], f"127.0.0.1:{port}", metrics=Metrics("cloud"))
 
     def end(self) -> None:
         """End the streams of the server that was started last, and wait until none can take another frame."""
@@ -90,7 +96,7 @@ class Cloud(InferenceService):
         return PackedAnswer(frame.header.frame_id, frame.tensors[:1])
 
     def serve(self, port: int = 0, **options) -> RunningServer:
-        return serve([inference(self)], f"127.0.0.1:{port}", metrics=Metrics("cloud"), **options)
+        return serve([inference_registration(self)], f"127.0.0.1:{port}", metrics=Metrics("cloud"), **options)
 
 
 class Oracle(oracle_pb2_grpc.OracleServicer):

@@ -16,13 +16,11 @@ from adversary.grpc_proxy import GrpcProxy
 from adversary.wire_tap import WireTap
 from keyhole.service.address import Address
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.channel import Retry, connect, wait_ready
 from keyhole.wire.chunks import to_chunks
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, Retry, connect, wait_ready
 from keyhole.wire.errors import violations
-from keyhole.wire.inference import SERVICE
-from keyhole.wire.methods import METHODS
-from keyhole.wire.packed import PackedAnswer
+from keyhole.wire.frames import PackedAnswer
+from keyhole.wire.methods import INFERENCE, METHODS
 from keyhole.wire.tensors import unpack
 from keyhole.wire.tls import make_certificates
 from tests.adversary.servers import Cloud, frame, wait_until
@@ -100,7 +98,7 @@ def test_frames_are_copied_and_answers_intact(listener, channel, cloud):
 
 def test_chunked_frames_are_copied(listener, channel):
     sent = torch.arange(600_000.0)[None]
-    stream = channel.stream_stream(f"/{SERVICE}/InferStream", None, None)
+    stream = channel.stream_stream(f"/{INFERENCE}/InferStream", None, None)
     messages = [*to_chunks(frame("one", sent)), *to_chunks(frame("two", sent[:, :7]))]
     assert len(messages) > 4
     answers = [PackedAnswer.from_wire(message) for message in stream(iter(messages), timeout=20)]
@@ -114,7 +112,7 @@ def test_other_calls_metadata_and_errors_pass_as_they_are(listener, channel, clo
     client = InferenceClient(channel)
     assert list(client.describe(timeout=10).labels) == ["a", "b"]
     wait_ready(listener.tap.address, 10)
-    infer = channel.unary_unary(f"/{SERVICE}/Infer", None, None)
+    infer = channel.unary_unary(f"/{INFERENCE}/Infer", None, None)
     infer(frame("ok", torch.ones(1)).to_wire(), metadata=(("x-edge", "seven"),), timeout=10)
     assert cloud.metadata[0]["x-edge"] == "seven"
     with pytest.raises(grpc.RpcError) as refused:
@@ -128,7 +126,7 @@ def test_other_calls_metadata_and_errors_pass_as_they_are(listener, channel, clo
 
 def test_malformed_frames_are_counted_and_the_cloud_says_what_is_wrong(listener, channel):
     with pytest.raises(grpc.RpcError) as refused:
-        channel.unary_unary(f"/{SERVICE}/Infer", None, None)(b"\xff\xff\xff", timeout=10)
+        channel.unary_unary(f"/{INFERENCE}/Infer", None, None)(b"\xff\xff\xff", timeout=10)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     wait_until(lambda: listener.malformed)
     InferenceClient(channel).infer(frame("next", torch.ones(1)), timeout=10)
@@ -175,7 +173,7 @@ def test_it_outlives_a_cloud_that_is_away(quiet_address):
 
 def test_idle_calls_through_it_do_not_stop_the_victim(listener):
     """More than the cloud has places for: it lets the idle ones go, and the tap has threads for all of them."""
-    method = f"/{SERVICE}/Infer"
+    method = f"/{INFERENCE}/Infer"
     with ExitStack() as stack:
         idle = []
         for _ in range(METHODS[method].calls + 8):

@@ -4,7 +4,7 @@ import pytest
 
 from keyhole.bench.route import Route, route
 from keyhole.service.errors import UsageError
-from keyhole.wire.link import link_profile
+from keyhole.wire.link_profiles import link_profile
 
 
 @pytest.mark.parametrize(

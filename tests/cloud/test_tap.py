@@ -11,8 +11,8 @@ import pytest
 from cloud.tap import Subscription, Tap
 from keyhole.v1 import inference_pb2, tap_pb2
 from keyhole.wire.errors import WireError
-from keyhole.wire.packed import PackedFrame
-from keyhole.wire.tap import TOKEN_KEY
+from keyhole.wire.frames import PackedFrame
+from keyhole.wire.server import TOKEN_KEY
 
 TOKEN = "s3cret"
 

@@ -14,13 +14,11 @@ from edge.link import Link
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.channel import connect
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, connect
 from keyhole.wire.errors import WireError, invalid
-from keyhole.wire.inference import InferenceService, inference
-from keyhole.wire.link import link_profile
-from keyhole.wire.packed import PackedAnswer, pack_frame
-from keyhole.wire.server import serve
+from keyhole.wire.frames import PackedAnswer, pack_frame
+from keyhole.wire.link_profiles import link_profile
+from keyhole.wire.server import InferenceService, inference_registration, serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view
 
 STAGES = {
@@ -56,7 +54,7 @@ class FakeCloud(InferenceService):
 
 
 def start(cloud: FakeCloud, port: int = 0):
-    return serve([inference(cloud)], f"127.0.0.1:{port}", metrics=Metrics("cloud"))
+    return serve([inference_registration(cloud)], f"127.0.0.1:{port}", metrics=Metrics("cloud"))
 
 
 @pytest.fixture

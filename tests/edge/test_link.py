@@ -7,7 +7,7 @@ import math
 import pytest
 
 from edge.link import BURST, Lane, Link
-from keyhole.wire.link import PROFILES, LinkProfile, link_profile
+from keyhole.wire.link_profiles import PROFILES, LinkProfile, link_profile
 
 
 class VirtualClock:

@@ -14,7 +14,7 @@ from keyhole.data import Sample
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, referee_pb2
 from keyhole.wire.codec_registry import codec_named
-from keyhole.wire.packed import pack_frame
+from keyhole.wire.frames import pack_frame
 from keyhole.wire.secrets import unpack_secrets
 from tests.judge.making import LABELS
 

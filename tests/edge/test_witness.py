@@ -11,7 +11,7 @@ import pytest
 from edge.witness import Unwatched, Witness
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
-from keyhole.wire.channel import connect
+from keyhole.wire.client import connect
 from keyhole.wire.errors import invalid
 from keyhole.wire.server import Registration, serve
 

@@ -17,7 +17,7 @@ from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Account, Presence, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeStub
-from keyhole.wire.channel import connect
+from keyhole.wire.client import connect
 from keyhole.wire.errors import explain, violations
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.secrets import pack_secrets

@@ -11,7 +11,7 @@ from torch import Tensor
 from edge.device import Device
 from edge.settings import HeadSettings
 from keyhole.v1 import tensor_pb2
-from keyhole.wire.packed import PackedFrame, pack_frame
+from keyhole.wire.frames import PackedFrame, pack_frame
 from tests.system.running import CUT, TINY
 from tests.system.tiny_target import SIZE
 

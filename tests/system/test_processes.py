@@ -10,8 +10,7 @@ import pytest
 
 from keyhole.service.lifecycle import DRAIN_SECONDS
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
-from keyhole.wire.channel import connect, wait_ready
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, connect, wait_ready
 from tests.system.frames import Edge, pictures
 from tests.system.processes import process
 from tests.system.referee import notebook

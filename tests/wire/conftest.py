@@ -11,11 +11,9 @@ import torch
 
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2
-from keyhole.wire.channel import connect
-from keyhole.wire.frames import Expectation, validate
-from keyhole.wire.inference import InferenceService, inference
-from keyhole.wire.packed import PackedAnswer, PackedFrame
-from keyhole.wire.server import RunningServer, serve
+from keyhole.wire.client import connect
+from keyhole.wire.frames import Expectation, PackedAnswer, PackedFrame, validate
+from keyhole.wire.server import InferenceService, RunningServer, inference_registration, serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view
 
 torch.set_num_threads(1)
@@ -91,7 +89,7 @@ def tensors() -> list[torch.Tensor]:
 @pytest.fixture
 def cloud() -> Iterator[Cloud]:
     echo, metrics = Echo(), Metrics("cloud")
-    server = serve([inference(echo)], "127.0.0.1:0", metrics=metrics)
+    server = serve([inference_registration(echo)], "127.0.0.1:0", metrics=metrics)
     with connect(server.address) as channel:
         yield Cloud(echo, metrics, server, channel)
     server.stop(0)

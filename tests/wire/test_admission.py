@@ -15,9 +15,9 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from keyhole.service.metrics import Metrics
-from keyhole.wire import lanes
-from keyhole.wire.channel import connect, wait_ready
+from keyhole.wire.client import connect, wait_ready
 from keyhole.wire.errors import explain, violations
+from keyhole.wire.interceptors import GRACE_SECONDS, CallSlots
 from keyhole.wire.methods import METHODS
 from keyhole.wire.server import serve
 from keyhole.wire.tls import ROLES, make_certificates
@@ -268,7 +268,7 @@ def test_a_call_gets_its_grace_by_default() -> None:
 
 
 class Caller:
-    """A call as a lane sees it."""
+    """A call as its slots see it."""
 
     def __init__(self) -> None:
         self.cancelled = False
@@ -279,36 +279,36 @@ class Caller:
 
 def test_the_call_that_has_waited_longest_makes_room_but_not_at_once() -> None:
     now = [0.0]
-    lane = lanes.Lane(2, 30.0, clock=lambda: now[0])
+    slots = CallSlots(2, 30.0, clock=lambda: now[0])
     first, second = Caller(), Caller()
-    with lane.waits(first):
-        now[0] = 0.5 * lanes.GRACE_SECONDS
-        with lane.waits(second):
-            assert [lane.enter(), lane.enter(), lane.enter()] == [True, True, False]
-            now[0] = lanes.GRACE_SECONDS
-            assert lane.enter()
+    with slots.waits(first):
+        now[0] = 0.5 * GRACE_SECONDS
+        with slots.waits(second):
+            assert [slots.enter(), slots.enter(), slots.enter()] == [True, True, False]
+            now[0] = GRACE_SECONDS
+            assert slots.enter()
             assert (first.cancelled, second.cancelled) == (True, False)
-            assert (lane.dismissed(first), lane.dismissed(second)) == (True, False)
-            assert not lane.enter()
-            lane.leave(first)
-            assert not lane.enter()
-            lane.leave(second)
-            assert lane.enter()
+            assert (slots.dismissed(first), slots.dismissed(second)) == (True, False)
+            assert not slots.enter()
+            slots.leave(first)
+            assert not slots.enter()
+            slots.leave(second)
+            assert slots.enter()
 
 
 def test_patience_ends_exactly_when_it_is_over() -> None:
     now = [0.0]
-    lane = lanes.Lane(4, 30.0, clock=lambda: now[0])
+    slots = CallSlots(4, 30.0, clock=lambda: now[0])
     early, late = Caller(), Caller()
-    with lane.waits(early):
+    with slots.waits(early):
         now[0] = 10.0
-        with lane.waits(late):
+        with slots.waits(late):
             now[0] = 29.9
-            lane.expire()
+            slots.expire()
             assert not early.cancelled
             now[0] = 30.0
-            lane.expire()
+            slots.expire()
             assert (early.cancelled, late.cancelled) == (True, False)
     now[0] = 99.0
-    lane.expire()
+    slots.expire()
     assert not late.cancelled

@@ -9,8 +9,8 @@ import torch
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.chunks import from_chunks, to_chunks
 from keyhole.wire.errors import WireError
+from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.limits import FRAME_SECONDS, MAX_CHUNK, MAX_MESSAGE
-from keyhole.wire.packed import PackedFrame, pack_frame
 
 Chunk = inference_pb2.FrameChunk
 

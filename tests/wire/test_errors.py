@@ -6,8 +6,7 @@ import grpc
 import pytest
 
 from keyhole.service.address import Address
-from keyhole.wire.channel import connect
-from keyhole.wire.client import InferenceClient
+from keyhole.wire.client import InferenceClient, connect
 from keyhole.wire.errors import explain, invalid, unmet, violations
 
 

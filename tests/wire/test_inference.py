@@ -15,8 +15,8 @@ from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
 from keyhole.wire.chunks import to_chunks
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import explain, violations
+from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.limits import MAX_MESSAGE, UNARY_LIMIT
-from keyhole.wire.packed import PackedFrame, pack_frame
 from keyhole.wire.tensors import ExpectedTensor, pack, unpack
 
 TIMEOUT = 20.0

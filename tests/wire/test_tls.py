@@ -12,12 +12,10 @@ from cryptography import x509
 from keyhole.service.errors import UsageError
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.channel import connect, wait_ready
-from keyhole.wire.client import InferenceClient
-from keyhole.wire.command import CertsSettings, certs
-from keyhole.wire.inference import inference
-from keyhole.wire.packed import PackedFrame, pack_frame
-from keyhole.wire.server import RunningServer, serve
+from keyhole.wire.client import InferenceClient, connect, wait_ready
+from keyhole.wire.commands import CertsSettings, certs
+from keyhole.wire.frames import PackedFrame, pack_frame
+from keyhole.wire.server import RunningServer, inference_registration, serve
 from keyhole.wire.tls import ROLES, channel_credentials, make_certificates, server_credentials
 
 
@@ -37,7 +35,7 @@ def other_authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def server(cloud: Any, directory: Path) -> Iterator[RunningServer]:
-    running = serve([inference(cloud.echo)], "127.0.0.1:0", metrics=Metrics("cloud"), tls=directory)
+    running = serve([inference_registration(cloud.echo)], "127.0.0.1:0", metrics=Metrics("cloud"), tls=directory)
     yield running
     running.stop(0)
 
@@ -96,7 +94,9 @@ def test_a_server_of_another_authority_is_refused(
 def test_the_adversary_cannot_pose_as_the_cloud(cloud: Any, directory: Path, frame: PackedFrame) -> None:
     with pytest.raises(UsageError, match="the certificate of adversary is a client's"):
         server_credentials(directory, "adversary")
-    poser = serve([inference(cloud.echo)], "127.0.0.1:0", metrics=Metrics("cloud"), tls=directory / "adversary")
+    poser = serve(
+        [inference_registration(cloud.echo)], "127.0.0.1:0", metrics=Metrics("cloud"), tls=directory / "adversary"
+    )
     assert refused(connect(poser.address, tls=directory, role="edge"), frame)
     poser.stop(0)
 

@@ -19,7 +19,7 @@ from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
 from keyhole.v1.inference_pb2 import FrameHeader
 from keyhole.wire.codec_registry import codec_named
-from keyhole.wire.packed import pack_frame
+from keyhole.wire.frames import pack_frame
 
 PICTURES = 8
 """Behind the mean payload, which zstd makes depend on the picture, and behind dFIL."""

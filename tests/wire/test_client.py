@@ -14,11 +14,9 @@ from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.channel import Backoff, Retry, connect, wait_ready
-from keyhole.wire.client import InferenceClient
-from keyhole.wire.inference import inference
-from keyhole.wire.packed import PackedFrame, pack_frame
-from keyhole.wire.server import serve
+from keyhole.wire.client import Backoff, InferenceClient, Retry, connect, wait_ready
+from keyhole.wire.frames import PackedFrame, pack_frame
+from keyhole.wire.server import inference_registration, serve
 
 QUICK = Backoff(first=0.01, most=0.05)
 
@@ -65,7 +63,7 @@ def test_retry_bridges_a_restart_of_the_server(cloud: Any, frame: PackedFrame) -
     assert client.infer(frame, 20)
     cloud.server.stop(0)
     restarted = []
-    registrations = [inference(cloud.echo)]
+    registrations = [inference_registration(cloud.echo)]
     late = threading.Timer(
         0.5, lambda: restarted.append(serve(registrations, cloud.server.address, metrics=Metrics("cloud")))
     )
