@@ -13,7 +13,7 @@ import tyro
 
 from benchmarks.measurement import Measurement, Ratio
 from benchmarks.output import Output, show
-from keyhole.bench.store.results import open_results
+from keyhole.bench.store import open_results
 
 WORKERS = (1, 2)
 

@@ -17,8 +17,7 @@ from keyhole.bench.running.cluster import Cluster
 from keyhole.bench.running.pool import Pool
 from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.setup import Setup
-from keyhole.bench.store.results import open_results
-from keyhole.bench.store.store import BenchStore
+from keyhole.bench.store import BenchStore, open_results
 from keyhole.bench.summary import print_plan, print_results
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import BENCHMARK, alone

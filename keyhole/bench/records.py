@@ -136,6 +136,9 @@ class Profile:
     memory: int | None = None
 
 
+Record = Latency | Accuracy | Leak | Profile
+
+
 @dataclass(frozen=True)
 class Failure:
     """A cell that did not end: its name and its error."""

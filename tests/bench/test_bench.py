@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
-from keyhole.bench.store.results import open_results
+from keyhole.bench.store import open_results
 from tests.bench.running import bench, rows
 from tests.bench.targets import labelled
 from tests.bench.test_measures import save

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.bench.store.results import open_results
+from keyhole.bench.store import open_results
 from tests.bench.running import TINY, alive, bench, children, finish, rows, start
 from tests.bench.targets import MOOD
 

@@ -10,9 +10,7 @@ from keyhole.bench.axes import Axes, CutTarget
 from keyhole.bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
 from keyhole.bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
 from keyhole.bench.running.attempt import Finished
-from keyhole.bench.store.document import record
-from keyhole.bench.store.results import open_results
-from keyhole.bench.store.store import BenchStore
+from keyhole.bench.store import BenchStore, open_results, read_record
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
 
@@ -104,4 +102,4 @@ def test_a_folder_without_a_run(tmp_path):
 def test_a_cell_of_another_version_is_refused_with_what_to_do(fields):
     stored = {"design": {"target": "toy", "cut": "a"}, "attack": "pixels-white", "seed": 0, **fields}
     with pytest.raises(UsageError, match=r"leak was stored by another version.*another folder"):
-        record("leak", stored)
+        read_record("leak", stored)

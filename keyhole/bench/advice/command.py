@@ -10,7 +10,7 @@ from keyhole.bench.advice.recommendation import constraints, recommendation
 from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.records import Results
 from keyhole.bench.settings import RecommendSettings
-from keyhole.bench.store.results import open_results
+from keyhole.bench.store import open_results
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.terminal import terminal
 

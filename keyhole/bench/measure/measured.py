@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from keyhole.bench.store.document import Record
+from keyhole.bench.records import Record
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from keyhole.bench.records import Results
 from keyhole.bench.report.content import content
 from keyhole.bench.report.write import HTML, MARKDOWN, write
 from keyhole.bench.settings import BenchReportSettings
-from keyhole.bench.store.results import open_results
+from keyhole.bench.store import open_results
 
 
 def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] = open_results) -> int:

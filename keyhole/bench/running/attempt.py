@@ -15,8 +15,8 @@ import torch
 
 from keyhole.bench.cells import Cell
 from keyhole.bench.measure.table import MEASURES
+from keyhole.bench.records import Record
 from keyhole.bench.setup import Setup
-from keyhole.bench.store.document import Record
 
 
 @dataclass(frozen=True)

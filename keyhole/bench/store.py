@@ -1,0 +1,243 @@
+"""Database of a run. One process writes it; a cell is on disk once `BenchStore.keep` returns."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+from sqlalchemy import JSON, create_engine, event, select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+
+from keyhole.bench.axes import Axes, CutTarget, lossless
+from keyhole.bench.provenance import plan_facts
+from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Percentiles, Profile, Record, Results
+from keyhole.bench.route import route
+from keyhole.bench.running.attempt import Finished
+from keyhole.bench.settings import CellKind
+from keyhole.judge.recovery import Share
+from keyhole.service.errors import UsageError
+
+FILE = "bench.sqlite"
+_AXES = "axes"
+
+
+class BenchTables(DeclarativeBase):
+    """Holds the tables' metadata."""
+
+
+class CellRow(BenchTables):
+    """A cell that ended."""
+
+    __tablename__ = "cells"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(index=True)
+    record: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # none: it failed
+    error: Mapped[str] = mapped_column(default="")  # last line, then the traceback
+    seconds: Mapped[float]  # wall time
+    at: Mapped[float]  # Unix time of its end, seconds
+    machine: Mapped[str]
+
+
+class AboutRow(BenchTables):
+    """A fact about the run; the values are JSON."""
+
+    __tablename__ = "about"
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[Any] = mapped_column(JSON)
+
+
+class BenchStore:
+    """The cells of a run, and what it is.
+
+    Args:
+        run: its folder; made if it is not there, gone on with if it is.
+
+    Raises:
+        UsageError: the database cannot be opened.
+    """
+
+    def __init__(self, run: Path) -> None:
+        run.mkdir(parents=True, exist_ok=True)
+        place = run / FILE
+        try:
+            self._engine = create_engine(f"sqlite:///{place}", json_serializer=partial(json.dumps, ensure_ascii=False))
+            event.listen(self._engine, "connect", _tune)
+            BenchTables.metadata.create_all(self._engine)
+        except SQLAlchemyError as error:
+            raise UsageError(f"cannot open the run's database at {place}: {error}") from error
+
+    def describe(self, facts: Mapping[str, Any], fixed: Mapping[str, Any], axes: Axes) -> None:
+        """Say what the run is. Axes of an earlier start are kept, and grow by those of this one.
+
+        Args:
+            facts: that may change from start to start; the newest count.
+            fixed: that decide the figures.
+            axes: what this start measures.
+
+        Raises:
+            UsageError: a figure of this run would not compare with those that are there.
+        """
+        before = self.about()
+        for key, value in fixed.items():
+            if key in before and before[key] != value:
+                raise UsageError(
+                    f"{self._engine.url.database} has figures with {key} {before[key]!r}, and this run has {value!r}: "
+                    "they do not compare; give another --out"
+                )
+        known = read_axes(before[_AXES]).joined(axes) if _AXES in before else axes
+        with Session(self._engine) as session, session.begin():
+            for key, value in {**facts, **fixed, _AXES: dataclasses.asdict(known)}.items():
+                session.merge(AboutRow(key=key, value=value))
+
+    def keep(self, finished: Finished) -> None:
+        """Store a cell that ended; one that was there before is replaced."""
+        row = CellRow(
+            name=finished.cell.name,
+            kind=finished.cell.kind,
+            record=None if finished.record is None else dataclasses.asdict(finished.record),
+            error=finished.error,
+            seconds=finished.seconds,
+            at=time.time(),
+            machine=finished.machine,
+        )
+        with Session(self._engine) as session, session.begin():
+            session.merge(row)
+
+    def about(self) -> dict[str, Any]:
+        """What is known of the run, by name."""
+        with Session(self._engine) as session:
+            return {row.key: row.value for row in session.scalars(select(AboutRow))}
+
+    def axes(self) -> Axes:
+        """All that the run was to measure, over all its starts.
+
+        Raises:
+            UsageError: it was never started.
+        """
+        known = self.about()
+        if _AXES not in known:
+            raise UsageError(f"{self._engine.url.database} holds no run of `keyhole bench`")
+        return read_axes(known[_AXES])
+
+    def cells(self) -> list[CellRow]:
+        """All cells that ended, in the order of their ends."""
+        with Session(self._engine) as session:
+            return list(session.scalars(select(CellRow).order_by(CellRow.at)))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+
+def _tune(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def open_results(run: Path) -> Results:
+    """All that a run has measured so far; it may still be going on.
+
+    What several designs share is measured once and stands here for each: a leak and an accuracy for every codec that
+    loses the same, the whole model on the edge for every link, as slow as the edge is there.
+
+    Args:
+        run: folder that `keyhole bench` wrote.
+
+    Raises:
+        UsageError: there is no run, or one of another version.
+    """
+    if not (run / FILE).is_file():
+        raise UsageError(f"no run of `keyhole bench` at {run}: expected {FILE} in it")
+    store = BenchStore(run)
+    try:
+        axes, rows, about = store.axes(), store.cells(), store.about()
+    finally:
+        store.close()
+    records = [
+        each
+        for row in rows
+        if row.record is not None
+        for each in _per_design(read_record(cast("CellKind", row.kind), row.record), axes)
+    ]
+    return Results(
+        about={**{key: value for key, value in about.items() if isinstance(value, str)}, **plan_facts(axes)},
+        latencies=[each for each in records if isinstance(each, Latency)],
+        accuracies=[each for each in records if isinstance(each, Accuracy)],
+        leaks=[each for each in records if isinstance(each, Leak)],
+        profiles=[each for each in records if isinstance(each, Profile)],
+        failures=[Failure(row.name, row.error) for row in rows if row.record is None],
+    )
+
+
+def _per_design(record: Record, axes: Axes) -> Iterator[Record]:
+    """The record for each design or link that shares it."""
+    if isinstance(record, Latency) and not record.link:
+        yield from (_alone(record, link) for link in axes.links)
+    elif isinstance(record, Accuracy | Leak):
+        design = record.design
+        codecs = [codec for codec in axes.codecs if lossless(codec) == design.codec] or [design.codec]
+        yield from (dataclasses.replace(record, design=dataclasses.replace(design, codec=codec)) for codec in codecs)
+    else:
+        yield record
+
+
+def _alone(record: Latency, link: str) -> Latency:
+    """What computes all of the time takes a slower edge exactly so many times as long."""
+    slower = route(link).slowdown
+    stages = {name: taken.times(slower) for name, taken in record.stages.items()}
+    return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower))
+
+
+def read_record(kind: CellKind, fields: Mapping[str, Any]) -> Record:
+    """A record from its stored fields.
+
+    Raises:
+        UsageError: the fields are those of another version.
+    """
+    try:
+        return _READERS[kind]({**fields, "design": Design(**fields["design"])})
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UsageError(
+            f"a cell of kind {kind} was stored by another version of keyhole ({error}): measure anew, in another folder"
+        ) from error
+
+
+def read_axes(fields: Mapping[str, Any]) -> Axes:
+    """Axes from their stored fields."""
+    targets = tuple(CutTarget(each["name"], tuple(each["cuts"])) for each in fields["targets"])
+    return Axes(**{**{name: tuple(values) for name, values in fields.items()}, "targets": targets})
+
+
+def _latency(fields: Mapping[str, Any]) -> Latency:
+    stages = {name: Percentiles(**each) for name, each in fields["stages"].items()}
+    return Latency(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
+
+
+def _accuracy(fields: Mapping[str, Any]) -> Accuracy:
+    """Older runs also store a ``reach``, which follows from the other fields."""
+    return Accuracy(**{name: value for name, value in fields.items() if name != "reach"})
+
+
+def _leak(fields: Mapping[str, Any]) -> Leak:
+    return Leak(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
+
+
+_READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
+    {
+        "latency": _latency,
+        "accuracy": _accuracy,
+        "leak": _leak,
+        "profile": lambda fields: Profile(**fields),
+    }
+)

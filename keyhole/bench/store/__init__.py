@@ -1,1 +1,0 @@
-"""What a run has measured so far."""
