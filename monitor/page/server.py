@@ -1,4 +1,4 @@
-"""Serves the page over HTTP in a thread of its own."""
+"""The live page: its HTTP server, in a thread of its own, and its layout."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from nicegui import ui
 from keyhole.service.address import Address, listening
 from monitor.alarm import Alarm
 from monitor.live_state import Board
-from monitor.page.door import Door
-from monitor.page.layout import draw
+from monitor.page.access import PageAccess
+from monitor.page.attack_panels import AttackCards, RecentFrames, ScoreCurves
+from monitor.page.deployment_panels import DeploymentDiagram, LatencyPanel, LossesPanel
+from monitor.page.elements import Panel
+from monitor.page.header import AlarmStrip, MissingProcesses, PageHeader
 
 _GRACE_SECONDS = 1
 _CONNECTIONS = 128
+_STYLE = Path(__file__).with_name("style.css").read_text()
+_REFRESH_SECONDS = 0.4
 
 
 class PageServer:
@@ -32,7 +37,7 @@ class PageServer:
         report: writes the run's report and says where it is.
         address: ``host:port``; port 0 takes a free one.
         token: what whoever looks has to show; None: nothing.
-        names: hosts that the page answers to, see `monitor.page.door.Door`.
+        names: hosts that the page answers to, see `monitor.page.access.PageAccess`.
 
     Raises:
         OSError: the address cannot be listened on.
@@ -51,7 +56,7 @@ class PageServer:
         self._socket = listening(place, "--page")
         self.address = place.with_port(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            Door(_application(board, alarm, report), (place.host, socket.gethostname(), *names), token),
+            PageAccess(_application(board, alarm, report), (place.host, socket.gethostname(), *names), token),
             log_config=None,
             log_level="warning",
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -87,9 +92,34 @@ def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> Fast
 
     @ui.page("/", title="Keyhole", dark=None)
     def page() -> None:
-        draw(board, alarm)
+        draw_page(board, alarm)
 
     # NiceGUI looks at every object of the process for its server, torch's deprecated ones among them
     warnings.filterwarnings("ignore", message=".*torch.distributed.reduce_op", category=FutureWarning)
     ui.run_with(application, tailwind=False, show_welcome_message=False)
     return application
+
+
+def draw_page(board: Board, alarm: Alarm) -> None:
+    """Draw the page for one who looks and keep it up to date."""
+    ui.add_head_html(f"<style>{_STYLE}</style>")  # before the first paint; add_css would do it by a script
+    with ui.element("main").classes("kh-page"):
+        panels: list[Panel] = [
+            PageHeader(),
+            MissingProcesses(),
+            AlarmStrip(alarm),
+            AttackCards(alarm),
+            ScoreCurves(alarm),
+            RecentFrames(alarm),
+        ]
+        with ui.element("div").classes("kh-lower"):
+            panels += [LatencyPanel(), LossesPanel()]
+        panels.append(DeploymentDiagram())
+
+    def refresh() -> None:
+        snapshot = board.snapshot()
+        for panel in panels:
+            panel.update(snapshot)
+
+    refresh()
+    ui.timer(_REFRESH_SECONDS, refresh)

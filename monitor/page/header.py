@@ -1,14 +1,18 @@
-"""Name, deployment in one line, and the counts that matter."""
+"""The top of the page: deployment and counts, processes that have ended, and the alarm."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
+from html import escape
 
 from nicegui import ui
+from nicegui.events import ValueChangeEventArguments
 
 from keyhole.presentation.stages import TOTAL
+from monitor.alarm import Alarm
 from monitor.deployment import Deployment
-from monitor.live_state import Snapshot
+from monitor.live_state import Absence, Snapshot
 from monitor.summary import latency
 
 _MARK = (
@@ -19,8 +23,8 @@ _MARK = (
 _STALE_SECONDS = 6.0
 
 
-class Masthead:
-    """The page's head. It draws the tiles as well."""
+class PageHeader:
+    """Name, deployment in one line, and tiles with the counts that matter."""
 
     def __init__(self) -> None:
         self._dark = ui.dark_mode(value=None)
@@ -38,7 +42,7 @@ class Masthead:
 
     def update(self, snapshot: Snapshot) -> None:
         """Show the present."""
-        self._line.set_text(_sentence(snapshot.deployment))
+        self._line.set_text(_deployment_line(snapshot.deployment))
         fresh = snapshot.age is not None and snapshot.age < _STALE_SECONDS and not snapshot.absences
         self._pulse.classes(add="kh-fresh" if fresh else "kh-stale", remove="kh-stale" if fresh else "kh-fresh")
         self._pulse.set_text(_freshness(snapshot.age, snapshot.rate, sorted(snapshot.absences)))
@@ -66,7 +70,7 @@ class Masthead:
         return value
 
 
-def _sentence(where: Deployment | None) -> str:
+def _deployment_line(where: Deployment | None) -> str:
     if where is None:
         return "waiting for the first frame"
     parts = [f"{where.target} cut at {where.cut}", where.codec, f"defence {where.defence or 'none'}"]
@@ -83,3 +87,60 @@ def _freshness(age: float | None, rate: float, absent: Sequence[str]) -> str:
     else:
         parts.append(f"no frame for {age:,.0f} s")
     return ", ".join(parts)
+
+
+class MissingProcesses:
+    """A strip for each process that has ended; none while all run."""
+
+    def __init__(self) -> None:
+        self._html = ui.html("", sanitize=True).classes("kh-absences").props("data-testid=absences role=status")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the present."""
+        self._html.set_visibility(bool(snapshot.absences))
+        self._html.set_content("".join(_missing(name, each) for name, each in sorted(snapshot.absences.items())))
+
+
+def _missing(name: str, absence: Absence) -> str:
+    since = datetime.fromtimestamp(absence.since).strftime("%H:%M:%S")
+    how, *log = absence.last_words or ("",)
+    words = f"<pre>{escape(chr(10).join(log))}</pre>" if log else ""
+    return f'<div class="kh-absence"><b>No {escape(name)} since {since}: {escape(how.rstrip(":"))}</b>{words}</div>'
+
+
+class AlarmStrip:
+    """The strip that turns red when a reconstruction is recognisable. It is always there, so that nothing moves.
+
+    Args:
+        alarm: holds the threshold, which the strip can move.
+    """
+
+    def __init__(self, alarm: Alarm) -> None:
+        self._alarm = alarm
+        with ui.element("div").classes("kh-alarm").props("data-testid=alarm").props("role=status") as self._strip:
+            self._text = ui.label().classes("kh-alarm-text")
+            with ui.element("div").classes("kh-alarm-control"):
+                ui.label("recognisable from SSIM").classes("kh-faint")
+                self._number = (
+                    ui.number(value=alarm.threshold, min=-1, max=1, step=0.05, format="%.2f", on_change=self._move)
+                    .props("dense borderless debounce=400 aria-label=threshold")
+                    .classes("kh-threshold")
+                )
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the present."""
+        if self._number.value is not None and self._number.value != self._alarm.threshold:
+            self._number.set_value(self._alarm.threshold)
+        raised = self._alarm.raised_by(snapshot)
+        self._strip.classes(add="kh-raised" if raised else "kh-calm", remove="kh-calm" if raised else "kh-raised")
+        if raised:
+            told = ", ".join(f"{attempt.title} {attempt.ssim:.2f}" for attempt in raised)
+            self._text.set_text(f"Recognisable, by SSIM:  {told}")
+        elif snapshot.current:
+            self._text.set_text("Nothing recognisable in what the attacks show now")
+        else:
+            self._text.set_text("No reconstruction yet")
+
+    def _move(self, event: ValueChangeEventArguments[float | None]) -> None:
+        if event.value is not None and -1 <= event.value <= 1:
+            self._alarm.threshold = float(event.value)

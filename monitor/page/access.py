@@ -1,4 +1,4 @@
-"""Who is let in to the page."""
+"""Access to the page: by its own names alone and, where there is a token, with it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ input, button { font: inherit; padding: 6px 12px; }</style></head><body><form ac
 <button>Enter</button></form></body></html>"""
 
 
-class Door:
+class PageAccess:
     """Answers under the page's own names alone and, where there is a token, only whoever has shown it.
 
-    A name of somebody else's that leads here would let that one's pages read this one; an IP address is nobody's name.
-    Pages from elsewhere may not call, whatever the browser sends along. ``/?token=…`` is exchanged for a cookie.
+    A foreign name that resolves to this host would let that name's pages read this one (DNS rebinding); an IP address
+    belongs to no other site. Pages of other origins may not call. ``/?token=…`` is exchanged for a cookie.
 
     Args:
         application: what lies behind.
         names: hosts that are the page's own, besides localhost and every IP address.
-        token: opens the door; None: it is open.
+        token: opens the page; None: no token is needed.
     """
 
     def __init__(self, application: ASGIApp, names: Collection[str], token: str | None) -> None:

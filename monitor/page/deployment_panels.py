@@ -1,0 +1,144 @@
+"""Panels on the deployment: latency by stage, losses and queues, and what runs where."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+from nicegui import ui
+
+from keyhole.presentation import attacks, stages
+from monitor.live_state import Snapshot
+from monitor.page.elements import CHART_GREY, CHART_TEXT, card
+from monitor.summary import latency
+from monitor.threat_model import Party, parties
+
+_QUEUES = {
+    "unmatched": "reconstructions that wait for their truth",
+    "store": "writes that wait for the disk",
+    "watch": "events that wait for a watcher",
+}
+
+
+class LatencyPanel:
+    """Stacked bars of the newest answered frames, and percentiles by stage."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+        with card("Latency by stage", "newest answered frames, ms"), ui.element("div").classes("kh-latency"):
+            self._chart = ui.echart(_latency_chart()).classes("kh-chart").props("data-testid=chart-latency")
+            self._table = ui.html("", sanitize=True).classes("kh-table").props("data-testid=latency-table")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the present."""
+        newest = snapshot.outcomes[-1].frame_id if snapshot.outcomes else ""
+        if newest == self._shown:
+            return
+        self._shown = newest
+        percentiles = latency(outcome.stages for outcome in snapshot.outcomes)
+        self._chart.options["xAxis"]["data"] = [outcome.frame_id for outcome in snapshot.outcomes]
+        self._chart.options["series"] = [
+            {
+                "type": "bar",
+                "stack": "frame",
+                "name": stages.stage(name).title,
+                "color": stages.stage(name).colour,
+                "barCategoryGap": "12%",
+                "data": [round(1000 * outcome.stages.get(name, 0.0), 3) for outcome in snapshot.outcomes],
+            }
+            for name in stages.parts(percentiles)
+        ]
+        self._chart.update()
+        rows = [
+            f'<tr><td><i class="kh-dot" style="background: {stages.stage(name).colour}"></i>'
+            f"{escape(stages.stage(name).title)}</td><td>{_milliseconds(row.p50)}</td><td>{_milliseconds(row.p95)}</td></tr>"
+            for name, row in percentiles.items()
+        ]
+        head = "<tr><th>stage</th><th>median</th><th>95 %</th></tr>"
+        self._table.set_content(f"<table>{head}{''.join(rows)}</table>")
+
+
+def _milliseconds(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds:,.1f}"
+
+
+def _latency_chart() -> dict[str, Any]:
+    quiet = {"axisLine": {"show": False}, "axisTick": {"show": False}}
+    return {
+        "animation": False,
+        "grid": {"left": 8, "right": 14, "top": 10, "bottom": 4, "containLabel": True},
+        "tooltip": {"trigger": "axis"},
+        "xAxis": {"type": "category", "data": [], "axisLabel": {"show": False}, **quiet},
+        "yAxis": {
+            "type": "value",
+            "axisLabel": CHART_TEXT,
+            "splitLine": {"lineStyle": {"color": CHART_GREY, "opacity": 0.18}},
+            **quiet,
+        },
+        "series": [],
+    }
+
+
+class LossesPanel:
+    """Frames dropped by reason, attacks' backlogs, the monitor's queues."""
+
+    def __init__(self) -> None:
+        with card("Drops and backlogs"):
+            self._table = ui.html("", sanitize=True).classes("kh-table").props("data-testid=losses")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the present."""
+        dropped = sorted(snapshot.dropped.items())
+        rows = [("frames the edge dropped", f"{sum(snapshot.dropped.values()):,}", "")]
+        rows += [(f"because of {reason}", f"{count:,}", "kh-inset") for reason, count in dropped]
+        for name in snapshot.attacks:
+            attempt = snapshot.current[name]
+            dot = f'<i class="kh-dot" style="background: {attacks.colour(name)}"></i>'
+            rows.append((f"{dot}{escape(attempt.title)}: frames in its backlog", f"{attempt.backlog:,}", "kh-html"))
+            rows.append(("frames it skipped", f"{attempt.skipped:,}", "kh-inset"))
+        rows.append(("reconstructions without a truth", f"{snapshot.unmatched:,}", ""))
+        rows += [(_QUEUES.get(name, name), f"{depth:,}", "") for name, depth in snapshot.queues.items()]
+        self._table.set_content(f"<table>{''.join(_loss(*row) for row in rows)}</table>")
+
+
+def _loss(name: str, value: str, kind: str) -> str:
+    shown = name if kind == "kh-html" else escape(name)
+    return f'<tr class="{kind}"><td>{shown}</td><td>{escape(value)}</td></tr>'
+
+
+class DeploymentDiagram:
+    """Four boxes and what passes between them: a square on a wide screen, a column on a phone."""
+
+    def __init__(self) -> None:
+        with card("What runs where", "and who sees what"):
+            self._html = ui.html("", sanitize=True).classes("kh-diagram").props("data-testid=diagram")
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Show the present."""
+        where = snapshot.deployment
+        if where is None:
+            self._html.set_content('<p class="kh-empty">Waiting for the first frame.</p>')
+            return
+        taps = frozenset(attempt.tap for attempt in snapshot.current.values() if attempt.tap)
+        payload = snapshot.outcomes[-1].payload_bytes if snapshot.outcomes else 0
+        features = [f"{payload / 1024:,.0f} KiB of features" if payload else "features", where.codec]
+        features += [where.way, "mutual TLS" if where.tls else "no TLS"]
+        arrows = (
+            ("wire", "right", ", ".join(features)),
+            ("tap", "down", f"tap: {' and '.join(sorted(taps)) or 'none'}"),
+            ("back", "left", "reconstruction; nothing comes back"),
+            ("truth", "down", "truth: from edge to monitor, never through the cloud"),
+        )
+        boxes = "".join(_box(party) for party in parties(where, taps))
+        self._html.set_content(boxes + "".join(_arrow(*arrow) for arrow in arrows))
+
+
+def _box(party: Party) -> str:
+    rows = (("runs", party.runs), ("sees", party.sees), ("never sees", party.never))
+    lines = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows if text != "–")
+    head = f"<h3>{escape(party.name)}</h3><span>{escape(party.role)}</span>"
+    return f'<div class="kh-box kh-{party.name}"><div class="kh-box-head">{head}</div><dl>{lines}</dl></div>'
+
+
+def _arrow(name: str, direction: str, text: str) -> str:
+    return f'<div class="kh-arrow kh-at-{name} kh-{direction}"><span>{escape(text)}</span><i></i></div>'
