@@ -77,3 +77,25 @@ def broken() -> nn.Module:
 
 def with_argument(classes: int) -> nn.Module:
     return nn.Linear(3, classes)
+
+
+class Remembers(nn.Module):
+    """Keeps what it computed from its weights while it is in eval mode, as TinyViT does with attention biases."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3))
+        self._kept: torch.Tensor | None = None
+
+    def train(self, mode: bool = True) -> "Remembers":
+        self._kept = None
+        return super().train(mode)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training or self._kept is None:
+            self._kept = 2 * self.weight
+        return x.mean((2, 3)) * self._kept
+
+
+def remembering() -> nn.Module:
+    return nn.Sequential(Remembers(), nn.Linear(3, 7))

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 
 import keyhole
 from keyhole.targets import TargetError, load_target
+from tests.targets.own_models import remembering
 
 OWN = "tests.targets.own_models"
 
@@ -228,6 +229,13 @@ def test_a_target_of_ones_own(tmp_path: Path) -> None:
     assert load_target(f"{OWN}:target", path).hash == target.hash
     with pytest.raises(TargetError, match="no weights on a hub"):
         load_target(f"{OWN}:target", "pretrained")
+
+
+def test_weights_of_a_model_that_keeps_what_it_computed(tmp_path: Path) -> None:
+    published = remembering().eval()
+    target = load_target(f"{OWN}:remembering", weights=file_of(published, tmp_path / "w.safetensors"))
+    pictures = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(target.model(pictures), published(pictures), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
