@@ -1,14 +1,21 @@
-"""What a benchmark varies."""
+"""Axes of a sweep, and the cells that their product asks for."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeVar
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import ClassVar, TypeVar, get_args
 
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
+from keyhole.bench.settings import CellKind
+from keyhole.service.errors import UsageError
 from keyhole.targets.defence import NO_DEFENCE
+from keyhole.wire.link_profiles import LinkProfile, link_profile
 
 ZSTD = "+zstd"
+CELL_KINDS: tuple[CellKind, ...] = get_args(CellKind)
+_SLOWED = re.compile(r"(?P<link>.+)@(?P<factor>\d+(?:\.\d+)?)x")
 T = TypeVar("T")
 
 
@@ -86,3 +93,137 @@ def lossless(codec: str) -> str:
 
 def _joined(left: tuple[T, ...], right: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys((*left, *right)))
+
+
+@dataclass(frozen=True)
+class EmulatedLink:
+    """A value of the axis of links: an emulated link, and how slow the edge is that sends on it.
+
+    Attributes:
+        link: as `--link` of the edge has it.
+        slowdown: of the edge, as a multiple of the time that this machine takes.
+    """
+
+    link: str
+    slowdown: float
+
+    @property
+    def profile(self) -> LinkProfile:
+        """Of the link."""
+        return link_profile(self.link)
+
+
+def emulated_link(text: str) -> EmulatedLink:
+    """``lte``, or ``lte@8x`` with an edge eight times slower.
+
+    Raises:
+        UsageError: no such link, or a slowdown below 1.
+    """
+    link, at, factor = text.rpartition("@")
+    if at and factor.replace(".", "", 1).isdecimal():
+        raise UsageError(f"--links {text}: an edge that is so many times slower is written with an x: {link}@{factor}x")
+    slowed = _SLOWED.fullmatch(text)
+    found = EmulatedLink(slowed["link"], float(slowed["factor"])) if slowed else EmulatedLink(text, 1.0)
+    if found.slowdown < 1:
+        raise UsageError(f"--links {text}: expected an edge that is slower, from @1x on")
+    link_profile(found.link)
+    return found
+
+
+@dataclass(frozen=True)
+class ProfileCell:
+    """What a design costs without being run: no link, no attack."""
+
+    design: Design
+    kind: ClassVar[CellKind] = "profile"
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return _cell_name(self.kind, self.design)
+
+
+@dataclass(frozen=True)
+class AccuracyCell:
+    """How well a design answers: no link, no attack."""
+
+    design: Design
+    kind: ClassVar[CellKind] = "accuracy"
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return _cell_name(self.kind, self.design)
+
+
+@dataclass(frozen=True)
+class LatencyCell:
+    """How long a design takes over a link; ``link`` is empty where nothing crosses one."""
+
+    design: Design
+    link: str
+    kind: ClassVar[CellKind] = "latency"
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return _cell_name(self.kind, self.design, self.link)
+
+
+@dataclass(frozen=True)
+class LeakCell:
+    """What one attack sees of a design, with one seed: no link."""
+
+    design: Design
+    attack: str
+    seed: int
+    kind: ClassVar[CellKind] = "leak"
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return _cell_name(self.kind, self.design, self.attack, f"seed {self.seed}")
+
+
+Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell
+
+
+def _cell_name(kind: CellKind, design: Design, *more: str) -> str:
+    parts = (kind, design.target, design.cut, design.defence, design.codec, *more)
+    return " | ".join(part for part in parts if part)
+
+
+def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cell, ...]:
+    """The cells of a run, each once whatever shares it, in the order in which they are measured.
+
+    A leak and an accuracy depend on neither link nor zstd, a latency on no attack and no seed, a profile on none of
+    them. What the whole model does on the edge is measured once, for all links. The first seed of every attack comes
+    before the second, so that a run that is stopped has seen all designs.
+    """
+    return tuple(cell for kind in CELL_KINDS if kind in only for cell in _PLANS[kind](axes))
+
+
+def _profiles(axes: Axes) -> tuple[Cell, ...]:
+    return tuple(ProfileCell(design) for design in (*axes.designs(), *axes.remote()))
+
+
+def _accuracies(axes: Axes) -> tuple[Cell, ...]:
+    return tuple(map(AccuracyCell, (*axes.whole(), *_without_zstd((*axes.remote(), *axes.designs())))))
+
+
+def _latencies(axes: Axes) -> tuple[Cell, ...]:
+    alone = tuple(LatencyCell(design, "") for design in axes.whole())
+    carried = (LatencyCell(design, link) for design in (*axes.remote(), *axes.designs()) for link in axes.links)
+    return (*alone, *carried)
+
+
+def _leaks(axes: Axes) -> tuple[Cell, ...]:
+    designs = _without_zstd(axes.designs())
+    return tuple(LeakCell(design, attack, seed) for seed in axes.seeds for attack in axes.attacks for design in designs)
+
+
+_PLANS = {"profile": _profiles, "accuracy": _accuracies, "latency": _latencies, "leak": _leaks}
+
+
+def _without_zstd(designs: tuple[Design, ...]) -> tuple[Design, ...]:
+    return tuple(dict.fromkeys(replace(design, codec=lossless(design.codec)) for design in designs))

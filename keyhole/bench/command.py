@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from keyhole.bench.cells import KINDS, Cell, LatencyCell
+from keyhole.bench.axes import CELL_KINDS, Cell, LatencyCell, plan_cells
 from keyhole.bench.estimate import Estimate, Remaining
 from keyhole.bench.planfile import merged, read_plan
-from keyhole.bench.planning import plan
 from keyhole.bench.progress import Board
 from keyhole.bench.provenance import facts, fixed
 from keyhole.bench.resolving import resolve
@@ -39,7 +38,7 @@ def bench(settings: BenchSettings) -> int:
     with console.status("looking up targets and cuts"):
         found = resolve(merged(settings, file))
         estimate = Estimate.measured(found.terms, found.models)
-    cells = plan(found.axes, settings.only or KINDS)
+    cells = plan_cells(found.axes, settings.only or CELL_KINDS)
     remaining = Remaining(estimate, settings.workers)
     print_plan(console, found.axes, cells, remaining)
     if settings.dry_run:

@@ -14,10 +14,9 @@ from types import MappingProxyType
 
 import torch
 
-from keyhole.bench.cells import AccuracyCell, Cell, LatencyCell, LeakCell
+from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulated_link
 from keyhole.bench.opening import Opened
 from keyhole.bench.records import BASELINES, Design
-from keyhole.bench.route import route
 from keyhole.bench.setup import Terms, cut_of
 from keyhole.partition.costs import payload_bytes
 from keyhole.sizes import height_width
@@ -75,7 +74,7 @@ class Estimate:
 
     def _crossing(self, cell: LatencyCell, forward: float) -> float:
         """Seconds of a frame on the edge, on the link and in the cloud."""
-        over = route(cell.link)
+        over = emulated_link(cell.link)
         profile = over.profile
         tensors = self.models[cell.design.target].profiles[cut_of(cell.design)].point.tensors
         slower = (over.slowdown - 1) * self._share(cell.design)

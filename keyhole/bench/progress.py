@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keyhole.bench.cells import Cell
+from keyhole.bench.axes import Cell
 from keyhole.bench.estimate import Remaining, spoken
 from keyhole.bench.running.attempt import Finished
 from keyhole.terminal import described

@@ -10,11 +10,10 @@ from typing import TypeVar
 from keyhole.attacks.kinds import open_prior
 from keyhole.attacks.registry import attack_named
 from keyhole.bench.attack_budgets import SuiteName
-from keyhole.bench.axes import Axes, CutTarget
+from keyhole.bench.axes import Axes, CutTarget, emulated_link
 from keyhole.bench.measure.identities import identities
 from keyhole.bench.opening import Opened, opened
 from keyhole.bench.presets import PRESETS
-from keyhole.bench.route import route
 from keyhole.bench.settings import PlanSettings
 from keyhole.bench.setup import Terms
 from keyhole.data import check_apart, open_source
@@ -125,7 +124,7 @@ def _look_up(axes: Axes, terms: Terms) -> None:
     for codec in axes.codecs:
         codec_named(codec)
     for link in axes.links:
-        route(link)
+        emulated_link(link)
     open_prior([attack_named(attack) for attack in axes.attacks], lambda: load_prior(terms.prior))
 
 

@@ -15,10 +15,9 @@ from sqlalchemy import JSON, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from keyhole.bench.axes import Axes, CutTarget, lossless
+from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
 from keyhole.bench.provenance import plan_facts
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Percentiles, Profile, Record, Results
-from keyhole.bench.route import route
 from keyhole.bench.running.attempt import Finished
 from keyhole.bench.settings import CellKind
 from keyhole.judge.recovery import Share
@@ -194,7 +193,7 @@ def _per_design(record: Record, axes: Axes) -> Iterator[Record]:
 
 def _alone(record: Latency, link: str) -> Latency:
     """What computes all of the time takes a slower edge exactly so many times as long."""
-    slower = route(link).slowdown
+    slower = emulated_link(link).slowdown
     stages = {name: taken.times(slower) for name, taken in record.stages.items()}
     return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower))
 

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from keyhole.bench.advice.exposure import PICTURES, SEEDS
 from keyhole.bench.advice.options import options
-from keyhole.bench.axes import Axes
-from keyhole.bench.cells import KINDS, Cell
+from keyhole.bench.axes import CELL_KINDS, Axes, Cell
 from keyhole.bench.estimate import Remaining, spoken
 from keyhole.bench.provenance import plan_facts
 from keyhole.bench.records import Results
@@ -30,7 +29,7 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
     console.print(facts)
     table = Table("cells", "number", "about", box=SIMPLE_HEAD)
     counts = Counter(cell.kind for cell in cells)
-    for kind in KINDS:
+    for kind in CELL_KINDS:
         if counts[kind]:
             seconds = remaining.seconds(cell for cell in cells if cell.kind == kind)
             table.add_row(kind, str(counts[kind]), spoken(seconds))

@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from keyhole.bench.cells import LatencyCell, LeakCell
+from keyhole.bench.axes import LatencyCell, LeakCell, plan_cells
 from keyhole.bench.estimate import Estimate, Remaining
-from keyhole.bench.planning import plan
 from keyhole.bench.resolving import resolve
 from keyhole.bench.settings import PlanSettings
 
@@ -17,7 +16,7 @@ def resolved():
 
 def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(resolved):
     estimate = Estimate.measured(resolved.terms, resolved.models)
-    cells = plan(resolved.axes)
+    cells = plan_cells(resolved.axes)
     assert all(estimate.seconds(cell) > 0 for cell in cells)
     far, slow, quick = (
         sum(estimate.seconds(cell) for cell in cells if isinstance(cell, LatencyCell) and cell.link == link)
@@ -29,7 +28,7 @@ def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(r
 
 def test_the_time_left_follows_the_cells_of_the_same_kind(resolved):
     estimate = Estimate.measured(resolved.terms, resolved.models)
-    cells = [cell for cell in plan(resolved.axes) if isinstance(cell, LeakCell)]
+    cells = [cell for cell in plan_cells(resolved.axes) if isinstance(cell, LeakCell)]
     white = [cell for cell in cells if cell.attack == "pixels-white"]
     black = [cell for cell in cells if cell.attack == "pixels-black"]
     remaining = Remaining(estimate, workers=1)
@@ -41,7 +40,7 @@ def test_the_time_left_follows_the_cells_of_the_same_kind(resolved):
 
 def test_workers_share_everything_but_latencies(resolved):
     estimate = Estimate.measured(resolved.terms, resolved.models)
-    cells = plan(resolved.axes)
+    cells = plan_cells(resolved.axes)
     timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
     others = [cell for cell in cells if not isinstance(cell, LatencyCell)]
     one, four = (Remaining(estimate, workers) for workers in (1, 4))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.bench.cells import AccuracyCell, LatencyCell, ProfileCell
+from keyhole.bench.axes import AccuracyCell, LatencyCell, ProfileCell
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
 from keyhole.bench.measure.profile import profile

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.bench.axes import Axes, CutTarget
-from keyhole.bench.cells import AccuracyCell, LatencyCell, LeakCell, ProfileCell
+from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell
 from keyhole.bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
 from keyhole.bench.running.attempt import Finished
 from keyhole.bench.store import BenchStore, open_results, read_record

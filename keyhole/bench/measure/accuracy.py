@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keyhole.bench.cells import AccuracyCell
+from keyhole.bench.axes import AccuracyCell
 from keyhole.bench.measure.classes import top_1
 from keyhole.bench.measure.crossing import network
 from keyhole.bench.measure.identities import rank_1

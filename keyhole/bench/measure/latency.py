@@ -15,13 +15,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from keyhole.bench.cells import LatencyCell
+from keyhole.bench.axes import LatencyCell, emulated_link
 from keyhole.bench.measure.measured import Measured
 from keyhole.bench.measure.pictures import SEED, audit_pictures
 from keyhole.bench.measure.stages import stopwatch
 from keyhole.bench.opening import opened
 from keyhole.bench.records import EDGE_ONLY, Latency, Percentiles
-from keyhole.bench.route import route
 from keyhole.bench.setup import Setup, cut_of
 from keyhole.presentation.stages import TOTAL, parts
 from keyhole.service.launcher import Launcher
@@ -73,7 +72,7 @@ def _split(cell: LatencyCell, setup: Setup) -> Latency:
 
 def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
     """Start a cloud, then an edge, and wait for its end; what became of its frames."""
-    over = route(cell.link)
+    over = emulated_link(cell.link)
     model = _flags(cell, setup)
     threads = {"OMP_NUM_THREADS": str(setup.terms.threads)}
     frames = setup.terms.scale.warm_up + setup.terms.scale.frames

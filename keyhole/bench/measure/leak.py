@@ -14,7 +14,7 @@ from torch import Tensor
 
 from keyhole.attacks.choice import choose
 from keyhole.attacks.registry import ATTACKS
-from keyhole.bench.cells import LeakCell
+from keyhole.bench.axes import LeakCell
 from keyhole.bench.measure.measured import Measured
 from keyhole.bench.measure.pictures import audit_pictures
 from keyhole.bench.measure.secrets import GALLERY, recovered

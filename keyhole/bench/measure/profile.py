@@ -7,7 +7,7 @@ import statistics
 import torch
 from torch import Tensor
 
-from keyhole.bench.cells import ProfileCell
+from keyhole.bench.axes import ProfileCell
 from keyhole.bench.measure.measured import Measured
 from keyhole.bench.measure.pictures import SEED, audit_pictures
 from keyhole.bench.opening import opened

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import torch
 
-from keyhole.bench.cells import Cell
+from keyhole.bench.axes import Cell
 from keyhole.bench.measure.table import MEASURES
 from keyhole.bench.records import Record
 from keyhole.bench.setup import Setup

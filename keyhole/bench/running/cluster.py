@@ -14,7 +14,7 @@ from types import ModuleType
 from rich.prompt import Confirm
 from rich.text import Text
 
-from keyhole.bench.cells import Cell
+from keyhole.bench.axes import Cell
 from keyhole.bench.running.attempt import Finished, attempt, died
 from keyhole.bench.setup import Setup
 from keyhole.service.errors import UsageError

@@ -20,7 +20,7 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyhole.bench.cells import Cell
+from keyhole.bench.axes import Cell
 from keyhole.bench.running.attempt import Finished, attempt, died
 from keyhole.bench.setup import Setup
 

@@ -3,10 +3,21 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from keyhole.bench.axes import Axes, CutTarget
-from keyhole.bench.cells import AccuracyCell, LatencyCell, LeakCell
-from keyhole.bench.planning import plan
+import pytest
+
+from keyhole.bench.axes import (
+    AccuracyCell,
+    Axes,
+    CutTarget,
+    EmulatedLink,
+    LatencyCell,
+    LeakCell,
+    emulated_link,
+    plan_cells,
+)
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY
+from keyhole.service.errors import UsageError
+from keyhole.wire.link_profiles import link_profile
 
 AXES = Axes(
     targets=(CutTarget("resnet18", ("layer1.0", "layer2.1", "layer3.0")), CutTarget("vit", ("blocks.2",))),
@@ -20,7 +31,7 @@ DESIGNS = 4 * 2 * 3
 
 
 def counts(axes: Axes) -> Counter[str]:
-    return Counter(cell.kind for cell in plan(axes))
+    return Counter(cell.kind for cell in plan_cells(axes))
 
 
 def test_every_kind_has_the_cells_that_its_figures_depend_on():
@@ -33,14 +44,14 @@ def test_every_kind_has_the_cells_that_its_figures_depend_on():
 
 
 def test_names_are_unique_and_the_same_each_time():
-    names = [cell.name for cell in plan(AXES)]
+    names = [cell.name for cell in plan_cells(AXES)]
     assert len(set(names)) == len(names)
-    assert names == [cell.name for cell in plan(AXES)]
+    assert names == [cell.name for cell in plan_cells(AXES)]
 
 
 def test_more_links_measure_no_leak_and_no_accuracy_again():
     more = replace(AXES, links=(*AXES.links, "5g"))
-    added = set(plan(more)) - set(plan(AXES))
+    added = set(plan_cells(more)) - set(plan_cells(AXES))
     assert added
     assert {cell.kind for cell in added} == {"latency"}
     assert {cell.link for cell in added if isinstance(cell, LatencyCell)} == {"5g"}
@@ -48,16 +59,16 @@ def test_more_links_measure_no_leak_and_no_accuracy_again():
 
 def test_more_seeds_and_attacks_measure_no_latency_again():
     more = replace(AXES, seeds=(0, 1, 2), attacks=(*AXES.attacks, "decoder-white"))
-    assert {cell.kind for cell in set(plan(more)) - set(plan(AXES))} == {"leak"}
+    assert {cell.kind for cell in set(plan_cells(more)) - set(plan_cells(AXES))} == {"leak"}
 
 
 def test_what_loses_nothing_leaks_and_answers_the_same():
     more = replace(AXES, codecs=(*AXES.codecs, "fp32+zstd"))
-    assert {cell.kind for cell in set(plan(more)) - set(plan(AXES))} == {"latency", "profile"}
+    assert {cell.kind for cell in set(plan_cells(more)) - set(plan_cells(AXES))} == {"latency", "profile"}
 
 
 def test_baselines_have_latency_and_accuracy_and_are_not_attacked():
-    found = [cell for cell in plan(AXES) if cell.design.cut in (EDGE_ONLY, CLOUD_ONLY)]
+    found = [cell for cell in plan_cells(AXES) if cell.design.cut in (EDGE_ONLY, CLOUD_ONLY)]
     assert not any(isinstance(cell, LeakCell) for cell in found)
     assert {cell.design.defence for cell in found} == {"none"}
     alone = [cell for cell in found if cell.design.cut == EDGE_ONLY]
@@ -66,11 +77,11 @@ def test_baselines_have_latency_and_accuracy_and_are_not_attacked():
 
 
 def test_only_some_kinds():
-    assert {cell.kind for cell in plan(AXES, ("leak", "profile"))} == {"leak", "profile"}
+    assert {cell.kind for cell in plan_cells(AXES, ("leak", "profile"))} == {"leak", "profile"}
 
 
 def test_all_designs_are_attacked_with_the_first_seed_before_the_second():
-    seeds = [cell.seed for cell in plan(AXES) if isinstance(cell, LeakCell)]
+    seeds = [cell.seed for cell in plan_cells(AXES) if isinstance(cell, LeakCell)]
     assert seeds == sorted(seeds)
 
 
@@ -81,4 +92,27 @@ def test_joined_axes_have_the_cells_of_both():
         "resnet18": ("layer1.0", "layer2.1", "layer3.0"),
         "vit": ("blocks.2", "blocks.5"),
     }
-    assert set(plan(AXES)) | set(plan(other)) <= set(plan(joined))
+    assert set(plan_cells(AXES)) | set(plan_cells(other)) <= set(plan_cells(joined))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lte", EmulatedLink("lte", 1.0)),
+        ("lte@8x", EmulatedLink("lte", 8.0)),
+        ("10mbit:15ms@2.5x", EmulatedLink("10mbit:15ms", 2.5)),
+    ],
+)
+def test_a_link_and_the_edge_at_its_end(text, expected):
+    assert emulated_link(text) == expected
+    assert emulated_link(text).profile.name == expected.link
+
+
+def test_a_slowdown_without_its_x_is_told_how_it_is_written():
+    with pytest.raises(UsageError, match=r"an edge that is so many times slower is written with an x: lte@8x"):
+        emulated_link("lte@8")
+
+
+def test_an_edge_of_its_own_is_told_its_own_flag():
+    with pytest.raises(UsageError, match=r"give --link lte --slowdown 8"):
+        link_profile("lte@8x")
