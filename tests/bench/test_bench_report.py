@@ -15,14 +15,11 @@ from keyhole.bench.advice.options import options
 from keyhole.bench.advice.sentences import design_text
 from keyhole.bench.privacy.dfil import psnr_bound
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Results
-from keyhole.bench.report.bars import payload_bars, stage_bars
-from keyhole.bench.report.command import bench_report
-from keyhole.bench.report.content import content
-from keyhole.bench.report.missing import missing
-from keyhole.bench.report.sheets import sheets
-from keyhole.bench.report.style import name_marks, panels
+from keyhole.bench.report.command import bench_report, write_report
+from keyhole.bench.report.content import contact_sheets, missing_measurements, report_content
+from keyhole.bench.report.cost_bars import payload_bars, stage_bars
+from keyhole.bench.report.figures import name_marks, panels
 from keyhole.bench.report.tradeoff import tradeoffs
-from keyhole.bench.report.write import write
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
 from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets
@@ -32,7 +29,7 @@ Report = tuple[str, str, Path]
 
 def written(results: Results, folder: Path) -> Report:
     """HTML and Markdown as text, and where they are."""
-    write(content(results, folder, max_ssim=0.3, max_accuracy_loss=2), folder / "report")
+    write_report(report_content(results, folder, max_ssim=0.3, max_accuracy_loss=2), folder / "report")
     page, text = ((folder / "report" / f"report.{kind}").read_text() for kind in ("html", "md"))
     return page, text, folder / "report"
 
@@ -123,7 +120,7 @@ def test_a_contact_sheet_of_every_attack_is_in_the_page(full: Report) -> None:
 
 def test_contact_sheets_may_be_those_of_some_codecs(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
-    (section,) = content(results, tmp_path, max_ssim=0.3, max_accuracy_loss=2, sheet_codecs=["int8"]).sections
+    (section,) = report_content(results, tmp_path, max_ssim=0.3, max_accuracy_loss=2, sheet_codecs=["int8"]).sections
     assert {sheet.leak.design for sheet in section.sheets} == {each for each in DESIGNS if each.codec == "int8"}
 
 
@@ -167,15 +164,15 @@ def test_all_but_one_kind_is_a_report(tmp_path: Path, gone: str) -> None:
 def test_designs_that_lack_a_measurement_are_named() -> None:
     results = run()
     lacking = replace(results, accuracies=[found for found in results.accuracies if found.design != DESIGNS[3]])
-    (line,) = missing(options(lacking), LINKS)
+    (line,) = missing_measurements(options(lacking), LINKS)
     assert line == "Accuracy: missing for cut at `layer1.0`, gaussian:scale=0.5, int8."
-    assert not list(missing(options(results), LINKS))
+    assert not list(missing_measurements(options(results), LINKS))
 
 
 def test_designs_that_an_attack_was_not_tried_on_are_named() -> None:
     spared = next(design for design in DESIGNS if design.codec == "int8")
     kept = [leak for leak in run().leaks if (leak.design, leak.attack) != (spared, "pixels-white")]
-    told = list(missing(options(replace(run(), leaks=kept)), LINKS))
+    told = list(missing_measurements(options(replace(run(), leaks=kept)), LINKS))
     assert told == [f"Leak to pixels-white: missing for {design_text(spared)}."]
 
 
@@ -183,14 +180,14 @@ def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
     (tmp_path / str(results.leaks[0].sheet)).unlink()
     (tmp_path / str(results.leaks[1].sheet)).write_bytes(b"\x89PNG")
-    shown = [sheet.leak for sheet in sheets(options(results), tmp_path)]
+    shown = [sheet.leak for sheet in contact_sheets(options(results), tmp_path)]
     assert shown == [found for found in results.leaks[2:] if found.seed == 0]
 
 
 def test_designs_that_share_a_sheet_show_it_once(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
     alike = replace(results, leaks=[replace(found, sheet="sheets/0.png") for found in results.leaks])
-    assert len(list(sheets(options(alike), tmp_path))) == 1
+    assert len(list(contact_sheets(options(alike), tmp_path))) == 1
 
 
 def test_bars_of_a_frame_are_as_long_as_its_stages() -> None:

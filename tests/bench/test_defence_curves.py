@@ -9,8 +9,8 @@ import pytest
 
 from keyhole.bench.advice.options import options
 from keyhole.bench.records import Accuracy, Design, Profile
-from keyhole.bench.report.content import content
-from keyhole.bench.report.defended import curves_within, defence_curves
+from keyhole.bench.report.content import report_content
+from keyhole.bench.report.defence_curves import curves_within, defence_curves
 from keyhole.service.errors import UsageError
 from tests.bench.making import CUTS, DESIGNS, leak, run, ssim_of
 
@@ -54,6 +54,6 @@ def test_in_one_memory_stand_all_defences_that_fit_into_it_wherever_they_end() -
 
 def test_a_memory_that_was_not_measured_is_asked_for_by_its_cut(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"--room layer9: the memory of undefended heads was measured at {CUTS[0]}"):
-        content(run(), tmp_path, max_ssim=0.3, max_accuracy_loss=1, room="layer9")
-    found = content(run(), tmp_path, max_ssim=0.3, max_accuracy_loss=1, room=CUTS[1])
+        report_content(run(), tmp_path, max_ssim=0.3, max_accuracy_loss=1, room="layer9")
+    found = report_content(run(), tmp_path, max_ssim=0.3, max_accuracy_loss=1, room=CUTS[1])
     assert sum("within" in plot.name for plot in found.sections[0].plots) == 2

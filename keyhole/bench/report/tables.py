@@ -1,4 +1,4 @@
-"""Tables of a report, as text; a template makes rows of them."""
+"""Tables of the report, as text."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ NOTHING = "–"
 
 
 @dataclass(frozen=True)
-class Table:
-    """
+class ReportTable:
+    """Text cells; a template makes rows of them.
+
     Attributes:
         headings: of the columns.
         rows: as many cells each.
@@ -33,7 +34,7 @@ class Table:
 Column = tuple[str, Callable[[Option], str]]
 
 
-def designs(options: Sequence[Option], links: Sequence[str]) -> Table:
+def designs(options: Sequence[Option], links: Sequence[str]) -> ReportTable:
     """One row for each design of a target, baselines included."""
     secrets = dict.fromkeys(name for option in options for name in option.secrets)
     columns: list[Column] = [
@@ -57,7 +58,7 @@ def designs(options: Sequence[Option], links: Sequence[str]) -> Table:
     return _table(columns, options, words=4)
 
 
-def attacks(options: Sequence[Option]) -> Table:
+def attacks(options: Sequence[Option]) -> ReportTable:
     """One row for each attack on each design."""
     secrets = list(dict.fromkeys(name for option in options for leak in option.leaks for name in leak.secrets))
     rows = []
@@ -79,7 +80,7 @@ def attacks(options: Sequence[Option]) -> Table:
                 )
             )
     headings = ("cut", "defence", "codec", "attack", "pictures × seeds", "SSIM", "PSNR, dB")
-    return Table((*headings, *map(_read, secrets), "U-Net passes", "s a picture"), tuple(rows), 4)
+    return ReportTable((*headings, *map(_read, secrets), "U-Net passes", "s a picture"), tuple(rows), 4)
 
 
 def _names() -> tuple[Column, ...]:
@@ -90,9 +91,9 @@ def _names() -> tuple[Column, ...]:
     )
 
 
-def _table(columns: Sequence[Column], options: Sequence[Option], words: int) -> Table:
+def _table(columns: Sequence[Column], options: Sequence[Option], words: int) -> ReportTable:
     rows = tuple(tuple(text(option) for _, text in columns) for option in options)
-    return Table(tuple(heading for heading, _ in columns), rows, words)
+    return ReportTable(tuple(heading for heading, _ in columns), rows, words)
 
 
 def _p50(link: str) -> Callable[[Option], str]:

@@ -1,4 +1,4 @@
-"""What leaks against how long it takes, with the designs that no other one beats."""
+"""Plots of leak against latency, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from keyhole.bench.advice.exposure import Exposure, SecretExposure
 from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import EDGE_ONLY
-from keyhole.bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
+from keyhole.bench.report.figures import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 from keyhole.metrics.interval import arms
 from keyhole.presentation.plots import INK
 

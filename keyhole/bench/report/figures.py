@@ -1,4 +1,4 @@
-"""What the plots share: colours, markers, and how they become files."""
+"""Figures of the report: their panels, colours, markers and files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the time goes, and how much crosses."""
+"""Bars of what a design costs: milliseconds by stage, and bytes that cross."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from matplotlib import rc_context
 
 from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import Latency
-from keyhole.bench.report.style import PLOT_STYLE, Plot, panels
+from keyhole.bench.report.figures import PLOT_STYLE, Plot, panels
 from keyhole.presentation import stages
 
 _CODECS = ("#3d9be0", "#2fae7d", "#e8901a", "#a371f7", "#e0567a", "#8d99ae")

@@ -1,4 +1,4 @@
-"""What each defence costs in accuracy and saves in leak."""
+"""Curves of accuracy against leak, one for each defence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from keyhole.bench.advice.options import UNDEFENDED, Option
-from keyhole.bench.report.style import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
+from keyhole.bench.report.figures import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
 
 _FILE = re.compile(r"(^|[:,])file=")
 _LABELS = {"ssim": "SSIM", "psnr": "PSNR, dB"}
