@@ -1,4 +1,4 @@
-"""What ran: an edge and where its frames went."""
+"""A deployment: an edge and where its frames go, who runs what and who sees what (the threat model)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Deployment:
     slowdown: float = 0.0
 
     @property
-    def way(self) -> str:
-        """What a frame's time is that of: the link, and how slow a device is emulated."""
+    def conditions(self) -> str:
+        """What a frame's latency depends on: the link, and how slow a device is emulated."""
         slow = f", an edge {self.slowdown:g} times slower" if self.slowdown > 1 else ""
         return f"link {self.link or 'none'}{slow}"
 
@@ -34,3 +34,65 @@ class Deployment:
 
 
 DEPLOYMENT_FIELDS = tuple(Deployment.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class PartyView:
+    """A process and its view.
+
+    Attributes:
+        name: the process.
+        role: what it is in the story.
+        runs: what it computes.
+        sees: what reaches it.
+        never: what does not.
+    """
+
+    name: str
+    role: str
+    runs: str
+    sees: str
+    never: str
+
+
+def threat_model(deployment: Deployment, taps: frozenset[str]) -> tuple[PartyView, ...]:
+    """The four processes of a deployment.
+
+    Args:
+        deployment: what ran.
+        taps: where the reconstructions say that their frames came from: "cloud", "wire".
+    """
+    protection = "no defence" if deployment.defence in ("", "none") else f"defence {deployment.defence}"
+    tapped = {"cloud": "the cloud's tap", "wire": "a proxy on the wire"}
+    source = " and ".join(tapped.get(tap, tap) for tap in sorted(taps)) or "a tap"
+    return (
+        PartyView(
+            "edge",
+            "the device",
+            f"head of {deployment.target}, up to {deployment.cut}; {protection}; sends {deployment.codec}",
+            "the picture and the answer",
+            "–",
+        ),
+        PartyView(
+            "cloud",
+            "the service",
+            f"tail of {deployment.target}, after {deployment.cut}",
+            "features and the answer",
+            "the picture",
+        ),
+        PartyView(
+            "adversary",
+            "the eavesdropper",
+            "reconstruction from features",
+            f"features, through {source}; the head's weights (white box) or answers to its own queries (black box); "
+            "public pictures",
+            "the picture, the answer, the victim's data, how good its reconstructions are",
+        ),
+        PartyView(
+            "monitor",
+            "the referee",
+            "PSNR and SSIM of truth against reconstruction",
+            "the picture from the edge, the reconstruction from the adversary",
+            "features",
+        ),
+    )

@@ -24,7 +24,7 @@ class Attempt:
     """An attack's newest reconstruction of a frame.
 
     Attributes:
-        attack: as an entry, see `keyhole.presentation.attacks.entry`; so everywhere else on the board.
+        attack: as an entry, see `keyhole.presentation.attacks.entry`; so in the other classes here.
         version: changes with every new picture.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
@@ -47,7 +47,7 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class Point:
+class ScorePoint:
     """A score on the time axis; ``at`` is Unix time, seconds."""
 
     at: float
@@ -79,7 +79,7 @@ class Absence:
 
 
 @dataclass(frozen=True)
-class Snapshot:
+class LiveSnapshot:
     """What the page shows.
 
     Attributes:
@@ -105,7 +105,7 @@ class Snapshot:
     current: Mapping[str, Attempt]
     settled: Mapping[str, Attempt]
     frames: tuple[AttackedFrame, ...]
-    points: Mapping[str, tuple[Point, ...]]
+    points: Mapping[str, tuple[ScorePoint, ...]]
     outcomes: tuple[Outcome, ...]
     seen: int
     answered: int
@@ -117,7 +117,7 @@ class Snapshot:
     absences: Mapping[str, Absence]
 
 
-class Board(Listener):
+class LiveState(Listener):
     """Keeps a bounded picture of the present.
 
     Args:
@@ -134,7 +134,7 @@ class Board(Listener):
         self._labels: dict[str, str] = {}
         self._current: dict[str, Attempt] = {}
         self._settled: dict[str, Attempt] = {}
-        self._points: dict[str, deque[Point]] = {}
+        self._points: dict[str, deque[ScorePoint]] = {}
         self._outcomes: deque[Outcome] = deque(maxlen=OUTCOMES)
         self._arrivals: deque[float] = deque(maxlen=ARRIVALS)
         self._seen = self._answered = self._unmatched = 0
@@ -180,7 +180,7 @@ class Board(Listener):
             self._attempts.setdefault(told.frame_id, {})[entry] = self._current[entry] = attempt
             if told.final:
                 self._settled[entry] = attempt
-            point = Point(case.at, case.score.psnr, case.score.ssim, told.final)
+            point = ScorePoint(case.at, case.score.psnr, case.score.ssim, told.final)
             self._points.setdefault(entry, deque(maxlen=POINTS)).append(point)
             while len(self._pictures) > FRAMES:
                 self._forget(min(self._pictures, key=lambda name: len(self._attempts[name])))
@@ -199,12 +199,12 @@ class Board(Listener):
             else:
                 self._absences[presence.party] = Absence(time.time(), tuple(presence.last_words))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> LiveSnapshot:
         """The present."""
         with self._lock:
             now = self._clock()
             frames = [AttackedFrame(name, self._labels[name], dict(self._attempts[name])) for name in self._pictures]
-            return Snapshot(
+            return LiveSnapshot(
                 version=self._version,
                 deployment=self._deployment,
                 attacks=tuple(attacks.in_order(self._points)),
@@ -227,6 +227,41 @@ class Board(Listener):
         self._pictures.pop(frame_id, None)
         self._attempts.pop(frame_id, None)
         self._labels.pop(frame_id, None)
+
+
+class Alarm:
+    """A threshold of SSIM that the page can move; one for all who look.
+
+    Args:
+        threshold: SSIM from which a reconstruction is recognisable.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self._lock = threading.Lock()
+        self._threshold = threshold
+
+    @property
+    def threshold(self) -> float:
+        """SSIM from which a reconstruction is recognisable."""
+        with self._lock:
+            return self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        with self._lock:
+            self._threshold = value
+
+    def raised_by(self, snapshot: LiveSnapshot) -> list[Attempt]:
+        """What is recognisable now, the most alike first.
+
+        An attack raises the alarm with the picture it works on or, while that one is still below the threshold, with
+        the last one it finished.
+        """
+        threshold = self.threshold
+        raised: dict[str, Attempt] = {}
+        for attempts in (snapshot.settled, snapshot.current):
+            raised.update({name: attempt for name, attempt in attempts.items() if attempt.ssim >= threshold})
+        return sorted(raised.values(), key=lambda attempt: -attempt.ssim)
 
 
 def _attempt(case: Case, version: int) -> Attempt:

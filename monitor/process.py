@@ -17,11 +17,10 @@ from keyhole.service.lifecycle import FAILED, OK, Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
 from keyhole.wire.server import serve
-from monitor.alarm import Alarm
 from monitor.broadcast import Broadcast
 from monitor.examiner import Examiner
 from monitor.instruments import Instruments
-from monitor.live_state import Board
+from monitor.live_state import Alarm, LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Limits, Referee
 from monitor.report import REPORT, write_report
@@ -61,17 +60,17 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
     with ExitStack() as open_:
         metrics = Metrics("monitor")
         store = RunStore(settings.run, settings.keep, settings.database)
-        board, broadcast, instruments = Board(), Broadcast(), Instruments(metrics)
+        live, broadcast, instruments = LiveState(), Broadcast(), Instruments(metrics)
         examine = Examiner(judge) if judge else None
         known = store.known_truths(limits.truths)
-        listeners = (store, board, broadcast, instruments)
+        listeners = (store, live, broadcast, instruments)
         referee = Referee(listeners, limits, known, examine=examine, names=settings.names)
         queues: dict[str, Callable[[], int]] = {
             "unmatched": lambda: referee.waiting,
             "store": lambda: store.depth,
             "watch": lambda: broadcast.depth,
         }
-        board.watch_queues(queues)
+        live.watch_queues(queues)
         instruments.watch_queues(queues)
 
         places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
@@ -79,7 +78,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         if settings.page:
             alarm, report = Alarm(settings.alarm_ssim), partial(_report, settings)
             token = settings.page_token or None
-            page = PageServer(board, alarm, report, settings.page, token, settings.page_names)
+            page = PageServer(live, alarm, report, settings.page, token, settings.page_names)
             open_.callback(page.join)
             places["page"] = page.address
         open_.callback(store.close)
@@ -87,7 +86,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         if settings.page:
             open_.callback(page.close)
         for name, desk, address in (
-            ("truth", TruthDesk(referee, broadcast, board.attended, stop), settings.truth),
+            ("truth", TruthDesk(referee, broadcast, live.attended, stop), settings.truth),
             ("submit", SubmitDesk(referee), settings.submit),
         ):
             server = serve([registration(desk)], address, metrics=metrics, tls=settings.tls)

@@ -18,12 +18,12 @@ from PIL import Image
 from keyhole.presentation import attacks, stages
 from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet
 from monitor import plots
+from monitor.deployment import threat_model
 from monitor.gallery import Exhibit, Shown, choose
 from monitor.history import History, read_history
 from monitor.recovered import table
 from monitor.store import PICTURES
 from monitor.summary import Summary, summarise
-from monitor.threat_model import parties
 
 SUMMARY, CONTACT_SHEET, REPORT = "summary.json", "contact-sheet.png", "report.html"
 _SHEET_ROWS, _FRAMES = 8, 16
@@ -97,7 +97,7 @@ def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit
         labels=history.labels,
         stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},
         payload_kib=history.answered[-1].payload_bytes / 1024 if history.answered else None,
-        parties=parties(summary.deployment, frozenset(score.tap for score in history.scores))
+        threat_model=threat_model(summary.deployment, frozenset(score.tap for score in history.scores))
         if summary.deployment
         else (),
         ssim_plot=plots.scores_over_time(history.scores, "ssim", "SSIM", threshold) if history.scores else None,

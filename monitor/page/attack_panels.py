@@ -10,9 +10,8 @@ from nicegui import ui
 
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
-from monitor.alarm import Alarm
 from monitor.checks import TRUTH
-from monitor.live_state import AttackedFrame, Attempt, Point, Snapshot
+from monitor.live_state import Alarm, AttackedFrame, Attempt, LiveSnapshot, ScorePoint
 from monitor.page.elements import CHART_GREY, CHART_TEXT, Photo, card
 from monitor.recovered import sentence
 
@@ -34,7 +33,7 @@ class AttackCards:
         with self._row:
             ui.label("Pictures appear here when the first attack submits a reconstruction.").classes("kh-empty")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         if tuple(self._cards) != snapshot.attacks:
             self._row.clear()
@@ -131,7 +130,7 @@ class ScoreCurves:
             with card("PSNR over time", "dB, peak 1"):
                 self._psnr = ui.echart(_score_chart(None, None)).classes("kh-chart").props("data-testid=chart-psnr")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present, once a second at most."""
         state, now = (snapshot.version, self._alarm.threshold), time.monotonic()
         if state == self._shown or now < self._due:
@@ -145,7 +144,7 @@ class ScoreCurves:
             chart.update()
 
 
-def _series(name: str, snapshot: Snapshot, quantity: str) -> list[dict[str, Any]]:
+def _series(name: str, snapshot: LiveSnapshot, quantity: str) -> list[dict[str, Any]]:
     points = snapshot.points[name]
     common = {"name": snapshot.current[name].title, "color": attacks.colour(name)}
     line = {"showSymbol": False, "lineStyle": {"width": 2, "opacity": 0.55}, "data": _coordinates(points, quantity)}
@@ -153,7 +152,7 @@ def _series(name: str, snapshot: Snapshot, quantity: str) -> list[dict[str, Any]
     return [{"type": "line", **common, **line}, {"type": "scatter", **common, **dots}]
 
 
-def _coordinates(points: Sequence[Point], quantity: str) -> list[list[float]]:
+def _coordinates(points: Sequence[ScorePoint], quantity: str) -> list[list[float]]:
     return [[1000 * point.at, round(getattr(point, quantity), 4)] for point in points]
 
 
@@ -200,7 +199,7 @@ class RecentFrames:
         with card("Frames attacked", "those that most attacks worked on, the newest first"):
             self._row = ui.element("div").classes("kh-recent").props("data-testid=recent")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         frames = sorted(snapshot.frames, key=lambda frame: -len(frame.attempts))[:RECENT_FRAMES]
         if (self._attacks, len(self._frames)) != (snapshot.attacks, len(frames)):

@@ -8,10 +8,10 @@ from typing import Any
 from nicegui import ui
 
 from keyhole.presentation import attacks, stages
-from monitor.live_state import Snapshot
+from monitor.deployment import PartyView, threat_model
+from monitor.live_state import LiveSnapshot
 from monitor.page.elements import CHART_GREY, CHART_TEXT, card
 from monitor.summary import latency
-from monitor.threat_model import Party, parties
 
 _QUEUES = {
     "unmatched": "reconstructions that wait for their truth",
@@ -29,7 +29,7 @@ class LatencyPanel:
             self._chart = ui.echart(_latency_chart()).classes("kh-chart").props("data-testid=chart-latency")
             self._table = ui.html("", sanitize=True).classes("kh-table").props("data-testid=latency-table")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         newest = snapshot.outcomes[-1].frame_id if snapshot.outcomes else ""
         if newest == self._shown:
@@ -86,7 +86,7 @@ class LossesPanel:
         with card("Drops and backlogs"):
             self._table = ui.html("", sanitize=True).classes("kh-table").props("data-testid=losses")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         dropped = sorted(snapshot.dropped.items())
         rows = [("frames the edge dropped", f"{sum(snapshot.dropped.values()):,}", "")]
@@ -113,7 +113,7 @@ class DeploymentDiagram:
         with card("What runs where", "and who sees what"):
             self._html = ui.html("", sanitize=True).classes("kh-diagram").props("data-testid=diagram")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         where = snapshot.deployment
         if where is None:
@@ -122,18 +122,18 @@ class DeploymentDiagram:
         taps = frozenset(attempt.tap for attempt in snapshot.current.values() if attempt.tap)
         payload = snapshot.outcomes[-1].payload_bytes if snapshot.outcomes else 0
         features = [f"{payload / 1024:,.0f} KiB of features" if payload else "features", where.codec]
-        features += [where.way, "mutual TLS" if where.tls else "no TLS"]
+        features += [where.conditions, "mutual TLS" if where.tls else "no TLS"]
         arrows = (
             ("wire", "right", ", ".join(features)),
             ("tap", "down", f"tap: {' and '.join(sorted(taps)) or 'none'}"),
             ("back", "left", "reconstruction; nothing comes back"),
             ("truth", "down", "truth: from edge to monitor, never through the cloud"),
         )
-        boxes = "".join(_box(party) for party in parties(where, taps))
+        boxes = "".join(_box(party) for party in threat_model(where, taps))
         self._html.set_content(boxes + "".join(_arrow(*arrow) for arrow in arrows))
 
 
-def _box(party: Party) -> str:
+def _box(party: PartyView) -> str:
     rows = (("runs", party.runs), ("sees", party.sees), ("never sees", party.never))
     lines = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows if text != "–")
     head = f"<h3>{escape(party.name)}</h3><span>{escape(party.role)}</span>"

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from nicegui import ui
 from nicegui.element import Element
 
-from monitor.live_state import Snapshot
+from monitor.live_state import LiveSnapshot
 
 CHART_GREY = "#8a93a0"
 CHART_TEXT = {"color": CHART_GREY, "fontSize": 13}
@@ -18,7 +18,7 @@ _BLANK = "data:image/svg+xml," + quote('<svg xmlns="http://www.w3.org/2000/svg" 
 class Panel(Protocol):
     """A part of the page, one for each who looks. Its constructor draws it where NiceGUI stands."""
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present. Sends nothing to the browser where nothing changed."""
 
 

@@ -10,9 +10,8 @@ from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
 from keyhole.presentation.stages import TOTAL
-from monitor.alarm import Alarm
 from monitor.deployment import Deployment
-from monitor.live_state import Absence, Snapshot
+from monitor.live_state import Absence, Alarm, LiveSnapshot
 from monitor.summary import latency
 
 _MARK = (
@@ -40,7 +39,7 @@ class PageHeader:
         with ui.element("div").classes("kh-tiles"):
             self._tiles = {name: self._tile(name) for name in ("seen", "answered", "dropped", "in flight", "latency")}
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         self._line.set_text(_deployment_line(snapshot.deployment))
         fresh = snapshot.age is not None and snapshot.age < _STALE_SECONDS and not snapshot.absences
@@ -74,7 +73,7 @@ def _deployment_line(where: Deployment | None) -> str:
     if where is None:
         return "waiting for the first frame"
     parts = [f"{where.target} cut at {where.cut}", where.codec, f"defence {where.defence or 'none'}"]
-    parts += [where.way, "mutual TLS" if where.tls else "plain text"]
+    parts += [where.conditions, "mutual TLS" if where.tls else "plain text"]
     return "  ·  ".join(parts)
 
 
@@ -95,7 +94,7 @@ class MissingProcesses:
     def __init__(self) -> None:
         self._html = ui.html("", sanitize=True).classes("kh-absences").props("data-testid=absences role=status")
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         self._html.set_visibility(bool(snapshot.absences))
         self._html.set_content("".join(_missing(name, each) for name, each in sorted(snapshot.absences.items())))
@@ -127,7 +126,7 @@ class AlarmStrip:
                     .classes("kh-threshold")
                 )
 
-    def update(self, snapshot: Snapshot) -> None:
+    def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         if self._number.value is not None and self._number.value != self._alarm.threshold:
             self._number.set_value(self._alarm.threshold)

@@ -14,8 +14,7 @@ from fastapi.responses import FileResponse
 from nicegui import ui
 
 from keyhole.service.address import Address, listening
-from monitor.alarm import Alarm
-from monitor.live_state import Board
+from monitor.live_state import Alarm, LiveState
 from monitor.page.access import PageAccess
 from monitor.page.attack_panels import AttackCards, RecentFrames, ScoreCurves
 from monitor.page.deployment_panels import DeploymentDiagram, LatencyPanel, LossesPanel
@@ -32,7 +31,7 @@ class PageServer:
     """The page at ``/``, the pictures it shows and ``/report``. One in a process.
 
     Args:
-        board: what is shown.
+        live: what is shown.
         alarm: shared threshold.
         report: writes the run's report and says where it is.
         address: ``host:port``; port 0 takes a free one.
@@ -45,7 +44,7 @@ class PageServer:
 
     def __init__(
         self,
-        board: Board,
+        live: LiveState,
         alarm: Alarm,
         report: Callable[[], Path],
         address: str,
@@ -56,7 +55,7 @@ class PageServer:
         self._socket = listening(place, "--page")
         self.address = place.with_port(self._socket.getsockname()[1])
         config = uvicorn.Config(
-            PageAccess(_application(board, alarm, report), (place.host, socket.gethostname(), *names), token),
+            PageAccess(_application(live, alarm, report), (place.host, socket.gethostname(), *names), token),
             log_config=None,
             log_level="warning",
             timeout_graceful_shutdown=_GRACE_SECONDS,
@@ -77,12 +76,12 @@ class PageServer:
         self._socket.close()
 
 
-def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> FastAPI:
+def _application(live: LiveState, alarm: Alarm, report: Callable[[], Path]) -> FastAPI:
     application = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
     @application.get("/pictures/{frame_id}/{name}")
     def picture(frame_id: str, name: str) -> Response:
-        png = board.picture(frame_id, name)
+        png = live.picture(frame_id, name)
         kept = {"Cache-Control": "private, max-age=600", "Cross-Origin-Resource-Policy": "same-origin"}
         return Response(png, media_type="image/png", headers=kept) if png else Response(status_code=404)
 
@@ -92,7 +91,7 @@ def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> Fast
 
     @ui.page("/", title="Keyhole", dark=None)
     def page() -> None:
-        draw_page(board, alarm)
+        draw_page(live, alarm)
 
     # NiceGUI looks at every object of the process for its server, torch's deprecated ones among them
     warnings.filterwarnings("ignore", message=".*torch.distributed.reduce_op", category=FutureWarning)
@@ -100,7 +99,7 @@ def _application(board: Board, alarm: Alarm, report: Callable[[], Path]) -> Fast
     return application
 
 
-def draw_page(board: Board, alarm: Alarm) -> None:
+def draw_page(live: LiveState, alarm: Alarm) -> None:
     """Draw the page for one who looks and keep it up to date."""
     ui.add_head_html(f"<style>{_STYLE}</style>")  # before the first paint; add_css would do it by a script
     with ui.element("main").classes("kh-page"):
@@ -117,7 +116,7 @@ def draw_page(board: Board, alarm: Alarm) -> None:
         panels.append(DeploymentDiagram())
 
     def refresh() -> None:
-        snapshot = board.snapshot()
+        snapshot = live.snapshot()
         for panel in panels:
             panel.update(snapshot)
 

@@ -20,7 +20,7 @@ from monitor.broadcast import Broadcast
 from monitor.examiner import Examiner
 from monitor.history import read_history
 from monitor.instruments import Instruments
-from monitor.live_state import Board
+from monitor.live_state import LiveState
 from monitor.referee import Referee
 from monitor.report import write_report
 from monitor.store import RunStore
@@ -223,12 +223,12 @@ def test_what_was_read_is_exported() -> None:
 
 
 def test_the_page_keeps_what_was_read_of_the_last_finished_one() -> None:
-    board = Board()
-    referee = Referee([board], examine=Examiner(Parrot(), enrolled))
+    live = LiveState()
+    referee = Referee([live], examine=Examiner(Parrot(), enrolled))
     referee.witness(secret_truth(0))
     attack(referee, 0)
     referee.witness(secret_truth(1))
     referee.submit(guess("edge-0-1", scene=1))
-    shown = board.snapshot()
+    shown = live.snapshot()
     assert shown.current["pixels-white"].recovery is None
     assert shown.settled["pixels-white"].recovery is not None

@@ -13,9 +13,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Presence, Score
-from monitor.alarm import Alarm
 from monitor.listener import Case
-from monitor.live_state import Board
+from monitor.live_state import Alarm, LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from tests.monitor.making import guess, outcome, truth
@@ -31,7 +30,7 @@ class Live:
 
     url: str
     referee: Referee
-    board: Board
+    state: LiveState
     alarm: Alarm
     empty: str
 
@@ -56,15 +55,15 @@ def browser() -> Iterator[Browser]:
 def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     report = tmp_path_factory.mktemp("report") / "report.html"
     report.write_text("<h1>the report</h1>")
-    board, alarm = Board(), Alarm(0.3)
-    board.watch_queues({"store": lambda: 7})
-    server = PageServer(board, alarm, lambda: report, "127.0.0.1:0")
+    live, alarm = LiveState(), Alarm(0.3)
+    live.watch_queues({"store": lambda: 7})
+    server = PageServer(live, alarm, lambda: report, "127.0.0.1:0")
     url = f"http://{server.address}"
     with browser.new_page() as unfed:
         unfed.goto(url, timeout=PATIENCE_MS)
         expect(unfed.get_by_test_id("alarm")).to_have_class(re.compile("kh-calm"))
         empty = unfed.inner_text("main")
-    yield Live(url, Referee([board]), board, alarm, empty)
+    yield Live(url, Referee([live]), live, alarm, empty)
     server.join()
 
 
@@ -114,14 +113,14 @@ def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
 def test_who_has_died_is_named_with_its_last_words_until_it_is_back(page: Page, live: Live) -> None:
     live.referee.witness(truth("edge-0-2"))
     expect(page.get_by_test_id("pulse")).to_contain_text("live")
-    live.board.attended(
+    live.state.attended(
         Presence(party="adversary", last_words=["adversary was killed by SIGKILL:", "<i>attacking</i>"])
     )
     expect(page.get_by_test_id("pulse")).to_contain_text("no adversary, ")
     expect(page.get_by_test_id("pulse")).not_to_contain_text("live")
     expect(page.get_by_test_id("absences")).to_contain_text("adversary was killed by SIGKILL")
     expect(page.get_by_test_id("absences")).to_contain_text("<i>attacking</i>")
-    live.board.attended(Presence(party="adversary", running=True))
+    live.state.attended(Presence(party="adversary", running=True))
     expect(page.get_by_test_id("absences")).not_to_be_visible()
     expect(page.get_by_test_id("pulse")).to_contain_text("live")
 
@@ -163,10 +162,10 @@ def test_both_rungs_of_a_ladder_are_shown(page: Page, live: Live) -> None:
 def test_what_the_judge_read_is_shown_where_it_was_asked(page: Page, live: Live) -> None:
     seen, made = truth("edge-0-1"), guess("edge-0-1", "judged-white", final=True)
     score = Score(frame_id="edge-0-1", attack="judged-white", psnr=20, ssim=0.1)
-    live.board.judged(Case(seen, made, score, 2000.0))
+    live.state.judged(Case(seen, made, score, 2000.0))
     expect(page.get_by_test_id("ssim-judged-white")).to_have_text("0.100")
     expect(page.get_by_test_id("secrets-judged-white")).to_be_hidden()
-    live.board.judged(Case(seen, made, score, 2001.0, Recovery(("AB12CD", "AB12XX"), {}, True, 30)))
+    live.state.judged(Case(seen, made, score, 2001.0, Recovery(("AB12CD", "AB12XX"), {}, True, 30)))
     expect(page.get_by_test_id("secrets-judged-white")).to_contain_text("plate 4 of 6 glyphs · vehicle recognised")
 
 

@@ -32,18 +32,18 @@ SOCKET = {
 SERVER = """
 import sys
 from pathlib import Path
-from monitor.alarm import Alarm
-from monitor.live_state import Board
+from monitor.live_state import Alarm
+from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from tests.monitor.making import guess, truth
 
-board = Board()
-referee = Referee([board])
+live = LiveState()
+referee = Referee([live])
 referee.witness(truth())
 referee.submit(guess())
 report, token = sys.argv[1:]
-server = PageServer(board, Alarm(0.3), lambda: Path(report), "127.0.0.1:0", token, ["keyhole.example"])
+server = PageServer(live, Alarm(0.3), lambda: Path(report), "127.0.0.1:0", token, ["keyhole.example"])
 print(server.address, flush=True)
 sys.stdin.read()
 """

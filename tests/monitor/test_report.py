@@ -121,7 +121,7 @@ def test_an_emulated_device_is_named(tmp_path: Path) -> None:
     write_report(tmp_path)
     assert "link lte, from an emulated device 8 times slower." in (tmp_path / "report.html").read_text()
     (kept,) = read_history(tmp_path).deployments
-    assert kept.way == "link lte, an edge 8 times slower"
+    assert kept.conditions == "link lte, an edge 8 times slower"
 
 
 def test_a_run_of_an_edge_that_was_never_slowed_is_read_as_before(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_run_of_an_edge_that_was_never_slowed_is_read_as_before(tmp_path: Path
     with sqlite3.connect(tmp_path / "run.sqlite") as database:
         database.execute("alter table frames drop column slowdown")
     (kept,) = read_history(tmp_path).deployments
-    assert kept.way == "link lte"
+    assert kept.conditions == "link lte"
 
 
 def test_a_plot_of_many_frames_stays_small() -> None:

@@ -26,7 +26,7 @@ from keyhole.wire.tls import make_certificates
 from monitor.broadcast import Broadcast
 from monitor.examiner import Examiner
 from monitor.instruments import Instruments
-from monitor.live_state import Board
+from monitor.live_state import LiveState
 from monitor.referee import Referee
 from monitor.service import SubmitDesk, TruthDesk, registration
 from monitor.store import RunStore
@@ -39,10 +39,10 @@ class Ports:
 
     def __init__(self, tls: Path | None = None, store: RunStore | None = None) -> None:
         self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
-        self.board = Board()
-        listeners = [*([store] if store else []), self.board, self.broadcast, Instruments(self.metrics)]
+        self.live = LiveState()
+        listeners = [*([store] if store else []), self.live, self.broadcast, Instruments(self.metrics)]
         self.referee = Referee(listeners, examine=Examiner(Parrot(), lambda _: pixels()[None], least=1))
-        desks = (TruthDesk(self.referee, self.broadcast, self.board.attended, self.stop), SubmitDesk(self.referee))
+        desks = (TruthDesk(self.referee, self.broadcast, self.live.attended, self.stop), SubmitDesk(self.referee))
         self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
         self.tls = tls
 
@@ -126,7 +126,7 @@ def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
 def test_who_is_missing_is_shown_until_he_is_back(ports: Ports) -> None:
     with ports.stubs() as (trusted, adversary):
         trusted.Attend(Presence(party="adversary", last_words=["adversary was killed by SIGKILL:", "attacking"]))
-        absence = ports.board.snapshot().absences["adversary"]
+        absence = ports.live.snapshot().absences["adversary"]
         assert absence.last_words == ("adversary was killed by SIGKILL:", "attacking")
         for wrong, field in (
             (Presence(party="jury"), "party"),
@@ -137,9 +137,9 @@ def test_who_is_missing_is_shown_until_he_is_back(ports: Ports) -> None:
             assert violations(refused.value)[0][0].startswith(field)
         with pytest.raises(grpc.RpcError, match="PERMISSION_DENIED"):
             adversary.Attend(Presence(party="adversary", running=True))
-        assert set(ports.board.snapshot().absences) == {"adversary"}
+        assert set(ports.live.snapshot().absences) == {"adversary"}
         trusted.Attend(Presence(party="adversary", running=True))
-    assert not ports.board.snapshot().absences
+    assert not ports.live.snapshot().absences
 
 
 def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) -> None:
@@ -281,8 +281,8 @@ def test_every_picture_is_decoded_once(tmp_path: Path, monkeypatch: pytest.Monke
             for made in (*submissions, guess("edge-0-2", final=True)):
                 adversary.Submit(made)
             kinds = [events.take(0).WhichOneof("event") for _ in range(events.depth)]
-        shown = ports.board.snapshot()
-        assert ports.board.picture("edge-0-1", "pixels-black") == submissions[2].picture.png
+        shown = ports.live.snapshot()
+        assert ports.live.picture("edge-0-1", "pixels-black") == submissions[2].picture.png
     finally:
         ports.close()
         store.close()

@@ -17,7 +17,7 @@ from keyhole.v1.referee_pb2 import Deployment
 from keyhole.wire.errors import WireError
 from monitor.database import open_database
 from monitor.history import read_history
-from monitor.live_state import Board
+from monitor.live_state import LiveState
 from monitor.referee import Limits, Referee
 from monitor.store import RunStore
 from monitor.summary import summarise
@@ -209,8 +209,8 @@ def test_a_bad_row_costs_itself_and_nothing_that_is_stored_with_it(tmp_path: Pat
 
 def test_what_cannot_be_stored_is_not_acknowledged_and_can_be_sent_again(tmp_path: Path) -> None:
     store, pictures = RunStore(tmp_path, keep=5), tmp_path / "pictures"
-    board = Board()
-    referee = Referee([store, board])
+    live = LiveState()
+    referee = Referee([store, live])
     referee.witness(truth("edge-0-0"))
     shutil.rmtree(pictures)
     pictures.write_text("in the way")
@@ -223,7 +223,7 @@ def test_what_cannot_be_stored_is_not_acknowledged_and_can_be_sent_again(tmp_pat
     referee.witness(truth())
     assert referee.submit(guess()) is not None
     store.close()
-    assert board.snapshot().seen == 2
+    assert live.snapshot().seen == 2
     assert rows(tmp_path, "select frame_id from frames order by id") == [("edge-0-0",), (FRAME,)]
     assert rows(tmp_path, "select frame_id from scores") == [(FRAME,)]
 
@@ -231,14 +231,14 @@ def test_what_cannot_be_stored_is_not_acknowledged_and_can_be_sent_again(tmp_pat
 def test_a_repeated_call_changes_nothing(tmp_path: Path) -> None:
     """An edge that did not hear the answer sends again, to another life of the monitor as well."""
     for _ in range(2):
-        store, board = RunStore(tmp_path, keep=5), Board()
-        referee = Referee([store, board], known=store.known_truths(5))
+        store, live = RunStore(tmp_path, keep=5), LiveState()
+        referee = Referee([store, live], known=store.known_truths(5))
         for _ in range(2):
             referee.witness(truth())
             referee.conclude(outcome(total=0.1))
             referee.conclude(outcome("edge-0-000002", dropped="backlog"))
         store.close()
-        shown = board.snapshot()
+        shown = live.snapshot()
         assert (shown.answered, dict(shown.dropped)) == (1, {"backlog": 1})
     assert rows(tmp_path, "select frame_id, dropped from frames") == [(FRAME, ""), ("edge-0-000002", "backlog")]
 
@@ -249,7 +249,7 @@ from pathlib import Path
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 from keyhole.wire.errors import WireError
-from monitor.live_state import Board
+from monitor.live_state import LiveState
 from monitor.database import open_database
 from monitor.tables import UnmatchedRow
 

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from monitor.live_state import FRAMES, Alarm, LiveState
+from monitor.referee import Referee
+from tests.monitor.making import FRAME, guess, outcome, truth
+
+
+@pytest.fixture
+def live() -> LiveState:
+    return LiveState(clock=lambda: 50.0)
+
+
+def test_the_rate_and_the_age_follow_a_clock_that_nobody_sets() -> None:
+    now = [0.0]
+    live = LiveState(clock=lambda: now[0])
+    assert live.snapshot().age is None
+    for number in range(5):
+        now[0] = 2.0 * number
+        live.witnessed(truth(f"edge-0-{number}"))
+    assert (live.snapshot().rate, live.snapshot().age) == (0.5, 0.0)
+    now[0] += 9.0
+    assert (live.snapshot().rate, live.snapshot().age) == (0.1, 9.0)
+
+
+def test_it_shows_the_newest_reconstruction_of_each_attack(live: LiveState) -> None:
+    referee = Referee([live])
+    referee.witness(truth())
+    referee.submit(guess(noise=0.3, iteration=1))
+    first = live.snapshot().current["pixels-white"]
+    newer = guess(noise=0.1, iteration=2, backlog=3, dropped=4)
+    score = referee.submit(newer)
+    referee.submit(guess(attack="pixels-black"))
+    shown = live.snapshot()
+    attempt = shown.current["pixels-white"]
+    assert shown.attacks == ("pixels-white", "pixels-black")
+    assert (attempt.ssim, attempt.iteration, attempt.backlog, attempt.skipped) == (score.ssim, 2, 3, 4)
+    assert attempt.version > first.version
+    assert live.picture(FRAME, "pixels-white") == newer.picture.png
+    assert live.picture(FRAME, "truth") == truth().picture.png
+    assert live.picture(FRAME, "nothing") is None
+    assert [len(shown.points[name]) for name in shown.attacks] == [2, 1]
+
+
+def test_counts_and_rate(live: LiveState) -> None:
+    for number in range(5):
+        live.witnessed(truth(f"edge-0-{number}"))
+    live.concluded(outcome("edge-0-0", total=0.1))
+    live.concluded(outcome("edge-0-1", dropped="backlog"))
+    live.unmatched(guess(), "no truth")
+    shown = live.snapshot()
+    assert (shown.seen, shown.answered, dict(shown.dropped), shown.unmatched) == (5, 1, {"backlog": 1}, 1)
+    assert shown.rate == 0.5
+    assert shown.deployment is not None
+    assert shown.deployment.cut == "layer2"
+
+
+def test_memory_is_bounded_and_frames_that_all_attacks_met_stay_longest(live: LiveState) -> None:
+    referee = Referee([live])
+    for number in range(FRAMES + 10):
+        frame_id = f"edge-0-{number}"
+        referee.witness(truth(frame_id))
+        referee.submit(guess(frame_id))
+        if number < 2:
+            referee.submit(guess(frame_id, "pixels-black"))
+    frames = [frame.frame_id for frame in live.snapshot().frames]
+    assert len(frames) == FRAMES
+    assert frames[0] == f"edge-0-{FRAMES + 9}"
+    assert frames[-2:] == ["edge-0-1", "edge-0-0"]
+
+
+def test_the_alarm_is_raised_at_the_threshold_and_clears_with_the_next_finished_picture(live: LiveState) -> None:
+    referee, alarm = Referee([live]), Alarm(0.3)
+    assert alarm.raised_by(live.snapshot()) == []
+    referee.witness(truth("a"))
+    referee.submit(guess("a", noise=0.9))
+    assert alarm.raised_by(live.snapshot()) == []
+    good = referee.submit(guess("a", noise=0.02, final=True))
+    assert [attempt.ssim for attempt in alarm.raised_by(live.snapshot())] == [good.ssim]
+
+    referee.witness(truth("b"))
+    referee.submit(guess("b", noise=0.9))
+    assert [attempt.frame_id for attempt in alarm.raised_by(live.snapshot())] == ["a"]
+    referee.submit(guess("b", noise=0.9, final=True))
+    assert alarm.raised_by(live.snapshot()) == []
+
+
+def test_moving_the_threshold_moves_the_alarm(live: LiveState) -> None:
+    referee, alarm = Referee([live]), Alarm(0.3)
+    referee.witness(truth())
+    score = referee.submit(guess(noise=0.02))
+    alarm.threshold = score.ssim + 0.01
+    assert alarm.raised_by(live.snapshot()) == []
+    alarm.threshold = score.ssim
+    assert len(alarm.raised_by(live.snapshot())) == 1
