@@ -16,17 +16,17 @@ from keyhole.targets import Target
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.errors import WireError
-from keyhole.wire.frames import Expectation, PackedAnswer, PackedFrame, validate
+from keyhole.wire.frames import Expectation, PackedAnswer, PackedFrame, expected_tensors, validate
 from keyhole.wire.server import InferenceService
-from keyhole.wire.tensors import ExpectedTensor, pack_view, spec_of
+from keyhole.wire.tensors import pack_view, spec_of
 
 _ANSWER_CODEC = tensor_pb2.CODEC_FP32
 
 
 def expectation(target: Target, partition: Partition) -> Expectation:
     """The frames that this model's tail can finish."""
-    tensors = tuple(ExpectedTensor(tensor.name, tensor.shape, tensor.dtype) for tensor in partition.plan.tensors)
-    return Expectation(target.name, target.hash, partition.plan.cut, tensors)
+    plan = partition.plan
+    return Expectation(target.name, target.hash, plan.cut, expected_tensors(plan.tensors))
 
 
 def description(target: Target, partition: Partition) -> inference_pb2.DescribeResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from contextlib import ExitStack
 from functools import partial
 
@@ -12,13 +11,11 @@ from cloud.settings import CloudSettings
 from cloud.tap import Tap
 from keyhole.partition import as_features, partitioned
 from keyhole.service import lifecycle
-from keyhole.service.address import publish
+from keyhole.service.address import announce
 from keyhole.service.errors import UsageError, check_flags
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.wire.server import inference_registration, serve, tap_registration
-
-_log = logging.getLogger(__name__)
 
 
 def run(settings: CloudSettings) -> int:
@@ -60,18 +57,15 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
         )
         open_.callback(server.stop)
         open_.callback(tap.close)
-        publish(settings.addresses, {"listen": server.address, "metrics": page})
-        _log.info(
-            "listening",
-            extra={
-                "address": str(server.address),
-                "metrics": page,
-                "target": target.name,
-                "model_hash": target.hash,
-                "cut": partition.plan.cut,
-                "tap": "off" if settings.tap_token is None else "on",
-                "tls": settings.tls is not None,
-            },
+        announce(
+            settings.addresses,
+            server.address,
+            page,
+            target=target.name,
+            model_hash=target.hash,
+            cut=partition.plan.cut,
+            tap="off" if settings.tap_token is None else "on",
+            tls=settings.tls is not None,
         )
         stop.wait()
 

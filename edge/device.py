@@ -14,6 +14,7 @@ from keyhole.sizes import Size, height_width
 from keyhole.targets import Target
 from keyhole.targets.defence import defence_name
 from keyhole.v1 import inference_pb2
+from keyhole.wire.frames import expected_tensors
 from keyhole.wire.tensors import ExpectedTensor
 
 
@@ -55,12 +56,12 @@ class Device:
     @property
     def live(self) -> tuple[ExpectedTensor, ...]:
         """What crosses the split for one picture."""
-        return tuple(ExpectedTensor(tensor.name, tensor.shape, tensor.dtype) for tensor in self.partition.plan.tensors)
+        return expected_tensors(self.partition.plan.tensors)
 
     @property
     def outputs(self) -> tuple[ExpectedTensor, ...]:
         """What the cloud answers for one picture."""
-        return tuple(ExpectedTensor(output.name, output.shape, output.dtype) for output in self.partition.plan.outputs)
+        return expected_tensors(self.partition.plan.outputs)
 
     def header(self, frame_id: str, edge: str) -> inference_pb2.FrameHeader:
         """The header of one frame."""

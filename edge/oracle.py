@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import ExitStack
 from functools import partial
@@ -14,7 +13,7 @@ from torch import Tensor
 from edge.device import Device
 from edge.settings import OracleSettings
 from keyhole.service import lifecycle
-from keyhole.service.address import publish
+from keyhole.service.address import announce
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
@@ -30,10 +29,9 @@ from keyhole.wire.tensors import pack
 NO_BUDGET = 2**64 - 1
 MAX_PICTURES = 256
 _ROOM = MAX_MESSAGE - (1 << 16)  # bytes for payloads; the rest of a message holds shapes and counts
-_log = logging.getLogger(__name__)
 
 
-class Budget:
+class QueryAllowance:
     """Pictures that may still be answered.
 
     Args:
@@ -63,18 +61,18 @@ class Budget:
             return self._answered, left if self._limit is None else left - pictures
 
 
-class Oracle(oracle_pb2_grpc.OracleServicer):
+class OracleService(oracle_pb2_grpc.OracleServicer):
     """Answers queries with protected features, one query at a time.
 
     Args:
         device: head and defence.
-        budget: pictures that may be answered.
+        allowance: pictures that may be answered.
         metrics: answered pictures are counted here.
     """
 
-    def __init__(self, device: Device, budget: Budget, metrics: Metrics) -> None:
+    def __init__(self, device: Device, allowance: QueryAllowance, metrics: Metrics) -> None:
         self._device = device
-        self._budget = budget
+        self._allowance = allowance
         self._metrics = metrics
         self._one_at_a_time = threading.Lock()
 
@@ -83,7 +81,7 @@ class Oracle(oracle_pb2_grpc.OracleServicer):
     ) -> oracle_pb2.QueryResponse:
         """Features of the pictures; raises ``WireError`` for a query that cannot be answered."""
         pictures = self._pictures(request)
-        answered, remaining = self._budget.spend(len(pictures))
+        answered, remaining = self._allowance.spend(len(pictures))
         with self._one_at_a_time:
             features = self._device(pictures)
         self._metrics.oracle_queries.inc(len(pictures))
@@ -135,22 +133,19 @@ def oracle(settings: OracleSettings, stop: Stop) -> None:
         metrics = Metrics("oracle")
         open_.callback(metrics.close)
         page = metrics.serve(settings.metrics)
-        servicer = Oracle(device, Budget(settings.budget), metrics)
+        servicer = OracleService(device, QueryAllowance(settings.budget), metrics)
         registration = Registration(
             "keyhole.v1.Oracle", partial(oracle_pb2_grpc.add_OracleServicer_to_server, servicer)
         )
         server = serve([registration], settings.listen, metrics=metrics, tls=settings.tls)
         open_.callback(server.stop)
-        publish(settings.addresses, {"listen": server.address, "metrics": page})
-        _log.info(
-            "listening",
-            extra={
-                "address": str(server.address),
-                "metrics": page,
-                "target": device.target.name,
-                "cut": device.partition.plan.cut,
-                "defence": device.defence_name,
-                "budget": "none" if settings.budget is None else settings.budget,
-            },
+        announce(
+            settings.addresses,
+            server.address,
+            page,
+            target=device.target.name,
+            cut=device.partition.plan.cut,
+            defence=device.defence_name,
+            budget="none" if settings.budget is None else settings.budget,
         )
         stop.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import logging
 import os
 import socket
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keyhole.service.errors import AddressError, UsageError
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,12 @@ def publish(file: Path | None, places: Mapping[str, Address]) -> None:
         partial = file.with_name(f"{file.name}.part")
         partial.write_text(json.dumps({name: str(place) for name, place in places.items()}) + "\n")
         os.replace(partial, file)
+
+
+def announce(file: Path | None, listen: Address, metrics: Address, **facts: object) -> None:
+    """`publish` where a server listens, and log it with the facts that tell one server from another."""
+    publish(file, {"listen": listen, "metrics": metrics})
+    _log.info("listening", extra={"address": str(listen), "metrics": metrics, **facts})
 
 
 def published(file: Path) -> Mapping[str, str] | None:

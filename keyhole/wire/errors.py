@@ -11,6 +11,8 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 MAX_REASON = 500
+AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+"""Statuses of calls to a server that is not there, or not in time: the same call may succeed later."""
 
 
 class WireError(Exception):

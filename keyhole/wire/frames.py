@@ -6,10 +6,12 @@ The bytes are those of the proto's ``Frame`` and ``Answer``, so that any gRPC cl
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 
+import torch
 from google.protobuf.message import DecodeError
 from torch import Tensor
 
@@ -186,6 +188,22 @@ class Expectation:
     cut: str
     tensors: tuple[ExpectedTensor, ...]
     codecs: frozenset[int] = frozenset(CODECS)
+
+
+class _PlannedTensor(Protocol):
+    """A tensor as a plan describes it: for one picture."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def dtype(self) -> torch.dtype: ...
+
+
+def expected_tensors(planned: Iterable[_PlannedTensor]) -> tuple[ExpectedTensor, ...]:
+    """What a receiver expects where a plan says what is sent: the live tensors of a cut, or a model's answer."""
+    return tuple(ExpectedTensor(tensor.name, tensor.shape, tensor.dtype) for tensor in planned)
 
 
 def validate(frame: AnyFrame, expectation: Expectation, *, share: bool = False) -> tuple[Tensor, ...]:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from edge.link import BURST, Lane, Link
+from edge.round_trip import BURST, Link, LinkDirection
 from keyhole.wire.link_profiles import PROFILES, LinkProfile, link_profile
 
 
@@ -21,8 +21,8 @@ class VirtualClock:
         self.now += seconds
 
 
-def megabit(delay: float = 0.02) -> Lane:
-    return Lane(1e6, delay, burst=0)
+def megabit(delay: float = 0.02) -> LinkDirection:
+    return LinkDirection(1e6, delay, burst=0)
 
 
 def test_a_transfer_takes_its_bits_over_the_rate_plus_the_delay():
@@ -30,40 +30,40 @@ def test_a_transfer_takes_its_bits_over_the_rate_plus_the_delay():
 
 
 def test_transfers_queue_for_the_rate_but_share_the_delay():
-    lane = megabit()
-    assert [lane.send(125_000, now=0.0) for _ in range(3)] == pytest.approx([1.02, 2.02, 3.02])
+    direction = megabit()
+    assert [direction.send(125_000, now=0.0) for _ in range(3)] == pytest.approx([1.02, 2.02, 3.02])
 
 
 def test_an_idle_lane_owes_nothing():
-    lane = megabit()
-    lane.send(125_000, now=0.0)
-    assert lane.send(125_000, now=10.0) == pytest.approx(11.02)
+    direction = megabit()
+    direction.send(125_000, now=0.0)
+    assert direction.send(125_000, now=10.0) == pytest.approx(11.02)
 
 
 def test_a_lane_saves_no_more_than_one_packet():
-    lane = Lane(1e6, 0.0)
-    lane.send(1, now=0.0)
-    assert lane.send(int(BURST), now=1000.0) == 1000.0
-    assert lane.send(125_000, now=1000.0) == pytest.approx(1001.0)
+    direction = LinkDirection(1e6, 0.0)
+    direction.send(1, now=0.0)
+    assert direction.send(int(BURST), now=1000.0) == 1000.0
+    assert direction.send(125_000, now=1000.0) == pytest.approx(1001.0)
 
 
 def test_a_transfer_past_its_deadline_holds_the_lane_until_the_deadline_and_no_longer():
-    lane = megabit()
-    assert math.isinf(lane.send(1_250_000, now=0.0, deadline=2.0))
-    assert lane.send(125_000, now=0.0) == pytest.approx(3.02)
+    direction = megabit()
+    assert math.isinf(direction.send(1_250_000, now=0.0, deadline=2.0))
+    assert direction.send(125_000, now=0.0) == pytest.approx(3.02)
 
 
 def test_a_transfer_that_waits_past_its_deadline_does_not_shorten_the_queue():
-    lane = megabit()
-    lane.send(500_000, now=0.0)
-    assert math.isinf(lane.send(125_000, now=0.0, deadline=1.0))
-    assert lane.send(125_000, now=0.0) == pytest.approx(5.02)
+    direction = megabit()
+    direction.send(500_000, now=0.0)
+    assert math.isinf(direction.send(125_000, now=0.0, deadline=1.0))
+    assert direction.send(125_000, now=0.0) == pytest.approx(5.02)
 
 
 def test_long_run_throughput_is_the_rate():
-    lane, now, size = Lane(10e6, 0.0), 0.0, 40_000
+    direction, now, size = LinkDirection(10e6, 0.0), 0.0, 40_000
     for _ in range(500):
-        now = lane.send(size, now)
+        now = direction.send(size, now)
     assert now == pytest.approx(500 * size * 8 / 10e6, rel=0.01)
 
 

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from edge.device import Device
-from edge.oracle import MAX_PICTURES, NO_BUDGET, Budget
+from edge.oracle import MAX_PICTURES, NO_BUDGET, QueryAllowance
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
 from keyhole.wire.client import connect
 from keyhole.wire.errors import WireError, violations
@@ -132,18 +132,18 @@ def test_past_the_budget_queries_are_refused_and_smaller_ones_still_fit():
 
 
 def test_the_budget_holds_when_many_ask_at_once():
-    budget = Budget(100)
+    allowance = QueryAllowance(100)
 
     def ask(_: int) -> int:
         try:
-            budget.spend(3)
+            allowance.spend(3)
         except WireError:
             return 0
         return 3
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(ask, range(200))) == 99
-    assert budget.spend(1) == (100, 0)
+    assert allowance.spend(1) == (100, 0)
 
 
 def test_it_protects_its_answers_with_numbers_of_its_own():

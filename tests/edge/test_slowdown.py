@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from edge.process import edge
+from edge.process import Slowdown, edge
 from edge.settings import EdgeSettings
-from edge.slowdown import Slowdown
 from keyhole.defences import Defence, Features
 from keyhole.service.lifecycle import Stop
 from tests.edge.test_link import VirtualClock

@@ -7,8 +7,8 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.journey import BACKLOG
-from edge.tally import Tally
+from edge.reporter import FrameCounts
+from edge.round_trip import BACKLOG
 from keyhole.service.metrics import Metrics
 from monitor.history import read_history
 from monitor.ledger import DROPPED, NO_TRUTH, NOT_ATTACKED, NOT_TOLD, Ledger
@@ -31,7 +31,7 @@ FRAMES = st.lists(
 @settings(max_examples=25, deadline=None)
 @given(frames=FRAMES, heard=st.booleans())
 def test_every_frame_is_counted_whatever_got_lost(frames: list[tuple[str, bool, bool, bool]], heard: bool) -> None:
-    tally = Tally(Metrics("edge"))
+    tally = FrameCounts(Metrics("edge"))
     with tempfile.TemporaryDirectory() as run:
         store = RunStore(Path(run), keep=20)
         referee = Referee([store])
@@ -68,7 +68,7 @@ def test_every_frame_is_counted_whatever_got_lost(frames: list[tuple[str, bool, 
 def test_the_report_says_what_became_of_every_frame(tmp_path: Path) -> None:
     store = RunStore(tmp_path, keep=20)
     referee = Referee([store])
-    tally = Tally(Metrics("edge"))
+    tally = FrameCounts(Metrics("edge"))
     for number in range(6):
         tally.sent()
         tally.answered({})

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
 
-from keyhole.service.address import Address, publish, published
+from keyhole.service.address import Address, announce, publish, published
 from keyhole.service.errors import UsageError
 
 
@@ -41,3 +42,18 @@ def test_where_a_process_listens_can_be_read_once_it_was_written(tmp_path: Path)
     publish(file, {"listen": Address("127.0.0.1", 7), "metrics": Address("::1", 8)})
     assert published(file) == {"listen": "127.0.0.1:7", "metrics": "[::1]:8"} == json.loads(file.read_text())
     assert list(tmp_path.iterdir()) == [file], "nothing half written is left"
+
+
+def test_a_server_says_where_it_listens_to_files_and_logs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    file = tmp_path / "cloud.json"
+    announce(file, Address("127.0.0.1", 7), Address("::1", 8), cut="layer2")
+    assert published(file) == {"listen": "127.0.0.1:7", "metrics": "[::1]:8"}
+    (record,) = caplog.records
+    said = vars(record)
+    assert (record.message, said["address"], str(said["metrics"]), said["cut"]) == (
+        "listening",
+        "127.0.0.1:7",
+        "[::1]:8",
+        "layer2",
+    )

@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from edge.link import BURST
 from edge.process import edge
+from edge.round_trip import BURST
 from edge.settings import EdgeSettings
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop

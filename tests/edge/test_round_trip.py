@@ -1,4 +1,4 @@
-"""A frame's journey to a real server and back: stages, retries, deadlines, refusals."""
+"""A frame's round trip to a real server: stages, retries, deadlines, refusals."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import grpc
 import pytest
 import torch
 
-from edge.journey import Departure, Journey
-from edge.link import Link
+from edge.round_trip import Link, OutgoingFrame, RoundTrip
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
@@ -70,7 +69,7 @@ def travel(given_up):
     def go(port: int, *, deadline: float = 5.0, link: str = "none"):
         channel = connect(f"127.0.0.1:{port}")
         channels.append(channel)
-        journey = Journey(
+        round_trip = RoundTrip(
             InferenceClient(channel),
             Link(link_profile(link), time.perf_counter, given_up.wait),
             [ExpectedTensor("output", (1, 3), torch.float32)],
@@ -81,8 +80,8 @@ def travel(given_up):
         header = inference_pb2.FrameHeader(frame_id="edge-0-1")
         frame = pack_frame(header, [torch.zeros(1, 4, 32, 32)], tensor_pb2.CODEC_FP32)
         computed, protected, encoded = captured + 0.5e-6, captured + 0.75e-6, time.perf_counter()
-        arrival = journey(Departure(frame, captured, computed, protected, encoded))
-        return arrival, time.perf_counter() - captured
+        result = round_trip(OutgoingFrame(frame, captured, computed, protected, encoded))
+        return result, time.perf_counter() - captured
 
     yield go
     for channel in channels:
@@ -91,31 +90,31 @@ def travel(given_up):
 
 def test_an_answered_frame_has_its_output_and_stages_that_add_up(travel):
     server = start(FakeCloud())
-    arrival, _ = travel(server.port)
+    result, _ = travel(server.port)
     server.stop(0)
-    assert arrival.dropped == ""
-    assert arrival.outputs[0].tolist() == [[1.0, 3.0, 2.0]]
-    assert set(arrival.stages) == STAGES
-    parts = sum(seconds for stage, seconds in arrival.stages.items() if stage != "total")
-    assert parts == pytest.approx(arrival.stages["total"], rel=1e-6)
-    assert arrival.stages["cloud_compute"] == 3e-5
-    assert arrival.stages["protect"] == pytest.approx(0.5 * arrival.stages["edge_compute"], rel=1e-2)
+    assert result.dropped == ""
+    assert result.outputs[0].tolist() == [[1.0, 3.0, 2.0]]
+    assert set(result.stages) == STAGES
+    parts = sum(seconds for stage, seconds in result.stages.items() if stage != "total")
+    assert parts == pytest.approx(result.stages["total"], rel=1e-6)
+    assert result.stages["cloud_compute"] == 3e-5
+    assert result.stages["protect"] == pytest.approx(0.5 * result.stages["edge_compute"], rel=1e-2)
 
 
 def test_the_link_delays_both_ways_and_counts_as_network(travel):
     server = start(FakeCloud())
-    arrival, _ = travel(server.port, link="100mbit:60ms")
+    result, _ = travel(server.port, link="100mbit:60ms")
     server.stop(0)
-    assert arrival.dropped == ""
-    assert arrival.stages["network"] >= 0.11
+    assert result.dropped == ""
+    assert result.stages["network"] >= 0.11
 
 
 def test_a_frame_that_the_link_cannot_carry_in_time_never_calls(travel):
     cloud = FakeCloud()
     server = start(cloud)
-    arrival, seconds = travel(server.port, deadline=0.3, link="1kbit")
+    result, seconds = travel(server.port, deadline=0.3, link="1kbit")
     server.stop(0)
-    assert arrival.dropped == "deadline"
+    assert result.dropped == "deadline"
     assert 0.25 < seconds < 60  # the link would take 131
     assert cloud.calls == 0
 
@@ -125,10 +124,10 @@ def test_a_cloud_that_comes_late_is_tried_again(travel, quiet_address):
     servers = []
     timer = threading.Timer(0.4, lambda: servers.append(start(FakeCloud(), port)))
     timer.start()
-    arrival, seconds = travel(port, deadline=10)
+    result, seconds = travel(port, deadline=10)
     timer.join()
     servers[0].stop(0)
-    assert arrival.dropped == ""
+    assert result.dropped == ""
     assert seconds >= 0.35
 
 
@@ -139,25 +138,25 @@ def test_a_call_that_a_stopping_cloud_cancels_is_made_again(travel):
 
     cloud = FakeCloud(behave=cancel)
     server = start(cloud)
-    arrival, _ = travel(server.port)
+    result, _ = travel(server.port)
     server.stop(0)
-    assert arrival.dropped == ""
+    assert result.dropped == ""
     assert cloud.calls == 3
 
 
 def test_a_cloud_that_stays_away_costs_the_deadline(travel, quiet_address):
-    arrival, seconds = travel(quiet_address().port, deadline=0.6)
-    assert arrival.dropped == "deadline"
+    result, seconds = travel(quiet_address().port, deadline=0.6)
+    assert result.dropped == "deadline"
     assert seconds < 60
 
 
 def test_a_cloud_that_hangs_costs_the_deadline(travel):
     gate = threading.Event()
     server = start(FakeCloud(behave=lambda: gate.wait(200)))
-    arrival, seconds = travel(server.port, deadline=0.4)
+    result, seconds = travel(server.port, deadline=0.4)
     gate.set()
     server.stop(0)
-    assert arrival.dropped == "deadline"
+    assert result.dropped == "deadline"
     assert 0.35 < seconds < 60
 
 
@@ -167,23 +166,23 @@ def test_a_refusal_is_final_and_says_why(travel):
 
     cloud = FakeCloud(behave=refuse)
     server = start(cloud)
-    arrival, _ = travel(server.port)
+    result, _ = travel(server.port)
     server.stop(0)
-    assert arrival.dropped == "refused"
-    assert "tensors[0].spec.shape: expected (1, 2)" in arrival.detail
+    assert result.dropped == "refused"
+    assert "tensors[0].spec.shape: expected (1, 2)" in result.detail
     assert cloud.calls == 1
 
 
 def test_an_answer_of_the_wrong_shape_is_a_refusal(travel):
     server = start(FakeCloud(output=torch.zeros(1, 5)))
-    arrival, _ = travel(server.port)
+    result, _ = travel(server.port)
     server.stop(0)
-    assert arrival.dropped == "refused"
-    assert "(1, 3)" in arrival.detail
+    assert result.dropped == "refused"
+    assert "(1, 3)" in result.detail
 
 
 def test_giving_up_ends_the_retries(travel, given_up, quiet_address):
     threading.Timer(0.3, given_up.set).start()
-    arrival, seconds = travel(quiet_address().port, deadline=200)
-    assert arrival.dropped == "deadline"
+    result, seconds = travel(quiet_address().port, deadline=200)
+    assert result.dropped == "deadline"
     assert seconds < 60

@@ -1,12 +1,13 @@
-"""The pace of the camera, on a virtual clock."""
+"""The edge's loop: the camera's pace on a virtual clock; frames in flight, never more than the bound."""
 
 from __future__ import annotations
 
 import itertools
+import threading
 
 import pytest
 
-from edge.camera import paced
+from edge.process import FramesInFlight, paced
 
 
 class VirtualClock:
@@ -55,3 +56,54 @@ def test_no_number_of_frames_means_all():
 
 def test_being_stopped_ends_it():
     assert take(VirtualClock(stop_at=1.0), fps=2, frames=0) == [0, 0.5]
+
+
+@pytest.fixture
+def in_flight():
+    in_flight = FramesInFlight(2)
+    yield in_flight
+    in_flight.close()
+
+
+def test_no_more_than_the_bound_are_admitted(in_flight):
+    gate = threading.Event()
+    for _ in range(2):
+        assert in_flight.admit()
+        in_flight.launch(gate.wait)
+    assert not in_flight.admit()
+    assert not in_flight.room(0.01)
+    gate.set()
+    assert in_flight.room(5)
+    assert in_flight.admit()
+    in_flight.launch(gate.wait)
+
+
+def test_draining_says_whether_all_have_landed(in_flight):
+    gate = threading.Event()
+    in_flight.admit()
+    in_flight.launch(gate.wait)
+    assert not in_flight.drain(0.02)
+    gate.set()
+    assert in_flight.drain(5)
+
+
+def test_a_frame_that_fails_frees_its_place_and_is_logged(in_flight, caplog):
+    def crash():
+        raise ZeroDivisionError
+
+    for _ in range(4):
+        assert in_flight.room(5)
+        assert in_flight.admit()
+        in_flight.launch(crash)
+    assert in_flight.drain(5)
+    assert "frame failed" in caplog.text
+
+
+def test_the_number_in_flight_is_reported():
+    numbers: list[int] = []
+    in_flight = FramesInFlight(2, numbers.append)
+    in_flight.admit()
+    in_flight.launch(lambda: None)
+    assert in_flight.drain(5)
+    in_flight.close()
+    assert numbers == [1, 0]
