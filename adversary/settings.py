@@ -47,7 +47,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     refines the first one's latent)."""
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
-    unet/, scheduler/), or owner/name on the Hugging Face hub."""
+    unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
     guided."""

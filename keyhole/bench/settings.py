@@ -48,8 +48,8 @@ class PlanSettings:
     public: str = ""
     """Pictures that attackers may learn from. Absent: streetcam."""
     prior: str = ""
-    """What decoder and diffusion attacks know of pictures: a shipped prior, a diffusers directory, or owner/name on the
-    hub. Absent: streetcam."""
+    """What decoder and diffusion attacks know of pictures: a shipped prior, a diffusers directory, owner/name on the
+    hub, or package.module:Class of your own. Absent: streetcam."""
     classes: str = ""
     """Labelled pictures for the accuracy of classifiers: folder or zip with val/<class>/…. Absent: their accuracy
     cannot be measured, and its cells fail."""

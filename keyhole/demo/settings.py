@@ -35,8 +35,8 @@ class SystemSettings(ModelSettings):
     recipe: str = "strong"
     """Recipe of the attacks that name none."""
     prior: str = "streetcam"
-    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory, or
-    owner/name on the Hugging Face hub."""
+    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory,
+    owner/name on the Hugging Face hub, or package.module:Class of your own."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
     tap: Literal["cloud", "wire"] = "cloud"

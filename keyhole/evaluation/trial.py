@@ -8,7 +8,7 @@ from keyhole.attacks.choice import Choice
 from keyhole.attacks.kinds import Kind
 from keyhole.defences import defence_named, mechanism_hash, spelled
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.priors.folder import fingerprint, prior_folder
+from keyhole.priors.prior import prior_hash
 from keyhole.targets import Target
 from keyhole.targets.defence import defence_name
 
@@ -85,6 +85,6 @@ def common(settings: OfflineSettings, target: Target) -> dict[str, object]:
 def _prior(settings: OfflineSettings) -> dict[str, object]:
     return {
         "prior": settings.prior,
-        "prior_hash": fingerprint(prior_folder(settings.prior)),
+        "prior_hash": prior_hash(settings.prior),
         "sampling_steps": settings.sampling_steps,
     }

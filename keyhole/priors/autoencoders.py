@@ -54,12 +54,20 @@ def load_autoencoder(folder: Path, *, quantise: bool = True, device: torch.devic
 
 
 @torch.no_grad()
-def _check_shapes(autoencoder: Autoencoder, place: Path) -> None:
-    """Refuse what does not give a small latent back from its picture: its configuration says nothing of a picture."""
+def check_autoencoder(autoencoder: Autoencoder, place: object) -> None:
+    """Refuse an autoencoder that does not give a small latent back from its picture: no configuration promises it.
+
+    Args:
+        autoencoder: whole.
+        place: that it comes from, for messages.
+
+    Raises:
+        UsageError: it does not run, or its shapes are others than it says.
+    """
     shape = (1, *autoencoder.latent_shape(_PROBED * autoencoder.factor))
     picture = (1, _RGB, *(autoencoder.factor * side for side in shape[2:]))
     try:
-        decoded = autoencoder.decode(torch.zeros(shape))
+        decoded = autoencoder.decode(torch.zeros(shape, device=autoencoder.scale.spread.device))
         found = [tuple(made.shape) for made in (decoded, autoencoder.encode(decoded))]
     except (RuntimeError, ValueError, TypeError) as error:
         raise UsageError(f"prior: the autoencoder in {place} does not run: {error}") from error
@@ -142,7 +150,7 @@ def _diffusers(
     factor = 2 ** (len(facts[resolutions]) - 1)
     scale = LatentScale.of(facts)
     autoencoder = Autoencoder(to_latent, to_picture, scale, facts["latent_channels"], factor)
-    _check_shapes(autoencoder, place)
+    check_autoencoder(autoencoder, place)
     network.to(device)
     return replace(autoencoder, scale=scale.to(device))
 

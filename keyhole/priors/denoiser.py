@@ -89,17 +89,27 @@ def load_denoiser(folder: Path, device: torch.device = CPU) -> Denoiser:
         )
     width, multiple = WIDTHS[kind](facts), 2 ** (len(facts["block_out_channels"]) - 1)
     denoiser = Denoiser(network, schedule, taken, multiple, width)
-    _check_runs(denoiser, place)
+    check_denoiser(denoiser, place)
     network.to(device)
     return denoiser
 
 
 @torch.no_grad()
-def _check_runs(denoiser: Denoiser, place: Path) -> None:
-    """Refuse a U-Net that wants to know more than any attack tells it, on the smallest latent that it halves."""
+def check_denoiser(denoiser: Denoiser, place: object, device: torch.device = CPU) -> None:
+    """Refuse a U-Net that wants to know more than any attack tells it, on the smallest latent that it halves.
+
+    Args:
+        denoiser: whole.
+        place: that it comes from, for messages.
+        device: where it computes.
+
+    Raises:
+        UsageError: it does not run.
+    """
     side = 2 * denoiser.multiple
+    latents = torch.zeros(1, denoiser.channels, side, side, device=device)
     try:
-        denoiser.predict_noise(torch.zeros(1, denoiser.channels, side, side), len(denoiser.schedule.alphas_cumprod) - 1)
+        denoiser.predict_noise(latents, len(denoiser.schedule.alphas_cumprod) - 1)
     except (RuntimeError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(f"prior: the U-Net in {place} does not run with latents and text alone: {error}") from error
 

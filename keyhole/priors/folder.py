@@ -48,13 +48,23 @@ def prior_folder(name: str | None) -> Path:
     return fetched(name)
 
 
+def is_extension(name: str | None) -> bool:
+    """Whether a prior's name is that of a class of one's own, ``package.module:Class``, and of no file here.
+
+    >>> is_extension("mine.priors:Faces"), is_extension("streetcam")
+    (True, False)
+    """
+    return name is not None and ":" in name and not Path(name).expanduser().exists()
+
+
 def shipped() -> tuple[str, ...]:
     """Names of the priors that come with the package."""
     return tuple(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}")))
 
 
 def _expected() -> str:
-    return f"a shipped one ({', '.join(shipped()) or 'there is none'}), {LAYOUT}, or owner/name on the hub"
+    names = ", ".join(shipped()) or "there is none"
+    return f"a shipped one ({names}), {LAYOUT}, owner/name on the hub, or package.module:Class"
 
 
 def _conversion(file: Path) -> str:

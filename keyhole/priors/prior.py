@@ -1,18 +1,23 @@
-"""A prior: pictures as an autoencoder and a diffusion model know them."""
+"""Priors: pictures as an autoencoder and a diffusion model know them."""
 
 from __future__ import annotations
 
+import hashlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
 
 import torch
 
+from keyhole.extensions import ExtensionError, load_extension
 from keyhole.nn.device import CPU
 from keyhole.priors.autoencoder import Autoencoder
-from keyhole.priors.autoencoders import load_autoencoder
-from keyhole.priors.denoiser import Denoiser, load_denoiser
-from keyhole.priors.folder import prior_folder
+from keyhole.priors.autoencoders import check_autoencoder, load_autoencoder
+from keyhole.priors.denoiser import Denoiser, check_denoiser, load_denoiser
+from keyhole.priors.folder import fingerprint, is_extension, prior_folder
 from keyhole.service.errors import UsageError
 
 
@@ -43,16 +48,63 @@ class Prior:
 
 
 def load_prior(name: str | None, *, quantise: bool = True, device: torch.device = CPU) -> Prior:
-    """The prior in a diffusers directory: Stable Diffusion, an unconditional LDM, or an autoencoder alone.
+    """The prior in a diffusers directory (Stable Diffusion, an unconditional LDM, an autoencoder alone), or one's own.
 
     Args:
-        name: of a shipped one, path, or ``owner/name`` on the hub; see `prior_folder`.
-        quantise: see `load_autoencoder`.
+        name: of a shipped one, path, or ``owner/name`` on the hub (see `prior_folder`); or ``package.module:Class``, a
+            class or function that is called with the device and makes a `Prior` which computes there.
+        quantise: see `load_autoencoder`; a prior of one's own is not told.
         device: where it computes.
 
     Raises:
-        UsageError: there is none, or of a kind that is not known.
+        UsageError: there is none, or of a kind that is not known. What a class of one's own raises itself is left as
+            it is, so that it shows where.
     """
+    if is_extension(name):
+        return _own_prior(str(name), device)
     folder = prior_folder(name)
     autoencoder = load_autoencoder(folder, quantise=quantise, device=device)
     return Prior(autoencoder, lambda: load_denoiser(folder, device))
+
+
+def prior_hash(name: str | None) -> str:
+    """Twelve hex digits that change with the files of a prior; of one's own, with the source file of its class.
+
+    Raises:
+        UsageError: as `load_prior`.
+    """
+    if not is_extension(name):
+        return fingerprint(prior_folder(name))
+    source = inspect.getsourcefile(inspect.unwrap(_factory(str(name))))
+    return hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()[:12]
+
+
+def _own_prior(name: str, device: torch.device) -> Prior:
+    prior = _factory(name)(device)
+    if not isinstance(prior, Prior):
+        raise UsageError(f"--prior {name}: it must make a {Prior.__module__}.Prior, got {type(prior).__name__}")
+    check_autoencoder(prior.autoencoder, name)
+    return Prior(prior.autoencoder, partial(_own_denoiser, prior, name, device))
+
+
+def _own_denoiser(prior: Prior, name: str, device: torch.device) -> Denoiser:
+    denoiser = prior.load()
+    if not isinstance(denoiser, Denoiser):
+        got = type(denoiser).__name__
+        raise UsageError(f"--prior {name}: it must load a {Denoiser.__module__}.Denoiser, got {got}")
+    check_denoiser(denoiser, name, device)
+    return denoiser
+
+
+def _factory(name: str) -> Callable[[torch.device], object]:
+    try:
+        factory: Any = load_extension(name)
+        inspect.signature(factory).bind(CPU)
+    except ExtensionError as error:
+        raise UsageError(f"--prior {name}: cannot load {error}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            f"--prior {name}: expected a class or function that makes a prior when it is called with a torch.device: "
+            f"{error}"
+        ) from error
+    return factory  # type: ignore[no-any-return]
