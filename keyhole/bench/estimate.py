@@ -18,7 +18,7 @@ from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulat
 from keyhole.bench.opening import Opened
 from keyhole.bench.records import BASELINES, Design
 from keyhole.bench.setup import Terms, cut_of
-from keyhole.partition.costs import payload_bytes
+from keyhole.partition.cut_points import payload_bytes
 from keyhole.sizes import height_width
 
 CELL_SECONDS = 1.0

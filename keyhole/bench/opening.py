@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from keyhole.partition import CutProfile, Partition
-from keyhole.partition.costs import profile_surveyed
+from keyhole.partition.cut_points import profile_surveyed
 from keyhole.partition.cutting import cut_at
 from keyhole.partition.memory import footprints
+from keyhole.partition.model_survey import Survey, survey
 from keyhole.partition.plan import INPUT
-from keyhole.partition.surveying import Survey, survey
 from keyhole.partition.tracing import TRACING
 from keyhole.targets import ModelSettings, Target
 from keyhole.targets.load import assemble

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from keyhole.defences.defence import Defence, Features
 from keyhole.defences.stored import Stored, check_shapes, read_stored
-from keyhole.nn.channels import ChannelScores, largest
+from keyhole.nn.channel_scores import ChannelScores, largest
 
 CHANNEL_FILTER = "channel-filter"
 _PREFIX = "scores."

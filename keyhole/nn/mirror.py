@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.nn.layout import Shape
-from keyhole.nn.payload import PayloadNetwork
+from keyhole.nn.payload import PayloadNetwork, Shape
 from keyhole.sizes import Size, height_width
 
 _NARROWEST, _WIDEST = 16, 256  # channels at the full side, and most at any

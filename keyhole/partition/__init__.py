@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 from keyhole.lazy import lazily
 
 if TYPE_CHECKING:
-    from keyhole.partition.boundaries import CutPoint, points
-    from keyhole.partition.costs import CutProfile, profile
+    from keyhole.partition.cut_points import CutPoint, CutProfile, points, profile
     from keyhole.partition.cutting import cut_at, split
     from keyhole.partition.errors import CutError
     from keyhole.partition.load import partitioned, partitioned_at
+    from keyhole.partition.model_survey import Survey, survey
     from keyhole.partition.plan import CutPlan, Features, LiveTensor, Partition, as_features, as_tuple
-    from keyhole.partition.surveying import Survey, survey
 
 __all__ = [
     "CutError",
@@ -36,12 +35,11 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "keyhole.partition.boundaries": ("CutPoint", "points"),
-        "keyhole.partition.costs": ("CutProfile", "profile"),
+        "keyhole.partition.cut_points": ("CutPoint", "CutProfile", "points", "profile"),
         "keyhole.partition.cutting": ("cut_at", "split"),
         "keyhole.partition.errors": ("CutError",),
         "keyhole.partition.load": ("partitioned", "partitioned_at"),
         "keyhole.partition.plan": ("CutPlan", "Features", "LiveTensor", "Partition", "as_features", "as_tuple"),
-        "keyhole.partition.surveying": ("Survey", "survey"),
+        "keyhole.partition.model_survey": ("Survey", "survey"),
     },
 )

@@ -8,9 +8,9 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.partition.costs import CutProfile, profile_surveyed
+from keyhole.partition.cut_points import CutProfile, profile_surveyed
+from keyhole.partition.model_survey import survey
 from keyhole.partition.settings import CutsSettings
-from keyhole.partition.surveying import survey
 from keyhole.sizes import size_text
 from keyhole.targets import Target
 from keyhole.targets.load import assemble

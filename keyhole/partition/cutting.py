@@ -1,20 +1,30 @@
-"""Cut a model in two, and prove that the parts make the whole."""
+"""Cuts of a model: the graphs of its two parts, proven to make the whole."""
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, fx, nn
 
 from keyhole.nn.nesting import named_tensors
-from keyhole.partition.building import build_head, build_tail
-from keyhole.partition.layout import carried, carried_shape, layout_of, layouts_of
-from keyhole.partition.liveness import crossing
-from keyhole.partition.measuring import Seen
+from keyhole.partition.liveness import (
+    Liveness,
+    TensorLayout,
+    carried,
+    carried_shape,
+    layout_of,
+    layouts_of,
+    liveness_at,
+    pack,
+    unpack,
+)
+from keyhole.partition.model_survey import Survey, is_number, survey
 from keyhole.partition.plan import ANY, OUTPUT, CutPlan, LiveTensor, Partition
 from keyhole.partition.proof import prove
-from keyhole.partition.surveying import Survey, survey
+from keyhole.partition.shape_propagation import PROBE, SeenTensor
 from keyhole.partition.tracing import TRACING
 
 if TYPE_CHECKING:
@@ -52,7 +62,7 @@ def cut_at(surveyed: Survey, cut: str) -> Partition:
         CutError: no such point, or the model cannot be cut there.
     """
     index = surveyed.index(cut)
-    found = crossing(surveyed, index)
+    found = liveness_at(surveyed, index)
     layouts = layouts_of(surveyed, found)
     head = build_head(surveyed, found, layouts)
     tail = build_tail(surveyed, found, layouts, ())
@@ -77,7 +87,89 @@ def cut_at(surveyed: Survey, cut: str) -> Partition:
 def _outputs(surveyed: Survey, whole: Any) -> tuple[LiveTensor, ...]:
     (output,) = (node for node in surveyed.graph.nodes if node.op == "output")
     seen = surveyed.value(output.args[0]) if isinstance(output.args[0], fx.Node) else None
-    if isinstance(whole, Tensor) and isinstance(seen, Seen):
+    if isinstance(whole, Tensor) and isinstance(seen, SeenTensor):
         return (LiveTensor(OUTPUT, carried_shape(seen, layout_of(OUTPUT, seen)), seen.dtype),)
     named = named_tensors(whole).items()
     return tuple(LiveTensor(name or OUTPUT, (ANY,) * tensor.dim(), tensor.dtype) for name, tensor in named)
+
+
+def build_head(survey: Survey, crossing: Liveness, layouts: Sequence[TensorLayout]) -> fx.GraphModule:
+    """The graph up to the cut, every operation of it in order, so that what works in place still does."""
+    graph = fx.Graph()
+    copies: dict[fx.Node, fx.Node] = {}
+    inside = set(crossing.head)
+    for node in crossing.head:
+        if node.op == "get_attr" and inside.isdisjoint(node.users):
+            continue
+        copies[node] = graph.node_copy(node, copies.__getitem__)
+    tensors = [
+        copies[node] if layout.plain else graph.call_function(pack, (copies[node], layout.batch, layout.share))
+        for node, layout in zip(crossing.live, layouts, strict=True)
+    ]
+    graph.output(tensors[0] if len(tensors) == 1 else tuple(tensors))
+    return survey.module(graph, "Head")
+
+
+def build_tail(
+    survey: Survey, crossing: Liveness, layouts: Sequence[TensorLayout], overwritten: Collection[int]
+) -> fx.GraphModule:
+    """The graph after the cut.
+
+    Args:
+        overwritten: the live tensors, by place, that the tail changes in place and must copy first.
+    """
+    tail = _Tail(survey, crossing)
+    tail.receive(layouts, overwritten)
+    for node in crossing.tail:
+        if node not in crossing.numbers:
+            tail.copy(node)
+    (output,) = (node for node in survey.graph.nodes if node.op == "output")
+    tail.graph.output(fx.map_arg(output.args[0], tail.find))
+    return survey.module(tail.graph, "Tail")
+
+
+class _Tail:
+    """A graph that grows, and how the whole model's nodes are called in it."""
+
+    def __init__(self, survey: Survey, crossing: Liveness) -> None:
+        self.graph = fx.Graph()
+        self._survey = survey
+        self._crossing = crossing
+        self._found: dict[fx.Node, Any] = {}
+        self._received: list[fx.Node] = []
+        self._batch: fx.Node | None = None
+
+    def receive(self, layouts: Sequence[TensorLayout], overwritten: Collection[int]) -> None:
+        """Take the features apart, and bring each tensor into the form that it had."""
+        features = self.graph.placeholder("features")
+        single = len(layouts) == 1
+        for place, (node, layout) in enumerate(zip(self._crossing.live, layouts, strict=True)):
+            tensor = features if single else self.graph.call_function(operator.getitem, (features, place))
+            self._received.append(tensor)
+            if place in overwritten:
+                tensor = self.graph.call_method("clone", (tensor,))
+            if not layout.plain:
+                tensor = self.graph.call_function(unpack, (tensor, layout.batch, layout.share, layout.order))
+            self._found[node] = tensor
+
+    def copy(self, node: fx.Node) -> fx.Node:
+        """Repeat a node of the whole model."""
+        copied = self.graph.node_copy(node, self.find)
+        self._found[node] = copied
+        return copied
+
+    def find(self, node: fx.Node) -> Any:
+        """The value of a node of the whole model: received, made again from parameters, or worked out."""
+        if node not in self._found:
+            value = self._survey.value(node)
+            self._found[node] = self._number(value) if is_number(value) else self.copy(node)
+        return self._found[node]
+
+    def _number(self, value: Any) -> Any:
+        """A length, as a multiple of the batch size, or the device."""
+        if isinstance(value, torch.device):
+            return self.graph.call_function(getattr, (self._received[0], "device"))
+        if self._batch is None:
+            self._batch = self.graph.call_method("size", (self._received[0], 0))
+        share = value // PROBE
+        return self._batch if share == 1 else self.graph.call_function(operator.mul, (self._batch, share))

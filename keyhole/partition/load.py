@@ -1,13 +1,17 @@
-"""The target and the cuts that a process's flags name."""
+"""The target and the cuts that a process's flags name; a head without its tail where the weights end at the cut."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
+import torch
+from torch import Tensor, nn
+
 from keyhole.partition.cutting import cut_at
-from keyhole.partition.head_only import head_only
-from keyhole.partition.plan import Partition
-from keyhole.partition.surveying import survey
+from keyhole.partition.errors import CutError
+from keyhole.partition.model_survey import survey
+from keyhole.partition.plan import OUTPUT, Features, LiveTensor, Partition, as_tuple
 from keyhole.partition.tracing import TRACING
 from keyhole.targets import ModelSettings, Target, load_target
 
@@ -35,3 +39,34 @@ def partitioned_at(settings: ModelSettings, cuts: Sequence[str]) -> tuple[Target
         surveyed = survey(target)
         partitions = [cut_at(surveyed, cut) for cut in cuts]
     return target, [head_only(target, each) for each in partitions] if settings.head_only else partitions
+
+
+_NOTHING = LiveTensor(OUTPUT, (1, 0), torch.float32)
+
+
+class NoTail(nn.Module):
+    """Answers N pictures with N×0."""
+
+    def forward(self, features: Features) -> Tensor:
+        """An empty answer to each picture of the batch."""
+        return torch.zeros(len(as_tuple(features)[0]), 0)
+
+
+def head_only(target: Target, partition: Partition) -> Partition:
+    """The same head with `NoTail`.
+
+    Args:
+        target: what was cut; it may lack weights after the cut.
+        partition: its parts.
+
+    Raises:
+        CutError: the head itself lacks weights.
+    """
+    held = partition.head.state_dict()
+    lacking = [name for name in target.missing if name in held]
+    if lacking:
+        raise CutError(
+            f"{target.weights} lacks {len(lacking)} of the {len(held)} tensors of a head up to {partition.plan.cut}, "
+            f"the first of them {lacking[0]}: cut before it, or give weights that hold it"
+        )
+    return Partition(partition.head, NoTail(), dataclasses.replace(partition.plan, outputs=(_NOTHING,)))

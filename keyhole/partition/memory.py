@@ -12,11 +12,10 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 
-from keyhole.partition.boundaries import CutPoint
-from keyhole.partition.costs import CutProfile, profile_surveyed
+from keyhole.partition.cut_points import CutPoint, CutProfile, profile_surveyed
 from keyhole.partition.errors import CutError
-from keyhole.partition.replica import replica
-from keyhole.partition.surveying import survey
+from keyhole.partition.model_survey import survey
+from keyhole.partition.tracing import replica
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
@@ -42,7 +41,7 @@ class Footprint:
 
 
 @dataclass(frozen=True)
-class Fit:
+class SizedHead:
     """A head, and what it needs.
 
     Attributes:
@@ -59,7 +58,7 @@ class Fit:
         return self.costs.point
 
 
-def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list[Fit]:
+def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list[SizedHead]:
     """The footprint of the head of every cut at the end of a block, in the order in which the model runs.
 
     PATROL (§IV-B) gives the "memory footprint" of parameters alone: 0.6 MB and 2.9 MB for one and two stages of
@@ -84,12 +83,12 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
             recorder.run(surveyed.example.clone())
     peaks = list(accumulate(recorder.live, max))
     return [
-        Fit(costs, Footprint(costs.head_bytes, peaks[surveyed.index(costs.point.cut)]))
+        SizedHead(costs, Footprint(costs.head_bytes, peaks[surveyed.index(costs.point.cut)]))
         for costs in profile_surveyed(surveyed)
     ]
 
 
-def deepest(fits: Sequence[Fit], room: int, limit: str) -> Fit:
+def deepest(fits: Sequence[SizedHead], room: int, limit: str) -> SizedHead:
     """The last cut up to ``limit`` whose head fits.
 
     Args:
@@ -110,7 +109,7 @@ def deepest(fits: Sequence[Fit], room: int, limit: str) -> Fit:
     return within[-1]
 
 
-def footprint_at(fits: Sequence[Fit], cut: str) -> Footprint:
+def footprint_at(fits: Sequence[SizedHead], cut: str) -> Footprint:
     """The footprint at a cut: its path, or the papers' name of it.
 
     Raises:

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from keyhole.nn.nesting import named_tensors
 from keyhole.partition.errors import CutError
+from keyhole.partition.model_survey import Survey
 from keyhole.partition.plan import Partition, as_features, as_tuple
-from keyhole.partition.surveying import Survey
 
 
 def prove(surveyed: Survey, parts: Partition, whole: Any, *, together: bool = True) -> list[int]:

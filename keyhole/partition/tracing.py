@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 import operator
@@ -10,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 import torchvision
@@ -19,9 +20,8 @@ from torch.fx.node import map_aggregate
 from torchvision.models.feature_extraction import NodePathTracer
 
 from keyhole.partition.errors import ClosedError, CutError, reason
-from keyhole.partition.measuring import PROBE, Measuring, RefusedError, of_batch, seen
-from keyhole.partition.recording import Recorded, Recording, is_plain
-from keyhole.partition.replica import replica
+from keyhole.partition.proxies import Recorded, Recording, is_plain
+from keyhole.partition.shape_propagation import PROBE, Measuring, RefusedError, of_batch, seen
 
 TRACING = threading.RLock()
 """Held while a model is traced or cut: tracing replaces methods of ``nn.Module`` itself, for every thread. Models may
@@ -36,7 +36,7 @@ class Trace:
         graph: the operations, the model's input first. Lengths that grow with the batch follow from the input's; all
             others are numbers.
         paths: dotted path of the model's own operations, as torchvision names them.
-        values: what each node but the output yielded, with `Seen` for tensors (in structures too).
+        values: what each node but the output yielded, with `SeenTensor` for tensors (in structures too).
         macs: multiply-accumulates of each node for one picture.
         constants: tensors that the model's code made and that the graph names.
         closed: the modules that could not be traced through, each with the reason.
@@ -254,3 +254,21 @@ def _kept_whole() -> tuple[list[type[nn.Module]], tuple[Callable[..., Any], ...]
 def _state() -> list[tuple[bool, torch.dtype]]:
     """What of torch's state decides what operations compute, and is no operation itself."""
     return [(torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in ("cpu", "cuda")]
+
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def replica(model: ModuleT) -> ModuleT:
+    """A copy of ``model`` with its own buffers, caches and modules; the parameters are shared.
+
+    What cannot be copied (a lock, an open file) is shared too.
+    """
+    memo: dict[int, Any] = {id(parameter): parameter for parameter in model.parameters()}
+    for module in reversed(list(model.modules())):
+        for value in vars(module).values():
+            try:
+                copy.deepcopy(value, memo)
+            except Exception:
+                memo[id(value)] = value
+    return copy.deepcopy(model, memo)

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from keyhole.nn.memory_layout import MemoryLayout
+from keyhole.nn.device import MemoryLayout
 from keyhole.sizes import Size, size_text
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.errors import TargetError

@@ -12,7 +12,7 @@ from accelerate.utils import recursively_apply, send_to_device, set_seed
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from keyhole.nn.memory_layout import MemoryLayout
+from keyhole.nn.device import MemoryLayout
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import progress_bar
 from keyhole.train.averaging import warming_average

@@ -12,10 +12,10 @@ import torch
 from accelerate import PartialState
 from torch import Tensor, fx, nn
 
-from keyhole.nn.memory_layout import MemoryLayout
+from keyhole.nn.device import MemoryLayout
 from keyhole.partition import CutError, cut_at, survey
-from keyhole.partition.measuring import Seen
-from keyhole.partition.surveying import Survey
+from keyhole.partition.model_survey import Survey
+from keyhole.partition.shape_propagation import SeenTensor
 from keyhole.partition.tracing import TRACING
 from keyhole.sizes import side_of
 from keyhole.targets.preprocess import Preprocess
@@ -173,4 +173,4 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 def _shape(surveyed: Survey, end: str) -> tuple[int, ...] | None:
     seen = surveyed.values[surveyed.index(end)]
-    return (1, *seen.shape[1:]) if isinstance(seen, Seen) else None
+    return (1, *seen.shape[1:]) if isinstance(seen, SeenTensor) else None

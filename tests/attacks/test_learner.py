@@ -14,8 +14,7 @@ from keyhole.attacks.features.learner import Learner
 from keyhole.attacks.features.replay import Replay
 from keyhole.attacks.features.training import DEFAULT_TRAINING, PAPER_TRAINING, Training
 from keyhole.generators.pixels import Pixels
-from keyhole.nn.layout import Shape
-from keyhole.nn.payload import PayloadNetwork
+from keyhole.nn.payload import PayloadNetwork, Shape
 from tests.attacks.tiny import SIZE, head, pictures
 
 PAIRS = 64

@@ -16,7 +16,7 @@ from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.training import LATENT_TRAINING, ONE_STEP_TRAINING
 from keyhole.attacks.registry import attack_named
 from keyhole.generators.decoder import Decoder
-from keyhole.nn.one_step import OneStepUNet
+from keyhole.nn.unet import OneStepUNet
 from tests.attacks.test_latent_black_box import Oracle, coarse, known
 from tests.attacks.tiny import SIZE, pictures
 from tests.priors.tiny_priors import tiny

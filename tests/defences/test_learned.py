@@ -12,7 +12,7 @@ from keyhole.defences.channel_filter import CHANNEL_FILTER, Filter, stored_filte
 from keyhole.defences.learned_noise import LEARNED_NOISE, Table, stored_noise
 from keyhole.defences.numbers import NUMBERS
 from keyhole.defences.stored import MECHANISM, write_stored
-from keyhole.nn.channels import ChannelScores
+from keyhole.nn.channel_scores import ChannelScores
 from keyhole.service.errors import UsageError
 
 

@@ -13,9 +13,9 @@ from edge.device import Device
 from edge.process import edge
 from edge.settings import EdgeSettings
 from keyhole.partition import survey
-from keyhole.partition.pruning.finding import structures_before
-from keyhole.partition.pruning.masked import prune_masked
+from keyhole.partition.pruning.masks import prune_masked
 from keyhole.partition.pruning.plan import write_plan
+from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.targets import Card, load_target, write_card

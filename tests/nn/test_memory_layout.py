@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchvision.models import mobilenet_v3_small, resnet18
 
-from keyhole.nn.memory_layout import MemoryLayout
+from keyhole.nn.device import MemoryLayout
 from keyhole.nn.mirror import MirrorNetwork
 from keyhole.nn.unet import InversionUNet
 

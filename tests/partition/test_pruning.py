@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from keyhole.partition import CutError, profile, split, survey
 from keyhole.partition.memory import deepest, footprint_at, footprints
-from keyhole.partition.pruning.finding import Granularity, structures_before
-from keyhole.partition.pruning.masked import live_in_multiples, prune_masked, removals
+from keyhole.partition.pruning.masks import live_in_multiples, prune_masked, removals
 from keyhole.partition.pruning.plan import PruningPlan, Removal, read_plan, write_plan
 from keyhole.partition.pruning.structures import Structures
-from keyhole.partition.pruning.surgery import prune
+from keyhole.partition.pruning.surgery import Granularity, prune, structures_before
 from tests.partition.models import pictures, tiny_swin
 from tests.train.patrol_making import SIDE, classifier, embedder
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from keyhole.partition import profile, split, survey
 from keyhole.partition.memory import footprints
-from keyhole.partition.pruning.finding import structures_before
 from keyhole.partition.pruning.plan import PruningPlan
+from keyhole.partition.pruning.surgery import structures_before
 from keyhole.targets import Preprocess
 from keyhole.train.defences.patrol.goal import Goal
 from keyhole.train.defences.patrol.lipschitz import block_ends

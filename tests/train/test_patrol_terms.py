@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from torch import Tensor, nn
 
 from keyhole.partition import CutError, survey
-from keyhole.partition.pruning.finding import structures_before
+from keyhole.partition.pruning.surgery import structures_before
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.defences.patrol.fista import Fista, shrink
 from keyhole.train.defences.patrol.goal import fewest_gone, least_threshold

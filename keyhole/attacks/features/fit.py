@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.features.aim import Aim
-from keyhole.nn.one_step import OneStepUNet
 from keyhole.nn.payload import PayloadNetwork
+from keyhole.nn.unet import OneStepUNet
 
 Fit = Callable[[PayloadNetwork, Aim, Sequence[Tensor], Tensor, torch.Generator], Tensor]
 """One number per picture, from the network, what it is for, features, targets, and the source of random numbers."""

@@ -15,8 +15,7 @@ from keyhole.attacks.features.order import Order, at_random, in_epochs
 from keyhole.attacks.features.replay import Replay
 from keyhole.attacks.features.training import Training
 from keyhole.nn.device import CPU
-from keyhole.nn.layout import Shape
-from keyhole.nn.payload import PayloadNetwork
+from keyhole.nn.payload import PayloadNetwork, Shape
 
 _COUNTED, _BATCHES = 128, 4
 """Pictures that the batch norms of averaged weights are counted over, and in how many batches."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch_pruning.ops import _ElementWiseOp, _ReshapeOp
 
-from keyhole.partition.pruning.structures import Point, Structures
+from keyhole.partition.pruning.structures import MaskPoint, Structures
 
 _PLAIN = (_ElementWiseOp, _ReshapeOp)
 """torch-pruning's operations that keep the channels' order."""
@@ -67,7 +67,7 @@ def find_channels(network: nn.Module, example: Tensor, before: Callable[[str], b
         scaled = [node for node in layers if not _is_normalised(node)]
         points = tuple(sorted({paths[node.module] for node in scaled}))
         path = min((paths[node.module] for node in convolutions), key=list(paths.values()).index)
-        found.append(Structures("channels", path, count, tuple(Point(point, "output") for point in points)))
+        found.append(Structures("channels", path, count, tuple(MaskPoint(point, "output") for point in points)))
     return sorted(found, key=lambda each: list(paths.values()).index(each.path))
 
 

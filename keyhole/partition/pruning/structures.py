@@ -13,7 +13,7 @@ Kind = Literal["channels", "heads", "hidden units", "mapping", "connection"]
 
 
 @dataclass(frozen=True)
-class Point:
+class MaskPoint:
     """Where a mask scales numbers.
 
     Attributes:
@@ -46,7 +46,7 @@ class Structures:
     kind: Kind
     path: str
     count: int
-    points: tuple[Point, ...]
+    points: tuple[MaskPoint, ...]
 
     @property
     def width(self) -> int:
@@ -71,7 +71,7 @@ def fold(modules: Mapping[str, nn.Module], structures: Structures, mask: Tensor)
             tensor.mul_(entries.to(tensor).view(shape if name == "weight" else (-1,)))
 
 
-def weights_at(module: nn.Module, point: Point) -> Mapping[str, Tensor]:
+def weights_at(module: nn.Module, point: MaskPoint) -> Mapping[str, Tensor]:
     """The tensors through which `fold` scales, by name."""
     names: Sequence[str] = ("weight", "bias") if point.side == "output" else ("weight",)
     found = {name: getattr(module, name, None) for name in names}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from keyhole.defences.channel_filter import CHANNEL_FILTER, Filter, stored_filter
 from keyhole.defences.stored import MECHANISM, write_stored
-from keyhole.nn.channels import ChannelScores, largest
+from keyhole.nn.channel_scores import ChannelScores, largest
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import Lesson, Method, Step
 from keyhole.train.defences.rival import Rival, distance_named

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from keyhole.partition import CutError, Survey
+from keyhole.partition.pruning.architectures import find_connections
 from keyhole.partition.pruning.plan import Removal
-from keyhole.partition.pruning.residual import find_connections
 from keyhole.partition.pruning.structures import Kind
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.checks import check_range

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from keyhole.partition import Survey, cut_at, survey
-from keyhole.partition.memory import Fit, footprint_at, footprints
-from keyhole.partition.pruning.finding import structures_before
+from keyhole.partition.memory import SizedHead, footprint_at, footprints
 from keyhole.partition.pruning.plan import Tail, write_plan
+from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import TRAINING, alone
 from keyhole.sizes import side_of
@@ -107,7 +107,9 @@ def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:
     return tuple(f"{side}:{epochs}" for side, epochs in recipe.sides(size))
 
 
-def _goal(room: str | None, recipe: PatrolRecipe, before: Sequence[Fit], head: nn.Module, cut: str) -> Goal | None:
+def _goal(
+    room: str | None, recipe: PatrolRecipe, before: Sequence[SizedHead], head: nn.Module, cut: str
+) -> Goal | None:
     """What is enough; None where the mask is trained to the end, or there is none."""
     if "pruning" not in recipe.terms or (room is None and recipe.ratio == 1):
         return None

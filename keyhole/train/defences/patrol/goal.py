@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from keyhole.partition.memory import Fit, footprint_at, footprints
+from keyhole.partition.memory import SizedHead, footprint_at, footprints
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Goal:
     total: int | None = None
 
     @classmethod
-    def of(cls, head: nn.Module, before: Sequence[Fit], cut: str, ratio: float, room: str | None) -> Goal:
+    def of(cls, head: nn.Module, before: Sequence[SizedHead], cut: str, ratio: float, room: str | None) -> Goal:
         """The room of an unpruned head, or, without one, what is left of a head's weights.
 
         Args:

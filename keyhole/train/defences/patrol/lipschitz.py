@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from keyhole.partition.surveying import Survey
+from keyhole.partition.model_survey import Survey
 
 
 def constants(clean: Sequence[Tensor], noisy: Sequence[Tensor]) -> list[Tensor]:

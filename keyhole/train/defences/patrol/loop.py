@@ -15,8 +15,8 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
-from keyhole.nn.memory_layout import MemoryLayout
-from keyhole.partition.pruning.masked import live_in_multiples, prune_masked
+from keyhole.nn.device import MemoryLayout
+from keyhole.partition.pruning.masks import live_in_multiples, prune_masked
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.service.memory import keep_all_freed
 from keyhole.sizes import side_of

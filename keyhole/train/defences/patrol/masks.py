@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from keyhole.partition.pruning.structures import Point, Structures, fold
+from keyhole.partition.pruning.structures import MaskPoint, Structures, fold
 
 
 class Masks(nn.Module):
@@ -82,7 +82,7 @@ class Masks(nn.Module):
         return float(torch.cat([entries.detach() for entries in self.entries]).eq(0).float().mean())
 
 
-def _attach(module: nn.Module, point: Point, entries: Tensor) -> RemovableHandle:
+def _attach(module: nn.Module, point: MaskPoint, entries: Tensor) -> RemovableHandle:
     scaled: Callable[..., Any]
     if point.side == "output":
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keyhole.partition import CutError
-from keyhole.partition.memory import Fit, deepest
+from keyhole.partition.memory import SizedHead, deepest
 from keyhole.targets.pruned import PRUNED
 from keyhole.train.defences.patrol.goal import Goal
 
@@ -20,7 +20,7 @@ _MIB = 2**20
 
 
 def report(
-    before: Sequence[Fit], after: Sequence[Fit], cut: str, goal: Goal | None, folder: Path, console: Console
+    before: Sequence[SizedHead], after: Sequence[SizedHead], cut: str, goal: Goal | None, folder: Path, console: Console
 ) -> None:
     """Print the memory of every head up to the cut, and which to use; write the same into ``folder``.
 
@@ -56,7 +56,7 @@ def report(
     (folder / MEMORY).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def _best(after: Sequence[Fit], cut: str, goal: Goal | None) -> tuple[str | None, str]:
+def _best(after: Sequence[SizedHead], cut: str, goal: Goal | None) -> tuple[str | None, str]:
     """The cut to use, and why."""
     if goal is None or goal.total is None:
         return cut, "use it with"
@@ -66,7 +66,7 @@ def _best(after: Sequence[Fit], cut: str, goal: Goal | None) -> tuple[str | None
         return None, f"{error}; train longer, or with a larger --l1"
 
 
-def _numbers(fit: Fit) -> dict[str, int]:
+def _numbers(fit: SizedHead) -> dict[str, int]:
     return {
         "weights": fit.footprint.weights,
         "activations": fit.footprint.activations,

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyhole.partition.pruning.finding import Granularity
+from keyhole.partition.pruning.surgery import Granularity
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.patrol.recipe import RECIPES, PatrolRecipe, RecipeName, TailName, TermName
 from keyhole.train.tuning import TuningSettings

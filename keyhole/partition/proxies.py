@@ -12,7 +12,7 @@ from torch.fx.node import map_aggregate
 from torch.overrides import TorchFunctionMode, is_tensor_method_or_property
 
 from keyhole.partition.errors import ClosedError
-from keyhole.partition.measuring import of_batch
+from keyhole.partition.shape_propagation import of_batch
 
 
 class Recorder(Protocol):

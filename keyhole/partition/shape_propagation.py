@@ -1,9 +1,10 @@
-"""What each operation of a model yields and costs, for any batch size."""
+"""What each operation of a model yields and costs, for any batch size: shapes without numbers, and FLOPs."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,8 +19,8 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.fx.node import map_aggregate
 from torch.utils import _pytree as pytree
+from torch.utils.flop_counter import FlopCounterMode
 
-from keyhole.partition.counting import counted
 from keyhole.partition.errors import ClosedError
 
 PROBE = 1009
@@ -27,7 +28,7 @@ PROBE = 1009
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenTensor:
     """A tensor for a batch of `PROBE` pictures."""
 
     shape: tuple[int, ...]
@@ -49,8 +50,10 @@ def of_batch(length: Any) -> bool:
 
 
 def seen(value: Any) -> Any:
-    """A value with `Seen` in place of its tensors, in structures too."""
-    return pytree.tree_map_only(Tensor, lambda tensor: Seen(tuple(tensor.shape), tensor.stride(), tensor.dtype), value)
+    """A value with `SeenTensor` in place of its tensors, in structures too."""
+    return pytree.tree_map_only(
+        Tensor, lambda tensor: SeenTensor(tuple(tensor.shape), tensor.stride(), tensor.dtype), value
+    )
 
 
 class Measuring:
@@ -180,3 +183,35 @@ def _plainly() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
         torch.set_autocast_cache_enabled(kept)
+
+
+_Lengths = tuple[int, ...]
+
+
+def counted(call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:
+    """What a call returns, and the operations of its convolutions, matrix products and attention: two for each
+    multiply-accumulate."""
+    with FlopCounterMode(display=False, custom_mapping=dict(_FORMULAS)) as counter:
+        value = call(*args, **kwargs)
+    return value, counter.get_total_flops()
+
+
+def _attention_flops(query: _Lengths, key: _Lengths, value: _Lengths, *_: Any, **__: Any) -> int:
+    """Two products for each of the query's heads, which may share the heads of key and value; a mask saves nothing."""
+    *heads, queries, width = query
+    return 2 * math.prod(heads) * queries * key[-2] * (width + value[-1])
+
+
+def _vector_flops(matrix: _Lengths, *_: Any, **__: Any) -> int:
+    return 2 * math.prod(matrix)
+
+
+def _formulas() -> Mapping[Any, Callable[..., int]]:
+    """What torch's counter lacks in some versions: attention by every fused kernel, and products with a vector."""
+    names = {name.removeprefix("aten::").partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
+    fused = [name for name in names if name.startswith("_scaled_dot_product_") and not name.endswith("_backward")]
+    attention = {getattr(torch.ops.aten, name): _attention_flops for name in fused}
+    return {**attention, torch.ops.aten.mv: _vector_flops, torch.ops.aten.dot: _vector_flops}
+
+
+_FORMULAS = _formulas()

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyhole.nn.layout import MapLayout
+from keyhole.nn.payload import MapLayout
 
 shapes = st.lists(st.lists(st.integers(1, 9), min_size=0, max_size=4).map(tuple), min_size=1, max_size=3)
 

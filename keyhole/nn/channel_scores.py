@@ -7,8 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from keyhole.nn.layout import Shape, channel_axis
-from keyhole.nn.scale import scales
+from keyhole.nn.payload import Shape, channel_axis, scales
 
 _NARROWEST = 8
 

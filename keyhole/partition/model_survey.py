@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,16 +11,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx, nn
 
-from keyhole.partition.aliases import aliases
-from keyhole.partition.blocks import block_ends
 from keyhole.partition.errors import CutError, unknown_cut
-from keyhole.partition.measuring import attribute
 from keyhole.partition.plan import INPUT, OUTPUT
+from keyhole.partition.shape_propagation import attribute
 from keyhole.partition.tracing import trace
 from keyhole.sizes import Size, height_width
 
 if TYPE_CHECKING:
     from keyhole.targets import Target
+
 
 _SIZE: Size = 224  # of a model that does not say its own
 
@@ -33,7 +33,8 @@ class Survey:
         graph: its operations, with the model's input first.
         nodes: the same without the output.
         paths: dotted path of each node.
-        values: what each node yielded for a batch of `PROBE` pictures, with `Seen` for tensors (in structures too).
+        values: what each node yielded for a batch of `PROBE` pictures, with `SeenTensor` for tensors, nested or
+            not.
         macs: multiply-accumulates of each node for one picture.
         constants: tensors that the model's code made and that the graph names.
         closed: the modules that could not be traced through, each with the reason.
@@ -167,3 +168,83 @@ def _ends(operations: list[tuple[fx.Node, str | None]]) -> dict[str, int]:
             modules[owner] = index
             owner = owner.rpartition(".")[0]
     return {INPUT: 0, OUTPUT: len(operations) - 1, **modules, **own}
+
+
+_STACKS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+_SILENT = (nn.Identity, nn.Dropout)
+
+
+def block_ends(model: nn.Module) -> list[str]:
+    """Dotted paths of the modules between which a model is naturally cut, innermost first.
+
+    A block is a child of the model or of a stack: a plain ``nn.Sequential``, ``nn.ModuleList`` or ``nn.ModuleDict``, or
+    one's own kind of these that holds at least two blocks of a kind. What is inside a block is left out, unless it is
+    such a stack of two (a transformer's encoder). Dropout and identities, which pass their input on, are left out too.
+    """
+    return _walk(model, "")
+
+
+def _walk(module: nn.Module, path: str) -> list[str]:
+    ends: list[str] = []
+    for name, child in module.named_children():
+        inner = f"{path}.{name}" if path else name
+        if _is_stack(child) or _holds_stack(child):
+            ends += _walk(child, inner)
+        if not isinstance(child, _SILENT):
+            ends.append(inner)
+    return ends
+
+
+def _is_stack(module: nn.Module) -> bool:
+    return type(module) in _STACKS or (isinstance(module, _STACKS) and _repeats(module))
+
+
+def _holds_stack(module: nn.Module) -> bool:
+    return any(_is_stack(inner) and _repeats(inner) for inner in module.modules() if inner is not module)
+
+
+def _repeats(stack: nn.Module) -> bool:
+    kinds = Counter(type(child) for child in stack.children() if _is_composite(child))
+    return max(kinds.values(), default=0) > 1
+
+
+def _is_composite(module: nn.Module) -> bool:
+    return not isinstance(module, nn.Sequential) and next(module.children(), None) is not None
+
+
+COUNTED: Mapping[str, int] = {
+    "torchvision.models.resnet.BasicBlock": 2,
+    "torchvision.models.resnet.Bottleneck": 3,
+    "torchvision.models.vision_transformer.EncoderBlock": 1,
+    "timm.models.resnet.BasicBlock": 2,
+    "timm.models.resnet.Bottleneck": 3,
+    "timm.models.vision_transformer.Block": 1,
+}
+"""Layers that each kind of block adds to the count."""
+
+
+def aliases(model: nn.Module, ends: Mapping[str, int]) -> dict[int, str]:
+    """Alias by index of a cut, for every block that `COUNTED` lists.
+
+    ``Lk`` is the end of the block that holds the k-th layer. A ResNet's layers are the convolutions inside its residual
+    blocks; the stem and the shortcuts do not count. A transformer's layers are its encoder blocks.
+
+    The paper that uses these names (diffusion-based feature inversion, section 6.2) does not define them. They are
+    read so because every one of them then falls on the end of a block and the last one on the end of the network's
+    trunk: ResNet-50 has 48 such convolutions, and the paper's deepest cut of it is L48; likewise L16 of ResNet-18. With
+    the stem counted, each name would fall inside a block, where two tensors are live.
+
+    =========  =====================================================================================
+    ResNet-18  L4 = layer1.1, L8 = layer2.1, L12 = layer3.1, L16 = layer4.1
+    ResNet-50  L12 = layer2.0, L24 = layer3.0, L36 = layer3.4, L48 = layer4.2
+    ViT-B      Lk = encoder.layers.encoder_layer_{k-1} (torchvision), blocks.{k-1} (timm)
+    =========  =====================================================================================
+    """
+    found: dict[int, str] = {}
+    layers = 0
+    for path, module in model.named_modules():
+        counted = COUNTED.get(f"{type(module).__module__}.{type(module).__qualname__}")
+        if counted and path in ends:
+            layers += counted
+            found[ends[path]] = f"L{layers}"
+    return found
