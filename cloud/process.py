@@ -5,11 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from functools import partial
 
-from cloud.batching import Batcher
-from cloud.inference import Inference, description, expectation
+from cloud.inference import Batcher, Inference, description, expectation, tail_of
 from cloud.settings import CloudSettings
 from cloud.tap import Tap
-from keyhole.partition import as_features, partitioned
+from keyhole.partition import partitioned
 from keyhole.service import lifecycle
 from keyhole.service.address import announce
 from keyhole.service.errors import UsageError, check_flags
@@ -40,7 +39,7 @@ def cloud(settings: CloudSettings, stop: Stop) -> None:
         tap = Tap(settings.tap_token, settings.tap_queue, dropped=metrics.tap_dropped.inc)
         metrics.queue_depth.labels("tap").set_function(tap.depth)
         batcher = Batcher(
-            lambda tensors: partition.tail(as_features(tensors)),
+            tail_of(partition),
             max_batch=settings.max_batch,
             max_wait=settings.max_wait_ms / 1e3,
             depth=metrics.queue_depth.labels("tail").set,

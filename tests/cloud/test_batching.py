@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from cloud.batching import Batcher
+from cloud.inference import Batcher
 
 MAX_WAIT = 0.5
 
