@@ -11,9 +11,9 @@ from keyhole.bench.planfile import merged, read_plan
 from keyhole.bench.progress import Board
 from keyhole.bench.provenance import facts, fixed
 from keyhole.bench.resolving import resolve
-from keyhole.bench.running.attempt import Executor, Finished, write_files
-from keyhole.bench.running.cluster import Cluster
-from keyhole.bench.running.pool import Pool
+from keyhole.bench.running.executor import Executor, Finished, write_files
+from keyhole.bench.running.process_pool import ProcessPool
+from keyhole.bench.running.ray_cluster import RayCluster
 from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.setup import Setup
 from keyhole.bench.store import BenchStore, open_results
@@ -85,8 +85,8 @@ def _missing(cells: Sequence[Cell], store: BenchStore, *, again: bool) -> list[C
 def _executor(settings: BenchSettings) -> Executor:
     """Who measures all but latencies; a cluster is joined for a moment, since its turn may come hours later."""
     if not settings.ray:
-        return Pool(settings.workers)
-    cluster = Cluster.at(settings.ray)
+        return ProcessPool(settings.workers)
+    cluster = RayCluster.at(settings.ray)
     cluster.check()
     return cluster
 
@@ -95,6 +95,6 @@ def _finished(cells: Sequence[Cell], setup: Setup, executor: Executor) -> Iterat
     """Latencies first, alone on this machine; then the others, as many at once as there are workers."""
     timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
     others = [cell for cell in cells if not isinstance(cell, LatencyCell)]
-    yield from Pool(1).run(timed, setup)
+    yield from ProcessPool(1).run(timed, setup)
     if others:
         yield from executor.run(others, setup)

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from keyhole.bench.axes import Cell
 from keyhole.bench.estimate import Remaining, spoken
-from keyhole.bench.running.attempt import Finished
+from keyhole.bench.running.executor import Finished
 from keyhole.terminal import described
 
 

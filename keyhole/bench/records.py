@@ -50,7 +50,7 @@ class Latency:
 
     Attributes:
         design: what was run.
-        link: the emulated link, as `bench.route` reads it.
+        link: the emulated link, as `axes.emulated_link` reads it.
         stages: by name, in the order in which a frame passes them (edge, encode, network, queue, decode, cloud, …).
         total: all stages of a frame together.
         frames: measured, those of the warm-up left out.
@@ -137,6 +137,19 @@ class Profile:
 
 
 Record = Latency | Accuracy | Leak | Profile
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A record and what belongs beside it.
+
+    Attributes:
+        record: the figures.
+        files: to be written into the run's folder, by path in it; the cell may run on another machine.
+    """
+
+    record: Record
+    files: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

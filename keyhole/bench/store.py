@@ -18,7 +18,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
 from keyhole.bench.provenance import plan_facts
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Percentiles, Profile, Record, Results
-from keyhole.bench.running.attempt import Finished
+from keyhole.bench.running.executor import Finished
 from keyhole.bench.settings import CellKind
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-PROTECT, TOTAL = "protect", "total"
+EDGE_COMPUTE, PROTECT, TOTAL = "edge_compute", "protect", "total"
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Stage:
 
 
 STAGES = {
-    "edge_compute": Stage("edge: head", "#2a9d8f"),
+    EDGE_COMPUTE: Stage("edge: head", "#2a9d8f"),
     PROTECT: Stage("edge: defence", "#457b78"),
     "encode": Stage("edge: encode", "#63bfb3"),
     "network": Stage("network", "#8d99ae"),

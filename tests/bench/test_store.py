@@ -8,7 +8,7 @@ import pytest
 
 from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell
 from keyhole.bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
-from keyhole.bench.running.attempt import Finished
+from keyhole.bench.running.executor import Finished
 from keyhole.bench.store import BenchStore, open_results, read_record
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError

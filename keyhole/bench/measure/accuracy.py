@@ -6,8 +6,8 @@ from keyhole.bench.axes import AccuracyCell
 from keyhole.bench.measure.classes import top_1
 from keyhole.bench.measure.crossing import network
 from keyhole.bench.measure.identities import rank_1
-from keyhole.bench.measure.measured import Measured
 from keyhole.bench.opening import opened
+from keyhole.bench.records import Measured
 from keyhole.bench.setup import Setup
 
 

@@ -1,4 +1,4 @@
-"""How long a frame takes: an edge and a cloud of their own, over gRPC, on an emulated link.
+"""Latency of a frame: an edge and a cloud of their own, over gRPC, on an emulated link.
 
 Frames leave one after the other: the next picture is taken when the last was answered, so that nothing queues and a
 stage is what that stage takes. Both processes have the run's number of threads.
@@ -7,30 +7,33 @@ stage is what that stage takes. Both processes have the run's number of threads.
 from __future__ import annotations
 
 import statistics
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import grpc
 import numpy as np
 import torch
 
 from keyhole.bench.axes import LatencyCell, emulated_link
-from keyhole.bench.measure.measured import Measured
 from keyhole.bench.measure.pictures import SEED, audit_pictures
-from keyhole.bench.measure.stages import stopwatch
 from keyhole.bench.opening import opened
-from keyhole.bench.records import EDGE_ONLY, Latency, Percentiles
+from keyhole.bench.records import EDGE_ONLY, Latency, Measured, Percentiles
 from keyhole.bench.setup import Setup, cut_of
-from keyhole.presentation.stages import TOTAL, parts
+from keyhole.presentation.stages import EDGE_COMPUTE, TOTAL, parts
 from keyhole.service.launcher import Launcher
 from keyhole.service.memory import keep_freed
+from keyhole.service.metrics import Metrics
 from keyhole.sizes import size_text
-from keyhole.v1.referee_pb2 import Outcome
+from keyhole.v1.referee_pb2 import Ack, Outcome
+from keyhole.wire.methods import REFEREE
+from keyhole.wire.server import Registration, serve
 
 DEADLINE_SECONDS = 60.0  # of a frame: a slow link is measured, not refused
 _POLL_SECONDS = 0.1
-_EDGE = "edge_compute"
 
 
 class UnansweredError(RuntimeError):
@@ -119,9 +122,50 @@ def _whole(cell: LatencyCell, setup: Setup) -> Latency:
         target.model(target.preprocess.normalise(sample.picture[None]))
         seconds.append(time.perf_counter() - captured)
     found = percentiles(seconds[scale.warm_up :])
-    return Latency(cell.design, cell.link, {_EDGE: found}, found, scale.frames, 0.0)
+    return Latency(cell.design, cell.link, {EDGE_COMPUTE: found}, found, scale.frames, 0.0)
 
 
 def percentiles(seconds: Sequence[float]) -> Percentiles:
     """In milliseconds, interpolated between neighbours."""
     return Percentiles(*(float(value) for value in 1e3 * np.percentile(seconds, (50, 95, 99))))
+
+
+class Stopwatch:
+    """Stands where an edge expects the monitor, and keeps nothing but what became of its frames."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._outcomes: list[Outcome] = []
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What was told so far, in order."""
+        with self._lock:
+            return list(self._outcomes)
+
+    def registration(self) -> Registration:
+        """The two calls that an edge makes; truths are not even read."""
+        handlers = {
+            "Witness": grpc.unary_unary_rpc_method_handler(self._witness, None, Ack.SerializeToString),
+            "Conclude": grpc.unary_unary_rpc_method_handler(self._conclude, Outcome.FromString, Ack.SerializeToString),
+        }
+        return Registration.of(REFEREE, handlers)
+
+    def _witness(self, _truth: bytes, _context: grpc.ServicerContext) -> Ack:
+        return Ack()
+
+    def _conclude(self, outcome: Outcome, _context: grpc.ServicerContext) -> Ack:
+        with self._lock:
+            self._outcomes.append(outcome)
+        return Ack()
+
+
+@contextmanager
+def stopwatch() -> Iterator[tuple[Stopwatch, str]]:
+    """A running stopwatch and its address."""
+    watch = Stopwatch()
+    server = serve([watch.registration()], "127.0.0.1:0", metrics=Metrics("bench"))
+    try:
+        yield watch, str(server.address)
+    finally:
+        server.stop(0.1)

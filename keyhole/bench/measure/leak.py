@@ -15,11 +15,10 @@ from torch import Tensor
 from keyhole.attacks.choice import choose
 from keyhole.attacks.registry import ATTACKS
 from keyhole.bench.axes import LeakCell
-from keyhole.bench.measure.measured import Measured
 from keyhole.bench.measure.pictures import audit_pictures
 from keyhole.bench.measure.secrets import GALLERY, recovered
 from keyhole.bench.opening import opened
-from keyhole.bench.records import Leak
+from keyhole.bench.records import Leak, Measured
 from keyhole.bench.setup import Setup, cut_of
 from keyhole.evaluation.run import attacked
 from keyhole.evaluation.settings import OfflineSettings

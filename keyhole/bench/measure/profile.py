@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from keyhole.bench.axes import ProfileCell
-from keyhole.bench.measure.measured import Measured
 from keyhole.bench.measure.pictures import SEED, audit_pictures
 from keyhole.bench.opening import opened
 from keyhole.bench.privacy.dfil import dfil
-from keyhole.bench.records import Profile
+from keyhole.bench.records import Measured, Profile
 from keyhole.bench.setup import Setup, cut_of
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.partition import Partition, as_tuple

@@ -1,4 +1,4 @@
-"""One cell, measured where this runs; a failure is an outcome like any other."""
+"""Execution of one cell where this runs. A failure is an outcome like any other."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ import os
 import platform
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import torch
 
 from keyhole.bench.axes import Cell
-from keyhole.bench.measure.table import MEASURES
-from keyhole.bench.records import Record
+from keyhole.bench.measure.accuracy import accuracy
+from keyhole.bench.measure.latency import latency
+from keyhole.bench.measure.leak import leak
+from keyhole.bench.measure.profile import profile
+from keyhole.bench.records import Measured, Record
+from keyhole.bench.settings import CellKind
 from keyhole.bench.setup import Setup
+
+MEASURES: Mapping[CellKind, Callable[[Any, Setup], Measured]] = MappingProxyType(
+    {"profile": profile, "accuracy": accuracy, "latency": latency, "leak": leak}
+)
 
 
 @dataclass(frozen=True)
@@ -41,7 +50,7 @@ class Finished:
 
 
 class Executor(Protocol):
-    """Measures cells, one by one or several at once."""
+    """Who measures cells, one by one or several at once."""
 
     def run(self, cells: Sequence[Cell], setup: Setup) -> Iterator[Finished]:
         """Each cell as it ends, in any order."""
@@ -61,7 +70,7 @@ def attempt(cell: Cell, setup: Setup, folder: str) -> Finished:
         torch.set_num_threads(setup.terms.threads)
         measured = MEASURES[cell.kind](cell, setup)
     except Exception as error:
-        return Finished(cell, None, _told(error), time.perf_counter() - started)
+        return Finished(cell, None, _error_text(error), time.perf_counter() - started)
     return Finished(cell, measured.record, "", time.perf_counter() - started, measured.files)
 
 
@@ -80,5 +89,5 @@ def write_files(run: Path, files: Mapping[str, bytes]) -> None:
         partial.replace(path)
 
 
-def _told(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}\n\n{''.join(traceback.format_exception(error))}".rstrip()

@@ -15,7 +15,7 @@ from rich.prompt import Confirm
 from rich.text import Text
 
 from keyhole.bench.axes import Cell
-from keyhole.bench.running.attempt import Finished, attempt, died
+from keyhole.bench.running.executor import Finished, attempt, died
 from keyhole.bench.setup import Setup
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -27,8 +27,8 @@ RETRIES = 3
 
 
 @dataclass(frozen=True)
-class Cluster:
-    """See `bench.running.attempt.Executor`. Each task asks for as many CPUs as its cell has threads.
+class RayCluster:
+    """See `bench.running.executor.Executor`. Each task asks for as many CPUs as its cell has threads.
 
     Attributes:
         address: of the cluster.
@@ -37,7 +37,7 @@ class Cluster:
     address: str
 
     @classmethod
-    def at(cls, address: str) -> Cluster:
+    def at(cls, address: str) -> RayCluster:
         """The cluster that is meant by ``--ray``. Where ``auto`` finds one, somebody is asked whether to join it.
 
         Args:

@@ -21,15 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keyhole.bench.axes import Cell
-from keyhole.bench.running.attempt import Finished, attempt, died
+from keyhole.bench.running.executor import Finished, attempt, died
 from keyhole.bench.setup import Setup
 
 LOGS = "logs"
 
 
 @dataclass(frozen=True)
-class Pool:
-    """See `bench.running.attempt.Executor`.
+class ProcessPool:
+    """See `bench.running.executor.Executor`.
 
     Attributes:
         workers: processes.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from keyhole.bench.running.cluster import Cluster
+from keyhole.bench.running.ray_cluster import RayCluster
 from keyhole.service.errors import UsageError
 
 
@@ -46,29 +46,29 @@ def typed(monkeypatch, answer: str) -> None:
 def test_auto_joins_nothing_that_nobody_agreed_to(joined, started_here, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO())
     with pytest.raises(UsageError, match=r"cluster at somewhere:6379\? Give --ray somewhere:6379 to do so"):
-        Cluster.at("auto")
+        RayCluster.at("auto")
     typed(monkeypatch, "n")
     with pytest.raises(UsageError, match="somewhere:6379"):
-        Cluster.at("auto")
+        RayCluster.at("auto")
     assert joined == []
 
 
 def test_auto_says_which_and_joins_that_one(joined, started_here, monkeypatch, capsys):
     typed(monkeypatch, "y")
-    assert Cluster.at("auto") == Cluster("somewhere:6379")
+    assert RayCluster.at("auto") == RayCluster("somewhere:6379")
     assert "join the Ray cluster at somewhere:6379?" in capsys.readouterr().err
     monkeypatch.setenv("RAY_ADDRESS", "elsewhere:1")
     typed(monkeypatch, "y")
-    assert Cluster.at("auto") == Cluster("elsewhere:1")
+    assert RayCluster.at("auto") == RayCluster("elsewhere:1")
 
 
 def test_auto_without_a_cluster(joined):
     with pytest.raises(UsageError, match=r"no cluster that this machine belongs to .*ray start --head"):
-        Cluster.at("auto")
+        RayCluster.at("auto")
 
 
 def test_an_address_is_joined_as_it_is(joined):
-    Cluster.at("ray://there").check()
+    RayCluster.at("ray://there").check()
     assert joined == ["ray://there"]
 
 
@@ -85,16 +85,16 @@ def test_a_refused_token_is_not_an_absent_cluster(error, said, joined, monkeypat
 
     monkeypatch.setattr(sys.modules["ray"], "init", fails)
     with pytest.raises(UsageError, match=said):
-        Cluster("ray://there").check()
+        RayCluster("ray://there").check()
 
 
 def test_an_older_ray_that_knows_no_tokens_is_joined(joined, monkeypatch):
     monkeypatch.setattr(sys.modules["ray"], "exceptions", SimpleNamespace())
-    Cluster("ray://there").check()
+    RayCluster("ray://there").check()
     assert joined == ["ray://there"]
 
 
 def test_without_ray(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match="pip install 'keyhole\\[ray\\]'"):
-        Cluster.at("auto")
+        RayCluster.at("auto")
