@@ -1,12 +1,8 @@
 """Defences at run time: what is done to features before they leave the edge."""
 
-from keyhole.defences.defence import Defence, Features
-from keyhole.defences.none import UNPROTECTED, NoDefence
-from keyhole.defences.randomness import randomness
-from keyhole.defences.registry import DEFENCES
-from keyhole.defences.several import SeveralFrames
-from keyhole.defences.spec import defence_named, spelled
-from keyhole.defences.stored import mechanism_hash
+from keyhole.defences.base import UNPROTECTED, Defence, Features, NoDefence, SeveralFrames, randomness
+from keyhole.defences.mechanism_file import mechanism_hash
+from keyhole.defences.registry import DEFENCES, defence_named, spelled
 
 __all__ = [
     "DEFENCES",

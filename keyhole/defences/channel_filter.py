@@ -8,8 +8,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Defence, Features
-from keyhole.defences.stored import Stored, check_shapes, read_stored
+from keyhole.defences.base import Defence, Features
+from keyhole.defences.mechanism_file import StoredMechanism, check_shapes, read_mechanism
 from keyhole.nn.channel_scores import ChannelScores, largest
 
 CHANNEL_FILTER = "channel-filter"
@@ -47,7 +47,7 @@ class ChannelFilter(Defence):
     @cached_property
     def filter(self) -> Filter:
         """What the file holds."""
-        stored = read_stored(self.file, CHANNEL_FILTER)
+        stored = read_mechanism(self.file, CHANNEL_FILTER)
         shape = tuple(int(side) for side in stored.facts["shape"].split("×"))
         scores = ChannelScores(shape)
         scores.load_state_dict({name.removeprefix(_PREFIX): tensor for name, tensor in stored.tensors.items()})
@@ -77,7 +77,7 @@ class ChannelFilter(Defence):
         return features[0]
 
 
-def stored_filter(found: Filter) -> Stored:
+def stored_filter(found: Filter) -> StoredMechanism:
     """A filter for a file."""
     tensors = {_PREFIX + name: tensor for name, tensor in found.scores.state_dict().items()}
-    return Stored(tensors, {"kept": str(found.kept), "shape": "×".join(map(str, found.shape))})
+    return StoredMechanism(tensors, {"kept": str(found.kept), "shape": "×".join(map(str, found.shape))})

@@ -10,16 +10,16 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Defence, Features
-from keyhole.defences.numbers import NUMBERS, Numbers
-from keyhole.defences.stored import Stored, check_shapes, read_stored
+from keyhole.defences.base import Defence, Features
+from keyhole.defences.mechanism_file import StoredMechanism, check_shapes, read_mechanism
+from keyhole.defences.noise import NUMBERS, Numbers
 
 LEARNED_NOISE = "learned-noise"
 _FAINTEST = 0.01  # least share of a frame's energy that is taken for the head's own
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class NoiseTable:
     """The noise of one live tensor.
 
     Attributes:
@@ -32,7 +32,7 @@ class Table:
     deviation: Tensor
     numbers: Numbers
 
-    def to(self, device: torch.device) -> Table:
+    def to(self, device: torch.device) -> NoiseTable:
         """The same on a device."""
         return replace(self, location=self.location.to(device), deviation=self.deviation.to(device))
 
@@ -63,7 +63,7 @@ class TabledNoise(Defence):
         source: where they come from, for messages.
     """
 
-    tables: tuple[Table, ...]
+    tables: tuple[NoiseTable, ...]
     source: str
 
     def protect(self, features: Features, generator: torch.Generator) -> Features:
@@ -76,7 +76,7 @@ class TabledNoise(Defence):
         return tuple(table.noisy(tensor.float(), generator).to(tensor.dtype) for table, tensor in pairs)
 
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
-        """Both without the noise's location, and the fainter the larger the noise's deviation is (`Table.weights`)."""
+        """Both without the noise's location, weighted down where its deviation is large (`NoiseTable.weights`)."""
         tables = self._fitting(observed)
         weights = [table.weights(frame) for table, frame in zip(tables, observed, strict=True)]
         located = [frame - table.location for table, frame in zip(tables, observed, strict=True)]
@@ -98,7 +98,7 @@ class TabledNoise(Defence):
             shares.append((noise / energy.clamp_min(1e-12)).clamp_max(1))
         return torch.stack(shares).mean(0)
 
-    def _fitting(self, features: Features) -> tuple[Table, ...]:
+    def _fitting(self, features: Features) -> tuple[NoiseTable, ...]:
         expected = [tuple(table.location.shape) for table in self.tables]
         check_shapes(self.source, expected, features)
         return tuple(table.to(tensor.device) for table, tensor in zip(self.tables, features, strict=True))
@@ -120,10 +120,10 @@ class LearnedNoise(Defence):
     @cached_property
     def noise(self) -> TabledNoise:
         """What the file holds."""
-        stored = read_stored(self.file, LEARNED_NOISE)
+        stored = read_mechanism(self.file, LEARNED_NOISE)
         numbers, tensors = NUMBERS[stored.facts["distribution"]], stored.tensors
         count = sum(name.startswith("location.") for name in tensors)
-        tables = [Table(tensors[f"location.{at}"], tensors[f"deviation.{at}"], numbers) for at in range(count)]
+        tables = [NoiseTable(tensors[f"location.{at}"], tensors[f"deviation.{at}"], numbers) for at in range(count)]
         return TabledNoise(tuple(tables), self.file)
 
     def protect(self, features: Features, generator: torch.Generator) -> Features:
@@ -147,11 +147,11 @@ class LearnedNoise(Defence):
         return self.noise.unexplained(observed)
 
 
-def stored_noise(tables: Sequence[Table], distribution: str) -> Stored:
+def stored_noise(tables: Sequence[NoiseTable], distribution: str) -> StoredMechanism:
     """Tables for a file."""
     named = {
         f"{name}.{index}": getattr(table, name)
         for index, table in enumerate(tables)
         for name in ("location", "deviation")
     }
-    return Stored(named, {"distribution": distribution})
+    return StoredMechanism(named, {"distribution": distribution})

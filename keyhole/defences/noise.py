@@ -1,18 +1,37 @@
-"""Additive noise: how strong it is. What its numbers are like is a subclass's."""
+"""Additive noise on the features, Gaussian or Laplacian: the defence of He et al. that PATROL is compared with."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Defence, Features
-from keyhole.defences.share import per_picture
+from keyhole.defences.base import Defence, Features, per_picture
 from keyhole.service.errors import UsageError
+
+Numbers = Callable[[Tensor, torch.Generator], Tensor]
+"""Random numbers of mean 0 and variance 1 in the shape of a tensor, on the generator's device."""
+
+
+def normal(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers."""
+    return torch.randn(like.shape, generator=generator)
+
+
+def laplacian(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Laplacian numbers: the difference of two exponential ones, which has variance 2."""
+    one, other = (torch.empty(like.shape).exponential_(generator=generator) for _ in range(2))
+    return (one - other).mul(0.5**0.5)
+
+
+NUMBERS: Mapping[str, Numbers] = MappingProxyType({"gaussian": normal, "laplace": laplacian})
+"""By the name of their distribution."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +102,21 @@ class AdditiveNoise(Defence, ABC):
     @abstractmethod
     def unit(self, like: Tensor, generator: torch.Generator) -> Tensor:
         """Numbers of mean 0 and variance 1 in the shape of ``like``."""
+
+
+@dataclass(frozen=True)
+class Gaussian(AdditiveNoise):
+    """Normal noise; settings as in `AdditiveNoise`."""
+
+    def unit(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Standard normal numbers."""
+        return normal(like, generator)
+
+
+@dataclass(frozen=True)
+class Laplace(AdditiveNoise):
+    """Noise of density ∝ exp(−√2·|x|/σ); settings as in `AdditiveNoise`, in terms of its standard deviation σ."""
+
+    def unit(self, like: Tensor, generator: torch.Generator) -> Tensor:
+        """Laplacian numbers."""
+        return laplacian(like, generator)

@@ -9,9 +9,9 @@ import torch
 
 from keyhole.defences import Defence, defence_named, spelled
 from keyhole.defences.channel_filter import CHANNEL_FILTER, Filter, stored_filter
-from keyhole.defences.learned_noise import LEARNED_NOISE, Table, stored_noise
-from keyhole.defences.numbers import NUMBERS
-from keyhole.defences.stored import MECHANISM, write_stored
+from keyhole.defences.learned_noise import LEARNED_NOISE, NoiseTable, stored_noise
+from keyhole.defences.mechanism_file import MECHANISM, write_mechanism
+from keyhole.defences.noise import NUMBERS
 from keyhole.nn.channel_scores import ChannelScores
 from keyhole.service.errors import UsageError
 
@@ -21,14 +21,14 @@ def random(seed: int = 0) -> torch.Generator:
 
 
 def noise(folder: Path, deviation: torch.Tensor, location: torch.Tensor, distribution: str = "laplace") -> str:
-    table = Table(location, deviation, NUMBERS[distribution])
-    write_stored(stored_noise([table], distribution), LEARNED_NOISE, folder / MECHANISM)
+    table = NoiseTable(location, deviation, NUMBERS[distribution])
+    write_mechanism(stored_noise([table], distribution), LEARNED_NOISE, folder / MECHANISM)
     return f"{LEARNED_NOISE}:file={folder / MECHANISM}"
 
 
 def channel_filter(folder: Path, shape: tuple[int, ...], kept: int) -> str:
     torch.manual_seed(0)
-    write_stored(stored_filter(Filter(ChannelScores(shape), kept, shape)), CHANNEL_FILTER, folder / MECHANISM)
+    write_mechanism(stored_filter(Filter(ChannelScores(shape), kept, shape)), CHANNEL_FILTER, folder / MECHANISM)
     return f"{CHANNEL_FILTER}:file={folder / MECHANISM}"
 
 

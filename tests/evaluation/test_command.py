@@ -14,7 +14,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.choice import choose
 from keyhole.attacks.registry import ATTACKS
-from keyhole.defences.stored import MECHANISM
+from keyhole.defences.mechanism_file import MECHANISM
 from keyhole.evaluation.command import attack
 from keyhole.evaluation.ledger import Ledger
 from keyhole.evaluation.published import PUBLISHED, published

@@ -22,10 +22,8 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from keyhole.defences.defence import Defence
-from keyhole.defences.gaussian import Gaussian
-from keyhole.defences.laplace import Laplace
-from keyhole.defences.noise import AdditiveNoise
+from keyhole.defences.base import Defence
+from keyhole.defences.noise import AdditiveNoise, Gaussian, Laplace
 from keyhole.partition.plan import Features, as_tuple
 
 

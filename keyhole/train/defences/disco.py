@@ -13,7 +13,7 @@ from accelerate import PartialState
 from torch import Tensor, nn
 
 from keyhole.defences.channel_filter import CHANNEL_FILTER, Filter, stored_filter
-from keyhole.defences.stored import MECHANISM, write_stored
+from keyhole.defences.mechanism_file import MECHANISM, write_mechanism
 from keyhole.nn.channel_scores import ChannelScores, largest
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import Lesson, Method, Step
@@ -104,5 +104,5 @@ class _Filtering(Lesson):
 
     def store(self, folder: Path) -> str:
         path, shape = folder / MECHANISM, self._split.blocks.shape
-        write_stored(stored_filter(Filter(self.scores, self._kept, shape)), CHANNEL_FILTER, path)
+        write_mechanism(stored_filter(Filter(self.scores, self._kept, shape)), CHANNEL_FILTER, path)
         return f"{CHANNEL_FILTER}:file={path}"

@@ -14,9 +14,9 @@ import torch
 from accelerate import PartialState
 from torch import Tensor, nn
 
-from keyhole.defences.learned_noise import LEARNED_NOISE, Table, stored_noise
-from keyhole.defences.numbers import NUMBERS
-from keyhole.defences.stored import MECHANISM, write_stored
+from keyhole.defences.learned_noise import LEARNED_NOISE, NoiseTable, stored_noise
+from keyhole.defences.mechanism_file import MECHANISM, write_mechanism
+from keyhole.defences.noise import NUMBERS
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import TUNING, Lesson, Method, Step
@@ -87,7 +87,7 @@ class _Shredding(Lesson):
 
     def store(self, folder: Path) -> str:
         path, distribution = folder / MECHANISM, self._settings.distribution
-        write_stored(stored_noise([self._table], distribution), LEARNED_NOISE, path)
+        write_mechanism(stored_noise([self._table], distribution), LEARNED_NOISE, path)
         return f"{LEARNED_NOISE}:file={path}"
 
     @property
@@ -95,9 +95,9 @@ class _Shredding(Lesson):
         return self._settings.most * torch.sigmoid(self.size)
 
     @property
-    def _table(self) -> Table:
+    def _table(self) -> NoiseTable:
         """As it is now, in the shape of the features of one picture."""
         location, deviation = (
             (self._spread * numbers).view(self._split.blocks.shape) for numbers in (self.location, self._relative)
         )
-        return Table(location, deviation, NUMBERS[self._settings.distribution])
+        return NoiseTable(location, deviation, NUMBERS[self._settings.distribution])

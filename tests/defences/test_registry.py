@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from keyhole.defences import defence_named, randomness, spelled
-from keyhole.defences.dropout import Dropout
-from keyhole.defences.gaussian import Gaussian
+from keyhole.defences.lossy import Dropout
+from keyhole.defences.noise import Gaussian
 from keyhole.service.errors import UsageError
 
 
@@ -22,8 +22,8 @@ def test_a_word_makes_a_defence():
         ("none", "none"),
         ("gaussian:scale=.50", "gaussian:scale=0.5"),
         ("dropout:rescale=true,share=0.1", "dropout:share=0.1,rescale=true"),
-        ("keyhole.defences.topk:TopK:share=.10", "keyhole.defences.topk:TopK:share=0.1"),
-        ("keyhole.defences.none:NoDefence", "keyhole.defences.none:NoDefence"),
+        ("keyhole.defences.lossy:TopK:share=.10", "keyhole.defences.lossy:TopK:share=0.1"),
+        ("keyhole.defences.base:NoDefence", "keyhole.defences.base:NoDefence"),
     ],
 )
 def test_each_has_one_spelling(spec, spelling):

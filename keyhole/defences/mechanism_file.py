@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from keyhole.checksum import checksum
-from keyhole.defences.defence import Defence
+from keyhole.defences.base import Defence
 from keyhole.service.errors import UsageError
 
 MECHANISM = "mechanism.safetensors"
@@ -19,7 +19,7 @@ MECHANISM = "mechanism.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredMechanism:
     """What a file holds.
 
     Attributes:
@@ -31,13 +31,13 @@ class Stored:
     facts: Mapping[str, str]
 
 
-def write_stored(stored: Stored, defence: str, path: Path) -> None:
+def write_mechanism(stored: StoredMechanism, defence: str, path: Path) -> None:
     """Write a mechanism of the defence of that name."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.tensors.items()}
     save_file(tensors, str(path), metadata={**stored.facts, "defence": defence})
 
 
-def read_stored(path: str, defence: str) -> Stored:
+def read_mechanism(path: str, defence: str) -> StoredMechanism:
     """The mechanism in a file.
 
     Raises:
@@ -52,7 +52,7 @@ def read_stored(path: str, defence: str) -> Stored:
     if facts.get("defence") != defence:
         held = facts.get("defence", "none")
         raise UsageError(f"file={path}: expected a {defence} that `keyhole train defence` wrote, got {held}")
-    return Stored(tensors, facts)
+    return StoredMechanism(tensors, facts)
 
 
 def mechanism_hash(defence: Defence) -> str:
