@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from keyhole.metrics.retrieval import Retrieval, Views, retrieve
+from keyhole.metrics.recognition import Retrieval, Views, retrieve
 from keyhole.sizes import Size
 from keyhole.targets.preprocess import Preprocess
 from keyhole.train.pictures import read

@@ -11,8 +11,8 @@ from keyhole.data.secrets import SecretLabels
 from keyhole.judge.near import near_head, near_plate
 from keyhole.judge.reader import Reader
 from keyhole.judge.recovery import Recovery
-from keyhole.metrics.pictures import check_pictures
-from keyhole.metrics.retrieval import Views, retrieve
+from keyhole.metrics.base import check_pictures
+from keyhole.metrics.recognition import Views, retrieve
 
 
 def read_secrets(reader: Reader, pictures: Tensor, labels: Sequence[SecretLabels]) -> list[Recovery]:
@@ -62,7 +62,7 @@ def identity_rank_1(probes: Tensor, identities: Sequence[str], gallery: Mapping[
         A fraction in [0, 1]; one over the number of identities by chance.
 
     Raises:
-        ValueError: see `keyhole.metrics.retrieval.retrieve`.
+        ValueError: see `keyhole.metrics.recognition.retrieve`.
     """
     numbers = {identity: number for number, identity in enumerate(gallery)}
     asked = torch.tensor([numbers[identity] for identity in identities])

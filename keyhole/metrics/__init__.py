@@ -1,21 +1,25 @@
-"""What a reconstruction is worth: thin over torchmetrics and piq."""
+"""Metrics of reconstructions, thin over torchmetrics and piq; `METRICS` lists them by name."""
 
 from typing import TYPE_CHECKING
 
 from keyhole.lazy import lazily
 
 if TYPE_CHECKING:
-    from keyhole.metrics.accuracy import top_k_accuracy
-    from keyhole.metrics.deviation import eq14, l2
-    from keyhole.metrics.distribution import frechet_distance, inception_score_of_logits
-    from keyhole.metrics.embedding import Embedder, embed, feature_distance, knn_distance
-    from keyhole.metrics.inception import fid, inception_score
-    from keyhole.metrics.learned import lpips
-    from keyhole.metrics.perceptual import dss, fsim, haarpsi, mdsi, sr_sim, vsi
-    from keyhole.metrics.retrieval import Retrieval, Views, retrieve
-    from keyhole.metrics.similarity import ms_ssim, psnr, ssim
-    from keyhole.metrics.table import METRICS, Metric
-    from keyhole.metrics.weights import MissingWeightsError, Weights
+    from keyhole.metrics.base import Metric, MissingWeightsError, Weights
+    from keyhole.metrics.distribution import fid, frechet_distance, inception_score, inception_score_of_logits
+    from keyhole.metrics.perceptual import dss, fsim, haarpsi, lpips, mdsi, sr_sim, vsi
+    from keyhole.metrics.recognition import (
+        Embedder,
+        Retrieval,
+        Views,
+        embed,
+        feature_distance,
+        knn_distance,
+        retrieve,
+        top_k_accuracy,
+    )
+    from keyhole.metrics.registry import METRICS, metric_named, metrics_named
+    from keyhole.metrics.similarity import eq14, l2, ms_ssim, psnr, ssim
 
 __all__ = [
     "METRICS",
@@ -39,6 +43,8 @@ __all__ = [
     "l2",
     "lpips",
     "mdsi",
+    "metric_named",
+    "metrics_named",
     "ms_ssim",
     "psnr",
     "retrieve",
@@ -51,16 +57,20 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "keyhole.metrics.accuracy": ("top_k_accuracy",),
-        "keyhole.metrics.deviation": ("eq14", "l2"),
-        "keyhole.metrics.distribution": ("frechet_distance", "inception_score_of_logits"),
-        "keyhole.metrics.embedding": ("Embedder", "embed", "feature_distance", "knn_distance"),
-        "keyhole.metrics.inception": ("fid", "inception_score"),
-        "keyhole.metrics.learned": ("lpips",),
-        "keyhole.metrics.perceptual": ("dss", "fsim", "haarpsi", "mdsi", "sr_sim", "vsi"),
-        "keyhole.metrics.retrieval": ("Retrieval", "Views", "retrieve"),
-        "keyhole.metrics.similarity": ("ms_ssim", "psnr", "ssim"),
-        "keyhole.metrics.table": ("METRICS", "Metric"),
-        "keyhole.metrics.weights": ("MissingWeightsError", "Weights"),
+        "keyhole.metrics.base": ("Metric", "MissingWeightsError", "Weights"),
+        "keyhole.metrics.distribution": ("fid", "frechet_distance", "inception_score", "inception_score_of_logits"),
+        "keyhole.metrics.perceptual": ("dss", "fsim", "haarpsi", "lpips", "mdsi", "sr_sim", "vsi"),
+        "keyhole.metrics.recognition": (
+            "Embedder",
+            "Retrieval",
+            "Views",
+            "embed",
+            "feature_distance",
+            "knn_distance",
+            "retrieve",
+            "top_k_accuracy",
+        ),
+        "keyhole.metrics.registry": ("METRICS", "metric_named", "metrics_named"),
+        "keyhole.metrics.similarity": ("eq14", "l2", "ms_ssim", "psnr", "ssim"),
     },
 )

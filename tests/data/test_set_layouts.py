@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from keyhole.data import open_collection, open_source
 from keyhole.data.sets.division import POOLS
-from keyhole.metrics.retrieval import Views, retrieve
+from keyhole.metrics.recognition import Views, retrieve
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid.parts import open_parts
 from keyhole.train.tasks.reid.pictures import numbered

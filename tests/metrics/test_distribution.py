@@ -1,11 +1,13 @@
 import math
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 import torch
+from piq.feature_extractors import fid_inception
 from scipy.linalg import sqrtm
 
-from keyhole.metrics import frechet_distance, inception_score_of_logits
+from keyhole.metrics import METRICS, fid, frechet_distance, inception_score, inception_score_of_logits
 
 
 def reference_frechet(first: np.ndarray, second: np.ndarray) -> float:
@@ -82,3 +84,36 @@ def test_splits_are_scored_apart_and_averaged():
 def test_inception_score_refuses_what_is_no_table_of_logits(logits, splits):
     with pytest.raises(ValueError, match="logits"):
         inception_score_of_logits(logits, splits)
+
+
+@pytest.mark.filterwarnings("ignore:.*weights.*", "ignore:The default weight initialization")
+def test_scores_of_small_sets(weights, photographs, monkeypatch):
+    first, second = photographs(2, 64), photographs(2, 128, seed=1)
+    monkeypatch.setattr(fid_inception, "load_state_dict_from_url", Mock(return_value=weights))
+    monkeypatch.setattr(torch.nn.init, "trunc_normal_", Mock())
+    reference = fid_inception.InceptionV3().eval()
+    embeddings = [reference(pictures)[0].flatten(1) for pictures in (first, second)]
+
+    assert float(fid(first, second)) == pytest.approx(float(frechet_distance(*embeddings)), rel=1e-3)
+    logits = embeddings[0] @ weights["fc.weight"].T
+    expected = float(inception_score_of_logits(logits))
+    assert float(inception_score(first)) == pytest.approx(expected, rel=1e-4)
+
+
+def test_sets_that_are_too_small_are_refused(photographs):
+    two = photographs(2, 32)
+    with pytest.raises(ValueError, match="reconstructions: FID needs two pictures"):
+        fid(two[:1], two)
+    with pytest.raises(ValueError, match="2 pictures do not make 3 splits"):
+        inception_score(two, splits=3)
+
+
+def test_inception_distances(weights, photographs, degraded):
+    """Each from its own truth; the nearest truth is never farther, and one truth is the nearest to all."""
+    truth = photographs(3, 64)
+    made = degraded(truth, 0.2)
+    own = METRICS["feature_distance"].scores(made, truth)
+    assert METRICS["feature_distance"].scores(truth, truth) == [0, 0, 0]
+    assert 0 < METRICS["knn_distance"].score_of_set(made, truth) <= sum(own) / 3
+    nearest = METRICS["knn_distance"].score_of_set(truth.flip(0), truth)
+    assert nearest == pytest.approx(0, abs=1e-3)

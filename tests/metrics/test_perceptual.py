@@ -1,9 +1,13 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+import torchmetrics
 from scipy.signal import convolve2d
+from torch import Tensor, nn
 
-from keyhole.metrics import dss, fsim, haarpsi, mdsi, sr_sim, vsi
+from keyhole.metrics import dss, fsim, haarpsi, lpips, mdsi, sr_sim, vsi
 
 SIMILARITIES = [fsim, vsi, haarpsi, sr_sim, dss]
 SIZES = [64, 128]
@@ -140,3 +144,41 @@ def test_equals_the_published_formula(metric, reference, size, photographs, degr
         for r, t in zip(reconstruction, truth, strict=True)
     ]
     assert metric(reconstruction, truth).tolist() == pytest.approx(expected, abs=1e-3)
+
+
+CALIBRATION = Path(torchmetrics.__file__).parent / "functional/image/lpips_models/alex.pth"
+
+
+def reference_lpips(layers: nn.Sequential, first: Tensor, second: Tensor) -> Tensor:
+    """Zhang et al. 2018, equation 1."""
+    shift = torch.tensor([-0.030, -0.088, -0.188]).view(3, 1, 1)
+    scale = torch.tensor([0.458, 0.448, 0.450]).view(3, 1, 1)
+    calibration = torch.load(CALIBRATION, map_location="cpu", weights_only=True)
+    first, second = (((2 * picture - 1) - shift) / scale for picture in (first, second))
+    total, level = torch.zeros(len(first)), 0
+    for layer in layers:
+        first, second = layer(first), layer(second)
+        if isinstance(layer, nn.ReLU):
+            units = [features / features.norm(dim=1, keepdim=True) for features in (first, second)]
+            weights = calibration[f"lin{level}.model.1.weight"]
+            total += (weights * (units[0] - units[1]).square()).sum(dim=1).mean(dim=(1, 2))
+            level += 1
+    return total
+
+
+def test_lpips_equals_the_published_formula(backbone, photographs, degraded):
+    truth = photographs(3, 64)
+    reconstruction = degraded(truth, 0.1)
+    expected = reference_lpips(backbone, reconstruction, truth)
+    assert lpips(reconstruction, truth).tolist() == pytest.approx(expected.tolist(), rel=1e-3)
+
+
+def test_equal_pictures_are_at_zero_and_one_picture_is_a_batch(backbone, photographs):
+    truth = photographs(1, 64)
+    assert lpips(truth, truth).tolist() == [0]
+
+
+def test_a_picture_too_small_for_the_backbone_is_refused(backbone, photographs):
+    assert lpips(photographs(1, 31), photographs(1, 31)).shape == (1,)
+    with pytest.raises(ValueError, match="at least 31 pixels"):
+        lpips(photographs(1, 30), photographs(1, 30))

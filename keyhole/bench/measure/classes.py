@@ -10,7 +10,7 @@ from torch import nn
 
 from keyhole.bench.records import Accuracy, Design
 from keyhole.bench.setup import Setup
-from keyhole.metrics.accuracy import top_k_accuracy
+from keyhole.metrics.recognition import top_k_accuracy
 from keyhole.service.errors import UsageError
 from keyhole.targets import Target
 from keyhole.train.tasks.classifier import LabelledPictures, readable

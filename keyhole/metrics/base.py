@@ -1,0 +1,178 @@
+"""What a metric is: its entry in the table, the weights that it may need, and the pictures that it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from keyhole.service.errors import UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+UNIT_STEPS = tuple(step / 20 for step in range(1, 21))
+"""Buckets of a metric whose values lie in [0, 1]."""
+
+
+class MissingWeightsError(UsageError):
+    """The weights of a metric are not on this machine; the message says where to get and to put them."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's file in torch's hub folder (``$TORCH_HOME/hub/checkpoints``, by default under ``~/.cache/torch``).
+
+    It is too large to ship, so it is looked for and never fetched.
+
+    Attributes:
+        purpose: the metrics that need it.
+        url: where it is published; the last part is the file's name.
+    """
+
+    purpose: str
+    url: str
+
+    @property
+    def path(self) -> Path:
+        """Where the file is expected."""
+        import torch  # noqa: PLC0415 - slow to import, and the table of metrics is read without it
+
+        return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rpartition("/")[2]
+
+    @property
+    def present(self) -> bool:
+        """Whether the file is there."""
+        return self.path.is_file()
+
+    def require(self) -> Path:
+        """The file's path.
+
+        Raises:
+            MissingWeightsError: it is not there.
+        """
+        if not self.present:
+            raise MissingWeightsError(
+                f"{self.purpose} needs weights that are not here: download {self.url} and save it as {self.path}"
+            )
+        return self.path
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of reconstructions against their truths.
+
+    Attributes:
+        name: identifier in flags, files, the wire and Prometheus; ``package.module:name`` for one from outside.
+        title: as printed.
+        function: (reconstructions, truths), both N×3×H×W in [0, 1], to N values; to a scalar if ``scope`` is "set".
+        better: which values mean a reconstruction nearer to the truth, that is a greater leak.
+        unit: of the values; empty for a pure number.
+        scope: whether a value belongs to each picture or to the set of all.
+        weights: the file that it needs beside the package, if any.
+        fewest: pictures that a set needs at least.
+        digits: after the point of a mean in a table.
+        brief: digits of a single value in a caption.
+        ceiling: stands for infinity where a value must be finite (databases, means over frames).
+        limits: ends of a plot's axis; None: as far as the values go.
+        buckets: upper ends of a histogram's buckets.
+    """
+
+    name: str
+    title: str
+    function: Callable[[Tensor, Tensor], Tensor]
+    better: Literal["higher", "lower"]
+    unit: str = ""
+    scope: Literal["picture", "set"] = "picture"
+    weights: Weights | None = None
+    fewest: int = 1
+    digits: int = 3
+    brief: int = 3
+    ceiling: float = math.inf
+    limits: tuple[float, float] | None = None
+    buckets: tuple[float, ...] = UNIT_STEPS
+
+    @property
+    def available(self) -> bool:
+        """Whether this machine has the weights that it needs."""
+        return self.weights is None or self.weights.present
+
+    @property
+    def label(self) -> str:
+        """Title with unit, as an axis or a column is headed: ``PSNR, dB``."""
+        return f"{self.title}, {self.unit}" if self.unit else self.title
+
+    def leak(self, value: float) -> float:
+        """The value turned so that more is nearer to the truth.
+
+        >>> Metric("l2", "L2", lambda made, truth: (made - truth).square(), "lower").leak(0.25)
+        -0.25
+        """
+        return value if self.better == "higher" else -value
+
+    def scores(self, reconstructions: Tensor, truths: Tensor) -> list[float]:
+        """One value per picture, each computed alone: sums of a batch round otherwise than those of one picture.
+
+        Args:
+            reconstructions: N×3×H×W in [0, 1].
+            truths: same shape.
+
+        Raises:
+            ValueError: shapes differ or the function refuses the pictures.
+            MissingWeightsError: the weights are not on this machine.
+        """
+        if reconstructions.shape != truths.shape:
+            raise ValueError(f"shapes differ: {tuple(reconstructions.shape)} and {tuple(truths.shape)}")
+        places = (slice(at, at + 1) for at in range(len(truths)))
+        return [float(self.function(reconstructions[place], truths[place])) for place in places]
+
+    def score_of_set(self, reconstructions: Tensor, truths: Tensor) -> float:
+        """The value of all pictures together.
+
+        Args:
+            reconstructions: N×3×H×W in [0, 1].
+            truths: M×3×H×W.
+
+        Raises:
+            UsageError: there are too few pictures.
+            MissingWeightsError: the weights are not on this machine.
+        """
+        count = min(len(reconstructions), len(truths))
+        if count < self.fewest:
+            raise UsageError(f"{self.title} is a value of a set of {self.fewest} pictures or more, not of {count}")
+        return float(self.function(reconstructions, truths))
+
+
+def check_pictures(name: str, pictures: Tensor) -> None:
+    """Refuse what is not a batch of RGB pictures.
+
+    Raises:
+        ValueError: not N×3×H×W or empty, no floating point, values leave [0, 1], or a value is not finite.
+    """
+    if pictures.dim() != 4 or pictures.shape[1] != 3 or pictures.numel() == 0:
+        raise ValueError(f"{name}: pictures are N×3×H×W, not {tuple(pictures.shape)}")
+    if not pictures.is_floating_point():
+        raise ValueError(f"{name}: values are floating point in [0, 1], not {pictures.dtype}")
+    low, high = pictures.aminmax()
+    if not (low >= 0 and high <= 1):
+        raise ValueError(f"{name}: values lie in [{float(low):.3g}, {float(high):.3g}], not in [0, 1]")
+
+
+def check_pair(reconstruction: Tensor, truth: Tensor, *, metric: str = "", smallest: int = 1) -> None:
+    """Refuse what cannot be compared picture by picture.
+
+    Args:
+        metric: its name, for the message.
+        smallest: fewest pixels a side that it is defined for.
+
+    Raises:
+        ValueError: as `check_pictures`, shapes differ, or a side is shorter than ``smallest``.
+    """
+    if reconstruction.shape != truth.shape:
+        raise ValueError(f"shapes differ: {tuple(reconstruction.shape)} and {tuple(truth.shape)}")
+    check_pictures("reconstruction", reconstruction)
+    check_pictures("truth", truth)
+    if min(truth.shape[-2:]) < smallest:
+        raise ValueError(f"{metric} needs pictures of at least {smallest} pixels a side, not {tuple(truth.shape[-2:])}")

@@ -1,0 +1,141 @@
+"""The table of metrics: scores, columns, plots, Prometheus, PURI and the wire read it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from keyhole.metrics.base import Metric, Weights
+from keyhole.service.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DEFAULT = ("psnr", "ssim")
+"""What every command scores unless it is told otherwise."""
+ALEXNET = Weights("LPIPS", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth")
+"""torchvision's AlexNet, the backbone of LPIPS."""
+INCEPTION = Weights(
+    "FID, the Inception Score and distances of its features",
+    "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
+)
+"""TensorFlow's Inception of 2015-12-05 as ported for pytorch-fid."""
+
+
+def _later(module: str, name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """A function of this package whose module (torchmetrics, piq) loads when it is first called."""
+
+    def function(reconstructions: Tensor, truths: Tensor) -> Tensor:
+        made: Tensor = getattr(importlib.import_module(f"keyhole.metrics.{module}"), name)(reconstructions, truths)
+        return made
+
+    return function
+
+
+_UNIT = (0.0, 1.0)
+_TABLE = (
+    Metric(
+        "psnr",
+        "PSNR",
+        _later("similarity", "psnr"),
+        "higher",
+        unit="dB",
+        digits=2,
+        brief=1,
+        ceiling=100.0,  # more than a single wrong bit leaves in a picture of less than a megapixel
+        buckets=tuple(float(level) for level in range(4, 52, 2)),
+    ),
+    Metric("ssim", "SSIM", _later("similarity", "ssim"), "higher", limits=_UNIT),
+    Metric("ms_ssim", "MS-SSIM", _later("similarity", "ms_ssim"), "higher", limits=_UNIT),
+    Metric("l2", "L2", _later("similarity", "l2"), "lower", digits=4, brief=4),
+    Metric(
+        "eq14",
+        "Eq. 14",
+        _later("similarity", "eq14"),
+        "higher",
+        digits=1,
+        brief=1,
+        ceiling=250.0,
+        buckets=tuple(float(level) for level in range(4, 84, 4)),
+    ),
+    Metric("fsim", "FSIM", _later("perceptual", "fsim"), "higher", limits=_UNIT),
+    Metric("vsi", "VSI", _later("perceptual", "vsi"), "higher", limits=_UNIT),
+    Metric("haarpsi", "HaarPSI", _later("perceptual", "haarpsi"), "higher", limits=_UNIT),
+    Metric("sr_sim", "SR-SIM", _later("perceptual", "sr_sim"), "higher", limits=_UNIT),
+    Metric("dss", "DSS", _later("perceptual", "dss"), "higher", limits=_UNIT),
+    Metric("mdsi", "MDSI", _later("perceptual", "mdsi"), "lower"),
+    Metric("lpips", "LPIPS", _later("perceptual", "lpips"), "lower", weights=ALEXNET),
+    Metric(
+        "feature_distance",
+        "Feature distance",
+        _later("distribution", "inception_distance"),
+        "lower",
+        weights=INCEPTION,
+        digits=2,
+        brief=2,
+        buckets=tuple(float(level) for level in range(1, 41)),
+    ),
+    Metric(
+        "knn_distance", "KNN distance", _later("distribution", "nearest_inception_distance"), "lower", scope="set",
+        weights=INCEPTION, digits=2,
+    ),
+    Metric("fid", "FID", _later("distribution", "fid"), "lower", scope="set", weights=INCEPTION, fewest=2, digits=1),
+    Metric(
+        "inception_score", "Inception Score", _later("distribution", "inception_score_of_reconstructions"), "higher",
+        scope="set", weights=INCEPTION, digits=2,
+    ),
+)  # fmt: skip
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _TABLE})
+"""By name. KNN and feature distance are of Inception's features; papers take those of a classifier of their own."""
+
+
+def metric_named(name: str) -> Metric:
+    """The metric of a name in the table, or ``package.module:name`` from the current folder or an installed package.
+
+    >>> metric_named("psnr").label
+    'PSNR, dB'
+
+    Raises:
+        UsageError: no such metric; the message lists the nearest names.
+    """
+    if found := METRICS.get(name):
+        return found
+    path, _, attribute = name.partition(":")
+    if not attribute:
+        raise unknown_name("metric", name, [*METRICS, "package.module:name"])
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.append(here)
+    try:
+        own = getattr(importlib.import_module(path), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"cannot load the metric {name!r} as package.module:name: {error}") from error
+    if not isinstance(own, Metric):
+        raise UsageError(f"{name}: expected a keyhole.metrics.Metric, got {type(own).__name__}")
+    return replace(own, name=name)
+
+
+def metrics_named(names: Sequence[str], *, scope: str | None = None) -> tuple[Metric, ...]:
+    """The metrics of ``--metrics``, in their order, each once.
+
+    Args:
+        names: see `metric_named`.
+        scope: "picture" where values of sets make no sense; None takes both.
+
+    Raises:
+        UsageError: none, no such metric, or one of another scope.
+        MissingWeightsError: one needs weights that are not on this machine; nothing is downloaded.
+    """
+    if not names:
+        raise UsageError(f"--metrics: expected one or more of {', '.join(METRICS)}")
+    found = tuple(metric_named(name) for name in dict.fromkeys(names))
+    for metric in found:
+        if scope and metric.scope != scope:
+            raise UsageError(f"--metrics {metric.name}: a value of a set of pictures, which no single picture has")
+        if metric.weights:
+            metric.weights.require()
+    return found
