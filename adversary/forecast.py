@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from adversary.lab import known_defence, picture_size
 from adversary.settings import AdversarySettings, check
-from keyhole.attacks.choice import choose_all
-from keyhole.attacks.kinds import open_prior
-from keyhole.attacks.registry import ONLINE
+from keyhole.attacks.entry import open_prior
+from keyhole.attacks.registry import ONLINE, choose_all
 from keyhole.data.public import public_pictures
 from keyhole.nn.device import device_named
 from keyhole.priors.prior import load_prior
@@ -27,10 +26,10 @@ def forecast(settings: AdversarySettings) -> Forecast:
     device = device_named(settings.device)
     known_defence(settings)
     next(public_pictures(settings.public, picture_size(settings), settings.seed))
-    words = ", ".join(f"{choice.attack}/{choice.recipe}" for choice in chosen)
-    kinds = [choice.kind for choice in chosen]
-    open_prior(kinds, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
-    prior = f"; prior {settings.prior}" if any(kind.uses_prior for kind in kinds) else ""
+    words = ", ".join(choice.spelled for choice in chosen)
+    entries = [choice.entry for choice in chosen]
+    open_prior(entries, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
+    prior = f"; prior {settings.prior}" if any(entry.uses_prior for entry in entries) else ""
     return Forecast(
         f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each; tap {settings.tap}{prior}; public "
         f"pictures of {settings.public}"

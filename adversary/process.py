@@ -20,11 +20,9 @@ from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, Tap
 from adversary.wire_tap import WireTap
 from adversary.worker import Signature, Submit, Worker
-from keyhole.attacks.base import Budget
-from keyhole.attacks.choice import Choice, choose_all
-from keyhole.attacks.features.recipes import Terms
-from keyhole.attacks.registry import ONLINE, Online
-from keyhole.attacks.watch import Watch
+from keyhole.attacks.base import Budget, RunSettings, Watch
+from keyhole.attacks.entry import OnlineRecipe
+from keyhole.attacks.registry import ONLINE, ChosenAttack, choose_all
 from keyhole.nn.device import device_named
 from keyhole.service import lifecycle
 from keyhole.service.address import Address, publish
@@ -67,8 +65,8 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         _log.info("listening", extra=places)
         known, agenda = lab(settings, _held(holds), ROLE), Agenda()
         for choice in chosen:
-            for rung in choice.kind.rungs(known, partial(_terms, settings, choice, metrics), _held(holds)):
-                by = choice.name, choice.recipe, rung.name
+            for rung in choice.recipe.rungs(known, partial(_terms, settings, choice, metrics), _held(holds)):
+                by = choice.name, choice.recipe_name, rung.name
                 signature = Signature(*by, rung.knowledge, settings.tap, settings.seed)
                 shared = agenda if rung.together == 1 else None
                 room, threads = settings.backlog, settings.threads
@@ -87,12 +85,11 @@ def _place(settings: AdversarySettings) -> dict[str, str]:
     return {"tap": settings.tap, "target": settings.target, "device": str(device_named(settings.device))}
 
 
-def _terms(settings: AdversarySettings, choice: Choice[Online], metrics: Metrics, rung: str) -> Terms:
+def _terms(settings: AdversarySettings, choice: ChosenAttack[OnlineRecipe], metrics: Metrics, rung: str) -> RunSettings:
     meter = Meter(metrics.attack_iterations.labels(choice.name, rung).inc)
     metrics.attack_rate.labels(choice.name, rung).set_function(meter.rate)
-    return Terms(
-        Budget(choice.kind.steps(choice.recipe), settings.budget_seconds),
-        choice.recipe,
+    return RunSettings(
+        Budget(choice.recipe.steps(), settings.budget_seconds),
         settings.seed,
         Watch(settings.interval, meter.step),
         settings.threads,

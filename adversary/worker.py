@@ -15,7 +15,7 @@ from torch import Tensor
 from adversary.agenda import Agenda
 from adversary.backlog import Backlog
 from keyhole.attacks.base import Estimate, Knowledge, MismatchError, Observation
-from keyhole.attacks.rung import Rung
+from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2

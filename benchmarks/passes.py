@@ -12,9 +12,8 @@ from torch import Tensor
 from benchmarks.measurement import Measurement
 from benchmarks.output import Output, show
 from keyhole.attacks.base import Estimate
-from keyhole.attacks.choice import Choice, choose_all
-from keyhole.attacks.kinds import Kind
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
 from keyhole.evaluation.offline import Offline
 from keyhole.evaluation.run import victims
 from keyhole.evaluation.settings import OfflineSettings
@@ -51,7 +50,7 @@ class Row:
     seconds: float
 
 
-def measure(choice: Choice[Kind], settings: Settings) -> Row:
+def measure(choice: ChosenAttack[Recipe], settings: Settings) -> Row:
     """Run one recipe to its end, and look at its pictures on the way."""
     terms = OfflineSettings(cut=settings.cut, n=settings.n, batch=settings.n)
     target, partition = partitioned(terms)
@@ -60,7 +59,7 @@ def measure(choice: Choice[Kind], settings: Settings) -> Row:
     (estimates,) = offline.watched([truths])
     course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]
     last, likeness = course[-1]
-    return Row(choice.recipe, reached(course), last.passes, likeness, last.seconds / settings.n)
+    return Row(choice.recipe_name, reached(course), last.passes, likeness, last.seconds / settings.n)
 
 
 def reached(course: Sequence[tuple[Estimate, float]]) -> dict[str, str]:

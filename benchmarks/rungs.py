@@ -14,9 +14,8 @@ import tyro
 
 from benchmarks.measurement import Measurement
 from benchmarks.output import Output, show
-from keyhole.attacks.choice import Choice, choose_all
-from keyhole.attacks.kinds import Kind
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
 from keyhole.evaluation.offline import Offline
 from keyhole.evaluation.run import victims
 from keyhole.evaluation.settings import OfflineSettings
@@ -66,9 +65,9 @@ class Row:
     rate: float
 
 
-def measure(choice: Choice[Kind], together: int, settings: Settings) -> Row:
+def measure(choice: ChosenAttack[Recipe], together: int, settings: Settings) -> Row:
     """Time one rung; the first answer warms up, unless an optimiser is longer at work than any start."""
-    learns = choice.kind.learns
+    learns = choice.recipe.learns
     terms = OfflineSettings(
         target=settings.target, cut=settings.cut, prior=settings.prior, n=together, training_steps=TRAINING,
         iterations=TRAINING if learns else None, public="leaves",
@@ -80,7 +79,7 @@ def measure(choice: Choice[Kind], together: int, settings: Settings) -> Row:
     seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))
     steps = 1 if learns else estimates[-1].iteration
     each = seconds / together
-    return Row(choice.word, choice.kind.knowledge, together, steps, estimates[-1].passes, 1e3 * each, 1 / each)
+    return Row(choice.word, choice.recipe.knowledge, together, steps, estimates[-1].passes, 1e3 * each, 1 / each)
 
 
 def measurement(settings: Settings) -> Measurement:
@@ -90,7 +89,7 @@ def measurement(settings: Settings) -> Measurement:
     rows = [
         measure(choice, together, settings)
         for choice in choose_all(RUNGS, "strong", ATTACKS)
-        for together in ((1, TOGETHER) if choice.kind.learns else (1,))
+        for together in ((1, TOGETHER) if choice.recipe.learns else (1,))
     ]
     return Measurement.of(
         rows,

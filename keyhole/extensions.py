@@ -1,8 +1,10 @@
-"""Classes and functions of a user's own, by name: ``package.module:Name``."""
+"""Classes and functions of a user's own, by name: ``package.module:Name``; and what files call what is named so."""
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,3 +31,20 @@ def load_extension(name: str) -> Any:
         return getattr(importlib.import_module(path), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ExtensionError(f"{name!r} as package.module:Name: {error}") from error
+
+
+LONGEST = 64
+"""Characters of a label."""
+
+
+def label(word: str) -> str:
+    """The word in lower-case letters, digits and hyphens, 64 at most: the name that files and metrics carry.
+
+    >>> label("diffusion-white/guided"), label("my_attacks.grey:Grey/fast")
+    ('diffusion-white-guided', 'my-attacks-grey-grey-fast')
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", word.lower()).strip("-")
+    if len(plain) <= LONGEST:
+        return plain
+    mark = hashlib.sha256(word.encode()).hexdigest()[:8]
+    return f"{plain[: LONGEST - len(mark) - 1]}-{mark}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
+from keyhole.extensions import label
 from keyhole.service.address import Address
 from keyhole.service.errors import UsageError, check_flags
 from keyhole.service.secret import SecretFile
@@ -64,7 +65,7 @@ class MonitorSettings(ServiceSettings):
     @property
     def names(self) -> tuple[str, ...]:
         """What the attacks' reconstructions are called."""
-        return tuple(attack.replace("/", "-") for attack in self.attacks)
+        return tuple(label(attack) for attack in self.attacks)
 
 
 def check_page(settings: MonitorSettings) -> None:

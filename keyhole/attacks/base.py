@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -49,6 +50,51 @@ class Budget:
     def progress(self, iterations: int, seconds: float) -> float:
         """Share that is spent, 0 … 1; schedules follow it, so that an attack cut short by the clock has cooled down."""
         return min(1.0, max(iterations / self.iterations, seconds / self.seconds))
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What an attack tells on its way, and the clock that it goes by.
+
+    Attributes:
+        interval: seconds between estimates; 0 for one per iteration.
+        stepped: called after every iteration.
+        noted: called with the loss of every iteration, the mean over the pictures.
+        clock: seconds, monotonic.
+    """
+
+    interval: float = 1.0
+    stepped: Callable[[], object] = lambda: None
+    noted: Callable[[float], object] = lambda _: None
+    clock: Callable[[], float] = time.perf_counter
+
+
+UNWATCHED = Watch()
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How an attack is run, whichever it is.
+
+    Attributes:
+        budget: of one frame.
+        seed: of all random choices.
+        watch: what is told on the way.
+        threads: of one tensor operation.
+        training: steps after which a network stops learning, before the first frame; None: it goes on.
+        sampling_steps: of a diffusion; None: the recipe's.
+        queries: pictures that an attack that learns asks the oracle about; None: the recipe's.
+        patience: iterations of an optimiser without better features, after which it stops; None: the recipe's.
+    """
+
+    budget: Budget
+    seed: int = 0
+    watch: Watch = UNWATCHED
+    threads: int = 1
+    training: int | None = None
+    sampling_steps: int | None = None
+    queries: int | None = None
+    patience: int | None = None
 
 
 @dataclass(frozen=True)

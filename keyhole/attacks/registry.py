@@ -1,15 +1,31 @@
-"""Every attack by name, with what it may know."""
+"""Every attack by name, and the words that name attacks with their recipes: ``diffusion-white/guided``.
+
+A word is parsed once, where a command begins; what travels from there is a `ChosenAttack`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any, Generic, TypeVar
 
+from keyhole.attacks.entry import (
+    BLACK_BOX_BUDGETS,
+    BLACK_BOX_COST,
+    WHITE_BOX_BUDGETS,
+    WHITE_BOX_COST,
+    AttackEntry,
+    Cost,
+    OnlineRecipe,
+    Recipe,
+    Spend,
+    Suite,
+)
 from keyhole.attacks.features.guided import CLOSING, Guidance
-from keyhole.attacks.features.ladder import Ladder
+from keyhole.attacks.features.ladder import LadderRecipe
 from keyhole.attacks.features.optimiser_settings import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
-from keyhole.attacks.features.recipes import BlackWay, GuidedWay, RefinedWay, SeededWay, Way
+from keyhole.attacks.features.recipes import GuidedRecipe, OptimisedRecipe, RefinedRecipe, SeededRecipe, TrainedRecipe
 from keyhole.attacks.features.training import (
     DEFAULT_TRAINING,
     DENOISED_TRAINING,
@@ -18,14 +34,15 @@ from keyhole.attacks.features.training import (
     ONE_STEP_TRAINING,
     PAPER_TRAINING,
 )
-from keyhole.attacks.kinds import Black, Kind, White
 from keyhole.attacks.knowledge import Known, WhiteBox
+from keyhole.attacks.own import own_attack
+from keyhole.extensions import label
 from keyhole.generators.decoder import Decoder
 from keyhole.generators.denoised import Denoised
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.pixels import Pixels, SpectralPixels
 from keyhole.generators.white_latents import WhiteLatents
-from keyhole.service.errors import unknown_name
+from keyhole.service.errors import UsageError, unknown_name
 
 
 def _pixels(known: Known, _steps: int) -> Pixels:
@@ -62,66 +79,91 @@ def _denoised(known: Known, steps: int) -> Denoised:
     return Denoised(known.prior(), known.size, steps)
 
 
-_LEARNED = BlackWay(LATENT_TRAINING, _decoder)
-_ONE_STEP = BlackWay(ONE_STEP_TRAINING, _decoder)
+_LEARNED = TrainedRecipe(LATENT_TRAINING, _decoder)
+_ONE_STEP = TrainedRecipe(ONE_STEP_TRAINING, _decoder)
 _LEARNED_ON_GRID = replace(_LEARNED, generator=_decoder_on_grid)
-_LEARNED_NOISY = BlackWay(DENOISED_TRAINING, _denoised, samples=True)
-_REFINED = RefinedWay(_LEARNED, REFINING, _white_latents)
-_DENOISED = RefinedWay(_LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True)
+_LEARNED_NOISY = TrainedRecipe(DENOISED_TRAINING, _denoised, samples=True)
+_REFINED = RefinedRecipe(_LEARNED, REFINING, _white_latents)
+_DENOISED = RefinedRecipe(
+    _LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True
+)
 
-ATTACKS: Mapping[str, Kind] = MappingProxyType(
+ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
     {
-        "pixels-white": White({"strong": Way(STRONG, _spectral), "paper": Way(PAPER, _pixels)}),
-        "decoder-white": White(
+        "pixels-white": AttackEntry(
+            {"strong": OptimisedRecipe(STRONG, _spectral), "paper": OptimisedRecipe(PAPER, _pixels)},
+            cost=Cost(1.2, 0.002),
+            budgets={
+                "quick": Spend(n=4, iterations=150),
+                "standard": Spend(n=16, iterations=200),
+                "paper": Spend(n=100, iterations=1500),
+            },
+        ),
+        "decoder-white": AttackEntry(
             {
-                "strong": SeededWay(SEED, _spectral, LATENT, _white_latents),
-                "paper": Way(PAPER, _decoder),
+                "strong": SeededRecipe(SEED, _spectral, LATENT, _white_latents),
+                "paper": OptimisedRecipe(PAPER, _decoder),
                 "refined": _REFINED,
             },
             uses_prior=True,
+            cost=Cost(1.2, 0.0115, 1.1),
         ),
-        "diffusion-white": White(
+        "diffusion-white": AttackEntry(
             {
-                "strong": SeededWay(SEED, _spectral, DENOISED, _white_noisy_latents, denoised=True),
-                "noise": Way(NOISE, _diffusion, samples=True),
-                "paper": Way(PAPER, _diffusion, samples=True),
-                "guided": GuidedWay(Guidance()),
+                "strong": SeededRecipe(SEED, _spectral, DENOISED, _white_noisy_latents, denoised=True),
+                "noise": OptimisedRecipe(NOISE, _diffusion, samples=True),
+                "paper": OptimisedRecipe(PAPER, _diffusion, samples=True),
+                "guided": GuidedRecipe(Guidance()),
                 "refined": _DENOISED,
                 "refined-guided": replace(
-                    _REFINED, first=_LEARNED_ON_GRID, generator=_white_noisy_latents, last=GuidedWay(CLOSING)
+                    _REFINED, first=_LEARNED_ON_GRID, generator=_white_noisy_latents, last=GuidedRecipe(CLOSING)
                 ),
             },
             uses_prior=True,
             denoises=True,
+            cost=Cost(1.2, 0.013, 1.1),
         ),
-        "pixels-black": Black(
-            {"strong": BlackWay(DEFAULT_TRAINING, _pixels), "paper": BlackWay(PAPER_TRAINING, _pixels)}
+        "pixels-black": AttackEntry(
+            {"strong": TrainedRecipe(DEFAULT_TRAINING, _pixels), "paper": TrainedRecipe(PAPER_TRAINING, _pixels)},
+            cost=Cost(8.0, 0.07, 0.05),
+            budgets={
+                "quick": Spend(n=16, iterations=150, queries=384, batch=16),
+                "standard": Spend(n=100, iterations=300, queries=696, batch=20),
+                "paper": Spend(n=100, iterations=3072, queries=4096, batch=20),
+            },
         ),
-        "decoder-black": Black(
-            {"strong": _LEARNED, "paper": BlackWay(PAPER_TRAINING, _decoder), "one-step": _ONE_STEP},
+        "decoder-black": AttackEntry(
+            {"strong": _LEARNED, "paper": TrainedRecipe(PAPER_TRAINING, _decoder), "one-step": _ONE_STEP},
             uses_prior=True,
+            cost=Cost(8.0, 0.3, 0.2),
         ),
-        "diffusion-black": Black(
+        "diffusion-black": AttackEntry(
             {
                 "strong": _LEARNED_NOISY,
-                "noise": BlackWay(NOISE_TRAINING, _diffusion, samples=True),
-                "paper": BlackWay(PAPER_TRAINING, _diffusion, samples=True),
+                "noise": TrainedRecipe(NOISE_TRAINING, _diffusion, samples=True),
+                "paper": TrainedRecipe(PAPER_TRAINING, _diffusion, samples=True),
             },
             uses_prior=True,
             denoises=True,
+            cost=Cost(8.0, 0.45, 0.1),
+            budgets={"standard": Spend(n=24, iterations=300, queries=696)},
         ),
     }
 )
+"""A suite's figure of an attack is that of its budget here by recipe `strong`, the best that each has."""
 
-
-LADDERS: Mapping[str, Ladder] = MappingProxyType(
+LADDERS: Mapping[str, AttackEntry[LadderRecipe]] = MappingProxyType(
     {
-        "decoder-ladder": Ladder({"strong": _REFINED, "one-step": replace(_REFINED, first=_ONE_STEP)}),
-        "diffusion-ladder": Ladder(
+        "decoder-ladder": AttackEntry(
+            {"strong": LadderRecipe(_REFINED), "one-step": LadderRecipe(replace(_REFINED, first=_ONE_STEP))},
+            uses_prior=True,
+        ),
+        "diffusion-ladder": AttackEntry(
             {
-                "strong": replace(_DENOISED, first=_LEARNED_ON_GRID),
-                "one-step": replace(_DENOISED, first=replace(_ONE_STEP, generator=_decoder_on_grid)),
+                "strong": LadderRecipe(replace(_DENOISED, first=_LEARNED_ON_GRID)),
+                "one-step": LadderRecipe(replace(_DENOISED, first=replace(_ONE_STEP, generator=_decoder_on_grid))),
             },
+            uses_prior=True,
             denoises=True,
         ),
     }
@@ -130,17 +172,97 @@ LADDERS: Mapping[str, Ladder] = MappingProxyType(
 Frames come from the start, when the network has hardly learned: one for the decoder alone is good sooner than one that
 learns through a U-Net."""
 
-Online = Kind | Ladder
-ONLINE: Mapping[str, Online] = MappingProxyType({**ATTACKS, **LADDERS})
+ONLINE: Mapping[str, AttackEntry[OnlineRecipe]] = MappingProxyType({**ATTACKS, **LADDERS})
 """All that the adversary's process can run."""
 
+DEFAULT_RECIPE = "strong"
+R_co = TypeVar("R_co", bound=OnlineRecipe, covariant=True)
 
-def attack_named(name: str) -> Kind:
-    """The attack of that name.
+
+@dataclass(frozen=True)
+class ChosenAttack(Generic[R_co]):
+    """An attack that is to run, by one recipe.
+
+    Attributes:
+        attack: its name in the registry, or ``package.module:Class``.
+        recipe_name: name of the recipe.
+        word: as it was given.
+        entry: of the registry.
+        recipe: how it works.
+    """
+
+    attack: str
+    recipe_name: str
+    word: str
+    entry: AttackEntry[R_co]
+    recipe: R_co
+
+    @property
+    def name(self) -> str:
+        """What its reconstructions are called: the word, in letters that can name a file."""
+        return label(self.word)
+
+    @property
+    def spelled(self) -> str:
+        """``ATTACK/RECIPE``."""
+        return f"{self.attack}/{self.recipe_name}"
+
+    @property
+    def cost(self) -> Cost:
+        """How long it takes: the entry's figures, or those of attacks that know as much."""
+        return self.entry.cost or (BLACK_BOX_COST if self.recipe.learns else WHITE_BOX_COST)
+
+    def spend(self, suite: Suite) -> Spend:
+        """What a suite of the benchmark lets it spend on a cell."""
+        usual = BLACK_BOX_BUDGETS if self.recipe.learns else WHITE_BOX_BUDGETS
+        return self.entry.budgets.get(suite, usual[suite])
+
+
+def choose(word: str, recipe: str, attacks: Mapping[str, AttackEntry[R_co]]) -> ChosenAttack[R_co]:
+    """The attack of a word.
+
+    Args:
+        word: ``ATTACK`` or ``ATTACK/RECIPE``, the attack by its name in the registry or as ``package.module:Name``,
+            see `keyhole.attacks.own.own_attack`.
+        recipe: of an attack that names none.
+        attacks: by name.
 
     Raises:
-        UsageError: unknown; the message lists the nearest.
+        UsageError: no such attack, or it has no such recipe.
     """
-    if name not in ATTACKS:
-        raise unknown_name("attack", name, ATTACKS)
-    return ATTACKS[name]
+    attack, slash, own = word.partition("/")
+    chosen = own if slash else recipe
+    entry = attacks[attack] if attack in attacks else _own(attack, attacks)
+    if chosen not in entry.recipes:
+        names = tuple(entry.recipes)
+        raise UsageError(
+            f"unknown recipe {chosen!r}: {attack} has {', '.join(names)}; one is named as in {attack}/{names[0]}"
+        )
+    return ChosenAttack(attack, chosen, word, entry, entry.recipes[chosen])
+
+
+def choose_all(
+    words: Sequence[str], recipe: str, attacks: Mapping[str, AttackEntry[R_co]]
+) -> tuple[ChosenAttack[R_co], ...]:
+    """The attacks of several words.
+
+    Raises:
+        UsageError: no such attack or recipe, or two words for the same.
+    """
+    chosen = tuple(choose(word, recipe, attacks) for word in words)
+    for at, one in enumerate(chosen):
+        for other in chosen[:at]:
+            if one.spelled == other.spelled:
+                raise UsageError(f"--attacks names {one.spelled} twice")
+            if one.name == other.name:
+                raise UsageError(f"--attacks {other.word} {one.word}: both would be called {one.name}; rename one")
+    return chosen
+
+
+def _own(name: str, attacks: Mapping[str, AttackEntry[Any]]) -> AttackEntry[Any]:
+    if ":" not in name:
+        raise unknown_name("attack", name, [*attacks, "package.module:Class"])
+    entry = own_attack(name)
+    if attacks is ATTACKS and not all(isinstance(recipe, Recipe) for recipe in entry.recipes.values()):
+        raise UsageError(f"{name} works on frames as they come, and not on pictures offline")
+    return entry

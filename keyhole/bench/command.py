@@ -37,7 +37,7 @@ def bench(settings: BenchSettings) -> int:
     file = read_plan(settings.plan) if settings.plan else PlanSettings()
     with console.status("looking up targets and cuts"):
         found = resolve(merged(settings, file))
-        estimate = Estimate.measured(found.terms, found.models)
+        estimate = Estimate.measured(found.terms, found.models, found.attacks)
     cells = plan_cells(found.axes, settings.only or CELL_KINDS)
     remaining = Remaining(estimate, settings.workers)
     print_plan(console, found.axes, cells, remaining)
@@ -46,7 +46,7 @@ def bench(settings: BenchSettings) -> int:
     setup = Setup(found.terms, settings.out)
     executor = _executor(settings)
     with alone(settings.out, BENCHMARK), closing(BenchStore(settings.out)) as store:
-        store.describe(facts(), fixed(found.terms, found.models, found.axes.defences), found.axes)
+        store.describe(facts(), fixed(found), found.axes)
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):
             console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")

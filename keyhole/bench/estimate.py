@@ -10,10 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import torch
 
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ChosenAttack
 from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulated_link
 from keyhole.bench.opening import Opened
 from keyhole.bench.records import BASELINES, Design
@@ -25,18 +26,6 @@ CELL_SECONDS = 1.0
 """Of any cell: the model is cut and proven."""
 PROCESSES_SECONDS = 12.0
 """Start and end of an edge and a cloud."""
-ATTACK_SECONDS = MappingProxyType(
-    {
-        "pixels-white": (1.2, 0.002, 0.0),
-        "pixels-black": (8.0, 0.07, 0.05),
-        "decoder-white": (1.2, 0.0115, 1.1),
-        "decoder-black": (8.0, 0.3, 0.2),
-        "diffusion-white": (1.2, 0.013, 1.1),
-        "diffusion-black": (8.0, 0.45, 0.1),
-    }
-)
-"""By attack: forwards of the head for a step, seconds of a step besides, seconds of a picture besides. A step is one of
-the optimiser for one picture, or one of the training of an attack that learns."""
 
 
 @dataclass(frozen=True)
@@ -46,17 +35,21 @@ class Estimate:
     Attributes:
         terms: of the run.
         models: every target, opened.
+        attacks: by word, as cells have them.
         forwards: seconds of the whole model for one picture, by target.
     """
 
     terms: Terms
     models: Mapping[str, Opened]
+    attacks: Mapping[str, ChosenAttack[Recipe]]
     forwards: Mapping[str, float]
 
     @classmethod
-    def measured(cls, terms: Terms, models: Mapping[str, Opened]) -> Estimate:
+    def measured(
+        cls, terms: Terms, models: Mapping[str, Opened], attacks: Mapping[str, ChosenAttack[Recipe]]
+    ) -> Estimate:
         """With the models' speed on this machine."""
-        return cls(terms, models, {name: _forward(model, terms.threads) for name, model in models.items()})
+        return cls(terms, models, attacks, {name: _forward(model, terms.threads) for name, model in models.items()})
 
     def seconds(self, cell: Cell) -> float:
         """Of a cell."""
@@ -88,10 +81,11 @@ class Estimate:
         return profiles[cut_of(design)].head_macs / whole if whole else 1.0
 
     def _attack(self, cell: LeakCell, forward: float) -> float:
-        spend, share = self.terms.scale.suite[cell.attack], self._share(cell.design)
-        passes, step, picture = ATTACK_SECONDS[cell.attack]
-        rounds = 1 if "black" in cell.attack else spend.n
-        return rounds * spend.iterations * (passes * share * forward + step) + spend.n * picture
+        attack, share = self.attacks[cell.attack], self._share(cell.design)
+        cost, spend = attack.cost, attack.spend(self.terms.preset)
+        rounds = 1 if attack.recipe.learns else spend.n
+        step = cost.forwards * share * forward + cost.step_seconds
+        return rounds * spend.iterations * step + spend.n * cost.picture_seconds
 
 
 @dataclass

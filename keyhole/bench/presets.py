@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from keyhole.bench.attack_budgets import SUITES, Suite, SuiteName
+from keyhole.attacks.entry import Suite
+from keyhole.attacks.registry import ATTACKS
+from keyhole.presentation.attacks import in_order
 
 
 @dataclass(frozen=True)
@@ -14,7 +16,6 @@ class Scale:
     """How much is measured for a cell.
 
     Attributes:
-        suite: budget of each attack.
         frames: of a latency, those of the warm-up left out.
         warm_up: frames that no latency counts.
         pictures: of a classifier's accuracy.
@@ -22,7 +23,6 @@ class Scale:
         views: pictures of each.
     """
 
-    suite: Suite
     frames: int
     warm_up: int
     pictures: int
@@ -52,10 +52,10 @@ class Preset:
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black", "decoder-white", "diffusion-white")
 
 
-PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
+PRESETS: Mapping[Suite, Preset] = MappingProxyType(
     {
         "quick": Preset(
-            Scale(SUITES["quick"], frames=30, warm_up=5, pictures=500, vehicles=40, views=4),
+            Scale(frames=30, warm_up=5, pictures=500, vehicles=40, views=4),
             points=3,
             defences=("none",),
             codecs=("int8",),
@@ -64,7 +64,7 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             attacks=("pixels-white", "pixels-black"),
         ),
         "standard": Preset(
-            Scale(SUITES["standard"], frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
+            Scale(frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
             points=5,
             defences=("none", "gaussian:scale=0.5", "dropout:share=0.5"),
             codecs=("fp32", "int8"),
@@ -73,14 +73,14 @@ PRESETS: Mapping[SuiteName, Preset] = MappingProxyType(
             targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
         ),
         "paper": Preset(
-            Scale(SUITES["paper"], frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
+            Scale(frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
             points=8,
             defences=("none", "gaussian:scale=0.5", "laplace:scale=0.5", "dropout:share=0.5", "topk:share=0.1"),
             codecs=("fp32", "fp16", "int8", "int8+zstd"),
             links=("wifi", "5g", "lte", "3g"),
             seeds=(0, 1, 2),
             targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
-            attacks=tuple(SUITES["paper"]),
+            attacks=tuple(in_order(ATTACKS)),
         ),
     }
 )

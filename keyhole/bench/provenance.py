@@ -8,12 +8,13 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from keyhole.attacks.entry import Spend
 from keyhole.bench.axes import Axes
-from keyhole.bench.opening import Opened
-from keyhole.bench.setup import Terms
+from keyhole.bench.resolving import Resolved
 from keyhole.defences import defence_named, mechanism_hash
 from keyhole.sizes import size_text
 
@@ -30,25 +31,35 @@ def facts() -> dict[str, str]:
     }
 
 
-def fixed(terms: Terms, models: Mapping[str, Opened], defences: Sequence[str]) -> dict[str, str]:
+def fixed(found: Resolved) -> dict[str, str]:
     """What decides the figures: figures of runs that differ in it do not compare."""
-    scale = terms.scale
-    budgets = [
-        f"{attack} {spend.n} pictures × {spend.iterations} iterations"
-        + (f", {spend.queries} queries" if spend.queries else "")
-        + f", {spend.batch} at once"
-        for attack, spend in scale.suite.items()
-    ]
+    terms, defences = found.terms, found.axes.defences
     return {
         "terms": _spoken({field.name: getattr(terms, field.name) for field in dataclasses.fields(terms)}),
-        "scale": _spoken({f.name: getattr(scale, f.name) for f in dataclasses.fields(scale) if f.name != "suite"}),
-        "suite": "; ".join(budgets),
+        "scale": _spoken(dataclasses.asdict(terms.scale)),
+        **{f"attack {word}": _budget(attack.spend(terms.preset)) for word, attack in found.attacks.items()},
         **{
             f"model {name}": f"{model.target.hash}, {size_text(model.target.preprocess.size)} px"
-            for name, model in models.items()
+            for name, model in found.models.items()
         },
         **{f"defence {spec}": mechanism for spec in defences if (mechanism := mechanism_hash(defence_named(spec)))},
     }
+
+
+def with_budgets(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run says of itself, its attacks' budgets one by one; runs of before have them all as ``suite``.
+
+    >>> with_budgets({"suite": "pixels-white 4 pictures × 150 iterations, 4 at once; pixels-black 16 pictures × 150"})
+    {'attack pixels-white': '4 pictures × 150 iterations, 4 at once', 'attack pixels-black': '16 pictures × 150'}
+    """
+    parts = [part.partition(" ") for part in about.get("suite", "").split("; ") if part]
+    rest = {key: value for key, value in about.items() if key != "suite"}
+    return {**{f"attack {name}": budget for name, _, budget in parts}, **rest}
+
+
+def _budget(spend: Spend) -> str:
+    queries = f", {spend.queries} queries" if spend.queries else ""
+    return f"{spend.n} pictures × {spend.iterations} iterations{queries}, {spend.batch} at once"
 
 
 def plan_facts(axes: Axes) -> dict[str, str]:

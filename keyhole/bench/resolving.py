@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from keyhole.attacks.kinds import open_prior
-from keyhole.attacks.registry import attack_named
-from keyhole.bench.attack_budgets import SuiteName
+from keyhole.attacks.entry import Recipe, Suite, open_prior
+from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ChosenAttack, choose_all
 from keyhole.bench.axes import Axes, CutTarget, emulated_link
 from keyhole.bench.measure.identities import identities
 from keyhole.bench.opening import Opened, opened
@@ -24,7 +23,7 @@ from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings
 from keyhole.wire.codec_registry import codec_named
 
-_DEFAULT: SuiteName = "quick"
+_DEFAULT: Suite = "quick"
 T = TypeVar("T")
 
 
@@ -36,11 +35,13 @@ class Resolved:
         axes: every name in its canonical spelling.
         terms: of the run.
         models: every target, opened, by name.
+        attacks: by word, as the axes have them.
     """
 
     axes: Axes
     terms: Terms
     models: Mapping[str, Opened]
+    attacks: Mapping[str, ChosenAttack[Recipe]]
 
 
 def resolve(settings: PlanSettings) -> Resolved:
@@ -71,8 +72,7 @@ def resolve(settings: PlanSettings) -> Resolved:
         attacks=_unique(settings.attacks or preset.attacks),
         seeds=_unique(settings.seeds or preset.seeds),
     )
-    _look_up(axes, terms)
-    return Resolved(axes, terms, models)
+    return Resolved(axes, terms, models, _looked_up(axes, terms))
 
 
 def _terms(settings: PlanSettings) -> Terms:
@@ -120,12 +120,15 @@ def _cuts(model: Opened, named: Sequence[str], points: int) -> tuple[str, ...]:
     return tuple(blocks[round((place + 0.5) * len(blocks) / steps - 0.5)] for place in range(steps))
 
 
-def _look_up(axes: Axes, terms: Terms) -> None:
+def _looked_up(axes: Axes, terms: Terms) -> dict[str, ChosenAttack[Recipe]]:
+    """The attacks, once every name is known."""
     for codec in axes.codecs:
         codec_named(codec)
     for link in axes.links:
         emulated_link(link)
-    open_prior([attack_named(attack) for attack in axes.attacks], lambda: load_prior(terms.prior))
+    chosen = choose_all(axes.attacks, DEFAULT_RECIPE, ATTACKS)
+    open_prior([attack.entry for attack in chosen], lambda: load_prior(terms.prior))
+    return {attack.word: attack for attack in chosen}
 
 
 def _unique(values: Iterable[T]) -> tuple[T, ...]:

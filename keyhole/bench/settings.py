@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from keyhole.bench.attack_budgets import SuiteName
+from keyhole.attacks.entry import Suite
 from keyhole.service.errors import UsageError
 from keyhole.sizes import OptionalSizeFlag
 
@@ -20,7 +20,7 @@ CellKind = Literal["profile", "accuracy", "latency", "leak"]
 class PlanSettings:
     """What is measured: every flag here can be a key of the plan file."""
 
-    preset: SuiteName | None = None
+    preset: Suite | None = None
     """What is not said otherwise, and how much is measured for each cell: `quick` (ten minutes on two idle cores; its
     figures are no evidence), `standard` (some hours), `paper` (days). Absent: quick."""
     targets: tuple[str, ...] = ()
@@ -38,8 +38,8 @@ class PlanSettings:
     """Emulated links: none, lan, wifi, 5g, lte, 3g, or RATE:DELAY such as 10mbit:20ms. LINK@8x is one with an edge
     eight times slower than this machine, emulated too."""
     attacks: tuple[str, ...] = ()
-    """Attacks of the standard suite. Absent: the preset's; pixels-white and pixels-black for quick, decoder-white and
-    diffusion-white too for standard, all six for paper."""
+    """Attacks, as for `keyhole attack`, each with the preset's budget for it. Absent: pixels-white and pixels-black for
+    quick, decoder-white and diffusion-white too for standard, all six for paper."""
     seeds: tuple[int, ...] = ()
     """Seeds of the attacks; each is a run of its own on the same pictures."""
     source: str = ""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from keyhole.bench.attack_budgets import SuiteName
+from keyhole.attacks.entry import Suite
 from keyhole.bench.presets import PRESETS, Scale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.partition.plan import INPUT, OUTPUT
@@ -19,12 +19,12 @@ class Terms:
     """The same for all cells of a run; figures of runs with other terms do not compare.
 
     Attributes:
-        preset: whose scale and suite.
+        preset: whose scale, and the suite of the attacks' budgets.
         source, public, prior, classes, identities, weights, size, threads: as `bench.settings.PlanSettings` has them,
             with ``""`` and None for what is absent.
     """
 
-    preset: SuiteName
+    preset: Suite
     source: str
     public: str
     prior: str

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
-from keyhole.bench.provenance import plan_facts
+from keyhole.bench.provenance import plan_facts, with_budgets
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Percentiles, Profile, Record, Results
 from keyhole.bench.running.executor import Finished
 from keyhole.bench.settings import CellKind
@@ -114,7 +114,7 @@ class BenchStore:
     def about(self) -> dict[str, Any]:
         """What is known of the run, by name."""
         with Session(self._engine) as session:
-            return {row.key: row.value for row in session.scalars(select(AboutRow))}
+            return with_budgets({row.key: row.value for row in session.scalars(select(AboutRow))})
 
     def axes(self) -> Axes:
         """All that the run was to measure, over all its starts.

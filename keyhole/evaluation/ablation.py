@@ -11,9 +11,8 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.attacks.choice import Choice, choose
-from keyhole.attacks.kinds import Kind
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose
 from keyhole.evaluation.command import parent, titled
 from keyhole.evaluation.plots import loss_curves, scores_over
 from keyhole.evaluation.report import INTERVALS, Row, stacked, summary
@@ -36,16 +35,16 @@ class Axis:
     """
 
     values: tuple[int, ...]
-    applies: Callable[[Choice[Kind]], bool]
+    applies: Callable[[ChosenAttack[Recipe]], bool]
     needs: str
 
 
-def _learns(choice: Choice[Kind]) -> bool:
-    return choice.kind.learns or choice.kind.prepares(choice.recipe) > 0
+def _learns(choice: ChosenAttack[Recipe]) -> bool:
+    return choice.recipe.learns or choice.recipe.prepares > 0
 
 
-def _samples(choice: Choice[Kind]) -> bool:
-    return choice.kind.samples(choice.recipe)
+def _samples(choice: ChosenAttack[Recipe]) -> bool:
+    return choice.recipe.samples
 
 
 AXES: Mapping[str, Axis] = MappingProxyType(
@@ -69,7 +68,7 @@ def ablation(settings: AblationSettings) -> int:
     axis, choice = AXES[settings.over], choose(settings.attack, settings.recipe, ATTACKS)
     if not axis.applies(choice):
         raise UsageError(
-            f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe}: "
+            f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe_name}: "
             f"give --attack {axis.needs}"
         )
     console = terminal()

@@ -6,8 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from keyhole.attacks.choice import choose_all
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.registry import ATTACKS, choose_all
 from keyhole.defences import spelled
 from keyhole.evaluation.plots import loss_curves
 from keyhole.evaluation.report import document, table
@@ -33,8 +32,8 @@ def attack(settings: AttackSettings) -> int:
     console = terminal()
     words = _words(settings.attacks)
     choices = choose_all(words, settings.recipe, ATTACKS)
-    if settings.sampling_steps and not any(choice.kind.samples(choice.recipe) for choice in choices):
-        chosen = ", ".join(f"{choice.attack}/{choice.recipe}" for choice in choices)
+    if settings.sampling_steps and not any(choice.recipe.samples for choice in choices):
+        chosen = ", ".join(choice.spelled for choice in choices)
         raise UsageError(f"--sampling-steps {settings.sampling_steps}: no sampler makes the pictures of {chosen}")
     done = evaluate(settings, choices, settings.seeds, console)
     title = titled(settings, done)

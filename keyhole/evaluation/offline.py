@@ -10,12 +10,10 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Budget, Estimate, Observation
+from keyhole.attacks.base import Budget, Estimate, Observation, RunSettings, Watch
 from keyhole.attacks.features.black_box import Inverter
-from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.refined import OwnOracle
 from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox
-from keyhole.attacks.watch import Watch
 from keyhole.data.public import Remembered, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, randomness
 from keyhole.evaluation.trial import Trial
@@ -77,18 +75,17 @@ class Offline:
             UsageError: no such prior, defence or device.
         """
         trial, settings = self.trial, self.trial.settings
-        terms = Terms(
+        terms = RunSettings(
             Budget(trial.steps),
-            trial.choice.recipe,
             trial.seed,
             Watch(self.interval, self.stepped, self.noted),
             settings.threads,
-            trial.steps if trial.choice.kind.learns else trial.training_steps,
+            trial.steps if trial.choice.recipe.learns else trial.training_steps,
             settings.sampling_steps,
             settings.queries,
             settings.patience,
         )
-        with trial.choice.kind.open(self._lab, terms) as attack:
+        with trial.choice.recipe.open(self._lab, terms) as attack:
             if isinstance(attack, Inverter):
                 attack.wait()
             victim = self._oracle("edge", self._seen)

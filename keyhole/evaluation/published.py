@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from keyhole.attacks.choice import Choice
-from keyhole.attacks.kinds import Kind
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ChosenAttack
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.priors.folder import shipped
 from keyhole.targets import Target
@@ -78,7 +78,9 @@ PUBLISHED: Mapping[str, Mapping[tuple[str, str], Published]] = MappingProxyType(
 """Attack → (architecture, alias of the cut) → figures: DO, DB and DMB of tables 1 and 4."""
 
 
-def published(choice: Choice[Kind], settings: OfflineSettings, target: Target, alias: str | None) -> Published | None:
+def published(
+    choice: ChosenAttack[Recipe], settings: OfflineSettings, target: Target, alias: str | None
+) -> Published | None:
     """The paper's figures for what is run; None where it has none, or has them of another setting: other weights,
     pictures, sizes, recipes or priors, a defence.
 
@@ -93,8 +95,8 @@ def published(choice: Choice[Kind], settings: OfflineSettings, target: Target, a
         and settings.source.startswith("imagenet:")
         and target.preprocess.size == _SIZE
         and (settings.defence, settings.codec, settings.frames) == (NO_DEFENCE, "fp32", 1)
-        and choice.recipe == "paper"
-        and not (choice.kind.uses_prior and settings.prior in shipped())
+        and choice.recipe_name == "paper"
+        and not (choice.entry.uses_prior and settings.prior in shipped())
     )
     name = target.name.removeprefix("torchvision:")
     return PUBLISHED.get(choice.attack, {}).get((name, alias or "")) if same else None

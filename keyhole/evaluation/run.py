@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
 
-from keyhole.attacks.choice import Choice
-from keyhole.attacks.kinds import Kind, open_prior
+from keyhole.attacks.entry import Recipe, open_prior
+from keyhole.attacks.registry import ChosenAttack
 from keyhole.data import check_apart, open_source, taken
 from keyhole.defences import defence_named
 from keyhole.evaluation.ledger import Ledger
@@ -53,7 +53,7 @@ class Evaluation:
 
 
 def evaluate(
-    settings: OfflineSettings, chosen: Sequence[Choice[Kind]], seeds: Sequence[int], console: Console
+    settings: OfflineSettings, chosen: Sequence[ChosenAttack[Recipe]], seeds: Sequence[int], console: Console
 ) -> Evaluation:
     """Run every attack on the pictures at every cut, once with each seed; what an earlier run into the same folder has
     made is not made again.
@@ -73,7 +73,7 @@ def evaluate(
     codec_named(settings.codec)
     check_apart(settings.source, settings.public)
     load = partial(prior_named, settings.prior, device_named(settings.device))
-    open_prior((choice.kind for choice in chosen), load, settings.sampling_steps)
+    open_prior((choice.entry for choice in chosen), load, settings.sampling_steps)
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
@@ -148,7 +148,7 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
     missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
     if missing:
         batches = [missing[at : at + size] for at in range(0, len(missing), size)]
-        rounds = 1 if trial.choice.kind.learns else len(batches)
+        rounds = 1 if trial.choice.recipe.learns else len(batches)
         name = f"{trial.choice.word} {cut}, seed {trial.seed}"
         task = progress.add_task(name, total=trial.training_steps + rounds * trial.steps)
         losses: list[float] = []

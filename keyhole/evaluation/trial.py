@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keyhole.attacks.choice import Choice
-from keyhole.attacks.kinds import Kind
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ChosenAttack
 from keyhole.defences import defence_named, mechanism_hash, spelled
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.priors.prior import prior_hash
@@ -25,7 +25,7 @@ class Trial:
     """
 
     settings: OfflineSettings
-    choice: Choice[Kind]
+    choice: ChosenAttack[Recipe]
     seed: int
     shown: int
 
@@ -34,12 +34,12 @@ class Trial:
         """Steps of one optimisation, or of the training of an attack that learns."""
         if self.settings.iterations is not None:
             return self.settings.iterations
-        return self.choice.kind.steps(self.choice.recipe, self.settings.queries)
+        return self.choice.recipe.steps(self.settings.queries)
 
     @property
     def training_steps(self) -> int:
         """Steps of the training that an attack does before its first frame, where that is not all it does."""
-        steps = self.choice.kind.prepares(self.choice.recipe)
+        steps = self.choice.recipe.prepares
         given = self.settings.training_steps
         return given if steps and given is not None else steps
 
@@ -53,15 +53,15 @@ class Trial:
         settings, choice = self.settings, self.choice
         return {
             "attack": choice.attack,
-            "knowledge": choice.kind.knowledge,
-            "recipe": choice.recipe,
+            "knowledge": choice.recipe.knowledge,
+            "recipe": choice.recipe_name,
             "iterations": self.steps,
             "batch": settings.batch,
             "public": settings.public,
             "queries": settings.queries,
             "training_steps": self.training_steps,
             "patience": settings.patience,
-            **(_prior(settings) if choice.kind.uses_prior else {}),
+            **(_prior(settings) if choice.entry.uses_prior else {}),
         }
 
 

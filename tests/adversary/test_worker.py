@@ -12,7 +12,7 @@ import torch
 from adversary.agenda import Agenda
 from adversary.worker import Signature, Worker
 from keyhole.attacks.base import Estimate, MismatchError, Observation
-from keyhole.attacks.rung import Rung
+from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from tests.adversary.servers import wait_until

@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget, Observation
+from keyhole.attacks.base import Budget, Observation, Watch
 from keyhole.attacks.features.optimiser_settings import STRONG
 from keyhole.attacks.features.refined import OwnOracle
 from keyhole.attacks.features.white_box import Optimiser
-from keyhole.attacks.watch import Watch
 from keyhole.defences import SeveralFrames, defence_named, randomness
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr

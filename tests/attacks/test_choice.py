@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from keyhole.attacks.choice import choose, choose_all
-from keyhole.attacks.registry import ATTACKS, ONLINE
+from keyhole.attacks.registry import ATTACKS, ONLINE, choose, choose_all
 from keyhole.service.errors import UsageError
 from monitor.checks import ATTACK
 
 
 def test_a_word_names_attack_and_recipe():
     named = choose("diffusion-white/guided", "strong", ATTACKS)
-    assert (named.attack, named.recipe, named.kind) == ("diffusion-white", "guided", ATTACKS["diffusion-white"])
+    assert (named.attack, named.recipe_name, named.entry) == ("diffusion-white", "guided", ATTACKS["diffusion-white"])
+    assert named.recipe is ATTACKS["diffusion-white"].recipes["guided"]
     plain = choose("pixels-white", "paper", ATTACKS)
-    assert (plain.attack, plain.recipe, plain.name) == ("pixels-white", "paper", "pixels-white")
+    assert (plain.attack, plain.recipe_name, plain.name) == ("pixels-white", "paper", "pixels-white")
 
 
 def test_every_name_can_name_a_file():
-    words = [f"{attack}/{recipe}" for attack, kind in ONLINE.items() for recipe in kind.ways]
+    words = [f"{attack}/{recipe}" for attack, entry in ONLINE.items() for recipe in entry.recipes]
     names = [choice.name for choice in choose_all(words, "strong", ONLINE)]
     assert all(ATTACK.fullmatch(name) for name in names)
     assert len(set(names)) == len(words)

@@ -6,16 +6,13 @@ from dataclasses import replace
 
 import torch
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.features.denoising import Denoising
-from keyhole.attacks.features.recipes import Terms
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
 from keyhole.generators.decoder import Decoder
 from keyhole.generators.white_latents import WhiteLatents
 from keyhole.priors.prior import load_prior
 from tests.attacks.test_refined import public
-from tests.attacks.tiny import frames, pictures, white_box
+from tests.attacks.tiny import frames, pictures, recipe_of, white_box
 from tests.priors.tiny_priors import tiny
 
 
@@ -40,7 +37,7 @@ def test_its_gradient_is_the_weighted_difference_of_predicted_and_added_noise(tm
 def test_the_strong_attack_passes_the_network_once_a_step_of_the_latent(tmp_path):
     prior = load_prior(str(tiny(tmp_path)))
     box = replace(white_box(), prior=lambda: prior, public=public)
-    made = attack_named("diffusion-white").make(box, Terms(Budget(12), watch=Watch(1e9)))
+    made = recipe_of("diffusion-white").make(box, RunSettings(Budget(12), watch=Watch(1e9)))
     assert isinstance(made.generator, WhiteLatents)
     *_, last = made.reconstruct(frames(box, pictures(2)))
     assert (last.iteration, last.passes) == (12, 3)

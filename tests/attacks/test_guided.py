@@ -11,20 +11,17 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from keyhole.attacks.base import Budget, MismatchError
+from keyhole.attacks.base import Budget, MismatchError, RunSettings, Watch
 from keyhole.attacks.features.guided import CLOSING, Guidance, Guided, _thinned
 from keyhole.attacks.features.objective import matching_distance, relative_distance
-from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.relaxed import RelaxedHead
 from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, renoised, spread, unit
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
 from keyhole.generators.diffusion import Diffusion
 from keyhole.priors.prior import load_prior
 from keyhole.priors.schedule import Prediction, Step
 from keyhole.service.errors import UsageError
-from tests.attacks.tiny import SIZE, frames, head, pictures
+from tests.attacks.tiny import SIZE, frames, head, pictures, recipe_of
 from tests.priors.tiny_priors import stable
 
 STEP = Step(500, torch.tensor(0.3), torch.tensor(0.5))
@@ -203,9 +200,9 @@ def test_frames_of_another_head_are_refused(tmp_path):
 
 def test_it_is_chosen_by_name(tmp_path):
     box = known(stable(tmp_path))
-    made = attack_named("diffusion-white").make(box, Terms(Budget(1), "guided", sampling_steps=3))
+    made = recipe_of("diffusion-white/guided").make(box, RunSettings(Budget(1), sampling_steps=3))
     assert isinstance(made, Guided)
     assert made.generator.passes == 3
-    assert attack_named("diffusion-white").steps("guided") == 50 * 4
-    with pytest.raises(UsageError, match="unknown recipe 'guided': expected one of strong, paper, refined"):
-        attack_named("decoder-white").make(box, Terms(Budget(1), "guided"))
+    assert recipe_of("diffusion-white/guided").steps() == 50 * 4
+    with pytest.raises(UsageError, match="unknown recipe 'guided': decoder-white has strong, paper, refined"):
+        recipe_of("decoder-white/guided")

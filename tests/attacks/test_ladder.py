@@ -8,14 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.features.guided import Guidance
-from keyhole.attacks.features.ladder import Ladder
+from keyhole.attacks.features.ladder import LadderRecipe
 from keyhole.attacks.features.optimiser_settings import REFINING
-from keyhole.attacks.features.recipes import BlackWay, GuidedWay, Terms
+from keyhole.attacks.features.recipes import GuidedRecipe, TrainedRecipe
 from keyhole.attacks.knowledge import BlackBox, Lab
 from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
-from keyhole.attacks.watch import Watch
 from keyhole.generators.denoised import Denoised
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
@@ -34,13 +33,13 @@ def climb(way, stack, oracle, folder=None, training=30):
     lab = Lab(lambda: box, lambda: BlackBox(oracle, public(), SIZE, box.prior))
     steps = {"amortised": 0, "refined": 0}
 
-    def terms(rung: str) -> Terms:
+    def terms(rung: str) -> RunSettings:
         def stepped() -> None:
             steps[rung] += 1
 
-        return Terms(Budget(20), watch=Watch(0.0, stepped), training=training)
+        return RunSettings(Budget(20), watch=Watch(0.0, stepped), training=training)
 
-    return Ladder({"strong": way}).rungs(lab, terms, stack), steps
+    return LadderRecipe(way).rungs(lab, terms, stack), steps
 
 
 def test_the_second_rung_starts_where_the_first_one_ends():
@@ -75,7 +74,7 @@ def test_the_network_learns_from_the_oracle_alone():
 
 
 def test_a_sampler_may_come_last(tmp_path):
-    way = replace(WAY, last=GuidedWay(Guidance(steps=4, recurrences=1, strength=0.5)))
+    way = replace(WAY, last=GuidedRecipe(Guidance(steps=4, recurrences=1, strength=0.5)))
     with ExitStack() as stack:
         (_, thorough), steps = climb(way, stack, LocalOracle(), tiny(tmp_path, channels=3), training=5)
         wait_until(lambda: steps["amortised"] == 5)
@@ -85,7 +84,7 @@ def test_a_sampler_may_come_last(tmp_path):
 
 def test_what_the_network_leaves_to_a_denoiser_is_denoised_on_both_rungs(tmp_path):
     truth, folder = pictures(2, seed=1), tiny(tmp_path, channels=3)
-    first = BlackWay(TRAINING, lambda box, steps: Denoised(box.prior(), SIZE, steps), samples=True)
+    first = TrainedRecipe(TRAINING, lambda box, steps: Denoised(box.prior(), SIZE, steps), samples=True)
     with ExitStack() as stack:
         way = replace(WAY, first=replace(first, training=replace(TRAINING, sampling_steps=2)))
         (quick, thorough), steps = climb(way, stack, LocalOracle(), folder, training=5)
@@ -100,7 +99,7 @@ def test_what_the_network_leaves_to_a_denoiser_is_denoised_on_both_rungs(tmp_pat
 def test_ladders_are_for_frames_that_come():
     assert set(ONLINE) == set(ATTACKS) | set(LADDERS)
     for ladder in LADDERS.values():
-        assert ladder.steps("strong") == REFINING.iterations
+        assert {recipe.steps() for recipe in ladder.recipes.values()} == {REFINING.iterations}
 
 
 @pytest.fixture

@@ -10,13 +10,10 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.features.optimiser_settings import LATENT, NOISE, PAPER
-from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.white_box import Optimiser
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
 from keyhole.evaluation.command import attack
 from keyhole.evaluation.settings import AttackSettings
 from keyhole.generators.decoder import Decoder
@@ -26,7 +23,7 @@ from keyhole.metrics import psnr
 from keyhole.priors.ddim import sample
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
-from tests.attacks.tiny import frames, head, pictures
+from tests.attacks.tiny import frames, head, pictures, recipe_of
 from tests.priors.tiny_priors import flux, stable, tiny
 
 SIDE = 32
@@ -63,7 +60,7 @@ def test_a_picture_that_the_decoder_can_make_is_recovered(tmp_path):
 def test_the_papers_recipe_through_diffusion_is_algorithm_1(tmp_path):
     box, seed = known(stable(tmp_path)), 3
     (seen,) = frames(box, pictures(1, size=SIDE))
-    made = attack_named("diffusion-white").make(box, Terms(Budget(2), "paper", seed, Watch(1e9), sampling_steps=3))
+    made = recipe_of("diffusion-white/paper").make(box, RunSettings(Budget(2), seed, Watch(1e9), sampling_steps=3))
     assert made.recipe is PAPER
     *_, got = made.reconstruct([seen])
     assert got.passes == (2 + 1) * 3
@@ -88,11 +85,11 @@ def test_the_papers_recipe_through_diffusion_is_algorithm_1(tmp_path):
 
 def test_recipes_bring_their_steps(tmp_path):
     box = known(stable(tmp_path))
-    kind = attack_named("diffusion-white")
-    assert kind.make(box, Terms(Budget(1), "noise")).generator.passes == NOISE.sampling_steps == 4
-    assert kind.make(box, Terms(Budget(1), "paper")).generator.passes == 20
-    assert kind.make(box, Terms(Budget(1), "noise", sampling_steps=7)).generator.passes == 7
-    assert (kind.steps("paper"), kind.steps("strong"), kind.steps("noise")) == (1500, 600, 150)
+    strong, paper, noise = (recipe_of(f"diffusion-white/{name}") for name in ("strong", "paper", "noise"))
+    assert noise.make(box, RunSettings(Budget(1))).generator.passes == NOISE.sampling_steps == 4
+    assert paper.make(box, RunSettings(Budget(1))).generator.passes == 20
+    assert noise.make(box, RunSettings(Budget(1), sampling_steps=7)).generator.passes == 7
+    assert (paper.steps(), strong.steps(), noise.steps()) == (1500, 600, 150)
 
 
 def test_several_frames_do_not_touch_each_other(tmp_path):
@@ -118,9 +115,9 @@ def test_without_a_prior_it_is_said_what_to_give(tmp_path):
     box = WhiteBox(head(), lambda shown: shown, SIDE)
     for name in ("decoder-white", "diffusion-white"):
         with pytest.raises(UsageError, match="give --prior PATH"):
-            attack_named(name).make(box, Terms(Budget(1)))
+            recipe_of(name).make(box, RunSettings(Budget(1)))
     with pytest.raises(UsageError, match="has no unet/"):
-        attack_named("diffusion-white").make(known(flux(tmp_path)), Terms(Budget(1)))
+        recipe_of("diffusion-white").make(known(flux(tmp_path)), RunSettings(Budget(1)))
 
 
 def test_the_command_attacks_through_a_prior_and_counts_its_passes(tmp_path, capsys):

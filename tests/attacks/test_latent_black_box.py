@@ -10,14 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings
 from keyhole.attacks.features.aim import Latents, Pictures, latents, pictures_as_published
 from keyhole.attacks.features.black_box import Inverter
 from keyhole.attacks.features.order import in_epochs
-from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.training import LATENT_TRAINING, PAPER_TRAINING, Training
 from keyhole.attacks.knowledge import BlackBox
-from keyhole.attacks.registry import ATTACKS, attack_named
+from keyhole.attacks.registry import ATTACKS
 from keyhole.generators.decoder import Decoder
 from keyhole.generators.denoised import Denoised
 from keyhole.generators.diffusion import Diffusion
@@ -28,7 +27,7 @@ from keyhole.priors.ddim import sample
 from keyhole.priors.denoiser import load_denoiser
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.service.errors import UsageError
-from tests.attacks.tiny import SIZE, frames, head, pictures, white_box
+from tests.attacks.tiny import SIZE, frames, head, pictures, recipe_of, white_box
 from tests.priors.tiny_priors import flux, stable, tiny
 
 
@@ -116,9 +115,9 @@ def test_the_papers_figures():
     assert (PAPER_TRAINING.first, PAPER_TRAINING.batch, PAPER_TRAINING.epochs) == (4096, 128, 96)
     assert PAPER_TRAINING.steps == 96 * 32
     for name in ("pixels-black", "decoder-black", "diffusion-black"):
-        kind = attack_named(name)
-        assert kind.way("paper").training is PAPER_TRAINING
-        assert (kind.steps("paper"), kind.steps("paper", 1024), kind.steps("strong")) == (3072, 768, 1000)
+        paper = recipe_of(f"{name}/paper")
+        assert paper.training is PAPER_TRAINING
+        assert (paper.steps(), paper.steps(1024), recipe_of(name).steps()) == (3072, 768, 1000)
     assert PAPER_TRAINING.sampling_steps == 20
 
 
@@ -127,7 +126,7 @@ def test_variants_of_the_paper_have_equally_many_parameters(tmp_path):
     features = Oracle().query(pictures(1))
     counts = []
     for name in ("pixels-black", "decoder-black", "diffusion-black"):
-        way = attack_named(name).way("paper")
+        way = recipe_of(f"{name}/paper")
         variable = way.generator(box, 20).start(1, torch.Generator()).shape[1:]
         network = way.training.network([tensor.shape[1:] for tensor in features], variable)
         counts.append(sum(weight.numel() for weight in network.parameters()))
@@ -183,12 +182,12 @@ def test_the_network_learns_what_the_last_step_of_a_sampler_needs(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "recipe"),
-    [(name, recipe) for name in ("decoder-black", "diffusion-black") for recipe in attack_named(name).ways],
+    [(name, recipe) for name in ("decoder-black", "diffusion-black") for recipe in ATTACKS[name].recipes],
 )
 def test_every_recipe_runs_and_counts_its_passes(tmp_path, name, recipe):
     box = known(stable(tmp_path))
-    terms = Terms(Budget(1), recipe, training=2, queries=8, sampling_steps=2)
-    attack = attack_named(name).make(box, terms)
+    terms = RunSettings(Budget(1), training=2, queries=8, sampling_steps=2)
+    attack = recipe_of(f"{name}/{recipe}").make(box, terms)
     attack.train(2)
     estimate = final(attack, pictures(3))
     assert estimate.pictures.shape == (3, 3, SIZE, SIZE)
@@ -230,8 +229,8 @@ def test_several_tensors_and_tokens(tmp_path):
 
 
 def test_it_trains_while_it_answers(tmp_path):
-    box, kind = known(tiny(tmp_path)), attack_named("decoder-black")
-    with kind.make(box, Terms(Budget(1), training=3)) as attack:
+    box = known(tiny(tmp_path))
+    with recipe_of("decoder-black").make(box, RunSettings(Budget(1), training=3)) as attack:
         assert final(attack, pictures(1)).final
 
 
@@ -253,10 +252,10 @@ def test_a_prior_is_asked_for_when_the_attack_opens(tmp_path):
     for name, folder in (("decoder-black", None), ("diffusion-black", None), ("diffusion-black", flux(tmp_path))):
         box = known(folder) if folder else BlackBox(Oracle(), iter(()), SIZE)
         with pytest.raises(UsageError, match=r"give --prior PATH|has no unet/"):
-            attack_named(name).make(box, Terms(Budget(1)))
+            recipe_of(name).make(box, RunSettings(Budget(1)))
 
 
 def test_unknown_recipes_are_refused():
-    for kind in ATTACKS.values():
+    for name in ATTACKS:
         with pytest.raises(UsageError, match="unknown recipe 'papr'"):
-            kind.way("papr")
+            recipe_of(f"{name}/papr")

@@ -8,17 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings
 from keyhole.attacks.features.aim import Latents
 from keyhole.attacks.features.black_box import Inverter
 from keyhole.attacks.features.fit import flow_matching
-from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.training import LATENT_TRAINING, ONE_STEP_TRAINING
-from keyhole.attacks.registry import attack_named
 from keyhole.generators.decoder import Decoder
 from keyhole.nn.unet import OneStepUNet
 from tests.attacks.test_latent_black_box import Oracle, coarse, known
-from tests.attacks.tiny import SIZE, pictures
+from tests.attacks.tiny import SIZE, pictures, recipe_of
 from tests.priors.tiny_priors import tiny
 
 SHAPES, LATENT = [(12, 8, 8)], (3, 4, 4)
@@ -111,11 +109,10 @@ def test_the_step_brings_the_latent_nearer_to_the_truth():
 
 
 def test_it_is_trained_on_as_much_as_the_others(tmp_path):
-    kind = attack_named("decoder-black")
-    plain, refined = (kind.way(name).training for name in ("strong", "one-step"))
+    plain, refined = (recipe_of(f"decoder-black/{name}").training for name in ("strong", "one-step"))
     assert replace(refined, network=plain.network, fit=plain.fit) == plain == LATENT_TRAINING
     oracle = Oracle()
     box = replace(known(tiny(tmp_path), oracle), public=itertools.cycle(pictures(8)))
-    attack = kind.make(box, Terms(Budget(1), "one-step", training=1, queries=4))
+    attack = recipe_of("decoder-black/one-step").make(box, RunSettings(Budget(1), training=1, queries=4))
     attack.train(1)
     assert oracle.asked == 4

@@ -8,17 +8,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.features.guided import Guidance
 from keyhole.attacks.features.optimiser_settings import REFINING
 from keyhole.attacks.features.plateau import Plateau
-from keyhole.attacks.features.recipes import BlackWay, GuidedWay, RefinedWay, Terms
+from keyhole.attacks.features.recipes import GuidedRecipe, RefinedRecipe, TrainedRecipe
 from keyhole.attacks.features.refined import OwnOracle, _Judged
 from keyhole.attacks.features.training import LATENT_TRAINING
 from keyhole.attacks.features.white_box import Optimiser
 from keyhole.attacks.knowledge import Lab, WhiteBox
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
 from keyhole.generators.decoder import Decoder
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
@@ -26,7 +24,7 @@ from keyhole.nn.unet import InversionUNet
 from keyhole.priors.denoiser import load_denoiser
 from keyhole.priors.prior import Prior
 from tests.attacks.test_latent_black_box import coarse
-from tests.attacks.tiny import SIZE, frames, head, pictures, white_box
+from tests.attacks.tiny import SIZE, frames, head, pictures, recipe_of, white_box
 from tests.priors.tiny_priors import tiny
 
 
@@ -41,7 +39,7 @@ def decoder(box, _steps=0) -> Decoder:
     return Decoder(box.prior().autoencoder, box.size)
 
 
-WAY = RefinedWay(BlackWay(TRAINING, decoder), replace(REFINING, iterations=30), decoder)
+WAY = RefinedRecipe(TrainedRecipe(TRAINING, decoder), replace(REFINING, iterations=30), decoder)
 
 
 def public():
@@ -56,7 +54,7 @@ def known(folder=None) -> WhiteBox:
 
 def run(way, box, truth, training=60):
     seen = frames(box, truth)
-    with way.make(box, Terms(Budget(way.iterations), watch=Watch(0.0), training=training)) as attack:
+    with way.make(box, RunSettings(Budget(way.iterations), watch=Watch(0.0), training=training)) as attack:
         return list(attack.reconstruct(seen))
 
 
@@ -76,7 +74,7 @@ def test_the_network_is_the_start_and_the_optimiser_goes_on_from_there():
 
 
 def test_a_sampler_comes_last_and_its_passes_count(tmp_path):
-    way = replace(WAY, last=GuidedWay(Guidance(steps=8, recurrences=2, strength=0.5)))
+    way = replace(WAY, last=GuidedRecipe(Guidance(steps=8, recurrences=2, strength=0.5)))
     box = known(tiny(tmp_path, channels=3))
     estimates = run(way, box, pictures(2, seed=1), training=10)
     assert estimates[-1].passes == 4 * 2
@@ -97,8 +95,7 @@ def test_it_trains_beside_the_frames_where_nothing_ends_it():
     box = known()
     seen = frames(box, pictures(1))
     lab = Lab(lambda: box, lambda: pytest.fail("a white box needs no oracle"))
-    kind = replace(attack_named("decoder-white"), ways={"refined": WAY})
-    with kind.open(lab, Terms(Budget(2), "refined")) as attack:
+    with WAY.open(lab, RunSettings(Budget(2))) as attack:
         *_, last = attack.reconstruct(seen)
     assert last.final
 
@@ -118,7 +115,7 @@ def test_its_own_oracle_is_the_head():
 def test_public_pictures_are_asked_for():
     box = replace(known(), public=white_box().public)
     with pytest.raises(ValueError, match="learns from public pictures"):
-        attack_named("decoder-white").make(box, Terms(Budget(1), "refined"))
+        recipe_of("decoder-white/refined").make(box, RunSettings(Budget(1)))
 
 
 def test_a_plateau_is_when_no_picture_gets_nearer():
@@ -132,12 +129,12 @@ def test_a_plateau_is_when_no_picture_gets_nearer():
 def test_an_optimiser_stops_when_the_features_match_no_better():
     box = white_box()
     seen = frames(box, pictures(1))
-    strong = attack_named("pixels-white")
-    whole = strong.make(box, Terms(Budget(400), watch=Watch(1e9)))
+    strong = recipe_of("pixels-white")
+    whole = strong.make(box, RunSettings(Budget(400), watch=Watch(1e9)))
     assert isinstance(whole, Optimiser)
     assert isinstance(whole.generator, SpectralPixels)
     assert list(whole.reconstruct(seen))[-1].iteration == 400
-    patient = strong.make(box, Terms(Budget(400), watch=Watch(1e9), patience=3))
+    patient = strong.make(box, RunSettings(Budget(400), watch=Watch(1e9), patience=3))
     (last,) = patient.reconstruct(seen)
     assert last.final
     assert 3 < last.iteration < 400

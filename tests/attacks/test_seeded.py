@@ -8,24 +8,22 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget
+from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.features.optimiser_settings import LATENT, SEED
-from keyhole.attacks.features.recipes import SeededWay, Terms
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
+from keyhole.attacks.features.recipes import SeededRecipe
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
 from tests.attacks.test_refined import decoder, known
-from tests.attacks.tiny import frames, pictures
+from tests.attacks.tiny import frames, pictures, recipe_of
 from tests.priors.tiny_priors import tiny
 
-WAY = SeededWay(
+WAY = SeededRecipe(
     replace(SEED, iterations=30), lambda box: SpectralPixels(box.size), replace(LATENT, iterations=10), decoder
 )
 
 
 def run(way, box, truth, budget):
-    return list(way.make(box, Terms(budget, watch=Watch(0.0))).reconstruct(frames(box, truth)))
+    return list(way.make(box, RunSettings(budget, watch=Watch(0.0))).reconstruct(frames(box, truth)))
 
 
 def test_the_latent_goes_on_where_the_pixels_end():
@@ -45,7 +43,7 @@ def test_the_latent_goes_on_where_the_pixels_end():
 @pytest.mark.parametrize(("iterations", "pixels"), [(4, 3), (8, 6), (100, 30)])
 def test_a_budget_is_shared_as_the_recipes_share_theirs(iterations, pixels):
     box, truth = known(), pictures(1, seed=1)
-    made = WAY.make(box, Terms(Budget(iterations), watch=Watch(0.0)))
+    made = WAY.make(box, RunSettings(Budget(iterations), watch=Watch(0.0)))
     watched: list[float] = []
     made = replace(made, pixels=replace(made.pixels, watch=Watch(0.0, noted=watched.append)))
     *_, last = made.reconstruct(frames(box, truth))
@@ -60,7 +58,7 @@ def test_both_end_with_the_clock():
         return now[0]
 
     box, truth = known(), pictures(1, seed=1)
-    made = WAY.make(box, Terms(Budget(1000, seconds=6.0), watch=Watch(0.0, clock=clock)))
+    made = WAY.make(box, RunSettings(Budget(1000, seconds=6.0), watch=Watch(0.0, clock=clock)))
     estimates = list(made.reconstruct(frames(box, truth)))
     assert estimates[-1].final
     assert 2 <= len(estimates) < 20
@@ -71,5 +69,4 @@ def test_the_diffusion_model_is_passed_in_the_second_part_alone(tmp_path):
     box, truth = known(tiny(tmp_path, channels=3)), pictures(1, seed=1)
     *_, last = run(replace(WAY, denoised=True), box, truth, Budget(20))
     assert (last.iteration, last.passes) == (20, 5)
-    kind = attack_named("diffusion-white")
-    assert kind.steps("strong") == SEED.iterations + LATENT.iterations
+    assert recipe_of("diffusion-white").steps() == SEED.iterations + LATENT.iterations

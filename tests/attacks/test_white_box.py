@@ -9,16 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from keyhole.attacks.base import Budget, MismatchError
+from keyhole.attacks.base import Budget, MismatchError, Watch
 from keyhole.attacks.features.optimiser_settings import PAPER, STRONG
-from keyhole.attacks.features.recipes import Terms
 from keyhole.attacks.features.white_box import Optimiser
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
 from keyhole.generators.pixels import Pixels, SpectralPixels
 from keyhole.metrics import psnr
 from keyhole.service.errors import UsageError
-from tests.attacks.tiny import SIZE, frames, pictures, white_box
+from tests.attacks.tiny import SIZE, frames, pictures, recipe_of, white_box
 
 
 def optimiser(known, iterations=60, recipe=STRONG, seed=0, **watch) -> Optimiser:
@@ -152,9 +149,9 @@ def test_the_head_is_left_as_it_was():
     assert isinstance(known.head[2], nn.MaxPool2d)
 
 
-def test_unknown_recipes_list_the_nearest():
-    with pytest.raises(UsageError, match="did you mean strong"):
-        attack_named("pixels-white").make(white_box(), Terms(Budget(1), recipe="strng"))
+def test_unknown_recipes_list_those_that_there_are():
+    with pytest.raises(UsageError, match="unknown recipe 'strng': pixels-white has strong, paper"):
+        recipe_of("pixels-white/strng")
 
 
 @pytest.mark.parametrize("budget", [(0, 1.0), (1, 0.0), (1, float("nan"))])

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.attacks.base import Observation
+from keyhole.attacks.entry import Recipe
 from keyhole.attacks.knowledge import WhiteBox
+from keyhole.attacks.registry import ATTACKS, choose
 
 SIZE = 16
 
@@ -31,6 +33,11 @@ def pictures(count: int, seed: int = 0, size: int = SIZE) -> Tensor:
     coarse = torch.rand(count, 3, 4, 4, generator=random)
     soft = nn.functional.interpolate(coarse, (size, size), mode="bicubic", align_corners=False)
     return (soft.clamp(0, 1) * 255).round() / 255
+
+
+def recipe_of(word: str) -> Recipe:
+    """The recipe that a word names: strong, unless it says another."""
+    return choose(word, "strong", ATTACKS).recipe
 
 
 def frames(known: WhiteBox, shown: Tensor) -> list[Observation]:

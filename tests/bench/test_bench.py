@@ -107,7 +107,7 @@ def test_the_run_says_what_it_is(finished):
     about = open_results(run).about
     assert about["command"].startswith(f"keyhole bench --plan {folder / 'plan.yaml'}")
     assert about["seeds"] == "0"
-    assert "pixels-white 4 pictures" in about["suite"]
+    assert about["attack pixels-white"].startswith("4 pictures")
     assert labelled().hash in about[f"model {TARGET}"]
     assert "torch" in about["versions"]
     assert about["machine"]

@@ -15,7 +15,7 @@ def resolved():
 
 
 def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(resolved):
-    estimate = Estimate.measured(resolved.terms, resolved.models)
+    estimate = Estimate.measured(resolved.terms, resolved.models, resolved.attacks)
     cells = plan_cells(resolved.axes)
     assert all(estimate.seconds(cell) > 0 for cell in cells)
     far, slow, quick = (
@@ -27,7 +27,7 @@ def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(r
 
 
 def test_the_time_left_follows_the_cells_of_the_same_kind(resolved):
-    estimate = Estimate.measured(resolved.terms, resolved.models)
+    estimate = Estimate.measured(resolved.terms, resolved.models, resolved.attacks)
     cells = [cell for cell in plan_cells(resolved.axes) if isinstance(cell, LeakCell)]
     white = [cell for cell in cells if cell.attack == "pixels-white"]
     black = [cell for cell in cells if cell.attack == "pixels-black"]
@@ -39,7 +39,7 @@ def test_the_time_left_follows_the_cells_of_the_same_kind(resolved):
 
 
 def test_workers_share_everything_but_latencies(resolved):
-    estimate = Estimate.measured(resolved.terms, resolved.models)
+    estimate = Estimate.measured(resolved.terms, resolved.models, resolved.attacks)
     cells = plan_cells(resolved.axes)
     timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
     others = [cell for cell in cells if not isinstance(cell, LatencyCell)]

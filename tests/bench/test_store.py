@@ -56,6 +56,18 @@ def test_the_whole_model_on_a_slower_edge_takes_so_many_times_as_long(tmp_path):
     assert slow.total == slow.stages["edge_compute"] == Percentiles(8.0, 16.0, 24.0)
 
 
+def test_a_run_of_before_has_the_budgets_of_its_attacks_together(tmp_path):
+    together = "pixels-white 4 pictures × 150 iterations, 4 at once; pixels-black 16 pictures × 150 iterations"
+    store = BenchStore(tmp_path)
+    store.describe({}, {"suite": together}, AXES)
+    store.describe({}, {"attack pixels-white": "4 pictures × 150 iterations, 4 at once", "attack mine": "1"}, AXES)
+    with pytest.raises(UsageError, match="with attack pixels-black '16 pictures × 150 iterations', and this run has"):
+        store.describe({}, {"attack pixels-black": "17 pictures × 150 iterations"}, AXES)
+    assert {"attack pixels-white", "attack pixels-black", "attack mine"} < set(store.about())
+    assert "suite" not in store.about()
+    store.close()
+
+
 def test_a_run_may_be_extended_and_keeps_what_it_had(tmp_path):
     store = filled(tmp_path)
     store.describe({}, FIXED, replace(AXES, links=("3g",), seeds=(1,)))

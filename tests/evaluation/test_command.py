@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.attacks.choice import choose
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.registry import ATTACKS, choose
 from keyhole.defences.mechanism_file import MECHANISM
 from keyhole.evaluation.command import attack
 from keyhole.evaluation.ledger import Ledger

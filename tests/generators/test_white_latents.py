@@ -6,15 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Budget
-from keyhole.attacks.features.recipes import Terms
-from keyhole.attacks.registry import attack_named
-from keyhole.attacks.watch import Watch
+from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.generators.decoder import Decoder
 from keyhole.generators.white_latents import PICTURES, WhiteLatents
 from keyhole.metrics import psnr
 from tests.attacks.test_refined import known
-from tests.attacks.tiny import SIZE, frames, pictures
+from tests.attacks.tiny import SIZE, frames, pictures, recipe_of
 
 
 @pytest.fixture
@@ -55,7 +52,7 @@ def test_a_start_is_nearly_the_mean_picture(white: WhiteLatents) -> None:
 
 def test_the_strong_decoder_attack_works_in_them() -> None:
     box, truth = known(), pictures(2, seed=5)
-    made = attack_named("decoder-white").make(box, Terms(Budget(200), watch=Watch(0.0)))
+    made = recipe_of("decoder-white").make(box, RunSettings(Budget(200), watch=Watch(0.0)))
     assert isinstance(made.generator, WhiteLatents)
     assert made.latents.generator is made.generator
     estimates = list(made.reconstruct(frames(box, truth)))

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keyhole.attacks.features.recipes import RefinedWay
+from keyhole.attacks.features.recipes import RefinedRecipe
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.attacks.registry import LADDERS, attack_named
+from keyhole.attacks.registry import ATTACKS, LADDERS
 from keyhole.checksum import checksum
 from keyhole.data.source import open_source
 from keyhole.generators.diffusion import Diffusion
@@ -65,12 +65,12 @@ def test_a_prior_is_small_and_whole() -> None:
 
 
 WAYS = {
-    **{f"{name}/{recipe}": way for name, ladder in LADDERS.items() for recipe, way in ladder.ways.items()},
+    **{f"{name}/{recipe}": way.refined for name, ladder in LADDERS.items() for recipe, way in ladder.recipes.items()},
     **{
         f"{name}/{recipe}": way
         for name in ("decoder-white", "diffusion-white")
-        for recipe, way in attack_named(name).ways.items()
-        if isinstance(way, RefinedWay)
+        for recipe, way in ATTACKS[name].recipes.items()
+        if isinstance(way, RefinedRecipe)
     },
 }
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from keyhole.attacks.kinds import open_prior
+from keyhole.attacks.entry import open_prior
 from keyhole.attacks.registry import ATTACKS
 from keyhole.evaluation import run
 from keyhole.evaluation.command import attack

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Budget, Estimate, Observation
+from keyhole.attacks.base import UNWATCHED, Budget, Estimate, Observation, Watch
 from keyhole.attacks.features.objective import matching_distance
 from keyhole.attacks.features.optimiser_settings import Distance
 from keyhole.attacks.features.relaxed import RelaxedHead
 from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, renoised
 from keyhole.attacks.features.white_box import observed_of, same_shapes
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.attacks.watch import UNWATCHED, Watch
 from keyhole.generators.diffusion import Diffusion
 from keyhole.priors.schedule import Prediction, Step
 

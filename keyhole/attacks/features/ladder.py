@@ -2,46 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import ClassVar
 
-from keyhole.attacks.features.recipes import RefinedWay, Terms
-from keyhole.attacks.kinds import way_named
+from keyhole.attacks.base import RunSettings
+from keyhole.attacks.entry import TOGETHER, Rung
+from keyhole.attacks.features.recipes import RefinedRecipe
 from keyhole.attacks.knowledge import Lab
-from keyhole.attacks.rung import TOGETHER, Rung
 
 
 @dataclass(frozen=True)
-class Ladder:
+class LadderRecipe:
     """Two attacks that share a network. On the rung *amortised*, black box, it answers every frame as it comes. On the
     rung *refined*, white box, its latent of the newest frame is the start of an optimiser, until that is done or its
     time is up; then comes the frame that is the newest by then. The network learns from the oracle all the while.
 
     Attributes:
-        ways: by name of the recipe.
-        denoises: whether a rung needs the prior's diffusion model too.
+        refined: the network, and what refines its latent.
     """
 
-    ways: Mapping[str, RefinedWay]
-    denoises: bool = False
-    uses_prior: ClassVar[bool] = True
+    refined: RefinedRecipe
+    learns: ClassVar[bool] = False
 
-    def steps(self, recipe: str, _queries: int | None = None) -> int:
-        """Steps of the optimiser for one frame, unless the clock ends them."""
-        return way_named(self.ways, recipe).iterations
+    def steps(self, queries: int | None = None) -> int:
+        """Those of the optimiser for one frame, unless the clock ends them."""
+        return self.refined.steps(queries)
 
-    def rungs(self, lab: Lab, terms: Callable[[str], Terms], stack: ExitStack) -> tuple[Rung, ...]:
+    def rungs(self, lab: Lab, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """Both, ready for frames until the stack closes.
 
         Raises:
-            UsageError: no such recipe, or no prior.
+            UsageError: no prior.
         """
-        quick, thorough = terms("amortised"), terms("refined")
-        way = way_named(self.ways, quick.recipe)
-        inverter = stack.enter_context(way.first.make(lab.black(), quick))
-        refined = way.refine(lab.white(), thorough, inverter)
+        quick, thorough = run("amortised"), run("refined")
+        inverter = stack.enter_context(self.refined.first.make(lab.black(), quick))
+        refined = self.refined.refine(lab.white(), thorough, inverter)
         return (
             Rung("amortised", "black box", inverter, together=TOGETHER),
             Rung("refined", "white box", refined, waiting=1),

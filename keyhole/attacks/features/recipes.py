@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar, Protocol
 
-from keyhole.attacks.base import Attack, Budget
+from keyhole.attacks.base import RunSettings
+from keyhole.attacks.entry import BlackBoxRecipe, WhiteBoxRecipe
 from keyhole.attacks.features.black_box import Inverter
 from keyhole.attacks.features.denoising import Denoising
 from keyhole.attacks.features.guided import Guidance, Guided
@@ -16,7 +16,6 @@ from keyhole.attacks.features.seeded import Seeded
 from keyhole.attacks.features.training import Training
 from keyhole.attacks.features.white_box import Optimiser
 from keyhole.attacks.knowledge import BlackBox, WhiteBox
-from keyhole.attacks.watch import UNWATCHED, Watch
 from keyhole.defences import randomness
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.generator import Generator, LatentCoordinates
@@ -25,87 +24,32 @@ TRAINING_STEPS = 1000
 
 
 @dataclass(frozen=True)
-class Terms:
-    """How an attack is run, whichever it is.
-
-    Attributes:
-        budget: of one frame.
-        recipe: name of the hyper-parameters.
-        seed: of all random choices.
-        watch: what is told on the way.
-        threads: of one tensor operation.
-        training: steps after which a network stops learning, before the first frame; None: it goes on.
-        sampling_steps: of a diffusion; None: the recipe's.
-        queries: pictures that an attack that learns asks the oracle about; None: the recipe's.
-        patience: iterations of an optimiser without better features, after which it stops; None: the recipe's.
-    """
-
-    budget: Budget
-    recipe: str = "strong"
-    seed: int = 0
-    watch: Watch = UNWATCHED
-    threads: int = 1
-    training: int | None = None
-    sampling_steps: int | None = None
-    queries: int | None = None
-    patience: int | None = None
-
-
-class WhiteWay(Protocol):
-    """One recipe of a white-box attack."""
-
-    @property
-    def iterations(self) -> int:
-        """Steps of the optimiser for one frame, unless the clock ends them."""
-        ...
-
-    @property
-    def prepares(self) -> int:
-        """Steps of a training that comes before the first frame."""
-        ...
-
-    @property
-    def samples(self) -> bool:
-        """Whether a sampler makes its pictures, so that sampling steps mean something."""
-        ...
-
-    def make(self, known: WhiteBox, terms: Terms) -> Attack:
-        """The attack; if it is a context manager, it is ready once entered.
-
-        Raises:
-            UsageError: no prior where one is needed.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class Way:
+class OptimisedRecipe(WhiteBoxRecipe):
     """Optimise a generator's variable.
 
     Attributes:
         recipe: the hyper-parameters.
         generator: what is optimised, from what is known and the steps of a sampler.
-        samples: see `WhiteWay`.
+        samples: whether a sampler makes its pictures.
     """
 
     recipe: Recipe
     generator: Callable[[WhiteBox, int], Generator]
     samples: bool = False
-    prepares: ClassVar[int] = 0
 
     @property
     def iterations(self) -> int:
         """Steps of the optimiser."""
         return self.recipe.iterations
 
-    def make(self, known: WhiteBox, terms: Terms) -> Optimiser:
+    def make(self, known: WhiteBox, run: RunSettings) -> Optimiser:
         """The optimiser."""
-        generator = self.generator(known, terms.sampling_steps or self.recipe.sampling_steps)
-        return _optimiser(known, generator, self.recipe, terms)
+        generator = self.generator(known, run.sampling_steps or self.recipe.sampling_steps)
+        return _optimiser(known, generator, self.recipe, run)
 
 
 @dataclass(frozen=True)
-class SeededWay:
+class SeededRecipe(WhiteBoxRecipe):
     """Optimise pixels, then the latent of their picture.
 
     Attributes:
@@ -121,71 +65,76 @@ class SeededWay:
     recipe: Recipe
     generator: Callable[[WhiteBox], LatentCoordinates]
     denoised: bool = False
-    prepares: ClassVar[int] = 0
-    samples: ClassVar[bool] = False
 
     @property
     def iterations(self) -> int:
         """Steps of both optimisers."""
         return self.first.iterations + self.recipe.iterations
 
-    def make(self, known: WhiteBox, terms: Terms) -> Seeded:
+    def make(self, known: WhiteBox, run: RunSettings) -> Seeded:
         """Both optimisers."""
         generator = self.generator(known)
-        latents = _latent_optimiser(known, generator, self.recipe, terms, denoised=self.denoised)
-        return Seeded(_optimiser(known, self.pixels(known), self.first, terms), latents, generator, terms.budget)
+        latents = _latent_optimiser(known, generator, self.recipe, run, denoised=self.denoised)
+        return Seeded(_optimiser(known, self.pixels(known), self.first, run), latents, generator, run.budget)
 
 
 @dataclass(frozen=True)
-class GuidedWay:
+class GuidedRecipe(WhiteBoxRecipe):
     """Guide a sampler."""
 
     guidance: Guidance
-    prepares: ClassVar[int] = 0
-    samples: ClassVar[bool] = True
+
+    @property
+    def samples(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def iterations(self) -> int:
         """U-Net passes."""
         return self.guidance.iterations
 
-    def make(self, known: WhiteBox, terms: Terms) -> Guided:
+    def make(self, known: WhiteBox, run: RunSettings) -> Guided:
         """The sampler."""
-        generator = Diffusion(known.prior(), known.size, terms.sampling_steps or self.guidance.steps)
-        return Guided(known, generator, self.guidance, terms.budget, terms.seed, terms.watch)
+        generator = Diffusion(known.prior(), known.size, run.sampling_steps or self.guidance.steps)
+        return Guided(known, generator, self.guidance, run.budget, run.seed, run.watch)
 
 
 @dataclass(frozen=True)
-class BlackWay:
+class TrainedRecipe(BlackBoxRecipe):
     """One recipe of a black-box attack.
 
     Attributes:
         training: the hyper-parameters.
         generator: what the network feeds, from what is known and the steps of a sampler.
-        samples: see `WhiteWay`.
+        samples: whether a sampler makes its pictures.
     """
 
     training: Training
     generator: Callable[[BlackBox, int], Generator]
     samples: bool = False
 
-    def make(self, known: BlackBox, terms: Terms) -> Inverter:
+    def steps(self, queries: int | None = None) -> int:
+        """Those of the training where it is to end."""
+        return self.training.limited(queries).steps or TRAINING_STEPS
+
+    def make(self, known: BlackBox, run: RunSettings) -> Inverter:
         """The network and its training."""
-        training = self.training.limited(terms.queries)
+        training = self.training.limited(run.queries)
         return Inverter(
             known,
             training,
-            self.generator(known, terms.sampling_steps or training.sampling_steps),
-            terms.seed,
-            terms.training,
-            stepped=terms.watch.stepped,
-            noted=terms.watch.noted,
-            threads=terms.threads,
+            self.generator(known, run.sampling_steps or training.sampling_steps),
+            run.seed,
+            run.training,
+            stepped=run.watch.stepped,
+            noted=run.watch.noted,
+            threads=run.threads,
         )
 
 
 @dataclass(frozen=True)
-class RefinedWay:
+class RefinedRecipe(WhiteBoxRecipe):
     """Start from a network's latent.
 
     Attributes:
@@ -196,12 +145,16 @@ class RefinedWay:
         last: that samples from there, with a budget of its own; None: nothing.
     """
 
-    first: BlackWay
+    first: TrainedRecipe
     recipe: Recipe
     generator: Callable[[WhiteBox], LatentCoordinates]
     denoised: bool = False
-    last: GuidedWay | None = None
-    prepares: ClassVar[int] = TRAINING_STEPS
+    last: GuidedRecipe | None = None
+
+    @property
+    def prepares(self) -> int:
+        """Steps of the network's training."""
+        return TRAINING_STEPS
 
     @property
     def iterations(self) -> int:
@@ -213,41 +166,41 @@ class RefinedWay:
         """Whether a sampler comes last."""
         return self.last is not None
 
-    def make(self, known: WhiteBox, terms: Terms) -> Refined:
+    def make(self, known: WhiteBox, run: RunSettings) -> Refined:
         """The network, the optimiser and the sampler."""
         black = BlackBox(
-            OwnOracle(known, randomness(terms.seed, "adversary")), known.public(), known.size, known.prior, known.device
+            OwnOracle(known, randomness(run.seed, "adversary")), known.public(), known.size, known.prior, known.device
         )
-        return self.refine(known, terms, self.first.make(black, _without_losses(terms)))
+        return self.refine(known, run, self.first.make(black, _without_losses(run)))
 
-    def refine(self, known: WhiteBox, terms: Terms, inverter: Inverter) -> Refined:
+    def refine(self, known: WhiteBox, run: RunSettings, inverter: Inverter) -> Refined:
         """Optimiser and sampler on what a network makes."""
         sampler = None
         if self.last is not None:
-            budget = replace(terms.budget, iterations=self.last.iterations)
-            sampler = self.last.make(known, replace(_without_losses(terms), budget=budget))
+            budget = replace(run.budget, iterations=self.last.iterations)
+            sampler = self.last.make(known, replace(_without_losses(run), budget=budget))
         generator = self.generator(known)
-        optimiser = _latent_optimiser(known, generator, self.recipe, terms, denoised=self.denoised)
-        return Refined(known, inverter, generator, optimiser, sampler, terms.training)
+        optimiser = _latent_optimiser(known, generator, self.recipe, run, denoised=self.denoised)
+        return Refined(known, inverter, generator, optimiser, sampler, run.training)
 
 
-def _optimiser(known: WhiteBox, generator: Generator, recipe: Recipe, terms: Terms) -> Optimiser:
-    patient = recipe if terms.patience is None else replace(recipe, patience=terms.patience)
-    return Optimiser(known, generator, patient, terms.budget, terms.seed, terms.watch)
+def _optimiser(known: WhiteBox, generator: Generator, recipe: Recipe, run: RunSettings) -> Optimiser:
+    patient = recipe if run.patience is None else replace(recipe, patience=run.patience)
+    return Optimiser(known, generator, patient, run.budget, run.seed, run.watch)
 
 
 def _latent_optimiser(
-    known: WhiteBox, generator: LatentCoordinates, recipe: Recipe, terms: Terms, *, denoised: bool
+    known: WhiteBox, generator: LatentCoordinates, recipe: Recipe, run: RunSettings, *, denoised: bool
 ) -> Optimiser:
-    optimiser = _optimiser(known, generator, recipe, terms)
+    optimiser = _optimiser(known, generator, recipe, run)
     if not denoised:
         return optimiser
     return replace(optimiser, regulariser=Denoising(generator, known.prior().denoiser))
 
 
-def _without_losses(terms: Terms) -> Terms:
+def _without_losses(run: RunSettings) -> RunSettings:
     """The loss of a refined attack is that of its optimiser."""
-    return replace(terms, watch=replace(terms.watch, noted=_unnoted))
+    return replace(run, watch=replace(run.watch, noted=_unnoted))
 
 
 def _unnoted(_loss: float) -> None:

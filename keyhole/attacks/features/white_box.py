@@ -10,14 +10,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Budget, Estimate, MismatchError, Observation, stacked
+from keyhole.attacks.base import UNWATCHED, Budget, Estimate, MismatchError, Observation, Watch, stacked
 from keyhole.attacks.features.denoising import Regulariser
 from keyhole.attacks.features.objective import relative_distance
 from keyhole.attacks.features.optimiser_settings import Recipe
 from keyhole.attacks.features.plateau import Plateau
 from keyhole.attacks.features.relaxed import RelaxedHead
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.attacks.watch import UNWATCHED, Watch
 from keyhole.generators.generator import Generator
 from keyhole.sizes import height_width
 

@@ -12,8 +12,8 @@ import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from keyhole.attacks.choice import choose
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.entry import Spend
+from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
 from keyhole.bench.axes import LeakCell
 from keyhole.bench.measure.pictures import audit_pictures
 from keyhole.bench.measure.secrets import GALLERY, recovered
@@ -33,14 +33,15 @@ ROWS = 8
 
 
 def leak(cell: LeakCell, setup: Setup) -> Measured:
-    """Attack the first pictures of the audit pool with the suite's budget; each is scored against its truth.
+    """Attack the first pictures of the audit pool with the suite's budget of this attack; score each against its truth.
 
     Finished pictures are kept in the run's folder: an attack that was killed goes on with the others.
 
     Raises:
         UsageError: no such attack, prior, target, cut, defence or codec.
     """
-    spend = setup.terms.scale.suite[cell.attack]
+    attack = choose(cell.attack, DEFAULT_RECIPE, ATTACKS)
+    spend = attack.spend(setup.terms.preset)
     known = opened(setup.model(cell.design.target))
     partition = known.cut(cut_of(cell.design))
     samples = audit_pictures(setup.terms, known.target.preprocess.size, max(spend.n, GALLERY), secrets=True)
@@ -48,7 +49,13 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
 
     started = time.perf_counter()
     with Progress(disable=True) as progress:
-        made = attacked(_trial(cell, setup), known.target, partition, truths, progress)
+        made = attacked(
+            Trial(_settings(cell, setup, spend), attack, cell.seed, cell.seed),
+            known.target,
+            partition,
+            truths,
+            progress,
+        )
     seconds = time.perf_counter() - started
 
     pictures = torch.stack(made.pictures)
@@ -66,14 +73,8 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
     return Measured(record, {sheet: _sheet(cell, truths, made.pictures)})
 
 
-def _trial(cell: LeakCell, setup: Setup) -> Trial:
-    settings = _settings(cell, setup)
-    return Trial(settings, choose(cell.attack, settings.recipe, ATTACKS), cell.seed, cell.seed)
-
-
-def _settings(cell: LeakCell, setup: Setup) -> OfflineSettings:
+def _settings(cell: LeakCell, setup: Setup, spend: Spend) -> OfflineSettings:
     terms, design = setup.terms, cell.design
-    spend = terms.scale.suite[cell.attack]
     return OfflineSettings(
         target=design.target,
         weights=terms.weights or None,
