@@ -12,7 +12,7 @@ from keyhole.defences import Defence, defence_named, randomness, spelled
 from keyhole.partition import Partition, as_tuple, partitioned
 from keyhole.sizes import Size, height_width
 from keyhole.targets import Target
-from keyhole.targets.defence import defence_name
+from keyhole.targets.target import defence_name
 from keyhole.v1 import inference_pb2
 from keyhole.wire.frames import expected_tensors
 from keyhole.wire.tensors import ExpectedTensor

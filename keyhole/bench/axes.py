@@ -10,7 +10,7 @@ from typing import ClassVar, TypeVar, get_args
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.bench.settings import CellKind
 from keyhole.service.errors import UsageError
-from keyhole.targets.defence import NO_DEFENCE
+from keyhole.targets.target import NO_DEFENCE
 from keyhole.wire.link_profiles import LinkProfile, link_profile
 
 ZSTD = "+zstd"

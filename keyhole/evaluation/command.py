@@ -15,7 +15,7 @@ from keyhole.evaluation.settings import AttackSettings, OfflineSettings, check_a
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 from keyhole.service.errors import UsageError
 from keyhole.sizes import size_text
-from keyhole.targets.defence import NO_DEFENCE
+from keyhole.targets.target import NO_DEFENCE
 from keyhole.terminal import terminal
 
 ALL = "all"

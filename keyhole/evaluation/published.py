@@ -11,8 +11,8 @@ from keyhole.attacks.registry import ChosenAttack
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.priors.folder import shipped
 from keyhole.targets import Target
-from keyhole.targets.defence import NO_DEFENCE
 from keyhole.targets.load import PRETRAINED
+from keyhole.targets.target import NO_DEFENCE
 
 _SIZE = 224
 

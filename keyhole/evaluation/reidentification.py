@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from keyhole.metrics.recognition import Retrieval, Views, retrieve
 from keyhole.sizes import Size
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.pictures import read
 from keyhole.train.tasks.reid.parts import Parts
 from keyhole.train.tasks.reid.pictures import IdentifiedPictures, numbered

@@ -10,7 +10,7 @@ from keyhole.defences import defence_named, mechanism_hash, spelled
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.priors.prior import prior_hash
 from keyhole.targets import Target
-from keyhole.targets.defence import defence_name
+from keyhole.targets.target import defence_name
 
 
 @dataclass(frozen=True)

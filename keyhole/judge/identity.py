@@ -8,7 +8,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.targets.architectures import architecture
 from keyhole.targets.neck import with_neck
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 
 ARCHITECTURE = "timm:regnetx_002"
 """Neither a ResNet-18 nor a transformer, which are what is attacked."""

@@ -9,8 +9,8 @@ from keyhole.judge.card import read_judge_card
 from keyhole.judge.find import SHIPPED, JudgeError
 from keyhole.judge.judge import Judge
 from keyhole.targets.card import CARD, WEIGHTS
-from keyhole.targets.errors import TargetError
-from keyhole.targets.state import load_state, read_state
+from keyhole.targets.state_dicts import load_state, read_state
+from keyhole.targets.target import TargetError
 
 
 def load_judge(folder: Path = SHIPPED) -> Judge:

@@ -6,11 +6,9 @@ from keyhole.lazy import lazily
 
 if TYPE_CHECKING:
     from keyhole.targets.card import Card, read_card, write_card
-    from keyhole.targets.errors import TargetError
     from keyhole.targets.load import load_target
-    from keyhole.targets.preprocess import Preprocess
     from keyhole.targets.settings import ModelSettings
-    from keyhole.targets.target import Target
+    from keyhole.targets.target import Preprocess, Target, TargetError
 
 __all__ = [
     "Card",
@@ -27,10 +25,8 @@ __getattr__ = lazily(
     __name__,
     {
         "keyhole.targets.card": ("Card", "read_card", "write_card"),
-        "keyhole.targets.errors": ("TargetError",),
         "keyhole.targets.load": ("load_target",),
-        "keyhole.targets.preprocess": ("Preprocess",),
         "keyhole.targets.settings": ("ModelSettings",),
-        "keyhole.targets.target": ("Target",),
+        "keyhole.targets.target": ("Preprocess", "Target", "TargetError"),
     },
 )

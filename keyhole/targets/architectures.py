@@ -1,14 +1,225 @@
-"""Architectures by name, without weights of our own."""
+"""Architectures by name: torchvision's, timm's, and timm's ViTs with a convolutional stem."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+from types import ModuleType
+from typing import Any, cast
 
-from keyhole.targets.errors import TargetError
-from keyhole.targets.family import Entry, Family
-from keyhole.targets.timm_family import ConvStemFamily, TimmFamily
-from keyhole.targets.torchvision_family import TorchvisionFamily
+import torchvision
+from torch import Tensor, nn
+
+from keyhole.sizes import Size, height_width, side_of, size_of
+from keyhole.targets.target import Preprocess, TargetError
+
+_SIZED: Mapping[str, Callable[[Size], dict[str, Any]]] = {
+    "vit_": lambda size: {"image_size": side_of(size, "torchvision's ViT")},
+    "maxvit_": lambda size: {"input_size": height_width(size)},
+}
+"""Arguments of the architectures that must know the picture's size, by the start of their name."""
+_TORCHVISION_PUBLISHED: Mapping[str, dict[str, Any]] = {
+    name: {"transform_input": True, "init_weights": False} for name in ("googlenet", "inception_v3")
+}
+"""Arguments that torchvision gives to an architecture only when it loads the published weights itself. Weights in a
+file expect them too: they are the published ones, or began as them."""
+_AUXILIARY = ("aux1", "aux2", "AuxLogits")
+"""Classifiers that only a training uses. What torchvision leaves of them depends on where the weights come from."""
+_IMAGENET = 1000
+_TIMM_PUBLISHED: Mapping[str, dict[str, Any]] = {"fbnetc_100": {"bn_eps": 1e-3}}
+"""Arguments that timm gives to an architecture only when it loads the published weights itself; files need them too."""
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What is known about a model before it is built.
+
+    Attributes:
+        preprocess: from a picture to its input.
+        outputs: number of classes, 0 for an embedding.
+        licence: of the architecture and, where the hub has them, of its weights.
+        weights: where its weights come from without a file: ``shipped``, ``hub`` or ``random``.
+        embedding: length of the embedding; None for classes, or where it is known only once the model is built.
+        defence: the defence that it was trained as, such as ``patrol``; empty for none.
+    """
+
+    preprocess: Preprocess
+    outputs: int
+    licence: str
+    weights: str
+    embedding: int | None = None
+    defence: str = ""
+
+
+class Family(ABC):
+    """Architectures that are built by name."""
+
+    @abstractmethod
+    def names(self) -> Sequence[str]:
+        """Every name that `facts` and `build` know."""
+
+    @abstractmethod
+    def facts(self, name: str) -> ModelFacts:
+        """What is known about a model without building it."""
+
+    @abstractmethod
+    def labels(self, name: str) -> tuple[str, ...]:
+        """Name of each output of the hub's weights; empty where they have none."""
+
+    @abstractmethod
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        """A new model.
+
+        Args:
+            name: one of `names`.
+            size: side of the picture in pixels, for the architectures that depend on it; None: the model's own.
+            outputs: number of classes; None: the model's own.
+            pretrained: load the hub's weights, else random ones.
+
+        Raises:
+            OSError: the hub cannot be reached.
+        """
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model of a family.
+
+    Attributes:
+        family: where it comes from.
+        name: its name there.
+    """
+
+    family: Family
+    name: str
+
+
+class TorchvisionFamily(Family):
+    """See `Family`. The preprocessing is that of the newest weights."""
+
+    def names(self) -> Sequence[str]:
+        return cast(Sequence[str], torchvision.models.list_models(module=torchvision.models))
+
+    def facts(self, name: str) -> ModelFacts:
+        weights = _newest(name)
+        transform = weights.transforms()
+        (size,) = transform.crop_size
+        return ModelFacts(
+            Preprocess(size, tuple(transform.mean), tuple(transform.std)),
+            len(weights.meta["categories"]),
+            weights.meta.get("license", "BSD-3-Clause"),
+            "hub",
+        )
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        return tuple(_newest(name).meta["categories"])
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        arguments = dict(_TORCHVISION_PUBLISHED.get(name, {})) | ({} if outputs is None else {"num_classes": outputs})
+        side = size or self.facts(name).preprocess.size
+        for start, sized in _SIZED.items():
+            arguments |= sized(side) if name.startswith(start) else {}
+        model = torchvision.models.get_model(name, weights="DEFAULT" if pretrained else None, **arguments)
+        for auxiliary in _AUXILIARY:
+            if getattr(model, auxiliary, None) is not None:
+                setattr(model, auxiliary, None)
+                model.aux_logits = False
+        return cast(nn.Module, model)
+
+
+def _newest(name: str) -> Any:
+    return torchvision.models.get_model_weights(name).DEFAULT
+
+
+class ConvStem(nn.Module):
+    """Pictures, N×3×H×W, to tokens, N×(H/16 · W/16)×width.
+
+    Xiao et al. 2021, "Early convolutions help transformers see better", §4: four 3×3 convolutions of stride 2 with
+    batch normalisation and ReLU, whose channels double up to the width, then one of 1×1. A ViT with it learns from
+    fewer pictures and steps than one whose patches are cut out and projected. The paper takes out one transformer block
+    for it; here they all stay.
+
+    Args:
+        width: length of a token, a multiple of 8.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        channels = (3, width // 8, width // 4, width // 2, width)
+        layers = [layer for inner, outer in pairwise(channels) for layer in _halving(inner, outer)]
+        self.convolutions = nn.Sequential(*layers)
+        self.projection = nn.Conv2d(width, width, 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.projection(self.convolutions(pictures)).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+
+
+def _halving(inner: int, outer: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inner, outer, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outer), nn.ReLU()
+
+
+class TimmFamily(Family):
+    """See `Family`. A name may carry the tag of its weights: ``vit_base_patch16_224.augreg_in21k``."""
+
+    def names(self) -> Sequence[str]:
+        return cast(Sequence[str], _timm().list_models())
+
+    def facts(self, name: str) -> ModelFacts:
+        try:
+            known = _timm().get_pretrained_cfg(name)
+        except RuntimeError as error:
+            tags = ", ".join(_timm().list_pretrained(name.partition(".")[0] + ".*"))
+            raise TargetError(f"timm has no weights {name}, only {tags or 'none of that architecture'}") from error
+        return ModelFacts(
+            Preprocess(size_of(*known.input_size[-2:]), tuple(known.mean), tuple(known.std)),
+            known.num_classes,
+            known.license or "Apache-2.0",
+            "hub" if known.has_weights else "random",
+        )
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        if self.facts(name).outputs != _IMAGENET:
+            return ()
+        names = _timm().data.ImageNetInfo("imagenet-1k")
+        return tuple(names.index_to_description(index) for index in range(_IMAGENET))
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        arguments = dict(_TIMM_PUBLISHED.get(name.partition(".")[0], {})) | (
+            {} if outputs is None else {"num_classes": outputs}
+        )
+        if size is not None and _timm().get_pretrained_cfg(name).fixed_input_size:
+            arguments["img_size"] = size
+        return cast(nn.Module, _timm().create_model(name, pretrained=pretrained, **arguments))
+
+
+class ConvStemFamily(TimmFamily):
+    """See `Family`. timm's ViTs with patches of 16 pixels, each with a `ConvStem` for its patch embedding."""
+
+    def names(self) -> Sequence[str]:
+        return cast(Sequence[str], _timm().list_models("vit_*_patch16_*"))
+
+    def facts(self, name: str) -> ModelFacts:
+        return replace(super().facts(name), weights="random")
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        if pretrained:
+            raise TargetError(f"the hub has no weights of {name} with a convolutional stem: give a file (--weights)")
+        model = super().build(name, size=size, outputs=outputs, pretrained=False)
+        model.patch_embed = ConvStem(model.embed_dim)  # type: ignore[arg-type]
+        return model
+
+
+@cache
+def _timm() -> ModuleType:
+    """timm, which takes seconds to import."""
+    import timm  # noqa: PLC0415
+
+    return timm
+
 
 BARE = "torchvision"
 """The family of names without a prefix."""
@@ -19,7 +230,7 @@ ARCHITECTURES: Mapping[str, Family] = {
 }
 
 
-def architecture(name: str) -> Entry:
+def architecture(name: str) -> NamedModel:
     """The architecture ``resnet18`` (or ``torchvision:resnet18``), ``timm:NAME`` or ``conv-stem:NAME``.
 
     Raises:
@@ -35,4 +246,4 @@ def architecture(name: str) -> Entry:
         near = difflib.get_close_matches(own, family.names(), n=4)
         nearest = f"nearest: {', '.join(near)}; " if near else ""
         raise TargetError(f"unknown architecture {name!r} ({nearest}`keyhole targets` lists all)")
-    return Entry(family, own)
+    return NamedModel(family, own)

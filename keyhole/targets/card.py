@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from keyhole.checksum import checksum
 from keyhole.sizes import Size
-from keyhole.targets.errors import TargetError
-from keyhole.targets.preprocess import Preprocess
-from keyhole.targets.tasks import TaskName
+from keyhole.targets.settings import TaskName
+from keyhole.targets.target import Preprocess, TargetError
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

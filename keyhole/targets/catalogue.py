@@ -1,20 +1,159 @@
-"""Every model that has a name."""
+"""Every model that has a name: architectures, shipped weights, and folders that a training left."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from keyhole.partition.pruning.plan import PLAN
+import torch
+from torch import Tensor, nn
+
+from keyhole.checksum import checksum
+from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
 from keyhole.service.errors import name_goes_first
-from keyhole.targets.architectures import ARCHITECTURES, BARE
-from keyhole.targets.card import CARD
-from keyhole.targets.defence import defence_name
-from keyhole.targets.errors import TargetError
-from keyhole.targets.family import Entry, Family
-from keyhole.targets.pruned import DEFENDED, PRUNED, PrunedFamily
-from keyhole.targets.shipped import SHIPPED, ShippedFamily
+from keyhole.sizes import Size, height_width
+from keyhole.targets.architectures import ARCHITECTURES, BARE, Family, ModelFacts, NamedModel, architecture
+from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
+from keyhole.targets.neck import with_neck
+from keyhole.targets.state_dicts import load_state
+from keyhole.targets.target import TargetError, defence_name
+from keyhole.targets.user_models import make_own
+from keyhole.targets.weight_files import load_weights
+
+PRUNED, DEFENDED = "pruned", "defended"
+"""Prefixes of the names of targets that a defence has trained; they mean the same."""
+SHIPPED = Path(__file__).parent / "weights"
+"""Folder of the weights in the package."""
+
+
+class ShippedFamily(Family):
+    """See `Family`. The whole models under ``folder``, whose architectures come from the other families."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def names(self) -> Sequence[str]:
+        found = (path.parent for path in self._folder.glob(f"*/{CARD}"))
+        return sorted(folder.name for folder in found if not (folder / PLAN).exists())
+
+    def card(self, name: str) -> Card:
+        """The card of a model."""
+        return read_card(self._folder / name)
+
+    def facts(self, name: str) -> ModelFacts:
+        card = self.card(name)
+        return ModelFacts(card.preprocess, len(card.labels), card.licence, "shipped", card.embedding)
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        return self.card(name).labels
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        card = self.card(name)
+        entry = architecture(card.architecture)
+        if card.embedding and outputs is None:
+            model = with_neck(entry, size or card.size)
+        else:
+            classes = outputs or len(card.labels)
+            model = entry.family.build(entry.name, size=size or card.size, outputs=classes, pretrained=False)
+        if pretrained:
+            load_state(model, self.state(name), f"{name} (for pictures of {card.size} pixels)", strict=True)
+        return model
+
+    def state(self, name: str) -> Mapping[str, Tensor]:
+        """The shipped weights.
+
+        Raises:
+            TargetError: they are not those that the card describes.
+        """
+        path = self._folder / name / WEIGHTS
+        card = self.card(name)
+        if not path.is_file():
+            raise TargetError(f"the weights of {name} are missing: expected {path}, made by `{card.command}`")
+        if checksum(path) != card.sha256:
+            raise TargetError(f"{path} is not the file that its card describes (SHA-256 {card.sha256[:16]}…)")
+        return load_weights(path)
+
+
+class PrunedFamily(Family):
+    """See `Family`. A model's name is the path of its folder, which holds ``plan.json`` besides weights and card; the
+    plan names the defence, and what it has removed, which may be nothing.
+
+    The folder is a target like any other: edge, cloud, oracle and a white-box adversary load it by the same name, so
+    each of them has the pruned head or the tail that fits it, and no process needs to know how it came about.
+
+    Args:
+        root: folder of models that have names of their own; None: they are named by where they lie.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root
+
+    def names(self) -> Sequence[str]:
+        return () if self._root is None else sorted(path.parent.name for path in self._root.glob(f"*/{PLAN}"))
+
+    def facts(self, name: str) -> ModelFacts:
+        folder = self._folder(name)
+        known = read_card(folder)
+        defence = read_plan(folder).defence
+        return ModelFacts(known.preprocess, len(known.labels), known.licence, "shipped", known.embedding, defence)
+
+    def labels(self, name: str) -> tuple[str, ...]:
+        return read_card(self._folder(name)).labels
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        from keyhole.partition.pruning.surgery import prune  # noqa: PLC0415  (torch-pruning takes time to import)
+
+        folder = self._folder(name)
+        side, plan = size or read_card(folder).size, read_plan(folder)
+        kept = plan.tail if pretrained else None
+        network = _kept(kept, folder, side) if kept else _whole(folder, side, outputs)
+        prune(network, plan, torch.zeros(1, 3, *height_width(side)))
+        if pretrained:
+            stored = dict(ShippedFamily(folder.parent).state(folder.name))
+            load_state(network, {**network.state_dict(), **stored} if kept else stored, str(folder), strict=True)
+        return network
+
+    def _folder(self, name: str) -> Path:
+        folder = Path(name).resolve() if self._root is None else self._root / name
+        if not folder.is_dir():
+            raise TargetError(
+                f"no folder {name}: expected one that `keyhole train patrol` wrote, or `keyhole train defence`"
+            )
+        return folder
+
+
+def architecture_of(name: str) -> str:
+    """What the card of a pruned target calls the architecture of the target that it is made of.
+
+    Raises:
+        TargetError: the target is pruned itself, so that its plan would be lost.
+    """
+    folder = SHIPPED / name if name in ShippedFamily(SHIPPED).names() else Path(name)
+    prefixed = name.partition(":")[0] in (PRUNED, DEFENDED)
+    if prefixed or name in PrunedFamily(SHIPPED).names() or (folder / PLAN).is_file():
+        raise TargetError(f"{name} is pruned already: start from the target that it was made of")
+    return read_card(folder).architecture if (folder / CARD).is_file() else name
+
+
+def _kept(tail: Tail, folder: Path, size: Size) -> nn.Module:
+    """The target that was pruned, before anything was removed."""
+    shipped = ShippedFamily(SHIPPED)
+    if tail.target not in shipped.names() or shipped.card(tail.target).sha256 != tail.sha256:
+        raise TargetError(
+            f"{folder} holds a head for the tail of {tail.target} with the weights {tail.sha256[:16]}…, which are not "
+            f"here: train it again, or without `--tail kept`"
+        )
+    return shipped.build(tail.target, size=size, outputs=None, pretrained=True)
+
+
+def _whole(folder: Path, size: Size, outputs: int | None) -> nn.Module:
+    """The architecture before anything was removed, with random weights."""
+    card = read_card(folder)
+    prefix, colon, _ = card.architecture.partition(":")
+    if colon and prefix not in ARCHITECTURES:
+        return make_own(card.architecture, size).model
+    return ShippedFamily(folder.parent).build(folder.name, size=size, outputs=outputs, pretrained=False)
 
 
 class Catalogue:
@@ -30,7 +169,7 @@ class Catalogue:
         self._shipped: tuple[Family, ...] = (ShippedFamily(shipped), PrunedFamily(shipped))
         self._bare: tuple[Family, ...] = (*self._shipped, ARCHITECTURES[BARE])
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> NamedModel | None:
         """The model of that name; None where the name is of the form ``package.module:factory``.
 
         Raises:
@@ -38,13 +177,13 @@ class Catalogue:
         """
         prefix, colon, rest = name.partition(":")
         if colon and prefix in (PRUNED, DEFENDED):
-            return Entry(PrunedFamily(), rest)
+            return NamedModel(PrunedFamily(), rest)
         if colon and prefix not in ARCHITECTURES:
             return None
         for family in (ARCHITECTURES[prefix],) if colon else self._bare:
             if (own := rest or prefix) in family.names() or (colon and own.partition(".")[0] in family.names()):
                 name_goes_first("target", name)
-                return Entry(family, own)
+                return NamedModel(family, own)
         if Path(name).is_dir():
             return _left_in(Path(name).resolve())
         near = difflib.get_close_matches(name, list(self.names()), n=4)
@@ -60,20 +199,20 @@ class Catalogue:
         """Every name, shipped models first."""
         yield from (name for name, _ in self.entries())
 
-    def entries(self) -> Iterator[tuple[str, Entry]]:
+    def entries(self) -> Iterator[tuple[str, NamedModel]]:
         """Every model with its name, shipped ones first."""
         prefixed = ((f"{prefix}:", family) for prefix, family in ARCHITECTURES.items() if prefix != BARE)
         for prefix, family in (*(("", family) for family in self._bare), *prefixed):
-            yield from ((prefix + name, Entry(family, name)) for name in family.names())
+            yield from ((prefix + name, NamedModel(family, name)) for name in family.names())
 
 
-def _left_in(folder: Path) -> Entry:
+def _left_in(folder: Path) -> NamedModel:
     """What a training left in a folder."""
     if not (folder / CARD).is_file():
         raise TargetError(f"{folder} holds no {CARD}: expected what `keyhole train target` leaves when it has ended")
     if (folder / PLAN).is_file():
-        return Entry(PrunedFamily(), str(folder))
-    return Entry(ShippedFamily(folder.parent), folder.name)
+        return NamedModel(PrunedFamily(), str(folder))
+    return NamedModel(ShippedFamily(folder.parent), folder.name)
 
 
 def protection(target: str, applied: str) -> str:

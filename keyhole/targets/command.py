@@ -10,8 +10,8 @@ from rich.table import Table
 
 from keyhole.sizes import size_text
 from keyhole.targets.catalogue import Catalogue
-from keyhole.targets.errors import TargetError
 from keyhole.targets.settings import TargetsSettings
+from keyhole.targets.target import TargetError
 from keyhole.terminal import terminal
 
 

@@ -11,14 +11,12 @@ from torch import nn
 
 from keyhole.nn.device import MemoryLayout
 from keyhole.sizes import Size, size_text
-from keyhole.targets.catalogue import Catalogue
-from keyhole.targets.errors import TargetError
-from keyhole.targets.family import Entry
+from keyhole.targets.architectures import NamedModel
+from keyhole.targets.catalogue import SHIPPED, Catalogue
 from keyhole.targets.neck import with_neck
-from keyhole.targets.own import count_outputs, make_own
-from keyhole.targets.shipped import SHIPPED
-from keyhole.targets.state import State, load_state, read_state
-from keyhole.targets.target import Target
+from keyhole.targets.state_dicts import State, load_state, read_state
+from keyhole.targets.target import Target, TargetError
+from keyhole.targets.user_models import count_outputs, make_own
 
 PRETRAINED = "pretrained"
 _SEED = 0
@@ -86,7 +84,7 @@ def _own(name: str, weights: str | Path | None, size: Size | None, strict: bool)
     return dataclasses.replace(target, weights=str(weights), missing=tuple(missing))
 
 
-def _known(name: str, entry: Entry, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
+def _known(name: str, entry: NamedModel, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
     family, own = entry.family, entry.name
     facts = family.facts(own)
     source = weights or (PRETRAINED if facts.weights == "shipped" else None)
@@ -114,7 +112,7 @@ def _known(name: str, entry: Entry, weights: str | Path | None, size: Size | Non
     )
 
 
-def _build(entry: Entry, size: Size | None, *, outputs: int | None = None, pretrained: bool = False) -> nn.Module:
+def _build(entry: NamedModel, size: Size | None, *, outputs: int | None = None, pretrained: bool = False) -> nn.Module:
     try:
         return entry.family.build(entry.name, size=size, outputs=outputs, pretrained=pretrained)
     except TargetError:
@@ -134,7 +132,7 @@ def _build(entry: Entry, size: Size | None, *, outputs: int | None = None, pretr
         ) from error
 
 
-def _for_file(entry: Entry, size: Size | None, path: Path) -> tuple[nn.Module, State]:
+def _for_file(entry: NamedModel, size: Size | None, path: Path) -> tuple[nn.Module, State]:
     """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place."""
     model = _build(entry, size)
     state = read_state(path, model.state_dict())

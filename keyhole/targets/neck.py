@@ -5,14 +5,14 @@ from __future__ import annotations
 from torch import nn
 
 from keyhole.sizes import Size
-from keyhole.targets.errors import TargetError
-from keyhole.targets.family import Entry
+from keyhole.targets.architectures import NamedModel
+from keyhole.targets.target import TargetError
 
 _CLASSES = 7
 """Classes that an architecture is built with, by which its classifier is told from other layers."""
 
 
-def with_neck(entry: Entry, size: Size | None) -> nn.Module:
+def with_neck(entry: NamedModel, size: Size | None) -> nn.Module:
     """A new network, N×3×size×size to N×embedding: the architecture with `bn_neck` in its classifier's place.
 
     The other modules keep their names, so that cuts do (``layer2``, ``blocks.5``). Weights are random.

@@ -1,11 +1,15 @@
-"""Flags that name a model, and those of `keyhole targets`."""
+"""Flags that name a model, those of `keyhole targets`, and the tasks of targets."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from keyhole.sizes import OptionalSizeFlag
+
+TaskName = Literal["classification", "re-identification"]
+"""What a target answers with: a score for each class, or an embedding by which identities are retrieved."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A model together with all that is needed to use it."""
+"""A model that can be split, with its preprocessing and the name of what protects its features."""
 
 from __future__ import annotations
 
@@ -7,9 +7,55 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torchvision.transforms.v2 import functional as transform
 
-from keyhole.targets.preprocess import Preprocess
+from keyhole.data.pixels import cover
+from keyhole.service.errors import UsageError
+from keyhole.sizes import Size, height_width, size_of
+
+NO_DEFENCE = "none"
+"""The name of having no defence."""
+
+
+class TargetError(UsageError):
+    """A target or weights that do not exist or do not fit; the message says what was expected."""
+
+
+@dataclass(frozen=True)
+class Preprocess:
+    """Resize, crop and normalise as a target expects.
+
+    Two steps, because an attack needs the second alone: ``fit`` makes the *picture* that every score compares,
+    ``normalise`` turns a picture into the model's input and is differentiable.
+
+    Attributes:
+        size: of the picture, in pixels: its side, or height and width.
+        mean: per-channel mean that is subtracted, in picture units (0 to 1).
+        std: per-channel deviation that is divided by, in picture units.
+    """
+
+    size: Size
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", size_of(*height_width(self.size)))
+
+    def fit(self, picture: Tensor) -> Tensor:
+        """Resized to cover ``size``, centre crop: RGB in [0, 1], …×3×H×W to …×3×height×width."""
+        cropped: Tensor = transform.center_crop(cover(picture, self.size), list(height_width(self.size)))
+        return cropped.clamp(0, 1)
+
+    def normalise(self, pictures: Tensor) -> Tensor:
+        """RGB pictures in [0, 1], N×3×H×W, to the model's input of the same shape."""
+        mean = torch.tensor(self.mean, dtype=pictures.dtype, device=pictures.device).view(3, 1, 1)
+        std = torch.tensor(self.std, dtype=pictures.dtype, device=pictures.device).view(3, 1, 1)
+        return (pictures - mean) / std
+
+    def __call__(self, picture: Tensor) -> Tensor:
+        """``normalise(fit(picture))``."""
+        return self.normalise(self.fit(picture))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,3 +95,16 @@ class Target:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)};".encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()[:16]
+
+
+def defence_name(trained: str, applied: str) -> str:
+    """The name, in headers and scores, of a target's own defence and of the one that is applied to its features.
+
+    Args:
+        trained: the defence that the target was trained as; empty for none.
+        applied: the defence that its features go through.
+
+    >>> defence_name("patrol", "none"), defence_name("patrol", "noise"), defence_name("", "none")
+    ('patrol', 'patrol+noise', 'none')
+    """
+    return "+".join(name for name in (trained, applied) if name not in ("", NO_DEFENCE)) or NO_DEFENCE

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from keyhole.sizes import SizeFlag
-from keyhole.targets.tasks import TaskName
+from keyhole.targets.settings import TaskName
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from keyhole.partition.model_survey import Survey
 from keyhole.partition.shape_propagation import SeenTensor
 from keyhole.partition.tracing import TRACING
 from keyhole.sizes import side_of
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.task import Task
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from torch import nn
 
 from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
+from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.neck import find_neck
-from keyhole.targets.shipped import SHIPPED
-from keyhole.targets.state import load_state, read_state
+from keyhole.targets.state_dicts import load_state, read_state
 
 
 def start_from(network: nn.Module, init: Path | None) -> None:

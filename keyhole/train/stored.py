@@ -13,9 +13,9 @@ from torch import nn
 from keyhole.service.errors import UsageError
 from keyhole.targets import Card, Target, load_target, write_card
 from keyhole.targets.card import WEIGHTS
-from keyhole.targets.own import count_outputs
-from keyhole.targets.pruned import architecture_of
-from keyhole.targets.quantise import load_weights, save_quantised
+from keyhole.targets.catalogue import architecture_of
+from keyhole.targets.user_models import count_outputs
+from keyhole.targets.weight_files import load_weights, save_quantised
 from keyhole.train.task import Task
 from keyhole.train.tuning import TuningSettings
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from keyhole.targets.tasks import TaskName
+from keyhole.targets.settings import TaskName
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Task
 from keyhole.train.tasks.classifier import classification

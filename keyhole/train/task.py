@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.recipe import Recipe
 
 

@@ -15,7 +15,7 @@ from torch.distributions import Laplace, Normal
 from keyhole.bench.privacy.dfil import dfil, mse_bound, psnr_bound
 from keyhole.defences import defence_named
 from keyhole.partition.plan import Features
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 
 SIDE = 2
 VALUES = 3 * SIDE * SIDE

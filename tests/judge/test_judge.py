@@ -14,7 +14,7 @@ from keyhole.judge.judge import Judge
 from keyhole.judge.load import load_judge
 from keyhole.judge.plate import PlateReader
 from keyhole.targets.card import WEIGHTS
-from keyhole.targets.quantise import save_quantised
+from keyhole.targets.weight_files import save_quantised
 from tests.judge.making import LABELS
 
 CARD = JudgeCard("regnetx_002", "nothing", "Apache-2.0", {}, 0, {}, "keyhole train judge --out here")

@@ -6,7 +6,7 @@ import torchvision
 
 from keyhole.targets import Card, write_card
 from keyhole.targets.card import WEIGHTS
-from keyhole.targets.quantise import save_quantised
+from keyhole.targets.weight_files import save_quantised
 
 
 @pytest.fixture(scope="module")

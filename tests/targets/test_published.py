@@ -19,8 +19,7 @@ from torchvision.models._api import WeightsEnum
 
 from keyhole.sizes import height_width
 from keyhole.targets import TargetError, load_target
-from keyhole.targets.timm_family import TimmFamily
-from keyhole.targets.torchvision_family import TorchvisionFamily
+from keyhole.targets.architectures import TimmFamily, TorchvisionFamily
 
 
 class ReachedError(Exception):

@@ -16,10 +16,8 @@ from keyhole.evaluation.reidentification import Trial
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.targets.card import read_card
-from keyhole.targets.catalogue import protection
+from keyhole.targets.catalogue import SHIPPED, PrunedFamily, ShippedFamily, protection
 from keyhole.targets.load import load_target
-from keyhole.targets.pruned import PrunedFamily
-from keyhole.targets.shipped import SHIPPED, ShippedFamily
 from keyhole.train.tasks.reid.parts import divide_views
 from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 

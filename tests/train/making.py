@@ -10,7 +10,7 @@ from torchvision.utils import save_image
 
 from keyhole.evaluation.reidentification import Trial
 from keyhole.targets.neck import bn_neck
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 from keyhole.train.tasks.reid.recipes import ReidRecipe
 from keyhole.train.tasks.reid.task import Reidentification

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Recipe

@@ -7,7 +7,7 @@ import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
-from keyhole.targets.errors import TargetError
+from keyhole.targets.target import TargetError
 from keyhole.train.tasks.reid.patches import leave_out_patches
 
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from keyhole.partition import CutError, survey
 from keyhole.partition.pruning.surgery import structures_before
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.defences.patrol.fista import Fista, shrink
 from keyhole.train.defences.patrol.goal import fewest_gone, least_threshold
 from keyhole.train.defences.patrol.lipschitz import block_ends, constants, lipschitz_loss

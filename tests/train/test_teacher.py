@@ -11,10 +11,9 @@ from torch.nn import functional as F
 
 from keyhole.evaluation.reidentification import embed
 from keyhole.targets.card import read_card
-from keyhole.targets.errors import TargetError
+from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.neck import bn_neck
-from keyhole.targets.shipped import SHIPPED
-from keyhole.targets.target import Target
+from keyhole.targets.target import Target, TargetError
 from keyhole.train.command import train
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings

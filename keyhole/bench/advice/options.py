@@ -11,7 +11,7 @@ from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_expo
 from keyhole.bench.privacy.puri import METRICS, privacy, puri, utility
 from keyhole.bench.records import BASELINES, EDGE_ONLY, Accuracy, Design, Latency, Leak, Profile, Results
 from keyhole.service.errors import UsageError
-from keyhole.targets.defence import defence_name
+from keyhole.targets.target import defence_name
 
 UNDEFENDED, EXACT = "none", "fp32"
 Record = TypeVar("Record", Latency, Accuracy, Leak, Profile)

@@ -13,8 +13,8 @@ from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
 from keyhole.service.folder import TRAINING, alone
 from keyhole.sizes import side_of
-from keyhole.targets.defence import NO_DEFENCE
-from keyhole.targets.pruned import DEFENDED
+from keyhole.targets.catalogue import DEFENDED
+from keyhole.targets.target import NO_DEFENCE
 from keyhole.terminal import terminal
 from keyhole.train.defences.deployed import Deployed, Protect
 from keyhole.train.defences.registry import method_named

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from keyhole.partition import Survey
 from keyhole.partition.pruning.plan import Removal
-from keyhole.targets.defence import NO_DEFENCE
+from keyhole.targets.target import NO_DEFENCE
 from keyhole.train.split import Split
 from keyhole.train.tuning import Tuning
 

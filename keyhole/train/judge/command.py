@@ -11,7 +11,7 @@ from keyhole.judge.identity import ARCHITECTURE
 from keyhole.judge.load import load_judge
 from keyhole.service.folder import TRAINING, alone
 from keyhole.targets.card import WEIGHTS
-from keyhole.targets.quantise import save_quantised
+from keyhole.targets.weight_files import save_quantised
 from keyhole.terminal import terminal
 from keyhole.train.judge.figures import judge_figures
 from keyhole.train.judge.pictures import Plan, true_pictures

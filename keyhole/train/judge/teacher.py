@@ -9,9 +9,9 @@ import torch
 
 from keyhole.evaluation.reidentification import Trial
 from keyhole.targets.architectures import architecture
+from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.neck import with_neck
-from keyhole.targets.preprocess import Preprocess
-from keyhole.targets.shipped import SHIPPED
+from keyhole.targets.target import Preprocess
 from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Stages

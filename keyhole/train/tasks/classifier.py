@@ -18,7 +18,7 @@ from keyhole.data.sets.stream import intact
 from keyhole.service.errors import UsageError
 from keyhole.sizes import scaled, size_text
 from keyhole.targets.architectures import architecture
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
 from keyhole.train.recipe import Recipe, adjusted
 from keyhole.train.settings import TrainSettings

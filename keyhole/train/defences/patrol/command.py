@@ -16,7 +16,7 @@ from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import TRAINING, alone
 from keyhole.sizes import side_of
-from keyhole.targets.shipped import SHIPPED, ShippedFamily
+from keyhole.targets.catalogue import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
 from keyhole.train.defences.patrol.goal import Goal
 from keyhole.train.defences.patrol.lipschitz import block_ends

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from keyhole.partition import CutError
 from keyhole.partition.memory import SizedHead, deepest
-from keyhole.targets.pruned import PRUNED
+from keyhole.targets.catalogue import PRUNED
 from keyhole.train.defences.patrol.goal import Goal
 
 MEMORY = "memory.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from timm.layers.patch_dropout import PatchDropout
 from torch import nn
 
-from keyhole.targets.errors import TargetError
+from keyhole.targets.target import TargetError
 
 
 def leave_out_patches(network: nn.Module, share: float) -> None:

@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from keyhole.evaluation.reidentification import Trial, read_parts
 from keyhole.sizes import height_width, scaled, size_text
 from keyhole.targets.architectures import architecture
-from keyhole.targets.errors import TargetError
 from keyhole.targets.neck import with_neck
-from keyhole.targets.own import count_outputs
-from keyhole.targets.preprocess import Preprocess
+from keyhole.targets.target import Preprocess, TargetError
+from keyhole.targets.user_models import count_outputs
 from keyhole.train.augment import erase, random_resized_crop, recolour
 from keyhole.train.recipe import Recipe
 from keyhole.train.settings import TrainSettings

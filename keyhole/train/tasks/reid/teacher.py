@@ -13,11 +13,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.evaluation.reidentification import embed
-from keyhole.targets.errors import TargetError
 from keyhole.targets.load import load_target
 from keyhole.targets.neck import answers_with_embedding
-from keyhole.targets.preprocess import Preprocess
-from keyhole.targets.target import Target
+from keyhole.targets.target import Preprocess, Target, TargetError
 from keyhole.train.cache import kept
 from keyhole.train.start import place_of
 

@@ -1,4 +1,4 @@
-"""Weights from a file into a model."""
+"""State dicts: a file's tensors under a model's names, and into the model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from keyhole.targets.checkpoint import Checkpoint, read_checkpoint, some
-from keyhole.targets.errors import TargetError
+from keyhole.targets.target import TargetError
+from keyhole.targets.weight_files import WeightFile, read_weight_file, some
 
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
 """Parts of a dotted name that torch puts there for a copy on several devices, compilation, shards, recomputation."""
@@ -71,15 +71,15 @@ def read_state(path: Path, own: Mapping[str, Tensor]) -> State:
         own: the model's state dict.
 
     Raises:
-        TargetError: the file cannot be read (see `read_checkpoint`), or no name in it is one of the model's.
+        TargetError: the file cannot be read (see `read_weight_file`), or no name in it is one of the model's.
     """
-    checkpoint = read_checkpoint(path)
-    readings = sorted(_readings(checkpoint, own), key=lambda way: (way.rank, way.averaged), reverse=True)
+    file = read_weight_file(path)
+    readings = sorted(_readings(file, own), key=lambda way: (way.rank, way.averaged), reverse=True)
     if not readings:
         first = next(iter(own), "")
-        near = _nearest(first, checkpoint.tensors)
+        near = _nearest(first, file.tensors)
         raise TargetError(
-            f"the weights in {path} do not fit: no tensor is one of the model's. At the top is {checkpoint.contents}"
+            f"the weights in {path} do not fit: no tensor is one of the model's. At the top is {file.contents}"
             + (f"; nearest to {first}: {near}" if near else "")
         )
     best, *others = readings
@@ -137,11 +137,11 @@ def load_state(
     return missing
 
 
-def _readings(checkpoint: Checkpoint, own: Mapping[str, Tensor]) -> Iterator[_Reading]:
+def _readings(file: WeightFile, own: Mapping[str, Tensor]) -> Iterator[_Reading]:
     """The ways to read a file under which most names are the model's."""
     for shorten in (str, _bare):
-        ours, theirs = ({shorten(name): name for name in names} for names in (own, checkpoint.tensors))
-        if len(ours) < len(own) or len(theirs) < len(checkpoint.tensors):
+        ours, theirs = ({shorten(name): name for name in names} for names in (own, file.tensors))
+        if len(ours) < len(own) or len(theirs) < len(file.tensors):
             continue
         votes: Counter[tuple[str, str]] = Counter()
         for name in theirs:
@@ -151,15 +151,15 @@ def _readings(checkpoint: Checkpoint, own: Mapping[str, Tensor]) -> Iterator[_Re
         most = max(votes.values(), default=0)
         for strip, add in (prefixes for prefixes, count in votes.items() if count == most):
             under = {add + name.removeprefix(strip): whole for name, whole in theirs.items() if name.startswith(strip)}
-            reading = _reading(strip, {ours.get(name, name): whole for name, whole in under.items()}, checkpoint, own)
+            reading = _reading(strip, {ours.get(name, name): whole for name, whole in under.items()}, file, own)
             if reading.fitting or (not add and 2 * reading.known >= len(reading.tensors)):
                 yield reading
 
 
-def _reading(prefix: str, names: Mapping[str, str], checkpoint: Checkpoint, own: Mapping[str, Tensor]) -> _Reading:
+def _reading(prefix: str, names: Mapping[str, str], file: WeightFile, own: Mapping[str, Tensor]) -> _Reading:
     """Of ``names``, a file's by the model's, those that lie in one dictionary with some that the model has."""
-    places = {checkpoint.places[whole] for name, whole in names.items() if name in own}
-    tensors = {name: checkpoint.tensors[whole] for name, whole in names.items() if checkpoint.places[whole] in places}
+    places = {file.places[whole] for name, whole in names.items() if name in own}
+    tensors = {name: file.tensors[whole] for name, whole in names.items() if file.places[whole] in places}
     known = [name for name in tensors if name in own]
     return _Reading(prefix, tensors, len(known), sum(_fits(tensors[name], own[name]) for name in known))
 

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from keyhole.cli import dispatch
 from keyhole.targets import TargetError, load_target
-from keyhole.targets.checkpoint import read_checkpoint
-from keyhole.targets.state import load_state, read_state
+from keyhole.targets.state_dicts import load_state, read_state
+from keyhole.targets.weight_files import read_weight_file
 from keyhole.train.start import start_from
 
 State = dict[str, Tensor]
@@ -239,7 +239,7 @@ def test_what_cannot_be_loaded_is_explained(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "w.pth"
     write(path)
     with pytest.raises(TargetError, match=reason) as raised:
-        read_checkpoint(path)
+        read_weight_file(path)
     assert not {"weights_only", "safe_globals", "trust"} & set(str(raised.value).replace("=", " ").split())
     assert "w.pth" in str(raised.value)
 
@@ -281,7 +281,7 @@ def test_a_checksum_that_is_wrong_is_said(tmp_path: Path, caplog: pytest.LogCapt
     content, value = path.read_bytes(), weights()["2.weight"].numpy().tobytes()
     assert content.count(value) == 1
     path.write_bytes(content.replace(value, bytes(len(value))))
-    read_checkpoint(path)
+    read_weight_file(path)
     assert "is damaged, or was written without a checksum" in caplog.text
 
 
@@ -292,7 +292,7 @@ def test_what_is_let_through_is_never_built(zipped: bool, tmp_path: Path, monkey
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     allowed = set(torch.serialization.get_safe_globals())
     monkeypatch.delattr(argparse, "Namespace")
-    assert read_checkpoint(path).tensors.keys() == under("net.", weights()).keys()
+    assert read_weight_file(path).tensors.keys() == under("net.", weights()).keys()
     assert set(torch.serialization.get_safe_globals()) == allowed
 
 
@@ -303,7 +303,7 @@ def test_dictionaries_that_hold_one_another_end(tmp_path: Path) -> None:
     for _ in range(40):
         bundle = {"left": bundle, "right": bundle}
     for content in (knot, bundle):
-        assert len(read_checkpoint(saved(content, tmp_path / "w.pth")).tensors) == len(weights())
+        assert len(read_weight_file(saved(content, tmp_path / "w.pth")).tensors) == len(weights())
 
 
 def test_the_costs_of_cuts_need_no_whole_model(tmp_path: Path) -> None:

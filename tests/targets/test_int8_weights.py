@@ -2,7 +2,7 @@ from pathlib import Path
 
 import torch
 
-from keyhole.targets.quantise import dequantise, load_weights, quantise, save_quantised
+from keyhole.targets.weight_files import dequantise, load_weights, quantise, save_quantised
 
 
 def test_an_error_of_at_most_half_a_step(tmp_path: Path) -> None:
