@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keyhole.checksum import checksum
-from keyhole.service.errors import UsageError
-from keyhole.targets.card import CARD, WEIGHTS, save_card
+from keyhole.targets.card import load_card
 
 
 @dataclass(frozen=True)
@@ -40,18 +36,9 @@ class JudgeCard:
 
 
 def read_judge_card(folder: Path) -> JudgeCard:
-    """The card in ``folder``.
+    """The card of the judge in ``folder``.
 
     Raises:
-        ValueError: no card there, or its fields are others.
+        UsageError: no card there, or its fields are others.
     """
-    path = folder / CARD
-    try:
-        return JudgeCard(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"cannot read the card {path}: {error}") from error
-
-
-def write_judge_card(card: JudgeCard, folder: Path) -> None:
-    """Write ``card`` into ``folder``, with the checksum of the weights that lie there."""
-    save_card(dataclasses.replace(card, sha256=checksum(folder / WEIGHTS)), folder)
+    return load_card(JudgeCard, folder)

@@ -1,15 +1,18 @@
-"""The card beside a file of weights: what they are, where they come from and how to use them."""
+"""Cards beside files of weights: what they are, where they come from and how to make them again."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from keyhole.checksum import checksum
+from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets.settings import TaskName
 from keyhole.targets.target import Preprocess, TargetError
@@ -17,6 +20,7 @@ from keyhole.targets.target import Preprocess, TargetError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+C = TypeVar("C", bound="DataclassInstance")
 CARD, WEIGHTS = "card.json", "model.safetensors"
 _OUTPUTS: Mapping[str, tuple[bool, bool]] = {"classification": (True, False), "re-identification": (False, True)}
 """Whether a task's cards have labels, and an embedding."""
@@ -24,7 +28,7 @@ _OUTPUTS: Mapping[str, tuple[bool, bool]] = {"classification": (True, False), "r
 
 @dataclass(frozen=True)
 class Card:
-    """What is known about weights.
+    """What is known about the weights of a target.
 
     Attributes:
         name: the target's name.
@@ -67,40 +71,65 @@ class Card:
 
 
 def read_card(folder: Path) -> Card:
-    """The card in ``folder``.
+    """The card of the target in ``folder``.
 
     Raises:
         TargetError: no card there, it lacks fields or has unknown ones, or its task and its outputs do not agree.
     """
-    path = folder / CARD
     try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise TargetError(f"cannot read the card {path}: {error}") from error
-    found = set(fields) if isinstance(fields, dict) else set()
-    known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Card)}
-    lacking, unknown = {name for name, needed in known.items() if needed} - found, found - set(known)
-    if lacking or unknown:
-        raise TargetError(
-            f"the card {path} lacks {sorted(lacking) or 'nothing'} and has the unknown fields "
-            f"{sorted(unknown) or 'none'}"
-        )
-    lists = ("mean", "std", "labels", *(("size",) if isinstance(fields["size"], list) else ()))
-    card = Card(**(fields | {name: tuple(fields[name]) for name in lists}))
+        card = load_card(Card, folder)
+    except UsageError as error:
+        raise TargetError(str(error)) from error
     if _OUTPUTS.get(card.task) != (bool(card.labels), card.embedding is not None):
         raise TargetError(
-            f"the card {path}: expected labels and no embedding for classification, or an embedding and no labels for "
-            f"re-identification; got {card.task}, {len(card.labels)} labels, embedding {card.embedding}"
+            f"the card {folder / CARD}: expected labels and no embedding for classification, or an embedding and no "
+            f"labels for re-identification; got {card.task}, {len(card.labels)} labels, embedding {card.embedding}"
         )
     return card
 
 
-def write_card(card: Card, folder: Path) -> None:
-    """Write ``card`` into ``folder``, with the checksum of the weights that lie there."""
+def load_card(kind: type[C], folder: Path) -> C:
+    """The card in ``folder``, of a target or of something else that is trained.
+
+    Args:
+        kind: a dataclass; JSON's lists become tuples in its fields.
+        folder: holds ``card.json``.
+
+    Raises:
+        UsageError: no card there, or it lacks fields of the dataclass or has others.
+    """
+    path = folder / CARD
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read the card {path}: {error}") from error
+    found = found if isinstance(found, dict) else {}
+    own = dataclasses.fields(kind)
+    needed = {f.name for f in own if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+    lacking, unknown = needed - set(found), set(found) - {field.name for field in own}
+    if lacking or unknown:
+        raise UsageError(
+            f"cannot read the card {path}: it lacks {sorted(lacking) or 'nothing'} and has the unknown fields "
+            f"{sorted(unknown) or 'none'}"
+        )
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+
+
+def write_card(card: DataclassInstance, folder: Path) -> None:
+    """Write a card into ``folder``, with the SHA-256 of the weights that lie there as its ``sha256``."""
     save_card(dataclasses.replace(card, sha256=checksum(folder / WEIGHTS)), folder)
 
 
 def save_card(card: DataclassInstance, folder: Path) -> None:
-    """Write the fields of any card into ``folder``."""
+    """Write a card into ``folder`` as it is."""
     text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
+
+
+def this_command() -> str:
+    """The command that runs, as a card records it.
+
+    >>> this_command().startswith("keyhole")
+    True
+    """
+    return shlex.join(["keyhole", *sys.argv[1:]])

@@ -8,12 +8,12 @@ import torch
 from keyhole.data.streetcam.glyphs import ALPHABET
 from keyhole.data.streetcam.labels import DRIVER
 from keyhole.data.streetcam.plate import plate_print
-from keyhole.judge.card import JudgeCard, read_judge_card, write_judge_card
+from keyhole.judge.card import JudgeCard, read_judge_card
 from keyhole.judge.find import JudgeError, find_judge
 from keyhole.judge.judge import Judge
 from keyhole.judge.load import load_judge
 from keyhole.judge.plate import PlateReader
-from keyhole.targets.card import WEIGHTS
+from keyhole.targets.card import WEIGHTS, write_card
 from keyhole.targets.weight_files import save_quantised
 from tests.judge.making import LABELS
 
@@ -29,7 +29,7 @@ def judge() -> Judge:
 @pytest.fixture
 def stored(judge: Judge, tmp_path: Path) -> Path:
     save_quantised(judge.state_dict(), tmp_path / WEIGHTS)
-    write_judge_card(CARD, tmp_path)
+    write_card(CARD, tmp_path)
     return tmp_path
 
 

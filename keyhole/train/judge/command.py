@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import sys
 
-from keyhole.judge.card import JudgeCard, write_judge_card
+from keyhole.judge.card import JudgeCard
 from keyhole.judge.identity import ARCHITECTURE
 from keyhole.judge.load import load_judge
 from keyhole.service.folder import TRAINING, alone
-from keyhole.targets.card import WEIGHTS
+from keyhole.targets.card import WEIGHTS, this_command, write_card
 from keyhole.targets.weight_files import save_quantised
 from keyhole.terminal import terminal
 from keyhole.train.judge.figures import judge_figures
@@ -51,12 +49,12 @@ def judge(settings: JudgeSettings) -> int:
             recipe=dataclasses.asdict(plan) | dataclasses.asdict(recipe),
             seed=settings.seed,
             figures={},
-            command=shlex.join(["keyhole", *sys.argv[1:]]),
+            command=this_command(),
         )
-        write_judge_card(card, settings.out)
+        write_card(card, settings.out)
         figures = judge_figures(load_judge(settings.out), settings.audit, settings.seed, settings.workers)
         rounded = {name: round(value, 4) for name, value in figures.items()}
-        write_judge_card(dataclasses.replace(card, figures=rounded), settings.out)
+        write_card(dataclasses.replace(card, figures=rounded), settings.out)
         console.print(rounded)
         console.print(f"{(settings.out / WEIGHTS).stat().st_size / 2**20:.2f} MiB in {settings.out / WEIGHTS}")
         return 0
