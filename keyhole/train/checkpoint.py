@@ -21,7 +21,7 @@ _STEPS = "steps"
 T = TypeVar("T")
 
 
-class Checkpoint:
+class TrainingCheckpoint:
     """The state of all that an accelerator holds, and the steps that are done.
 
     A save takes the place of the one before once it is whole, whatever ends the process meanwhile.

@@ -1,27 +1,120 @@
-"""The loop that every training shares."""
+"""The training loop, and what it asks of whatever is trained."""
 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 from accelerate.utils import recursively_apply, send_to_device, set_seed
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from keyhole.nn.device import MemoryLayout
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import progress_bar
-from keyhole.train.averaging import warming_average
-from keyhole.train.checkpoint import Checkpoint, skipped
-from keyhole.train.epochs import Epochs
-from keyhole.train.optimisers import one_cycle
-from keyhole.train.optimisers import optimiser as make_optimiser
-from keyhole.train.task import Task
-from keyhole.train.training import Round, Training
+from keyhole.train.checkpoint import TrainingCheckpoint, skipped
+from keyhole.train.optimisation import Optimisation, make_optimiser, one_cycle, warming_average
+from keyhole.train.task import Batch, Task
+
+
+@dataclass(frozen=True)
+class Round:
+    """What happened in a round.
+
+    Attributes:
+        steps: that are done, those of earlier rounds included.
+        losses: means over the round's steps, by name; of a round that was stopped, over the steps since.
+        seconds: that these took.
+    """
+
+    steps: int
+    losses: Mapping[str, float]
+    seconds: float
+
+
+class TrainingPlan(ABC):
+    """A module, the batches that it learns from and the losses that it learns by.
+
+    Attributes:
+        module: what is trained.
+        optimisation: how.
+        steps: of the optimiser, one for each batch.
+        every: steps in a round, after which a line is printed; the last round may be shorter.
+        companions: what the losses move besides the module, with ``state_dict`` and ``load_state_dict``: checkpoints
+            hold it too.
+    """
+
+    module: nn.Module
+    optimisation: Optimisation
+    steps: int
+    every: int
+    companions: Sequence[Any] = ()
+
+    @abstractmethod
+    def batches(self, first: int, last: int) -> Iterator[Any]:
+        """The batches of the steps from ``first`` to before ``last``, which are those of one round.
+
+        They depend on nothing but the numbers of the steps, so that a resumed run sees the same ones. A batch is a
+        tensor, something with a method ``to``, or a tuple, list or mapping of such; the loop moves it to the device.
+        """
+
+    @abstractmethod
+    def losses(self, module: nn.Module, batch: Any) -> Mapping[str, Tensor]:
+        """Scalars by name; their sum is what is minimised.
+
+        Args:
+            module: `module`, as the loop has prepared it for the device.
+            batch: on the module's device.
+        """
+
+    @abstractmethod
+    def report(self, module: nn.Module, done: Round) -> str:
+        """The line to print after a round.
+
+        Args:
+            module: `module` with its averaged weights, where an average is taken.
+            done: the round.
+        """
+
+
+class TaskEpochs(TrainingPlan):
+    """See `TrainingPlan`.
+
+    Args:
+        task: what is learned; its recipe says how.
+    """
+
+    def __init__(self, task: Task) -> None:
+        recipe = task.recipe
+        self.module = task.module
+        self.steps, self.every = recipe.epochs * task.steps, task.steps
+        self.optimisation = Optimisation.of(recipe)
+        self._task = task
+
+    def batches(self, first: int, last: int) -> Iterator[Batch]:
+        recipe, epoch = self._task.recipe, first // self.every
+        generator = torch.Generator().manual_seed(recipe.seed * 10_000 + epoch)
+        yield from islice(self._task.batches(recipe.size_at(epoch), generator), last - first)
+
+    def losses(self, module: nn.Module, batch: Batch) -> Mapping[str, Tensor]:
+        return {"loss": self._task.loss(module(batch.inputs), batch.labels)}
+
+    def report(self, module: nn.Module, done: Round) -> str:
+        recipe, epoch = self._task.recipe, done.steps // self.every
+        size = recipe.size_at(epoch - 1)
+        quality = self._task.assess(self._task.network(module), size)
+        return (
+            f"epoch {epoch}/{recipe.epochs}  {size} px  loss {done.losses['loss']:.3f}  "
+            f"{quality} at {size} px  {done.seconds:.0f} s"
+        )
 
 
 def fit(task: Task, out: Path) -> nn.Module:
@@ -34,10 +127,10 @@ def fit(task: Task, out: Path) -> nn.Module:
         task: what is learned.
         out: folder for checkpoints.
     """
-    return task.network(learn(Epochs(task), out))
+    return task.network(learn(TaskEpochs(task), out))
 
 
-def learn(training: Training, out: Path) -> nn.Module:
+def learn(training: TrainingPlan, out: Path) -> nn.Module:
     """Train and return the module, with averaged weights where they are asked for; picks up ``out/checkpoint``.
 
     After every round, and once a minute, the checkpoint is written; after every round the training's report is printed,
@@ -65,7 +158,7 @@ def learn(training: Training, out: Path) -> nn.Module:
         accelerator.register_for_checkpointing(average)
     accelerator.register_for_checkpointing(*training.companions)
     kept: nn.Module = average.module if average else accelerator.unwrap_model(module)
-    checkpoint = Checkpoint(accelerator, out / "checkpoint")
+    checkpoint = TrainingCheckpoint(accelerator, out / "checkpoint")
 
     with checkpoint.explained(training.steps), progress_bar() as progress:
         done = checkpoint.load()

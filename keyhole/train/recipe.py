@@ -1,4 +1,4 @@
-"""How a target is trained."""
+"""Hyper-parameters of a target's training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OptimiserName = Literal["sgd", "adamw"]
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """The hyper-parameters of every task.
 
     Attributes:
@@ -30,7 +30,7 @@ class Recipe:
         ema: decay of the averaged weights, which are the ones kept; less at first (see `warming_average`).
         seed: seeds weights, order and augmentation.
         precision: ``no`` (fp32) or ``bf16``; bf16 pays only on processors with native bf16 arithmetic.
-        optimiser: a name in `keyhole.train.optimisers.OPTIMISERS`.
+        optimiser: a name in `keyhole.train.optimisation.OPTIMISERS`.
         warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
     """
 
@@ -59,7 +59,7 @@ class Recipe:
         raise ValueError(f"the recipe has {self.epochs} epochs")
 
 
-R = TypeVar("R", bound=Recipe)
+R = TypeVar("R", bound=TrainingRecipe)
 
 
 def adjusted(recipe: R, settings: TrainSettings) -> R:
@@ -96,3 +96,51 @@ def _stage(text: str) -> tuple[int, int]:
     if not (side.isdecimal() and epochs.isdecimal() and int(side) and int(epochs)):
         raise UsageError(f"stage {text!r}: expected SIDE:EPOCHS, for example 64:8")
     return int(side), int(epochs)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a trained model is trained further.
+
+    Attributes:
+        stages: (share of the target's picture side, epochs), in order.
+        batch: pictures in a step.
+        steps: batches of an epoch at most; None: all of the data.
+        learning_rate: peak of the model's.
+        weight_decay: of the model's weights of two or more dimensions.
+        optimiser: of the model.
+        warm_up: share of the steps in which the rate rises.
+        teaching: weight of the distance to the embeddings of the model as it was, besides the losses of
+            re-identification; 0: the model starts with a random classifier of the identities, which undoes much of what
+            it knows before it has learned.
+    """
+
+    stages: tuple[tuple[float, int], ...] = ((1.0, 90),)
+    batch: int = 512
+    steps: int | None = None
+    learning_rate: float = 3e-4
+    weight_decay: float = 5e-4
+    optimiser: OptimiserName = "adamw"
+    warm_up: float = 0.1
+    teaching: float = 0.0
+
+    def sides(self, size: int) -> Stages:
+        """`stages` in pixels, for a target's pictures of ``size``."""
+        return tuple((max(1, round(size * share)), epochs) for share, epochs in self.stages)
+
+    def task_recipe(self, base: R, size: int) -> R:
+        """A task's own recipe with what is set here: how the data comes, and how the model is trained.
+
+        Args:
+            base: of the task.
+            size: side of the target's pictures in pixels.
+        """
+        return dataclasses.replace(
+            base,
+            stages=self.sides(size),
+            batch=self.batch,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            optimiser=self.optimiser,
+            warm_up=self.warm_up,
+        )

@@ -1,13 +1,14 @@
-"""Flags of ``keyhole train``."""
+"""Flags of trainings that make a target: from nothing, and further from one that is trained."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from keyhole.sizes import SizeFlag
-from keyhole.targets.settings import TaskName
+from keyhole.targets.settings import ModelSettings, TaskName
 
 
 @dataclass(frozen=True)
@@ -93,3 +94,47 @@ class TrainSettings:
     """Re-identification: pictures of each held-out identity that are searched for among the others."""
     workers: int = 2
     """Re-identification: processes that draw or read the pictures, once before the training."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningSettings(ModelSettings):
+    """Flags of a training that starts from a target and keeps its task."""
+
+    data: str
+    """The target's own training data: as for `keyhole train target`."""
+    out: Path
+    """Folder for checkpoints, model.safetensors and card.json, and whatever else the defence needs."""
+    per_identity: int = 4
+    """Re-identification: pictures of each identity in a batch."""
+    identities: int = TrainSettings.identities
+    """Re-identification on streetcam: vehicles to train on."""
+    views: int = 12
+    """Re-identification on streetcam: pictures of each vehicle."""
+    part: str = ""
+    """Re-identification: as for `keyhole train target`."""
+    held_out: int | None = None
+    """Re-identification: as for `keyhole train target`."""
+    probes: int = 1
+    """Re-identification: as for `keyhole train target`."""
+    pictures: Path | None = None
+    """Re-identification: folder where drawn pictures are kept, such as the `--out` of the target's own training.
+    Absent: `--out`."""
+    workers: int = 2
+    """Re-identification: processes that draw or read the pictures."""
+    precision: Literal["no", "bf16"] = "no"
+    """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
+    seed: int = 0
+    """Seed of all random choices, and of which identities are held out: that of the target's own training, so that the
+    same are."""
+    licence: str = "Apache-2.0"
+    """Licence of the weights, for the card."""
+
+    def training(self, size: int) -> TrainSettings:
+        """The flags that `keyhole train target` has too.
+
+        Args:
+            size: side of the target's pictures in pixels.
+        """
+        shared = {field.name for field in dataclasses.fields(TrainSettings)} - {"size"}
+        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return TrainSettings(size=size, **{name: value for name, value in own.items() if name in shared})

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.targets.target import Preprocess
-from keyhole.train.recipe import Recipe
+from keyhole.train.recipe import TrainingRecipe
 
 
 class Batch(NamedTuple):
@@ -54,7 +54,7 @@ class Task(ABC):
     """
 
     module: nn.Module
-    recipe: Recipe
+    recipe: TrainingRecipe
     steps: int
     preprocess: Preprocess
     data: str

@@ -1,106 +1,149 @@
-"""Training a target further, on its own task: what a defence's training shares with others."""
+"""Training a target further, on its own task: the target, the task and the card."""
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, TypeVar
 
-from keyhole.targets.settings import ModelSettings
-from keyhole.train.recipe import OptimiserName, Recipe, Stages
-from keyhole.train.settings import TrainSettings
+import torch
+from rich.console import Console
+from torch import nn
 
-R = TypeVar("R", bound=Recipe)
+from keyhole.evaluation.reidentification import read_parts
+from keyhole.service.errors import UsageError
+from keyhole.sizes import side_of
+from keyhole.targets import Target, load_target
+from keyhole.targets.card import this_command
+from keyhole.targets.catalogue import architecture_of
+from keyhole.targets.neck import answers_with_embedding, neck_path
+from keyhole.targets.user_models import count_outputs
+from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
+from keyhole.train.settings import TuningSettings
+from keyhole.train.task import Outputs, Task
+from keyhole.train.tasks.classifier import Classification, LabelledPictures
+from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid.recipes import ReidRecipe
+from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.teacher import embeddings_by, teach
+from keyhole.train.weights import Figures, write_target_card
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """How a trained model is trained further.
+def trained_target(settings: TuningSettings, who: str) -> Target:
+    """The target that flags name, which ``who`` starts from.
 
-    Attributes:
-        stages: (share of the target's picture side, epochs), in order.
-        batch: pictures in a step.
-        steps: batches of an epoch at most; None: all of the data.
-        learning_rate: peak of the model's.
-        weight_decay: of the model's weights of two or more dimensions.
-        optimiser: of the model.
-        warm_up: share of the steps in which the rate rises.
-        teaching: weight of the distance to the embeddings of the model as it was, besides the losses of
-            re-identification; 0: the model starts with a random classifier of the identities, which undoes much of what
-            it knows before it has learned.
+    Raises:
+        UsageError: its weights are random.
+        TargetError: no such target or weights, or the target is pruned or defended already.
     """
+    architecture_of(settings.target)
+    target = load_target(settings.target, settings.weights, size=settings.size)
+    if target.weights.startswith("random"):
+        raise UsageError(f"{settings.target} has random weights: {who} starts from a trained target (--weights FILE)")
+    return target
 
-    stages: tuple[tuple[float, int], ...] = ((1.0, 90),)
-    batch: int = 512
-    steps: int | None = None
-    learning_rate: float = 3e-4
-    weight_decay: float = 5e-4
-    optimiser: OptimiserName = "adamw"
-    warm_up: float = 0.1
-    teaching: float = 0.0
 
-    def sides(self, size: int) -> Stages:
-        """`stages` in pixels, for a target's pictures of ``size``."""
-        return tuple((max(1, round(size * share)), epochs) for share, epochs in self.stages)
+def write_tuned_card(
+    settings: TuningSettings,
+    target: Target,
+    network: nn.Module,
+    task: Task,
+    recipe: Mapping[str, object],
+    figures: Figures,
+    console: Console,
+) -> None:
+    """Write the card of a target that was trained further, and print its figures.
 
-    def task_recipe(self, base: R, size: int) -> R:
-        """A task's own recipe with what is set here: how the data comes, and how the model is trained.
+    Args:
+        settings: flags of the training.
+        target: that it started from.
+        network: that came out, as it is stored.
+        task: that it was trained for.
+        recipe: the hyper-parameters.
+        figures: in percent, by name.
+        console: to print on.
+    """
+    embedding = count_outputs(network, target.preprocess.size) if task.outputs.embedding else None
+    write_target_card(
+        settings,
+        task,
+        Outputs(task.outputs.labels, embedding),
+        figures,
+        console,
+        architecture=architecture_of(settings.target),
+        recipe=recipe,
+        command=this_command(),
+    )
 
-        Args:
-            base: of the task.
-            size: side of the target's pictures in pixels.
-        """
-        return dataclasses.replace(
-            base,
-            stages=self.sides(size),
-            batch=self.batch,
-            learning_rate=self.learning_rate,
-            weight_decay=self.weight_decay,
-            optimiser=self.optimiser,
-            warm_up=self.warm_up,
+
+def make_trainable(network: nn.Module) -> None:
+    """Let all of a network learn but the bias of a BNNeck, which has none (see `keyhole.targets.neck`)."""
+    network.requires_grad_(True)
+    if answers_with_embedding(network):
+        network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
+
+
+def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: Console, teacher: Target) -> Task:
+    """The task that the target was trained for, on the data that the flags name; it may take the model apart.
+
+    Args:
+        target: what is trained further.
+        recipe: how.
+        settings: flags.
+        console: shows the progress.
+        teacher: the target as it was, asked before anything is changed. Its embeddings are what the classifier of
+            identities starts from, and are to be met besides, where the recipe has a teaching.
+
+    Raises:
+        FileNotFoundError: no data there.
+        ValueError: the data's classes are not the target's, or the data does not suffice.
+    """
+    if answers_with_embedding(target.model):
+        return _reidentification(target, recipe, settings, console, teacher)
+    return _classification(target, recipe, settings, console)
+
+
+def _classification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
+    root, size = Path(settings.data), side_of(target.preprocess.size, "training")
+    train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
+    if train.names != validation.names or len(train.names) != target.outputs:
+        raise UsageError(
+            f"{settings.data}: train/ has {len(train.names)} classes and val/ {len(validation.names)}; the target has "
+            f"{target.outputs}: name the data that it was trained on"
         )
+    data = f"{settings.data}: {len(train.labels)} pictures, {size} pixels"
+    console.print(f"{len(train.labels)} pictures of {len(train.names)} classes")
+    own = adjusted(recipe.task_recipe(TrainingRecipe(), size), settings.training(size))
+    task = Classification(target.model, train, validation, target.preprocess, own, data)
+    if target.labels and task.outputs.labels != target.labels:
+        raise UsageError(f"{settings.data} has other classes than the target, or the same in another order")
+    return task
 
 
-@dataclass(frozen=True, kw_only=True)
-class TuningSettings(ModelSettings):
-    """Flags of a training that starts from a target and keeps its task."""
+def _reidentification(
+    target: Target, recipe: Tuning, settings: TuningSettings, console: Console, teacher: Target
+) -> Task:
+    size = side_of(target.preprocess.size, "training")
+    parts = open_parts(settings.training(size))
+    folder = settings.pictures or settings.out
+    folder.mkdir(parents=True, exist_ok=True)
+    train, trial = read_parts(parts, size, workers=settings.workers, folder=folder, console=console)
+    console.print(f"{len(train.pictures)} pictures of {train.count} identities; tested on {trial.data.count} others")
+    base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
+    own = adjusted(base, settings.training(size))
+    data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
+    if not recipe.teaching or not own.epochs:
+        return Reidentification(target.model, train, trial, target.preprocess, own, data)
+    pictures = train.pictures
+    teaching = teach(teacher, pictures, recipe.teaching, folder, console)
+    taught = teaching.embeddings
+    same = _same(target.model, teacher.model)
+    embeddings = taught if same else embeddings_by(target.model, target.preprocess, pictures, console)
+    task = Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)
+    task.module.imprint(embeddings, taught, train.identities)
+    return task
 
-    data: str
-    """The target's own training data: as for `keyhole train target`."""
-    out: Path
-    """Folder for checkpoints, model.safetensors and card.json, and whatever else the defence needs."""
-    per_identity: int = 4
-    """Re-identification: pictures of each identity in a batch."""
-    identities: int = TrainSettings.identities
-    """Re-identification on streetcam: vehicles to train on."""
-    views: int = 12
-    """Re-identification on streetcam: pictures of each vehicle."""
-    part: str = ""
-    """Re-identification: as for `keyhole train target`."""
-    held_out: int | None = None
-    """Re-identification: as for `keyhole train target`."""
-    probes: int = 1
-    """Re-identification: as for `keyhole train target`."""
-    pictures: Path | None = None
-    """Re-identification: folder where drawn pictures are kept, such as the `--out` of the target's own training.
-    Absent: `--out`."""
-    workers: int = 2
-    """Re-identification: processes that draw or read the pictures."""
-    precision: Literal["no", "bf16"] = "no"
-    """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
-    seed: int = 0
-    """Seed of all random choices, and of which identities are held out: that of the target's own training, so that the
-    same are."""
-    licence: str = "Apache-2.0"
-    """Licence of the weights, for the card."""
 
-    def training(self, size: int) -> TrainSettings:
-        """The flags that `keyhole train target` has too.
-
-        Args:
-            size: side of the target's pictures in pixels.
-        """
-        shared = {field.name for field in dataclasses.fields(TrainSettings)} - {"size"}
-        own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return TrainSettings(size=size, **{name: value for name, value in own.items() if name in shared})
+def _same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two networks have the same weights."""
+    ours, theirs = one.state_dict(), other.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)

@@ -23,7 +23,7 @@ from keyhole.cli import dispatch
 from keyhole.targets import TargetError, load_target
 from keyhole.targets.state_dicts import load_state, read_state
 from keyhole.targets.weight_files import read_weight_file
-from keyhole.train.start import start_from
+from keyhole.train.weights import start_from
 
 State = dict[str, Tensor]
 

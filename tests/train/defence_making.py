@@ -10,7 +10,7 @@ from keyhole.targets import Preprocess
 from keyhole.train.defences.method import Lesson, Method
 from keyhole.train.defences.training import Defending
 from keyhole.train.loop import learn
-from keyhole.train.recipe import Recipe
+from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Split
 from keyhole.train.tasks.classifier import Classification, LabelledPictures
 from tests.train.patrol_making import SIDE, classifier
@@ -23,7 +23,9 @@ def split_of(
     network = network or classifier()
     network.requires_grad_(True)
     data = [LabelledPictures.load(root, name) for name in ("train", "val")]
-    how = Recipe(**{"stages": ((SIDE, epochs),), "batch": 16, "learning_rate": 0.01, "optimiser": "adamw", **recipe})
+    how = TrainingRecipe(
+        **{"stages": ((SIDE, epochs),), "batch": 16, "learning_rate": 0.01, "optimiser": "adamw", **recipe}
+    )
     task = Classification(network, *data, Preprocess(SIDE), how)
     return Split.of(task, network, cut, seed=0)
 

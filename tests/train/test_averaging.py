@@ -2,7 +2,7 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
-from keyhole.train.averaging import warming_average
+from keyhole.train.optimisation import warming_average
 
 
 def averaged(values: list[float], decay: float) -> float:

@@ -12,7 +12,7 @@ from torch import nn
 
 from keyhole.service.errors import UsageError
 from keyhole.train import checkpoint
-from keyhole.train.checkpoint import Checkpoint
+from keyhole.train.checkpoint import TrainingCheckpoint
 from keyhole.train.loop import fit
 from tests.train.test_classifier import lesson, striped
 
@@ -61,11 +61,11 @@ def test_a_checkpoint_that_does_not_say_where_it_stands_is_not_started_over(tmp_
 
 @pytest.mark.parametrize("when", ["writing", "written", "swapping"])
 def test_a_process_that_is_killed_while_it_saves_leaves_a_whole_checkpoint(tmp_path: Path, when: str):
-    def at(weight: float) -> tuple[nn.Module, Checkpoint]:
+    def at(weight: float) -> tuple[nn.Module, TrainingCheckpoint]:
         accelerator = Accelerator()
         module = accelerator.prepare(nn.Linear(1, 1, bias=False))
         nn.init.constant_(module.weight, weight)
-        return module, Checkpoint(accelerator, tmp_path / "checkpoint")
+        return module, TrainingCheckpoint(accelerator, tmp_path / "checkpoint")
 
     at(1.0)[1].save(1)
     newer = tmp_path / "newer"

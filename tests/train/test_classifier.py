@@ -8,7 +8,7 @@ from torch import nn
 from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
 from keyhole.train.loop import fit
-from keyhole.train.recipe import Recipe
+from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.tasks.classifier import Classification, LabelledPictures, top_k
 
 PREPROCESS = Preprocess(16)
@@ -37,7 +37,7 @@ def network() -> nn.Module:
 
 
 def lesson(train: LabelledPictures, validation: LabelledPictures, epochs: int) -> Classification:
-    recipe = Recipe(stages=((16, epochs),), batch=16, learning_rate=0.1, ema=0.9)
+    recipe = TrainingRecipe(stages=((16, epochs),), batch=16, learning_rate=0.1, ema=0.9)
     return Classification(network(), train, validation, PREPROCESS, recipe)
 
 

@@ -18,10 +18,10 @@ from keyhole.train.defences.noise_aware import NoiseAware
 from keyhole.train.defences.nopeek import NoPeek
 from keyhole.train.defences.rival import Rival
 from keyhole.train.defences.shredder import Shredder
-from keyhole.train.own_task import make_trainable
 from keyhole.train.split import Split
 from keyhole.train.tasks.classifier import LabelledPictures
 from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tuning import make_trainable
 from tests.train import making
 from tests.train.defence_making import split_of, taught, trained
 from tests.train.patrol_making import SIDE, class_folders, embedder

@@ -9,14 +9,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keyhole.train.loop import learn
-from keyhole.train.optimisers import Optimisation, one_cycle
-from keyhole.train.training import Round, Training
+from keyhole.train.loop import Round, TrainingPlan, learn
+from keyhole.train.optimisation import Optimisation, one_cycle
 
 HOW = {"learning_rate": 0.1, "weight_decay": 0.01, "optimiser": "sgd", "warm_up": 0.3, "clip": 0.5}
 
 
-class Line(Training):
+class Line(TrainingPlan):
     """Learns y = 3x; its batches are points that depend on the step alone."""
 
     def __init__(self, **how) -> None:

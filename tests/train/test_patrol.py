@@ -23,12 +23,12 @@ from keyhole.train.defences.patrol.objective import Objective
 from keyhole.train.defences.patrol.recipe import FAST, PAPER, PatrolRecipe
 from keyhole.train.defences.patrol.settings import PatrolSettings
 from keyhole.train.defences.patrol.surrogate import Surrogate
-from keyhole.train.own_task import make_trainable
-from keyhole.train.recipe import Recipe
+from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Blocks
 from keyhole.train.task import Batch, Task
 from keyhole.train.tasks.classifier import Classification, LabelledPictures
 from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tuning import make_trainable
 from tests.train import making
 from tests.train.patrol_making import SIDE, classifier, embedder
 
@@ -53,7 +53,7 @@ def pictures() -> dict[str, LabelledPictures]:
 def lesson(pictures: dict[str, LabelledPictures], recipe: PatrolRecipe = QUICK) -> tuple[Task, nn.Module]:
     network = classifier()
     make_trainable(network)
-    own = recipe.task_recipe(Recipe(), SIDE)
+    own = recipe.task_recipe(TrainingRecipe(), SIDE)
     return Classification(network, pictures["train"], pictures["val"], Preprocess(SIDE), own), network
 
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from keyhole.train.loop import learn
-from keyhole.train.optimisers import Optimisation
+from keyhole.train.loop import Round, learn
+from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior.autoencoder import new_network
 from keyhole.train.prior.diffusion import (
     GAMMA,
@@ -26,7 +26,6 @@ from keyhole.train.prior.diffusion import (
 )
 from keyhole.train.prior.latents import Scale
 from keyhole.train.prior.reconstruction import EDGES, NOISE, REGULAR, ReconstructionTraining, Reconstructor, edges
-from keyhole.train.training import Round
 
 HOW = Optimisation(5e-3, clip=1.0)
 

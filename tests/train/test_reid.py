@@ -10,7 +10,7 @@ from torch import nn
 
 from keyhole.train.augment import erase, recolour
 from keyhole.train.loop import fit
-from keyhole.train.recipe import Recipe, adjusted
+from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid.learner import Learner
 from keyhole.train.tasks.reid.loss import ReidLoss
@@ -173,7 +173,7 @@ def test_flags_change_the_recipe_of_the_architecture() -> None:
     assert recipe_for(replace(settings, architecture="conv-stem:vit_tiny_patch16_224")) == RECIPES["*vit_*"]
     assert recipe_for(TrainSettings(data="faces", out=Path("x"), size=96)).stages == ((64, 10), (96, 2), (96, 1))
     cats = TrainSettings(data="cats", out=Path("x"), size=224)
-    assert adjusted(Recipe(), cats).stages == ((64, 8), (96, 3), (224, 1))
+    assert adjusted(TrainingRecipe(), cats).stages == ((64, 8), (96, 3), (224, 1))
     changed = TrainSettings(data="streetcam", out=Path("x"), stages=("64:2", "96:1"), batch=24, per_identity=3, seed=7)
     made = recipe_for(changed)
     assert (made.stages, made.batch, made.per_identity, made.seed) == (((64, 2), (96, 1)), 24, 3, 7)

@@ -21,9 +21,9 @@ from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
 from keyhole.train.defences.training import Defending
 from keyhole.train.loop import learn
-from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.split import Split
-from keyhole.train.stored import named, store_weights, trained_target, write_tuned_card
+from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
+from keyhole.train.weights import named, store_weights
 
 
 def defence(settings: DefenceSettings) -> int:

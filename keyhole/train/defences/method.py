@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from keyhole.partition import Survey
 from keyhole.partition.pruning.plan import Removal
 from keyhole.targets.target import NO_DEFENCE
+from keyhole.train.recipe import Tuning
 from keyhole.train.split import Split
-from keyhole.train.tuning import Tuning
 
 TUNING = Tuning(stages=((1.0, 6),), batch=64, steps=80, learning_rate=1e-3, teaching=10.0)
 """Fewer steps than PATROL's recipe `fast` takes, at the target's own size: less has gone that must be made up for."""

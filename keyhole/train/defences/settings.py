@@ -8,7 +8,8 @@ from typing import Any
 
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.method import Method
-from keyhole.train.tuning import Tuning, TuningSettings
+from keyhole.train.recipe import Tuning
+from keyhole.train.settings import TuningSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,8 +20,8 @@ from keyhole.defences.noise import NUMBERS
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.checks import check_range
 from keyhole.train.defences.method import TUNING, Lesson, Method, Step
+from keyhole.train.recipe import Tuning
 from keyhole.train.split import Split
-from keyhole.train.tuning import Tuning
 
 
 @dataclass(frozen=True)

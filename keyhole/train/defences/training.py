@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from keyhole.train.defences.deployed import Deployed
 from keyhole.train.defences.method import Lesson, Step
-from keyhole.train.optimisers import Optimisation
+from keyhole.train.loop import Round, TrainingPlan
+from keyhole.train.optimisation import Optimisation
 from keyhole.train.split import Split
-from keyhole.train.training import Round, Training
 
 
-class Defending(Training):
-    """See `Training`. No average of the weights is taken: adversaries are trained against the weights that are kept.
+class Defending(TrainingPlan):
+    """See `TrainingPlan`. No average of the weights is taken: adversaries are trained against those that are kept.
 
     Args:
         lesson: what is learned.

@@ -17,8 +17,8 @@ from keyhole.service.errors import UsageError
 from keyhole.train.judge.losses import ReadingLesson
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 from keyhole.train.judge.spoil import spoil
-from keyhole.train.optimisers import Optimisation
-from keyhole.train.training import Round, Training
+from keyhole.train.loop import Round, TrainingPlan
+from keyhole.train.optimisation import Optimisation
 
 _JITTER = 0.4  # pixels by which a place is off, so that the readers do not rely on more than the truth is good for
 
@@ -55,8 +55,8 @@ class ReadingBatch(NamedTuple):
     labels: TruePictures
 
 
-class ReadingTraining(Training):
-    """See `Training`. The module is a `ReadingLesson`.
+class ReadingTraining(TrainingPlan):
+    """See `TrainingPlan`. The module is a `ReadingLesson`.
 
     Args:
         judge: whose readers are trained.

@@ -15,11 +15,11 @@ from keyhole.targets.target import Preprocess
 from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Stages
-from keyhole.train.start import start_from
 from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 from keyhole.train.tasks.reid.recipes import ReidRecipe
 from keyhole.train.tasks.reid.task import Reidentification
 from keyhole.train.tasks.reid.teacher import Teaching, embeddings_by
+from keyhole.train.weights import start_from
 
 _ARCHITECTURE = "resnet18"
 _START = SHIPPED / "resnet18-tinyimagenet"

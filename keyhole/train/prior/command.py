@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import shlex
-import sys
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -14,9 +12,10 @@ from torch import Tensor, nn
 
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import TRAINING, alone
+from keyhole.targets.card import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn
-from keyhole.train.optimisers import Optimisation
+from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior.autoencoder import Autoencoder, as_stored, new_network, open_autoencoder
 from keyhole.train.prior.card import PriorCard, write_prior_card
 from keyhole.train.prior.diffusion import DiffusionTraining, new_unet
@@ -71,7 +70,7 @@ def prior(settings: PriorSettings) -> int:
             seed=settings.seed,
             figures={name: round(value, 4) for name, value in figures.items()},
             parameters={"autoencoder": _count(autoencoder.network), "unet": _count(unet)},
-            command=shlex.join(["keyhole", *sys.argv[1:]]),
+            command=this_command(),
             size=settings.size,
             latent=tuple(latents.shape[1:]),
         )

@@ -10,8 +10,8 @@ import diffusers
 import torch
 from torch import Tensor, nn
 
-from keyhole.train.optimisers import Optimisation
-from keyhole.train.training import Round, Training
+from keyhole.train.loop import Round, TrainingPlan
+from keyhole.train.optimisation import Optimisation
 
 GAMMA = 5.0
 """Largest weight of a clean latent's squared error."""
@@ -73,14 +73,14 @@ class Noising(NamedTuple):
     timesteps: Tensor
 
 
-class DiffusionTraining(Training):
-    """See `Training`. The module is a U-Net of diffusers.
+class DiffusionTraining(TrainingPlan):
+    """See `TrainingPlan`. The module is a U-Net of diffusers.
 
     Args:
         network: takes noisy latents and timesteps.
         latents: normalised, N×C×h×w.
         batch: latents in a step.
-        steps, every, optimisation: see `Training`.
+        steps, every, optimisation: see `TrainingPlan`.
         look: called after each round with the module.
     """
 

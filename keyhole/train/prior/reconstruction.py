@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.train.optimisers import Optimisation
-from keyhole.train.training import Round, Training
+from keyhole.train.loop import Round, TrainingPlan
+from keyhole.train.optimisation import Optimisation
 
 EDGES, REGULAR = 0.5, 1e-4
 """Weights of the difference of edges, and of the regulariser of the latents."""
@@ -42,8 +42,8 @@ class Reconstructor(nn.Module):
         return decoded, 0.5 * (latents.square() + NOISE**2 - 1 - 2 * math.log(NOISE))
 
 
-class ReconstructionTraining(Training):
-    """See `Training`. The module is a `Reconstructor`.
+class ReconstructionTraining(TrainingPlan):
+    """See `TrainingPlan`. The module is a `Reconstructor`.
 
     The loss is L1 + L2 + `EDGES` × `edges`, which needs no weights of another network, + `REGULAR` × the mean
     divergence of the latents: little enough not to blur, enough to keep them near zero and to make neighbours of a
@@ -54,7 +54,7 @@ class ReconstructionTraining(Training):
         pictures: uint8 N×3×H×W.
         halved: so many steps, the first ones, are on pictures of half the side: they cost a quarter, and what they
             teach of colours and edges holds at the full size.
-        steps, batch, every, optimisation: see `Training`.
+        steps, batch, every, optimisation: see `TrainingPlan`.
         look: called after each round with the module; a few words on how good it is.
     """
 

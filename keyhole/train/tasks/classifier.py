@@ -20,10 +20,10 @@ from keyhole.sizes import scaled, size_text
 from keyhole.targets.architectures import architecture
 from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
-from keyhole.train.recipe import Recipe, adjusted
+from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
-from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
+from keyhole.train.weights import start_from
 
 _DATA = "Tiny-ImageNet, 100 classes"
 
@@ -86,7 +86,7 @@ class Classification(Task):
         train: LabelledPictures,
         validation: LabelledPictures,
         preprocess: Preprocess,
-        recipe: Recipe,
+        recipe: TrainingRecipe,
         data: str = "",
     ) -> None:
         self.module, self.recipe, self.preprocess, self.data = model, recipe, preprocess, data
@@ -127,7 +127,7 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     if settings.teacher or settings.patch_drop:
         raise UsageError("--teacher and --patch-drop are of re-identification: --task re-identification")
     entry = architecture(settings.architecture)
-    recipe = adjusted(Recipe(), settings)
+    recipe = adjusted(TrainingRecipe(), settings)
     root = Path(settings.data)
     classes, others = (list_folder(root, split).classes for split in ("train", "val"))
     if classes != others:

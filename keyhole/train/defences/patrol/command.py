@@ -25,9 +25,9 @@ from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.recipe import PatrolRecipe
 from keyhole.train.defences.patrol.report import report
 from keyhole.train.defences.patrol.settings import PatrolSettings
-from keyhole.train.own_task import make_trainable, own_task
 from keyhole.train.recipe import stages_of
-from keyhole.train.stored import named, store_weights, trained_target, write_tuned_card
+from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
+from keyhole.train.weights import named, store_weights
 
 REST = "rest"
 """Folder, in that of the result, for what the second training keeps to resume from."""

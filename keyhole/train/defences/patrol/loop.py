@@ -21,7 +21,7 @@ from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.service.memory import keep_all_freed
 from keyhole.sizes import side_of
 from keyhole.terminal import progress_bar
-from keyhole.train.checkpoint import Checkpoint
+from keyhole.train.checkpoint import TrainingCheckpoint
 from keyhole.train.defences.patrol.fista import Fista
 from keyhole.train.defences.patrol.goal import Goal, fewest_gone, least_threshold
 from keyhole.train.defences.patrol.lipschitz import random_noise
@@ -29,8 +29,7 @@ from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.objective import Objective
 from keyhole.train.defences.patrol.recipe import PatrolRecipe
 from keyhole.train.defences.patrol.surrogate import Surrogate, mirrored_layers
-from keyhole.train.optimisers import Optimisation, one_cycle
-from keyhole.train.optimisers import optimiser as make_optimiser
+from keyhole.train.optimisation import Optimisation, make_optimiser, one_cycle
 from keyhole.train.split import Blocks, paths_in
 from keyhole.train.task import Batch, Task
 
@@ -80,7 +79,7 @@ class Patrol:
         self._task, self._recipe, self._goal = task, recipe, goal
         self._cut, self._seen = ends[-1], Seen([])
         self._accelerator = Accelerator(mixed_precision=task.recipe.precision)
-        self._checkpoint = Checkpoint(self._accelerator, out / "checkpoint")
+        self._checkpoint = TrainingCheckpoint(self._accelerator, out / "checkpoint")
         device = self._accelerator.device
         module = task.module.to(device)
         self._layout = MemoryLayout.of(module)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from keyhole.train.tuning import Tuning
+from keyhole.train.recipe import Tuning
 
 RecipeName = Literal["paper", "fast"]
 TailName = Literal["trained", "kept"]

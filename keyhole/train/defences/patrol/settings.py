@@ -9,7 +9,7 @@ from pathlib import Path
 from keyhole.partition.pruning.surgery import Granularity
 from keyhole.service.errors import UsageError
 from keyhole.train.defences.patrol.recipe import RECIPES, PatrolRecipe, RecipeName, TailName, TermName
-from keyhole.train.tuning import TuningSettings
+from keyhole.train.settings import TuningSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 
-from keyhole.train.recipe import OptimiserName, Recipe, Stages, adjusted
+from keyhole.train.recipe import OptimiserName, Stages, TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 
 
 @dataclass(frozen=True)
-class ReidRecipe(Recipe):
-    """The hyper-parameters of re-identification, besides those of `Recipe`.
+class ReidRecipe(TrainingRecipe):
+    """The hyper-parameters of re-identification, besides those of `TrainingRecipe`.
 
     PATROL §IV-A trains ResNet-18 with fast-reid for 90 epochs at a rate of 0.0003 in batches of 512, and names neither
     the optimiser, nor the margin, nor the weights of the two losses. The margin of 0.3 and the weights of 1 are those

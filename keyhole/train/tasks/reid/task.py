@@ -16,9 +16,8 @@ from keyhole.targets.neck import with_neck
 from keyhole.targets.target import Preprocess, TargetError
 from keyhole.targets.user_models import count_outputs
 from keyhole.train.augment import erase, random_resized_crop, recolour
-from keyhole.train.recipe import Recipe
+from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.settings import TrainSettings
-from keyhole.train.start import start_from
 from keyhole.train.task import Batch, Outputs, Task
 from keyhole.train.tasks.reid.learner import Answers, Learner
 from keyhole.train.tasks.reid.loss import ReidLoss
@@ -28,6 +27,7 @@ from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 from keyhole.train.tasks.reid.recipes import ReidRecipe, recipe_for
 from keyhole.train.tasks.reid.sampling import check_pk, pk_batches
 from keyhole.train.tasks.reid.teacher import Teaching, load_teacher, teach
+from keyhole.train.weights import start_from
 
 
 class Reidentification(Task):
@@ -129,7 +129,7 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data, teaching)
 
 
-def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: Recipe) -> None:
+def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: TrainingRecipe) -> None:
     for size in dict.fromkeys((*(scaled(settings.size, side) for side, _ in recipe.stages), settings.size)):
         try:
             count_outputs(network, size)

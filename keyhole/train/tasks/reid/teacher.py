@@ -17,7 +17,7 @@ from keyhole.targets.load import load_target
 from keyhole.targets.neck import answers_with_embedding
 from keyhole.targets.target import Preprocess, Target, TargetError
 from keyhole.train.cache import kept
-from keyhole.train.start import place_of
+from keyhole.train.weights import place_of
 
 _SHOWN = 512
 _ANSWERS = "embeddings"

@@ -1,4 +1,4 @@
-"""Optimisers by name."""
+"""Optimisers by name, the one-cycle schedule and averaged weights."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Any, Self
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from keyhole.train.recipe import OptimiserName, Recipe
+from keyhole.train.recipe import OptimiserName, TrainingRecipe
 
 Groups = list[dict[str, Any]]
 
@@ -40,12 +41,12 @@ class Optimisation:
     precision: str = "no"
 
     @classmethod
-    def of(cls, recipe: Recipe) -> Self:
+    def of(cls, recipe: TrainingRecipe) -> Self:
         """What a target's recipe says of it."""
         return cls(**{field.name: getattr(recipe, field.name) for field in fields(cls) if hasattr(recipe, field.name)})
 
 
-def optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
+def make_optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
     """The optimiser of the model's trainable parameters; those of one dimension do not decay."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: Groups = [
@@ -73,3 +74,23 @@ def _adamw(groups: Groups, learning_rate: float) -> Optimizer:
 
 
 OPTIMISERS: Mapping[OptimiserName, Callable[[Groups, float], Optimizer]] = {"sgd": _sgd, "adamw": _adamw}
+
+
+Average = Callable[[Any, Any, Any], None]
+
+
+def warming_average(decay: float) -> Average:
+    """Exponential moving average for `torch.optim.swa_utils.AveragedModel` that forgets the first weights soon.
+
+    After n steps the decay is min(``decay``, (1 + n) / (10 + n)), so that the average spans a tenth of the steps of a
+    short training, not its start.
+
+    Args:
+        decay: of a long training, 0 to 1.
+    """
+
+    def update(averaged: Any, current: Any, count: Any) -> None:
+        steps = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, current, count)  # type: ignore[no-untyped-call]
+
+    return update

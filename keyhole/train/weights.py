@@ -1,0 +1,122 @@
+"""Weights that a training starts from, and those that it leaves with a card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path
+
+from rich.console import Console
+from torch import nn
+
+from keyhole.targets.card import CARD, WEIGHTS, Card, read_card, write_card
+from keyhole.targets.catalogue import SHIPPED
+from keyhole.targets.neck import find_neck
+from keyhole.targets.state_dicts import load_state, read_state
+from keyhole.targets.weight_files import load_weights, save_quantised
+from keyhole.train.settings import TrainSettings, TuningSettings
+from keyhole.train.task import Outputs, Task
+
+
+def start_from(network: nn.Module, init: Path | None) -> None:
+    """Give ``network`` the weights in ``init``: a file, a folder of ``keyhole train target``, or a shipped target.
+
+    A network with a BNNeck takes a classifier's weights too, all but those of the last layer, in whose place it has the
+    BNNeck.
+
+    Raises:
+        TargetError: no weights there, or they do not fit.
+    """
+    if init is None:
+        return
+    place = place_of(init)
+    stored = read_state(place / WEIGHTS if place.is_dir() else place, network.state_dict())
+    state, neck = stored.tensors, find_neck(network)
+    if neck and f"{neck}.running_mean" not in state:
+        kept = {name: value for name, value in state.items() if not name.startswith(f"{neck}.")}
+        state = kept | {f"{neck}.{name}": value for name, value in network.get_submodule(neck).state_dict().items()}
+    load_state(network, state, stored.source, strict=True)
+
+
+def card_of(init: Path | None) -> Card | None:
+    """The card of the weights in ``init``, where they have one."""
+    place = init and place_of(init)
+    return read_card(place) if place and (place / CARD).is_file() else None
+
+
+def place_of(weights: Path) -> Path:
+    """The path itself, or the folder of the shipped target of that name where there is nothing at the path."""
+    shipped = SHIPPED / weights
+    return shipped if len(weights.parts) == 1 and not weights.exists() and shipped.is_dir() else weights
+
+
+Figures = dict[str, float]
+
+
+def store_weights(
+    network: nn.Module, folder: Path, measured: Callable[[], Mapping[str, float]], part: Set[str] | None = None
+) -> Figures:
+    """Store a network's weights as int8; afterwards it has the stored ones.
+
+    Args:
+        network: on the CPU.
+        folder: that is there.
+        measured: figures of the network as it is, by name.
+        part: names of the tensors to store; None: all.
+
+    Returns:
+        Figures of the stored weights, and of those before by the same names with ``_fp32``.
+    """
+    figures = named(measured(), "fp32")
+    state = network.state_dict()
+    save_quantised({name: state[name] for name in state if part is None or name in part}, folder / WEIGHTS)
+    network.load_state_dict(load_weights(folder / WEIGHTS), strict=part is None)
+    return figures | dict(measured())
+
+
+def write_target_card(
+    settings: TrainSettings | TuningSettings,
+    task: Task,
+    outputs: Outputs,
+    figures: Figures,
+    console: Console,
+    *,
+    architecture: str,
+    recipe: Mapping[str, object],
+    command: str,
+) -> None:
+    """Write the card of a target whose weights are in ``settings.out``, and print its figures.
+
+    Args:
+        settings: flags of the training.
+        task: that it was trained for.
+        outputs: what it answers with.
+        figures: in percent, by name.
+        console: to print on.
+        architecture: its name.
+        recipe: the hyper-parameters.
+        command: that makes the weights again.
+    """
+    card = Card(
+        name=settings.out.name,
+        architecture=architecture,
+        data=task.data,
+        licence=settings.licence,
+        recipe=dict(recipe),
+        seed=settings.seed,
+        figures={**{name: round(value, 2) for name, value in figures.items()}, **task.tested_on},
+        command=command,
+        size=task.preprocess.size,
+        mean=task.preprocess.mean,
+        std=task.preprocess.std,
+        labels=outputs.labels,
+        sha256="",
+        task="classification" if outputs.embedding is None else "re-identification",
+        embedding=outputs.embedding,
+    )
+    write_card(card, settings.out)
+    console.print({name: f"{value:.1f} %" for name, value in figures.items()})
+
+
+def named(figures: Mapping[str, float], state: str) -> Figures:
+    """Figures with the state that they were measured in behind their names."""
+    return {f"{name}_{state}": value for name, value in figures.items()}
