@@ -12,14 +12,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-import tyro
 
-from benchmarks.frames import Frames
-from benchmarks.measurement import Measurement, Ratio
-from benchmarks.output import Output, show
-from benchmarks.processes import Cloud
+from benchmarks.loopback import Cloud, Frames, in_turns
+from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from keyhole.service.memory import keep_freed
 from keyhole.wire.client import InferenceClient, connect
 
@@ -28,7 +26,7 @@ LEAST = {8: 1.5}
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class EdgesSettings(MeasurementSettings):
     """Count frames answered with more and more edges, with and without micro-batching."""
 
     target: str = "resnet18-streetcam"
@@ -46,7 +44,7 @@ class Settings(Output):
 
 
 @dataclass(frozen=True)
-class Row(Ratio):
+class EdgesRow(Ratio):
     """Frames per second of one number of edges, the median over the turns."""
 
     edges: int = 0
@@ -71,7 +69,7 @@ def rate(clients: list[InferenceClient], send: Callable[[InferenceClient], objec
     return frames / (time.perf_counter() - started)
 
 
-def measure(settings: Settings) -> list[Row]:
+def measure(settings: EdgesSettings) -> list[EdgesRow]:
     """Both clouds with every number of edges."""
     frames = Frames(settings.target, settings.cut)
     rows = []
@@ -85,16 +83,13 @@ def measure(settings: Settings) -> list[Row]:
             for cloud in clouds
         }
         for edges in EDGES:
-            rates: dict[Cloud, list[float]] = {cloud: [] for cloud in clouds}
-            for turn in range(1 + settings.turns):
-                for cloud in clouds if turn % 2 else clouds[::-1]:
-                    rates[cloud].append(rate(channels[cloud][:edges], frames.send, settings.seconds))
-            alone, together = (statistics.median(rates[cloud][1:]) for cloud in clouds)
-            rows.append(Row(together / alone, None, LEAST.get(edges), edges, alone, together))
+            rates = [partial(rate, channels[cloud][:edges], frames.send, settings.seconds) for cloud in clouds]
+            alone, together = map(statistics.median, in_turns(rates, settings.turns, 1))
+            rows.append(EdgesRow(together / alone, None, LEAST.get(edges), edges, alone, together))
     return rows
 
 
-def measurement(settings: Settings) -> Measurement:
+def measurement(settings: EdgesSettings) -> Measurement:
     """The rows and what they are."""
     torch.set_num_threads(1)
     keep_freed()
@@ -115,5 +110,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(EdgesSettings, measurement)

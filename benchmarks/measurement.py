@@ -1,14 +1,17 @@
-"""A measurement and how it is told: a table on the screen, Markdown in a report, JSON in between."""
+"""A measurement of speed: a table on the screen, Markdown in a report, JSON in between, and its command."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+import tyro
 from rich.table import Table
+
+from keyhole.terminal import terminal
 
 
 @dataclass(frozen=True)
@@ -97,3 +100,23 @@ class Measurement:
         lines = [list(self.columns), ["---:"] * len(self.columns), *self.cells]
         body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         return f"## {self.title}\n\n{self.how}\n\n{body}\n\n`{self.command}`\n"
+
+
+@dataclass(frozen=True)
+class MeasurementSettings:
+    """Flags of every measurement."""
+
+    json: Path | None = None
+    """Also write the result to this file."""
+
+
+S = TypeVar("S", bound=MeasurementSettings)
+
+
+def run(settings: type[S], measurement: Callable[[S], Measurement]) -> None:
+    """The command of a measurement: read its flags, print the table, write the file where one is named."""
+    chosen = tyro.cli(settings)
+    measured = measurement(chosen)
+    terminal().print(measured.table())
+    if chosen.json:
+        measured.save(chosen.json)

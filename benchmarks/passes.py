@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
-import tyro
 from torch import Tensor
 
-from benchmarks.measurement import Measurement
-from benchmarks.output import Output, show
+from benchmarks.measurement import Measurement, MeasurementSettings, run
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
@@ -28,7 +26,7 @@ INTERVAL = 5.0
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class PassesSettings(MeasurementSettings):
     """Count the U-Net passes of a white box until its pictures are as like the truth as given."""
 
     recipes: tuple[str, ...] = ("strong", "refined", "guided", "noise")
@@ -40,7 +38,7 @@ class Settings(Output):
 
 
 @dataclass(frozen=True)
-class Row:
+class PassesRow:
     """One recipe; passes are those for each picture."""
 
     recipe: str
@@ -50,7 +48,7 @@ class Row:
     seconds: float
 
 
-def measure(choice: ChosenAttack[Recipe], settings: Settings) -> Row:
+def measure(choice: ChosenAttack[Recipe], settings: PassesSettings) -> PassesRow:
     """Run one recipe to its end, and look at its pictures on the way."""
     terms = OfflineSettings(cut=settings.cut, n=settings.n, batch=settings.n)
     target, partition = partitioned(terms)
@@ -59,7 +57,7 @@ def measure(choice: ChosenAttack[Recipe], settings: Settings) -> Row:
     (estimates,) = offline.watched([truths])
     course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]
     last, likeness = course[-1]
-    return Row(choice.recipe_name, reached(course), last.passes, likeness, last.seconds / settings.n)
+    return PassesRow(choice.recipe_name, reached(course), last.passes, likeness, last.seconds / settings.n)
 
 
 def reached(course: Sequence[tuple[Estimate, float]]) -> dict[str, str]:
@@ -74,7 +72,7 @@ def _likeness(estimate: Estimate, truths: Tensor) -> float:
     return float(ssim(estimate.pictures, truths).mean())
 
 
-def measurement(settings: Settings) -> Measurement:
+def measurement(settings: PassesSettings) -> Measurement:
     """Every recipe."""
     torch.set_num_threads(1)
     keep_all_freed()
@@ -100,5 +98,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(PassesSettings, measurement)

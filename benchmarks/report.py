@@ -26,7 +26,7 @@ _SECTION = re.compile(r"^## .*?^`python -m benchmarks\.(\w+)`.*?$", re.MULTILINE
 
 
 @dataclass(frozen=True)
-class Settings:
+class PerformanceReportSettings:
     """Measure the code's own speed, as ratios, and write docs/performance.md. Leave the machine idle meanwhile.
 
     The page is written after each measurement; what `--only` leaves out stays on it as it was.
@@ -65,7 +65,7 @@ def measure(name: Name) -> Measurement:
         return Measurement.load(told)
 
 
-def main(settings: Settings) -> None:
+def main(settings: PerformanceReportSettings) -> None:
     """Measure each, and write the page after each.
 
     Raises:
@@ -79,4 +79,4 @@ def main(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Settings))
+    main(tyro.cli(PerformanceReportSettings))

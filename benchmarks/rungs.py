@@ -10,10 +10,8 @@ import statistics
 from dataclasses import dataclass
 
 import torch
-import tyro
 
-from benchmarks.measurement import Measurement
-from benchmarks.output import Output, show
+from benchmarks.measurement import Measurement, MeasurementSettings, run
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
 from keyhole.evaluation.offline import Offline
@@ -41,7 +39,7 @@ TRAINING = 8
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class RungsSettings(MeasurementSettings):
     """Time the rungs of an adversary."""
 
     target: str = "resnet18-streetcam"
@@ -53,7 +51,7 @@ class Settings(Output):
 
 
 @dataclass(frozen=True)
-class Row:
+class RungsRow:
     """One rung with so many frames at once: seconds until the last of them is answered, for each of them."""
 
     attack: str
@@ -65,7 +63,7 @@ class Row:
     rate: float
 
 
-def measure(choice: ChosenAttack[Recipe], together: int, settings: Settings) -> Row:
+def measure(choice: ChosenAttack[Recipe], together: int, settings: RungsSettings) -> RungsRow:
     """Time one rung; the first answer warms up, unless an optimiser is longer at work than any start."""
     learns = choice.recipe.learns
     terms = OfflineSettings(
@@ -79,10 +77,10 @@ def measure(choice: ChosenAttack[Recipe], together: int, settings: Settings) -> 
     seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))
     steps = 1 if learns else estimates[-1].iteration
     each = seconds / together
-    return Row(choice.word, choice.recipe.knowledge, together, steps, estimates[-1].passes, 1e3 * each, 1 / each)
+    return RungsRow(choice.word, choice.recipe.knowledge, together, steps, estimates[-1].passes, 1e3 * each, 1 / each)
 
 
-def measurement(settings: Settings) -> Measurement:
+def measurement(settings: RungsSettings) -> Measurement:
     """Every attack that a frame can wait for; networks with one frame and with several."""
     torch.set_num_threads(1)
     keep_all_freed()
@@ -112,5 +110,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(RungsSettings, measurement)

@@ -7,17 +7,14 @@ frame runs from the picture to the decoded answer. Frames are sent one at a time
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-import tyro
 
-from benchmarks.frames import Frames, seconds
-from benchmarks.measurement import Measurement, Ratio
-from benchmarks.output import Output, show
-from benchmarks.processes import Cloud
+from benchmarks.loopback import Cloud, Frames, in_turns, seconds
+from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from keyhole.service.memory import keep_freed
 
 CASES = (
@@ -31,7 +28,7 @@ WARM_UP = 10
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class SplitSettings(MeasurementSettings):
     """Time the split model on loopback against the whole one."""
 
     frames: int = 150
@@ -41,7 +38,7 @@ class Settings(Output):
 
 
 @dataclass(frozen=True)
-class Row(Ratio):
+class SplitRow(Ratio):
     """Medians of one target and cut, in milliseconds."""
 
     target: str = ""
@@ -51,25 +48,19 @@ class Row(Ratio):
     split_ms: float = 0.0
 
 
-def measure(target: str, cut: str, settings: Settings) -> Row:
+def measure(target: str, cut: str, settings: SplitSettings) -> SplitRow:
     """Time both ways in turn."""
     frames = Frames(target, cut)
     with ExitStack() as stack:
         cloud = Cloud(stack, target, cut, threads=settings.threads)
-
-        def split() -> object:
-            return frames.infer(cloud.client)
-
-        assert torch.equal(frames.infer(cloud.client), frames.whole())
-        times: dict[Callable[[], object], list[float]] = {frames.whole: [], split: []}
-        for turn in range(WARM_UP + settings.frames):
-            for way in (frames.whole, split) if turn % 2 else (split, frames.whole):
-                times[way].append(seconds(way))
-    whole_ms, split_ms = (1e3 * statistics.median(taken[WARM_UP:]) for taken in times.values())
-    return Row(split_ms / whole_ms, MOST, None, target, cut, frames.payload_kib, whole_ms, split_ms)
+        split = partial(frames.infer, cloud.client)
+        assert torch.equal(split(), frames.whole())
+        times = in_turns([partial(seconds, frames.whole), partial(seconds, split)], settings.frames, WARM_UP)
+    whole_ms, split_ms = (1e3 * statistics.median(taken) for taken in times)
+    return SplitRow(split_ms / whole_ms, MOST, None, target, cut, frames.payload_kib, whole_ms, split_ms)
 
 
-def measurement(settings: Settings) -> Measurement:
+def measurement(settings: SplitSettings) -> Measurement:
     """Every case."""
     torch.set_num_threads(settings.threads)
     keep_freed()
@@ -91,5 +82,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(SplitSettings, measurement)

@@ -17,12 +17,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-import tyro
 
-from benchmarks.frames import Frames, seconds
-from benchmarks.measurement import Measurement, Ratio
-from benchmarks.output import Output, show
-from benchmarks.processes import Cloud, process
+from benchmarks.loopback import Cloud, Frames, in_turns, process, seconds
+from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from keyhole.service.memory import keep_freed
 
 SUBSCRIBER = Path(__file__).with_name("tap_subscriber.py")
@@ -32,7 +29,7 @@ WARM_UP = 20
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class TapSettings(MeasurementSettings):
     """Time frames with the tap off and with a slow subscriber, in one run."""
 
     target: str = "resnet18"
@@ -44,7 +41,7 @@ class Settings(Output):
 
 
 @dataclass(frozen=True)
-class Row(Ratio):
+class TapRow(Ratio):
     """Latencies in milliseconds, and the ratio's 95 % bootstrap interval over pairs of frames."""
 
     payload_kib: float = 0.0
@@ -54,7 +51,7 @@ class Row(Ratio):
     tap_dropped: int = 0
 
 
-def measure(settings: Settings) -> Row:
+def measure(settings: TapSettings) -> TapRow:
     """Run everything and time it."""
     torch.set_num_threads(1)
     keep_freed()
@@ -69,23 +66,21 @@ def measure(settings: Settings) -> Row:
             frames.send(on.client)
             frames.send(off.client)
         before = on.tap_dropped()
-        times: dict[Cloud, list[float]] = {off: [], on: []}
-        for turn in range(WARM_UP + settings.frames):
-            for cloud in (off, on) if turn % 2 else (on, off):
-                times[cloud].append(seconds(partial(frames.send, cloud.client)))
+        sends = [partial(seconds, partial(frames.send, cloud.client)) for cloud in (off, on)]
+        times = in_turns(sends, settings.frames, WARM_UP)
         dropped = on.tap_dropped() - before
-    pairs = list(zip(times[off][WARM_UP:], times[on][WARM_UP:], strict=True))
+    pairs = list(zip(*times, strict=True))
     ratios = sorted(_ratio(random.Random(seed).choices(pairs, k=len(pairs))) for seed in range(1000))
     off_p50, on_p50 = (1e3 * statistics.median(column) for column in zip(*pairs, strict=True))
     interval = f"{ratios[25]:.3f} to {ratios[974]:.3f}"
-    return Row(_ratio(pairs), MOST, None, frames.payload_kib, off_p50, on_p50, interval, dropped)
+    return TapRow(_ratio(pairs), MOST, None, frames.payload_kib, off_p50, on_p50, interval, dropped)
 
 
 def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     return statistics.median(on for _, on in pairs) / statistics.median(off for off, _ in pairs)
 
 
-def measurement(settings: Settings) -> Measurement:
+def measurement(settings: TapSettings) -> Measurement:
     """The row and what it is."""
     return Measurement.of(
         [measure(settings)],
@@ -105,5 +100,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(TapSettings, measurement)

@@ -14,15 +14,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import grpc
 import torch
-import tyro
 
-from benchmarks.frames import seconds
-from benchmarks.measurement import Measurement, Ratio
-from benchmarks.output import Output, show
+from benchmarks.loopback import in_turns, seconds
+from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from benchmarks.wire_server import COPY_METHOD, LIMITS, MODEL_HASH, RAW_METHOD, RAW_SERVICE, TARGET
 from keyhole.service.memory import keep_freed
 from keyhole.v1 import inference_pb2
@@ -38,7 +37,7 @@ WARM_UP = 10
 
 
 @dataclass(frozen=True)
-class Case:
+class WirePayload:
     """One payload: channels × height × width of fp32, calls of each kind, and the greatest ratio aimed at."""
 
     shape: tuple[int, int, int]
@@ -46,17 +45,17 @@ class Case:
     most: float | None = None
 
 
-CASES = (
-    Case((128, 14, 14), 300),
-    Case((64, 56, 56), 300, 1.25),
-    Case((768, 32, 32), 150, 1.15),
-    Case((96, 256, 256), 40, 1.15),
+PAYLOADS = (
+    WirePayload((128, 14, 14), 300),
+    WirePayload((64, 56, 56), 300, 1.25),
+    WirePayload((768, 32, 32), 150, 1.15),
+    WirePayload((96, 256, 256), 40, 1.15),
 )
 
 
 @dataclass(frozen=True)
-class Row(Ratio):
-    """Medians of one case, in milliseconds."""
+class WireRow(Ratio):
+    """Medians of one payload, in milliseconds."""
 
     kib: float = 0.0
     way: str = ""
@@ -66,7 +65,7 @@ class Row(Ratio):
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class WireSettings(MeasurementSettings):
     """Time a frame's way to the cloud and back against bare gRPC."""
 
     calls: int | None = None
@@ -86,7 +85,7 @@ def server(kind: str) -> Iterator[int]:
         process.wait()
 
 
-def measure(case: Case, calls: int, client: InferenceClient, raw: grpc.Channel) -> Row:
+def measure(case: WirePayload, calls: int, client: InferenceClient, raw: grpc.Channel) -> WireRow:
     """Time all ways in turn, ``calls`` times each."""
     echo: Callable[..., bytes] = raw.unary_unary(f"/{RAW_SERVICE}/{RAW_METHOD}", None, None)
     copy: Callable[..., bytes] = raw.unary_unary(f"/{RAW_SERVICE}/{COPY_METHOD}", None, None)
@@ -109,17 +108,14 @@ def measure(case: Case, calls: int, client: InferenceClient, raw: grpc.Channel) 
 
     assert bare() == copied() == payload
     assert torch.equal(ours(), tensor)
-    times: dict[Callable[[], object], list[float]] = {bare: [], copied: [], ours: []}
-    for turn in range(WARM_UP + calls):
-        for call in tuple(times) if turn % 2 else reversed(tuple(times)):
-            times[call].append(seconds(call))
-    bare_ms, copied_ms, ours_ms = (1e3 * statistics.median(taken[WARM_UP:]) for taken in times.values())
+    times = in_turns([partial(seconds, call) for call in (bare, copied, ours)], calls, WARM_UP)
+    bare_ms, copied_ms, ours_ms = (1e3 * statistics.median(taken) for taken in times)
     way = "InferStream" if len(payload) > UNARY_LIMIT else "Infer"
-    return Row(ours_ms / bare_ms, case.most, None, len(payload) / KIB, way, bare_ms, copied_ms, ours_ms)
+    return WireRow(ours_ms / bare_ms, case.most, None, len(payload) / KIB, way, bare_ms, copied_ms, ours_ms)
 
 
-def measurement(settings: Settings) -> Measurement:
-    """Every case."""
+def measurement(settings: WireSettings) -> Measurement:
+    """Every payload."""
     keep_freed()
     with (
         server("infer") as infer_port,
@@ -128,7 +124,7 @@ def measurement(settings: Settings) -> Measurement:
         grpc.insecure_channel(f"127.0.0.1:{raw_port}", LIMITS) as raw,
     ):
         client = InferenceClient(channel)
-        rows = [measure(case, settings.calls or case.calls, client, raw) for case in CASES]
+        rows = [measure(case, settings.calls or case.calls, client, raw) for case in PAYLOADS]
     return Measurement.of(
         rows,
         "The wire against bare gRPC",
@@ -147,5 +143,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(WireSettings, measurement)

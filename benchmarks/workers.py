@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import tyro
-
-from benchmarks.measurement import Measurement, Ratio
-from benchmarks.output import Output, show
+from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from keyhole.bench.store import open_results
 
 WORKERS = (1, 2)
 
 
 @dataclass(frozen=True)
-class Settings(Output):
+class WorkersSettings(MeasurementSettings):
     """Count the cells of a benchmark that are measured in a minute."""
 
     cuts: tuple[str, ...] = ("layer1.0", "layer1.1", "layer2.0", "layer2.1", "layer3.0", "layer3.1")
@@ -27,7 +24,7 @@ class Settings(Output):
 
 
 @dataclass(frozen=True)
-class Row(Ratio):
+class WorkersRow(Ratio):
     """Cells per minute of one number of workers."""
 
     workers: int = 0
@@ -36,7 +33,7 @@ class Row(Ratio):
     per_minute: float = 0.0
 
 
-def measure(workers: int, settings: Settings, first: float | None) -> Row:
+def measure(workers: int, settings: WorkersSettings, first: float | None) -> WorkersRow:
     """One run of the benchmark, its start included; ``first`` is what one worker did in a minute."""
     with TemporaryDirectory() as folder:
         out = Path(folder) / "run"
@@ -49,12 +46,12 @@ def measure(workers: int, settings: Settings, first: float | None) -> Row:
         taken = time.perf_counter() - started
         cells = len(open_results(out).leaks)
     per_minute = 60 * cells / taken
-    return Row(per_minute / (first or per_minute), None, None, workers, cells, taken, per_minute)
+    return WorkersRow(per_minute / (first or per_minute), None, None, workers, cells, taken, per_minute)
 
 
-def measurement(settings: Settings) -> Measurement:
+def measurement(settings: WorkersSettings) -> Measurement:
     """One worker, then two."""
-    rows: list[Row] = []
+    rows: list[WorkersRow] = []
     for workers in WORKERS:
         rows.append(measure(workers, settings, rows[0].per_minute if rows else None))
     return Measurement.of(
@@ -73,5 +70,4 @@ def measurement(settings: Settings) -> Measurement:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Settings)
-    show(measurement(chosen), chosen)
+    run(WorkersSettings, measurement)
