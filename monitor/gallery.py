@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from monitor.checks import TRUTH
 from monitor.history import LastScore
+from monitor.validation import TRUTH
 
 
 @dataclass(frozen=True)

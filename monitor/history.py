@@ -13,10 +13,9 @@ from sqlalchemy.orm import Session
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
 from keyhole.service.errors import UsageError
-from monitor.database import FILE, open_database
+from monitor.database import FILE, FrameRow, RecoveryRow, ScoreRow, UnmatchedRow, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
 from monitor.ledger import Ledger, read_ledger
-from monitor.tables import FrameRow, RecoveryRow, ScoreRow, UnmatchedRow
 
 TIMED_FRAMES = 20_000
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from monitor.tables import AccountRow, FrameRow, ScoreRow
+from monitor.database import AccountRow, FrameRow, ScoreRow
 
 NOT_TOLD, NO_TRUTH, DROPPED, NOT_ATTACKED = "not told of", "no truth", "dropped", "not attacked"
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Truth
-from monitor.checks import TRUTH
 from monitor.deployment import Deployment
-from monitor.listener import Case, Listener
+from monitor.scoring import Listener, ScoredReconstruction
+from monitor.validation import TRUTH
 
 FRAMES, POINTS, OUTCOMES, ARRIVALS = 32, 600, 40, 200
 _RATE_SECONDS = 10.0
@@ -168,19 +168,19 @@ class LiveState(Listener):
                 self._answered += 1
                 self._outcomes.append(outcome)
 
-    def judged(self, case: Case) -> None:
-        told = case.reconstruction
+    def judged(self, scored: ScoredReconstruction) -> None:
+        told = scored.reconstruction
         with self._lock:
             self._version += 1
-            pictures = self._pictures.setdefault(told.frame_id, {TRUTH: case.truth.picture.png})
+            pictures = self._pictures.setdefault(told.frame_id, {TRUTH: scored.truth.picture.png})
             entry = attacks.entry(told)
             pictures[entry] = told.picture.png
-            self._labels[told.frame_id] = case.truth.label
-            attempt = _attempt(case, self._version)
+            self._labels[told.frame_id] = scored.truth.label
+            attempt = _attempt(scored, self._version)
             self._attempts.setdefault(told.frame_id, {})[entry] = self._current[entry] = attempt
             if told.final:
                 self._settled[entry] = attempt
-            point = ScorePoint(case.at, case.score.psnr, case.score.ssim, told.final)
+            point = ScorePoint(scored.at, scored.score.psnr, scored.score.ssim, told.final)
             self._points.setdefault(entry, deque(maxlen=POINTS)).append(point)
             while len(self._pictures) > FRAMES:
                 self._forget(min(self._pictures, key=lambda name: len(self._attempts[name])))
@@ -264,21 +264,21 @@ class Alarm:
         return sorted(raised.values(), key=lambda attempt: -attempt.ssim)
 
 
-def _attempt(case: Case, version: int) -> Attempt:
-    told = case.reconstruction
+def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
+    told = scored.reconstruction
     return Attempt(
         frame_id=told.frame_id,
         attack=attacks.entry(told),
         title=attacks.title(attacks.entry(told), told.knowledge),
         tap=told.tap,
-        psnr=case.score.psnr,
-        ssim=case.score.ssim,
+        psnr=scored.score.psnr,
+        ssim=scored.score.ssim,
         iteration=told.iteration,
         seconds=told.seconds,
         final=told.final,
         backlog=told.backlog,
         skipped=told.dropped,
-        at=case.at,
+        at=scored.at,
         version=version,
-        recovery=case.recovery,
+        recovery=scored.recovery,
     )

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import torch
+from prometheus_client import Counter
 
 from keyhole.judge.find import find_judge
+from keyhole.judge.recovery import Recovery
 from keyhole.service.address import Address, publish
 from keyhole.service.folder import RUN, claim
 from keyhole.service.lifecycle import FAILED, OK, Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
+from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from keyhole.wire.server import serve
-from monitor.broadcast import Broadcast
-from monitor.examiner import Examiner
-from monitor.instruments import Instruments
 from monitor.live_state import Alarm, LiveState
 from monitor.page.server import PageServer
-from monitor.referee import Limits, Referee
+from monitor.referee import Referee
 from monitor.report import REPORT, write_report
-from monitor.service import SubmitDesk, TruthDesk, registration
+from monitor.scoring import Listener, ScoredReconstruction, SecretScorer
+from monitor.service import Broadcast, SubmitPort, TruthPort, registration
 from monitor.settings import MonitorSettings, check_page
 from monitor.store import RunStore
 
@@ -55,23 +56,22 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
     check_page(settings)
     claim(settings.run, RUN)
     torch.set_num_threads(1)
-    limits = Limits(waiting=settings.waiting, wait_seconds=settings.wait_seconds)
     judge = find_judge(settings.judge)
     with ExitStack() as open_:
         metrics = Metrics("monitor")
         store = RunStore(settings.run, settings.keep, settings.database)
-        live, broadcast, instruments = LiveState(), Broadcast(), Instruments(metrics)
-        examine = Examiner(judge) if judge else None
-        known = store.known_truths(limits.truths)
-        listeners = (store, live, broadcast, instruments)
-        referee = Referee(listeners, limits, known, examine=examine, names=settings.names)
+        live, broadcast, exported = LiveState(), Broadcast(), MonitorMetrics(metrics)
+        score_secrets = SecretScorer(judge) if judge else None
+        known = store.known_truths(settings.limits.truths)
+        listeners = (store, live, broadcast, exported)
+        referee = Referee(listeners, settings.limits, known, score_secrets=score_secrets, names=settings.names)
         queues: dict[str, Callable[[], int]] = {
             "unmatched": lambda: referee.waiting,
             "store": lambda: store.depth,
             "watch": lambda: broadcast.depth,
         }
         live.watch_queues(queues)
-        instruments.watch_queues(queues)
+        exported.watch_queues(queues)
 
         places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
         open_.callback(metrics.close)
@@ -85,11 +85,11 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         open_.callback(referee.close)
         if settings.page:
             open_.callback(page.close)
-        for name, desk, address in (
-            ("truth", TruthDesk(referee, broadcast, live.attended, stop), settings.truth),
-            ("submit", SubmitDesk(referee), settings.submit),
+        for name, port, address in (
+            ("truth", TruthPort(referee, broadcast, live.attended, stop), settings.truth),
+            ("submit", SubmitPort(referee), settings.submit),
         ):
-            server = serve([registration(desk)], address, metrics=metrics, tls=settings.tls)
+            server = serve([registration(port)], address, metrics=metrics, tls=settings.tls)
             open_.callback(server.stop, _GRACE_SECONDS)
             places[name] = server.address
         publish(settings.addresses, places)
@@ -102,3 +102,60 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
 def _report(settings: MonitorSettings) -> Path:
     write_report(settings.run, settings.database, settings.alarm_ssim)
     return settings.run / REPORT
+
+
+class MonitorMetrics(Listener):
+    """What the monitor exports to Prometheus beyond the calls that its servers count.
+
+    Args:
+        metrics: of the process.
+    """
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self.registry = metrics.registry
+        self._unmatched = Counter(
+            "keyhole_unmatched_total",
+            "Reconstructions that waited for their truth and have no score.",
+            ["attack", "reason"],
+            registry=metrics.registry,
+        )
+
+        self._secrets = Counter(
+            "keyhole_secrets_total",
+            "What the judge was asked of final reconstructions: glyphs, attributes and identities, right or wrong.",
+            ["attack", "rung", "secret", "result"],
+            registry=metrics.registry,
+        )
+
+    def watch_queues(self, queues: Mapping[str, Callable[[], float]]) -> None:
+        """Export the depths of queues by name."""
+        for name, depth in queues.items():
+            self._metrics.queue_depth.labels(name).set_function(depth)
+
+    def witnessed(self, truth: Truth) -> None:  # noqa: ARG002
+        self._metrics.frames.labels("witnessed").inc()
+
+    def concluded(self, outcome: Outcome) -> None:
+        self._metrics.frames.labels("dropped" if outcome.dropped else "answered").inc()
+
+    def judged(self, scored: ScoredReconstruction) -> None:
+        if scored.reconstruction.final:
+            labels = scored.reconstruction.attack, scored.reconstruction.rung
+            self._metrics.psnr.labels(*labels).observe(scored.score.psnr)
+            self._metrics.ssim.labels(*labels).observe(scored.score.ssim)
+        if scored.recovery:
+            self._recovered(scored.reconstruction, scored.recovery)
+
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
+        self._unmatched.labels(reconstruction.attack, reason).inc()
+
+    def _recovered(self, made: Reconstruction, found: Recovery) -> None:
+        right, asked = found.glyphs
+        counts = {"glyph": (right, asked - right)} if asked else {}
+        counts |= {name: (int(true == read), int(true != read)) for name, (true, read) in found.attributes.items()}
+        if found.identified is not None:
+            counts["identity"] = (int(found.identified), int(not found.identified))
+        for secret, (hits, misses) in counts.items():
+            self._secrets.labels(made.attack, made.rung, secret, "right").inc(hits)
+            self._secrets.labels(made.attack, made.rung, secret, "wrong").inc(misses)

@@ -1,4 +1,4 @@
-"""Truth × reconstruction → score. Holds no socket, no file and no thread."""
+"""The referee: matches reconstructions to truths by frame id and has them scored; no socket, file or thread."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from torch import Tensor
 
@@ -18,42 +20,62 @@ from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
-from monitor.bounded import Bounded, Names
-from monitor.checks import (
-    CheckedReconstruction,
-    CheckedTruth,
-    check_account,
-    check_outcome,
-    check_reconstruction,
-    check_size,
-    check_truth,
-)
-from monitor.listener import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Case, Listener
-from monitor.scoring import similarity
+from monitor import validation
+from monitor.scoring import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Listener, ScoredReconstruction, similarity
+from monitor.settings import DEFAULT_LIMITS, Limits
+from monitor.validation import CheckedReconstruction, CheckedTruth, NameLimit
 
 _TURNS = 64
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Limits:
-    """What the referee holds in memory.
+class BoundedEntries(Generic[Key, Value]):
+    """Entries in the order they came. The oldest leave when they are too many, or have too many bytes together.
 
-    Attributes:
-        truths: newest truths that reconstructions are matched against.
-        waiting: reconstructions that wait for their truth; the oldest leaves first.
-        wait_seconds: how long one waits before it counts as unmatched.
-        megabytes: of pictures, in MiB, once for the truths and once for what waits; a picture counts with its PNG and
-            its decoded pixels.
+    Args:
+        most: entries.
+        most_bytes: of all entries; the newest stays however large it is.
     """
 
-    truths: int = 1000
-    waiting: int = 256
-    wait_seconds: float = 10.0
-    megabytes: int = 256
+    def __init__(self, most: int, most_bytes: int) -> None:
+        self._most = most
+        self._most_bytes = most_bytes
+        self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
+        self._bytes = 0
 
+    def __len__(self) -> int:
+        return len(self._entries)
 
-DEFAULT_LIMITS = Limits()
+    def __iter__(self) -> Iterator[Value]:
+        return (value for value, _ in self._entries.values())
+
+    def get(self, key: Key) -> Value | None:
+        """The entry of a key, if it is there."""
+        return self._entries[key][0] if key in self._entries else None
+
+    def put(self, key: Key, value: Value, size: int) -> list[Value]:
+        """Add an entry of ``size`` bytes, in the place of one of the same key; those that leave for it."""
+        self.pop(key)
+        self._entries[key] = value, size
+        self._bytes += size
+        left = []
+        while len(self._entries) > self._most or (self._bytes > self._most_bytes and len(self._entries) > 1):
+            left.append(self.pop_oldest())
+        return left
+
+    def pop(self, key: Key) -> Value | None:
+        """Take an entry out, if it is there."""
+        value, size = self._entries.pop(key, (None, 0))
+        self._bytes -= size
+        return value
+
+    def pop_oldest(self) -> Value:
+        """Take the oldest entry out; KeyError where there is none."""
+        _, (value, size) = self._entries.popitem(last=False)
+        self._bytes -= size
+        return value
 
 
 @dataclass
@@ -79,9 +101,10 @@ class Referee:
         limits: bounds on memory and patience.
         known: truths of an earlier life of the same run, oldest first; nobody is told of them again.
         clock: seconds, monotonic.
-        examine: says what an attack's last picture of a frame gives away of its truth's secrets, from their labels and
-            the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it.
-        names: of the attacks that may submit; none: whichever come first, as many as `monitor.bounded.Names` takes.
+        score_secrets: says what an attack's last picture of a frame gives away of its truth's secrets, from their
+            labels and the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it.
+        names: of the attacks that may submit; none: whichever come first, as many as
+            `monitor.validation.NameLimit` takes.
     """
 
     def __init__(
@@ -90,21 +113,21 @@ class Referee:
         limits: Limits = DEFAULT_LIMITS,
         known: Iterable[Truth] = (),
         clock: Callable[[], float] = time.monotonic,
-        examine: Callable[[SecretLabels, Tensor], Recovery | None] | None = None,
+        score_secrets: Callable[[SecretLabels, Tensor], Recovery | None] | None = None,
         names: Iterable[str] = (),
     ) -> None:
-        self._examine = examine
+        self._score_secrets = score_secrets
         self._listeners = tuple(listeners)
         self._limits = limits
         self._clock = clock
         self._lock = threading.Lock()
         self._turns = tuple(threading.RLock() for _ in range(_TURNS))
         self._numbers = itertools.count()
-        self._frames: Bounded[str, _Frame] = Bounded(limits.truths, limits.megabytes * MIB)
-        self._waiting: Bounded[int, _Waiting] = Bounded(limits.waiting, limits.megabytes * MIB)
-        self._concluded: Bounded[str, str] = Bounded(limits.truths, limits.megabytes * MIB)
-        self._attacks, self._entries, self._edges = Names(names), Names(), Names()
-        self._reasons, self._stages = Names(), Names()
+        self._frames: BoundedEntries[str, _Frame] = BoundedEntries(limits.truths, limits.megabytes * MIB)
+        self._waiting: BoundedEntries[int, _Waiting] = BoundedEntries(limits.waiting, limits.megabytes * MIB)
+        self._concluded: BoundedEntries[str, str] = BoundedEntries(limits.truths, limits.megabytes * MIB)
+        self._attacks, self._entries, self._edges = NameLimit(names), NameLimit(), NameLimit()
+        self._reasons, self._stages = NameLimit(), NameLimit()
         for truth in known:
             self._remember(CheckedTruth.read(truth))
 
@@ -120,9 +143,9 @@ class Referee:
         it is a repeated call and changes nothing.
 
         Raises:
-            WireError: see `monitor.checks.check_truth`, or what a listener raised.
+            WireError: see `monitor.validation.check_truth`, or what a listener raised.
         """
-        checked = check_truth(truth)
+        checked = validation.check_truth(truth)
         with self._turn(truth.frame_id):
             self._witness(checked)
 
@@ -137,12 +160,12 @@ class Referee:
         with self._lock:
             frame = self._remember(truth)
             self._concluded.pop(frame_id)
-            met = [one for one in self._waiting if one.reconstruction.message.frame_id == frame_id]
-            for one in met:
+            waited = [one for one in self._waiting if one.reconstruction.message.frame_id == frame_id]
+            for one in waited:
                 self._waiting.pop(one.number)
-        for one in met:
+        for one in waited:
             try:
-                self._meet(frame, one)
+                self._score_waiting(frame, one)
             except WireError as error:
                 _log.warning("a reconstruction that waited is not scored", extra={"reason": str(error)})
                 self._give_up(one, UNFIT)
@@ -151,9 +174,9 @@ class Referee:
         """Take what became of a frame; a repeated call changes nothing.
 
         Raises:
-            WireError: see `monitor.checks.check_outcome`, or what a listener raised.
+            WireError: see `monitor.validation.check_outcome`, or what a listener raised.
         """
-        check_outcome(outcome)
+        validation.check_outcome(outcome)
         self._reasons.check("dropped", outcome.dropped)
         for stage in outcome.stages:
             self._stages.check("stages", stage)
@@ -171,9 +194,9 @@ class Referee:
         """Take what an edge counted so far, in the place of its earlier account.
 
         Raises:
-            WireError: see `monitor.checks.check_account`, or what a listener raised.
+            WireError: see `monitor.validation.check_account`, or what a listener raised.
         """
-        check_account(account)
+        validation.check_account(account)
         self._edges.check("edge", account.edge)
         for reason in account.dropped:
             self._reasons.check("dropped", reason)
@@ -187,18 +210,18 @@ class Referee:
             None while its truth has not come, and for whatever follows an attack's final picture of a frame.
 
         Raises:
-            WireError: see `monitor.checks.check_reconstruction`; the picture has another size than the frames, or no
-                truth has that size; or what a listener raised.
+            WireError: see `monitor.validation.check_reconstruction`; the picture is broken or has another size than the
+                frame's truth, or than all truths; or what a listener raised.
         """
-        checked = check_reconstruction(reconstruction)
+        checked = validation.check_reconstruction(reconstruction)
         entry = attacks.entry(reconstruction)
         self._attacks.check("attack", reconstruction.attack)
         self._entries.check("rung", entry)
         with self._lock:
             frame = self._frames.get(reconstruction.frame_id)
             sizes = {one.truth.picture.size for one in ([frame] if frame else self._frames)}
-        check_size(checked.picture.size, sizes)
-        return self._judge(frame, checked) if frame else self._wait(checked)
+        validation.check_size(checked.picture.size, sizes)
+        return self._score(frame, checked) if frame else self._wait(checked)
 
     def expire(self) -> None:
         """Give up those that have waited too long."""
@@ -234,28 +257,30 @@ class Referee:
                 crowded_out = self._waiting.put(one.number, one, reconstruction.picture.most_bytes)
         for other in crowded_out:
             self._give_up(other, CROWDED_OUT)
-        return self._meet(frame, one) if frame else None
+        return self._score_waiting(frame, one) if frame else None
 
-    def _meet(self, frame: _Frame, one: _Waiting) -> Score | None:
-        """Judge one that waited, or tell that its attack had finished."""
-        score = self._judge(frame, one.reconstruction, waited=True)
+    def _score_waiting(self, frame: _Frame, one: _Waiting) -> Score | None:
+        """Score one that waited, or tell that its attack had finished."""
+        score = self._score(frame, one.reconstruction, waited=True)
         if score is None:
             self._give_up(one, REPEATED)
         return score
 
-    def _judge(self, frame: _Frame, reconstruction: CheckedReconstruction, *, waited: bool = False) -> Score | None:
+    def _score(self, frame: _Frame, reconstruction: CheckedReconstruction, *, waited: bool = False) -> Score | None:
         told, truth = reconstruction.message, frame.truth
         entry = attacks.entry(told)
         if entry in frame.finished:
             return None
-        check_size(reconstruction.picture.size, {truth.picture.size})
+        validation.check_size(reconstruction.picture.size, {truth.picture.size})
         pixels = reconstruction.picture.pixels
         psnr, ssim = similarity(pixels, truth.picture.pixels)
         score = Score(frame_id=told.frame_id, attack=told.attack, rung=told.rung, psnr=psnr, ssim=ssim)
-        recovery = self._examine(truth.labels, pixels) if self._examine and told.final and truth.labels else None
-        case = Case(truth.message, told, score, time.time(), recovery, waited)
+        recovery = None
+        if self._score_secrets and told.final and truth.labels:
+            recovery = self._score_secrets(truth.labels, pixels)
+        scored = ScoredReconstruction(truth.message, told, score, time.time(), recovery, waited)
         for listener in self._listeners:
-            listener.judged(case)
+            listener.judged(scored)
         if told.final:
             frame.finished.add(entry)
         return score

@@ -1,8 +1,11 @@
-"""The referee on the wire: one service for the edge and the monitor's friends, one for the adversary."""
+"""The referee on the wire: the truth port takes every call and streams events, the submit port takes `Submit` alone."""
 
 from __future__ import annotations
 
+import itertools
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import NoReturn
 
@@ -12,16 +15,101 @@ from keyhole.service.lifecycle import Stop
 from keyhole.v1.referee_pb2 import Account, Ack, Event, Outcome, Presence, Reconstruction, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError
+from keyhole.wire.limits import MIB
 from keyhole.wire.methods import REFEREE
 from keyhole.wire.server import Registration
-from monitor.broadcast import Broadcast
-from monitor.checks import check_presence
-from monitor.referee import Referee
+from monitor.referee import BoundedEntries, Referee
+from monitor.scoring import Listener, ScoredReconstruction
+from monitor.validation import check_presence
 
 _POLL_SECONDS = 0.25
+_WATCHER_BYTES = 32 * MIB
 
 
-class TruthDesk(RefereeServicer):
+class Watcher:
+    """Events for one who watches; the oldest are lost when they are too many.
+
+    Args:
+        queued: most events held, of 32 MiB together.
+    """
+
+    def __init__(self, queued: int) -> None:
+        self._changed = threading.Condition()
+        self._numbers = itertools.count()
+        self._events: BoundedEntries[int, Event] = BoundedEntries(queued, _WATCHER_BYTES)
+
+    @property
+    def depth(self) -> int:
+        """Events waiting."""
+        return len(self._events)
+
+    def add(self, event: Event) -> None:
+        """Hold an event."""
+        with self._changed:
+            self._events.put(next(self._numbers), event, event.ByteSize())
+            self._changed.notify()
+
+    def take(self, timeout: float) -> Event | None:
+        """The next event; None where none comes within ``timeout`` seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: len(self._events) > 0, timeout):
+                return None
+            return self._events.pop_oldest()
+
+
+class Broadcast(Listener):
+    """Copies the events into a bounded queue per watcher. Truths go without their secrets.
+
+    Args:
+        queued: most events held for a watcher.
+    """
+
+    def __init__(self, queued: int = 256) -> None:
+        self._queued = queued
+        self._lock = threading.Lock()
+        self._watchers: list[Watcher] = []
+
+    @property
+    def watchers(self) -> int:
+        """Watchers now."""
+        return len(self._watchers)
+
+    @property
+    def depth(self) -> int:
+        """Events waiting for the slowest watcher."""
+        return max((watcher.depth for watcher in tuple(self._watchers)), default=0)
+
+    @contextmanager
+    def watch(self) -> Iterator[Watcher]:
+        """The events from now on."""
+        watcher = Watcher(self._queued)
+        with self._lock:
+            self._watchers.append(watcher)
+        try:
+            yield watcher
+        finally:
+            with self._lock:
+                self._watchers.remove(watcher)
+
+    def witnessed(self, truth: Truth) -> None:
+        seen = Event(truth=truth)
+        seen.truth.ClearField("secrets")
+        self._send(seen)
+
+    def concluded(self, outcome: Outcome) -> None:
+        self._send(Event(outcome=outcome))
+
+    def judged(self, scored: ScoredReconstruction) -> None:
+        self._send(Event(reconstruction=scored.reconstruction))
+        self._send(Event(score=scored.score))
+
+    def _send(self, event: Event) -> None:
+        with self._lock:
+            for watcher in self._watchers:
+                watcher.add(event)
+
+
+class TruthPort(RefereeServicer):
     """Takes every call.
 
     Args:
@@ -73,7 +161,7 @@ class TruthDesk(RefereeServicer):
                     yield event
 
 
-class SubmitDesk(RefereeServicer):
+class SubmitPort(RefereeServicer):
     """Takes `Submit` alone and answers that it has been taken, nothing else.
 
     Args:
@@ -109,9 +197,9 @@ class SubmitDesk(RefereeServicer):
         _refuse("Watch")
 
 
-def registration(desk: RefereeServicer) -> Registration:
-    """A desk as `keyhole.wire.server.serve` takes it."""
-    return Registration(REFEREE, partial(add_RefereeServicer_to_server, desk))
+def registration(port: RefereeServicer) -> Registration:
+    """A port as `keyhole.wire.server.serve` takes it."""
+    return Registration(REFEREE, partial(add_RefereeServicer_to_server, port))
 
 
 def _refuse(call: str) -> NoReturn:

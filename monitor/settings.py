@@ -63,9 +63,35 @@ class MonitorSettings(ServiceSettings):
         )
 
     @property
+    def limits(self) -> Limits:
+        """What the referee holds in memory."""
+        return Limits(waiting=self.waiting, wait_seconds=self.wait_seconds)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What the attacks' reconstructions are called."""
         return tuple(label(attack) for attack in self.attacks)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the referee holds in memory.
+
+    Attributes:
+        truths: newest truths that reconstructions are matched against.
+        waiting: reconstructions that wait for their truth; the oldest leaves first.
+        wait_seconds: how long one waits before it counts as unmatched.
+        megabytes: of pictures, in MiB, once for the truths and once for what waits; a picture counts with its PNG and
+            its decoded pixels.
+    """
+
+    truths: int = 1000
+    waiting: int = 256
+    wait_seconds: float = 10.0
+    megabytes: int = 256
+
+
+DEFAULT_LIMITS = Limits()
 
 
 def check_page(settings: MonitorSettings) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import os
+import shutil
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,13 +20,19 @@ from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
-from monitor.checks import TRUTH
-from monitor.database import open_database
+from monitor.database import (
+    AccountRow,
+    FrameRow,
+    GroupCommit,
+    RecoveryRow,
+    ScoreRow,
+    SecretsRow,
+    UnmatchedRow,
+    open_database,
+)
 from monitor.deployment import DEPLOYMENT_FIELDS
-from monitor.listener import ENDED, Case, Listener
-from monitor.picture_store import Album
-from monitor.tables import AccountRow, FrameRow, RecoveryRow, ScoreRow, SecretsRow, UnmatchedRow
-from monitor.writer import GroupCommit
+from monitor.scoring import ENDED, Listener, ScoredReconstruction
+from monitor.validation import TRUTH
 
 PICTURES = "pictures"
 WAITING = "waiting"
@@ -50,7 +59,7 @@ class RunStore(Listener):
     def __init__(self, run: Path, keep: int, url: str | None = None) -> None:
         run.mkdir(parents=True, exist_ok=True)
         self._engine = open_database(run, url)
-        self._album = Album(run / PICTURES, keep)
+        self._pictures = PictureStore(run / PICTURES, keep)
         self._commit: GroupCommit[Callable[[Session], object]] = GroupCommit(self._write)
         self._well = True
         self._store(_give_up_waiting)
@@ -68,7 +77,7 @@ class RunStore(Listener):
             numbers = [row.id for row in rows.values()]
             found = session.scalars(select(SecretsRow).where(SecretsRow.frame.in_(numbers))).all()
             secrets = {row.frame: row.message for row in found}
-        pictures = ((row, self._album.read(row.frame_id, TRUTH)) for row in rows.values())
+        pictures = ((row, self._pictures.read(row.frame_id, TRUTH)) for row in rows.values())
         return [_truth(row, png, secrets.get(row.id)) for row, png in pictures if png is not None]
 
     def witnessed(self, truth: Truth) -> None:
@@ -78,8 +87,8 @@ class RunStore(Listener):
         now = time.time()
         self._store(lambda session: _add_outcome(session, outcome, now))
 
-    def judged(self, case: Case) -> None:
-        self._store(lambda session: self._add_case(session, case))
+    def judged(self, scored: ScoredReconstruction) -> None:
+        self._store(lambda session: self._add_score(session, scored))
 
     def settled(self, account: Account) -> None:
         facts = {name: getattr(account, name) for name in ("edge", "started_at", "taken", "answered", "undelivered")}
@@ -134,19 +143,19 @@ class RunStore(Listener):
         if truth.HasField("secrets"):
             session.flush()
             session.add(SecretsRow(frame=row.id, message=truth.secrets.SerializeToString()))
-        self._album.begin(truth.frame_id, truth.picture.png)
+        self._pictures.begin(truth.frame_id, truth.picture.png)
 
-    def _add_case(self, session: Session, case: Case) -> None:
-        frame = _newest(session, case.truth.frame_id)
+    def _add_score(self, session: Session, scored: ScoredReconstruction) -> None:
+        frame = _newest(session, scored.truth.frame_id)
         if frame is not None:
-            row = _score(frame, case)
+            row = _score(frame, scored)
             session.add(row)
-            if case.recovery:
+            if scored.recovery:
                 session.flush()
-                session.add(_recovery(row.id, case.recovery))
-            if case.waited:
-                _resolve(session, case.reconstruction, None)
-            self._album.add(frame.frame_id, attacks.entry(case.reconstruction), case.reconstruction.picture.png)
+                session.add(_recovery(row.id, scored.recovery))
+            if scored.waited:
+                _resolve(session, scored.reconstruction, None)
+            self._pictures.add(frame.frame_id, attacks.entry(scored.reconstruction), scored.reconstruction.picture.png)
 
 
 def _newest(session: Session, frame_id: str) -> FrameRow | None:
@@ -184,8 +193,8 @@ def _add_outcome(session: Session, outcome: Outcome, at: float) -> None:
     row.payload_bytes, row.stages = outcome.payload_bytes, dict(outcome.stages)
 
 
-def _score(frame: FrameRow, case: Case) -> ScoreRow:
-    told = case.reconstruction
+def _score(frame: FrameRow, scored: ScoredReconstruction) -> ScoreRow:
+    told = scored.reconstruction
     return ScoreRow(
         frame=frame.id,
         frame_id=frame.frame_id,
@@ -202,9 +211,9 @@ def _score(frame: FrameRow, case: Case) -> ScoreRow:
         iteration=told.iteration,
         seconds=told.seconds,
         final=told.final,
-        at=case.at,
-        psnr=case.score.psnr,
-        ssim=case.score.ssim,
+        at=scored.at,
+        psnr=scored.score.psnr,
+        ssim=scored.score.ssim,
     )
 
 
@@ -227,3 +236,58 @@ def _truth(row: FrameRow, png: bytes, secrets: bytes | None) -> Truth:
         captured_at=row.captured_at or 0.0,
         secrets=None if secrets is None else Secrets.FromString(secrets),
     )
+
+
+class PictureStore:
+    """``root/<frame id>/truth.png`` and ``root/<frame id>/<attack>.png`` of at most ``keep`` frames.
+
+    Names are checked where they come in (`monitor.validation`). Used by one thread.
+
+    Args:
+        root: folder; made if it is not there. Frames that it holds already are kept, newest first.
+        keep: frames, at least 1.
+    """
+
+    def __init__(self, root: Path, keep: int) -> None:
+        self.root = root
+        self._keep = keep
+        root.mkdir(parents=True, exist_ok=True)
+        self._frames = OrderedDict.fromkeys(folder.name for folder in sorted(root.iterdir(), key=_age))
+        self._drop_oldest()
+
+    def begin(self, frame_id: str, png: bytes) -> None:
+        """Store a frame's truth; pictures of an earlier frame of that name go."""
+        shutil.rmtree(self.root / frame_id, ignore_errors=True)
+        (self.root / frame_id).mkdir(parents=True)
+        self._frames[frame_id] = None
+        self._frames.move_to_end(frame_id)
+        self._write(frame_id, TRUTH, png)
+        self._drop_oldest()
+
+    def add(self, frame_id: str, attack: str, png: bytes) -> None:
+        """Store an attack's newest picture of a frame; nothing happens when the frame is no longer kept."""
+        if frame_id in self._frames:
+            self._write(frame_id, attack, png)
+
+    def read(self, frame_id: str, name: str) -> bytes | None:
+        """PNG bytes, or none if the picture is not kept."""
+        try:
+            return (self.root / frame_id / f"{name}.png").read_bytes()
+        except OSError:
+            return None
+
+    def _write(self, frame_id: str, name: str, png: bytes) -> None:
+        path = self.root / frame_id / f"{name}.png"
+        partial = path.with_suffix(".part")
+        partial.write_bytes(png)
+        os.replace(partial, path)
+
+    def _drop_oldest(self) -> None:
+        while len(self._frames) > self._keep:
+            frame_id, _ = self._frames.popitem(last=False)
+            shutil.rmtree(self.root / frame_id, ignore_errors=True)
+
+
+def _age(folder: Path) -> tuple[int, str]:
+    truth = folder / f"{TRUTH}.png"
+    return (truth.stat().st_mtime_ns if truth.exists() else 0), folder.name

@@ -10,10 +10,10 @@ from nicegui import ui
 
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
-from monitor.checks import TRUTH
 from monitor.live_state import Alarm, AttackedFrame, Attempt, LiveSnapshot, ScorePoint
 from monitor.page.elements import CHART_GREY, CHART_TEXT, Photo, card
 from monitor.recovered import sentence
+from monitor.validation import TRUTH
 
 _CHART_SECONDS = 1.0
 RECENT_FRAMES = 8

@@ -6,7 +6,7 @@ import pytest
 
 from keyhole.attacks.registry import ATTACKS, ONLINE, choose, choose_all
 from keyhole.service.errors import UsageError
-from monitor.checks import ATTACK
+from monitor.validation import ATTACK
 
 
 def test_a_word_names_attack_and_recipe():

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from keyhole.v1.referee_pb2 import Account
 from keyhole.wire.errors import WireError
-from monitor.bounded import Bounded
-from monitor.listener import Listener
-from monitor.referee import Referee
+from monitor.referee import BoundedEntries, Referee
+from monitor.scoring import Listener
 from tests.monitor.making import guess, outcome
 
 PUTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), max_size=60)
@@ -19,7 +18,7 @@ PUTS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 40)), max_size=60)
 def test_it_holds_the_newest_that_fit_and_hands_out_the_rest(
     puts: list[tuple[int, int]], most: int, most_bytes: int, popped: set[int]
 ) -> None:
-    held: Bounded[int, tuple[int, int]] = Bounded(most, most_bytes)
+    held: BoundedEntries[int, tuple[int, int]] = BoundedEntries(most, most_bytes)
     expected: dict[int, tuple[int, int]] = {}
     for number, (key, size) in enumerate(puts):
         if number in popped:

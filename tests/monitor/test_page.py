@@ -13,10 +13,10 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import Presence, Score
-from monitor.listener import Case
 from monitor.live_state import Alarm, LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
+from monitor.scoring import ScoredReconstruction
 from tests.monitor.making import guess, outcome, truth
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -162,10 +162,10 @@ def test_both_rungs_of_a_ladder_are_shown(page: Page, live: Live) -> None:
 def test_what_the_judge_read_is_shown_where_it_was_asked(page: Page, live: Live) -> None:
     seen, made = truth("edge-0-1"), guess("edge-0-1", "judged-white", final=True)
     score = Score(frame_id="edge-0-1", attack="judged-white", psnr=20, ssim=0.1)
-    live.state.judged(Case(seen, made, score, 2000.0))
+    live.state.judged(ScoredReconstruction(seen, made, score, 2000.0))
     expect(page.get_by_test_id("ssim-judged-white")).to_have_text("0.100")
     expect(page.get_by_test_id("secrets-judged-white")).to_be_hidden()
-    live.state.judged(Case(seen, made, score, 2001.0, Recovery(("AB12CD", "AB12XX"), {}, True, 30)))
+    live.state.judged(ScoredReconstruction(seen, made, score, 2001.0, Recovery(("AB12CD", "AB12XX"), {}, True, 30)))
     expect(page.get_by_test_id("secrets-judged-white")).to_contain_text("plate 4 of 6 glyphs · vehicle recognised")
 
 

@@ -10,8 +10,9 @@ import torch
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import pack_picture
-from monitor.listener import Case, Listener
-from monitor.referee import Limits, Referee
+from monitor.referee import Referee
+from monitor.scoring import Listener, ScoredReconstruction
+from monitor.settings import Limits
 from tests.monitor.making import FRAME, Clock, guess, mean_square, outcome, pixels, truth, worse
 
 
@@ -21,7 +22,7 @@ class Ear(Listener):
     def __init__(self) -> None:
         self.truths: list[Truth] = []
         self.outcomes: list[Outcome] = []
-        self.cases: list[Case] = []
+        self.cases: list[ScoredReconstruction] = []
         self.lost: list[Reconstruction] = []
         self.reasons: list[str] = []
 
@@ -31,7 +32,7 @@ class Ear(Listener):
     def concluded(self, outcome: Outcome) -> None:
         self.outcomes.append(outcome)
 
-    def judged(self, case: Case) -> None:
+    def judged(self, case: ScoredReconstruction) -> None:
         self.cases.append(case)
 
     def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:

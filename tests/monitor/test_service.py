@@ -23,12 +23,11 @@ from keyhole.wire.pictures import pack_picture
 from keyhole.wire.secrets import pack_secrets
 from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
-from monitor.broadcast import Broadcast
-from monitor.examiner import Examiner
-from monitor.instruments import Instruments
 from monitor.live_state import LiveState
+from monitor.process import MonitorMetrics
 from monitor.referee import Referee
-from monitor.service import SubmitDesk, TruthDesk, registration
+from monitor.scoring import SecretScorer
+from monitor.service import Broadcast, SubmitPort, TruthPort, registration
 from monitor.store import RunStore
 from tests.judge.making import Parrot, labels
 from tests.monitor.making import guess, outcome, pixels, truth
@@ -40,10 +39,10 @@ class Ports:
     def __init__(self, tls: Path | None = None, store: RunStore | None = None) -> None:
         self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
         self.live = LiveState()
-        listeners = [*([store] if store else []), self.live, self.broadcast, Instruments(self.metrics)]
-        self.referee = Referee(listeners, examine=Examiner(Parrot(), lambda _: pixels()[None], least=1))
-        desks = (TruthDesk(self.referee, self.broadcast, self.live.attended, self.stop), SubmitDesk(self.referee))
-        self.servers = [serve([registration(desk)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for desk in desks]
+        listeners = [*([store] if store else []), self.live, self.broadcast, MonitorMetrics(self.metrics)]
+        self.referee = Referee(listeners, score_secrets=SecretScorer(Parrot(), lambda _: pixels()[None], least=1))
+        both = (TruthPort(self.referee, self.broadcast, self.live.attended, self.stop), SubmitPort(self.referee))
+        self.servers = [serve([registration(port)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for port in both]
         self.tls = tls
 
     def channel(self, port: int, role: str | None = None) -> grpc.Channel:
@@ -218,7 +217,7 @@ def test_both_ports_are_healthy(ports: Ports) -> None:
 
 
 def test_final_scores_and_unmatched_are_exported(ports: Ports) -> None:
-    instruments = Instruments(Metrics("monitor"))
+    instruments = MonitorMetrics(Metrics("monitor"))
     referee = Referee([instruments])
     referee.witness(truth())
     referee.submit(guess())

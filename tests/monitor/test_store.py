@@ -18,7 +18,8 @@ from keyhole.wire.errors import WireError
 from monitor.database import open_database
 from monitor.history import read_history
 from monitor.live_state import LiveState
-from monitor.referee import Limits, Referee
+from monitor.referee import Referee
+from monitor.settings import Limits
 from monitor.store import RunStore
 from monitor.summary import summarise
 from tests.monitor.making import FRAME, WHERE, Clock, guess, outcome, truth
@@ -251,7 +252,7 @@ from sqlalchemy.orm import Session
 from keyhole.wire.errors import WireError
 from monitor.live_state import LiveState
 from monitor.database import open_database
-from monitor.tables import UnmatchedRow
+from monitor.database import UnmatchedRow
 
 engine = open_database(Path(sys.argv[1]))
 row = {"frame_id": "x" * 2000, "attack": "pixels-white", "reason": "committed", "at": 0.0}

@@ -16,13 +16,13 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Point, Secrets, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.secrets import pack_secrets
-from monitor.broadcast import Broadcast
-from monitor.examiner import Examiner
 from monitor.history import read_history
-from monitor.instruments import Instruments
 from monitor.live_state import LiveState
+from monitor.process import MonitorMetrics
 from monitor.referee import Referee
 from monitor.report import write_report
+from monitor.scoring import SecretScorer
+from monitor.service import Broadcast
 from monitor.store import RunStore
 from monitor.summary import summarise
 from tests.judge.making import Parrot, labels
@@ -52,7 +52,7 @@ def ear() -> Ear:
 
 @pytest.fixture
 def referee(ear: Ear) -> Referee:
-    return Referee([ear], examine=Examiner(Parrot(), enrolled, least=3))
+    return Referee([ear], score_secrets=SecretScorer(Parrot(), enrolled, least=3))
 
 
 def test_a_finished_reconstruction_is_read(referee: Referee, ear: Ear) -> None:
@@ -86,7 +86,7 @@ def test_vehicles_that_nobody_enrolled_are_not_looked_up(referee: Referee, ear: 
 
 
 def test_the_judge_itself_can_be_asked(ear: Ear) -> None:
-    referee = Referee([ear], examine=Examiner(Judge().eval(), enrolled, least=1))
+    referee = Referee([ear], score_secrets=SecretScorer(Judge().eval(), enrolled, least=1))
     referee.witness(secret_truth())
     attack(referee, 0)
     found = ear.cases[0].recovery
@@ -98,7 +98,7 @@ def test_the_judge_itself_can_be_asked(ear: Ear) -> None:
 
 
 def test_the_gallery_is_bounded(ear: Ear) -> None:
-    referee = Referee([ear], examine=Examiner(Parrot(), enrolled, most=2, least=1))
+    referee = Referee([ear], score_secrets=SecretScorer(Parrot(), enrolled, most=2, least=1))
     for number in range(4):
         referee.witness(secret_truth(number))
         attack(referee, number)
@@ -124,7 +124,7 @@ def test_secrets_that_are_none_are_rejected_at_the_door(referee: Referee) -> Non
 
 def test_watchers_are_told_no_secret() -> None:
     broadcast = Broadcast()
-    referee = Referee([broadcast], examine=Examiner(Parrot(), enrolled))
+    referee = Referee([broadcast], score_secrets=SecretScorer(Parrot(), enrolled))
     told = secret_truth()
     with broadcast.watch() as events:
         referee.witness(told)
@@ -140,7 +140,7 @@ def test_watchers_are_told_no_secret() -> None:
 def run(tmp_path: Path) -> Path:
     """Three frames, the first of them without a plate."""
     store = RunStore(tmp_path, keep=10)
-    referee = Referee([store], examine=Examiner(Parrot(), enrolled, least=3))
+    referee = Referee([store], score_secrets=SecretScorer(Parrot(), enrolled, least=3))
     for number in range(3):
         referee.witness(secret_truth(number, plate_legible=number > 0))
         referee.submit(guess(f"edge-0-{number}", scene=number))
@@ -178,7 +178,7 @@ def test_a_run_that_goes_on_knows_its_truths_secrets(run: Path) -> None:
         secret_truth(number, plate_legible=number > 0).secrets for number in range(3)
     ]
     ear = Ear()
-    referee = Referee([ear], known=known, examine=Examiner(Parrot(), enrolled))
+    referee = Referee([ear], known=known, score_secrets=SecretScorer(Parrot(), enrolled))
     attack(referee, 2)
     assert ear.cases[0].recovery is not None
     store.close()
@@ -200,7 +200,7 @@ def test_a_run_of_before_there_were_secrets_opens_and_goes_on(tmp_path: Path) ->
     store = RunStore(tmp_path, keep=10)
     known = store.known_truths(10)
     assert [one.HasField("secrets") for one in known] == [False]
-    referee = Referee([store], known=known, examine=Examiner(Parrot(), enrolled))
+    referee = Referee([store], known=known, score_secrets=SecretScorer(Parrot(), enrolled))
     referee.witness(secret_truth(1))
     attack(referee, 1)
     store.close()
@@ -208,8 +208,8 @@ def test_a_run_of_before_there_were_secrets_opens_and_goes_on(tmp_path: Path) ->
 
 
 def test_what_was_read_is_exported() -> None:
-    instruments = Instruments(Metrics("monitor"))
-    referee = Referee([instruments], examine=Examiner(Parrot(), enrolled, least=1))
+    instruments = MonitorMetrics(Metrics("monitor"))
+    referee = Referee([instruments], score_secrets=SecretScorer(Parrot(), enrolled, least=1))
     referee.witness(secret_truth())
     attack(referee, 0)
 
@@ -224,7 +224,7 @@ def test_what_was_read_is_exported() -> None:
 
 def test_the_page_keeps_what_was_read_of_the_last_finished_one() -> None:
     live = LiveState()
-    referee = Referee([live], examine=Examiner(Parrot(), enrolled))
+    referee = Referee([live], score_secrets=SecretScorer(Parrot(), enrolled))
     referee.witness(secret_truth(0))
     attack(referee, 0)
     referee.witness(secret_truth(1))

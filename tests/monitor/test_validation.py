@@ -12,8 +12,8 @@ from PIL import Image
 from keyhole.v1.referee_pb2 import Account, Box, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
-from monitor.checks import check_account, check_outcome, check_reconstruction, check_truth
 from monitor.referee import Referee
+from monitor.validation import check_account, check_outcome, check_reconstruction, check_truth
 from tests.monitor.making import guess, outcome, png, truth
 
 ESCAPES = ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", "-rf", ".hidden", "a\0b", "a b", "é", "a\n", "x" * 129]
@@ -139,7 +139,7 @@ def test_pictures_just_beyond_the_bounds_are_rejected(picture: Picture, expected
 
 
 def test_a_picture_is_measured_before_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("monitor.checks.unpack_levels", lambda *_, **__: pytest.fail("read it"))
+    monkeypatch.setattr("monitor.validation.unpack_levels", lambda *_, **__: pytest.fail("read it"))
     with pytest.raises(WireError, match="4000×4000 pixels: expected at most 4,194,304"):
         Referee([]).submit(guess(picture=padded((4000, 4000))))
     with pytest.raises(WireError, match="expected a plain PNG"):

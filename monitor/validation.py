@@ -1,22 +1,25 @@
-"""What the referee takes from the wire. Names end up in paths, numbers in a database: both are checked at the door."""
+"""Validation of what comes from the wire: names end up in paths, numbers in a database, pictures in memory."""
 
 from __future__ import annotations
 
+import math
 import re
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import grpc
+from google.protobuf.message import Message
 from torch import Tensor
 
 from keyhole.data.secrets import SecretLabels
 from keyhole.sizes import SMALLEST
-from keyhole.v1.referee_pb2 import Account, Outcome, Presence, Reconstruction, Truth
+from keyhole.v1.referee_pb2 import Account, Box, Outcome, Point, Presence, Reconstruction, Truth
 from keyhole.v1.tensor_pb2 import Picture
-from keyhole.wire.errors import invalid
+from keyhole.wire.errors import WireError, invalid
 from keyhole.wire.pictures import measure_picture, unpack_levels
 from keyhole.wire.secrets import unpack_secrets
-from monitor.fields import check_fields, shown
 
 FRAME_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 ATTACK = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
@@ -27,6 +30,10 @@ LARGEST = 1 << 22
 """Pixels of the largest picture that is taken."""
 HeightWidth = tuple[int, int]
 _HEADERS = 1 << 16
+LONGEST, MOST = 128, 32
+_INTEGERS = 2**63
+_SIGNED = (Box, Point)
+"""Messages whose numbers may be negative."""
 
 
 class CheckedPicture:
@@ -200,3 +207,93 @@ def _check_attack(attack: str) -> None:
 def _check_word(field: str, text: str) -> None:
     if text and not WORD.fullmatch(text):
         raise invalid(field, f"{shown(text)}: expected at most 32 lower-case letters, digits or '-', or nothing")
+
+
+def check_fields(message: Message, path: str = "") -> None:
+    """Refuse what no database holds, in any field of a message and of the messages in it; drop fields of no name.
+
+    Bytes are left to whoever reads them.
+
+    Args:
+        message: as it came.
+        path: where it stands in the request, for the error.
+
+    Raises:
+        WireError: INVALID_ARGUMENT: a number is not finite, or negative where it is no place in a picture; an integer
+            has more than 63 bits; a text has a NUL or more than 128 characters; a list or map more than 32 entries.
+    """
+    message.DiscardUnknownFields()
+    signed = isinstance(message, _SIGNED)
+    for field, value in message.ListFields():
+        _check(value, f"{path}.{field.name}" if path else field.name, signed=signed)
+
+
+def _check(value: Any, path: str, *, signed: bool) -> None:
+    if isinstance(value, Message):
+        check_fields(value, path)
+    elif isinstance(value, str):
+        _check_text(value, path)
+    elif isinstance(value, float):
+        _check_number(value, path, signed=signed)
+    elif isinstance(value, int):
+        if not -_INTEGERS <= value < _INTEGERS:
+            raise invalid(path, f"{value}: expected less than 2^63")
+    elif isinstance(value, Mapping):
+        _check_length(len(value), path)
+        for key, entry in value.items():
+            _check(key, f"{path}, a key", signed=signed)
+            _check(entry, f"{path}[{key!r}]", signed=signed)
+    elif isinstance(value, Sequence) and not isinstance(value, bytes):
+        _check_length(len(value), path)
+        for at, entry in enumerate(value):
+            _check(entry, f"{path}[{at}]", signed=signed)
+
+
+def _check_number(value: float, path: str, *, signed: bool) -> None:
+    if not math.isfinite(value) or (value < 0 and not signed):
+        raise invalid(path, f"{value}: expected a finite number{'' if signed else ', 0 or more'}")
+
+
+def _check_text(text: str, path: str) -> None:
+    if len(text) > LONGEST or "\0" in text:
+        raise invalid(path, f"{shown(text)}: expected at most {LONGEST} characters and no NUL")
+
+
+def _check_length(length: int, path: str) -> None:
+    if length > MOST:
+        raise invalid(path, f"{length} entries: expected at most {MOST}")
+
+
+def shown(text: str) -> str:
+    """A text as an error may quote it."""
+    return repr(text if len(text) <= 40 else text[:40] + "…")
+
+
+class NameLimit:
+    """The names of one kind that a run holds: each is a file, a line of the page, a series of metrics.
+
+    Args:
+        expected: the only ones that are taken; none: whichever come first.
+        most: names, where none is expected.
+    """
+
+    def __init__(self, expected: Iterable[str] = (), most: int = MOST) -> None:
+        self._expected = frozenset(expected)
+        self._most = most
+        self._seen: set[str] = set()
+
+    def check(self, field: str, name: str) -> None:
+        """Refuse a name that is one too many.
+
+        Raises:
+            WireError: INVALID_ARGUMENT where it is not expected, RESOURCE_EXHAUSTED where there are too many.
+        """
+        if self._expected and name not in self._expected:
+            raise invalid(field, f"{shown(name)}: expected one of {', '.join(sorted(self._expected))}")
+        if name not in self._seen and len(self._seen) >= self._most:
+            raise WireError(
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                field,
+                f"{shown(name)} is one more than the {self._most} of this run",
+            )
+        self._seen.add(name)

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from monitor.writer import GroupCommit
+from monitor.database import GroupCommit
 
 
 class Disk:
