@@ -107,13 +107,13 @@ _TOOLS = {
         "Defend a target by NoPeek, APP, DISCO, Shredder, noise-aware training, skipping",
     ),
     "data streetcam": Command(
-        "keyhole.data.streetcam.settings:StreetcamSettings",
-        "keyhole.data.streetcam.command:streetcam",
+        "keyhole.data.settings:StreetcamSettings",
+        "keyhole.data.command:streetcam",
         "Draw a contact sheet of the embedded world",
     ),
     "data sets": Command(
-        "keyhole.data.sets.settings:SetsSettings",
-        "keyhole.data.sets.command:sets",
+        "keyhole.data.settings:SetsSettings",
+        "keyhole.data.command:sets",
         "List the data sets that can be opened from where their owners leave them",
     ),
     "certs": Command(

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from torch import Tensor
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.judge.enrolment import Enrolment, streetcam_views
 from keyhole.judge.reader import Reader
 from keyhole.judge.reading import identity_rank_1, read_secrets

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import Message
 from torch import Tensor
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.sizes import SMALLEST
 from keyhole.v1.referee_pb2 import Account, Box, Outcome, Point, Presence, Reconstruction, Truth
 from keyhole.v1.tensor_pb2 import Picture

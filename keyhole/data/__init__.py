@@ -1,15 +1,14 @@
 """Picture sources in disjoint pools."""
 
-from keyhole.data.apart import check_apart
-from keyhole.data.pools import Pool
-from keyhole.data.sample import Sample
-from keyhole.data.sets.open import open_collection
-from keyhole.data.sets.record import Collection, Facts, Record
+from keyhole.data.public import check_apart
+from keyhole.data.sample import Pool, Sample
+from keyhole.data.sets.catalogue import open_collection
+from keyhole.data.sets.collection import Collection, PictureFacts, Record
 from keyhole.data.source import Source, open_source, taken
 
 __all__ = [
     "Collection",
-    "Facts",
+    "PictureFacts",
     "Pool",
     "Record",
     "Sample",

@@ -1,12 +1,71 @@
-"""One picture as the edge sees it."""
+"""Pictures as the edge sees them, their pools and the labels of their secrets."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from torch import Tensor
 
-from keyhole.data.secrets import SecretLabels
+Pool = Literal["public", "audit"]
+"""``audit``: what the victim shows and attacks are scored on; ``public``: what the attacker may learn from."""
+
+
+Corner = tuple[float, float]
+Corners = tuple[Corner, Corner, Corner, Corner]
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class SecretLabels:
+    """The secrets of one picture and where in it they are. Places are in the picture's pixels, right and down.
+
+    Attributes:
+        identity: who or what the picture shows; empty: unknown.
+        plate: glyphs of the number plate; empty: unknown.
+        plate_corners: upper left, upper right, lower right, lower left as read; None where the plate is not to be seen.
+        plate_legible: whether the glyphs can be read in this picture.
+        attributes: of the people, value by name; whoever has no box below is not to be seen.
+        driver_box: left, top, right, bottom of the driver's head; None where nothing shows it.
+        passenger_box: the same for the passenger's place, taken or empty.
+    """
+
+    identity: str = ""
+    plate: str = ""
+    plate_corners: Corners | None = None
+    plate_legible: bool = False
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    driver_box: Box | None = None
+    passenger_box: Box | None = None
+
+    def scaled(self, factor: float) -> SecretLabels:
+        """The same in a picture that is ``factor`` times as large."""
+        return replace(
+            self,
+            plate_corners=self.plate_corners and _corners(self.plate_corners, factor, 0, 0),
+            driver_box=self.driver_box and _box(self.driver_box, factor, 0, 0),
+            passenger_box=self.passenger_box and _box(self.passenger_box, factor, 0, 0),
+        )
+
+    def moved(self, right: float, down: float) -> SecretLabels:
+        """The same in a picture in which everything lies so many pixels further right and down."""
+        return replace(
+            self,
+            plate_corners=self.plate_corners and _corners(self.plate_corners, 1, right, down),
+            driver_box=self.driver_box and _box(self.driver_box, 1, right, down),
+            passenger_box=self.passenger_box and _box(self.passenger_box, 1, right, down),
+        )
+
+
+def _corners(corners: Corners, factor: float, right: float, down: float) -> Corners:
+    first, second, third, fourth = ((factor * x + right, factor * y + down) for x, y in corners)
+    return first, second, third, fourth
+
+
+def _box(box: Box, factor: float, right: float, down: float) -> Box:
+    x, y, end_x, end_y = box
+    return factor * x + right, factor * y + down, factor * end_x + right, factor * end_y + down
 
 
 @dataclass(frozen=True)

@@ -1,26 +1,49 @@
-"""Where pictures come from: one name or path, one endless stream."""
+"""Picture sources: one name or path, one endless stream of samples."""
 
 from __future__ import annotations
 
+import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-from keyhole.data.leaves import DeadLeaves
-from keyhole.data.photos import PannedPhotos, Photos, public_photos, victim_photos
-from keyhole.data.pools import Pool
-from keyhole.data.resized import Resized
-from keyhole.data.sample import Sample
-from keyhole.data.sets.open import open_collection
+import torch
+
+from keyhole.data.builtin import DeadLeaves, PannedPhotos, Photos, public_photos, victim_photos
+from keyhole.data.pixels import fit
+from keyhole.data.sample import Pool, Sample
+from keyhole.data.sets.catalogue import SETS, open_collection
 from keyhole.data.sets.stream import Shuffled
-from keyhole.data.sets.table import SETS
 from keyhole.data.streetcam.stream import Streetcam, drawn_at
 from keyhole.service.errors import MissingError, name_goes_first
-from keyhole.sizes import Size
+from keyhole.sizes import Size, height_width
+
+
+@dataclass(frozen=True)
+class Resized:
+    """The square pictures of a source, and the places in them, at another size.
+
+    Attributes:
+        source: where they come from.
+        size: in pixels.
+    """
+
+    source: Iterable[Sample]
+    size: Size
+
+    def __iter__(self) -> Iterator[Sample]:
+        for sample in self.source:
+            levels = (sample.picture * 255).round().to(torch.uint8)
+            height, width = height_width(self.size)
+            side = max(height, width)
+            cut_off = -round((side - width) / 2), -round((side - height) / 2)
+            secrets = sample.secrets and sample.secrets.scaled(side / levels.shape[-1]).moved(*cut_off)
+            yield dataclasses.replace(sample, picture=fit(levels, self.size), secrets=secrets)
+
 
 _log = logging.getLogger(__name__)
 

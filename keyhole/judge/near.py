@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from keyhole.data.secrets import Box, Corners, SecretLabels
+from keyhole.data.sample import Box, Corners, SecretLabels
 
 PLATE_WIDTH = 40.0
 """Pixels from a plate's left to its right edge, from which on a view is near: a glyph is then 5 pixels wide or more."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.judge.near import near_head, near_plate
 from keyhole.judge.reader import Reader
 from keyhole.judge.recovery import Recovery

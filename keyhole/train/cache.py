@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from keyhole.data import streetcam
-from keyhole.data.sets.passes import Passes
-from keyhole.data.sets.record import Collection
+from keyhole.data.sets.collection import Collection
+from keyhole.data.streetcam.stream import Passes
 from keyhole.sizes import Size
 
 

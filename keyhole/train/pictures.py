@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from keyhole.data.pixels import UnreadableError, fit
-from keyhole.data.sets.record import Collection
+from keyhole.data.sets.collection import Collection
 from keyhole.sizes import Size, height_width
 from keyhole.terminal import progress_bar
 from keyhole.train.cache import cached

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from keyhole.data.secrets import Box, SecretLabels
+from keyhole.data.sample import Box, SecretLabels
 from keyhole.v1 import referee_pb2
 from keyhole.wire.errors import invalid
 

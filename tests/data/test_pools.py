@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyhole.data import check_apart, open_collection, open_source
-from keyhole.data.sets.division import POOLS, divide, pools_of
+from keyhole.data.sets.collection import ListedPicture
 from keyhole.data.sets.grouping import SPLITS, grouped, placed
-from keyhole.data.sets.listing import Entry
+from keyhole.data.sets.pools import POOLS, divide, pools_of
 from keyhole.service.errors import UsageError
 from tests.data.layouts import draw
 
@@ -26,9 +26,9 @@ PATHS = st.lists(
 SPLIT_NAMES = st.lists(st.sampled_from(["audit", "private", "public", "train", "test", "query", "all"]), min_size=1)
 
 
-def pools(paths: list[PurePosixPath]) -> tuple[dict[str, list[Entry]], str]:
+def pools(paths: list[PurePosixPath]) -> tuple[dict[str, list[ListedPicture]], str]:
     places, assumed = grouped(placed(sorted(paths)))
-    entries = [Entry(str(place.path), place.split, lambda: None, group=place.group) for place in places]  # type: ignore
+    entries = [ListedPicture(str(place.path), place.split, lambda: None, group=place.group) for place in places]  # type: ignore
     return {pool: list(divide(entries, pool)) for pool in POOLS}, assumed
 
 

@@ -12,7 +12,7 @@ import torch
 from scipy.io import savemat
 
 from keyhole.data import open_collection, open_source
-from keyhole.data.sets.division import POOLS
+from keyhole.data.sets.pools import POOLS
 from keyhole.metrics.recognition import Views, retrieve
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid.parts import open_parts

@@ -13,12 +13,12 @@ import pytest
 import torch
 
 from keyhole.data import open_collection, open_source, taken
-from keyhole.data.sets.command import sets
-from keyhole.data.sets.division import POOLS
-from keyhole.data.sets.passes import Passes
-from keyhole.data.sets.settings import SetsSettings
-from keyhole.data.sets.table import SETS
+from keyhole.data.command import sets
+from keyhole.data.sets.catalogue import SETS
+from keyhole.data.sets.pools import POOLS
+from keyhole.data.settings import SetsSettings
 from keyhole.data.streetcam import Streetcam
+from keyhole.data.streetcam.stream import Passes
 from keyhole.service.errors import UsageError
 from tests.data.layouts import BUILD, draw, facts, identities, shade, shades, write
 

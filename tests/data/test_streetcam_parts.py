@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keyhole.data.command import streetcam
+from keyhole.data.settings import StreetcamSettings
 from keyhole.data.streetcam.camera import look
-from keyhole.data.streetcam.command import streetcam
 from keyhole.data.streetcam.draws import Draw
 from keyhole.data.streetcam.glyphs import ALPHABET, glyph
 from keyhole.data.streetcam.identity import BODIES, vehicle
@@ -21,7 +22,6 @@ from keyhole.data.streetcam.model import build
 from keyhole.data.streetcam.raster import Pose, planes
 from keyhole.data.streetcam.samples import pick
 from keyhole.data.streetcam.sensor import smear
-from keyhole.data.streetcam.settings import StreetcamSettings
 from keyhole.data.streetcam.stream import Streetcam
 
 
@@ -145,7 +145,7 @@ def test_settings_and_pools_need_no_pictures() -> None:
         "import sys, types, importlib.util as u\n"
         "for name in ('keyhole.data',):\n"
         "    module = types.ModuleType(name); module.__path__ = [sys.argv[1]]; sys.modules[name] = module\n"
-        "import keyhole.data.streetcam.settings\n"
+        "import keyhole.data.settings\n"
         "assert 'torch' not in sys.modules and 'PIL' not in sys.modules\n"
     )
     folder = Path(__import__("keyhole.data").data.__path__[0])

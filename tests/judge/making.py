@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 
 LABELS = SecretLabels(
     identity="7",

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 import torch
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.data.streetcam.draws import Draw
 from keyhole.data.streetcam.driver import occupants
 from keyhole.data.streetcam.labels import DRIVER, MOST_FREQUENT

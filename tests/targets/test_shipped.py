@@ -10,8 +10,7 @@ import torch
 from rich.console import Console
 
 import keyhole
-from keyhole.data.sets.passes import Passes
-from keyhole.data.streetcam.stream import Streetcam
+from keyhole.data.streetcam.stream import Passes, Streetcam
 from keyhole.evaluation.reidentification import Trial
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan

@@ -10,9 +10,9 @@ from rich.console import Console
 
 import keyhole
 from keyhole.data import open_collection
-from keyhole.data.sets.passes import Passes
-from keyhole.data.sets.record import Facts
+from keyhole.data.sets.collection import PictureFacts
 from keyhole.data.streetcam import Streetcam
+from keyhole.data.streetcam.stream import Passes
 from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.targets import TargetError, load_target, read_card
@@ -110,7 +110,9 @@ def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path, caplog: pytes
 
 
 def test_unknown_cameras_count_as_all_different() -> None:
-    facts = [Facts(identity=who, camera=where) for who, where in (("b", "x"), ("a", None), ("b", "x"), ("b", None))]
+    facts = [
+        PictureFacts(identity=who, camera=where) for who, where in (("b", "x"), ("a", None), ("b", "x"), ("b", None))
+    ]
     identities, cameras = numbered(facts)
     assert identities.tolist() == [1, 0, 1, 1]
     assert cameras[0] == cameras[2]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.v1 import inference_pb2, oracle_pb2, referee_pb2, tap_pb2, tensor_pb2
 from keyhole.wire.errors import WireError
 from keyhole.wire.secrets import pack_secrets, unpack_secrets

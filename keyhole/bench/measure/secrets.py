@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from keyhole.data import Sample
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.judge.enrolment import Enrolment, streetcam_views
 from keyhole.judge.find import find_judge
 from keyhole.judge.judge import Judge

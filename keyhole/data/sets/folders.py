@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from keyhole.data.pixels import SUFFIXES
-from keyhole.data.sets.division import POOLS, WHOLE, divide
-from keyhole.data.sets.files import Files
+from keyhole.data.sets.collection import ListedPicture, Listing, PictureFacts
 from keyhole.data.sets.grouping import Placed, grouped, placed
-from keyhole.data.sets.listing import Entry, Listing
-from keyhole.data.sets.record import Facts
+from keyhole.data.sets.layout import Files
+from keyhole.data.sets.pools import POOLS, WHOLE, divide
 from keyhole.data.sets.tree import Folder, Tree, tree_at
 from keyhole.service.errors import MissingError
 
@@ -28,7 +27,7 @@ def list_folder(root: Path, part: str) -> Listing:
 
     Args:
         root: folder or zip.
-        part: ``audit``, ``private`` or ``public`` (see `keyhole.data.sets.division.divide`); else a folder in it
+        part: ``audit``, ``private`` or ``public`` (see `keyhole.data.sets.pools.divide`); else a folder in it
             (``train``, …); ``all`` or empty: all pictures.
 
     Raises:
@@ -67,13 +66,13 @@ def _once(places: Sequence[Placed], base: Path) -> list[Placed]:
 
 def _listing(places: Sequence[Placed], files: Files) -> Listing:
     names = sorted({place.label for place in places if place.label is not None})
-    facts = {name: Facts(label=number, identity=name) for number, name in enumerate(names)}
+    facts = {name: PictureFacts(label=number, identity=name) for number, name in enumerate(names)}
     entries = (
-        Entry(
+        ListedPicture(
             str(place.path),
             place.split,
             files.picture(str(place.path)),
-            facts[place.label] if place.label is not None else Facts(),
+            facts[place.label] if place.label is not None else PictureFacts(),
             place.group,
         )
         for place in places

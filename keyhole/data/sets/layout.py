@@ -1,20 +1,163 @@
-"""What there is to know of a data set before its files are at hand, and how its files are opened."""
+"""Data sets as their owners distribute them: their files, and how these are opened."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
 
-from keyhole.data.sets.division import POOLS, divide
-from keyhole.data.sets.files import Files
-from keyhole.data.sets.listing import Listing
-from keyhole.data.sets.tree import tree_at
+from torch import Tensor
+
+from keyhole.data.pixels import SUFFIXES, UnreadableError, decode
+from keyhole.data.sets.collection import ListedPicture, Listing, PictureFacts
+from keyhole.data.sets.pools import POOLS, divide
+from keyhole.data.sets.tree import Tree, tree_at
 from keyhole.service.errors import MissingError, UsageError
 
 
 @dataclass(frozen=True)
-class Layout:
+class Files:
+    """Files of a data set, at paths relative to its top folder.
+
+    Attributes:
+        tree: where they are.
+        root: path of the folder or zip, for messages.
+        title: the set's name, for messages.
+        advice: the layout and where the set is obtained, for messages.
+        under: the top folder inside ``tree``.
+    """
+
+    tree: Tree
+    root: Path
+    title: str
+    advice: str
+    under: str = ""
+
+    def inside(self, *folders: str) -> Files:
+        """The same files seen from the first of ``folders`` that is there; unchanged where none is."""
+        return next((replace(self, under=folder) for folder in folders if self.exists(folder)), self)
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder at ``path``."""
+        return self.tree.exists(self._whole(path))
+
+    def need(self, *paths: str) -> None:
+        """FileNotFoundError for the first of ``paths`` that is not there."""
+        for path in paths:
+            if not self.exists(path):
+                raise self.missing(path)
+
+    def first(self, *paths: str) -> str:
+        """The first of ``paths`` that is there; FileNotFoundError names the first one where none is."""
+        return self.some(*paths)[0]
+
+    def some(self, *paths: str) -> list[str]:
+        """Those of ``paths`` that are there; FileNotFoundError names the first one where none is."""
+        found = [path for path in paths if self.exists(path)]
+        if not found:
+            raise self.missing(paths[0])
+        return found
+
+    def read(self, path: str) -> bytes:
+        """A file's bytes."""
+        try:
+            return self.tree.read(self._whole(path))
+        except FileNotFoundError as error:
+            raise self.missing(path) from error
+        except UnreadableError as error:
+            raise self.unreadable(path, error) from error
+
+    def parsed(self, path: str, parse: Callable[[io.BytesIO], Any]) -> Any:
+        """What a library's ``parse`` makes of a file; `damaged` where it fails, whatever it raises."""
+        data = self.read(path)
+        try:
+            return parse(io.BytesIO(data))
+        except Exception as error:
+            raise self.damaged(path, f"{type(error).__name__}: {error}") from error
+
+    def lines(self, path: str) -> list[str]:
+        """A text file's lines, without those that are blank; `damaged` where there are no others."""
+        text = self.read(path).decode("utf-8-sig", errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if not lines:
+            raise self.damaged(path, "it is empty")
+        return lines
+
+    def pairs(self, path: str) -> dict[str, str]:
+        """A text file's lines as first word: the rest."""
+        rows = [line.split(maxsplit=1) for line in self.lines(path)]
+        if any(len(row) != 2 for row in rows):
+            raise self.damaged(path, "expected two words in every line")
+        return dict(rows)
+
+    def pictures(self, folder: str) -> list[PurePosixPath]:
+        """Sorted paths of the pictures under ``folder``, relative to it; FileNotFoundError where there are none."""
+        self.need(folder)
+        found = sorted(map(PurePosixPath, self.tree.files(self._whole(folder))))
+        pictures = [path for path in found if path.suffix.lower() in SUFFIXES]
+        if not pictures:
+            raise self.missing(str(PurePosixPath(folder) / "*.jpg"))
+        return pictures
+
+    def picture(self, path: str) -> FilePicture:
+        """What reads the picture at ``path``; worker processes can be given it."""
+        return FilePicture(self, path)
+
+    def listed(self, path: str, split: str, facts: PictureFacts, name: str = "") -> ListedPicture:
+        """The picture at ``path`` with what is known of it; without a ``name`` of its own the path is its name."""
+        return ListedPicture(name or path, split, self.picture(path), facts)
+
+    def missing(self, path: str) -> MissingError:
+        """The error for a file that is not there."""
+        return MissingError(f"{self.title}: {self.root / self.under / path} is missing. {self.advice}")
+
+    def damaged(self, path: str, fault: str) -> UsageError:
+        """The error for a file that does not hold what it should."""
+        return UsageError(f"{self.title}: {self.root / self.under / path}: {fault}. {self.advice}")
+
+    def unreadable(self, path: str, fault: UnreadableError) -> UnreadableError:
+        """The error for a file that is there and cannot be read."""
+        return UnreadableError(f"{self.root / self.under / path}: {fault}")
+
+    def _whole(self, path: str) -> str:
+        return str(PurePosixPath(self.under) / path)
+
+
+@dataclass(frozen=True)
+class FilePicture:
+    """Reads one picture.
+
+    Attributes:
+        files: that it is one of.
+        path: among them.
+    """
+
+    files: Files
+    path: str
+
+    @property
+    def place(self) -> Path:
+        """The file; inside of a zip, the zip's path and the path in it."""
+        return self.files.root / self.files.under / self.path
+
+    def __call__(self) -> Tensor:
+        """RGB uint8 3×H×W.
+
+        Raises:
+            MissingError: the file is not there.
+            UnreadableError: it cannot be read; the message names it.
+        """
+        data = self.files.read(self.path)
+        try:
+            return decode(data)
+        except UnreadableError as error:
+            raise self.files.unreadable(self.path, error) from error
+
+
+@dataclass(frozen=True)
+class DataSetLayout:
     """A data set as its owner distributes it.
 
     Attributes:
@@ -39,7 +182,7 @@ class Layout:
         return (*POOLS, *self.splits)
 
     def open(self, root: Path, part: str) -> Listing:
-        """The pictures of a pool (see `keyhole.data.sets.division.divide`) or of one of the owner's splits.
+        """The pictures of a pool (see `keyhole.data.sets.pools.divide`) or of one of the owner's splits.
 
         Args:
             root: folder or zip that holds the files as ``tree`` says.

@@ -10,7 +10,7 @@ import torch
 
 from keyhole.data.pixels import UnreadableError, fit
 from keyhole.data.sample import Sample
-from keyhole.data.sets.record import Collection, Facts, Record
+from keyhole.data.sets.collection import Collection, PictureFacts, Record
 from keyhole.sizes import Size
 
 _log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Shuffled:
             runs.setdefault(index if facts.clip is None else facts.clip, []).append((facts.frame or 0, index))
         return [[index for _, index in sorted(run)] for run in runs.values()]
 
-    def _label(self, facts: Facts) -> str | None:
+    def _label(self, facts: PictureFacts) -> str | None:
         if facts.identity is not None or facts.label is None:
             return facts.identity
         return self.collection.classes[facts.label]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels
 from keyhole.data.streetcam.driver import (
     ACCOMPANIED,
     CUTS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from keyhole.data.secrets import Box, Corners
+from keyhole.data.sample import Box, Corners
 from keyhole.data.streetcam.driver import Occupants
 
 Bytes = npt.NDArray[np.uint8]

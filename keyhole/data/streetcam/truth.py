@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keyhole.data.secrets import Box, Corners
+from keyhole.data.sample import Box, Corners
 from keyhole.data.streetcam.camera import View
 from keyhole.data.streetcam.draws import Point
 from keyhole.data.streetcam.journey import Journey

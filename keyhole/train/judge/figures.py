@@ -7,8 +7,7 @@ from rich.progress import track
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from keyhole.data.sample import eight_bit
-from keyhole.data.secrets import SecretLabels
+from keyhole.data.sample import SecretLabels, eight_bit
 from keyhole.data.streetcam.camera import CAMERAS
 from keyhole.data.streetcam.labels import secret_labels
 from keyhole.data.streetcam.stream import Streetcam

@@ -10,14 +10,12 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from keyhole.data.pools import Pool
-from keyhole.data.sets.derived import Subset
-from keyhole.data.sets.open import open_collection
-from keyhole.data.sets.passes import Passes
-from keyhole.data.sets.record import Collection
+from keyhole.data.sample import Pool
+from keyhole.data.sets.catalogue import open_collection
+from keyhole.data.sets.collection import Collection, Subset
 from keyhole.data.source import NAMED, open_source
 from keyhole.data.streetcam.pools import Pool as StreetcamPool
-from keyhole.data.streetcam.stream import Streetcam, drawn_at
+from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.train.pictures import read
 from keyhole.train.prior.settings import PriorSettings
 

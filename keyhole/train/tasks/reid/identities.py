@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from keyhole.data.sets.derived import Subset
-from keyhole.data.sets.record import Collection
+from keyhole.data.sets.collection import Collection, Subset
 from keyhole.service.errors import UsageError
 
 

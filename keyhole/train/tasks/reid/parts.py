@@ -8,12 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
-from keyhole.data.sets.derived import Joined, Subset
-from keyhole.data.sets.open import open_collection
-from keyhole.data.sets.passes import Passes
-from keyhole.data.sets.record import Collection
-from keyhole.data.sets.table import SETS
-from keyhole.data.streetcam.stream import Streetcam, drawn_at
+from keyhole.data.sets.catalogue import SETS, open_collection
+from keyhole.data.sets.collection import Collection, Joined, Subset
+from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid.identities import identities_of, paired, where

@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from keyhole.data.sets.record import Collection, Facts
+from keyhole.data.sets.collection import Collection, PictureFacts
 from keyhole.sizes import Size
 from keyhole.train.pictures import read
 
@@ -51,7 +51,7 @@ class IdentifiedPictures:
         return cls(pictures, *numbered([collection.facts(index) for index in kept]))
 
 
-def numbered(facts: Sequence[Facts]) -> tuple[Tensor, Tensor]:
+def numbered(facts: Sequence[PictureFacts]) -> tuple[Tensor, Tensor]:
     """Identities and cameras as integers, one of each per picture.
 
     Cameras that are not known (None) count as all different, so that no gallery entry is dropped for its camera.

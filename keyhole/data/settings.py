@@ -1,4 +1,4 @@
-"""Flags of ``keyhole data streetcam``."""
+"""Flags of keyhole data."""
 
 from __future__ import annotations
 
@@ -7,6 +7,14 @@ from pathlib import Path
 from typing import Literal
 
 from keyhole.data.streetcam.pools import Pool
+
+
+@dataclass(frozen=True)
+class SetsSettings:
+    """List the data sets that can be opened as NAME:PATH, with layout, parts and where each is obtained."""
+
+    filter: str = ""
+    """Only sets whose name or task contains this text."""
 
 
 @dataclass(frozen=True)

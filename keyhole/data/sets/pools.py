@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
-from keyhole.data.sets.listing import Entry
+from keyhole.data.sets.collection import ListedPicture
 
 Part = Literal["audit", "private", "public"]
 POOLS: tuple[Part, ...] = get_args(Part)
@@ -20,13 +20,13 @@ _SPARED: Mapping[str, tuple[Part, ...]] = {"audit": (), "private": ("audit",), "
 """The pools that a split gives pictures to where no other split is for them; every other split gives to all."""
 
 
-def divide(entries: Sequence[Entry], pool: Part) -> tuple[Entry, ...]:
+def divide(entries: Sequence[ListedPicture], pool: Part) -> tuple[ListedPicture, ...]:
     """The entries of one pool.
 
-    What stays together is what the entry says (`Entry.together`). Each group of it that may be in several pools (see
-    `pools_of`) is dealt to them in turn, in the order of names. A group that is in two splits belongs to the one whose
-    pools come first, ``audit`` before ``private`` before ``public``; the other's pictures of it are left out. A
-    picture that is in two splits counts once.
+    Each entry says what it stays together with (`ListedPicture.together`). Each such group that may be in several
+    pools (see `pools_of`) is dealt to them in turn, in the order of names. A group that is in two splits belongs to the
+    one whose pools come first, ``audit`` before ``private`` before ``public``; the other's pictures of it are left out.
+    A picture that is in two splits counts once.
 
     Args:
         entries: of all splits.
@@ -34,11 +34,11 @@ def divide(entries: Sequence[Entry], pool: Part) -> tuple[Entry, ...]:
             an attacker may train on.
     """
     pools = pools_of(entry.split for entry in entries)
-    groups: dict[tuple[Part, ...], dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+    groups: dict[tuple[Part, ...], dict[str, list[ListedPicture]]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
         groups[pools[entry.split]][entry.together].append(entry)
     held: set[str] = set()
-    chosen: dict[str, Entry] = {}
+    chosen: dict[str, ListedPicture] = {}
     for hands in sorted(filter(None, groups), key=lambda hands: [POOLS.index(hand) for hand in hands]):
         free = sorted(groups[hands].keys() - held)
         held |= set(free)

@@ -1,16 +1,37 @@
-"""One name or path, one finite set of pictures."""
+"""Data sets by name, and one function that opens any finite set."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import cast
 
+from keyhole.data.sets.classification import CIFAR_10, CIFAR_100, CUB, DOGS, IMAGENET
+from keyhole.data.sets.collection import Collection
+from keyhole.data.sets.faces import CELEBA, FACESCRUB
 from keyhole.data.sets.folders import list_folder
-from keyhole.data.sets.passes import Passes
-from keyhole.data.sets.record import Collection
-from keyhole.data.sets.table import SETS
+from keyhole.data.sets.layout import DataSetLayout
+from keyhole.data.sets.reidentification import DUKE_MTMC, MARKET_1501, MSMT17, VERI, VERI_WILD
+from keyhole.data.sets.scenes import CLIPS, COCO
 from keyhole.data.streetcam.pools import Pool
-from keyhole.data.streetcam.stream import Streetcam
+from keyhole.data.streetcam.stream import Passes, Streetcam
+
+SETS: Mapping[str, DataSetLayout] = {
+    "celeba": CELEBA,
+    "cifar10": CIFAR_10,
+    "cifar100": CIFAR_100,
+    "clips": CLIPS,
+    "coco": COCO,
+    "cub": CUB,
+    "dogs": DOGS,
+    "dukemtmc": DUKE_MTMC,
+    "facescrub": FACESCRUB,
+    "imagenet": IMAGENET,
+    "market1501": MARKET_1501,
+    "msmt17": MSMT17,
+    "veri": VERI,
+    "veri-wild": VERI_WILD,
+}
 
 
 def open_collection(spec: str, part: str) -> Collection:

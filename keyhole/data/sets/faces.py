@@ -1,16 +1,15 @@
-"""CelebA (Liu et al. 2015): aligned faces with identities and 40 attributes."""
+"""Face sets: CelebA and FaceScrub."""
 
 from __future__ import annotations
 
-from keyhole.data.sets.files import Files
-from keyhole.data.sets.layout import Layout
-from keyhole.data.sets.listing import Entry, Listing
-from keyhole.data.sets.record import Facts
+from keyhole.data.sets.collection import Listing, PictureFacts
+from keyhole.data.sets.layout import DataSetLayout, Files
 
+# CelebA (Liu et al. 2015): aligned faces with identities and 40 attributes.
 _SPLITS = {"0": "train", "1": "val", "2": "test"}
 
 
-def _read(files: Files) -> Listing:
+def _read_celeba(files: Files) -> Listing:
     files = files.inside("celeba", "CelebA")
     folder = files.first("img_align_celeba", "Img/img_align_celeba")
     attributes = _attributes(files, files.first("list_attr_celeba.txt", "Anno/list_attr_celeba.txt"))
@@ -20,8 +19,8 @@ def _read(files: Files) -> Listing:
     for name, number in files.pairs(partition).items():
         if name not in identities or name not in attributes or number not in _SPLITS:
             raise files.damaged(partition, f"{name} has no identity, no attributes or no split")
-        facts = Facts(identity=identities[name], attributes=attributes[name])
-        entries.append(Entry(name, _SPLITS[number], files.picture(f"{folder}/{name}"), facts))
+        facts = PictureFacts(identity=identities[name], attributes=attributes[name])
+        entries.append(files.listed(f"{folder}/{name}", _SPLITS[number], facts, name))
     return Listing(tuple(entries))
 
 
@@ -36,12 +35,40 @@ def _attributes(files: Files, path: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-CELEBA = Layout(
+CELEBA = DataSetLayout(
     title="CelebA",
     task="faces: identities, attributes",
     tree="img_align_celeba/<n>.jpg, list_attr_celeba.txt, identity_CelebA.txt, list_eval_partition.txt "
     "(or as they come, in Img/, Anno/ and Eval/)",
     owner="https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (identities on request)",
     splits=("train", "val", "test"),
-    read=_read,
+    read=_read_celeba,
+)
+
+
+def _read_facescrub(files: Files) -> Listing:
+    """FaceScrub (Ng & Winkler 2014), downloaded by its lists into one folder per person."""
+    files = files.inside("facescrub", "FaceScrub")
+    found: dict[str, str] = {}
+    for group in files.some("actors", "actresses"):
+        folder = files.first(f"{group}/faces", group)
+        for path in files.pictures(folder):
+            if len(path.parts) < 2:
+                raise files.damaged(f"{folder}/{path}", "expected a folder per person")
+            found[f"{folder}/{path}"] = path.parts[0]
+    people = tuple(sorted(set(found.values())))
+    index = {person: number for number, person in enumerate(people)}
+    entries = [
+        files.listed(path, "all", PictureFacts(label=index[person], identity=person)) for path, person in found.items()
+    ]
+    return Listing(tuple(entries), people)
+
+
+FACESCRUB = DataSetLayout(
+    title="FaceScrub",
+    task="faces: identities",
+    tree="{actors,actresses}/[faces/]<person>/<picture>.jpg",
+    owner="http://vintage.winklerbros.net/facescrub.html (lists of links, on request)",
+    splits=("all",),
+    read=_read_facescrub,
 )
