@@ -9,7 +9,6 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -19,7 +18,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.commands import commands
+from keyhole.commands import command_named, command_table, commands
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK, USAGE
 from keyhole.service.logs import LEVEL_VARIABLE
@@ -40,7 +39,7 @@ def main() -> None:
         os.environ[LEVEL_VARIABLE] = "DEBUG"
     code = dispatch(arguments, os.environ)
     logging.shutdown()
-    sys.stdout.flush()
+    _flushed()
     sys.stderr.flush()
     os._exit(code)
 
@@ -57,19 +56,25 @@ def dispatch(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     if name == "--version":
         terminal().print(f"keyhole {version('keyhole')}")
         return OK
-    if name not in commands():
-        near = get_close_matches(name, commands(), n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        _complain(f"keyhole: no command {name!r}{hint} (keyhole --help lists them)")
+    try:
+        command_named(name)
+    except UsageError as error:
+        _complain(f"keyhole: {error}")
         return USAGE
+    return _run(name, rest, environment)
+
+
+def _run(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     settings = None
     try:
-        settings = parsed(name, rest, environment)
-        return int(load(commands()[name].function)(settings))
+        settings = parsed(name, arguments, environment)
+        return int(load(command_named(name).function)(settings))
     except KeyboardInterrupt as interruption:
         _complain(f"keyhole {name}: {interruption}" if interruption.args else f"keyhole {name}: stopped")
         return INTERRUPTED
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and not _flushed("\n"):
+            return FAILED
         shortened = _is_users(error, settings)
         if not shortened or environment.get(LEVEL_VARIABLE, "").upper() == "DEBUG":
             traceback.print_exc()
@@ -86,7 +91,7 @@ def parsed(name: str, arguments: Sequence[str], environment: Mapping[str, str]) 
         UsageError: a variable of the environment holds what its flag cannot.
         SystemExit: so does an argument; the explanation is printed. Or help was asked for.
     """
-    settings = load(commands()[name].settings)
+    settings = load(command_named(name).settings)
     _check_single(settings, arguments)
     flags = from_environment(name, settings, environment)
     made = tyro.cli(settings, prog=f"keyhole {name}", args=[*flags, *arguments])
@@ -166,6 +171,8 @@ def overview(console: Console, prefix: str = "") -> None:
         f"KEYHOLE_CLOUD_MAX_BATCH. {DEBUG}, anywhere, logs everything and shows where errors come from. "
         "Start with keyhole demo.",
     )
+    for fault in command_table().faults:
+        _complain(fault)
 
 
 def load(name: str) -> Any:
@@ -187,6 +194,16 @@ def _concerns(error: OSError, settings: object) -> bool:
     values = [value for value in vars(settings).values() if isinstance(value, str | Path) and value]
     named = [Path(value).expanduser().absolute() for value in values]
     return any(file.is_relative_to(path) or path.is_relative_to(file) for path in named)
+
+
+def _flushed(end: str = "") -> bool:
+    """Print what is left to print; False if nobody reads it any more, as in ``keyhole targets | head``."""
+    try:
+        print(end=end, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def _complain(text: str) -> None:

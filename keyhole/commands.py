@@ -1,16 +1,22 @@
 """Every ``keyhole`` command by name: its flags and its function, one line each.
 
 A package adds commands of its own by an entry point of the group ``keyhole.commands`` that names a mapping such as
-those below; the four processes do.
+those below, of names to `Command`; the four processes do. In its ``pyproject.toml``::
+
+    [project.entry-points."keyhole.commands"]
+    mytool = "mypackage.commands:COMMANDS"
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import MappingProxyType
+
+from keyhole.service.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -128,9 +134,65 @@ _TOOLS = {
 }
 
 
+@dataclass(frozen=True)
+class CommandTable:
+    """All commands.
+
+    Attributes:
+        commands: by name: Keyhole's own, then those that installed packages add.
+        faults: why a package's commands are missing, a sentence for each; the others do without them.
+    """
+
+    commands: Mapping[str, Command]
+    faults: tuple[str, ...]
+
+
 @cache
+def command_table() -> CommandTable:
+    """The commands that this installation has. A package whose table cannot be loaded takes no other's away."""
+    found, faults = {**_RUNS}, []
+    for point in sorted(entry_points(group=_GROUP), key=lambda point: point.name):
+        try:
+            found |= _added(point, {**found, **_TOOLS})
+        except Exception as error:
+            package = point.dist.name if point.dist else "an unknown package"
+            faults.append(
+                f"{package} adds the commands {point.name!r} ({point.value}), which cannot be loaded: "
+                f"{type(error).__name__}: {error}"
+            )
+    return CommandTable(MappingProxyType({**found, **_TOOLS}), tuple(faults))
+
+
+def _added(point: EntryPoint, known: Mapping[str, Command]) -> dict[str, Command]:
+    """The commands of one entry point.
+
+    Raises:
+        TypeError: it names something else than a mapping of commands.
+        ValueError: one of its names is taken. What the package raises while it is imported stays as it is.
+    """
+    table = point.load()
+    if not isinstance(table, Mapping) or not all(isinstance(command, Command) for command in table.values()):
+        raise TypeError("expected a mapping of names to keyhole.commands.Command")
+    if taken := sorted(known.keys() & table.keys()):
+        raise ValueError(f"there is a command {taken[0]!r} already")
+    return dict(table)
+
+
 def commands() -> Mapping[str, Command]:
-    """Every command by name: Keyhole's own, and those that installed packages add."""
-    points = sorted(entry_points(group=_GROUP), key=lambda point: point.name)
-    added = {name: command for point in points for name, command in point.load().items()}
-    return MappingProxyType({**_RUNS, **added, **_TOOLS})
+    """Every command by name."""
+    return command_table().commands
+
+
+def command_named(name: str) -> Command:
+    """One command.
+
+    Raises:
+        UsageError: there is none of that name; the message gives the nearest, and what could not be loaded.
+    """
+    known = commands()
+    if name in known:
+        return known[name]
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    missing = "".join(f"\n{fault}" for fault in command_table().faults)
+    raise UsageError(f"no command {name!r}{hint} (keyhole --help lists them){missing}")

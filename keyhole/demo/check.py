@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from keyhole.cli import load, parsed
-from keyhole.commands import commands
+from keyhole.commands import command_named
 from keyhole.data import check_apart
 from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
@@ -62,7 +62,7 @@ def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
     check_folder(settings.out, RUN, replaced=isinstance(settings, DemoSettings))
     system = System(settings, frames, Launcher(settings.out / "logs"))
     started = time.perf_counter()
-    ask = {name: load(commands()[name].forecast) for name in _ASKED}
+    ask = {name: load(command_named(name).forecast) for name in _ASKED}
     held = [resident()]
     found: dict[str, Forecast] = {}
     for name in _ASKED:

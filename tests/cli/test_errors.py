@@ -71,7 +71,7 @@ def test_every_terminal_takes_text_as_it_is():
     root = Path(keyhole.__file__).parents[1]
     modules = [
         file
-        for part in ("keyhole", "edge", "cloud", "adversary", "monitor", "bench")
+        for part in ("keyhole", "edge", "cloud", "adversary", "monitor", "benchmarks")
         for file in (root / part).rglob("*.py")
     ]
     makers = {}
