@@ -41,16 +41,21 @@ def side_of(size: Size, what: str) -> int:
     return size
 
 
-def check_comparable(size: Size) -> None:
-    """Refuse pictures whose reconstructions no score would compare with them.
+def check_comparable(size: Size, metric: str = "SSIM", smallest: int = SMALLEST) -> None:
+    """Refuse pictures whose reconstructions a metric could not compare with them.
+
+    Args:
+        size: of the pictures.
+        metric: its title, for the message.
+        smallest: pixels that it needs on each side.
 
     Raises:
         UsageError: a side is too short.
     """
-    if min(height_width(size)) < SMALLEST:
+    if min(height_width(size)) < smallest:
         raise UsageError(
-            f"pictures of {size_text(size)} pixels cannot be scored: SSIM compares {SMALLEST} pixels a side or more "
-            f"(--size {SMALLEST})"
+            f"pictures of {size_text(size)} pixels cannot be scored: {metric} compares {smallest} pixels a side or "
+            f"more (--size {smallest})"
         )
 
 

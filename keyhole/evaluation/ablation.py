@@ -15,10 +15,13 @@ from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose
 from keyhole.evaluation.command import parent, titled
 from keyhole.evaluation.plots import loss_curves, scores_over
-from keyhole.evaluation.report import INTERVALS, Row, stacked, summary
+from keyhole.evaluation.report import INTERVALS, column_title, stacked, summary
 from keyhole.evaluation.run import evaluate
+from keyhole.evaluation.scores import Row
 from keyhole.evaluation.settings import AblationSettings, check_ablation
+from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Mean
+from keyhole.metrics.registry import metrics_named
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -71,6 +74,8 @@ def ablation(settings: AblationSettings) -> int:
             f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe_name}: "
             f"give --attack {axis.needs}"
         )
+    metrics = metrics_named(settings.metrics)
+    lead = _lead(metrics)
     console = terminal()
     field = settings.over.replace("-", "_")
     points: dict[int, Sequence[Row]] = {}
@@ -81,16 +86,17 @@ def ablation(settings: AblationSettings) -> int:
         points[value] = done.rows
         columns += [Column.of(f"{name} · {value}", made) for name, made in done.made.items()]
     title = f"{settings.attack} on {titled(settings, done)}"
-    console.print(_table(title, settings.over, points))
+    console.print(_table(title, settings.over, points, metrics, lead))
     if settings.json:
+        gained = f"{lead.name}_gain"
         rows = [
-            {settings.over: value, **summary(row), "ssim_gain_mean": gain.mean, "ssim_gain_ci95": gain.interval}
-            for value, row, gain in _gains(points)
+            {settings.over: value, **summary(row), f"{gained}_mean": gain.mean, f"{gained}_ci95": gain.interval}
+            for value, row, gain in _gains(points, lead)
         ]
         text = json.dumps({**done.run, "over": settings.over, "rows": rows}, indent=2, default=str)
         parent(settings.json).write_text(text + "\n")
     if settings.plot:
-        scores_over(settings.over, points).savefig(parent(settings.plot))
+        scores_over(settings.over, points, metrics).savefig(parent(settings.plot))
     if settings.curves:
         curves = {f"{row.name} · {value}": row.losses for value, rows in points.items() for row in rows}
         loss_curves(curves, settings.attack).savefig(parent(settings.curves))
@@ -99,23 +105,33 @@ def ablation(settings: AblationSettings) -> int:
     return 0
 
 
-def _gains(points: Mapping[int, Sequence[Row]]) -> Iterator[tuple[int, Row, Mean]]:
-    """Each value, a row of it, and its SSIM above that of the first value at the same cut."""
+def _lead(metrics: Sequence[Metric]) -> Metric:
+    """The metric whose gain is told: SSIM, or the first that each picture has."""
+    scored = {metric.name: metric for metric in metrics if metric.scope == "picture"}
+    if not scored:
+        raise UsageError(f"--metrics {' '.join(each.name for each in metrics)}: expected one that each picture has too")
+    return scored.get("ssim", next(iter(scored.values())))
+
+
+def _gains(points: Mapping[int, Sequence[Row]], lead: Metric) -> Iterator[tuple[int, Row, Mean]]:
+    """Each value, a row of it, and its lead above that of the first value at the same cut."""
     first = next(iter(points.values()))
     for value, rows in points.items():
         for row, start in zip(rows, first, strict=True):
-            yield value, row, row.gain(start, "ssim")
+            yield value, row, row.gain(start, lead.name)
 
 
-def _table(title: str, over: str, points: Mapping[int, Sequence[Row]]) -> Table:
+def _table(
+    title: str, over: str, points: Mapping[int, Sequence[Row]], metrics: Sequence[Metric], lead: Metric
+) -> Table:
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     first = next(iter(points))
-    made.caption = f"{INTERVALS} SSIM above: than at {over} {first}, picture by picture."
-    for heading in (over, "cut", "n", "PSNR dB", "SSIM", "SSIM above", "U-Net\npasses"):
+    made.caption = f"{INTERVALS} {lead.title} above: than at {over} {first}, picture by picture."
+    for heading in (over, "cut", "n", *map(column_title, metrics), f"{lead.title} above", "U-Net\npasses"):
         made.add_column(heading, justify="left" if heading == "cut" else "right", overflow="fold")
-    for value, row, gain in _gains(points):
-        scores = stacked(row.mean("psnr").text(2)), stacked(row.mean("ssim").text(3))
-        above = "–" if value == first else stacked(gain.text(3))
+    for value, row, gain in _gains(points, lead):
+        scores = (stacked(row.mean(metric.name).text(metric.digits)) for metric in metrics)
+        above = "–" if value == first else stacked(gain.text(lead.digits))
         cut = row.name.replace(" ", "\n")
         made.add_row(str(value), cut, str(len(row.scores)), *scores, above, f"{row.passes:.0f}")
     made.caption_justify = "left"

@@ -37,7 +37,7 @@ def attack(settings: AttackSettings) -> int:
         raise UsageError(f"--sampling-steps {settings.sampling_steps}: no sampler makes the pictures of {chosen}")
     done = evaluate(settings, choices, settings.seeds, console)
     title = titled(settings, done)
-    console.print(table(title, done.rows))
+    console.print(table(title, done.rows, done.metrics))
     if settings.json:
         parent(settings.json).write_text(json.dumps(document(done.run, done.rows), indent=2, default=str) + "\n")
     if settings.sheet:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from keyhole.evaluation.report import Row
+from keyhole.evaluation.scores import Row
+from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import arms
 
 
@@ -27,19 +28,20 @@ def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
     return figure
 
 
-def scores_over(setting: str, points: Mapping[int, Sequence[Row]]) -> Figure:
-    """PSNR and SSIM with their 95 % intervals over a setting, a line for each cut; as Table 3 and Fig. 20 (b).
+def scores_over(setting: str, points: Mapping[int, Sequence[Row]], metrics: Sequence[Metric]) -> Figure:
+    """Each metric with its 95 % intervals over a setting, a line for each cut; as Table 3 and Fig. 20 (b).
 
     Args:
         setting: its name.
         points: value → rows, of the same cuts each.
+        metrics: a panel each.
     """
-    figure = Figure((9, 4), layout="constrained", dpi=150)
+    figure = Figure((4.5 * len(metrics), 4), layout="constrained", dpi=150)
     names = [row.name for row in next(iter(points.values()))]
-    for place, (quantity, label) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM")), 1):
-        axes = figure.add_subplot(1, 2, place, xlabel=setting, ylabel=label)
+    for place, metric in enumerate(metrics, 1):
+        axes = figure.add_subplot(1, len(metrics), place, xlabel=setting, ylabel=metric.label)
         for at, name in enumerate(names):
-            means = [rows[at].mean(quantity) for rows in points.values()]
+            means = [rows[at].mean(metric.name) for rows in points.values()]
             bars = zip(*(arms(m.mean, m.interval) for m in means), strict=True)
             axes.errorbar(list(points), [m.mean for m in means], list(bars), capsize=3, label=name)
         axes.legend(frameon=False)

@@ -3,68 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.evaluation.published import Published
-from keyhole.evaluation.scores import Scores, average
-from keyhole.metrics.interval import LEAST, Mean
-from keyhole.partition import CutPlan
+from keyhole.evaluation.scores import Row, Scores, average
+from keyhole.metrics.base import Metric
+from keyhole.metrics.interval import LEAST
+from keyhole.metrics.registry import DEFAULT, METRICS, metrics_named
 
 INTERVALS = f"In brackets the 95 % interval of the mean over pictures, from {LEAST} on."
 
 
-@dataclass(frozen=True)
-class Row:
-    """What an attack made of one cut.
+def table(title: str, rows: Sequence[Row], metrics: Sequence[Metric] | None = None) -> Table:
+    """Means with 95 % intervals per attack and cut, above published figures where there are some of the setting.
 
-    Attributes:
-        attack: as it was asked for.
-        plan: the cut.
-        by_seed: one score per picture, by seed of the attack.
-        published: the paper's figures of the same setting, if it has any.
-        passes: U-Net passes that each picture took, on average.
-        losses: of the attack with the first seed by step, the mean over its batches.
-        facts: how it was run.
+    Args:
+        title: of the table.
+        rows: what was scored.
+        metrics: a column each; None: PSNR and SSIM.
     """
-
-    attack: str
-    plan: CutPlan
-    by_seed: Mapping[int, Sequence[Scores]]
-    published: Published | None
-    passes: float = 0.0
-    losses: Sequence[float] = ()
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-    @property
-    def scores(self) -> list[Scores]:
-        """One per picture, its mean over the seeds: seeds of one picture are no pictures of their own."""
-        return [average(same) for same in zip(*self.by_seed.values(), strict=True)]
-
-    def mean(self, figure: str) -> Mean:
-        """Mean over the pictures of one of the figures of `Scores`, by its name."""
-        return Mean.of([getattr(scores, figure) for scores in self.scores])
-
-    def gain(self, other: Row, figure: str) -> Mean:
-        """Mean over the same pictures of what a figure is more than in another row, picture by picture."""
-        pairs = zip(self.scores, other.scores, strict=True)
-        return Mean.of([getattr(mine, figure) - getattr(theirs, figure) for mine, theirs in pairs])
-
-    @property
-    def name(self) -> str:
-        """The cut with its alias."""
-        return f"{self.plan.cut} ({self.plan.alias})" if self.plan.alias else self.plan.cut
-
-
-def table(title: str, rows: Sequence[Row]) -> Table:
-    """Means with 95 % intervals per attack and cut, above published figures where there are some of the setting."""
     made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     compared = any(row.published for row in rows)
-    for heading in ("attack", "cut", "n", "PSNR dB", "SSIM", *(("Eq. 14",) if compared else ())):
+    eq14 = METRICS["eq14"]
+    shown = dict.fromkeys((*(metrics or metrics_named(DEFAULT)), *((eq14,) if compared else ())))
+    for heading in ("attack", "cut", "n", *map(column_title, shown)):
         named = heading in ("attack", "cut")
         made.add_column(heading, justify="left" if named else "right", no_wrap=named, overflow="fold")
     diffused = any(row.passes for row in rows)
@@ -75,13 +41,11 @@ def table(title: str, rows: Sequence[Row]) -> Table:
             row.attack.replace("/", "\n/"),
             row.name.replace(" ", "\n"),
             str(len(row.scores)),
-            stacked(row.mean("psnr").text(2)),
-            stacked(row.mean("ssim").text(3)) + (f"\npaper {row.published.ssim:.2f}" if row.published else ""),
-            *((_eq14(row),) if compared else ()),
+            *(_mean(row, metric) for metric in shown),
             *((f"{row.passes:.0f}",) if diffused else ()),
         )
     made.caption = INTERVALS
-    if compared:
+    if eq14 in shown:
         made.caption += " Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
     seeds = max((len(row.by_seed) for row in rows), default=1)
     if seeds > 1:
@@ -90,8 +54,16 @@ def table(title: str, rows: Sequence[Row]) -> Table:
     return made
 
 
-def _eq14(row: Row) -> str:
-    return stacked(row.mean("eq14").text(1)) + (f"\npaper {row.published.eq14:.1f}" if row.published else "")
+def column_title(metric: Metric) -> str:
+    """Of a narrow column: ``PSNR dB``."""
+    return f"{metric.title} {metric.unit}".rstrip()
+
+
+def _mean(row: Row, metric: Metric) -> str:
+    """With the paper's figure below it, where there is one."""
+    figure = getattr(row.published, metric.name, None)
+    paper = "" if figure is None else f"\npaper {figure:.{min(metric.digits, 2)}f}"
+    return stacked(row.mean(metric.name).text(metric.digits)) + paper
 
 
 def stacked(mean: str) -> str:
@@ -109,6 +81,7 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
                 "published": asdict(row.published) if row.published else None,
                 "pictures": [_finite(scores) for scores in row.scores],
                 "by_seed": {seed: [_finite(one) for one in scores] for seed, scores in row.by_seed.items()},
+                **({"sets_by_seed": {seed: _finite(one) for seed, one in row.sets.items()}} if row.sets else {}),
                 "losses": list(row.losses),
             }
             for row in rows
@@ -123,12 +96,13 @@ def summary(row: Row) -> dict[str, Any]:
         "cut": row.plan.cut,
         "alias": row.plan.alias,
         "n": len(row.scores),
-        **{f"{figure}_mean": mean for figure, mean in _finite(average(row.scores)).items()},
-        **{f"{figure}_ci95": row.mean(figure).interval for figure in ("psnr", "ssim", "eq14")},
+        **{f"{metric}_mean": mean for metric, mean in _finite(average(row.scores)).items()},
+        **{f"{metric}_ci95": row.mean(metric).interval for metric in row.scores[0]},
+        **(_finite(average(list(row.sets.values()))) if row.sets else {}),
         "unet_passes": row.passes,
     }
 
 
 def _finite(scores: Scores) -> dict[str, float | None]:
     """By name, as JSON can hold it: None for the infinite PSNR of a picture that is met exactly."""
-    return {name: value if math.isfinite(value) else None for name, value in asdict(scores).items()}
+    return {name: value if math.isfinite(value) else None for name, value in scores.items()}

@@ -20,14 +20,14 @@ from keyhole.defences import defence_named
 from keyhole.evaluation.ledger import Ledger
 from keyhole.evaluation.offline import Offline, prior_named
 from keyhole.evaluation.published import published
-from keyhole.evaluation.report import Row
-from keyhole.evaluation.scores import score
+from keyhole.evaluation.scores import Row, check_scorable, score, score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial, common
+from keyhole.metrics.base import Metric
+from keyhole.metrics.registry import metrics_named
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.service.memory import keep_all_freed
-from keyhole.sizes import check_comparable
 from keyhole.targets import Target
 from keyhole.terminal import progress_bar
 from keyhole.wire.codec_registry import codec_named
@@ -43,6 +43,7 @@ class Evaluation:
         rows: one per attack and cut.
         truths: the pictures, N×3×H×W.
         made: their reconstructions with the first seed, by attack and cut.
+        metrics: that they were scored by.
     """
 
     target: Target
@@ -50,6 +51,7 @@ class Evaluation:
     rows: Sequence[Row]
     truths: Tensor
     made: Mapping[str, Sequence[Tensor]]
+    metrics: Sequence[Metric]
 
 
 def evaluate(
@@ -65,19 +67,20 @@ def evaluate(
         console: where progress is shown.
 
     Raises:
-        UsageError: no such prior, defence, codec, device, model or cut, public pictures that are attacked, or pictures
-            too small to be scored.
+        UsageError: no such prior, defence, codec, device, model, cut or metric, public pictures that are attacked, or
+            pictures too small or too few to be scored.
         FileNotFoundError: no such pictures.
     """
     defence_named(settings.defence)
     codec_named(settings.codec)
+    metrics = metrics_named(settings.metrics)
     check_apart(settings.source, settings.public)
     load = partial(prior_named, settings.prior, device_named(settings.device))
     open_prior((choice.entry for choice in chosen), load, settings.sampling_steps)
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    check_comparable(target.preprocess.size)
+    check_scorable(metrics, target.preprocess.size, settings.n)
     truths = victims(settings, target, seeds[0])
 
     rows, columns = [], {}
@@ -85,9 +88,9 @@ def evaluate(
         for choice, partition in itertools.product(chosen, partitions):
             trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
             made = [attacked(trial, target, partition, truths, progress) for trial in trials]
-            rows.append(_row(trials, target, partition, truths, made))
+            rows.append(_row(trials, target, partition, truths, made, metrics))
             columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
-    return Evaluation(target, {**common(settings, target), "seeds": list(seeds)}, rows, truths, columns)
+    return Evaluation(target, {**common(settings, target), "seeds": list(seeds)}, rows, truths, columns, metrics)
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,25 @@ class Made:
     fresh: int
 
 
-def _row(trials: Sequence[Trial], target: Target, partition: Partition, truths: Tensor, made: Sequence[Made]) -> Row:
+def _row(
+    trials: Sequence[Trial],
+    target: Target,
+    partition: Partition,
+    truths: Tensor,
+    made: Sequence[Made],
+    metrics: Sequence[Metric],
+) -> Row:
     choice, plan = trials[0].choice, partition.plan
+    pictures = {trial.seed: torch.stack(one.pictures) for trial, one in zip(trials, made, strict=True)}
     return Row(
         attack=choice.word,
         plan=plan,
-        by_seed={trial.seed: score(torch.stack(one.pictures), truths) for trial, one in zip(trials, made, strict=True)},
+        by_seed={seed: score(some, truths, metrics) for seed, some in pictures.items()},
         published=published(choice, trials[0].settings, target, plan.alias),
         passes=statistics.fmean(count for one in made for count in one.passes),
         losses=made[0].losses,
         facts=trials[0].facts,
+        sets={seed: found for seed, some in pictures.items() if (found := score_set(some, truths, metrics))},
     )
 
 

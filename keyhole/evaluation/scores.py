@@ -1,37 +1,103 @@
-"""Scores of reconstructions, and what many of them say together."""
+"""Scores of what an attack made of a cut."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from keyhole.metrics import eq14, psnr, ssim
+from keyhole.evaluation.published import Published
+from keyhole.metrics.base import Metric
+from keyhole.metrics.interval import Mean
+from keyhole.metrics.registry import METRICS
+from keyhole.partition import CutPlan
+from keyhole.service.errors import UsageError
+from keyhole.sizes import Size, check_comparable
+
+Scores = Mapping[str, float]
+"""Values of one reconstruction, or of one set of them, by the metric's name."""
+_COMPARED = METRICS["eq14"]
+"""Always scored, because the feature-inversion paper reports it."""
 
 
 @dataclass(frozen=True)
-class Scores:
-    """How near one reconstruction came.
+class Row:
+    """What an attack made of one cut.
 
     Attributes:
-        psnr: peak signal-to-noise ratio in dB, peak 1.
-        ssim: structural similarity.
-        eq14: the feature-inversion paper's own "PSNR", see `keyhole.metrics.eq14`.
+        attack: as it was asked for.
+        plan: the cut.
+        by_seed: one score per picture, by seed of the attack.
+        published: the paper's figures of the same setting, if it has any.
+        passes: U-Net passes that each picture took, on average.
+        losses: of the attack with the first seed by step, the mean over its batches.
+        facts: how it was run.
+        sets: values of all pictures together, by seed of the attack.
     """
 
-    psnr: float
-    ssim: float
-    eq14: float
+    attack: str
+    plan: CutPlan
+    by_seed: Mapping[int, Sequence[Scores]]
+    published: Published | None
+    passes: float = 0.0
+    losses: Sequence[float] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    sets: Mapping[int, Scores] = field(default_factory=dict)
+
+    @property
+    def scores(self) -> list[Scores]:
+        """One per picture, its mean over the seeds: seeds of one picture are no pictures of their own."""
+        return [average(same) for same in zip(*self.by_seed.values(), strict=True)]
+
+    def mean(self, metric: str) -> Mean:
+        """Mean over the pictures; a value of the set is its mean over the seeds, without an interval."""
+        if any(metric in values for values in self.sets.values()):
+            return Mean(statistics.fmean(values[metric] for values in self.sets.values()), None)
+        return Mean.of([scores[metric] for scores in self.scores])
+
+    def gain(self, other: Row, metric: str) -> Mean:
+        """Mean over the same pictures of what a metric is more than in another row, picture by picture."""
+        pairs = zip(self.scores, other.scores, strict=True)
+        return Mean.of([mine[metric] - theirs[metric] for mine, theirs in pairs])
+
+    @property
+    def name(self) -> str:
+        """The cut with its alias."""
+        return f"{self.plan.cut} ({self.plan.alias})" if self.plan.alias else self.plan.cut
 
 
-def score(reconstructions: Tensor, truths: Tensor) -> list[Scores]:
-    """Scores of RGB pictures in [0, 1], N×3×H×W, against as many truths."""
-    columns = (psnr(reconstructions, truths), ssim(reconstructions, truths), eq14(reconstructions, truths))
-    return [Scores(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+def score(reconstructions: Tensor, truths: Tensor, metrics: Sequence[Metric]) -> list[Scores]:
+    """One per picture, by the metrics of pictures and Eq. 14.
+
+    Args:
+        reconstructions: RGB in [0, 1], N×3×H×W.
+        truths: same shape.
+        metrics: which; those of sets are left out.
+    """
+    chosen = {metric.name: metric for metric in (*metrics, _COMPARED) if metric.scope == "picture"}
+    columns = [metric.scores(reconstructions, truths) for metric in chosen.values()]
+    return [dict(zip(chosen, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+def score_set(reconstructions: Tensor, truths: Tensor, metrics: Sequence[Metric]) -> Scores:
+    """Of all pictures together, by the metrics of sets; see `score`."""
+    return {each.name: each.score_of_set(reconstructions, truths) for each in metrics if each.scope == "set"}
 
 
 def average(scores: Sequence[Scores]) -> Scores:
-    """The mean of several scores."""
-    return Scores(*(statistics.fmean(figures) for figures in zip(*map(astuple, scores), strict=True)))
+    """The mean of several scores by the same metrics."""
+    return {name: statistics.fmean(each[name] for each in scores) for name in scores[0]}
+
+
+def check_scorable(metrics: Sequence[Metric], size: Size, count: int) -> None:
+    """Refuse pictures that one of the metrics could not score.
+
+    Raises:
+        UsageError: they are too small or too few.
+    """
+    for metric in metrics:
+        check_comparable(size, metric.title, metric.smallest)
+        if count < metric.fewest:
+            raise UsageError(f"--n {count}: {metric.title} needs {metric.fewest} pictures or more")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.metrics.registry import DEFAULT
 from keyhole.service.errors import check_flags, seed_rule
 from keyhole.service.folder import DRAWING, OFFLINE, SHEET, check_file, check_folder
 from keyhole.targets.settings import ModelSettings
@@ -65,6 +66,10 @@ class OfflineSettings(ModelSettings):
     recipe's; none but refined (30) stops early."""
     public: str = "streetcam"
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
+    metrics: tuple[str, ...] = DEFAULT
+    """Metrics to score by: psnr, ssim, ms_ssim, l2, eq14, fsim, vsi, haarpsi, sr_sim, dss, mdsi; with weights that are
+    not shipped (the error says where to get them) lpips, feature_distance; and of all pictures together fid,
+    inception_score, knn_distance; or package.module:name."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
     threads: int = 1
@@ -81,7 +86,7 @@ class OfflineSettings(ModelSettings):
 
 @dataclass(frozen=True)
 class AttackSettings(OfflineSettings):
-    """Attack pictures offline, without processes: PSNR and SSIM for each attack and cut.
+    """Attack pictures offline, without processes: PSNR and SSIM, or other metrics, for each attack and cut.
 
     The feature-inversion paper's figures stand beside them where the run is in its setting: a torchvision ResNet or ViT
     with `--weights pretrained` at 224 px, pictures of `imagenet:PATH`, no defence, `--recipe paper`, a prior of one's
@@ -99,7 +104,7 @@ class AttackSettings(OfflineSettings):
 
 @dataclass(frozen=True)
 class AblationSettings(OfflineSettings):
-    """Attack pictures offline at several values of one setting: PSNR and SSIM for each, as table, JSON and plot."""
+    """Attack pictures offline at several values of one setting: scores for each, as table, JSON and plot."""
 
     attack: str = "pixels-white"
     """Attack to run, as for `keyhole attack --attacks`."""

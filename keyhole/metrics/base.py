@@ -73,6 +73,7 @@ class Metric:
         scope: whether a value belongs to each picture or to the set of all.
         weights: the file that it needs beside the package, if any.
         fewest: pictures that a set needs at least.
+        smallest: pixels that a side of a picture needs at least.
         digits: after the point of a mean in a table.
         brief: digits of a single value in a caption.
         ceiling: stands for infinity where a value must be finite (databases, means over frames).
@@ -88,6 +89,7 @@ class Metric:
     scope: Literal["picture", "set"] = "picture"
     weights: Weights | None = None
     fewest: int = 1
+    smallest: int = 1
     digits: int = 3
     brief: int = 3
     ceiling: float = math.inf
@@ -160,19 +162,21 @@ def check_pictures(name: str, pictures: Tensor) -> None:
         raise ValueError(f"{name}: values lie in [{float(low):.3g}, {float(high):.3g}], not in [0, 1]")
 
 
-def check_pair(reconstruction: Tensor, truth: Tensor, *, metric: str = "", smallest: int = 1) -> None:
+def check_pair(reconstruction: Tensor, truth: Tensor, metric: Metric | None = None) -> None:
     """Refuse what cannot be compared picture by picture.
 
     Args:
-        metric: its name, for the message.
-        smallest: fewest pixels a side that it is defined for.
+        reconstruction, truth: to compare.
+        metric: whose smallest side is asked for.
 
     Raises:
-        ValueError: as `check_pictures`, shapes differ, or a side is shorter than ``smallest``.
+        ValueError: as `check_pictures`, shapes differ, or a side is too short for the metric.
     """
     if reconstruction.shape != truth.shape:
         raise ValueError(f"shapes differ: {tuple(reconstruction.shape)} and {tuple(truth.shape)}")
     check_pictures("reconstruction", reconstruction)
     check_pictures("truth", truth)
-    if min(truth.shape[-2:]) < smallest:
-        raise ValueError(f"{metric} needs pictures of at least {smallest} pixels a side, not {tuple(truth.shape[-2:])}")
+    if metric and min(truth.shape[-2:]) < metric.smallest:
+        raise ValueError(
+            f"{metric.title} needs pictures of at least {metric.smallest} pixels a side, not {tuple(truth.shape[-2:])}"
+        )

@@ -14,12 +14,7 @@ from torch import Tensor
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
 from keyhole.metrics.base import check_pair
-from keyhole.metrics.registry import ALEXNET
-
-_HAARPSI_SMALLEST = 16
-_SR_SIM_SMALLEST = 40
-_DSS_SMALLEST = 32
-_LPIPS_SMALLEST = 31
+from keyhole.metrics.registry import ALEXNET, METRICS
 
 
 def fsim(reconstruction: Tensor, truth: Tensor) -> Tensor:
@@ -50,7 +45,7 @@ def haarpsi(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Returns:
         N values in [0, 1], 1 for equal pictures. Two black pictures, for which the published quotient is 0 / 0, get 1.
     """
-    check_pair(reconstruction, truth, metric="HaarPSI", smallest=_HAARPSI_SMALLEST)
+    check_pair(reconstruction, truth, METRICS["haarpsi"])
     value = torch.as_tensor(piq.haarpsi(reconstruction, truth, reduction="none", data_range=1.0))
     return value.clamp(max=1)
 
@@ -64,7 +59,7 @@ def sr_sim(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Returns:
         N values in [0, 1], 1 for equal pictures.
     """
-    check_pair(reconstruction, truth, metric="SR-SIM", smallest=_SR_SIM_SMALLEST)
+    check_pair(reconstruction, truth, METRICS["sr_sim"])
     pairs = zip(torch.split(reconstruction, 1), torch.split(truth, 1), strict=True)
     return torch.cat([piq.srsim(*pair, reduction="none", data_range=1.0) for pair in pairs])
 
@@ -79,7 +74,7 @@ def dss(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Returns:
         N values in [0, 1], 1 for equal pictures.
     """
-    check_pair(reconstruction, truth, metric="DSS", smallest=_DSS_SMALLEST)
+    check_pair(reconstruction, truth, METRICS["dss"])
     value = piq.dss(reconstruction.double(), truth.double(), reduction="none", data_range=1.0)
     return torch.as_tensor(value).clamp(max=1).to(truth.dtype)
 
@@ -110,7 +105,7 @@ def lpips(reconstruction: Tensor, truth: Tensor) -> Tensor:
         MissingWeightsError: `ALEXNET` is not on this machine.
         ValueError: shapes differ, values leave [0, 1] or are not finite, or a side is shorter than 31 pixels.
     """
-    check_pair(reconstruction, truth, metric="LPIPS", smallest=_LPIPS_SMALLEST)
+    check_pair(reconstruction, truth, METRICS["lpips"])
     network = _metric().net.to(truth.device, truth.dtype)
     return torch.as_tensor(network(reconstruction, truth, normalize=True)).reshape(len(truth))
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from keyhole.metrics.base import Metric, Weights
 from keyhole.service.errors import UsageError, unknown_name
+from keyhole.sizes import SMALLEST
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +51,8 @@ _TABLE = (
         ceiling=100.0,  # more than a single wrong bit leaves in a picture of less than a megapixel
         buckets=tuple(float(level) for level in range(4, 52, 2)),
     ),
-    Metric("ssim", "SSIM", _later("similarity", "ssim"), "higher", limits=_UNIT),
-    Metric("ms_ssim", "MS-SSIM", _later("similarity", "ms_ssim"), "higher", limits=_UNIT),
+    Metric("ssim", "SSIM", _later("similarity", "ssim"), "higher", smallest=SMALLEST, limits=_UNIT),
+    Metric("ms_ssim", "MS-SSIM", _later("similarity", "ms_ssim"), "higher", smallest=44, limits=_UNIT),
     Metric("l2", "L2", _later("similarity", "l2"), "lower", digits=4, brief=4),
     Metric(
         "eq14",
@@ -65,11 +66,11 @@ _TABLE = (
     ),
     Metric("fsim", "FSIM", _later("perceptual", "fsim"), "higher", limits=_UNIT),
     Metric("vsi", "VSI", _later("perceptual", "vsi"), "higher", limits=_UNIT),
-    Metric("haarpsi", "HaarPSI", _later("perceptual", "haarpsi"), "higher", limits=_UNIT),
-    Metric("sr_sim", "SR-SIM", _later("perceptual", "sr_sim"), "higher", limits=_UNIT),
-    Metric("dss", "DSS", _later("perceptual", "dss"), "higher", limits=_UNIT),
+    Metric("haarpsi", "HaarPSI", _later("perceptual", "haarpsi"), "higher", smallest=16, limits=_UNIT),
+    Metric("sr_sim", "SR-SIM", _later("perceptual", "sr_sim"), "higher", smallest=40, limits=_UNIT),
+    Metric("dss", "DSS", _later("perceptual", "dss"), "higher", smallest=32, limits=_UNIT),
     Metric("mdsi", "MDSI", _later("perceptual", "mdsi"), "lower"),
-    Metric("lpips", "LPIPS", _later("perceptual", "lpips"), "lower", weights=ALEXNET),
+    Metric("lpips", "LPIPS", _later("perceptual", "lpips"), "lower", weights=ALEXNET, smallest=31),
     Metric(
         "feature_distance",
         "Feature distance",

@@ -14,6 +14,7 @@ from torchmetrics.functional.image import (
 )
 
 from keyhole.metrics.base import check_pair
+from keyhole.metrics.registry import METRICS
 from keyhole.sizes import SMALLEST
 
 _SCALES = ((5, 176), (4, 99), (3, 44))
@@ -52,7 +53,7 @@ def ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Raises:
         ValueError: as `psnr`, or a side shorter than the window.
     """
-    check_pair(reconstruction, truth, metric="SSIM", smallest=SMALLEST)
+    check_pair(reconstruction, truth, METRICS["ssim"])
     value = structural_similarity_index_measure(reconstruction, truth, data_range=1.0, reduction="none")
     return torch.as_tensor(value).reshape(len(truth))
 
@@ -75,7 +76,7 @@ def ms_ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
     Raises:
         ValueError: as `psnr`, or a side shorter than 44 pixels.
     """
-    check_pair(reconstruction, truth, metric="MS-SSIM", smallest=_SCALES[-1][1])
+    check_pair(reconstruction, truth, METRICS["ms_ssim"])
     scales = next(count for count, smallest in _SCALES if min(truth.shape[-2:]) >= smallest)
     weights = _WEIGHTS[:scales]
     total = sum(weights) if scales < len(_WEIGHTS) else 1.0

@@ -11,8 +11,7 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.evaluation.ablation import AXES, ablation
-from keyhole.evaluation.report import Row
-from keyhole.evaluation.scores import Scores
+from keyhole.evaluation.scores import Row
 from keyhole.evaluation.settings import AblationSettings
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import pictures
@@ -62,13 +61,24 @@ def test_more_iterations_match_better(settings):
 
 
 def test_a_gain_is_of_the_same_pictures():
-    before = [Scores(20.0, share / 10, 30.0) for share in range(8)]
-    after = [Scores(20.0, share / 10 + 0.02 + 0.001 * share, 30.0) for share in range(8)]
+    before = [{"psnr": 20.0, "ssim": share / 10, "eq14": 30.0} for share in range(8)]
+    after = [{"psnr": 20.0, "ssim": share / 10 + 0.02 + 0.001 * share, "eq14": 30.0} for share in range(8)]
     plan = SimpleNamespace(cut="layer2.1", alias="L8")
     first, second = (Row("pixels-white", plan, {0: scores}, None) for scores in (before, after))
     low, high = second.gain(first, "ssim").interval
     assert 0.02 < low < 0.0235 < high < 0.028
     assert first.mean("ssim").interval[1] > second.mean("ssim").interval[0]
+
+
+def test_other_metrics_are_tabled_drawn_and_compared(settings, capsys):
+    done = replace(settings, over="iterations", values=(2, 40), cuts=("stem",), metrics=("haarpsi", "psnr"))
+    assert ablation(done) == 0
+    few, many = json.loads(settings.json.read_text())["rows"]
+    assert many["haarpsi_gain_mean"] == pytest.approx(many["haarpsi_mean"] - few["haarpsi_mean"])
+    assert "ssim_mean" not in many
+    assert "HaarPSI above" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UsageError, match="unknown metric 'hairpsi': did you mean haarpsi"):
+        ablation(replace(settings, over="iterations", metrics=("hairpsi",)))
 
 
 def test_queries_of_a_black_box(settings):

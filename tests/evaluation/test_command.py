@@ -17,14 +17,21 @@ from keyhole.defences.mechanism_file import MECHANISM
 from keyhole.evaluation.command import attack
 from keyhole.evaluation.ledger import Ledger
 from keyhole.evaluation.published import PUBLISHED, published
-from keyhole.evaluation.report import Row, document, table
-from keyhole.evaluation.scores import Scores, score
+from keyhole.evaluation.report import document, table
+from keyhole.evaluation.scores import Row, score
 from keyhole.evaluation.settings import AblationSettings, AttackSettings, OfflineSettings, check_ablation, check_attack
+from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 from tests.attacks.tiny import pictures
 from tests.defences.test_learned import noise
 from tests.priors.tiny_priors import stable
+
+OWN = "tests.evaluation.own_metric:spread"
+
+
+def scored(psnr, ssim, eq14):
+    return {"psnr": psnr, "ssim": ssim, "eq14": eq14}
 
 
 @pytest.fixture
@@ -194,9 +201,41 @@ def test_wrong_settings_are_refused(settings, change, message):
 
 def test_scores_of_a_perfect_reconstruction():
     truth = pictures(1, size=32)
-    (scores,) = score(truth, truth)
-    assert scores.ssim == pytest.approx(1)
-    assert scores.psnr > 60
+    (scores,) = score(truth, truth, metrics_named(DEFAULT))
+    assert list(scores) == ["psnr", "ssim", "eq14"]
+    assert scores["ssim"] == pytest.approx(1)
+    assert scores["psnr"] > 60
+
+
+def test_the_metrics_that_were_asked_for_are_tabled_and_written(settings, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "120")
+    asked = ("l2", "ssim", OWN)
+    assert attack(replace(settings, cuts=("stem",), seeds=(0, 1), iterations=4, metrics=asked)) == 0
+    (row,) = json.loads(settings.json.read_text())["rows"]
+    assert list(row["pictures"][0]) == ["l2", "ssim", "eq14"]
+    assert row["l2_mean"] == pytest.approx(sum(one["l2"] for one in row["pictures"]) / 3)
+    assert row[OWN] == pytest.approx(sum(each[OWN] for each in row["sets_by_seed"].values()) / 2)
+    assert "psnr_mean" not in row
+    shown = capsys.readouterr().out
+    assert "L2   SSIM   Spread m" in " ".join(shown.split()).replace(" ", "   ").replace("Spread   m", "Spread m")
+    assert f"{row[OWN]:.1f}" in shown
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"metrics": ()}, "--metrics: expected one or more of psnr, ssim"),
+        ({"metrics": ("pnsr",)}, "unknown metric 'pnsr': did you mean psnr"),
+        ({"metrics": ("fid",)}, r"FID, the Inception Score .* needs weights that are not here: download https"),
+        ({"metrics": ("dss",), "size": 24}, "pictures of 24 pixels cannot be scored: DSS compares 32 pixels a side"),
+        ({"metrics": (OWN,), "n": 1}, "--n 1: Spread needs 2 pictures or more"),
+    ],
+)
+def test_metrics_that_cannot_be_are_refused_before_any_attack(settings, monkeypatch, tmp_path, change, message):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("keyhole.evaluation.run.attacked", lambda *_: pytest.fail("computed something"))
+    with pytest.raises(UsageError, match=message):
+        attack(replace(settings, **change))
 
 
 @pytest.mark.parametrize(
@@ -275,7 +314,7 @@ def test_published_figures_stand_beside_nothing_but_their_setting(attack_name):
 
 
 def test_a_table_has_published_figures_where_there_are_some():
-    scores = [Scores(20.0 + step, 0.5, 30.0) for step in range(5)]
+    scores = [scored(20.0 + step, 0.5, 30.0) for step in range(5)]
     row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
     compared = replace(row, published=PUBLISHED["pixels-white"]["resnet18", "L8"])
     for rows, columns in (([row], 5), ([row, compared], 6)):
@@ -288,7 +327,7 @@ def test_a_table_has_published_figures_where_there_are_some():
 
 def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    scores = [Scores(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(5)]
+    scores = [scored(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(5)]
     paper = PUBLISHED["pixels-white"]["resnet18", "L8"]
     plan = SimpleNamespace(cut="layer2.1", alias="L8")
     row = Row("diffusion-white/refined-guided", plan, {0: scores, 1: scores}, paper, passes=12345)
@@ -310,7 +349,7 @@ def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
 
 
 def test_json_holds_no_infinity():
-    exact = [Scores(math.inf, 1.0, math.inf), Scores(20.0, 0.5, 30.0)]
+    exact = [scored(math.inf, 1.0, math.inf), scored(20.0, 0.5, 30.0)]
     row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: exact}, None)
     (written,) = json.loads(json.dumps(document({}, [row]), allow_nan=False))["rows"]
     assert (written["psnr_mean"], written["ssim_mean"]) == (None, 0.75)

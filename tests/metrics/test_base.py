@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
-from keyhole.metrics import METRICS, MissingWeightsError, Weights
+from keyhole.metrics import METRICS, Metric, MissingWeightsError, Weights
 from keyhole.metrics.base import check_pair, check_pictures
 from keyhole.service.errors import UsageError
 
@@ -33,9 +35,10 @@ def test_the_message_names_the_side_that_is_wrong():
 
 
 def test_a_side_that_is_too_short_is_refused():
-    check_pair(PICTURES, PICTURES, metric="X", smallest=48)
+    metric = Metric("x", "X", lambda made, _: made, "higher", smallest=48)
+    check_pair(PICTURES, PICTURES, metric)
     with pytest.raises(ValueError, match=r"X needs pictures of at least 49 pixels a side, not \(48, 48\)"):
-        check_pair(PICTURES, PICTURES, metric="X", smallest=49)
+        check_pair(PICTURES, PICTURES, replace(metric, smallest=49))
 
 
 @pytest.mark.parametrize("name", [name for name, metric in METRICS.items() if metric.scope == "picture"])
