@@ -22,6 +22,7 @@ from torch import Tensor
 
 from keyhole.nn.nesting import named_tensors, one_of
 from keyhole.partition import Partition, as_features
+from keyhole.presentation.stages import cloud_stages
 from keyhole.service.metrics import Metrics
 from keyhole.targets import Target
 from keyhole.v1 import inference_pb2, tensor_pb2
@@ -249,12 +250,6 @@ class Inference(InferenceService):
         outputs = tuple(pack_view(tensor, _ANSWER_CODEC) for tensor in named_tensors(result.output).values())
         encode = time.perf_counter() - started
         times = inference_pb2.CloudTimes(decode=decode, queue=result.queue, compute=result.compute, encode=encode)
-        stages = {
-            "cloud_decode": decode,
-            "queue": result.queue,
-            "cloud_compute": result.compute,
-            "cloud_encode": encode,
-        }
-        for stage, seconds in stages.items():
+        for stage, seconds in cloud_stages(times).items():
             self._metrics.stage_seconds.labels(stage).observe(seconds)
         return PackedAnswer(frame_id, outputs, times, result.batch)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import grpc
 from torch import Tensor
 
+from keyhole.presentation import stages
 from keyhole.service.lifecycle import Stop
 from keyhole.wire.client import InferenceClient, Retry
 from keyhole.wire.errors import AWAY, WireError, explain
@@ -135,21 +136,15 @@ class _LateError(Exception):
 
 
 def _stages(outgoing: OutgoingFrame, answer: PackedAnswer, arrived: float, decoded: float) -> dict[str, float]:
-    times = answer.times
-    in_cloud = {
-        "cloud_decode": times.decode,
-        "queue": times.queue,
-        "cloud_compute": times.compute,
-        "cloud_encode": times.encode,
-    }
+    in_cloud = stages.cloud_stages(answer.times)
     return {
-        "edge_compute": outgoing.computed - outgoing.captured,
-        "protect": outgoing.protected - outgoing.computed,
-        "encode": outgoing.encoded - outgoing.protected,
-        "network": max(0.0, arrived - outgoing.encoded - sum(in_cloud.values())),
+        stages.EDGE_COMPUTE: outgoing.computed - outgoing.captured,
+        stages.PROTECT: outgoing.protected - outgoing.computed,
+        stages.ENCODE: outgoing.encoded - outgoing.protected,
+        stages.NETWORK: max(0.0, arrived - outgoing.encoded - sum(in_cloud.values())),
         **in_cloud,
-        "decode": decoded - arrived,
-        "total": decoded - outgoing.captured,
+        stages.DECODE: decoded - arrived,
+        stages.TOTAL: decoded - outgoing.captured,
     }
 
 

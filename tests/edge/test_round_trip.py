@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from edge.round_trip import Link, OutgoingFrame, RoundTrip
+from keyhole.presentation.stages import STAGES, TOTAL
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
@@ -19,19 +20,6 @@ from keyhole.wire.frames import PackedAnswer, pack_frame
 from keyhole.wire.link_profiles import link_profile
 from keyhole.wire.server import InferenceService, inference_registration, serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view
-
-STAGES = {
-    "edge_compute",
-    "protect",
-    "encode",
-    "network",
-    "cloud_decode",
-    "queue",
-    "cloud_compute",
-    "cloud_encode",
-    "decode",
-    "total",
-}
 
 
 class FakeCloud(InferenceService):
@@ -94,7 +82,7 @@ def test_an_answered_frame_has_its_output_and_stages_that_add_up(travel):
     server.stop(0)
     assert result.dropped == ""
     assert result.outputs[0].tolist() == [[1.0, 3.0, 2.0]]
-    assert set(result.stages) == STAGES
+    assert set(result.stages) == {*STAGES, TOTAL}
     parts = sum(seconds for stage, seconds in result.stages.items() if stage != "total")
     assert parts == pytest.approx(result.stages["total"], rel=1e-6)
     assert result.stages["cloud_compute"] == 3e-5

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from edge.process import edge
 from edge.round_trip import BURST
 from edge.settings import EdgeSettings
+from keyhole.presentation.stages import STAGES, TOTAL
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
@@ -23,19 +24,6 @@ from tests.system.frames import Edge, pictures
 from tests.system.referee import notebook
 from tests.system.running import CUT, TINY, running_cloud
 from tests.system.tiny_target import LABELS, tiny
-
-STAGES = {
-    "edge_compute",
-    "protect",
-    "encode",
-    "network",
-    "cloud_decode",
-    "queue",
-    "cloud_compute",
-    "cloud_encode",
-    "decode",
-    "total",
-}
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +95,7 @@ def test_the_monitor_learns_the_truth_first_then_the_outcome_with_its_stages(clo
         run(settings(cloud.listen, frames=5, monitor=book.address, codec="int8+zstd", link="lan"))
     for frame_id, outcome in book.outcomes.items():
         assert book.order.index(("truth", frame_id)) < book.order.index(("outcome", frame_id))
-        assert set(outcome.stages) == STAGES
+        assert set(outcome.stages) == {*STAGES, TOTAL}
         parts = sum(seconds for stage, seconds in outcome.stages.items() if stage != "total")
         assert parts == pytest.approx(outcome.stages["total"], rel=0.01)
         assert outcome.payload_bytes > 0
