@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from keyhole.data.streetcam.glyphs import ALPHABET
-from keyhole.data.streetcam.labels import DRIVER, PASSENGER
+from keyhole.data.streetcam.lettering import ALPHABET
+from keyhole.data.streetcam.shot import DRIVER, PASSENGER
 from keyhole.judge.identity import Embedder
 from keyhole.judge.people import HeadReader
 from keyhole.judge.plate import PlateReader

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from keyhole.data.streetcam.glyphs import ALPHABET, CELL
-from keyhole.data.streetcam.plate import GLYPHS, PLATE_PIXELS, glyph_middles
+from keyhole.data.streetcam.lettering import ALPHABET, CELL, GLYPHS, PLATE_PIXELS, glyph_middles
 from keyhole.judge.rectify import Window, rectify
 
 PATCH = (32, 24)
@@ -39,7 +38,7 @@ class PlateReader(nn.Module):
             corners: of the plates, N×4×2 pixels, as `keyhole.judge.rectify.rectify` takes them.
 
         Returns:
-            N×6×36, before softmax, in the order of `keyhole.data.streetcam.glyphs.ALPHABET`.
+            N×6×36, before softmax, in the order of `keyhole.data.streetcam.lettering.ALPHABET`.
         """
         patches = rectify(pictures, corners, _windows(), PATCH).mean(dim=2, keepdim=True)
         deviation, mean = patches.flatten(1).std(dim=1), patches.flatten(1).mean(dim=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keyhole.data.streetcam.glyphs import ALPHABET
-from keyhole.data.streetcam.labels import MOST_FREQUENT
+from keyhole.data.streetcam.lettering import ALPHABET
+from keyhole.data.streetcam.shot import MOST_FREQUENT
 
 GLYPH_CHANCE = 1 / len(ALPHABET)
 """Glyph accuracy of a blind guess: glyphs are equally likely."""

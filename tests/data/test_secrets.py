@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from keyhole.data import open_source
-from keyhole.data.streetcam.labels import DRIVER, PASSENGER, secret_labels
-from keyhole.data.streetcam.plate import GLYPHS, glyph_middles, plate_print
+from keyhole.data.streetcam.lettering import GLYPHS, glyph_middles, plate_print
+from keyhole.data.streetcam.shot import DRIVER, PASSENGER, secret_labels
 from keyhole.data.streetcam.stream import Streetcam
 
 

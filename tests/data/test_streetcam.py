@@ -14,10 +14,10 @@ import pytest
 import torch
 
 from keyhole.data.streetcam.camera import CAMERAS, SCENES, VIEWPOINTS, camera
-from keyhole.data.streetcam.caption import _BODIES, _PLACES
-from keyhole.data.streetcam.glyphs import ALPHABET
 from keyhole.data.streetcam.identity import BODIES, vehicle
+from keyhole.data.streetcam.lettering import ALPHABET
 from keyhole.data.streetcam.light import WEATHERS
+from keyhole.data.streetcam.passage import _BODIES, _PLACES
 from keyhole.data.streetcam.pools import POOLS, identity_range, style
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 

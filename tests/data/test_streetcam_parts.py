@@ -14,13 +14,12 @@ from keyhole.data.command import streetcam
 from keyhole.data.settings import StreetcamSettings
 from keyhole.data.streetcam.camera import look
 from keyhole.data.streetcam.draws import Draw
-from keyhole.data.streetcam.glyphs import ALPHABET, glyph
 from keyhole.data.streetcam.identity import BODIES, vehicle
+from keyhole.data.streetcam.lettering import ALPHABET, glyph
 from keyhole.data.streetcam.light import FIRST_HOUR, LAST_HOUR, light
 from keyhole.data.streetcam.mesh import smooth
 from keyhole.data.streetcam.model import build
-from keyhole.data.streetcam.raster import Pose, planes
-from keyhole.data.streetcam.samples import pick
+from keyhole.data.streetcam.raster import Pose, pick, planes
 from keyhole.data.streetcam.sensor import smear
 from keyhole.data.streetcam.stream import Streetcam
 

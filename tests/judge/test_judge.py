@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyhole.data.streetcam.glyphs import ALPHABET
-from keyhole.data.streetcam.labels import DRIVER
-from keyhole.data.streetcam.plate import plate_print
+from keyhole.data.streetcam.lettering import ALPHABET, plate_print
+from keyhole.data.streetcam.shot import DRIVER
 from keyhole.judge.card import JudgeCard, read_judge_card
 from keyhole.judge.find import JudgeError, find_judge
 from keyhole.judge.judge import Judge

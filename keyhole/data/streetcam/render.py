@@ -1,4 +1,4 @@
-"""One picture: background, shadow, vehicle, weather, sensor, in this order."""
+"""One picture: background, shadow, vehicle, weather and sensor, in this order, and what is secret in it."""
 
 from __future__ import annotations
 
@@ -8,26 +8,22 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
+from keyhole.data.sample import Box, Corners
 from keyhole.data.streetcam.camera import Camera, View
+from keyhole.data.streetcam.draws import Point
 from keyhole.data.streetcam.driver import Cabin, draw_occupants
-from keyhole.data.streetcam.environment import environment
 from keyhole.data.streetcam.identity import Vehicle
-from keyhole.data.streetcam.journey import Journey
-from keyhole.data.streetcam.light import Light, light
+from keyhole.data.streetcam.lettering import SIGN_SIZE, plate_print, sign_print
+from keyhole.data.streetcam.light import Light, environment, light
 from keyhole.data.streetcam.materials import Stuff, materials
-from keyhole.data.streetcam.mesh import join
+from keyhole.data.streetcam.mesh import Faces, Layer, Mesh, join
 from keyhole.data.streetcam.model import Model
-from keyhole.data.streetcam.plate import plate_print, sign_print
-from keyhole.data.streetcam.props import sign_faces
-from keyhole.data.streetcam.raster import Pose, Projected, order, paint, project
-from keyhole.data.streetcam.samples import FINE
+from keyhole.data.streetcam.passage import Passage
+from keyhole.data.streetcam.raster import FINE, Map, Pose, Projected, order, paint, project
 from keyhole.data.streetcam.scene import background
-from keyhole.data.streetcam.sensor import Bytes, Sensor, develop, smear
-from keyhole.data.streetcam.shading import Label, shade
-from keyhole.data.streetcam.shadow import cast
+from keyhole.data.streetcam.sensor import Bytes, Sensor, develop, fall, shine, smear
+from keyhole.data.streetcam.shading import Label, cast, shade
 from keyhole.data.streetcam.shot import Secrets
-from keyhole.data.streetcam.truth import secrets_in
-from keyhole.data.streetcam.weather import fall, shine
 
 
 @dataclass(frozen=True)
@@ -40,7 +36,7 @@ class Setting:
 
 
 def render(
-    setting: Setting, car: Vehicle, model: Model, camera: Camera, trip: Journey, pose: Pose, view: View
+    setting: Setting, car: Vehicle, model: Model, camera: Camera, trip: Passage, pose: Pose, view: View
 ) -> tuple[Bytes, Secrets]:
     """Draw one picture, size×size×3 bytes, and say what is secret in it."""
     when = light(camera.scene, trip.hour, trip.weather)
@@ -94,14 +90,14 @@ def _clear(view: View, when: Light, motion: tuple[float, float]) -> bool:
     return sharp and when.fog * _depth(view) < 0.3
 
 
-def _motion(view: View, pose: Pose, trip: Journey) -> tuple[float, float]:
+def _motion(view: View, pose: Pose, trip: Passage) -> tuple[float, float]:
     x0, y0, _ = view.pixel(pose.point((0.0, 0.0, 0.7)))
     x1, y1, _ = view.pixel(pose.point((trip.speed * trip.exposure_time, 0.0, 0.7)))
     return x1 - x0, y1 - y0
 
 
 def _interior(
-    empty: Image.Image, model: Model, seen: Projected, pose: Pose, view: View, trip: Journey, when: Light
+    empty: Image.Image, model: Model, seen: Projected, pose: Pose, view: View, trip: Passage, when: Light
 ) -> Image.Image:
     through = Image.blend(Image.new("RGB", empty.size), empty, 0.55).resize((view.size,) * 2, Image.Resampling.NEAREST)
     dark = int(26 * min(1.0, 1.2 / when.exposure + 0.3))
@@ -142,3 +138,108 @@ def _lamps(
             red, green, blue = (int(value * level) for value in colour)
             shine(picture, (x, y), (0.55 if number < 2 else 0.4) * scale, (red, green, blue))
     return picture.clip(0, 255)
+
+
+def sign_faces(view: View, pose: Pose, place: tuple[float, float], depth: float) -> tuple[Faces, tuple[Point, ...]]:
+    """A sign that turns towards the camera.
+
+    Args:
+        view: the camera's view.
+        pose: the vehicle's.
+        place: where the sign's middle shall be, shares of the picture (right, down).
+        depth: metres from the camera.
+
+    Returns:
+        The faces in the axes of a vehicle in that pose, the sign itself last, and the sign's corners in the world:
+        upper left, upper right, lower right, lower left.
+    """
+    a = (place[0] * view.size - view.middle[0]) / view.focal * depth
+    b = (view.middle[1] - place[1] * view.size) / view.focal * depth
+    x, y, z = (
+        view.eye[i] + view.right[i] * a + view.up[i] * b + view.forward[i] * depth for i in range(3)
+    )  # fmt: skip
+    z = max(z, 1.1)
+    rx, ry = view.right[0], view.right[1]
+    half, tall = SIGN_SIZE[0] / 2, SIGN_SIZE[1] / 2
+    corners: tuple[Point, ...] = (
+        (x - half * rx, y - half * ry, z + tall), (x + half * rx, y + half * ry, z + tall),
+        (x + half * rx, y + half * ry, z - tall), (x - half * rx, y - half * ry, z - tall),
+    )  # fmt: skip
+    normal = (-view.forward[0], -view.forward[1], 0.3)
+    post: list[Point] = [
+        (x - 0.04 * rx, y - 0.04 * ry, 0.0), (x + 0.04 * rx, y + 0.04 * ry, 0.0),
+        (x + 0.04 * rx, y + 0.04 * ry, z + tall), (x - 0.04 * rx, y - 0.04 * ry, z + tall),
+    ]  # fmt: skip
+    mesh = Mesh()
+    mesh.polygon([pose.back(point) for point in post], pose.back_turn(normal), Stuff.POLE, Layer.BACKDROP)
+    mesh.polygon([pose.back(point) for point in corners], pose.back_turn(normal), Stuff.SIGN, Layer.BACKDROP)
+    return mesh.faces(), corners
+
+
+def secrets_in(
+    trip: Passage, model: Model, pose: Pose, view: View, face_map: Map, both: Projected, shown: list[int],
+    sign_corners: tuple[Point, ...] | None, clear: bool,
+) -> Secrets:  # fmt: skip
+    """The secrets of a picture.
+
+    Args:
+        trip: the plate, the sign and the people.
+        model, pose, view: what was drawn, in the picture's pixels.
+        face_map: face numbers plus one, twice as fine as the picture; a sign is the last face.
+        both: the projected faces.
+        shown: plates that were drawn.
+        sign_corners: the sign's corners in the world.
+        clear: whether neither mist nor motion makes a plate unreadable.
+    """
+    plate_box, plate_corners, legible = None, None, False
+    for face in shown:
+        a, b, c, d = (both.pixels[both.faces.start[face] : both.faces.start[face] + 4] / FINE).tolist()
+        corners: Corners = (a[0], a[1]), (b[0], b[1]), (c[0], c[1]), (d[0], d[1])
+        seen = int((face_map == face + 1).sum()) / FINE**2
+        plate_box, legible = _read(list(corners), seen, view.size, 30.0, 6.5)
+        plate_corners = corners if plate_box else None
+    sign_box, sign_legible = None, False
+    if sign_corners:
+        spots = [view.pixel(point)[:2] for point in sign_corners]
+        seen = int((face_map == len(both.faces.count)).sum()) / FINE**2
+        sign_box, sign_legible = _read(spots, seen, view.size, 20.0, 6.0)
+    x, y, z = model.driver
+    return Secrets(
+        plate=trip.plate,
+        plate_box=plate_box,
+        plate_corners=plate_corners,
+        plate_legible=legible and clear,
+        occupants=trip.people,
+        driver_box=_head((x, y, z), pose, view, face_map, both),
+        passenger_box=_head((x, -y, z), pose, view, face_map, both),
+        sign=trip.sign,
+        sign_box=sign_box,
+        sign_legible=sign_legible,
+    )
+
+
+def _read(
+    corners: list[tuple[float, float]], seen: float, size: int, wide: float, tall: float
+) -> tuple[Box | None, bool]:
+    """Box of a label, and whether it is large and whole enough to be read."""
+    if seen < 1:
+        return None, False
+    (ax, ay), (bx, by), (_, _), (dx, dy) = corners
+    across, down = ((bx - ax) ** 2 + (by - ay) ** 2) ** 0.5, ((dx - ax) ** 2 + (dy - ay) ** 2) ** 0.5
+    area = abs((bx - ax) * (dy - ay) - (by - ay) * (dx - ax))
+    xs, ys = [x for x, _ in corners], [y for _, y in corners]
+    inside = min(*xs, *ys) >= 0 and max(*xs, *ys) <= size
+    box = (min(xs), min(ys), max(xs), max(ys))
+    return box, inside and across >= wide and down >= tall and seen >= 0.9 * area
+
+
+def _head(place: Point, pose: Pose, view: View, numbers: Map, both: Projected) -> Box | None:
+    x, y, scale = view.pixel(pose.point(place))
+    column, row = int(x * FINE), int(y * FINE)
+    if not (0 <= column < numbers.shape[1] and 0 <= row < numbers.shape[0]):
+        return None
+    face = int(numbers[row, column]) - 1
+    if face < 0 or both.faces.stuff[face] != int(Stuff.GLASS):
+        return None
+    half = 0.14 * scale
+    return (x - half, y - half, x + half, y + half)

@@ -10,17 +10,14 @@ import torch
 from keyhole.data.sample import Sample, eight_bit
 from keyhole.data.sets.collection import PictureFacts, Record
 from keyhole.data.streetcam.camera import CAMERAS, Camera, camera
-from keyhole.data.streetcam.caption import caption
 from keyhole.data.streetcam.draws import Draw
-from keyhole.data.streetcam.framing import frame, stand
 from keyhole.data.streetcam.identity import Vehicle, vehicle
-from keyhole.data.streetcam.journey import Journey, journey
-from keyhole.data.streetcam.labels import secret_labels
 from keyhole.data.streetcam.model import build
+from keyhole.data.streetcam.passage import Passage, caption, frame, passage, stand
 from keyhole.data.streetcam.pools import Pool, identity_range, style
 from keyhole.data.streetcam.raster import Pose
 from keyhole.data.streetcam.render import Setting, render
-from keyhole.data.streetcam.shot import Shot
+from keyhole.data.streetcam.shot import Shot, secret_labels
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size, height_width
 
@@ -98,14 +95,14 @@ class Streetcam:
             yield Sample(eight_bit(picture), str(shot.identity), secrets)
             index += 1
 
-    def _pass(self, place: int, camera_number: int, index: int) -> tuple[Camera, Vehicle, Journey]:
+    def _pass(self, place: int, camera_number: int, index: int) -> tuple[Camera, Vehicle, Passage]:
         look = style(self.pool)
         which = camera(self.world, look.cameras, camera_number)
         number = identity_range(self.pool)[place]
         car = vehicle(self.world, number, look.palette)
-        return which, car, journey(Draw("journey", self.world, self.seed, number, camera_number, index), which)
+        return which, car, passage(Draw("journey", self.world, self.seed, number, camera_number, index), which)
 
-    def _take(self, car: Vehicle, which: Camera, trip: Journey, times: tuple[float, ...]) -> list[Shot]:
+    def _take(self, car: Vehicle, which: Camera, trip: Passage, times: tuple[float, ...]) -> list[Shot]:
         look = style(self.pool)
         setting = Setting(self.world, look.cameras, look.glyphs)
         model = build(car)

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from keyhole.data.sample import SecretLabels, eight_bit
 from keyhole.data.streetcam.camera import CAMERAS
-from keyhole.data.streetcam.labels import secret_labels
+from keyhole.data.streetcam.shot import secret_labels
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.enrolment import streetcam_views
 from keyhole.judge.judge import Judge

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.data.streetcam.labels import DRIVER, PASSENGER
+from keyhole.data.streetcam.shot import DRIVER, PASSENGER
 from keyhole.judge.judge import Judge
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 

@@ -13,10 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from keyhole.data.streetcam.camera import CAMERAS, VIEWPOINTS
-from keyhole.data.streetcam.glyphs import ALPHABET
-from keyhole.data.streetcam.labels import DRIVER, PASSENGER, secret_labels
-from keyhole.data.streetcam.plate import GLYPHS
-from keyhole.data.streetcam.shot import Shot
+from keyhole.data.streetcam.lettering import ALPHABET, GLYPHS
+from keyhole.data.streetcam.shot import DRIVER, PASSENGER, Shot, secret_labels
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.near import near_head, near_plate
 from keyhole.train.cache import kept
@@ -60,7 +58,7 @@ class TruePictures:
         identities: N, from 0; unknown for those that only plates and people are learned from.
         plates: N×6 numbers in the alphabet.
         corners: of the plates, N×4×2 pixels.
-        drivers: N×A numbers of the values of `keyhole.data.streetcam.labels.DRIVER`.
+        drivers: N×A numbers of the values of `keyhole.data.streetcam.shot.DRIVER`.
         driver_boxes: N×4 pixels.
         passengers: N×1.
         passenger_boxes: N×4 pixels.
