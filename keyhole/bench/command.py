@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 
-from keyhole.bench.axes import CELL_KINDS, Cell, LatencyCell, plan_cells
-from keyhole.bench.estimate import Estimate, Remaining
-from keyhole.bench.planfile import merged, read_plan
-from keyhole.bench.progress import Board
-from keyhole.bench.provenance import facts, fixed
-from keyhole.bench.resolving import resolve
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from keyhole.bench.advice.exposure import PICTURES, SEEDS
+from keyhole.bench.advice.options import options
+from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
+from keyhole.bench.forecast import CostForecast, RemainingTime, SweepProgress, duration_text
+from keyhole.bench.plan import merged, read_plan, resolve
+from keyhole.bench.provenance import facts, fixed, plan_facts
+from keyhole.bench.records import Results
 from keyhole.bench.running.executor import Executor, Finished, write_files
 from keyhole.bench.running.process_pool import ProcessPool
 from keyhole.bench.running.ray_cluster import RayCluster
 from keyhole.bench.settings import BenchSettings, PlanSettings
-from keyhole.bench.setup import Setup
 from keyhole.bench.store import BenchStore, open_results
-from keyhole.bench.summary import print_plan, print_results
+from keyhole.bench.sweep import Sweep
 from keyhole.service.errors import UsageError
 from keyhole.service.folder import BENCHMARK, alone
 from keyhole.terminal import terminal
+
+_FAILURES_SHOWN = 10
 
 
 def bench(settings: BenchSettings) -> int:
@@ -36,25 +43,28 @@ def bench(settings: BenchSettings) -> int:
     console = terminal()
     file = read_plan(settings.plan) if settings.plan else PlanSettings()
     with console.status("looking up targets and cuts"):
-        found = resolve(merged(settings, file))
-        estimate = Estimate.measured(found.terms, found.models, found.attacks)
-    cells = plan_cells(found.axes, settings.only or CELL_KINDS)
-    remaining = Remaining(estimate, settings.workers)
-    print_plan(console, found.axes, cells, remaining)
+        plan = resolve(merged(settings, file))
+        forecast = CostForecast.measured(plan.settings, plan.models, plan.attacks)
+    cells = plan_cells(plan.axes, settings.only or CELL_KINDS)
+    remaining = RemainingTime(forecast, settings.workers)
+    print_plan(console, plan.axes, cells, remaining)
     if settings.dry_run:
         return 0
-    setup = Setup(found.terms, settings.out)
+    sweep = Sweep(plan.settings, settings.out)
     executor = _executor(settings)
     with alone(settings.out, BENCHMARK), closing(BenchStore(settings.out)) as store:
-        store.describe(facts(), fixed(found), found.axes)
+        store.describe(facts(), fixed(plan), plan.axes)
         missing = _missing(cells, store, again=settings.rerun == "failed")
         if len(missing) < len(cells):
             console.print(f"{len(cells) - len(missing)} of {len(cells)} cells ended before")
-        with _explained(store, len(cells), settings), Board(console, missing, remaining) as board:
-            for finished in _finished(missing, setup, executor):
-                write_files(setup.run, finished.files)
+        with (
+            _interruption_explained(store, len(cells), settings),
+            SweepProgress(console, missing, remaining) as progress,
+        ):
+            for finished in _finished(missing, sweep, executor):
+                write_files(sweep.folder, finished.files)
                 store.keep(finished)
-                board.ended(finished)
+                progress.ended(finished)
     results = open_results(settings.out)
     print_results(console, results)
     console.print(f"results: {settings.out}")
@@ -64,8 +74,8 @@ def bench(settings: BenchSettings) -> int:
 
 
 @contextmanager
-def _explained(store: BenchStore, total: int, settings: BenchSettings) -> Iterator[None]:
-    """Let an interruption say what is kept and how to go on."""
+def _interruption_explained(store: BenchStore, total: int, settings: BenchSettings) -> Iterator[None]:
+    """An interruption says what is kept and how to go on."""
     try:
         yield
     except KeyboardInterrupt:
@@ -91,10 +101,62 @@ def _executor(settings: BenchSettings) -> Executor:
     return cluster
 
 
-def _finished(cells: Sequence[Cell], setup: Setup, executor: Executor) -> Iterator[Finished]:
+def _finished(cells: Sequence[Cell], sweep: Sweep, executor: Executor) -> Iterator[Finished]:
     """Latencies first, alone on this machine; then the others, as many at once as there are workers."""
     timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
     others = [cell for cell in cells if not isinstance(cell, LatencyCell)]
-    yield from ProcessPool(1).run(timed, setup)
+    yield from ProcessPool(1).run(timed, sweep)
     if others:
-        yield from executor.run(others, setup)
+        yield from executor.run(others, sweep)
+
+
+def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: RemainingTime) -> None:
+    """The axes, the cells by kind, and a guess of the time."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold")
+    for name, value in plan_facts(axes).items():
+        grid.add_row(name, value)
+    console.print(grid)
+    table = Table("cells", "number", "about", box=SIMPLE_HEAD)
+    counts = Counter(cell.kind for cell in cells)
+    for kind in CELL_KINDS:
+        if counts[kind]:
+            seconds = remaining.seconds(cell for cell in cells if cell.kind == kind)
+            table.add_row(kind, str(counts[kind]), duration_text(seconds))
+    table.add_row("all", str(len(cells)), duration_text(remaining.seconds(cells)), style="bold")
+    console.print(table)
+
+
+def print_results(console: Console, results: Results) -> None:
+    """Each design with its worst leak, its p50 over each link, one below the other, and its accuracy; then failures."""
+    links = results.links
+    table = Table(title="What each design costs and leaks", title_justify="left", box=SIMPLE_HEAD)
+    for heading in ("target", "cut", "defence", "codec"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("worst\nSSIM", "p50\nms", "accuracy\n%"):
+        table.add_column(heading, justify="right", overflow="fold")
+    made = options(results)
+    for option in made:
+        design, accuracy = option.design, option.accuracy
+        table.add_row(
+            *(design.target, design.cut, design.defence, design.codec),
+            _number(option.leak(), 3),
+            "\n".join(f"{link} {_number(option.p50(link), 1)}".lstrip() for link in links),
+            _number(accuracy.value if accuracy else None, 1),
+        )
+    thin = [found for option in made if (found := option.exposure.get("ssim")) and found.thin]
+    if thin:
+        pictures, seeds = (min(getattr(found, what) for found in thin) for what in ("pictures", "seeds"))
+        table.caption = (
+            f"Pictures behind an SSIM: {pictures} at least, seeds: {seeds}; a conclusion needs {PICTURES} and {SEEDS}."
+        )
+        table.caption_justify = "left"
+    console.print(table)
+    for failure in results.failures[:_FAILURES_SHOWN]:
+        console.print(f"failed: {failure.cell}\n    {failure.error.splitlines()[0]}", style="red")
+    if len(results.failures) > _FAILURES_SHOWN:
+        console.print(f"… and {len(results.failures) - _FAILURES_SHOWN} more", style="red")
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

@@ -1,4 +1,4 @@
-"""Ready-made plans, as data. Their times are those of two idle cores."""
+"""Presets: ready-made plans, as data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keyhole.presentation.attacks import in_order
 
 
 @dataclass(frozen=True)
-class Scale:
+class SweepScale:
     """How much is measured for a cell.
 
     Attributes:
@@ -32,7 +32,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Preset:
-    """Where flags and plan file say nothing.
+    """A plan for what flags and plan file leave open.
 
     Attributes:
         scale: how much is measured.
@@ -42,7 +42,7 @@ class Preset:
         attacks: of the suite.
     """
 
-    scale: Scale
+    scale: SweepScale
     points: int
     defences: tuple[str, ...]
     codecs: tuple[str, ...]
@@ -55,7 +55,7 @@ class Preset:
 PRESETS: Mapping[Suite, Preset] = MappingProxyType(
     {
         "quick": Preset(
-            Scale(frames=30, warm_up=5, pictures=500, vehicles=40, views=4),
+            SweepScale(frames=30, warm_up=5, pictures=500, vehicles=40, views=4),
             points=3,
             defences=("none",),
             codecs=("int8",),
@@ -64,7 +64,7 @@ PRESETS: Mapping[Suite, Preset] = MappingProxyType(
             attacks=("pixels-white", "pixels-black"),
         ),
         "standard": Preset(
-            Scale(frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
+            SweepScale(frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
             points=5,
             defences=("none", "gaussian:scale=0.5", "dropout:share=0.5"),
             codecs=("fp32", "int8"),
@@ -73,7 +73,7 @@ PRESETS: Mapping[Suite, Preset] = MappingProxyType(
             targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
         ),
         "paper": Preset(
-            Scale(frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
+            SweepScale(frames=500, warm_up=50, pictures=5000, vehicles=150, views=12),
             points=8,
             defences=("none", "gaussian:scale=0.5", "laplace:scale=0.5", "dropout:share=0.5", "topk:share=0.1"),
             codecs=("fp32", "fp16", "int8", "int8+zstd"),

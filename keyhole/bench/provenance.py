@@ -1,4 +1,4 @@
-"""What a report must say of a run: what was run, on what machine, with what."""
+"""Provenance of a run: what was run, on what machine, with what."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 
 from keyhole.attacks.entry import Spend
 from keyhole.bench.axes import Axes
-from keyhole.bench.resolving import Resolved
+from keyhole.bench.plan import SweepPlan
 from keyhole.defences import defence_named, mechanism_hash
 from keyhole.sizes import size_text
 
@@ -31,23 +31,23 @@ def facts() -> dict[str, str]:
     }
 
 
-def fixed(found: Resolved) -> dict[str, str]:
+def fixed(plan: SweepPlan) -> dict[str, str]:
     """What decides the figures: figures of runs that differ in it do not compare."""
-    terms, defences = found.terms, found.axes.defences
+    settings, defences = plan.settings, plan.axes.defences
     return {
-        "terms": _spoken({field.name: getattr(terms, field.name) for field in dataclasses.fields(terms)}),
-        "scale": _spoken(dataclasses.asdict(terms.scale)),
-        **{f"attack {word}": _budget(attack.spend(terms.preset)) for word, attack in found.attacks.items()},
+        "terms": _settings_text({field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}),
+        "scale": _settings_text(dataclasses.asdict(settings.scale)),
+        **{f"attack {word}": _budget(attack.spend(settings.preset)) for word, attack in plan.attacks.items()},
         **{
             f"model {name}": f"{model.target.hash}, {size_text(model.target.preprocess.size)} px"
-            for name, model in found.models.items()
+            for name, model in plan.models.items()
         },
         **{f"defence {spec}": mechanism for spec in defences if (mechanism := mechanism_hash(defence_named(spec)))},
     }
 
 
 def with_budgets(about: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run says of itself, its attacks' budgets one by one; runs of before have them all as ``suite``.
+    """What a run says of itself, its attacks' budgets one by one; older runs have them all as ``suite``.
 
     >>> with_budgets({"suite": "pixels-white 4 pictures × 150 iterations, 4 at once; pixels-black 16 pictures × 150"})
     {'attack pixels-white': '4 pictures × 150 iterations, 4 at once', 'attack pixels-black': '16 pictures × 150'}
@@ -74,7 +74,7 @@ def plan_facts(axes: Axes) -> dict[str, str]:
     }
 
 
-def _spoken(values: Mapping[str, object]) -> str:
+def _settings_text(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None))
 
 

@@ -9,14 +9,15 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.bench.axes import AccuracyCell, LatencyCell, ProfileCell
+from keyhole.bench.axes import AccuracyCell, Axes, LatencyCell, ProfileCell
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
+from keyhole.bench.measure.leak import enrol, read_by, recovered
 from keyhole.bench.measure.profile import profile
-from keyhole.bench.measure.secrets import enrol, read_by, recovered
+from keyhole.bench.plan import SweepPlan
 from keyhole.bench.provenance import fixed
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
-from keyhole.bench.setup import Setup, Terms
+from keyhole.bench.sweep import Sweep, SweepSettings
 from keyhole.data import Sample, open_source
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError
@@ -31,9 +32,9 @@ TINY, LOOKER, EMBEDDER = (
 )
 
 
-def setup(run: Path, **terms: object) -> Setup:
+def sweep(run: Path, **settings: object) -> Sweep:
     known = {"source": "leaves", "public": "leaves", "prior": "", "classes": "", "identities": "", "weights": ""}
-    return Setup(Terms(**{"preset": "quick", "size": None, "threads": 1, **known, **terms}), run)
+    return Sweep(SweepSettings(**{"preset": "quick", "size": None, "threads": 1, **known, **settings}), run)
 
 
 def save(picture: torch.Tensor, path: Path) -> None:
@@ -50,7 +51,7 @@ def colours(root: Path) -> Path:
     return root
 
 
-def measured(design: Design, at: Setup) -> Accuracy:
+def measured(design: Design, at: Sweep) -> Accuracy:
     record = accuracy(AccuracyCell(design), at).record
     assert isinstance(record, Accuracy)
     return record
@@ -58,28 +59,28 @@ def measured(design: Design, at: Setup) -> Accuracy:
 
 @pytest.mark.parametrize(("cut", "codec"), [("0", "int8"), (EDGE_ONLY, "none"), (CLOUD_ONLY, "fp16")])
 def test_top_1_counts_what_the_tail_answers(tmp_path, monkeypatch, cut, codec):
-    monkeypatch.setattr("keyhole.bench.measure.classes.readable", lambda name: name[1:])
-    found = measured(Design(LOOKER, cut, codec=codec), setup(tmp_path, classes=str(colours(tmp_path))))
+    monkeypatch.setattr("keyhole.bench.measure.accuracy.readable", lambda name: name[1:])
+    found = measured(Design(LOOKER, cut, codec=codec), sweep(tmp_path, classes=str(colours(tmp_path))))
     assert (found.measure, found.pictures) == ("top-1", 30)
     assert found.value == pytest.approx(100 * 29 / 30)
     assert found.interval == pytest.approx((83.3, 99.4), abs=0.1)
 
 
 def test_a_defence_that_leaves_nothing_leaves_no_accuracy(tmp_path, monkeypatch):
-    monkeypatch.setattr("keyhole.bench.measure.classes.readable", lambda name: name[1:])
-    at = setup(tmp_path, classes=str(colours(tmp_path)))
+    monkeypatch.setattr("keyhole.bench.measure.accuracy.readable", lambda name: name[1:])
+    at = sweep(tmp_path, classes=str(colours(tmp_path)))
     drowned = measured(Design(LOOKER, "0", "gaussian:scale=300.0"), at)
     assert drowned.value < 70
 
 
 def test_no_labelled_pictures(tmp_path):
     with pytest.raises(UsageError, match="give --classes"):
-        measured(Design(TINY, "block"), setup(tmp_path))
+        measured(Design(TINY, "block"), sweep(tmp_path))
 
 
 def test_pictures_of_other_classes(tmp_path):
     with pytest.raises(UsageError, match="answers with 5"):
-        measured(Design(TINY, "block"), setup(tmp_path, classes=str(colours(tmp_path))))
+        measured(Design(TINY, "block"), sweep(tmp_path, classes=str(colours(tmp_path))))
 
 
 def test_rank_1_finds_identities_by_their_embedding(tmp_path):
@@ -87,13 +88,13 @@ def test_rank_1_finds_identities_by_their_embedding(tmp_path):
         shown = torch.rand(3, 16, 16, generator=torch.Generator().manual_seed(identity))
         for view in range(3):
             save((shown + 0.01 * view).clamp(0, 1), tmp_path / "set" / f"{identity:02d}" / f"{view}.png")
-    found = measured(Design(EMBEDDER, "1", codec="int8"), setup(tmp_path, identities=str(tmp_path / "set")))
+    found = measured(Design(EMBEDDER, "1", codec="int8"), sweep(tmp_path, identities=str(tmp_path / "set")))
     assert (found.measure, found.value, found.pictures) == ("rank-1", 100.0, 2)
 
 
 def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):
     records = [
-        profile(ProfileCell(Design(TINY, cut, codec=codec)), setup(tmp_path)).record
+        profile(ProfileCell(Design(TINY, cut, codec=codec)), sweep(tmp_path)).record
         for cut, codec in (("stem", "fp32"), ("block", "int8"), ("block", "int8+zstd"), (CLOUD_ONLY, "fp32"))
     ]
     full, small, zipped, pictures = (record for record in records if isinstance(record, Profile))
@@ -106,7 +107,7 @@ def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):
 
 
 def test_the_whole_model_on_the_edge_crosses_nothing(tmp_path):
-    record = latency(LatencyCell(Design(TINY, EDGE_ONLY, codec="none"), ""), setup(tmp_path)).record
+    record = latency(LatencyCell(Design(TINY, EDGE_ONLY, codec="none"), ""), sweep(tmp_path)).record
     assert isinstance(record, Latency)
     assert (record.payload, record.frames, list(record.stages)) == (0.0, 30, ["edge_compute"])
     assert 0 < record.total.p50 <= record.total.p95 <= record.total.p99
@@ -146,10 +147,12 @@ def test_vehicles_are_looked_up_among_ten_or_more_that_are_enrolled():
 
 
 def test_figures_behind_a_mechanism_that_was_learned_anew_do_not_compare(tmp_path):
-    terms, known = setup(tmp_path).terms, []
+    settings, known = sweep(tmp_path).settings, []
     for deviation in (0.1, 5.0):
         defence = noise(tmp_path, torch.full((8, 4, 4), deviation), torch.zeros(8, 4, 4))
-        known.append(fixed(terms, {}, ("none", "gaussian:scale=1", defence)))
+        known.append(
+            fixed(SweepPlan(Axes((), ("none", "gaussian:scale=1", defence), (), (), (), ()), settings, {}, {}))
+        )
     assert [name for name in known[0] if name.startswith("defence")] == [f"defence {defence}"]
     assert known[0].keys() == known[1].keys()
     assert [name for name in known[0] if known[0][name] != known[1][name]] == [f"defence {defence}"]

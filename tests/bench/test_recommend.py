@@ -13,13 +13,15 @@ from keyhole.bench.advice.command import recommend
 from keyhole.bench.advice.options import options, trained_defences, with_trained_defences
 from keyhole.bench.advice.recommendation import Recommendation, constraints, recommendation
 from keyhole.bench.advice.sentences import sentences
+from keyhole.bench.command import print_results
 from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
 from keyhole.bench.settings import RecommendSettings
-from keyhole.bench.summary import print_results
 from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
 from tests.bench.making import TARGET, latency, leak, p50_of, run
 
 UNDEFENDED = Design("toy", "cut", "none", "fp32")
+SIX_LINKS = ("none", "lan", "wifi", "5g", "lte@8x", "10mbit:20ms@2.5x")
 
 
 def advice_on(results: Results, link: str = "lte", **limits: float | None) -> Recommendation:
@@ -268,3 +270,17 @@ def test_a_run_without_latencies_is_a_mistake() -> None:
 def test_limits_that_cannot_be_are_mistakes(flags: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="--max"):
         RecommendSettings(run=Path("x"), link="lte", **flags)
+
+
+def test_every_link_of_every_design_fits_80_columns_whole(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    design = Design(
+        "conv-stem:vit_tiny_patch16_224", "layer4.1.downsample.0", "dropout:share=0.5,rescale=false", "int8+zstd"
+    )
+    timed = [latency(design, link, 12345.6 + place) for place, link in enumerate(SIX_LINKS)]
+    print_results(terminal(), replace(run(), latencies=timed))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed
+    for place in range(len(SIX_LINKS)):
+        assert f"{12345.6 + place:.1f}" in printed

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.bench.resolving import resolve
+from keyhole.bench.plan import resolve
 from keyhole.bench.settings import PlanSettings
 from keyhole.cli import dispatch
 from keyhole.priors.prior import load_prior, prior_hash
@@ -100,7 +100,7 @@ def test_an_attack_makes_its_pictures_through_it(source, here):
 
 def test_benchmark_and_demo_accept_it_before_anything_runs(capsys):
     flags = {"targets": (f"{TARGET}@stem",), "attacks": ("diffusion-white",), "prior": "own_priors:Thumbnails"}
-    assert resolve(PlanSettings(**flags)).terms.prior == "own_priors:Thumbnails"
+    assert resolve(PlanSettings(**flags)).settings.prior == "own_priors:Thumbnails"
     demo = ["--target", TARGET, "--cut", "stem", "--attacks", "diffusion-white", "--prior", "own_priors:Thumbnails"]
     assert dispatch(["check", *demo, "--out", "run"], {}) == 0
     assert "own_priors:Thumbnails" in " ".join(capsys.readouterr().out.split())

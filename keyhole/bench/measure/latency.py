@@ -19,10 +19,8 @@ import numpy as np
 import torch
 
 from keyhole.bench.axes import LatencyCell, emulated_link
-from keyhole.bench.measure.pictures import SEED, audit_pictures
-from keyhole.bench.opening import opened
 from keyhole.bench.records import EDGE_ONLY, Latency, Measured, Percentiles
-from keyhole.bench.setup import Setup, cut_of
+from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
 from keyhole.presentation.stages import EDGE_COMPUTE, TOTAL, parts
 from keyhole.service.launcher import Launcher
 from keyhole.service.memory import keep_freed
@@ -40,7 +38,7 @@ class UnansweredError(RuntimeError):
     """Frames were lost, so that no percentile can be trusted."""
 
 
-def latency(cell: LatencyCell, setup: Setup) -> Measured:
+def latency(cell: LatencyCell, sweep: Sweep) -> Measured:
     """Percentiles by stage, those of the warm-up left out.
 
     Raises:
@@ -48,12 +46,12 @@ def latency(cell: LatencyCell, setup: Setup) -> Measured:
         UnansweredError: not every frame was answered.
     """
     measure = _whole if cell.design.cut == EDGE_ONLY else _split
-    return Measured(measure(cell, setup))
+    return Measured(measure(cell, sweep))
 
 
-def _split(cell: LatencyCell, setup: Setup) -> Latency:
-    scale = setup.terms.scale
-    outcomes = _run(cell, setup)
+def _split(cell: LatencyCell, sweep: Sweep) -> Latency:
+    scale = sweep.settings.scale
+    outcomes = _run(cell, sweep)
     answered = [outcome for outcome in outcomes if not outcome.dropped]
     if len(answered) != scale.warm_up + scale.frames:
         reasons = ", ".join(sorted({outcome.dropped for outcome in outcomes if outcome.dropped})) or "never concluded"
@@ -73,19 +71,29 @@ def _split(cell: LatencyCell, setup: Setup) -> Latency:
     )
 
 
-def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
+def _run(cell: LatencyCell, sweep: Sweep) -> list[Outcome]:
     """Start a cloud, then an edge, and wait for its end; what became of its frames."""
     over = emulated_link(cell.link)
-    model = _flags(cell, setup)
-    threads = {"OMP_NUM_THREADS": str(setup.terms.threads)}
-    frames = setup.terms.scale.warm_up + setup.terms.scale.frames
+    model = _flags(cell, sweep)
+    threads = {"OMP_NUM_THREADS": str(sweep.settings.threads)}
+    frames = sweep.settings.scale.warm_up + sweep.settings.scale.frames
     with TemporaryDirectory() as logs, stopwatch() as (watch, address), Launcher(Path(logs)) as launcher:
         launcher.start("cloud", ("cloud", "--listen", "127.0.0.1:0", *model), threads)
         cloud = launcher.wait_for("cloud")["listen"]
         launcher.start(
             "edge",
             (
-                *("edge", "--cloud", cloud, "--monitor", address, "--source", setup.terms.source, "--seed", str(SEED)),
+                *(
+                    "edge",
+                    "--cloud",
+                    cloud,
+                    "--monitor",
+                    address,
+                    "--source",
+                    sweep.settings.source,
+                    "--seed",
+                    str(SEED),
+                ),
                 *("--codec", cell.design.codec, "--defence", cell.design.defence),
                 *("--link", over.link, "--slowdown", str(over.slowdown)),
                 *("--fps", "0", "--in-flight", "1", "--frames", str(frames), "--deadline", str(DEADLINE_SECONDS)),
@@ -100,8 +108,8 @@ def _run(cell: LatencyCell, setup: Setup) -> list[Outcome]:
         return watch.outcomes
 
 
-def _flags(cell: LatencyCell, setup: Setup) -> Sequence[str]:
-    model = setup.model(cell.design.target)
+def _flags(cell: LatencyCell, sweep: Sweep) -> Sequence[str]:
+    model = sweep.settings.model(cell.design.target)
     optional: Mapping[str, object] = {
         "--weights": model.weights,
         "--size": None if model.size is None else size_text(model.size),
@@ -111,13 +119,13 @@ def _flags(cell: LatencyCell, setup: Setup) -> Sequence[str]:
 
 
 @torch.inference_mode()
-def _whole(cell: LatencyCell, setup: Setup) -> Latency:
+def _whole(cell: LatencyCell, sweep: Sweep) -> Latency:
     """The model's forward, normalisation included, on pictures one by one."""
     keep_freed()
-    scale = setup.terms.scale
-    target = opened(setup.model(cell.design.target)).target
+    scale = sweep.settings.scale
+    target = sweep.target(cell.design.target).target
     seconds = []
-    for sample in audit_pictures(setup.terms, target.preprocess.size, scale.warm_up + scale.frames):
+    for sample in audit_pictures(sweep.settings, target.preprocess.size, scale.warm_up + scale.frames):
         captured = time.perf_counter()
         target.model(target.preprocess.normalise(sample.picture[None]))
         seconds.append(time.perf_counter() - captured)

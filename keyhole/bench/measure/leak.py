@@ -1,4 +1,4 @@
-"""What one attack sees of a design."""
+"""Leak of a design to one attack: scores of its reconstructions, and what the judge reads from them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import hashlib
 import io
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 
 import torch
 from rich.progress import Progress
@@ -15,14 +17,19 @@ from torch import Tensor
 from keyhole.attacks.entry import Spend
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
 from keyhole.bench.axes import LeakCell
-from keyhole.bench.measure.pictures import audit_pictures
-from keyhole.bench.measure.secrets import GALLERY, recovered
-from keyhole.bench.opening import opened
 from keyhole.bench.records import Leak, Measured
-from keyhole.bench.setup import Setup, cut_of
+from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
+from keyhole.data import Sample
+from keyhole.data.sample import SecretLabels
 from keyhole.evaluation.run import attacked
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
+from keyhole.judge.enrolment import Enrolment, streetcam_views
+from keyhole.judge.find import find_judge
+from keyhole.judge.judge import Judge
+from keyhole.judge.reader import Reader
+from keyhole.judge.reading import identity_rank_1, read_secrets
+from keyhole.judge.recovery import Share, summarise
 from keyhole.metrics import fsim, psnr, ssim
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 
@@ -30,9 +37,14 @@ RECONSTRUCTIONS, SHEETS = "reconstructions", "sheets"
 _METRICS = {"psnr": psnr, "ssim": ssim, "fsim": fsim}
 ROWS = 8
 """Pictures on a contact sheet."""
+GALLERY = 100
+"""Pictures of the pool whose vehicles a reconstruction's is looked up among: the same for every attack, so that one
+that saw few pictures has no easier question."""
+LEAST_VEHICLES = 10
+"""That must be enrolled before one is looked up among them, as for the monitor."""
 
 
-def leak(cell: LeakCell, setup: Setup) -> Measured:
+def leak(cell: LeakCell, sweep: Sweep) -> Measured:
     """Attack the first pictures of the audit pool with the suite's budget of this attack; score each against its truth.
 
     Finished pictures are kept in the run's folder: an attack that was killed goes on with the others.
@@ -41,16 +53,16 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
         UsageError: no such attack, prior, target, cut, defence or codec.
     """
     attack = choose(cell.attack, DEFAULT_RECIPE, ATTACKS)
-    spend = attack.spend(setup.terms.preset)
-    known = opened(setup.model(cell.design.target))
+    spend = attack.spend(sweep.settings.preset)
+    known = sweep.target(cell.design.target)
     partition = known.cut(cut_of(cell.design))
-    samples = audit_pictures(setup.terms, known.target.preprocess.size, max(spend.n, GALLERY), secrets=True)
+    samples = audit_pictures(sweep.settings, known.target.preprocess.size, max(spend.n, GALLERY), secrets=True)
     truths = torch.stack([sample.picture for sample in samples[: spend.n]])
 
     started = time.perf_counter()
     with Progress(disable=True) as progress:
         made = attacked(
-            Trial(_settings(cell, setup, spend), attack, cell.seed, cell.seed),
+            Trial(_settings(cell, sweep, spend), attack, cell.seed, cell.seed),
             known.target,
             partition,
             truths,
@@ -73,24 +85,24 @@ def leak(cell: LeakCell, setup: Setup) -> Measured:
     return Measured(record, {sheet: _sheet(cell, truths, made.pictures)})
 
 
-def _settings(cell: LeakCell, setup: Setup, spend: Spend) -> OfflineSettings:
-    terms, design = setup.terms, cell.design
+def _settings(cell: LeakCell, sweep: Sweep, spend: Spend) -> OfflineSettings:
+    settings, design = sweep.settings, cell.design
     return OfflineSettings(
         target=design.target,
-        weights=terms.weights or None,
+        weights=settings.weights or None,
         cut=cut_of(design),
-        size=terms.size,
-        source=terms.source,
-        prior=terms.prior,
+        size=settings.size,
+        source=settings.source,
+        prior=settings.prior,
         defence=design.defence,
         codec=design.codec,
         n=spend.n,
         batch=spend.batch,
         iterations=spend.iterations,
         queries=spend.queries,
-        public=terms.public,
-        threads=terms.threads,
-        out=setup.run / RECONSTRUCTIONS,
+        public=settings.public,
+        threads=settings.threads,
+        out=sweep.folder / RECONSTRUCTIONS,
     )
 
 
@@ -99,3 +111,48 @@ def _sheet(cell: LeakCell, truths: Tensor, made: Sequence[Tensor]) -> bytes:
     png = io.BytesIO()
     image.save(png, format="PNG")
     return png.getvalue()
+
+
+def recovered(pictures: Tensor, samples: Sequence[Sample]) -> dict[str, Share]:
+    """`keyhole.judge.recovery.SecretRecovery.shares` of reconstructions.
+
+    Args:
+        pictures: reconstructions, N×3×H×W in [0, 1].
+        samples: the truths of all N, in their order; vehicles are looked up among those of further ones too.
+
+    Returns:
+        Empty where no picture has secrets, or there is no judge.
+    """
+    labels = {place: sample.secrets for place, sample in enumerate(samples) if sample.secrets is not None}
+    shown = [place for place in labels if place < len(pictures)]
+    known = _judge_and_gallery(tuple(dict.fromkeys(label.identity for label in labels.values()))) if shown else None
+    return read_by(known[0], pictures[shown], [labels[place] for place in shown], known[1]) if known else {}
+
+
+@lru_cache(maxsize=1)
+def _judge_and_gallery(identities: tuple[str, ...]) -> tuple[Judge, Mapping[str, Tensor]] | None:
+    judge = find_judge()
+    return (judge, enrol(judge, identities)) if judge else None
+
+
+@torch.inference_mode()
+def enrol(reader: Reader, identities: Iterable[str], enrolment: Enrolment = streetcam_views) -> dict[str, Tensor]:
+    """Embeddings of enrolled pictures, by identity; without the identities that have none."""
+    views = {identity: enrolment(identity) for identity in identities}
+    return {identity: reader.embed(shown) for identity, shown in views.items() if shown is not None}
+
+
+@torch.inference_mode()
+def read_by(
+    reader: Reader, pictures: Tensor, labels: Sequence[SecretLabels], gallery: Mapping[str, Tensor]
+) -> dict[str, Share]:
+    """`recovered`, by a judge that is given and among vehicles that are given.
+
+    Vehicles are looked up where all of the pictures' and `LEAST_VEHICLES` or more are enrolled.
+    """
+    found = summarise(read_secrets(reader, pictures, labels))
+    names = [label.identity for label in labels]
+    if len(gallery) >= LEAST_VEHICLES and gallery.keys() >= set(names):
+        rank_1 = identity_rank_1(reader.embed(pictures), names, gallery)
+        found = replace(found, identities=len(names), identity_rank_1=rank_1, gallery_mean=float(len(gallery)))
+    return found.shares()

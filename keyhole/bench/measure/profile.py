@@ -1,4 +1,4 @@
-"""What a design costs and gives away without being attacked."""
+"""Profile of a design: what it costs and gives away without being attacked."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import torch
 from torch import Tensor
 
 from keyhole.bench.axes import ProfileCell
-from keyhole.bench.measure.pictures import SEED, audit_pictures
-from keyhole.bench.opening import opened
 from keyhole.bench.privacy.dfil import dfil
 from keyhole.bench.records import Measured, Profile
-from keyhole.bench.setup import Setup, cut_of
+from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.partition import Partition, as_tuple
 from keyhole.targets import Target
@@ -24,17 +22,17 @@ PICTURES = 8
 """Behind the mean payload, which zstd makes depend on the picture, and behind dFIL."""
 
 
-def profile(cell: ProfileCell, setup: Setup) -> Measured:
+def profile(cell: ProfileCell, sweep: Sweep) -> Measured:
     """Bytes of payload, parameters, multiply-accumulates and memory of the head, and dFIL.
 
     Raises:
         UsageError: no such target, cut, defence or codec.
     """
-    known = opened(setup.model(cell.design.target))
+    known = sweep.target(cell.design.target)
     target, partition = known.target, known.cut(cut_of(cell.design))
     costs = known.profiles[partition.plan.cut]
     defence = defence_named(cell.design.defence)
-    samples = audit_pictures(setup.terms, target.preprocess.size, PICTURES)
+    samples = audit_pictures(sweep.settings, target.preprocess.size, PICTURES)
     pictures = torch.stack([sample.picture for sample in samples])
     payload = _payload(target, partition, defence, cell.design.codec, pictures)
     known_without_attack = dfil(partition.head, target.preprocess.normalise, pictures, defence)

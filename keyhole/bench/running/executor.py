@@ -21,9 +21,9 @@ from keyhole.bench.measure.leak import leak
 from keyhole.bench.measure.profile import profile
 from keyhole.bench.records import Measured, Record
 from keyhole.bench.settings import CellKind
-from keyhole.bench.setup import Setup
+from keyhole.bench.sweep import Sweep
 
-MEASURES: Mapping[CellKind, Callable[[Any, Setup], Measured]] = MappingProxyType(
+MEASURES: Mapping[CellKind, Callable[[Any, Sweep], Measured]] = MappingProxyType(
     {"profile": profile, "accuracy": accuracy, "latency": latency, "leak": leak}
 )
 
@@ -52,23 +52,23 @@ class Finished:
 class Executor(Protocol):
     """Who measures cells, one by one or several at once."""
 
-    def run(self, cells: Sequence[Cell], setup: Setup) -> Iterator[Finished]:
+    def run(self, cells: Sequence[Cell], sweep: Sweep) -> Iterator[Finished]:
         """Each cell as it ends, in any order."""
 
 
-def attempt(cell: Cell, setup: Setup, folder: str) -> Finished:
+def attempt(cell: Cell, sweep: Sweep, folder: str) -> Finished:
     """Measure a cell.
 
     Args:
         cell: which.
-        setup: of the run.
+        sweep: of the run.
         folder: the working folder of whoever started the run; relative paths are meant from there.
     """
     started = time.perf_counter()
     try:
         os.chdir(folder)
-        torch.set_num_threads(setup.terms.threads)
-        measured = MEASURES[cell.kind](cell, setup)
+        torch.set_num_threads(sweep.settings.threads)
+        measured = MEASURES[cell.kind](cell, sweep)
     except Exception as error:
         return Finished(cell, None, _error_text(error), time.perf_counter() - started)
     return Finished(cell, measured.record, "", time.perf_counter() - started, measured.files)

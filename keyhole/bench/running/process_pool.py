@@ -22,7 +22,7 @@ from pathlib import Path
 
 from keyhole.bench.axes import Cell
 from keyhole.bench.running.executor import Finished, attempt, died
-from keyhole.bench.setup import Setup
+from keyhole.bench.sweep import Sweep
 
 LOGS = "logs"
 
@@ -37,21 +37,21 @@ class ProcessPool:
 
     workers: int
 
-    def run(self, cells: Sequence[Cell], setup: Setup) -> Iterator[Finished]:
+    def run(self, cells: Sequence[Cell], sweep: Sweep) -> Iterator[Finished]:
         """Each cell as it ends."""
         waiting = deque(cells)
         while waiting:
             suspects: list[Cell] = []
-            yield from _drain(waiting, suspects, self.workers, setup)
+            yield from _drain(waiting, suspects, self.workers, sweep)
             for cell in suspects:
                 guilty: list[Cell] = []
-                yield from _drain(deque([cell]), guilty, 1, setup)
+                yield from _drain(deque([cell]), guilty, 1, sweep)
                 yield from map(died, guilty)
 
 
-def _drain(waiting: deque[Cell], suspects: list[Cell], workers: int, setup: Setup) -> Iterator[Finished]:
+def _drain(waiting: deque[Cell], suspects: list[Cell], workers: int, sweep: Sweep) -> Iterator[Finished]:
     """Measure what waits until nothing does, or until a process dies: the cells under way are then suspects."""
-    logs = setup.run / LOGS
+    logs = sweep.folder / LOGS
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(workers, len(waiting)), context, initializer=_start, initargs=(logs,))
     running: dict[Future[Finished], Cell] = {}
@@ -60,7 +60,7 @@ def _drain(waiting: deque[Cell], suspects: list[Cell], workers: int, setup: Setu
             while waiting and not suspects and len(running) < workers:
                 cell = waiting.popleft()
                 try:
-                    running[pool.submit(attempt, cell, setup, str(Path.cwd()))] = cell
+                    running[pool.submit(attempt, cell, sweep, str(Path.cwd()))] = cell
                 except BrokenProcessPool:
                     suspects.append(cell)
             for future in wait(running, return_when=FIRST_COMPLETED).done:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from keyhole.bench.axes import Cell
 from keyhole.bench.running.executor import Finished, attempt, died
-from keyhole.bench.setup import Setup
+from keyhole.bench.sweep import Sweep
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 
@@ -65,7 +65,7 @@ class RayCluster:
         self._join(ray)
         ray.shutdown()
 
-    def run(self, cells: Sequence[Cell], setup: Setup) -> Iterator[Finished]:
+    def run(self, cells: Sequence[Cell], sweep: Sweep) -> Iterator[Finished]:
         """Each cell as it ends.
 
         Raises:
@@ -74,11 +74,11 @@ class RayCluster:
         ray = _ray()
         folder = str(Path.cwd())
         paths = os.pathsep.join(part for part in (folder, os.environ.get("PYTHONPATH", "")) if part)
-        threads = str(setup.terms.threads)
+        threads = str(sweep.settings.threads)
         self._join(ray, runtime_env={"env_vars": {"PYTHONPATH": paths, "OMP_NUM_THREADS": threads}})
         try:
-            task = ray.remote(num_cpus=setup.terms.threads, max_retries=RETRIES)(attempt)
-            under_way = {task.remote(cell, setup, folder): cell for cell in cells}
+            task = ray.remote(num_cpus=sweep.settings.threads, max_retries=RETRIES)(attempt)
+            under_way = {task.remote(cell, sweep, folder): cell for cell in cells}
             while under_way:
                 (done, *_), _ = ray.wait(list(under_way), num_returns=1)
                 cell = under_way.pop(done)

@@ -1,4 +1,4 @@
-"""How long cells take: a first guess from the models' own speed on this machine, mended by cells that ended.
+"""Forecast of a sweep's time: a first guess from the models' speed on this machine, mended by cells that ended.
 
 The factors below are rough, and were measured on two cores; what is shown while a run goes on rests on its own cells.
 """
@@ -8,19 +8,24 @@ from __future__ import annotations
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
 
 import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulated_link
-from keyhole.bench.opening import Opened
 from keyhole.bench.records import BASELINES, Design
-from keyhole.bench.setup import Terms, cut_of
+from keyhole.bench.running.executor import Finished
+from keyhole.bench.sweep import SurveyedTarget, SweepSettings, cut_of
 from keyhole.partition.cut_points import payload_bytes
 from keyhole.sizes import height_width
+from keyhole.terminal import described
 
 CELL_SECONDS = 1.0
 """Of any cell: the model is cut and proven."""
@@ -29,31 +34,33 @@ PROCESSES_SECONDS = 12.0
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostForecast:
     """A first guess for every cell.
 
     Attributes:
-        terms: of the run.
-        models: every target, opened.
+        settings: of the run.
+        models: every target, surveyed_target.
         attacks: by word, as cells have them.
         forwards: seconds of the whole model for one picture, by target.
     """
 
-    terms: Terms
-    models: Mapping[str, Opened]
+    settings: SweepSettings
+    models: Mapping[str, SurveyedTarget]
     attacks: Mapping[str, ChosenAttack[Recipe]]
     forwards: Mapping[str, float]
 
     @classmethod
     def measured(
-        cls, terms: Terms, models: Mapping[str, Opened], attacks: Mapping[str, ChosenAttack[Recipe]]
-    ) -> Estimate:
+        cls, settings: SweepSettings, models: Mapping[str, SurveyedTarget], attacks: Mapping[str, ChosenAttack[Recipe]]
+    ) -> CostForecast:
         """With the models' speed on this machine."""
-        return cls(terms, models, attacks, {name: _forward(model, terms.threads) for name, model in models.items()})
+        return cls(
+            settings, models, attacks, {name: _forward(model, settings.threads) for name, model in models.items()}
+        )
 
     def seconds(self, cell: Cell) -> float:
         """Of a cell."""
-        scale, forward = self.terms.scale, self.forwards[cell.design.target]
+        scale, forward = self.settings.scale, self.forwards[cell.design.target]
         if isinstance(cell, LatencyCell):
             frames = scale.frames + scale.warm_up
             return frames * forward if not cell.link else PROCESSES_SECONDS + frames * self._crossing(cell, forward)
@@ -82,44 +89,86 @@ class Estimate:
 
     def _attack(self, cell: LeakCell, forward: float) -> float:
         attack, share = self.attacks[cell.attack], self._share(cell.design)
-        cost, spend = attack.cost, attack.spend(self.terms.preset)
+        cost, spend = attack.cost, attack.spend(self.settings.preset)
         rounds = 1 if attack.recipe.learns else spend.n
         step = cost.forwards * share * forward + cost.step_seconds
         return rounds * spend.iterations * step + spend.n * cost.picture_seconds
 
 
 @dataclass
-class Remaining:
+class RemainingTime:
     """The time that is left, from the cells that ended: guesses are scaled by how wrong those of their kind were.
 
     Attributes:
-        estimate: first guesses.
+        forecast: first guesses.
         workers: that measure at once, latencies excepted.
     """
 
-    estimate: Estimate
+    forecast: CostForecast
     workers: int
     _taken: dict[str, list[tuple[float, float]]] = field(default_factory=lambda: defaultdict(list))
 
     def count(self, cell: Cell, seconds: float) -> None:
         """A cell ended after so many seconds."""
-        self._taken[_group(cell)].append((self.estimate.seconds(cell), seconds))
+        self._taken[_error_group(cell)].append((self.forecast.seconds(cell), seconds))
 
     def seconds(self, cells: Iterable[Cell]) -> float:
         """Of what is still to be measured."""
         return sum(self._one(cell) / (1 if isinstance(cell, LatencyCell) else self.workers) for cell in cells)
 
     def _one(self, cell: Cell) -> float:
-        guess = self.estimate.seconds(cell)
-        taken = self._taken.get(_group(cell))
+        guess = self.forecast.seconds(cell)
+        taken = self._taken.get(_error_group(cell))
         if not taken:
             return guess
         return guess * sum(real for _, real in taken) / sum(guessed for guessed, _ in taken)
 
 
-def spoken(seconds: float) -> str:
+class SweepProgress:
+    """Progress of a sweep: a bar in a terminal, a line for each cell elsewhere. A context manager.
+
+    Args:
+        console: where to.
+        cells: that are to be measured.
+        remaining: the time that they take; learns from each.
     """
-    >>> spoken(42), spoken(600), spoken(9000)
+
+    def __init__(self, console: Console, cells: Sequence[Cell], remaining: RemainingTime) -> None:
+        self._console, self._remaining = console, remaining
+        self._left, self._count = dict.fromkeys(cells), len(cells)
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("cells"), TimeElapsedColumn())
+        self._bars = Progress(*columns, described(), console=console)
+        self._task = self._bars.add_task(self._time, total=self._count)
+
+    def __enter__(self) -> Self:
+        if self._console.is_terminal:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def ended(self, finished: Finished) -> None:
+        """A cell ended."""
+        del self._left[finished.cell]
+        if finished.record is not None:
+            self._remaining.count(finished.cell, finished.seconds)
+        self._bars.update(self._task, advance=1, description=self._time)
+        if not self._console.is_terminal:
+            how = "failed" if finished.record is None else f"{finished.seconds:.1f} s"
+            place = f"{self._count - len(self._left)}/{self._count}"
+            self._console.print(f"{place}  {finished.cell.name}: {how}; {self._time}", soft_wrap=True)
+
+    @property
+    def _time(self) -> str:
+        return f"about {duration_text(self._remaining.seconds(self._left))} left"
+
+
+def duration_text(seconds: float) -> str:
+    """
+    >>> duration_text(42), duration_text(600), duration_text(9000)
     ('42 s', '10 min', '2.5 h')
     """
     if seconds < 90:
@@ -127,7 +176,7 @@ def spoken(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _group(cell: Cell) -> str:
+def _error_group(cell: Cell) -> str:
     """Cells whose guesses are wrong by the same factor."""
     if isinstance(cell, LeakCell):
         return f"{cell.kind} {cell.attack}"
@@ -137,7 +186,7 @@ def _group(cell: Cell) -> str:
 
 
 @torch.inference_mode()
-def _forward(model: Opened, threads: int) -> float:
+def _forward(model: SurveyedTarget, threads: int) -> float:
     """Seconds of the whole model for one picture, the median of five."""
     torch.set_num_threads(threads)
     picture = torch.zeros(1, 3, *height_width(model.target.preprocess.size))

@@ -1,0 +1,198 @@
+"""Plan of a sweep: a plan file, flags and a preset become axes whose every name is looked up."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import yaml
+
+from keyhole.attacks.entry import Recipe, Suite, open_prior
+from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ChosenAttack, choose_all
+from keyhole.bench.axes import Axes, CutTarget, emulated_link
+from keyhole.bench.measure.accuracy import identities
+from keyhole.bench.presets import PRESETS
+from keyhole.bench.settings import PlanSettings
+from keyhole.bench.sweep import SurveyedTarget, SweepSettings, surveyed_target
+from keyhole.data import check_apart, open_source
+from keyhole.data.sets.folders import list_folder
+from keyhole.defences import spelled
+from keyhole.priors.prior import load_prior
+from keyhole.service.errors import UsageError, unknown_name
+from keyhole.sizes import Size, read_size
+from keyhole.wire.codec_registry import codec_named
+
+_DEFAULT: Suite = "quick"
+T = TypeVar("T")
+
+
+def read_plan(path: Path) -> PlanSettings:
+    """The settings of a plan file; what it does not say is as absent as a flag.
+
+    Raises:
+        UsageError: no such file, no YAML, an unknown key, or a value of another type.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"--plan {path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"--plan {path} is no YAML: {error}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"--plan {path}: expected keys with values, such as `links: [wifi, lte]`")
+    hints = get_type_hints(PlanSettings)
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        name = str(key).replace("-", "_")
+        if name not in hints:
+            raise UsageError(f"--plan {path}: {unknown_name('key', str(key), hints)}")
+        values[name] = _checked(f"--plan {path}: {key}", value, hints[name])
+    return PlanSettings(**values)
+
+
+def merged(flags: PlanSettings, file: PlanSettings) -> PlanSettings:
+    """What the flags say, and where they are absent what the file says."""
+    return PlanSettings(**{**_given(file), **_given(flags)})
+
+
+def _given(settings: PlanSettings) -> Mapping[str, Any]:
+    fields = dataclasses.fields(PlanSettings)
+    return {f.name: value for f in fields if (value := getattr(settings, f.name)) not in (None, (), "")}
+
+
+def _checked(where: str, value: object, hint: Any) -> object:
+    if hint is str:
+        return _scalar(where, value, str)
+    parts = get_args(hint)
+    if Ellipsis in parts:
+        values = value if isinstance(value, list) else [value]
+        return tuple(_scalar(where, each, parts[0]) for each in values)
+    if tuple[int, int] in parts:
+        return _size(where, value)
+    if int in parts:
+        return _scalar(where, value, int)
+    (allowed,) = (get_args(part) for part in parts if get_args(part))
+    if value not in allowed:
+        raise UsageError(f"{where}: {unknown_name('value', str(value), allowed)}")
+    return value
+
+
+def _size(where: str, value: object) -> Size:
+    try:
+        return read_size(str(value))
+    except ValueError as error:
+        raise UsageError(f"{where}: {error}") from error
+
+
+def _scalar(where: str, value: object, kind: type) -> object:
+    if type(value) is not kind:
+        expected = "a whole number" if kind is int else "text (in quotes where YAML takes it for something else)"
+        raise UsageError(f"{where}: expected {expected}, got {value!r}")
+    return value
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """A plan: axes, settings, and what their names stand for.
+
+    Attributes:
+        axes: every name in its canonical spelling.
+        settings: of the run.
+        models: every target, surveyed_target, by name.
+        attacks: by word, as the axes have them.
+    """
+
+    axes: Axes
+    settings: SweepSettings
+    models: Mapping[str, SurveyedTarget]
+    attacks: Mapping[str, ChosenAttack[Recipe]]
+
+
+def resolve(flags: PlanSettings) -> SweepPlan:
+    """Look up all that the flags name.
+
+    Raises:
+        UsageError: no such target, cut, defence, codec, link, attack or prior.
+        FileNotFoundError: no such pictures.
+    """
+    preset = PRESETS[flags.preset or _DEFAULT]
+    settings = _sweep_settings(flags)
+    _check(flags, settings)
+    wanted = [_target_and_cuts(spec) for spec in flags.targets or preset.targets]
+    if settings.weights and len(wanted) > 1:
+        raise UsageError(f"--weights {settings.weights} with {len(wanted)} targets: expected one")
+    models = {name: surveyed_target(settings.model(name)) for name, _ in wanted}
+    for size in {model.target.preprocess.size for model in models.values() if model.embeds}:
+        identities(settings, size)
+    cuts: dict[str, tuple[str, ...]] = {}
+    for name, own in wanted:
+        found = _cuts(models[name], own or flags.cuts, flags.points or preset.points)
+        cuts[name] = tuple(dict.fromkeys((*cuts.get(name, ()), *found)))
+    axes = Axes(
+        targets=tuple(CutTarget(name, points) for name, points in cuts.items()),
+        defences=_unique(spelled(spec) for spec in flags.defences or preset.defences),
+        codecs=_unique(flags.codecs or preset.codecs),
+        links=_unique(flags.links or preset.links),
+        attacks=_unique(flags.attacks or preset.attacks),
+        seeds=_unique(flags.seeds or preset.seeds),
+    )
+    return SweepPlan(axes, settings, models, _known_attacks(axes, settings))
+
+
+def _sweep_settings(flags: PlanSettings) -> SweepSettings:
+    return SweepSettings(
+        preset=flags.preset or _DEFAULT,
+        source=flags.source or "streetcam",
+        public=flags.public or "streetcam",
+        prior=flags.prior or "streetcam",
+        classes=flags.classes,
+        identities=flags.identities or "streetcam",
+        weights=flags.weights,
+        size=flags.size,
+        threads=flags.threads or 1,
+    )
+
+
+def _check(flags: PlanSettings, settings: SweepSettings) -> None:
+    counts = {"--points": flags.points, "--threads": flags.threads}
+    for flag, value in counts.items():
+        if value is not None and value < 1:
+            raise UsageError(f"{flag} {value}: expected 1 or more")
+    open_source(settings.source, pool="audit", size=1)
+    open_source(settings.public, pool="public", size=1)
+    check_apart(settings.source, settings.public)
+    if settings.classes:
+        list_folder(Path(settings.classes), "val")
+
+
+def _target_and_cuts(spec: str) -> tuple[str, tuple[str, ...]]:
+    """A target's name and the cuts of its own."""
+    name, _, cuts = spec.partition("@")
+    return name, tuple(cut for cut in cuts.split(",") if cut)
+
+
+def _cuts(model: SurveyedTarget, named: Sequence[str], points: int) -> tuple[str, ...]:
+    survey = model.survey
+    if named:
+        return tuple(survey.name(survey.index(cut)) for cut in named)
+    blocks = [survey.name(index) for index in sorted(survey.aliases)] or list(model.blocks)
+    steps = min(points, len(blocks))
+    return tuple(blocks[round((place + 0.5) * len(blocks) / steps - 0.5)] for place in range(steps))
+
+
+def _known_attacks(axes: Axes, settings: SweepSettings) -> dict[str, ChosenAttack[Recipe]]:
+    """The attacks of the axes, once codecs, links and prior are looked up too."""
+    for codec in axes.codecs:
+        codec_named(codec)
+    for link in axes.links:
+        emulated_link(link)
+    chosen = choose_all(axes.attacks, DEFAULT_RECIPE, ATTACKS)
+    open_prior([attack.entry for attack in chosen], lambda: load_prior(settings.prior))
+    return {attack.word: attack for attack in chosen}
+
+
+def _unique(values: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(values))

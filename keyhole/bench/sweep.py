@@ -1,0 +1,151 @@
+"""Sweep: what all cells of a run share. Its settings, its folder, its targets and its pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+
+from keyhole.attacks.entry import Suite
+from keyhole.bench.presets import PRESETS, SweepScale
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
+from keyhole.data import Sample, open_source, taken
+from keyhole.partition import CutProfile, Partition
+from keyhole.partition.cut_points import profile_surveyed
+from keyhole.partition.cutting import cut_at
+from keyhole.partition.memory import footprints
+from keyhole.partition.model_survey import Survey, survey
+from keyhole.partition.plan import INPUT, OUTPUT
+from keyhole.partition.tracing import TRACING
+from keyhole.sizes import Size
+from keyhole.targets import ModelSettings, Target
+from keyhole.targets.load import assemble
+from keyhole.targets.neck import answers_with_embedding
+
+SEED = 0
+"""Of the pictures. The seeds of the plan are those of the attacks."""
+_BASELINES = MappingProxyType({CLOUD_ONLY: INPUT, EDGE_ONLY: OUTPUT})
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """The same for all cells of a run: figures of runs with other settings do not compare.
+
+    Attributes:
+        preset: whose scale, and the suite of the attacks' budgets.
+        source, public, prior, classes, identities, weights, size, threads: as `bench.settings.PlanSettings` has them,
+            with ``""`` and None for what is absent.
+    """
+
+    preset: Suite
+    source: str
+    public: str
+    prior: str
+    classes: str
+    identities: str
+    weights: str
+    size: Size | None
+    threads: int
+
+    def model(self, target: str) -> ModelSettings:
+        """The flags that name a target."""
+        return ModelSettings(target=target, weights=self.weights or None, size=self.size)
+
+    @property
+    def scale(self) -> SweepScale:
+        """How much is measured for a cell."""
+        return PRESETS[self.preset].scale
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What a cell is measured with: the settings and the folder of its run.
+
+    Attributes:
+        settings: of the run.
+        folder: of the run.
+    """
+
+    settings: SweepSettings
+    folder: Path
+
+    def target(self, name: str) -> SurveyedTarget:
+        """A target of the run, surveyed_target once in each process."""
+        return surveyed_target(self.settings.model(name))
+
+
+def cut_of(design: Design) -> str:
+    """The cut of a design; for a baseline the one that leaves nothing, or everything, on the edge."""
+    return _BASELINES.get(design.cut, design.cut)
+
+
+@dataclass(frozen=True)
+class SurveyedTarget:
+    """A target and the points at which it can be cut.
+
+    Attributes:
+        target: the whole model.
+        survey: its operations.
+    """
+
+    target: Target
+    survey: Survey
+
+    @cached_property
+    def profiles(self) -> Mapping[str, CutProfile]:
+        """What each point costs, by its canonical path."""
+        return {found.point.cut: found for found in profile_surveyed(self.survey, every=True)}
+
+    @cached_property
+    def memory(self) -> Mapping[str, int]:
+        """Bytes that the head up to the end of each block needs, by its path."""
+        return {fit.point.cut: fit.footprint.total for fit in footprints(self.target)}
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """The ends of blocks but the last, which is the model's answer."""
+        found = [each.point.cut for each in profile_surveyed(self.survey)]
+        return tuple(cut for cut in found[:-1] if cut != INPUT)
+
+    @property
+    def embeds(self) -> bool:
+        """Whether it answers with an embedding; one's own model counts as a classifier unless it ends in a BNNeck."""
+        return answers_with_embedding(self.target.model)
+
+    def cut(self, cut: str) -> Partition:
+        """The model, cut.
+
+        Raises:
+            CutError: it cannot be cut there.
+        """
+        with TRACING:
+            return cut_at(self.survey, cut)
+
+
+@lru_cache(maxsize=4)
+def surveyed_target(settings: ModelSettings) -> SurveyedTarget:
+    """The target that flags name; its cut is not looked at.
+
+    Raises:
+        TargetError: no such target or weights.
+        CutError: it cannot be traced.
+    """
+    target = assemble(settings.target, settings.weights, size=settings.size)
+    return SurveyedTarget(target, survey(target))
+
+
+def audit_pictures(settings: SweepSettings, size: Size, count: int, *, secrets: bool = False) -> Sequence[Sample]:
+    """The first ``count`` pictures of the audit pool at a size.
+
+    Raises:
+        FileNotFoundError: no such pictures.
+    """
+    return _audit(settings.source, size, count, secrets)
+
+
+@lru_cache(maxsize=2)
+def _audit(spec: str, size: Size, count: int, secrets: bool) -> Sequence[Sample]:
+    source = open_source(spec, pool="audit", size=size, seed=SEED, secrets=secrets)
+    return tuple(taken(source, count))
