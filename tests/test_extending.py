@@ -1,0 +1,300 @@
+"""What a user adds from outside the package is known to every command: an attack, a defence, a metric, a method."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+import torch
+from PIL import Image
+from torchvision.transforms.v2 import functional as transform
+
+from adversary.forecast import forecast
+from adversary.settings import AdversarySettings
+from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ONLINE, choose, choose_all
+from keyhole.bench.store import open_results
+from keyhole.cli import dispatch, parsed
+from keyhole.metrics import metrics_named
+from keyhole.service.errors import UsageError
+from monitor.settings import MonitorSettings
+from monitor.validation import ATTACK
+from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
+from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
+from tests.attacks.tiny import pictures, white_box
+
+TARGET = "tests.system.tiny_target:tiny"
+FLAGS = ("--target", TARGET, "--cut", "stem")
+MODULE = '''
+from dataclasses import dataclass
+
+import torch
+
+from keyhole.attacks.base import Estimate
+from keyhole.attacks.entry import AttackEntry, Cost, Rung, Spend, WhiteBoxRecipe
+from keyhole.defences import Defence
+from keyhole.metrics import Metric
+from keyhole.sizes import height_width
+
+
+class Grey:
+    """White box: a grey picture of every frame."""
+
+    knowledge = "white box"
+    iterations = 3
+
+    def __init__(self, known, run):
+        self.known, self.run = known, run
+
+    def reconstruct(self, frames):
+        steps = min(self.iterations, self.run.budget.iterations)
+        for _ in range(steps):
+            self.run.watch.noted(0.25)
+            self.run.watch.stepped()
+        grey = torch.full((len(frames), 3, *height_width(self.known.size)), 0.5)
+        yield Estimate(grey, steps, 0.1, 0.25, final=True)
+
+
+class Mean:
+    """Black box: the mean of the pictures that it has asked about."""
+
+    knowledge = "black box"
+
+    def __init__(self, known, run):
+        self.known, self.run = known, run
+
+    def __enter__(self):
+        shown = torch.stack([next(self.known.public) for _ in range(4)])
+        self.known.oracle.query(shown)
+        self.mean = shown.mean(0, keepdim=True)
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def reconstruct(self, frames):
+        yield Estimate(self.mean.repeat(len(frames), 1, 1, 1), 1, 0.1, 0.0, final=True)
+
+
+@dataclass(frozen=True)
+class GreyRecipe(WhiteBoxRecipe):
+    steps_each: int
+
+    @property
+    def iterations(self):
+        return self.steps_each
+
+    def make(self, known, run):
+        return Grey(known, run)
+
+
+FAMILY = AttackEntry(
+    {"strong": GreyRecipe(2), "fast": GreyRecipe(1)},
+    cost=Cost(1.0, 100.0),
+    budgets={"quick": Spend(n=3, iterations=2, batch=3)},
+)
+
+
+class Twice:
+    learns = False
+
+    def steps(self, queries=None):
+        return 3
+
+    def rungs(self, lab, run, stack):
+        return tuple(Rung(name, "white box", Grey(lab.white(), run(name))) for name in ("first", "second"))
+
+
+LADDER = AttackEntry({"strong": Twice()})
+
+
+class Unsaid:
+    def reconstruct(self, frames):
+        return iter(())
+
+
+@dataclass(frozen=True)
+class Half(Defence):
+    """Half of every number."""
+
+    share: float = 0.5
+
+    def protect(self, features, generator):
+        return tuple(self.share * tensor for tensor in features)
+
+    def comparable(self, features, observed):
+        return tuple(self.share * tensor for tensor in features), observed
+
+
+def _darkness(reconstructions, truths):
+    return (reconstructions.mean((1, 2, 3)) - truths.mean((1, 2, 3))).abs()
+
+
+DARKNESS = Metric("darkness", "Darkness", _darkness, "lower")
+'''
+WHITE, BLACK, FAMILY, LADDER = (f"my_own.parts:{name}" for name in ("Grey", "Mean", "FAMILY", "LADDER"))
+DEFENCE, METRIC = "my_own.parts:Half", "my_own.parts:DARKNESS"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    package = tmp_path / "my_own"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "parts.py").write_text(MODULE)
+    for name in ("my_own", "my_own.parts"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    for pool in ("audit", "public"):
+        (tmp_path / "shown" / pool).mkdir(parents=True)
+        for number, picture in enumerate(pictures(8, seed=len(pool), size=32)):
+            transform.to_pil_image(picture).save(tmp_path / "shown" / pool / f"{number}.png")
+    return tmp_path
+
+
+def test_it_is_attacked_by_what_is_not_registered(here, capsys):
+    files = [*("--json", "own.json"), *("--sheet", "own.png"), *("--curves", "own.svg"), *("--out", "kept")]
+    words = (WHITE, BLACK, f"{FAMILY}/fast", "pixels-white")
+    shared = (
+        "--source",
+        "shown",
+        "--public",
+        "shown",
+        "--n",
+        "2",
+        "--iterations",
+        "2",
+        "--defence",
+        f"{DEFENCE}:share=1",
+    )
+    assert dispatch(["attack", *FLAGS, "--attacks", *words, *shared, *files], {}) == 0
+    rows = json.loads((here / "own.json").read_text())["rows"]
+    assert [(row["attack"], row["knowledge"], row["recipe"]) for row in rows] == [
+        (WHITE, "white box", "strong"),
+        (BLACK, "black box", "strong"),
+        (FAMILY, "white box", "fast"),
+        ("pixels-white", "white box", "strong"),
+    ]
+    assert all(math.isfinite(row["psnr_mean"]) for row in rows)
+    with Image.open(here / "own.png") as sheet:
+        assert sheet.width > 4 * 192
+    assert "<svg" in (here / "own.svg").read_text()
+    assert "my_own.parts:Grey" in "".join(capsys.readouterr().out.split())
+
+
+def test_one_setting_of_it_is_varied(here):
+    shared = ("--source", "shown", "--n", "1", "--over", "iterations", "--values", "1", "2", "--json", "own.json")
+    assert dispatch(["ablation", *FLAGS, "--attack", f"{FAMILY}/fast", "--defence", DEFENCE, *shared], {}) == 0
+    assert [row["iterations"] for row in json.loads((here / "own.json").read_text())["rows"]] == [1, 2]
+
+
+def test_a_benchmark_plans_it_by_its_own_cost(capsys):
+    def hours(attack: str) -> str:
+        flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--defences", DEFENCE, "--attacks", attack)
+        assert dispatch(["bench", *flags, "--dry-run"], {}) == 0
+        return capsys.readouterr().out
+
+    assert "10 min" in hours(FAMILY)  # 3 pictures of 2 iterations, each of 100 s
+    assert "10 min" not in hours(WHITE)
+
+
+def test_a_benchmark_measures_it_and_reports(here):
+    words = (WHITE, f"{FAMILY}/fast")
+    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
+    assert dispatch(["bench", *flags, "--defences", DEFENCE, "--attacks", *words], {}) == 0
+    found = open_results(here / "run")
+    assert {(leak.attack, leak.design.defence, len(leak.scores["ssim"])) for leak in found.leaks} == {
+        (WHITE, DEFENCE, 2),
+        (f"{FAMILY}/fast", DEFENCE, 3),
+    }
+    assert found.about[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
+    assert dispatch(["bench-report", "run"], {}) == 0
+    (written,) = here.joinpath("run").rglob("report.md")
+    assert "my\\_own.parts:Grey" in written.read_text()
+
+
+def test_a_demo_that_is_checked_names_it(capsys):
+    flags = (*FLAGS, "--size", "32", "--source", "shown", "--public", "shown", "--defence", DEFENCE)
+    assert dispatch(["check", *flags, "--attacks", WHITE, LADDER, f"{FAMILY}/fast", "--out", "run"], {}) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert f"{WHITE}/strong,{LADDER}/strong,{FAMILY}/fast" in said
+
+
+def test_the_adversary_foresees_it_and_the_monitor_expects_its_names():
+    words = (WHITE, BLACK, f"{FAMILY}/fast", LADDER)
+    asked = parsed("adversary", [*FLAGS, "--public", "shown", "--attacks", *words], {})
+    assert isinstance(asked, AdversarySettings)
+    assert f"{FAMILY}/fast" in forecast(replace(asked, tap_token="x" * 16)).does
+    names = [chosen.name for chosen in choose_all(words, DEFAULT_RECIPE, ONLINE)]
+    assert names == list(MonitorSettings(attacks=words).names)
+    assert names[2] == "my-own-parts-family-fast"
+    assert all(ATTACK.fullmatch(name) for name in names)
+
+
+def test_it_runs_on_frames_as_they_come(settings, victim):  # noqa: F811
+    words = (WHITE, BLACK, LADDER)
+    own = replace(settings, attacks=words, public="shown")
+    cloud, monitor = Tapped(), Monitor()
+    target, partition = victim
+    oracle = Oracle(replace(white_box(partition.head), normalise=target.preprocess.normalise))
+    with ExitStack() as stack:
+        stack.enter_context(
+            serving(cloud.serve(port(own.cloud)), oracle.serve(port(own.oracle)), monitor.serve(port(own.referee)))
+        )
+        stack.enter_context(running(own))
+        wait_until(lambda: cloud.subscribers, 60)
+        cloud.publish(seen(victim, "edge-0"))
+        wait_until(lambda: len(monitor.got) == 4, 60)
+        text = page(own)
+        cloud.end()
+    assert {(one.attack, one.rung, one.knowledge) for one in monitor.got} == {
+        ("my-own-parts-grey", "", "white box"),
+        ("my-own-parts-mean", "", "black box"),
+        ("my-own-parts-ladder", "first", "white box"),
+        ("my-own-parts-ladder", "second", "white box"),
+    }
+    assert 'keyhole_attack_iterations_total{attack="my-own-parts-grey",rung=""} 3.0' in text
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("my_own.parts:Nothing",), "cannot load the attack 'my_own.parts:Nothing' as package.module:Name"),
+        (("my_own.nowhere:Grey",), "No module named 'my_own.nowhere'"),
+        (
+            ("my_own.parts:Unsaid",),
+            "an AttackEntry, or a class whose `knowledge` is 'white box' or 'black box'",
+        ),
+        ((f"{WHITE}/fast",), "unknown recipe 'fast': my_own.parts:Grey has strong"),
+        ((WHITE, f"{WHITE}/strong"), "--attacks names my_own.parts:Grey/strong twice"),
+        ((LADDER,), "works on frames as they come, and not on pictures offline"),
+        (("pixels-whit",), "did you mean pixels-white"),
+    ],
+)
+def test_what_is_no_attack_is_refused(words, message):
+    with pytest.raises(UsageError, match=message):
+        choose_all(words, DEFAULT_RECIPE, ATTACKS)
+
+
+def test_two_that_would_be_called_the_same_are_refused(here):
+    (here / "my_own_parts.py").write_text(MODULE)
+    with pytest.raises(UsageError, match="both would be called my-own-parts-grey; rename one"):
+        choose_all((WHITE, "my_own_parts:Grey"), DEFAULT_RECIPE, ATTACKS)
+
+
+def test_a_long_name_is_shortened_and_stays_its_own(here):
+    name = "a" * 80
+    (here / f"{name}.py").write_text(MODULE)
+    names = {choose(f"{name}:{one}", DEFAULT_RECIPE, ATTACKS).name for one in ("Grey", "Mean")}
+    assert len(names) == 2
+    assert all(ATTACK.fullmatch(one) for one in names)
+
+
+def test_a_metric_scores_by_its_own_name():
+    (metric,) = metrics_named((METRIC,))
+    light, dark = torch.ones(2, 3, 8, 8), torch.zeros(2, 3, 8, 8)
+    assert (metric.name, metric.function(dark, light).tolist()) == (METRIC, [1.0, 1.0])
