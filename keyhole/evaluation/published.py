@@ -9,7 +9,7 @@ from types import MappingProxyType
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.priors.folder import shipped
+from keyhole.priors.folder import shipped_priors
 from keyhole.targets import Target
 from keyhole.targets.load import PRETRAINED
 from keyhole.targets.target import NO_DEFENCE
@@ -96,7 +96,7 @@ def published(
         and target.preprocess.size == _SIZE
         and (settings.defence, settings.codec, settings.frames) == (NO_DEFENCE, "fp32", 1)
         and choice.recipe_name == "paper"
-        and not (choice.entry.uses_prior and settings.prior in shipped())
+        and not (choice.entry.uses_prior and settings.prior in shipped_priors())
     )
     name = target.name.removeprefix("torchvision:")
     return PUBLISHED.get(choice.attack, {}).get((name, alias or "")) if same else None

@@ -8,8 +8,8 @@ from functools import cached_property
 from torch import Tensor
 
 from keyhole.generators.diffusion import Diffusion
-from keyhole.priors.ddim import sample
-from keyhole.priors.schedule import Step
+from keyhole.priors.denoiser import ddim_sample
+from keyhole.priors.schedule import DdimStep
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Denoised(Diffusion):
 
     def latents(self, variable: Tensor) -> Tensor:
         """Latents N×C×h×w that the sampler makes of x_t."""
-        return sample(self.prior.denoiser, variable, self.plan)
+        return ddim_sample(self.prior.denoiser, variable, self.plan)
 
     @cached_property
-    def plan(self) -> tuple[Step, ...]:
+    def plan(self) -> tuple[DdimStep, ...]:
         """The sampler's steps."""
         return self.prior.denoiser.schedule.steps_from(self.share, self.steps)

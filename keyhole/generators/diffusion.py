@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from keyhole.generators.decoder import Decoder
-from keyhole.priors.ddim import sample
+from keyhole.priors.denoiser import ddim_sample
 from keyhole.priors.prior import Prior
-from keyhole.priors.schedule import Step
+from keyhole.priors.schedule import DdimStep
 from keyhole.sizes import Size
 
 
@@ -50,7 +50,7 @@ class Diffusion:
 
     def latents(self, variable: Tensor) -> Tensor:
         """Latents N×C×h×w that the sampler makes of v_n."""
-        return sample(self.prior.denoiser, normalised(variable), self.plan)
+        return ddim_sample(self.prior.denoiser, normalised(variable), self.plan)
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures N×3×H×W of latents."""
@@ -66,7 +66,7 @@ class Diffusion:
         return Decoder(self.prior.autoencoder, self.size, self.prior.denoiser.multiple)
 
     @cached_property
-    def plan(self) -> tuple[Step, ...]:
+    def plan(self) -> tuple[DdimStep, ...]:
         """The sampler's steps."""
         return self.prior.denoiser.schedule.steps(self.steps)
 

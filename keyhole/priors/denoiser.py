@@ -1,20 +1,22 @@
-"""The half of a prior that tells noise from latent."""
+"""The half of a prior that tells noise from latent, and deterministic sampling by DDIM."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from keyhole.nn.device import CPU
-from keyhole.priors.folder import config, part
-from keyhole.priors.library import load_network
-from keyhole.priors.schedule import Prediction, Schedule, load_schedule
+from keyhole.priors.folder import component
+from keyhole.priors.networks import load_network, read_config
+from keyhole.priors.schedule import DdimStep, Prediction, Schedule, load_schedule
 from keyhole.service.errors import UsageError
 
 
@@ -69,8 +71,8 @@ def load_denoiser(folder: Path, device: torch.device = CPU) -> Denoiser:
     Raises:
         UsageError: either is not there, of a kind that is not known, or of channels that do not fit.
     """
-    place = part(folder, "unet")
-    kind = str(config(place / "config.json").get("_class_name"))
+    place = component(folder, "unet")
+    kind = str(read_config(place / "config.json").get("_class_name"))
     if kind not in WIDTHS:
         raise UsageError(f"prior: {place} is of class {kind}: expected one of {', '.join(WIDTHS)}")
     schedule = load_schedule(folder)
@@ -131,3 +133,28 @@ WIDTHS: Mapping[str, Callable[[Mapping[str, Any]], int | None]] = MappingProxyTy
     {"UNet2DConditionModel": _text_width, "UNet2DModel": lambda _facts: None}
 )
 """Width of the text embedding from the configuration of a U-Net, by its class."""
+
+
+def ddim_step(predicted: Prediction, previous: Tensor) -> Tensor:
+    """The latent at the timestep with ᾱ = ``previous``: √ᾱ·x₀ + √(1 − ᾱ)·ε."""
+    return previous**0.5 * predicted.clean + (1 - previous) ** 0.5 * predicted.noise
+
+
+def ddim_sample(denoiser: Denoiser, noise: Tensor, steps: Sequence[DdimStep]) -> Tensor:
+    """The latents N×C×h×w that noise N×C×h×w leads to, one U-Net pass for each step.
+
+    For the gradient only the latent between steps is kept, and each step is computed once more on the way back, so that
+    memory hardly grows with their number.
+    """
+    latents = noise
+    for step in steps:
+        advance = partial(_advance, denoiser, step)
+        if torch.is_grad_enabled() and latents.requires_grad:
+            latents = checkpoint(advance, latents, use_reentrant=False, preserve_rng_state=False)
+        else:
+            latents = advance(latents)
+    return latents
+
+
+def _advance(denoiser: Denoiser, step: DdimStep, latents: Tensor) -> Tensor:
+    return ddim_step(denoiser.predict(latents, step.timestep), step.previous)

@@ -1,25 +1,27 @@
-"""Where a prior's files are: on this machine, or on a hub."""
+"""Folders of priors: shipped, on this machine, or fetched from the Hugging Face hub."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Collection, Iterator
+import sys
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-from keyhole.priors.hub import fetched
+from keyhole.nn import taef2
+from keyhole.priors.networks import choose_weights, read_config
 from keyhole.service.errors import UsageError, name_goes_first
 
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the priors in the package, one directory for each, with its card."""
 CARD = "card.json"
-PARTS = ("vae", "vqvae", "unet", "scheduler")
+_AUTOENCODERS = ("vae", "vqvae")
+PARTS = (*_AUTOENCODERS, "unet", "scheduler")
 """Folders that are read; ``text_encoder/`` and ``tokenizer/`` may be there and are not."""
 LAYOUT = "a diffusers directory: vae/ (or vqvae/), and for diffusion attacks unet/ and scheduler/"
 _CONFIG, _INDEX = "config.json", "model_index.json"
 _SINGLE = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
+_FACTS = (_CONFIG, "scheduler_config.json", taef2.ENCODER, taef2.DECODER)
 _MEGABYTE = 2**20
 
 
@@ -35,7 +37,7 @@ def prior_folder(name: str | None) -> Path:
     """
     if name is None:
         raise UsageError(f"this attack makes pictures through a prior: give --prior PATH|NAME, {_expected()}")
-    if name in shipped():
+    if name in shipped_priors():
         name_goes_first("prior", name)
         return SHIPPED / name
     path = Path(name).expanduser()
@@ -45,7 +47,7 @@ def prior_folder(name: str | None) -> Path:
         raise UsageError(f"--prior {name}: a file, expected {LAYOUT}. {_conversion(path)}")
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name):
         raise UsageError(f"--prior {name}: no such prior; expected {_expected()}")
-    return fetched(name)
+    return fetch(name)
 
 
 def is_extension(name: str | None) -> bool:
@@ -57,13 +59,13 @@ def is_extension(name: str | None) -> bool:
     return name is not None and ":" in name and not Path(name).expanduser().exists()
 
 
-def shipped() -> tuple[str, ...]:
+def shipped_priors() -> tuple[str, ...]:
     """Names of the priors that come with the package."""
     return tuple(sorted(card.parent.name for card in SHIPPED.glob(f"*/{CARD}")))
 
 
 def _expected() -> str:
-    names = ", ".join(shipped()) or "there is none"
+    names = ", ".join(shipped_priors()) or "there is none"
     return f"a shipped one ({names}), {LAYOUT}, owner/name on the hub, or package.module:Class"
 
 
@@ -82,7 +84,7 @@ def _snapshot(path: Path) -> Path:
     return path
 
 
-def part(folder: Path, *names: str, kinds: Collection[str] = ()) -> Path:
+def component(folder: Path, *names: str, kinds: Collection[str] = ()) -> Path:
     """The folder of a prior's component: the first of the named ones that is there, or the prior's own, where that is
     the component alone, of one of these classes.
 
@@ -99,39 +101,24 @@ def part(folder: Path, *names: str, kinds: Collection[str] = ()) -> Path:
 
 
 def _class(folder: Path) -> str:
-    return str(config(folder / _CONFIG).get("_class_name", "")) if (folder / _CONFIG).is_file() else ""
+    return str(read_config(folder / _CONFIG).get("_class_name", "")) if (folder / _CONFIG).is_file() else ""
 
 
 def _seen(folder: Path) -> Iterator[str]:
     """What a folder is instead of what was expected."""
-    index = config(folder / _INDEX) if (folder / _INDEX).is_file() else {}
+    index = read_config(folder / _INDEX) if (folder / _INDEX).is_file() else {}
     components = {name: value[1] for name, value in index.items() if isinstance(value, list) and len(value) == 2}
     if components:
         listed = ", ".join(f"{name} ({kind})" for name, kind in components.items() if kind)
         yield f"it is a {index.get('_class_name')} of {listed}"
     elif alone := _class(folder):
         yield f"it holds {alone} alone"
-    below = sorted(path.parent for name in PARTS[:2] for path in folder.glob(f"*/{name}") if path.is_dir())
+    below = sorted(path.parent for name in _AUTOENCODERS for path in folder.glob(f"*/{name}") if path.is_dir())
     if below:
         yield f"did you mean {below[0]}?"
     files = sorted(path for path in folder.iterdir() if path.suffix in _SINGLE)
     if files and not components:
         yield f"it holds {files[0].name}. {_conversion(files[0])}"
-
-
-def config(file: Path) -> dict[str, Any]:
-    """A configuration of diffusers.
-
-    Raises:
-        UsageError: not there, not JSON, or no object.
-    """
-    try:
-        content: Any = json.loads(file.read_text())
-    except (OSError, ValueError) as error:
-        raise UsageError(f"prior: cannot read {file}: {error}") from error
-    if not isinstance(content, dict):
-        raise UsageError(f"prior: {file} is no configuration: expected an object of JSON")
-    return content
 
 
 def fingerprint(folder: Path) -> str:
@@ -143,3 +130,61 @@ def fingerprint(folder: Path) -> str:
             with file.open("rb") as content:
                 digest.update(content.read(_MEGABYTE))
     return digest.hexdigest()[:12]
+
+
+def fetch(name: str) -> Path:
+    """The folder of a prior in the hub's cache; what is not there is fetched, and announced on standard error.
+
+    Args:
+        name: ``owner/name``.
+
+    Raises:
+        UsageError: it is not in the cache and cannot be fetched.
+    """
+    import huggingface_hub as hub  # noqa: PLC0415
+
+    try:
+        folder = Path(hub.snapshot_download(name, local_files_only=True))
+        if _complete(folder):
+            return folder
+    except (OSError, ValueError):
+        pass
+    try:
+        listed = hub.HfApi().model_info(name, files_metadata=True).siblings or []
+        files = prior_files({file.rfilename: file.size or 0 for file in listed})
+        print(
+            f"--prior {name}: fetching {len(files)} files, {sum(files.values()) / 1e9:.2f} GB, from huggingface.co",
+            file=sys.stderr,
+        )
+        return Path(hub.snapshot_download(name, allow_patterns=list(files)))
+    except Exception as error:  # whatever the hub's HTTP library of the day raises
+        raise UsageError(
+            f"--prior {name}: no such folder, not in the hub's cache, and the hub did not give it ({error}). Put a "
+            "diffusers directory (vae/, unet/, scheduler/) somewhere and name its path, or fill the cache where there "
+            f"is a connection: hf download {name}"
+        ) from error
+
+
+def prior_files(sizes: Mapping[str, int]) -> dict[str, int]:
+    """The files that a prior is loaded from: of each network one format and precision, no text encoder.
+
+    Args:
+        sizes: of all files of a repository, in bytes, by name.
+
+    >>> prior_files({"vae/config.json": 1, "unet/diffusion_pytorch_model.ckpt": 9, "README.md": 2})
+    {'vae/config.json': 1}
+    """
+    inside = [part for part in PARTS if any(name.startswith(f"{part}/") for name in sizes)]
+    found: dict[str, int] = {}
+    for place in [f"{part}/" for part in inside] or [""]:
+        here = [name.removeprefix(place) for name in sizes if name.startswith(place)]
+        weights = choose_weights(here)
+        kept = [*(name for name in here if name in _FACTS), *(weights.names if weights else ())]
+        found |= {place + name: sizes[place + name] for name in kept}
+    return found
+
+
+def _complete(folder: Path) -> bool:
+    """Whether a prior is there: an autoencoder and a U-Net, or an autoencoder alone."""
+    alone = any((folder / name).is_file() for name in _FACTS)
+    return alone or (any((folder / name).is_dir() for name in _AUTOENCODERS) and (folder / "unet").is_dir())

@@ -14,8 +14,7 @@ import torch
 
 from keyhole.extensions import ExtensionError, load_extension
 from keyhole.nn.device import CPU
-from keyhole.priors.autoencoder import Autoencoder
-from keyhole.priors.autoencoders import check_autoencoder, load_autoencoder
+from keyhole.priors.autoencoder import Autoencoder, check_autoencoder, load_autoencoder
 from keyhole.priors.denoiser import Denoiser, check_denoiser, load_denoiser
 from keyhole.priors.folder import fingerprint, is_extension, prior_folder
 from keyhole.service.errors import UsageError

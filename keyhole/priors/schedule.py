@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from keyhole.priors.folder import config, part
-from keyhole.priors.library import diffusers
+from keyhole.priors.folder import component
+from keyhole.priors.networks import diffusers, read_config
 from keyhole.service.errors import UsageError
 
 
 @dataclass(frozen=True)
-class Step:
+class DdimStep:
     """One step of a sampler.
 
     Attributes:
@@ -66,7 +66,7 @@ class Schedule:
     clip: float | None
     timesteps: Callable[[int], list[int]]
 
-    def steps(self, count: int) -> tuple[Step, ...]:
+    def steps(self, count: int) -> tuple[DdimStep, ...]:
         """The steps of a DDIM sampler, spaced as the scheduler's configuration says, each to the next one's timestep.
 
         One step begins at the noisiest timestep, whatever the spacing: some would name the first, where there is no
@@ -82,7 +82,7 @@ class Schedule:
             raise UsageError(f"--sampling-steps {count}: this prior has {trained} timesteps{offset}")
         return self._through(visited)
 
-    def steps_from(self, share: float, count: int) -> tuple[Step, ...]:
+    def steps_from(self, share: float, count: int) -> tuple[DdimStep, ...]:
         """So many steps of a DDIM sampler, spaced evenly, that begin at a share of the schedule, 0 … 1.
 
         Raises:
@@ -100,9 +100,9 @@ class Schedule:
             return predicted
         return Prediction(predicted.clean.clamp(-self.clip, self.clip), predicted.noise)
 
-    def _through(self, visited: Sequence[int]) -> tuple[Step, ...]:
+    def _through(self, visited: Sequence[int]) -> tuple[DdimStep, ...]:
         alphas = [*(self.alphas_cumprod[timestep] for timestep in visited), self.final_alpha]
-        return tuple(Step(now, *ends) for now, ends in zip(visited, pairwise(alphas), strict=True))
+        return tuple(DdimStep(now, *ends) for now, ends in zip(visited, pairwise(alphas), strict=True))
 
 
 def load_schedule(folder: Path) -> Schedule:
@@ -116,8 +116,8 @@ def load_schedule(folder: Path) -> Schedule:
         UsageError: none there, one that is not of noise levels (flow matching), one that thresholds, or as
             `read_schedule`.
     """
-    file = part(folder, "scheduler") / "scheduler_config.json"
-    facts = config(file)
+    file = component(folder, "scheduler") / "scheduler_config.json"
+    facts = read_config(file)
     if not {"beta_schedule", "trained_betas"} & facts.keys() or facts.get("thresholding"):
         raise UsageError(
             f"prior: {file} is of class {facts.get('_class_name')}: expected one with betas, not thresholding"

@@ -19,12 +19,12 @@ from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, reno
 from keyhole.attacks.knowledge import WhiteBox
 from keyhole.generators.diffusion import Diffusion
 from keyhole.priors.prior import load_prior
-from keyhole.priors.schedule import Prediction, Step
+from keyhole.priors.schedule import DdimStep, Prediction
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import SIZE, frames, head, pictures, recipe_of
 from tests.priors.tiny_priors import stable
 
-STEP = Step(500, torch.tensor(0.3), torch.tensor(0.5))
+STEP = DdimStep(500, torch.tensor(0.3), torch.tensor(0.5))
 
 
 def known(folder) -> WhiteBox:
@@ -40,7 +40,7 @@ def test_without_guidance_it_is_diffusers_ancestral_step():
     scheduler = diffusers.DDIMScheduler(clip_sample=False, timestep_spacing="trailing")
     scheduler.set_timesteps(10)
     timestep = int(scheduler.timesteps[3])
-    step = Step(timestep, scheduler.alphas_cumprod[timestep], scheduler.alphas_cumprod[timestep - 100])
+    step = DdimStep(timestep, scheduler.alphas_cumprod[timestep], scheduler.alphas_cumprod[timestep - 100])
     latents, output = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
     noise = torch.randn(1, 4, 8, 8)
     noise *= math.sqrt(noise.numel()) / noise.norm()
@@ -144,11 +144,11 @@ def test_a_small_budget_makes_fewer_recurrences_then_fewer_steps(tmp_path, allow
 
 
 def test_thinned_steps_meet():
-    steps = [Step(9 - at, torch.tensor(0.1 * at + 0.05), torch.tensor(0.1 * at + 0.15)) for at in range(9)]
+    steps = [DdimStep(9 - at, torch.tensor(0.1 * at + 0.05), torch.tensor(0.1 * at + 0.15)) for at in range(9)]
     few = _thinned(steps, 4)
     assert [step.previous for step in few[:-1]] == [step.alpha for step in few[1:]]
     assert few[-1].previous == steps[-1].previous
-    assert few[0] == Step(9, steps[0].alpha, few[1].alpha)
+    assert few[0] == DdimStep(9, steps[0].alpha, few[1].alpha)
 
 
 def test_the_clock_ends_it(tmp_path):

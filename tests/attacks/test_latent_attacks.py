@@ -20,7 +20,7 @@ from keyhole.generators.decoder import Decoder
 from keyhole.generators.diffusion import Diffusion, normalised
 from keyhole.generators.resize import resized
 from keyhole.metrics import psnr
-from keyhole.priors.ddim import sample
+from keyhole.priors.denoiser import ddim_sample
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import frames, head, pictures, recipe_of
@@ -69,7 +69,7 @@ def test_the_papers_recipe_through_diffusion_is_algorithm_1(tmp_path):
     plan = prior.denoiser.schedule.steps(3)
 
     def picture(v):
-        return prior.autoencoder.decode(sample(prior.denoiser, (v - v.mean()) / v.std(), plan))
+        return prior.autoencoder.decode(ddim_sample(prior.denoiser, (v - v.mean()) / v.std(), plan))
 
     v = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(seed)).requires_grad_(True)
     adam = torch.optim.Adam([v], lr=0.1, betas=(0.9, 0.999))

@@ -23,8 +23,7 @@ from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.pixels import Pixels
 from keyhole.nn.unet import InversionUNet
 from keyhole.priors.autoencoder import Autoencoder, LatentScale
-from keyhole.priors.ddim import sample
-from keyhole.priors.denoiser import load_denoiser
+from keyhole.priors.denoiser import ddim_sample, load_denoiser
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import SIZE, frames, head, pictures, recipe_of, white_box
@@ -69,7 +68,7 @@ def test_eq_11_is_the_papers(tmp_path, name):
     z = variable
     if name == "diffusion":
         v_n = torch.stack([(v - v.mean()) / v.std() for v in variable])
-        z = sample(prior.denoiser, v_n, prior.denoiser.schedule.steps(3))
+        z = ddim_sample(prior.denoiser, v_n, prior.denoiser.schedule.steps(3))
     x = prior.autoencoder.decode(z)
     variation = (x.diff(dim=2) ** 2).sum((1, 2, 3)) + (x.diff(dim=3) ** 2).sum((1, 2, 3))
     assert torch.allclose(got, ((x - truth) ** 2).sum((1, 2, 3)) + 1.0 * variation / SIZE**2, rtol=1e-4)

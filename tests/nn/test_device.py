@@ -17,8 +17,8 @@ from keyhole.generators.decoder import Decoder
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.pixels import Pixels, SpectralPixels
 from keyhole.nn.device import CPU, device_named
-from keyhole.priors import autoencoders, denoiser
-from keyhole.priors.library import load_network
+from keyhole.priors import autoencoder, denoiser
+from keyhole.priors.networks import load_network
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import SIZE, head
@@ -57,7 +57,7 @@ def pretended(monkeypatch):
         network.to = partial(moved, network)
         return network
 
-    monkeypatch.setattr(autoencoders, "load_network", load)
+    monkeypatch.setattr(autoencoder, "load_network", load)
     monkeypatch.setattr(denoiser, "load_network", load)
     return mode, moved
 

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 
 from keyhole.generators.diffusion import normalised
-from keyhole.priors.ddim import _advance, ddim_step, sample
-from keyhole.priors.denoiser import Denoiser
+from keyhole.priors.denoiser import Denoiser, _advance, ddim_sample, ddim_step
 from keyhole.priors.schedule import read_schedule
 
 SHAPE = (2, 4, 6, 6)
@@ -78,7 +77,7 @@ def test_the_gradient_is_that_of_keeping_everything():
     model = denoiser(prediction_type="v_prediction")
     noise = torch.randn(SHAPE, requires_grad=True)
     plan = model.schedule.steps(5)
-    (light,) = torch.autograd.grad(sample(model, noise, plan).square().sum(), noise)
+    (light,) = torch.autograd.grad(ddim_sample(model, noise, plan).square().sum(), noise)
     latents = noise
     for step in plan:
         latents = _advance(model, step, latents)
@@ -97,7 +96,7 @@ def kept(run) -> int:
 def test_each_step_keeps_one_latent_of_all_its_activations():
     model = denoiser()
     noise = torch.randn(SHAPE, requires_grad=True)
-    few, many = (kept(lambda count=count: sample(model, noise, model.schedule.steps(count))) for count in (2, 20))
+    few, many = (kept(lambda count=count: ddim_sample(model, noise, model.schedule.steps(count))) for count in (2, 20))
     whole = kept(lambda: _advance(model, model.schedule.steps(1)[0], noise))
     latent = noise.numel()
     assert (many - few) / 18 <= latent < whole / 10
@@ -107,9 +106,9 @@ def test_passes_are_one_for_each_step_and_once_more_for_the_gradient():
     model = denoiser()
     noise = torch.randn(SHAPE, requires_grad=True)
     with torch.no_grad():
-        sample(model, noise, model.schedule.steps(6))
+        ddim_sample(model, noise, model.schedule.steps(6))
     assert model.network.calls == 6
-    torch.autograd.grad(sample(model, noise, model.schedule.steps(6)).sum(), noise)
+    torch.autograd.grad(ddim_sample(model, noise, model.schedule.steps(6)).sum(), noise)
     assert model.network.calls == 6 + 2 * 6
 
 

@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 
 from keyhole.priors.denoiser import Denoiser
 from keyhole.priors.folder import fingerprint
+from keyhole.priors.networks import choose_weights
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.priors.schedule import read_schedule
-from keyhole.priors.stored import chosen
 from keyhole.service.errors import UsageError
 from tests.priors.tiny_priors import flux, tiny, unet
 
@@ -175,7 +175,7 @@ names = st.lists(
 
 @given(names)
 def test_what_is_chosen_is_there_and_whole_and_nothing_more_precise_is(present):
-    found = chosen(present)
+    found = choose_weights(present)
     if found is None:
         assert not any(name in present for name in (f"{WEIGHTS}.safetensors", f"{WEIGHTS}.bin"))
         return

@@ -18,10 +18,8 @@ import torch
 import keyhole
 from keyhole.nn import taef2
 from keyhole.priors import folder
-from keyhole.priors.autoencoder import LatentScale
-from keyhole.priors.autoencoders import TAEF2_SPREAD
-from keyhole.priors.folder import fingerprint, prior_folder
-from keyhole.priors.hub import wanted
+from keyhole.priors.autoencoder import TAEF2_SPREAD, LatentScale
+from keyhole.priors.folder import fingerprint, prior_files, prior_folder
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
@@ -156,7 +154,7 @@ def test_networks_that_others_build_while_a_prior_loads_have_memory(tmp_path):
 def test_shipped_priors_go_by_their_names(tmp_path, monkeypatch):
     monkeypatch.setattr(folder, "SHIPPED", tmp_path / "weights")
     shipped = tiny(tmp_path / "weights" / "streetcam")
-    assert folder.shipped() == ()  # without its card it is none
+    assert folder.shipped_priors() == ()  # without its card it is none
     (shipped / "card.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     tiny(tmp_path / "streetcam")
@@ -256,13 +254,13 @@ def test_without_a_connection_it_is_said_what_to_do(tmp_path, monkeypatch):
 
 def test_pickles_are_fetched_only_where_there_is_nothing_else():
     weights = "unet/diffusion_pytorch_model"
-    assert wanted({f"{weights}.bin": 1}) == {f"{weights}.bin": 1}
+    assert prior_files({f"{weights}.bin": 1}) == {f"{weights}.bin": 1}
     shards = {f"{weights}-00001-of-00002.safetensors": 1, f"{weights}.safetensors.index.json": 1}
-    assert wanted({**shards, f"{weights}.bin": 1, f"{weights}.fp16.safetensors": 1}) == shards
+    assert prior_files({**shards, f"{weights}.bin": 1, f"{weights}.fp16.safetensors": 1}) == shards
     half = {f"{weights}.fp16.safetensors": 1}
-    assert wanted({**half, f"{weights}.fp16.bin": 1, "model.safetensors": 1}) == half
+    assert prior_files({**half, f"{weights}.fp16.bin": 1, "model.safetensors": 1}) == half
     alone = {"config.json": 1, "diffusion_pytorch_model.safetensors": 1}
-    assert wanted({**alone, "README.md": 1, "diffusion_pytorch_model.bin": 1}) == alone
+    assert prior_files({**alone, "README.md": 1, "diffusion_pytorch_model.bin": 1}) == alone
 
 
 def test_attacks_without_a_prior_do_not_load_diffusers():

@@ -10,8 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from keyhole.priors.ddim import sample
-from keyhole.priors.denoiser import Denoiser
+from keyhole.priors.denoiser import Denoiser, ddim_sample
 from keyhole.priors.prior import load_prior
 from keyhole.priors.schedule import Schedule, read_schedule
 from keyhole.service.errors import UsageError
@@ -62,7 +61,7 @@ def test_an_exact_denoiser_leads_to_the_mean_of_what_it_knows(trained, spaced):
     spreads = []
     for count in (1, 2, 3, 7, 20, 50):
         steps = schedule.steps(count)
-        made = sample(model, noise, steps)
+        made = ddim_sample(model, noise, steps)
         assert 1 - float(steps[0].alpha) ** 0.5 - 2e-3 <= float(made.mean()) <= 1 + 2e-3
         spreads.append(float(made.std()))
     assert spreads == sorted(spreads)
@@ -75,7 +74,7 @@ def test_linspace_steps_to_the_next_timestep_and_not_by_the_trained_over_the_cou
     model = Denoiser(Exact(schedule), schedule, channels=1, multiple=1)
     steps = schedule.steps(count)
     assert [step.previous for step in steps[:-1]] == [step.alpha for step in steps[1:]]
-    assert float(sample(model, torch.zeros(1, 1, 1, 1), steps)) > max(before + 0.02, 0.995)
+    assert float(ddim_sample(model, torch.zeros(1, 1, 1, 1), steps)) > max(before + 0.02, 0.995)
 
 
 @pytest.mark.parametrize("trained", [1, 7, 60, 1000])

@@ -17,13 +17,13 @@ from keyhole.data.source import open_source
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.generator import with_latents
 from keyhole.metrics.similarity import psnr
-from keyhole.priors.folder import CARD, SHIPPED, shipped
+from keyhole.priors.folder import CARD, SHIPPED, shipped_priors
 from keyhole.priors.prior import load_prior
 
 LARGEST = 12e6
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_priors())
 def test_a_prior_gives_audit_pictures_back_as_well_as_its_card_says(name: str) -> None:
     card = json.loads((SHIPPED / name / CARD).read_text())
     source = open_source("streetcam", pool="audit", size=card["size"], seed=11)
@@ -35,7 +35,7 @@ def test_a_prior_gives_audit_pictures_back_as_well_as_its_card_says(name: str) -
     assert float(psnr(decoded, shown).mean()) > card["figures"]["psnr"] - 1.5
 
 
-@pytest.mark.parametrize("name", shipped())
+@pytest.mark.parametrize("name", shipped_priors())
 def test_a_priors_samples_are_as_varied_as_pictures(name: str) -> None:
     card = json.loads((SHIPPED / name / CARD).read_text())
     source = open_source("streetcam", pool="audit", size=card["size"], seed=12)
@@ -54,8 +54,8 @@ def _between_pictures(pictures: Tensor) -> Tensor:
 
 
 def test_a_prior_is_small_and_whole() -> None:
-    assert "streetcam" in shipped()
-    for name in shipped():
+    assert "streetcam" in shipped_priors()
+    for name in shipped_priors():
         card = json.loads((SHIPPED / name / CARD).read_text())
         assert set(card["sha256"]) == {
             file.relative_to(SHIPPED / name).as_posix() for file in (SHIPPED / name).rglob("*.safetensors")

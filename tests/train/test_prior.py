@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from keyhole.cli import dispatch
 from keyhole.metrics.similarity import psnr
 from keyhole.nn import taef2
-from keyhole.priors.ddim import sample
+from keyhole.priors.denoiser import ddim_sample
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -56,7 +56,7 @@ def test_the_adversary_loads_what_was_trained(made: Path) -> None:
     assert float(steps[0].alpha) == 0.0
     assert float(steps[-1].previous) == 1.0
     noise = torch.randn(2, *known.autoencoder.latent_shape(SIZE, known.denoiser.multiple), requires_grad=True)
-    pictures = known.autoencoder.decode(sample(known.denoiser, noise, steps))
+    pictures = known.autoencoder.decode(ddim_sample(known.denoiser, noise, steps))
     assert pictures.shape == (2, 3, SIZE, SIZE)
     (gradient,) = torch.autograd.grad(pictures.sum(), noise)
     assert gradient.isfinite().all()

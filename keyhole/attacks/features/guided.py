@@ -16,7 +16,7 @@ from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, reno
 from keyhole.attacks.features.white_box import observed_of, same_shapes
 from keyhole.attacks.knowledge import WhiteBox
 from keyhole.generators.diffusion import Diffusion
-from keyhole.priors.schedule import Prediction, Step
+from keyhole.priors.schedule import DdimStep, Prediction
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Guided:
         yield Estimate(pictures, done, watch.clock() - started, loss, True, done)
 
     def _look(
-        self, latents: Tensor, step: Step, observed: tuple[Tensor, ...], head: RelaxedHead
+        self, latents: Tensor, step: DdimStep, observed: tuple[Tensor, ...], head: RelaxedHead
     ) -> tuple[Prediction, Tensor, Tensor, Tensor]:
         """Prediction at a step, pictures of its clean latents, their losses, gradient of those about the latents."""
         latents = latents.detach().requires_grad_(True)
@@ -139,7 +139,7 @@ class Guided:
         clean, noise = predicted.clean.detach(), predicted.noise.detach()
         return Prediction(clean, noise), pictures.detach(), losses.detach(), gradient
 
-    def _plan(self, *, whole: bool) -> list[tuple[Step, int]]:
+    def _plan(self, *, whole: bool) -> list[tuple[DdimStep, int]]:
         """Steps, and how often each is made; all of them, or those after the guidance's strength."""
         steps = self.generator.plan
         if not whole:
@@ -155,8 +155,8 @@ class Guided:
         return spent + left * spent / done >= self.budget.seconds
 
 
-def _thinned(steps: Sequence[Step], count: int) -> tuple[Step, ...]:
+def _thinned(steps: Sequence[DdimStep], count: int) -> tuple[DdimStep, ...]:
     """So many of the steps, evenly, each leading to the next."""
     chosen = [steps[at * len(steps) // count] for at in range(count)]
     ends = [*(step.alpha for step in chosen[1:]), steps[-1].previous]
-    return tuple(Step(step.timestep, step.alpha, end) for step, end in zip(chosen, ends, strict=True))
+    return tuple(DdimStep(step.timestep, step.alpha, end) for step, end in zip(chosen, ends, strict=True))

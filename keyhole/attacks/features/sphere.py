@@ -7,15 +7,15 @@ import math
 import torch
 from torch import Tensor
 
-from keyhole.priors.schedule import Prediction, Step
+from keyhole.priors.schedule import DdimStep, Prediction
 
 
-def spread(step: Step) -> Tensor:
+def spread(step: DdimStep) -> Tensor:
     """σ_t of DDIM with η = 1 (Song et al. 2020, Eq. 16): √((1 − ᾱ')/(1 − ᾱ))·√(1 − ᾱ/ᾱ')."""
     return ((1 - step.previous) / (1 - step.alpha) * (1 - step.alpha / step.previous)).clamp_min(0).sqrt()
 
 
-def guided_step(predicted: Prediction, step: Step, noise: Tensor, gradient: Tensor, rate: float) -> Tensor:
+def guided_step(predicted: Prediction, step: DdimStep, noise: Tensor, gradient: Tensor, rate: float) -> Tensor:
     """The latent at the step's end: DDIM's mean and, on the sphere that its noise would land on, the mix of that noise
     and the direction against the gradient.
 
@@ -33,7 +33,7 @@ def guided_step(predicted: Prediction, step: Step, noise: Tensor, gradient: Tens
     return mean + radius * unit(mixed)
 
 
-def renoised(latents: Tensor, step: Step, noise: Tensor) -> Tensor:
+def renoised(latents: Tensor, step: DdimStep, noise: Tensor) -> Tensor:
     """The latent at the step's start again, from that at its end: self-recurrence."""
     kept = step.alpha / step.previous
     return kept.sqrt() * latents + (1 - kept).sqrt() * noise
