@@ -10,7 +10,7 @@ from keyhole.data.public import public_pictures
 from keyhole.nn.device import device_named
 from keyhole.priors.prior import load_prior
 from keyhole.service.address import Address
-from keyhole.service.forecast import Forecast
+from keyhole.service.settings import Forecast
 
 
 def forecast(settings: AdversarySettings) -> Forecast:

@@ -15,8 +15,8 @@ from edge.settings import EdgeSettings, check
 from keyhole.data import Source, open_source
 from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
-from keyhole.service.forecast import Forecast
 from keyhole.service.lifecycle import Stop
+from keyhole.service.settings import Forecast
 from keyhole.sizes import check_comparable, size_text
 from keyhole.v1 import inference_pb2, tensor_pb2
 from keyhole.wire.client import InferenceClient

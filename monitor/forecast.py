@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keyhole.judge.find import find_judge
 from keyhole.service.address import Address, listening
-from keyhole.service.forecast import Forecast
+from keyhole.service.settings import Forecast
 from monitor.settings import MonitorSettings, check_page
 
 

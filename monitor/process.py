@@ -14,7 +14,7 @@ from prometheus_client import Counter
 from keyhole.judge.find import find_judge
 from keyhole.judge.recovery import Recovery
 from keyhole.service.address import Address, publish
-from keyhole.service.folder import RUN, claim
+from keyhole.service.files import RUN, claim
 from keyhole.service.lifecycle import FAILED, OK, Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics

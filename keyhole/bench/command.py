@@ -24,7 +24,7 @@ from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.store import BenchStore, open_results
 from keyhole.bench.sweep import Sweep
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import BENCHMARK, alone
+from keyhole.service.files import BENCHMARK, alone
 from keyhole.terminal import terminal
 
 _FAILURES_SHOWN = 10

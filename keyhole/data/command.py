@@ -19,7 +19,7 @@ from keyhole.data.streetcam.pools import identity_range, style
 from keyhole.data.streetcam.shot import Shot
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import SHEET, check_file
+from keyhole.service.files import SHEET, check_file
 from keyhole.terminal import terminal
 
 

@@ -10,9 +10,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from keyhole.checksum import checksum
 from keyhole.defences.base import Defence
 from keyhole.service.errors import UsageError
+from keyhole.service.files import checksum
 
 MECHANISM = "mechanism.safetensors"
 """Name of the file in a folder that ``keyhole train defence`` writes."""

@@ -15,10 +15,10 @@ from keyhole.data import check_apart
 from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import RUN, check_file, check_folder
-from keyhole.service.forecast import Forecast
+from keyhole.service.files import RUN, check_file, check_folder
 from keyhole.service.launcher import Launcher
 from keyhole.service.memory import Resident, resident
+from keyhole.service.settings import Forecast
 from keyhole.terminal import terminal
 
 GRACE_SECONDS = 5.0
@@ -31,7 +31,7 @@ _ROUNDS = 3
 
 
 @dataclass(frozen=True)
-class Foreseen:
+class SystemForecast:
     """What a system would do.
 
     Attributes:
@@ -45,7 +45,7 @@ class Foreseen:
     memory: int | None
 
 
-def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
+def forecast_system(settings: DemoSettings | LiveSettings) -> SystemForecast:
     """Ask each process what it would do with the command line that it would get.
 
     Raises:
@@ -68,7 +68,7 @@ def foresee(settings: DemoSettings | LiveSettings) -> Foreseen:
     for name in _ASKED:
         found[name] = ask[name](parsed(name, system.arguments(name), os.environ))
         held.append(resident())
-    return Foreseen(found, time.perf_counter() - started, _memory(held))
+    return SystemForecast(found, time.perf_counter() - started, _memory(held))
 
 
 def _memory(held: Sequence[Resident | None]) -> int | None:
@@ -85,28 +85,28 @@ def check(settings: CheckSettings) -> int:
     """Print what would run, how long and in how much memory.
 
     Raises:
-        UsageError: see `foresee`.
+        UsageError: see `forecast_system`.
     """
     console = terminal()
     with console.status("looking up what the flags name"):
-        foreseen = foresee(settings)
+        forecast = forecast_system(settings)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
-    for name, forecast in foreseen.processes.items():
-        table.add_row(name, forecast.does)
-    table.add_row("time", _duration(settings, foreseen))
-    table.add_row("memory", _amount(foreseen.memory))
+    for name, process in forecast.processes.items():
+        table.add_row(name, process.does)
+    table.add_row("time", _duration(settings, forecast))
+    table.add_row("memory", _amount(forecast.memory))
     console.print(table)
     return 0
 
 
-def _duration(settings: DemoSettings, foreseen: Foreseen) -> str:
-    edge = foreseen.processes["edge"].seconds
+def _duration(settings: DemoSettings, forecast: SystemForecast) -> str:
+    edge = forecast.processes["edge"].seconds
     pause = max(1 / settings.fps if settings.fps else 0.0, edge)
-    start, frames = _ROUNDS * foreseen.seconds, settings.frames * pause
+    start, frames = _ROUNDS * forecast.seconds, settings.frames * pause
     slow = ", which is as fast as the edge computes" if settings.fps and pause == edge else ""
     return (
-        f"about {_spoken(start + frames + GRACE_SECONDS)}: {_spoken(start)} to start, {_spoken(frames)} for "
+        f"about {_time(start + frames + GRACE_SECONDS)}: {_time(start)} to start, {_time(frames)} for "
         f"{settings.frames} frames{slow}, {GRACE_SECONDS:.0f} s for the attacks to finish"
     )
 
@@ -116,5 +116,5 @@ def _amount(memory: int | None) -> str:
     return f"about {memory / 1e9:.1f} GB: {processes}" if memory else "unknown: this system does not say"
 
 
-def _spoken(seconds: float) -> str:
+def _time(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

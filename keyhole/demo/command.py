@@ -1,33 +1,36 @@
-"""``keyhole demo`` and ``keyhole live``."""
+"""``keyhole demo`` and ``keyhole live``, and the progress of a run as the monitor's ``Watch`` call tells it."""
 
 from __future__ import annotations
 
 import shutil
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
 
 import grpc
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keyhole.demo.check import GRACE_SECONDS, foresee
+from keyhole.demo.check import GRACE_SECONDS, forecast_system
 from keyhole.demo.run import ORDER, SUMMARY, Run
 from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
-from keyhole.demo.watch import Progress, watch
 from keyhole.service.launcher import Launcher
 from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK
 from keyhole.terminal import described
+from keyhole.v1 import referee_pb2, referee_pb2_grpc
 
 
 def demo(settings: DemoSettings) -> int:
     """Run the system for ``settings.frames`` frames and print what leaked."""
     run = Run(settings, settings.frames, revived=("adversary", "oracle", "cloud"))
     with run.console.status("looking up what the flags name"):
-        foresee(settings)
+        forecast_system(settings)
 
     def until_all_are_answered(launcher: Launcher, supervisor: Supervisor, channel: grpc.Channel) -> None:
-        progress = Progress()
+        progress = RunProgress()
         columns = BarColumn(), MofNCompleteColumn(), TextColumn("frames"), TimeElapsedColumn(), described()
-        with Bars(*columns, console=run.console) as bars:
+        with Progress(*columns, console=run.console) as bars:
             unwatch = watch(channel, progress)
             task = bars.add_task("", total=settings.frames)
             while not launcher.done("edge") and not run.stop.wait(0.2):
@@ -49,7 +52,7 @@ def live(settings: LiveSettings) -> int:
     """Run the system until interrupted; what dies meanwhile is started again."""
     run = Run(settings, 0, revived=ORDER)
     with run.console.status("looking up what the flags name"):
-        foresee(settings)
+        forecast_system(settings)
 
     def until_told_to_stop(launcher: Launcher, supervisor: Supervisor, _channel: grpc.Channel) -> None:
         page = launcher.wait_for("monitor")["page"]
@@ -59,3 +62,47 @@ def live(settings: LiveSettings) -> int:
 
     run.perform(until_told_to_stop)
     return FAILED if run.failures else OK
+
+
+@dataclass
+class RunProgress:
+    """Counts of a run so far; written by one thread, read by another.
+
+    Attributes:
+        sent: frames whose truth the monitor has.
+        finished: frames that were answered or dropped.
+        latest: attack, and its rung where it is a ladder → SSIM of its newest score.
+    """
+
+    sent: int = 0
+    finished: int = 0
+    latest: dict[str, float] = field(default_factory=dict)
+
+    def count(self, event: referee_pb2.Event) -> None:
+        """Take one event in."""
+        kind = event.WhichOneof("event")
+        if kind == "truth":
+            self.sent += 1
+        elif kind == "outcome":
+            self.finished += 1
+        elif kind == "score":
+            self.latest[f"{event.score.attack} {event.score.rung}".rstrip()] = event.score.ssim
+
+    def __str__(self) -> str:
+        scores = "  ".join(f"{attack} SSIM {ssim:.2f}" for attack, ssim in sorted(self.latest.items()))
+        return scores or "waiting for the first reconstruction"
+
+
+def watch(channel: grpc.Channel, progress: RunProgress) -> Callable[[], object]:
+    """Count the monitor's events into ``progress`` on a thread of its own, until the returned function is called."""
+    events = referee_pb2_grpc.RefereeStub(channel).Watch(referee_pb2.WatchRequest())
+
+    def follow() -> None:
+        try:
+            for event in events:
+                progress.count(event)
+        except grpc.RpcError:
+            return
+
+    threading.Thread(target=follow, name="watch", daemon=True).start()
+    return cast("Callable[[], object]", events.cancel)

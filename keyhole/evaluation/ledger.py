@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.service.folder import OFFLINE, claim
+from keyhole.service.files import OFFLINE, claim
 
 _PASSES = "U-Net passes"
 

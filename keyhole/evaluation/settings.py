@@ -9,7 +9,7 @@ from typing import Literal
 
 from keyhole.metrics.registry import DEFAULT
 from keyhole.service.errors import check_flags, seed_rule
-from keyhole.service.folder import DRAWING, OFFLINE, SHEET, check_file, check_folder
+from keyhole.service.files import DRAWING, OFFLINE, SHEET, check_file, check_folder
 from keyhole.targets.settings import ModelSettings
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from keyhole.checksum import checksum
 from keyhole.judge.card import read_judge_card
 from keyhole.judge.find import SHIPPED, JudgeError
 from keyhole.judge.judge import Judge
+from keyhole.service.files import checksum
 from keyhole.targets.card import CARD, WEIGHTS
 from keyhole.targets.state_dicts import load_state, read_state
 from keyhole.targets.target import TargetError

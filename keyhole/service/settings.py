@@ -1,4 +1,4 @@
-"""Settings that every serving process has."""
+"""Settings that every serving process has, and the forecast of what it would do with them."""
 
 from __future__ import annotations
 
@@ -19,3 +19,16 @@ class ServiceSettings:
     """Directory that `keyhole certs` made, or one role's folder in it: mutual TLS on every channel."""
     log: Literal["text", "json"] = "text"
     """Form of the log lines on standard error."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a command would do with its settings, all of which were looked up.
+
+    Attributes:
+        does: in words.
+        seconds: that it computes for one frame; 0: none waits for it.
+    """
+
+    does: str
+    seconds: float = 0.0

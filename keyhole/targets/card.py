@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from keyhole.checksum import checksum
 from keyhole.service.errors import UsageError
+from keyhole.service.files import checksum
 from keyhole.sizes import Size
 from keyhole.targets.settings import TaskName
 from keyhole.targets.target import Preprocess, TargetError

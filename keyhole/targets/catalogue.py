@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from keyhole.checksum import checksum
 from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
 from keyhole.service.errors import name_goes_first
+from keyhole.service.files import checksum
 from keyhole.sizes import Size, height_width
 from keyhole.targets.architectures import ARCHITECTURES, BARE, Family, ModelFacts, NamedModel, architecture
 from keyhole.targets.card import CARD, WEIGHTS, Card, read_card

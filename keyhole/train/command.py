@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from rich.console import Console
 
-from keyhole.service.folder import TRAINING, alone
+from keyhole.service.files import TRAINING, alone
 from keyhole.targets.card import this_command
 from keyhole.targets.settings import TaskName
 from keyhole.terminal import terminal

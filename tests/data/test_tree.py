@@ -16,7 +16,7 @@ from PIL import Image
 from keyhole.data import open_collection, open_source
 from keyhole.data.pixels import UnreadableError
 from keyhole.data.sets.tree import Archive, Folder, tree_at
-from keyhole.service.folder import RUN, claim
+from keyhole.service.files import RUN, claim
 from tests.data.layouts import draw, shade, veri, write
 
 

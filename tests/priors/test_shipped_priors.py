@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from keyhole.attacks.features.recipes import RefinedRecipe
 from keyhole.attacks.knowledge import WhiteBox
 from keyhole.attacks.registry import ATTACKS, LADDERS
-from keyhole.checksum import checksum
 from keyhole.data.source import open_source
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.generator import with_latents
 from keyhole.metrics.similarity import psnr
 from keyhole.priors.folder import CARD, SHIPPED, shipped_priors
 from keyhole.priors.prior import load_prior
+from keyhole.service.files import checksum
 
 LARGEST = 12e6
 

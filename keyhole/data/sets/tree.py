@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from keyhole.data.pixels import MAX_BYTES, UnreadableError
 from keyhole.service.errors import MissingError
-from keyhole.service.folder import MARK
+from keyhole.service.files import MARK
 
 _LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
 _BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)

@@ -11,7 +11,7 @@ from keyhole.defences import Defence, defence_named
 from keyhole.partition import survey
 from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
-from keyhole.service.folder import TRAINING, alone
+from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.catalogue import DEFENDED
 from keyhole.targets.target import NO_DEFENCE

@@ -7,7 +7,7 @@ import dataclasses
 from keyhole.judge.card import JudgeCard
 from keyhole.judge.identity import ARCHITECTURE
 from keyhole.judge.load import load_judge
-from keyhole.service.folder import TRAINING, alone
+from keyhole.service.files import TRAINING, alone
 from keyhole.targets.card import WEIGHTS, this_command, write_card
 from keyhole.targets.weight_files import save_quantised
 from keyhole.terminal import terminal

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from keyhole.checksum import checksum
 from keyhole.metrics.interval import with_interval
+from keyhole.service.files import checksum
 from keyhole.targets.card import save_card
 
 README = "README.md"

@@ -11,7 +11,7 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import TRAINING, alone
+from keyhole.service.files import TRAINING, alone
 from keyhole.targets.card import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn

@@ -14,7 +14,7 @@ from keyhole.partition.memory import SizedHead, footprint_at, footprints
 from keyhole.partition.pruning.plan import Tail, write_plan
 from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import TRAINING, alone
+from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.catalogue import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ LOCK = "lock"
 
 
 @dataclass(frozen=True)
-class Kind:
+class FolderKind:
     """What a folder holds.
 
     Attributes:
@@ -33,7 +34,7 @@ class Kind:
     written: tuple[str, ...] = ()
 
 
-RUN = Kind(
+RUN = FolderKind(
     "run",
     "run.sqlite",
     (
@@ -43,16 +44,16 @@ RUN = Kind(
     ),
 )
 
-BENCHMARK = Kind("benchmark", "bench.sqlite")
-TRAINING = Kind("training", "card.json")
-OFFLINE = Kind("attack", "*/run.json")
+BENCHMARK = FolderKind("benchmark", "bench.sqlite")
+TRAINING = FolderKind("training", "card.json")
+OFFLINE = FolderKind("attack", "*/run.json")
 
 DRAWING = (".png", ".svg", ".pdf")
 SHEET = (".png", ".jpg", ".jpeg", ".webp")
 """What the names of files may end with that are drawn by matplotlib, or are pictures."""
 
 
-def check_folder(folder: Path, kind: Kind, *, replaced: bool = False) -> None:
+def check_folder(folder: Path, kind: FolderKind, *, replaced: bool = False) -> None:
     """Refuse a folder that holds something else; one that is empty or not there will do.
 
     Args:
@@ -71,7 +72,7 @@ def check_folder(folder: Path, kind: Kind, *, replaced: bool = False) -> None:
         raise UsageError(f"{folder} is not empty and holds {holds}: nothing in it is changed; give another folder")
 
 
-def claim(folder: Path, kind: Kind) -> None:
+def claim(folder: Path, kind: FolderKind) -> None:
     """Mark a folder as one of Keyhole's; it is made if it is not there, and gone on with if it is marked.
 
     Raises:
@@ -83,7 +84,7 @@ def claim(folder: Path, kind: Kind) -> None:
 
 
 @contextmanager
-def alone(folder: Path, kind: Kind) -> Iterator[None]:
+def alone(folder: Path, kind: FolderKind) -> Iterator[None]:
     """Claim a folder and hold it against other commands until the block ends, or the process however it ends.
 
     A new folder that nothing was written to goes again.
@@ -106,7 +107,7 @@ def alone(folder: Path, kind: Kind) -> Iterator[None]:
         ) from error
 
 
-def clear(folder: Path, kind: Kind) -> None:
+def clear(folder: Path, kind: FolderKind) -> None:
     """Remove what an earlier command wrote into a folder. Other files stay, and links are not followed.
 
     Raises:
@@ -187,3 +188,9 @@ def _remove_emptied(place: Path, folder: Path) -> None:
     while place != folder and not any(place.iterdir()):
         place.rmdir()
         place = place.parent
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

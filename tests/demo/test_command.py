@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from keyhole.demo.watch import Progress
+from keyhole.demo.command import RunProgress
 from keyhole.v1.referee_pb2 import Event, Outcome, Score, Truth
 
 
 def test_each_rung_of_a_ladder_has_its_newest_score() -> None:
-    progress = Progress()
+    progress = RunProgress()
     assert str(progress) == "waiting for the first reconstruction"
     scores = [
         Score(attack="decoder-ladder", rung="amortised", ssim=0.4),

@@ -11,9 +11,9 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyhole.service import folder
+from keyhole.service import files as module
 from keyhole.service.errors import UsageError
-from keyhole.service.folder import BENCHMARK, LOCK, MARK, RUN, TRAINING, Kind, alone, claim, clear
+from keyhole.service.files import BENCHMARK, LOCK, MARK, RUN, TRAINING, FolderKind, alone, claim, clear
 
 ROOT = Path(__file__).parents[2]
 OURS = (
@@ -38,7 +38,7 @@ def files(folder: Path) -> set[str]:
 def test_a_new_or_empty_folder_is_taken_and_gone_on_with(tmp_path: Path, there: bool) -> None:
     folder = tmp_path / "runs" / "demo"
     if there:
-        folder.mkdir(parents=True)
+        files.mkdir(parents=True)
     claim(folder, RUN)
     write(folder, *OURS)
     claim(folder, RUN)
@@ -121,7 +121,7 @@ def test_one_command_at_a_time_writes_to_a_folder(tmp_path: Path) -> None:
 
 
 def test_the_lock_of_a_killed_command_is_free_again(tmp_path: Path) -> None:
-    program = "import sys, time; from pathlib import Path; from keyhole.service.folder import RUN, alone\n"
+    program = "import sys, time; from pathlib import Path; from keyhole.service.files import RUN, alone\n"
     program += "with alone(Path(sys.argv[1]), RUN): print('held', flush=True); time.sleep(60)"
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, cwd=ROOT) as holder:
         assert holder.stdout is not None
@@ -151,11 +151,11 @@ def test_who_comes_second_to_a_new_folder_leaves_it_as_it_is(tmp_path: Path, mon
     out = tmp_path / "out"
     first = FileLock(out / LOCK)
 
-    def overtaken(place: Path, kind: Kind) -> None:
+    def overtaken(place: Path, kind: FolderKind) -> None:
         claim(place, kind)
         first.acquire()
 
-    monkeypatch.setattr(folder, "claim", overtaken)
+    monkeypatch.setattr(module, "claim", overtaken)
     with pytest.raises(UsageError, match="another keyhole command"), alone(out, TRAINING):
         pass
     assert {path.name for path in out.iterdir()} == {MARK, LOCK}
