@@ -45,7 +45,7 @@ class Percentiles:
 
 
 @dataclass(frozen=True)
-class Latency:
+class LatencyRecord:
     """How long a frame takes, from the picture to the answer, through real processes.
 
     Attributes:
@@ -66,7 +66,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Accuracy:
+class AccuracyRecord:
     """How well the target still does its task.
 
     Attributes:
@@ -89,7 +89,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True)
-class Leak:
+class LeakRecord:
     """What one attack saw, with one seed.
 
     Attributes:
@@ -114,7 +114,7 @@ class Leak:
 
 
 @dataclass(frozen=True)
-class Profile:
+class ProfileRecord:
     """What a design costs and gives away without any attack.
 
     Attributes:
@@ -136,7 +136,7 @@ class Profile:
     memory: int | None = None
 
 
-Record = Latency | Accuracy | Leak | Profile
+CellRecord = LatencyRecord | AccuracyRecord | LeakRecord | ProfileRecord
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Measured:
         files: to be written into the run's folder, by path in it; the cell may run on another machine.
     """
 
-    record: Record
+    record: CellRecord
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -170,10 +170,10 @@ class Results:
     """
 
     about: Mapping[str, str] = field(default_factory=dict)
-    latencies: Sequence[Latency] = ()
-    accuracies: Sequence[Accuracy] = ()
-    leaks: Sequence[Leak] = ()
-    profiles: Sequence[Profile] = ()
+    latencies: Sequence[LatencyRecord] = ()
+    accuracies: Sequence[AccuracyRecord] = ()
+    leaks: Sequence[LeakRecord] = ()
+    profiles: Sequence[ProfileRecord] = ()
     failures: Sequence[Failure] = ()
 
     @property

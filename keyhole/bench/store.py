@@ -17,7 +17,17 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
 from keyhole.bench.provenance import plan_facts, with_budgets
-from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Percentiles, Profile, Record, Results
+from keyhole.bench.records import (
+    AccuracyRecord,
+    CellRecord,
+    Design,
+    Failure,
+    LatencyRecord,
+    LeakRecord,
+    Percentiles,
+    ProfileRecord,
+    Results,
+)
 from keyhole.bench.running.executor import Finished
 from keyhole.bench.settings import CellKind
 from keyhole.judge.recovery import Share
@@ -171,19 +181,19 @@ def open_results(run: Path) -> Results:
     ]
     return Results(
         about={**{key: value for key, value in about.items() if isinstance(value, str)}, **plan_facts(axes)},
-        latencies=[each for each in records if isinstance(each, Latency)],
-        accuracies=[each for each in records if isinstance(each, Accuracy)],
-        leaks=[each for each in records if isinstance(each, Leak)],
-        profiles=[each for each in records if isinstance(each, Profile)],
+        latencies=[each for each in records if isinstance(each, LatencyRecord)],
+        accuracies=[each for each in records if isinstance(each, AccuracyRecord)],
+        leaks=[each for each in records if isinstance(each, LeakRecord)],
+        profiles=[each for each in records if isinstance(each, ProfileRecord)],
         failures=[Failure(row.name, row.error) for row in rows if row.record is None],
     )
 
 
-def _per_design(record: Record, axes: Axes) -> Iterator[Record]:
+def _per_design(record: CellRecord, axes: Axes) -> Iterator[CellRecord]:
     """The record for each design or link that shares it."""
-    if isinstance(record, Latency) and not record.link:
+    if isinstance(record, LatencyRecord) and not record.link:
         yield from (_alone(record, link) for link in axes.links)
-    elif isinstance(record, Accuracy | Leak):
+    elif isinstance(record, AccuracyRecord | LeakRecord):
         design = record.design
         codecs = [codec for codec in axes.codecs if lossless(codec) == design.codec] or [design.codec]
         yield from (dataclasses.replace(record, design=dataclasses.replace(design, codec=codec)) for codec in codecs)
@@ -191,14 +201,14 @@ def _per_design(record: Record, axes: Axes) -> Iterator[Record]:
         yield record
 
 
-def _alone(record: Latency, link: str) -> Latency:
+def _alone(record: LatencyRecord, link: str) -> LatencyRecord:
     """What computes all of the time takes a slower edge exactly so many times as long."""
     slower = emulated_link(link).slowdown
     stages = {name: taken.times(slower) for name, taken in record.stages.items()}
     return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower))
 
 
-def read_record(kind: CellKind, fields: Mapping[str, Any]) -> Record:
+def read_record(kind: CellKind, fields: Mapping[str, Any]) -> CellRecord:
     """A record from its stored fields.
 
     Raises:
@@ -218,25 +228,25 @@ def read_axes(fields: Mapping[str, Any]) -> Axes:
     return Axes(**{**{name: tuple(values) for name, values in fields.items()}, "targets": targets})
 
 
-def _latency(fields: Mapping[str, Any]) -> Latency:
+def _latency(fields: Mapping[str, Any]) -> LatencyRecord:
     stages = {name: Percentiles(**each) for name, each in fields["stages"].items()}
-    return Latency(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
+    return LatencyRecord(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
 
 
-def _accuracy(fields: Mapping[str, Any]) -> Accuracy:
+def _accuracy(fields: Mapping[str, Any]) -> AccuracyRecord:
     """Older runs also store a ``reach``, which follows from the other fields."""
-    return Accuracy(**{name: value for name, value in fields.items() if name != "reach"})
+    return AccuracyRecord(**{name: value for name, value in fields.items() if name != "reach"})
 
 
-def _leak(fields: Mapping[str, Any]) -> Leak:
-    return Leak(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
+def _leak(fields: Mapping[str, Any]) -> LeakRecord:
+    return LeakRecord(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
 
 
-_READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], Record]] = MappingProxyType(
+_READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], CellRecord]] = MappingProxyType(
     {
         "latency": _latency,
         "accuracy": _accuracy,
         "leak": _leak,
-        "profile": lambda fields: Profile(**fields),
+        "profile": lambda fields: ProfileRecord(**fields),
     }
 )

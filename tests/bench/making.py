@@ -10,13 +10,13 @@ from PIL import Image
 from keyhole.bench.records import (
     CLOUD_ONLY,
     EDGE_ONLY,
-    Accuracy,
+    AccuracyRecord,
     Design,
     Failure,
-    Latency,
-    Leak,
+    LatencyRecord,
+    LeakRecord,
     Percentiles,
-    Profile,
+    ProfileRecord,
     Results,
 )
 from keyhole.judge.recovery import Share
@@ -33,17 +33,17 @@ def percentiles(p50: float) -> Percentiles:
     return Percentiles(p50, 1.5 * p50, 2 * p50)
 
 
-def latency(design: Design, link: str, p50: float, payload: float = 4096.0) -> Latency:
+def latency(design: Design, link: str, p50: float, payload: float = 4096.0) -> LatencyRecord:
     stages = {
         "edge_compute": percentiles(p50 / 8),
         "protect": percentiles(p50 / 8),
         "network": percentiles(p50 / 2),
         "cloud_compute": percentiles(p50 / 4),
     }
-    return Latency(design, link, stages, percentiles(p50), frames=50, payload=payload)
+    return LatencyRecord(design, link, stages, percentiles(p50), frames=50, payload=payload)
 
 
-def leak(design: Design, attack: str, ssim: float, seed: int = 0, **read: float) -> Leak:
+def leak(design: Design, attack: str, ssim: float, seed: int = 0, **read: float) -> LeakRecord:
     """Five pictures whose mean SSIM is as given, and shares of secrets that were asked for eight times."""
     spread = (-0.03, -0.01, 0.0, 0.01, 0.03)
     scores = {
@@ -52,7 +52,7 @@ def leak(design: Design, attack: str, ssim: float, seed: int = 0, **read: float)
         "fsim": [0.5 + ssim / 2 + step for step in spread],
     }
     secrets = {name: Share(value, 0.05, 8) for name, value in read.items()}
-    return Leak(design, attack, seed, scores, secrets, passes=3.0, seconds=1.25)
+    return LeakRecord(design, attack, seed, scores, secrets, passes=3.0, seconds=1.25)
 
 
 def strength(design: Design) -> int:
@@ -85,8 +85,8 @@ def run() -> Results:
             *(latency(remote, link, 123.0, 49152.0) for link in LINKS),
         ],
         accuracies=[
-            *(Accuracy(design, "top-1", accuracy_of(design), 2000) for design in DESIGNS),
-            Accuracy(whole, "top-1", 80.0, 2000),
+            *(AccuracyRecord(design, "top-1", accuracy_of(design), 2000) for design in DESIGNS),
+            AccuracyRecord(whole, "top-1", 80.0, 2000),
         ],
         leaks=[
             found
@@ -98,7 +98,7 @@ def run() -> Results:
             )
         ],
         profiles=[
-            Profile(
+            ProfileRecord(
                 design,
                 8192.0 / (1 + 3 * (design.codec == "int8")),
                 1000,

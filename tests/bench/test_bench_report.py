@@ -14,7 +14,7 @@ from PIL import Image
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.sentences import design_text
 from keyhole.bench.privacy.dfil import psnr_bound
-from keyhole.bench.records import Accuracy, Design, Failure, Latency, Results
+from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, Results
 from keyhole.bench.report.command import bench_report, write_report
 from keyhole.bench.report.content import contact_sheets, missing_measurements, report_content
 from keyhole.bench.report.cost_bars import payload_bars, stage_bars
@@ -203,8 +203,10 @@ def test_stages_that_one_frame_lacks_are_no_hole_in_its_bar() -> None:
     one, other = Design("toy", "a"), Design("toy", "b")
     results = Results(
         latencies=[
-            Latency(one, "lte", {"network": percentiles(3)}, percentiles(3), 9, 1),
-            Latency(other, "lte", {"edge_compute": percentiles(2), "network": percentiles(3)}, percentiles(5), 9, 1),
+            LatencyRecord(one, "lte", {"network": percentiles(3)}, percentiles(3), 9, 1),
+            LatencyRecord(
+                other, "lte", {"edge_compute": percentiles(2), "network": percentiles(3)}, percentiles(5), 9, 1
+            ),
         ]
     )
     (plot,) = stage_bars(options(results), "lte")
@@ -240,8 +242,8 @@ def test_a_name_that_would_cover_another_is_left_out() -> None:
 def test_the_command_writes_where_it_is_told_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = Results(
         accuracies=[
-            Accuracy(Design("pruned:p", "a"), "rank-1", 50, 9),
-            Accuracy(Design("t", "a"), "rank-1", 60, 9),
+            AccuracyRecord(Design("pruned:p", "a"), "rank-1", 50, 9),
+            AccuracyRecord(Design("t", "a"), "rank-1", 60, 9),
         ]
     )
     asked = BenchReportSettings(run=tmp_path, out=tmp_path / "docs", defended=("pruned:p=t+patrol",))

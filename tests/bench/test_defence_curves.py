@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.bench.advice.options import options
-from keyhole.bench.records import Accuracy, Design, Profile
+from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord
 from keyhole.bench.report.content import report_content
 from keyhole.bench.report.defence_curves import curves_within, defence_curves
 from keyhole.service.errors import UsageError
@@ -34,9 +34,9 @@ def test_in_one_memory_stand_all_defences_that_fit_into_it_wherever_they_end() -
     made = run()
     made = replace(
         made,
-        accuracies=[*made.accuracies, Accuracy(pruned, "top-1", 79.0, 2000)],
+        accuracies=[*made.accuracies, AccuracyRecord(pruned, "top-1", 79.0, 2000)],
         leaks=[*made.leaks, leak(pruned, "pixels-white", 0.2)],
-        profiles=[*made.profiles, Profile(pruned, 1.0, 1, 1, memory=2**20)],
+        profiles=[*made.profiles, ProfileRecord(pruned, 1.0, 1, 1, memory=2**20)],
     )
     ssim, psnr = curves_within(options(made), CUTS[0])
     assert (ssim.name, psnr.name) == (f"defences-within-{CUTS[0]}-ssim", f"defences-within-{CUTS[0]}-psnr")

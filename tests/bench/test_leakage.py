@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from keyhole.bench.advice.exposure import picture_exposures, secret_exposures, worst
 from keyhole.bench.advice.options import options
 from keyhole.bench.privacy.puri import puri
-from keyhole.bench.records import Accuracy, Design, Leak, Profile, Results
+from keyhole.bench.records import AccuracyRecord, Design, LeakRecord, ProfileRecord, Results
 from keyhole.bench.report.tradeoff import pareto_front
 from keyhole.metrics.interval import mean_interval
 from tests.bench.making import DESIGNS, accuracy_of, latency, leak, p50_of, run, ssim_of
@@ -20,7 +20,7 @@ unit = st.integers(0, 10**6).map(lambda millionths: millionths / 10**6)
 
 @given(st.lists(st.lists(unit, min_size=5, max_size=5), min_size=1, max_size=4))
 def test_the_mean_is_over_pictures_and_seeds_and_the_interval_over_pictures(seeds: list[list[float]]) -> None:
-    (found,) = picture_exposures([Leak(DESIGN, "a", n, {"ssim": s}) for n, s in enumerate(seeds)], "ssim")
+    (found,) = picture_exposures([LeakRecord(DESIGN, "a", n, {"ssim": s}) for n, s in enumerate(seeds)], "ssim")
     pictures = [statistics.fmean(values) for values in zip(*seeds, strict=True)]
     assert found.mean == pytest.approx(statistics.fmean(value for seed in seeds for value in seed))
     assert found.interval == mean_interval(pictures)
@@ -46,8 +46,8 @@ def test_a_secret_is_that_of_the_attack_that_recovers_most_of_it() -> None:
 
 def test_without_an_attack_there_is_no_leak() -> None:
     assert worst(picture_exposures([], "ssim")) is None
-    assert worst(picture_exposures([Leak(DESIGN, "a", 0, {"psnr": [1.0]})], "ssim")) is None
-    assert picture_exposures([Leak(DESIGN, "a", 0, {"ssim": [0.5] * 4})], "ssim")[0].interval is None
+    assert worst(picture_exposures([LeakRecord(DESIGN, "a", 0, {"psnr": [1.0]})], "ssim")) is None
+    assert picture_exposures([LeakRecord(DESIGN, "a", 0, {"ssim": [0.5] * 4})], "ssim")[0].interval is None
 
 
 def test_an_option_joins_what_was_measured_of_a_design() -> None:
@@ -75,19 +75,19 @@ def test_puri_is_that_of_the_worst_attacks_beside_the_undefended_design_at_the_s
 
 def test_accuracy_is_lost_against_the_whole_model_where_no_undefended_design_was_measured() -> None:
     design, whole = Design("toy", "layer1", codec="int8"), Design("toy", "edge-only", codec="none")
-    results = Results(accuracies=[Accuracy(design, "top-1", 70, 9), Accuracy(whole, "top-1", 72, 9)])
+    results = Results(accuracies=[AccuracyRecord(design, "top-1", 70, 9), AccuracyRecord(whole, "top-1", 72, 9)])
     assert [option.loss for option in options(results)] == [2, 0]
 
 
 def test_another_targets_accuracy_is_no_reference() -> None:
     design, other = Design("toy", "layer1", codec="int8"), Design("other", "layer1")
-    results = Results(accuracies=[Accuracy(design, "top-1", 70, 9), Accuracy(other, "top-1", 72, 9)])
+    results = Results(accuracies=[AccuracyRecord(design, "top-1", 70, 9), AccuracyRecord(other, "top-1", 72, 9)])
     assert [option.loss for option in options(results)] == [None, 0]
 
 
 def test_what_was_not_measured_is_none() -> None:
     (profiled, timed) = options(
-        Results(profiles=[Profile(DESIGNS[0], 1, 2, 3)], latencies=[latency(DESIGNS[1], "lte", 5)])
+        Results(profiles=[ProfileRecord(DESIGNS[0], 1, 2, 3)], latencies=[latency(DESIGNS[1], "lte", 5)])
     )
     assert (profiled.p50("lte"), profiled.leak(), profiled.loss, profiled.puri, profiled.macs) == (
         None,

@@ -16,7 +16,7 @@ from keyhole.bench.measure.leak import enrol, read_by, recovered
 from keyhole.bench.measure.profile import profile
 from keyhole.bench.plan import SweepPlan
 from keyhole.bench.provenance import fixed
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Accuracy, Design, Latency, Profile
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, AccuracyRecord, Design, LatencyRecord, ProfileRecord
 from keyhole.bench.sweep import Sweep, SweepSettings
 from keyhole.data import Sample, open_source
 from keyhole.judge.recovery import Share
@@ -51,9 +51,9 @@ def colours(root: Path) -> Path:
     return root
 
 
-def measured(design: Design, at: Sweep) -> Accuracy:
+def measured(design: Design, at: Sweep) -> AccuracyRecord:
     record = accuracy(AccuracyCell(design), at).record
-    assert isinstance(record, Accuracy)
+    assert isinstance(record, AccuracyRecord)
     return record
 
 
@@ -97,7 +97,7 @@ def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):
         profile(ProfileCell(Design(TINY, cut, codec=codec)), sweep(tmp_path)).record
         for cut, codec in (("stem", "fp32"), ("block", "int8"), ("block", "int8+zstd"), (CLOUD_ONLY, "fp32"))
     ]
-    full, small, zipped, pictures = (record for record in records if isinstance(record, Profile))
+    full, small, zipped, pictures = (record for record in records if isinstance(record, ProfileRecord))
     assert full.payload == 8 * 16 * 16 * 4
     assert small.payload == 8 * 16 * 16 + 8 * 4
     assert zipped.payload < small.payload
@@ -108,7 +108,7 @@ def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):
 
 def test_the_whole_model_on_the_edge_crosses_nothing(tmp_path):
     record = latency(LatencyCell(Design(TINY, EDGE_ONLY, codec="none"), ""), sweep(tmp_path)).record
-    assert isinstance(record, Latency)
+    assert isinstance(record, LatencyRecord)
     assert (record.payload, record.frames, list(record.stages)) == (0.0, 30, ["edge_compute"])
     assert 0 < record.total.p50 <= record.total.p95 <= record.total.p99
 

@@ -14,7 +14,7 @@ from keyhole.bench.advice.options import options, trained_defences, with_trained
 from keyhole.bench.advice.recommendation import Recommendation, constraints, recommendation
 from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.command import print_results
-from keyhole.bench.records import Accuracy, Design, Failure, Latency, Leak, Profile, Results
+from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, LeakRecord, ProfileRecord, Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -35,14 +35,14 @@ limits = st.fixed_dictionaries(dict.fromkeys(("max_ssim", "max_accuracy_loss", "
 
 def results_of(rows: list[tuple[int | None, ...]]) -> Results:
     """Of each design p50, leak in tenths, accuracy lost, and MACs; and an accuracy of 80 to lose from."""
-    made: tuple[list[Latency], list[Accuracy], list[Leak], list[Profile]] = ([], [], [], [])
+    made: tuple[list[LatencyRecord], list[AccuracyRecord], list[LeakRecord], list[ProfileRecord]] = ([], [], [], [])
     for number, (p50, tenths, lost, macs) in enumerate(rows):
         design = Design(TARGET, f"cut{number}", "dropout:share=0.1")
         made[0].extend([] if p50 is None else [latency(design, "lte", p50)])
-        made[2].extend([] if tenths is None else [Leak(design, "a", 0, {"ssim": [tenths / 10] * 2})])
-        made[1].extend([] if lost is None else [Accuracy(design, "top-1", 80.0 - lost, 9)])
-        made[3].extend([] if macs is None else [Profile(design, 1, 1, macs)])
-    made[1].append(Accuracy(Design(TARGET, "edge-only", codec="none"), "top-1", 80.0, 9))
+        made[2].extend([] if tenths is None else [LeakRecord(design, "a", 0, {"ssim": [tenths / 10] * 2})])
+        made[1].extend([] if lost is None else [AccuracyRecord(design, "top-1", 80.0 - lost, 9)])
+        made[3].extend([] if macs is None else [ProfileRecord(design, 1, 1, macs)])
+    made[1].append(AccuracyRecord(Design(TARGET, "edge-only", codec="none"), "top-1", 80.0, 9))
     return Results((), *made)
 
 
@@ -145,8 +145,8 @@ def test_a_limit_that_is_met_to_the_digit_is_met() -> None:
     results = Results(
         latencies=[latency(UNDEFENDED, "lte", 5), latency(replace(UNDEFENDED, codec="int8"), "lte", 4)],
         accuracies=[
-            Accuracy(UNDEFENDED, "top-1", 70.0, 9),
-            Accuracy(replace(UNDEFENDED, codec="int8"), "top-1", 69.1, 9),
+            AccuracyRecord(UNDEFENDED, "top-1", 70.0, 9),
+            AccuracyRecord(replace(UNDEFENDED, codec="int8"), "top-1", 69.1, 9),
         ],
     )
     assert 70.0 - 69.1 > 0.9
@@ -221,7 +221,7 @@ def test_a_trained_defence_counts_as_a_design_of_its_base() -> None:
     patrol = Design("pruned:p", "layer1", "none", "fp32")
     results = Results(
         latencies=[latency(Design(TARGET, "layer1"), "lte", 9), latency(patrol, "lte", 8)],
-        accuracies=[Accuracy(Design(TARGET, "layer1"), "top-1", 80, 9), Accuracy(patrol, "top-1", 78, 9)],
+        accuracies=[AccuracyRecord(Design(TARGET, "layer1"), "top-1", 80, 9), AccuracyRecord(patrol, "top-1", 78, 9)],
         leaks=[leak(Design(TARGET, "layer1"), "a", 0.8), leak(patrol, "a", 0.2)],
         failures=[Failure("a", "b")],
     )

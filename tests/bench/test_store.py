@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell
-from keyhole.bench.records import EDGE_ONLY, Accuracy, Design, Latency, Leak, Percentiles, Profile
+from keyhole.bench.records import (
+    EDGE_ONLY,
+    AccuracyRecord,
+    Design,
+    LatencyRecord,
+    LeakRecord,
+    Percentiles,
+    ProfileRecord,
+)
 from keyhole.bench.running.executor import Finished
 from keyhole.bench.store import BenchStore, open_results, read_record
 from keyhole.judge.recovery import Share
@@ -18,7 +26,7 @@ FIXED = {"terms": "preset quick"}
 DESIGN = Design("toy", "a", codec="int8")
 TIMES = Percentiles(1.0, 2.0, 3.0)
 SCORES = {"psnr": [math.inf, 20.5], "ssim": [1.0, 0.25]}
-LEAK = Leak(DESIGN, "pixels-white", 0, SCORES, {"driver": Share(0.5, 0.25, 8)}, 3.0, 1.5, "x.png")
+LEAK = LeakRecord(DESIGN, "pixels-white", 0, SCORES, {"driver": Share(0.5, 0.25, 8)}, 3.0, 1.5, "x.png")
 
 
 def filled(run: Path) -> BenchStore:
@@ -26,9 +34,11 @@ def filled(run: Path) -> BenchStore:
     store.describe({"command": "keyhole bench"}, FIXED, AXES)
     whole = Design("toy", EDGE_ONLY, codec="none")
     store.keep(Finished(LeakCell(DESIGN, "pixels-white", 0), LEAK, "", 2.0))
-    store.keep(Finished(AccuracyCell(DESIGN), Accuracy(DESIGN, "top-1", 50.0, 100), "", 1.0))
-    store.keep(Finished(LatencyCell(whole, ""), Latency(whole, "", {"edge_compute": TIMES}, TIMES, 30, 0.0), "", 1.0))
-    store.keep(Finished(ProfileCell(DESIGN), Profile(DESIGN, 100.0, 5, 7), "", 1.0))
+    store.keep(Finished(AccuracyCell(DESIGN), AccuracyRecord(DESIGN, "top-1", 50.0, 100), "", 1.0))
+    store.keep(
+        Finished(LatencyCell(whole, ""), LatencyRecord(whole, "", {"edge_compute": TIMES}, TIMES, 30, 0.0), "", 1.0)
+    )
+    store.keep(Finished(ProfileCell(DESIGN), ProfileRecord(DESIGN, 100.0, 5, 7), "", 1.0))
     store.keep(Finished(LatencyCell(DESIGN, "lte"), None, "OSError: no\n\nTraceback", 1.0))
     return store
 
@@ -41,7 +51,7 @@ def test_records_come_back_as_they_were_and_where_they_are_shared_for_each(tmp_p
     assert [each.design for each in found.accuracies] == [DESIGN, zipped]
     assert [each.link for each in found.latencies] == ["wifi", "lte"]
     assert found.latencies[0].stages == {"edge_compute": TIMES}
-    assert found.profiles == [Profile(DESIGN, 100.0, 5, 7)]
+    assert found.profiles == [ProfileRecord(DESIGN, 100.0, 5, 7)]
     assert [failure.cell for failure in found.failures] == ["latency | toy | a | none | int8 | lte"]
     assert found.about["command"] == "keyhole bench"
     assert found.about["links"] == "wifi, lte"
@@ -88,11 +98,11 @@ def test_figures_that_do_not_compare_are_refused(tmp_path):
 def test_a_cell_that_succeeds_later_replaces_its_failure(tmp_path):
     store = filled(tmp_path)
     cell = LatencyCell(DESIGN, "lte")
-    store.keep(Finished(cell, Latency(DESIGN, "lte", {}, TIMES, 30, 10.0), "", 1.0))
+    store.keep(Finished(cell, LatencyRecord(DESIGN, "lte", {}, TIMES, 30, 10.0), "", 1.0))
     store.close()
     found = open_results(tmp_path)
     assert not found.failures
-    assert Latency(DESIGN, "lte", {}, TIMES, 30, 10.0) in found.latencies
+    assert LatencyRecord(DESIGN, "lte", {}, TIMES, 30, 10.0) in found.latencies
 
 
 def test_a_folder_without_a_run(tmp_path):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeVar
 
-from keyhole.bench.records import Leak
+from keyhole.bench.records import LeakRecord
 from keyhole.metrics.interval import Interval, mean_interval
 
 PICTURES, SEEDS = 100, 3
@@ -51,7 +51,7 @@ class SecretExposure(Exposure):
     guessing: float
 
 
-def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...]:
+def picture_exposures(leaks: Iterable[LeakRecord], metric: str) -> tuple[Exposure, ...]:
     """One for each attack that has the metric: the mean over pictures and seeds.
 
     The interval is over pictures, each of which counts with its mean over seeds: seeds of one picture are alike and
@@ -71,7 +71,7 @@ def picture_exposures(leaks: Iterable[Leak], metric: str) -> tuple[Exposure, ...
     return tuple(found)
 
 
-def secret_exposures(leaks: Iterable[Leak], secret: str) -> tuple[SecretExposure, ...]:
+def secret_exposures(leaks: Iterable[LeakRecord], secret: str) -> tuple[SecretExposure, ...]:
     """One for each attack whose reconstructions were read for the secret: the mean share over seeds.
 
     The interval is over seeds, for a leak holds one share for all pictures of a seed.
@@ -96,8 +96,8 @@ def worst(exposures: Iterable[E]) -> E | None:
     return max(exposures, key=lambda found: found.mean, default=None)
 
 
-def _by_attack(leaks: Iterable[Leak]) -> list[tuple[str, Sequence[Leak]]]:
-    grouped: dict[str, list[Leak]] = {}
+def _by_attack(leaks: Iterable[LeakRecord]) -> list[tuple[str, Sequence[LeakRecord]]]:
+    grouped: dict[str, list[LeakRecord]] = {}
     for leak in leaks:
         grouped.setdefault(leak.attack, []).append(leak)
     return list(grouped.items())

@@ -9,12 +9,21 @@ from typing import TypeVar
 
 from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures, worst
 from keyhole.bench.privacy.puri import METRICS, privacy, puri, utility
-from keyhole.bench.records import BASELINES, EDGE_ONLY, Accuracy, Design, Latency, Leak, Profile, Results
+from keyhole.bench.records import (
+    BASELINES,
+    EDGE_ONLY,
+    AccuracyRecord,
+    Design,
+    LatencyRecord,
+    LeakRecord,
+    ProfileRecord,
+    Results,
+)
 from keyhole.service.errors import UsageError
 from keyhole.targets.target import defence_name
 
 UNDEFENDED, EXACT = "none", "fp32"
-Record = TypeVar("Record", Latency, Accuracy, Leak, Profile)
+R = TypeVar("R", LatencyRecord, AccuracyRecord, LeakRecord, ProfileRecord)
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,13 @@ class Option:
     """
 
     design: Design
-    latencies: Mapping[str, Latency]
-    leaks: tuple[Leak, ...]
+    latencies: Mapping[str, LatencyRecord]
+    leaks: tuple[LeakRecord, ...]
     exposure: Mapping[str, Exposure]
     secrets: Mapping[str, SecretExposure]
-    accuracy: Accuracy | None
+    accuracy: AccuracyRecord | None
     loss: float | None
-    profile: Profile | None
+    profile: ProfileRecord | None
     puri: float | None
 
     @property
@@ -73,10 +82,10 @@ def options(results: Results) -> tuple[Option, ...]:
     """Every design that anything was measured of, in the order of the run's plan."""
     accuracies = {record.design: record for record in results.accuracies}
     profiles = {record.design: record for record in results.profiles}
-    latencies: dict[Design, dict[str, Latency]] = defaultdict(dict)
+    latencies: dict[Design, dict[str, LatencyRecord]] = defaultdict(dict)
     for record in results.latencies:
         latencies[record.design][record.link] = record
-    leaks: dict[Design, list[Leak]] = defaultdict(list)
+    leaks: dict[Design, list[LeakRecord]] = defaultdict(list)
     for leak in results.leaks:
         leaks[leak.design].append(leak)
 
@@ -97,19 +106,19 @@ def options(results: Results) -> tuple[Option, ...]:
     return tuple(replace(option, puri=_puri(option, made, accuracies)) for option in made.values())
 
 
-def _pictures(leaks: Iterable[Leak]) -> dict[str, Exposure]:
+def _pictures(leaks: Iterable[LeakRecord]) -> dict[str, Exposure]:
     leaks = tuple(leaks)
     metrics = dict.fromkeys(name for leak in leaks for name in leak.scores)
     return {name: found for name in metrics if (found := worst(picture_exposures(leaks, name)))}
 
 
-def _secrets(leaks: Iterable[Leak]) -> dict[str, SecretExposure]:
+def _secrets(leaks: Iterable[LeakRecord]) -> dict[str, SecretExposure]:
     leaks = tuple(leaks)
     names = dict.fromkeys(name for leak in leaks for name in leak.secrets)
     return {name: found for name in names if (found := worst(secret_exposures(leaks, name)))}
 
 
-def _reference(design: Design, accuracies: Mapping[Design, Accuracy]) -> Accuracy | None:
+def _reference(design: Design, accuracies: Mapping[Design, AccuracyRecord]) -> AccuracyRecord | None:
     """Of the undefended fp32 design of the target: at the same cut, else at any, else the whole model.
 
     They answer alike to the bit, so it does not matter which was measured.
@@ -120,7 +129,7 @@ def _reference(design: Design, accuracies: Mapping[Design, Accuracy]) -> Accurac
     return next((accuracies[other] for other in (bare, *exact, whole) if other in accuracies), None)
 
 
-def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Design, Accuracy]) -> float | None:
+def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Design, AccuracyRecord]) -> float | None:
     bare = made.get(replace(option.design, defence=UNDEFENDED, codec=EXACT))
     reference = _reference(option.design, accuracies)
     if not (option.splits and bare and option.accuracy and reference and reference.value > 0):
@@ -134,10 +143,15 @@ def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Des
 
 @dataclass(frozen=True)
 class TrainedDefence:
-    """Of a defended target: the target that it was made of, and the defence's name."""
+    """What a defended target is.
 
-    target: str
-    defence: str
+    Attributes:
+        base: target that it was made of.
+        name: of the defence that was trained into it.
+    """
+
+    base: str
+    name: str
 
 
 def trained_defences(spelled: Sequence[str], targets: Sequence[str]) -> dict[str, TrainedDefence]:
@@ -173,12 +187,12 @@ def with_trained_defences(results: Results, known: Mapping[str, TrainedDefence])
     )
 
 
-def _renamed(records: Sequence[Record], known: Mapping[str, TrainedDefence]) -> tuple[Record, ...]:
+def _renamed(records: Sequence[R], known: Mapping[str, TrainedDefence]) -> tuple[R, ...]:
     return tuple(replace(record, design=_design(record.design, known)) for record in records)
 
 
 def _design(design: Design, known: Mapping[str, TrainedDefence]) -> Design:
-    base = known.get(design.target)
-    if base is None:
+    trained = known.get(design.target)
+    if trained is None:
         return design
-    return replace(design, target=base.target, defence=defence_name(base.defence, design.defence))
+    return replace(design, target=trained.base, defence=defence_name(trained.name, design.defence))

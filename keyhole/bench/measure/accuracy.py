@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.bench.axes import AccuracyCell
-from keyhole.bench.records import EDGE_ONLY, Accuracy, Design, Measured
+from keyhole.bench.records import EDGE_ONLY, AccuracyRecord, Design, Measured
 from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, SweepSettings, cut_of
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.evaluation.reidentification import Trial, read_trial
@@ -73,7 +73,7 @@ def network(known: SurveyedTarget, design: Design) -> nn.Module:
 
 
 @torch.inference_mode()
-def top_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> Accuracy:
+def top_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> AccuracyRecord:
     """Top-1 over pictures that are spread evenly over the validation set.
 
     Args:
@@ -93,7 +93,7 @@ def top_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> A
     for part in torch.split(chosen, _BATCH):
         answers = network(target.preprocess(data.pictures[part].float() / 255))
         hits += round(top_k_accuracy(answers, data.labels[part]) * len(part))
-    return Accuracy(design, "top-1", 100 * hits / len(chosen), len(chosen))
+    return AccuracyRecord(design, "top-1", 100 * hits / len(chosen), len(chosen))
 
 
 def _validation(root: str, target: Target) -> LabelledPictures:
@@ -117,7 +117,7 @@ def _loaded(root: Path) -> LabelledPictures:
     return LabelledPictures.load(root, "val")
 
 
-def rank_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> Accuracy:
+def rank_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> AccuracyRecord:
     """Rank-1 on identities that were not trained on, as `keyhole train target` measures it.
 
     Arguments are those of `top_1`.
@@ -129,7 +129,7 @@ def rank_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> 
     found = _cached_trial(sweep.settings, target.preprocess.size, sweep.folder.resolve() / CACHE).retrieval(
         network, target.preprocess
     )
-    return Accuracy(design, "rank-1", 100 * found.rank_1, found.probes)
+    return AccuracyRecord(design, "rank-1", 100 * found.rank_1, found.probes)
 
 
 def identities(settings: SweepSettings, size: Size) -> Parts:

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from keyhole.bench.axes import LatencyCell, emulated_link
-from keyhole.bench.records import EDGE_ONLY, Latency, Measured, Percentiles
+from keyhole.bench.records import EDGE_ONLY, LatencyRecord, Measured, Percentiles
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
 from keyhole.presentation.stages import EDGE_COMPUTE, TOTAL, parts
 from keyhole.service.launcher import Launcher
@@ -49,7 +49,7 @@ def latency(cell: LatencyCell, sweep: Sweep) -> Measured:
     return Measured(measure(cell, sweep))
 
 
-def _split(cell: LatencyCell, sweep: Sweep) -> Latency:
+def _split(cell: LatencyCell, sweep: Sweep) -> LatencyRecord:
     scale = sweep.settings.scale
     outcomes = _run(cell, sweep)
     answered = [outcome for outcome in outcomes if not outcome.dropped]
@@ -61,7 +61,7 @@ def _split(cell: LatencyCell, sweep: Sweep) -> Latency:
         )
     measured = answered[scale.warm_up :]
     names = parts(measured[0].stages)
-    return Latency(
+    return LatencyRecord(
         design=cell.design,
         link=cell.link,
         stages={name: percentiles([outcome.stages[name] for outcome in measured]) for name in names},
@@ -119,7 +119,7 @@ def _flags(cell: LatencyCell, sweep: Sweep) -> Sequence[str]:
 
 
 @torch.inference_mode()
-def _whole(cell: LatencyCell, sweep: Sweep) -> Latency:
+def _whole(cell: LatencyCell, sweep: Sweep) -> LatencyRecord:
     """The model's forward, normalisation included, on pictures one by one."""
     keep_freed()
     scale = sweep.settings.scale
@@ -130,7 +130,7 @@ def _whole(cell: LatencyCell, sweep: Sweep) -> Latency:
         target.model(target.preprocess.normalise(sample.picture[None]))
         seconds.append(time.perf_counter() - captured)
     found = percentiles(seconds[scale.warm_up :])
-    return Latency(cell.design, cell.link, {EDGE_COMPUTE: found}, found, scale.frames, 0.0)
+    return LatencyRecord(cell.design, cell.link, {EDGE_COMPUTE: found}, found, scale.frames, 0.0)
 
 
 def percentiles(seconds: Sequence[float]) -> Percentiles:

@@ -17,7 +17,7 @@ from torch import Tensor
 from keyhole.attacks.entry import Spend
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
 from keyhole.bench.axes import LeakCell
-from keyhole.bench.records import Leak, Measured
+from keyhole.bench.records import LeakRecord, Measured
 from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
 from keyhole.data import Sample
 from keyhole.data.sample import SecretLabels
@@ -72,7 +72,7 @@ def leak(cell: LeakCell, sweep: Sweep) -> Measured:
 
     pictures = torch.stack(made.pictures)
     sheet = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
-    record = Leak(
+    record = LeakRecord(
         design=cell.design,
         attack=cell.attack,
         seed=cell.seed,

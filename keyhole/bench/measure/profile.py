@@ -9,7 +9,7 @@ from torch import Tensor
 
 from keyhole.bench.axes import ProfileCell
 from keyhole.bench.privacy.dfil import dfil
-from keyhole.bench.records import Measured, Profile
+from keyhole.bench.records import Measured, ProfileRecord
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.partition import Partition, as_tuple
@@ -37,7 +37,9 @@ def profile(cell: ProfileCell, sweep: Sweep) -> Measured:
     payload = _payload(target, partition, defence, cell.design.codec, pictures)
     known_without_attack = dfil(partition.head, target.preprocess.normalise, pictures, defence)
     memory = known.memory.get(partition.plan.cut)
-    return Measured(Profile(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack, memory))
+    return Measured(
+        ProfileRecord(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack, memory)
+    )
 
 
 @torch.inference_mode()

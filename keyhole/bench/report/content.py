@@ -14,7 +14,7 @@ from PIL import Image
 from keyhole.bench.advice.options import Option, options
 from keyhole.bench.advice.recommendation import constraints, recommendation
 from keyhole.bench.advice.sentences import design_text, sentences
-from keyhole.bench.records import Failure, Leak, Results
+from keyhole.bench.records import Failure, LeakRecord, Results
 from keyhole.bench.report import tables
 from keyhole.bench.report.cost_bars import payload_bars, stage_bars
 from keyhole.bench.report.defence_curves import curves_within, defence_curves, undefended_heads
@@ -38,7 +38,7 @@ class ContactSheet:
         worst: whether no attack on the design got more.
     """
 
-    leak: Leak
+    leak: LeakRecord
     jpeg: bytes
     size: tuple[int, int]
     worst: bool
@@ -146,7 +146,7 @@ def contact_sheets(options: Sequence[Option], run: Path) -> Iterator[ContactShee
     """
     shown: set[str] = set()
     for option in options:
-        first: dict[str, Leak] = {}
+        first: dict[str, LeakRecord] = {}
         for leak in sorted(option.leaks, key=lambda leak: leak.seed):
             first.setdefault(leak.attack, leak)
         most = option.exposure.get("ssim")

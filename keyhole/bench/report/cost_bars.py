@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from matplotlib import rc_context
 
 from keyhole.bench.advice.options import UNDEFENDED, Option
-from keyhole.bench.records import Latency
+from keyhole.bench.records import LatencyRecord
 from keyhole.bench.report.figures import PLOT_STYLE, Plot, panels
 from keyhole.presentation import stages
 
@@ -82,7 +82,7 @@ def _plain(options: Sequence[Option]) -> list[Option]:
     return plain if any(option.splits for option in plain) else list(options)
 
 
-def _median(latency: Latency, stage: str) -> float:
+def _median(latency: LatencyRecord, stage: str) -> float:
     found = latency.stages.get(stage)
     return found.p50 if found else 0.0
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures
 from keyhole.bench.advice.options import Option
 from keyhole.bench.privacy.dfil import psnr_bound
-from keyhole.bench.records import Profile
+from keyhole.bench.records import ProfileRecord
 from keyhole.metrics.interval import with_interval
 from keyhole.presentation.stages import PROTECT
 
@@ -100,7 +100,7 @@ def _p50(link: str) -> Callable[[Option], str]:
     return lambda option: _number(option.p50(link), 1)
 
 
-def _profile(figure: Callable[[Profile], float]) -> Callable[[Option], str]:
+def _profile(figure: Callable[[ProfileRecord], float]) -> Callable[[Option], str]:
     return lambda option: _number(figure(option.profile), 1) if option.profile else NOTHING
 
 

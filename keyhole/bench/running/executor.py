@@ -19,7 +19,7 @@ from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
 from keyhole.bench.measure.leak import leak
 from keyhole.bench.measure.profile import profile
-from keyhole.bench.records import Measured, Record
+from keyhole.bench.records import CellRecord, Measured
 from keyhole.bench.settings import CellKind
 from keyhole.bench.sweep import Sweep
 
@@ -42,7 +42,7 @@ class Finished:
     """
 
     cell: Cell
-    record: Record | None
+    record: CellRecord | None
     error: str
     seconds: float
     files: Mapping[str, bytes] = field(default_factory=dict)
