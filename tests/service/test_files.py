@@ -38,7 +38,7 @@ def files(folder: Path) -> set[str]:
 def test_a_new_or_empty_folder_is_taken_and_gone_on_with(tmp_path: Path, there: bool) -> None:
     folder = tmp_path / "runs" / "demo"
     if there:
-        files.mkdir(parents=True)
+        folder.mkdir(parents=True)
     claim(folder, RUN)
     write(folder, *OURS)
     claim(folder, RUN)
