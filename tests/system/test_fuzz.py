@@ -119,9 +119,9 @@ def test_frames() -> None:
         assert page(cloud.metrics)("keyhole_frames_total")["answered",] == len(answers) > 0
         picture = pictures(1, seed=99)
         answer = InferenceClient(channel).infer(edge.frame(picture[0]), timeout=60)
-    torch.testing.assert_close(unpack(answer.output, field="output"), edge.whole(picture))
+    torch.testing.assert_close(unpack(answer.outputs[0], field="outputs"), edge.whole(picture))
     for _, message in answers[::100]:
-        unpack(inference_pb2.Answer.FromString(message).output, field="output")
+        unpack(inference_pb2.Answer.FromString(message).outputs[0], field="outputs")
 
 
 def test_subscriptions() -> None:
