@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from keyhole.partition import Survey, as_features, as_tuple, cut_at, points, split, survey
-from keyhole.partition.proof import same_bits
+from keyhole.partition.cutting import same_bits
 from tests.partition.models import build, conv_stem_vit, pictures, tiny_swin, tiny_vit
 
 BATCHES = (1, 2, 5)

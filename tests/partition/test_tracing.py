@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.partition import CutError, Survey, cut_at, points, split, survey
+from keyhole.partition.cutting import same_bits
 from keyhole.partition.errors import ClosedError, reason
 from keyhole.partition.memory import footprints
-from keyhole.partition.proof import same_bits
 from keyhole.partition.tracing import trace
 from tests.partition.models import Looks, pictures
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from keyhole.partition import as_tuple, split
-from keyhole.partition.proof import same_bits
+from keyhole.partition.cutting import same_bits
 from keyhole.targets import load_target
 from tests.targets import own_models
 
