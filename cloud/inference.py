@@ -20,7 +20,7 @@ import grpc
 import torch
 from torch import Tensor
 
-from keyhole.nn.nesting import named_tensors, one_of
+from keyhole.nn.nested_tensors import named_tensors, one_of
 from keyhole.partition import Partition, as_features
 from keyhole.presentation.stages import cloud_stages
 from keyhole.service.metrics import Metrics

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from keyhole.attacks.entry import Suite
 from keyhole.bench.presets import PRESETS, SweepScale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
-from keyhole.data import Sample, open_source, taken
+from keyhole.data import Sample, open_source, take_samples
 from keyhole.partition import CutProfile, Partition
 from keyhole.partition.cut_points import profile_surveyed
 from keyhole.partition.cutting import cut_at
@@ -148,4 +148,4 @@ def audit_pictures(settings: SweepSettings, size: Size, count: int, *, secrets: 
 @lru_cache(maxsize=2)
 def _audit(spec: str, size: Size, count: int, secrets: bool) -> Sequence[Sample]:
     source = open_source(spec, pool="audit", size=size, seed=SEED, secrets=secrets)
-    return tuple(taken(source, count))
+    return tuple(take_samples(source, count))

@@ -4,7 +4,7 @@ from keyhole.data.public import check_apart
 from keyhole.data.sample import Pool, Sample
 from keyhole.data.sets.catalogue import open_collection
 from keyhole.data.sets.collection import Collection, PictureFacts, Record
-from keyhole.data.source import Source, open_source, taken
+from keyhole.data.source import Source, open_source, take_samples
 
 __all__ = [
     "Collection",
@@ -16,5 +16,5 @@ __all__ = [
     "check_apart",
     "open_collection",
     "open_source",
-    "taken",
+    "take_samples",
 ]

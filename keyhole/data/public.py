@@ -23,7 +23,8 @@ from keyhole.sizes import Size
 def public_pictures(spec: str, size: Size, seed: int) -> Iterator[Tensor]:
     """An endless iterator over the public pool, half of the pictures mirrored.
 
-    They are whole: an attacker who learns from enlarged parts expects things to be larger than the victim shows them.
+    Pictures are not cropped: an attacker who learns from enlarged parts expects things to be larger than the victim
+    shows them.
 
     Args:
         spec: as in `keyhole.data.open_source`.
@@ -35,6 +36,9 @@ def public_pictures(spec: str, size: Size, seed: int) -> Iterator[Tensor]:
 
     Raises:
         UsageError: no such pictures.
+
+    >>> next(public_pictures("leaves", 32, seed=0)).shape
+    torch.Size([3, 32, 32])
     """
     try:
         source = open_source(spec, pool="public", size=size, seed=seed)
@@ -43,13 +47,13 @@ def public_pictures(spec: str, size: Size, seed: int) -> Iterator[Tensor]:
     return map(partial(_mirrored, random=torch.Generator().manual_seed(seed)), source)
 
 
-class Remembered:
-    """Pictures that are drawn once, however often they are opened, for attacks that learn from the same ones in turn.
+class RememberedPictures:
+    """Pictures that are drawn once and may be read several times, for attacks that learn from the same ones in turn.
 
     A picture of 128 pixels takes 48 KiB for as long as this lives.
 
     Args:
-        draw: opens the pictures, RGB in steps of 1/255, 3×H×W each; on first use.
+        draw: opens the pictures (RGB in steps of 1/255, 3×H×W each) on first use.
     """
 
     def __init__(self, draw: Callable[[], Iterator[Tensor]]) -> None:
@@ -84,13 +88,13 @@ def _mirrored(sample: Sample, random: torch.Generator) -> Tensor:
 
 
 def check_apart(source: str, public: str) -> None:
-    """Refuse pictures that the victim shows and the attacker learns from.
+    """Refuse pictures that both the victim shows and the attacker learns from.
 
-    The pools of one spec never share a picture; those of a folder and of another folder around it may.
+    The pools of one spec never share a picture. Those of a folder and of a folder around it may.
 
     Args:
-        source: whose pool ``audit`` is shown, as for `keyhole.data.open_source`.
-        public: whose pool ``public`` is learned from.
+        source: spec of the pictures whose pool ``audit`` is shown, as for `keyhole.data.open_source`.
+        public: spec of the pictures whose pool ``public`` is learned from.
 
     Raises:
         UsageError: they share a picture.

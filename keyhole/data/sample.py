@@ -19,14 +19,14 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class SecretLabels:
-    """The secrets of one picture and where in it they are. Places are in the picture's pixels, right and down.
+    """The secrets of one picture and their places, in pixels from its upper left corner: right, then down.
 
     Attributes:
         identity: who or what the picture shows; empty: unknown.
         plate: glyphs of the number plate; empty: unknown.
-        plate_corners: upper left, upper right, lower right, lower left as read; None where the plate is not to be seen.
+        plate_corners: upper left, upper right, lower right, lower left as read; None where the plate is not visible.
         plate_legible: whether the glyphs can be read in this picture.
-        attributes: of the people, value by name; whoever has no box below is not to be seen.
+        attributes: of the people, value by name; a person without a box below is not visible.
         driver_box: left, top, right, bottom of the driver's head; None where nothing shows it.
         passenger_box: the same for the passenger's place, taken or empty.
     """
@@ -40,7 +40,11 @@ class SecretLabels:
     passenger_box: Box | None = None
 
     def scaled(self, factor: float) -> SecretLabels:
-        """The same in a picture that is ``factor`` times as large."""
+        """The labels of the same picture, ``factor`` times as large.
+
+        >>> SecretLabels(driver_box=(10, 8, 20, 18)).scaled(2).driver_box
+        (20, 16, 40, 36)
+        """
         return replace(
             self,
             plate_corners=self.plate_corners and _corners(self.plate_corners, factor, 0, 0),
@@ -49,7 +53,7 @@ class SecretLabels:
         )
 
     def moved(self, right: float, down: float) -> SecretLabels:
-        """The same in a picture in which everything lies so many pixels further right and down."""
+        """The labels of the same picture, shifted by so many pixels to the right and down."""
         return replace(
             self,
             plate_corners=self.plate_corners and _corners(self.plate_corners, 1, right, down),
@@ -75,7 +79,7 @@ class Sample:
     Attributes:
         picture: RGB in [0, 1], 3×size×size, every value n/255, so that a PNG holds it exactly.
         label: class or identity, where known.
-        secrets: what else it gives away, where known and asked for; for the referee alone.
+        secrets: what else it gives away, where known and asked for; only the referee is told.
     """
 
     picture: Tensor

@@ -1,4 +1,4 @@
-"""Flags of keyhole data."""
+"""Flags of ``keyhole data``."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 
 from keyhole.data.builtin import DeadLeaves, PannedPhotos, Photos, public_photos, victim_photos
-from keyhole.data.pixels import fit
+from keyhole.data.decoding import resize_and_crop
 from keyhole.data.sample import Pool, Sample
 from keyhole.data.sets.catalogue import SETS, open_collection
 from keyhole.data.sets.stream import Shuffled
@@ -25,7 +25,7 @@ from keyhole.sizes import Size, height_width
 
 @dataclass(frozen=True)
 class Resized:
-    """The square pictures of a source, and the places in them, at another size.
+    """A source of square pictures at another size; the places of their secrets move along.
 
     Attributes:
         source: where they come from.
@@ -42,7 +42,7 @@ class Resized:
             side = max(height, width)
             cut_off = -round((side - width) / 2), -round((side - height) / 2)
             secrets = sample.secrets and sample.secrets.scaled(side / levels.shape[-1]).moved(*cut_off)
-            yield dataclasses.replace(sample, picture=fit(levels, self.size), secrets=secrets)
+            yield dataclasses.replace(sample, picture=resize_and_crop(levels, self.size), secrets=secrets)
 
 
 _log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Source(Protocol):
 
 
 @dataclass(frozen=True)
-class Turns:
+class AlternatingSources:
     """Several sources that take turns."""
 
     sources: tuple[Source, ...]
@@ -83,14 +83,19 @@ def open_source(spec: str, *, pool: Pool, size: Size, seed: int = 0, secrets: bo
             referee asks for them.
 
     Raises:
-        FileNotFoundError: neither a known name nor an existing path, or a file of a data set is missing.
-        ValueError: a file of a data set is damaged.
+        MissingError: neither a known name nor an existing path, or a file of a data set is missing.
+        UsageError: a file of a data set is damaged.
+
+    >>> source = open_source("leaves", pool="public", size=(32, 64))
+    >>> next(iter(source)).picture.shape
+    torch.Size([3, 32, 64])
     """
     name, _, root = spec.partition(":")
     path = Path(root if name in SETS and root else spec).expanduser()
     if "+" in spec and not path.exists():
         parts = spec.split("+")
-        return Turns(tuple(open_source(part, pool=pool, size=size, seed=seed, secrets=secrets) for part in parts))
+        opened = (open_source(part, pool=pool, size=size, seed=seed, secrets=secrets) for part in parts)
+        return AlternatingSources(tuple(opened))
     if name in SETS and root:
         return Shuffled(open_collection(spec, pool), size, seed)
     if spec in NAMED:
@@ -106,8 +111,8 @@ def open_source(spec: str, *, pool: Pool, size: Size, seed: int = 0, secrets: bo
     return Shuffled(open_collection(spec, pool), size, seed)
 
 
-def taken(source: Source, count: int, every: int = 1) -> list[Sample]:
-    """Samples from the first one on; a warning says where pictures come again, since the source has fewer.
+def take_samples(source: Source, count: int, every: int = 1) -> list[Sample]:
+    """The first samples of a source; a warning says that some come again where it has too few different ones.
 
     Args:
         source: where they come from.

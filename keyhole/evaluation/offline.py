@@ -14,7 +14,7 @@ from keyhole.attacks.base import Budget, Estimate, Observation, RunSettings, Wat
 from keyhole.attacks.features.black_box import Inverter
 from keyhole.attacks.features.refined import OwnOracle
 from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox
-from keyhole.data.public import Remembered, public_pictures
+from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, randomness
 from keyhole.evaluation.trial import Trial
 from keyhole.nn.device import device_named
@@ -131,9 +131,9 @@ def prior_named(name: str, device: torch.device) -> Prior:
 
 
 @lru_cache(maxsize=1)
-def _public(spec: str, size: Size, seed: int) -> Remembered:
+def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
     """As `prior_named`."""
-    return Remembered(partial(public_pictures, spec, size, seed))
+    return RememberedPictures(partial(public_pictures, spec, size, seed))
 
 
 def _frames(features: Sequence[Tensor]) -> list[Observation]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.data import check_apart, open_source, taken
+from keyhole.data import check_apart, open_source, take_samples
 from keyhole.defences import defence_named
 from keyhole.evaluation.ledger import Ledger
 from keyhole.evaluation.offline import Offline, prior_named
@@ -139,7 +139,7 @@ def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
         FileNotFoundError: no such pictures.
     """
     source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
-    return torch.stack([sample.picture for sample in taken(source, settings.n, settings.every)])
+    return torch.stack([sample.picture for sample in take_samples(source, settings.n, settings.every)])
 
 
 def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> Made:

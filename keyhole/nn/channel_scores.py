@@ -1,4 +1,4 @@
-"""Scores for the channels of features, by which a filter chooses."""
+"""Scores of feature channels, by which a filter chooses the channels to send."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _NARROWEST = 8
 
 
 class ChannelScores(nn.Module):
-    """Two linear layers on mean and deviation of each channel: next to nothing for an edge to run.
+    """Scores by two linear layers on mean and deviation of each channel, at little cost for an edge.
 
     Args:
         shape: of the features of one picture.
@@ -37,7 +37,7 @@ class ChannelScores(nn.Module):
 
     @torch.no_grad()
     def standardise(self, features: Tensor) -> None:
-        """From now on take each channel's statistics as they differ from those of typical features N×…."""
+        """Set mean and scale of the channels' statistics from typical features, N×…."""
         summary = self._summary(features)
         self.mean.copy_(summary.mean(0))
         self.deviation.copy_(scales(summary.std(0, correction=0)))

@@ -21,6 +21,9 @@ def device_named(name: str) -> torch.device:
 
     Raises:
         UsageError: a GPU is asked for, and torch finds none.
+
+    >>> device_named("cpu")
+    device(type='cpu')
     """
     if name == "auto":
         return torch.device("cuda") if torch.cuda.is_available() else CPU
@@ -37,7 +40,7 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTra
 
 @dataclass(frozen=True)
 class MemoryLayout:
-    """Channels last, in which processors convolve faster, or contiguous where a convolution is too narrow for that.
+    """Channels last, with which processors convolve faster, or contiguous where a convolution is too narrow for it.
 
     The CPU library under torch 2.14 corrupts memory in the weight gradient of some convolutions of fewer channels than
     a vector register holds, when weights or inputs are channels last. Both are contiguous then: weights alone do not

@@ -1,7 +1,7 @@
-"""The mirror inversion network: from what crosses a cut back to the picture.
+"""Mirror inversion networks, from the tensors that cross a cut back to the picture.
 
-Every convolution of a head is undone by a transposed convolution, as in PATROL (§IV-A) after He et al. Of the head it
-needs to know only what it can see and count: shapes of the payload, size of the picture, number of convolutions.
+A transposed convolution undoes each convolution of a head, as in PATROL (§IV-A) after He et al. Such a network needs
+to know only three things of the head: shapes of the payload, size of the picture, and number of convolutions.
 """
 
 from __future__ import annotations

@@ -18,16 +18,20 @@ SQUARE = (1, 1)
 
 @dataclass(frozen=True)
 class MapLayout:
-    """How live tensors become one stack of maps, from their shapes alone.
+    """Layout of live tensors as one stack of maps, from their shapes alone.
 
-    A tensor N×C×H×W is one already; N×H×W×C whose sides relate as the picture's is turned; of tokens N×T×C the last are
-    the largest grid whose sides relate so (g×g with g = ⌊√T⌋ for a square), and what comes before them (class tokens)
-    is averaged and repeated over it; anything else is a vector, a map of 1×1. Tensors of several resolutions are
-    brought to the finest.
+    A tensor N×C×H×W is a stack already. N×H×W×C is permuted where H:W is the picture's ratio. Of tokens N×T×C the last
+    ones form the largest grid of that ratio (g×g with g = ⌊√T⌋ for a square); the mean of those before them (class
+    tokens) is repeated over the grid. Anything else is flattened to maps of 1×1. Coarser maps are enlarged to the
+    finest resolution.
 
     Attributes:
         shapes: of the live tensors for one picture, without the batch.
         picture: height and width of the picture, in any unit.
+
+    >>> layout = MapLayout(((64, 28, 28), (197, 192)))
+    >>> layout.channels, layout.grid
+    (448, (28, 28))
     """
 
     shapes: tuple[Shape, ...]
@@ -109,14 +113,17 @@ def _channels_last(shape: Shape, picture: tuple[int, int]) -> bool:
 
 
 def scales(deviations: Tensor, least: float = 0.01) -> Tensor:
-    """Each channel's deviation, and the usual one of all in place of those far below it.
+    """Channel scales for standardising features: deviations, where far too small ones give way to the usual one.
 
-    What is silent in typical pictures may speak in others: a filter sends a channel once in a thousand frames. Divided
-    by a deviation of next to nothing, that frame outweighs all that a network has learned.
+    A channel that is silent in typical pictures may not be so in others: a filter may send it once in a thousand
+    frames. Divided by a deviation near zero, that frame would outweigh all that a network has learned.
 
     Args:
-        deviations: of channels, over typical pictures.
-        least: share of the root of their mean square below which a channel counts as silent.
+        deviations: of the channels over typical pictures, one each.
+        least: share of their root mean square below which a channel counts as silent.
+
+    >>> scales(torch.tensor([1.0, 1.0, 0.001]))
+    tensor([1.0000, 1.0000, 0.8165])
     """
     usual = deviations.square().mean().sqrt().clamp_min(1e-6)
     return torch.where(deviations < least * usual, usual, deviations)
@@ -156,7 +163,7 @@ class PayloadNetwork(nn.Module):
 
     @torch.no_grad()
     def standardise(self, tensors: Sequence[Tensor]) -> None:
-        """From now on take each channel as its distance from the mean that it has here, in deviations (`scales`).
+        """Set the mean and the scale (`scales`) by which each channel is standardised from now on.
 
         Args:
             tensors: the live tensors of typical pictures, N×… each.

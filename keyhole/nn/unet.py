@@ -1,4 +1,4 @@
-"""Inversion U-Nets: from what crosses a cut to a generator's input."""
+"""Inversion U-Nets, from the tensors that cross a cut to a generator's input."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FARTHEST = 3  # doublings between payload and output; the resizing does the res
 
 @dataclass(frozen=True)
 class Sides:
-    """At which sides the network works, from those of payload and output.
+    """Sides of the maps inside an inversion U-Net, from those of payload and output.
 
     Attributes:
         coarse: height and width at the bottom.

@@ -45,6 +45,11 @@ def points(model: nn.Module | Target, example: Tensor | None = None, *, every: b
 
     Raises:
         CutError: the model cannot be traced.
+
+    >>> import torch
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+    >>> [point.cut for point in points(net, torch.rand(1, 3, 8, 8))]
+    ['input', '0', '1', '2', '3']
     """
     surveyed = survey(model, example)
     return [point for _, point in indexed_points(surveyed, every=every)]
@@ -90,7 +95,13 @@ class CutProfile:
 
 
 def profile(model: nn.Module | Target, example: Tensor | None = None, *, every: bool = False) -> list[CutProfile]:
-    """`points` with their costs. Arguments and errors are those of `points`."""
+    """`points` with their costs. Arguments and errors are those of `points`.
+
+    >>> import torch
+    >>> rows = profile(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1)), torch.rand(1, 3, 8, 8))
+    >>> [(row.point.cut, row.payload["fp32"], row.head_parameters, row.head_macs) for row in rows]
+    [('input', 768, 0, 0), ('0', 2048, 224, 13824)]
+    """
     return profile_surveyed(survey(model, example), every=every)
 
 

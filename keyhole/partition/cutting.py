@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, fx, nn
 
-from keyhole.nn.nesting import named_tensors
+from keyhole.nn.nested_tensors import named_tensors
 from keyhole.partition.errors import CutError
 from keyhole.partition.liveness import (
     Liveness,

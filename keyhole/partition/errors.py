@@ -1,4 +1,4 @@
-"""What can go wrong when a model is cut."""
+"""Errors of tracing and cutting a model."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def unknown_cut(model: str, cut: str, known: Iterable[str]) -> CutError:
 
 
 def reason(error: BaseException | None) -> str:
-    """Why code could not be traced, as what it does, and its line: ``… (`if x.sum() > 0:`, model.py:12)``."""
+    """Why code could not be traced: what it does, and its line, as in ``… (`if x.sum() > 0:`, model.py:12)``."""
     if error is None:
         return "cannot be traced"
     said = str(error).strip().partition("\n")[0]

@@ -1,4 +1,4 @@
-"""Tensors that cross a cut: which are alive there, and how each is laid out on its way."""
+"""Liveness at a cut: the tensors that must cross it, and the layout in which each crosses."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from keyhole.partition.shape_propagation import PROBE, SeenTensor
 
 @dataclass(frozen=True)
 class Liveness:
-    """What a cut needs.
+    """Nodes of a graph at a cut.
 
     Attributes:
         head: the nodes that run before the cut, in order.
         tail: the nodes that run after it, in order.
         live: the head's tensors that the tail needs, in order.
-        numbers: the tail's nodes that ask a head's tensor for its shape alone; the batch size answers instead, so that
+        numbers: the tail's nodes that need only the shape of a head's tensor; the batch size stands in for it, so that
             the tensor need not cross.
     """
 
@@ -34,7 +34,7 @@ class Liveness:
 
 
 def liveness_at(survey: Survey, index: int) -> Liveness:
-    """What is alive after node ``index``.
+    """Liveness after node ``index``.
 
     Raises:
         CutError: a value that is alive is neither a tensor nor an item of a structure of tensors.

@@ -1,4 +1,4 @@
-"""The target and the cuts that a process's flags name; a head without its tail where the weights end at the cut."""
+"""Loading and cutting of the target that a process's flags name, with or without weights for its tail."""
 
 from __future__ import annotations
 
@@ -22,13 +22,18 @@ def partitioned(settings: ModelSettings) -> tuple[Target, Partition]:
     Raises:
         TargetError: no such target or weights.
         CutError: no such cut, the target cannot be cut there, or the weights of a head alone end before it.
+
+    >>> from keyhole.targets import ModelSettings
+    >>> target, partition = partitioned(ModelSettings("resnet18-streetcam", cut="layer2"))
+    >>> target.preprocess.size, partition.plan.tensors[0].shape
+    (128, (1, 128, 16, 16))
     """
     target, (partition,) = partitioned_at(settings, (settings.cut,))
     return target, partition
 
 
 def partitioned_at(settings: ModelSettings, cuts: Sequence[str]) -> tuple[Target, list[Partition]]:
-    """Load the target and cut it at each of several points; the flag of the cut is not looked at.
+    """Load the target and cut it at each of several points; ``settings.cut`` is ignored.
 
     Raises:
         TargetError: as `partitioned`.
@@ -45,7 +50,7 @@ _NOTHING = LiveTensor(OUTPUT, (1, 0), torch.float32)
 
 
 class NoTail(nn.Module):
-    """Answers N pictures with N×0."""
+    """A tail without weights, which answers N pictures with N×0."""
 
     def forward(self, features: Features) -> Tensor:
         """An empty answer to each picture of the batch."""

@@ -1,4 +1,4 @@
-"""The memory that a head needs on the edge: its weights, and the most that it computes at once."""
+"""Memory that a head needs on the edge: its weights, and the peak of its activations."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Footprint:
 
     Attributes:
         weights: parameters and buffers.
-        activations: the most that tensors between its operations hold at a time, the picture included. What a kernel
-            borrows for itself is not counted.
+        activations: peak of the tensors between its operations, the picture included. Workspaces of kernels are not
+            counted.
     """
 
     weights: int
@@ -36,13 +36,13 @@ class Footprint:
 
     @property
     def total(self) -> int:
-        """Both."""
+        """Weights and activations."""
         return self.weights + self.activations
 
 
 @dataclass(frozen=True)
 class SizedHead:
-    """A head, and what it needs.
+    """A head with its costs and its memory.
 
     Attributes:
         costs: the cut and what it costs.
@@ -70,6 +70,13 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
 
     Raises:
         CutError: the model cannot be traced.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+    >>> heads = footprints(net, torch.rand(1, 3, 8, 8))
+    >>> [(head.point.cut, head.footprint.total) for head in heads[:3]]
+    [('input', 768), ('0', 3712), ('1', 4992)]
+    >>> deepest(heads, room=4096, limit="2").point.cut
+    '0'
     """
     surveyed = survey(model, example)
     module = replica(surveyed.module(surveyed.graph))

@@ -1,4 +1,4 @@
-"""One look at a whole model: its operations, what each yields and costs, and what every point is called."""
+"""Surveys of models: the operations, their results and costs, and the names of the points between them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SIZE: Size = 224  # of a model that does not say its own
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """A model as a list of operations; a cut is an index into it: what comes up to there is the head.
+    """A model as a list of operations. A cut is an index into it; the head is all up to and including that one.
 
     Attributes:
         model: the model, in eval mode.
@@ -64,7 +64,7 @@ class Survey:
 
     @cached_property
     def pictorial(self) -> frozenset[fx.Node]:
-        """The nodes that depend on the picture's numbers, not on the parameters and its shape alone."""
+        """The nodes whose values depend on the pixels, not on parameters and the picture's shape alone."""
         found = {self.nodes[0]}
         for node, value in zip(self.nodes, self.values, strict=True):
             if not is_number(value) and not found.isdisjoint(node.all_input_nodes):
@@ -72,7 +72,7 @@ class Survey:
         return frozenset(found)
 
     def value(self, node: fx.Node) -> Any:
-        """What a node yielded."""
+        """The value of a node."""
         return self.values[self.order[node]]
 
     def index(self, cut: str) -> int:
@@ -113,7 +113,7 @@ class Survey:
 
 
 def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
-    """Trace a model and run it once without numbers.
+    """Trace a model and run it once on tensors without data.
 
     A model in training mode is put in eval mode.
 
@@ -123,6 +123,10 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
 
     Raises:
         CutError: the model cannot be traced, or cannot take the example.
+
+    >>> surveyed = survey(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()), torch.rand(1, 3, 8, 8))
+    >>> surveyed.paths, surveyed.macs
+    (('input', '0', '1'), (0, 13824, 0))
     """
     network, size = (model, _SIZE) if isinstance(model, nn.Module) else (model.model, model.preprocess.size)
     if example is None:
@@ -152,7 +156,7 @@ def survey(model: nn.Module | Target, example: Tensor | None = None) -> Survey:
 
 
 def is_number(value: Any) -> bool:
-    """Whether what a node yielded follows from the batch alone: a length, or the device."""
+    """Whether a node's value follows from the batch alone: a length, or the device."""
     return value is None or isinstance(value, int | torch.device)
 
 

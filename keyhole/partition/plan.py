@@ -1,4 +1,4 @@
-"""A model in two parts, and the plan that says where it was cut and what crosses."""
+"""Partitions of models, and cut plans, which say where a model is cut and what crosses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANY = -1
 
 @dataclass(frozen=True)
 class LiveTensor:
-    """A tensor that is computed before the cut and needed after it, or one of the model's answer.
+    """A tensor that crosses the cut, or one of the model's answer.
 
     Attributes:
         name: dotted path of the operation that makes it, or of its place in the answer.
@@ -39,7 +39,7 @@ class CutPlan:
         cut: canonical path of the point: the module (for a container its last block) or operation that runs last in the
             head, or ``input``. Every name of the point gives this one: ``layer2``, ``L8`` and ``layer2.1``.
         alias: the papers' name of the point (``L8``), empty where it has none.
-        tensors: what crosses, in order.
+        tensors: those that cross, in order.
         outputs: the tensors of the model's answer, in its order.
         input_shape: shape of one picture, 1×C×H×W, that the plan was made with.
     """
@@ -65,9 +65,9 @@ class CutPlan:
 class Partition:
     """A model cut in two.
 
-    Head and tail share the model's parameters: nothing is copied, so move the model to its device first. For any batch
+    Head and tail share the model's parameters; nothing is copied, so move the model to its device first. For any batch
     of pictures of the plan's size ``tail(head(x))`` equals ``model(x)`` to the bit, also when the features are copied
-    in between. The tail leaves the features that it is given as they are.
+    in between. The tail does not change the features that it is given.
 
     Attributes:
         head: N×C×H×W to features: a tensor, or a tuple where the plan has several.
@@ -86,5 +86,5 @@ def as_tuple(features: Features) -> tuple[Tensor, ...]:
 
 
 def as_features(tensors: Sequence[Tensor]) -> Features:
-    """Inverse of `as_tuple`: what a tail takes."""
+    """Features as a tail takes them: the inverse of `as_tuple`."""
     return tensors[0] if len(tensors) == 1 else tuple(tensors)

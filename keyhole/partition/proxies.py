@@ -1,4 +1,4 @@
-"""Values of a model that is traced: tensors as torch.fx knows them, numbers and shapes as they are."""
+"""Proxies for the values of a model that is traced: tensors are recorded by torch.fx, numbers stay numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from keyhole.partition.shape_propagation import of_batch
 
 
 class Recorder(Protocol):
-    """What records operations."""
+    """A tracer that records operations."""
 
     @property
     def idle(self) -> bool:
@@ -29,7 +29,7 @@ class Recorder(Protocol):
         """Record an operation."""
 
 
-class Recorded(fx.Proxy):
+class RecordedProxy(fx.Proxy):
     """A tensor, or a structure that holds one, whose shape and type the model's code may ask for."""
 
     tracer: Any
@@ -80,7 +80,7 @@ class Recorded(fx.Proxy):
     __int__ = __float__ = __index__ = __bool__
 
 
-class Recording(TorchFunctionMode):
+class RecordingMode(TorchFunctionMode):
     """Records calls that make a tensor of a recorded length or device from no recorded tensor."""
 
     def __init__(self, recorder: Recorder) -> None:
@@ -93,7 +93,7 @@ class Recording(TorchFunctionMode):
         if self._recorder.idle or not (proxies or lengths):
             return func(*args, **kwargs)
         if proxies:
-            return Recorded.__torch_function__(func, types, args, kwargs)
+            return RecordedProxy.__torch_function__(func, types, args, kwargs)
         if is_tensor_method_or_property(func):
             return self._recorder.create_proxy("call_method", func.__name__, args, kwargs)
         return self._recorder.create_proxy("call_function", func, args, kwargs)

@@ -1,4 +1,4 @@
-"""What each operation of a model yields and costs, for any batch size: shapes without numbers, and FLOPs."""
+"""Shape propagation through a model's operations, with their FLOPs, for any batch size."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SeenTensor:
 
 
 class Varying:
-    """A structure that is another for another batch, such as a list with a mapping for each picture."""
+    """A structure that varies with the batch, such as a list with a mapping for each picture."""
 
 
 class RefusedError(Exception):
@@ -56,8 +56,8 @@ def seen(value: Any) -> Any:
     )
 
 
-class Measuring:
-    """Runs a model's operations one by one without numbers, and counts what they cost.
+class OperationRunner:
+    """Runner of a model's operations, one by one, on fake tensors (shapes without data), with their costs.
 
     Args:
         model: whose attributes and modules the operations name; what these do to themselves stays there.

@@ -1,4 +1,4 @@
-"""A model as a graph of operations that keep the dotted paths of their modules, each with what it yields and costs."""
+"""Tracing of models as graphs of operations, which keep the dotted paths of their modules, values and costs."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from torch.fx.node import map_aggregate
 from torchvision.models.feature_extraction import NodePathTracer
 
 from keyhole.partition.errors import ClosedError, CutError, reason
-from keyhole.partition.proxies import Recorded, Recording, is_plain
-from keyhole.partition.shape_propagation import PROBE, Measuring, RefusedError, of_batch, seen
+from keyhole.partition.proxies import RecordedProxy, RecordingMode, is_plain
+from keyhole.partition.shape_propagation import PROBE, OperationRunner, RefusedError, of_batch, seen
 
 TRACING = threading.RLock()
 """Held while a model is traced or cut: tracing replaces methods of ``nn.Module`` itself, for every thread. Models may
@@ -100,7 +100,7 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
         super().__init__(autowrap_modules=(math, torchvision.ops), autowrap_functions=functions, leaf_modules=leaves)
         self._model = model
         self._closed = closed
-        self._measuring = Measuring(model)
+        self._measuring = OperationRunner(model)
         self._pictures = self._measuring.pictures(example)
         self._values: dict[fx.Node, Any] = {}
         self._seen: dict[fx.Node, Any] = {}
@@ -116,7 +116,7 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
             _InsideError: a module that must be kept whole.
         """
         own = set(vars(self._model))
-        with Recording(self):
+        with RecordingMode(self):
             graph = self.trace(self._model)
         self._follow_batch(graph)
         made = {name: value for name, value in vars(self._model).items() if name not in own}
@@ -161,7 +161,7 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
         return attr_val if self.idle else super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def proxy(self, node: fx.Node) -> fx.Proxy:
-        return Recorded(node, self)
+        return RecordedProxy(node, self)
 
     def create_arg(self, a: Any) -> Any:
         return a.node if isinstance(a, fx.Proxy) else super().create_arg(a)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.data.pixels import cover
+from keyhole.data.decoding import resize_to_cover
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size, height_width, size_of
 
@@ -44,7 +44,7 @@ class Preprocess:
 
     def fit(self, picture: Tensor) -> Tensor:
         """Resized to cover ``size``, centre crop: RGB in [0, 1], …×3×H×W to …×3×height×width."""
-        cropped: Tensor = transform.center_crop(cover(picture, self.size), list(height_width(self.size)))
+        cropped: Tensor = transform.center_crop(resize_to_cover(picture, self.size), list(height_width(self.size)))
         return cropped.clamp(0, 1)
 
     def normalise(self, pictures: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.extensions import ExtensionError, load_extension
-from keyhole.nn.nesting import named_tensors
+from keyhole.nn.nested_tensors import named_tensors
 from keyhole.sizes import Size, height_width
 from keyhole.targets.target import Preprocess, Target, TargetError
 

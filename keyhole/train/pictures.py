@@ -10,7 +10,7 @@ from rich.console import Console
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from keyhole.data.pixels import UnreadableError, fit
+from keyhole.data.decoding import UnreadableError, resize_and_crop
 from keyhole.data.sets.collection import Collection
 from keyhole.sizes import Size, height_width
 from keyhole.terminal import progress_bar
@@ -64,7 +64,7 @@ class _Fitted(Dataset[tuple[Tensor, str]]):
             picture = self._collection[index].picture
         except (FileNotFoundError, UnreadableError) as error:
             return torch.zeros(3, *height_width(self._size), dtype=torch.uint8), str(error)
-        return (fit(picture, self._size) * 255).round().to(torch.uint8), ""
+        return (resize_and_crop(picture, self._size) * 255).round().to(torch.uint8), ""
 
 
 def _fresh(collection: Collection, size: Size, workers: int, console: Console, faults: dict[int, str]) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 
 from edge.device import Device
 from edge.settings import HeadSettings
-from keyhole.nn.nesting import named_tensors, one_of
+from keyhole.nn.nested_tensors import named_tensors, one_of
 from keyhole.sizes import Size, height_width
 from keyhole.v1 import tensor_pb2
 from keyhole.wire.client import InferenceClient, connect

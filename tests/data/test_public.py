@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from keyhole.data import open_source
-from keyhole.data.public import Remembered, public_pictures
+from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.service.errors import UsageError
 
 
@@ -48,7 +48,7 @@ def test_remembered_pictures_are_the_same_and_drawn_once():
             drawn += 1
             yield picture
 
-    remembered = Remembered(draw)
+    remembered = RememberedPictures(draw)
     first, second = remembered(), remembered()
     ahead = [next(first) for _ in range(5)]
     behind = [next(second) for _ in range(7)]
@@ -59,6 +59,6 @@ def test_remembered_pictures_are_the_same_and_drawn_once():
 
 
 def test_remembered_pictures_that_are_not_there_are_refused_when_they_are_opened():
-    remembered = Remembered(lambda: public_pictures("/nowhere", 24, seed=0))
+    remembered = RememberedPictures(lambda: public_pictures("/nowhere", 24, seed=0))
     with pytest.raises(UsageError, match="--public"):
         remembered()

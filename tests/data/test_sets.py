@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyhole.data import open_collection, open_source, taken
+from keyhole.data import open_collection, open_source, take_samples
 from keyhole.data.command import sets
 from keyhole.data.sets.catalogue import SETS
 from keyhole.data.sets.pools import POOLS
@@ -145,11 +145,11 @@ def test_a_flat_folder_is_shared_as_the_stream_shares_it(tmp_path):
 def test_pictures_that_come_again_are_told(tmp_path, caplog):
     draw(tmp_path, [f"audit/{n}.png" for n in range(6)])
     source = open_source(str(tmp_path), pool="audit", size=8)
-    kept = taken(source, 3, every=2)
+    kept = take_samples(source, 3, every=2)
     assert not caplog.records
-    assert [float(s.picture.mean()) for s in kept] == [float(s.picture.mean()) for s in taken(source, 6)[::2]]
+    assert [float(s.picture.mean()) for s in kept] == [float(s.picture.mean()) for s in take_samples(source, 6)[::2]]
     (tmp_path / "audit/0.png").write_bytes(b"")
-    assert len(taken(source, 6)) == 6
+    assert len(take_samples(source, 6)) == 6
     assert "of 6 pictures only 5 are different: some come again" in caplog.text
 
 

@@ -13,8 +13,8 @@ from PIL import Image
 from keyhole.data.command import streetcam
 from keyhole.data.settings import StreetcamSettings
 from keyhole.data.streetcam.camera import look
-from keyhole.data.streetcam.draws import Draw
 from keyhole.data.streetcam.identity import BODIES, vehicle
+from keyhole.data.streetcam.keyed_random import Draw
 from keyhole.data.streetcam.lettering import ALPHABET, glyph
 from keyhole.data.streetcam.light import FIRST_HOUR, LAST_HOUR, light
 from keyhole.data.streetcam.mesh import smooth

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from keyhole.data import open_collection, open_source
-from keyhole.data.pixels import UnreadableError
+from keyhole.data.decoding import UnreadableError
 from keyhole.data.sets.tree import Archive, Folder, tree_at
 from keyhole.service.files import RUN, claim
 from tests.data.layouts import draw, shade, veri, write

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from keyhole.data.sample import SecretLabels
-from keyhole.data.streetcam.draws import Draw
-from keyhole.data.streetcam.driver import occupants
+from keyhole.data.streetcam.keyed_random import Draw
+from keyhole.data.streetcam.occupants import occupants
 from keyhole.data.streetcam.shot import DRIVER, MOST_FREQUENT
 from keyhole.judge.near import near_head, near_plate
 from keyhole.judge.reading import identity_rank_1, read_secrets

@@ -1,1 +1,1 @@
-"""Data sets in the layouts in which their owners distribute them, one file a layout, and one interface over them."""
+"""Data sets in their owners' layouts, plain folders and zips, all behind one interface (`Collection`)."""

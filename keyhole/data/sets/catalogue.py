@@ -35,7 +35,7 @@ SETS: Mapping[str, DataSetLayout] = {
 
 
 def open_collection(spec: str, part: str) -> Collection:
-    """Open a finite set of pictures, for training and for probes and galleries.
+    """Open a finite set of pictures: for training, or as probes and gallery.
 
     Args:
         spec: a data set's name and its path (``veri:/data/VeRi``; `SETS` has the names), the path of a folder or zip
@@ -44,8 +44,12 @@ def open_collection(spec: str, part: str) -> Collection:
             (``train``, ``query``, …); of a folder, a folder in it, ``public`` or ``audit``; of streetcam, its pools.
 
     Raises:
-        FileNotFoundError: a file or folder is missing; the message says which and where the set is obtained.
-        ValueError: no such part, or a damaged file.
+        MissingError: a file or folder is missing; the message says which and where the set is obtained.
+        UsageError: no such part, or a damaged file.
+
+    >>> collection = open_collection("streetcam", "audit")
+    >>> len(collection), collection.facts(0).caption
+    (24000, 'a black SUV with a roof box in a parking garage, seen from the front')
     """
     name, _, root = spec.partition(":")
     if name in SETS and root:

@@ -72,7 +72,7 @@ class Collection(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names that labels are indices into; empty where there are no labels."""
+        """Names of the classes, which labels index; empty where there are no labels."""
 
     def __len__(self) -> int: ...
 
@@ -80,19 +80,19 @@ class Collection(Protocol):
         """Picture ``index``; IndexError from ``len`` on."""
 
     def facts(self, index: int) -> PictureFacts:
-        """What is known of picture ``index``, without reading it: what samplers and galleries need."""
+        """What is known of picture ``index``, without reading the picture, as samplers and galleries need it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedPicture:
-    """A picture that is not read yet.
+    """A picture of a list that is not read yet.
 
     Attributes:
         name: the picture's own; a picture that is in two splits has one name.
         split: ``train``, or as the owner names it; ``all`` where the set has no splits.
         read: gives RGB uint8 3×H×W.
         facts: what is known of it.
-        group: what must not be torn apart, where the facts do not say so.
+        group: key of the pictures that must stay in one pool, where the facts do not say so.
     """
 
     name: str
@@ -103,7 +103,7 @@ class ListedPicture:
 
     @property
     def together(self) -> str:
-        """What stays in one pool: the group, else the identity, else the clip, else the picture."""
+        """Key of what stays in one pool: the group, else the identity, else the clip, else the picture."""
         return self.group or self.facts.identity or self.facts.clip or self.name
 
 
@@ -156,7 +156,7 @@ class Subset:
 
 @dataclass(frozen=True)
 class Joined:
-    """A `Collection` of the pictures of one and then those of another, with the same classes."""
+    """A `Collection` of two others, one after the other, with the same classes."""
 
     first: Collection
     second: Collection

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from keyhole.data.pixels import SUFFIXES
+from keyhole.data.decoding import SUFFIXES
 from keyhole.data.sets.collection import ListedPicture, Listing, PictureFacts
-from keyhole.data.sets.grouping import Placed, grouped, placed
+from keyhole.data.sets.grouping import PlacedPicture, grouped, placed
 from keyhole.data.sets.layout import Files
 from keyhole.data.sets.pools import POOLS, WHOLE, divide
 from keyhole.data.sets.tree import Folder, Tree, tree_at
@@ -55,16 +55,16 @@ def list_folder(root: Path, part: str) -> Listing:
     return Listing(chosen, listing.classes)
 
 
-def _once(places: Sequence[Placed], base: Path) -> list[Placed]:
+def _once(places: Sequence[PlacedPicture], base: Path) -> list[PlacedPicture]:
     """Pictures without those that a link to a folder shows again; the name in a split is kept."""
     parents = {parent: (base / parent).resolve() for parent in {place.path.parent for place in places}}
-    kept: dict[Path, Placed] = {}
+    kept: dict[Path, PlacedPicture] = {}
     for place in sorted(places, key=lambda place: place.split == WHOLE):
         kept.setdefault(parents[place.path.parent] / place.path.name, place)
     return sorted(kept.values(), key=lambda place: place.path)
 
 
-def _listing(places: Sequence[Placed], files: Files) -> Listing:
+def _listing(places: Sequence[PlacedPicture], files: Files) -> Listing:
     names = sorted({place.label for place in places if place.label is not None})
     facts = {name: PictureFacts(label=number, identity=name) for number, name in enumerate(names)}
     entries = (

@@ -26,14 +26,14 @@ SPLITS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Placed:
-    """A picture's path and what it says.
+class PlacedPicture:
+    """A picture's path, and what the path says of the picture.
 
     Attributes:
         path: relative to the folder or zip.
         split: as `keyhole.data.sets.pools.pools_of` takes it.
-        folders: those that it is in, outermost first, without the split's or one beside it.
-        group: what must stay in one pool; empty: not known yet.
+        folders: the folders around it, outermost first, without the split's or one beside it.
+        group: key of the pictures that must stay in one pool; empty: not known yet.
     """
 
     path: PurePosixPath
@@ -47,21 +47,21 @@ class Placed:
         return self.folders[-1] if self.folders else None
 
 
-def placed(paths: Sequence[PurePosixPath]) -> list[Placed]:
+def placed(paths: Sequence[PurePosixPath]) -> list[PlacedPicture]:
     """Splits and folders of pictures.
 
-    Folders are splits where one at that depth is named as a pool, or where two have different names of splits
-    (`SPLITS`), or where no picture is in a folder of another name; the class ``train`` among other vehicles is none.
+    Folders at one depth are splits in three cases: one of them has a pool's name, two have different names of splits
+    (`SPLITS`), or all have names of splits. A folder ``train`` among classes of vehicles is a class, not a split.
     """
     depth = _depth_of_splits(paths)
     if depth is None:
         only = all(name.lower() in SPLITS for path in paths for name in path.parts[:-1])
-        return [Placed(path, WHOLE, () if only else path.parts[:-1]) for path in paths]
+        return [PlacedPicture(path, WHOLE, () if only else path.parts[:-1]) for path in paths]
     found = []
     for path in paths:
         folders = path.parts[:-1]
         split = SPLITS.get(folders[depth].lower(), WHOLE) if len(folders) > depth else WHOLE
-        found.append(Placed(path, split, folders[:depth] + folders[depth + 1 :]))
+        found.append(PlacedPicture(path, split, folders[:depth] + folders[depth + 1 :]))
     return found
 
 
@@ -74,7 +74,7 @@ def _depth_of_splits(paths: Sequence[PurePosixPath]) -> int | None:
     return min((depth for depth, known in names.items() if len(known) > 1 or known & set(POOLS)), default=None)
 
 
-def grouped(places: Sequence[Placed]) -> tuple[list[Placed], str]:
+def grouped(places: Sequence[PlacedPicture]) -> tuple[list[PlacedPicture], str]:
     """Pictures with their groups, and what was assumed in making them.
 
     Pictures of a folder stay together, and so do folders that have one around them in common, where that leaves as many
@@ -106,7 +106,7 @@ _RUNS = (
 )
 
 
-def _told(places: Sequence[Placed], hands: Mapping[str, int]) -> list[str]:
+def _told(places: Sequence[PlacedPicture], hands: Mapping[str, int]) -> list[str]:
     """What was assumed where folders are groups."""
     splits: dict[str, set[str]] = defaultdict(set)
     for place in places:
@@ -117,12 +117,12 @@ def _told(places: Sequence[Placed], hands: Mapping[str, int]) -> list[str]:
     return [_FOLDERS if dealt else "", held]
 
 
-def _left_out(places: Sequence[Placed]) -> str:
+def _left_out(places: Sequence[PlacedPicture]) -> str:
     folders = sorted({str(place.path.parent) for place in places})
     return f"{len(places)} pictures left out, in no split: {', '.join(folders[:3])}" if places else ""
 
 
-def _are_classes(places: Sequence[Placed]) -> bool:
+def _are_classes(places: Sequence[PlacedPicture]) -> bool:
     """Whether splits with folders in common have most of them in common."""
     labels: dict[str, set[str | None]] = defaultdict(set)
     for place in places:
@@ -132,7 +132,7 @@ def _are_classes(places: Sequence[Placed]) -> bool:
     return bool(common) and all(2 * len(one & other) > len(one | other) for one, other in common)
 
 
-def _suffice(places: Sequence[Placed], hands: Mapping[str, int]) -> bool:
+def _suffice(places: Sequence[PlacedPicture], hands: Mapping[str, int]) -> bool:
     groups: dict[str, set[str]] = defaultdict(set)
     for place in places:
         groups[place.split].add(place.group)
@@ -141,7 +141,7 @@ def _suffice(places: Sequence[Placed], hands: Mapping[str, int]) -> bool:
     )
 
 
-def _outermost(places: Sequence[Placed]) -> Callable[[Placed], str]:
+def _outermost(places: Sequence[PlacedPicture]) -> Callable[[PlacedPicture], str]:
     """The folders that are tied to each other by one around them, by the first of their names."""
     from scipy.cluster.hierarchy import DisjointSet  # noqa: PLC0415 - slow to import
 
@@ -153,7 +153,7 @@ def _outermost(places: Sequence[Placed]) -> Callable[[Placed], str]:
     return lambda place: names[0, place.folders[0]]
 
 
-def _most_told(places: Sequence[Placed]) -> Callable[[Placed], str]:
+def _most_told(places: Sequence[PlacedPicture]) -> Callable[[PlacedPicture], str]:
     """The folder at the depth where there are most names, the innermost where two have as many."""
     names: dict[int, set[str]] = defaultdict(set)
     for place in places:
@@ -163,7 +163,7 @@ def _most_told(places: Sequence[Placed]) -> Callable[[Placed], str]:
     return lambda place: f"{place.folders[min(depth, len(place.folders) - 1)]}/"
 
 
-def _in_runs(places: Sequence[Placed], hands: Mapping[str, int]) -> list[Placed]:
+def _in_runs(places: Sequence[PlacedPicture], hands: Mapping[str, int]) -> list[PlacedPicture]:
     """The places; those without a group get one for each run of neighbouring names in their folder."""
     folders: dict[tuple[str, PurePosixPath], list[str]] = defaultdict(list)
     for place in places:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from keyhole.data.pixels import SUFFIXES, UnreadableError, decode
+from keyhole.data.decoding import SUFFIXES, UnreadableError, decode
 from keyhole.data.sets.collection import ListedPicture, Listing, PictureFacts
 from keyhole.data.sets.pools import POOLS, divide
 from keyhole.data.sets.tree import Tree, tree_at
@@ -36,7 +36,7 @@ class Files:
     under: str = ""
 
     def inside(self, *folders: str) -> Files:
-        """The same files seen from the first of ``folders`` that is there; unchanged where none is."""
+        """The same files relative to the first of ``folders`` that exists; unchanged where none does."""
         return next((replace(self, under=folder) for folder in folders if self.exists(folder)), self)
 
     def exists(self, path: str) -> bool:
@@ -44,17 +44,17 @@ class Files:
         return self.tree.exists(self._whole(path))
 
     def need(self, *paths: str) -> None:
-        """FileNotFoundError for the first of ``paths`` that is not there."""
+        """Raise FileNotFoundError for the first of ``paths`` that does not exist."""
         for path in paths:
             if not self.exists(path):
                 raise self.missing(path)
 
     def first(self, *paths: str) -> str:
-        """The first of ``paths`` that is there; FileNotFoundError names the first one where none is."""
+        """The first of ``paths`` that exists; FileNotFoundError names the first one where none does."""
         return self.some(*paths)[0]
 
     def some(self, *paths: str) -> list[str]:
-        """Those of ``paths`` that are there; FileNotFoundError names the first one where none is."""
+        """All of ``paths`` that exist; FileNotFoundError names the first one where none does."""
         found = [path for path in paths if self.exists(path)]
         if not found:
             raise self.missing(paths[0])
@@ -70,7 +70,7 @@ class Files:
             raise self.unreadable(path, error) from error
 
     def parsed(self, path: str, parse: Callable[[io.BytesIO], Any]) -> Any:
-        """What a library's ``parse`` makes of a file; `damaged` where it fails, whatever it raises."""
+        """A file as a library's ``parse`` reads it; whatever that raises becomes `damaged`."""
         data = self.read(path)
         try:
             return parse(io.BytesIO(data))
@@ -78,7 +78,7 @@ class Files:
             raise self.damaged(path, f"{type(error).__name__}: {error}") from error
 
     def lines(self, path: str) -> list[str]:
-        """A text file's lines, without those that are blank; `damaged` where there are no others."""
+        """The lines of a text file that are not blank; `damaged` where there are none."""
         text = self.read(path).decode("utf-8-sig", errors="replace")
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not lines:
@@ -86,7 +86,7 @@ class Files:
         return lines
 
     def pairs(self, path: str) -> dict[str, str]:
-        """A text file's lines as first word: the rest."""
+        """The lines of a text file, each as its first word and the rest."""
         rows = [line.split(maxsplit=1) for line in self.lines(path)]
         if any(len(row) != 2 for row in rows):
             raise self.damaged(path, "expected two words in every line")
@@ -102,7 +102,7 @@ class Files:
         return pictures
 
     def picture(self, path: str) -> FilePicture:
-        """What reads the picture at ``path``; worker processes can be given it."""
+        """A reader of the picture at ``path``, which can be sent to worker processes."""
         return FilePicture(self, path)
 
     def listed(self, path: str, split: str, facts: PictureFacts, name: str = "") -> ListedPicture:
@@ -127,11 +127,11 @@ class Files:
 
 @dataclass(frozen=True)
 class FilePicture:
-    """Reads one picture.
+    """A reader of one picture.
 
     Attributes:
-        files: that it is one of.
-        path: among them.
+        files: the data set's files.
+        path: of the picture among them.
     """
 
     files: Files
@@ -166,7 +166,7 @@ class DataSetLayout:
         tree: its files, in one line.
         owner: where it is obtained.
         splits: as the owner divides it.
-        read: lists the pictures of all splits; files at hand come in, and errors name those that are not.
+        read: lists the pictures of all splits, given the files; its errors name those that are missing.
     """
 
     title: str

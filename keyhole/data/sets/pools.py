@@ -21,12 +21,12 @@ _SPARED: Mapping[str, tuple[Part, ...]] = {"audit": (), "private": ("audit",), "
 
 
 def divide(entries: Sequence[ListedPicture], pool: Part) -> tuple[ListedPicture, ...]:
-    """The entries of one pool.
+    """The pictures of one pool.
 
-    Each entry says what it stays together with (`ListedPicture.together`). Each such group that may be in several
-    pools (see `pools_of`) is dealt to them in turn, in the order of names. A group that is in two splits belongs to the
-    one whose pools come first, ``audit`` before ``private`` before ``public``; the other's pictures of it are left out.
-    A picture that is in two splits counts once.
+    Pictures with the same `ListedPicture.together` form a group, which stays in one pool. Groups that may be in several
+    pools (see `pools_of`) are dealt to them in turn, in the order of names. A group that is in two splits belongs to
+    the one whose pools come first (``audit``, ``private``, ``public``), and its pictures in the other are left out. A
+    picture that is in two splits counts once.
 
     Args:
         entries: of all splits.
@@ -53,9 +53,12 @@ def divide(entries: Sequence[ListedPicture], pool: Part) -> tuple[ListedPicture,
 def pools_of(splits: Iterable[str]) -> dict[str, tuple[Part, ...]]:
     """The pools that each split's pictures may be in; none where they are left out.
 
-    A split that is named as a pool is that pool's, ``train`` (and ``train-…``) is for ``private`` and ``public``, any
-    other is for ``audit``. A pool that is no split's gets a share of those that can spare one: ``audit`` of ``private``
-    or ``train``, every pool of splits to test on where these are all there is, and of pictures in no split.
+    A split that has a pool's name goes to that pool, ``train`` (and ``train-…``) to ``private`` and ``public``, and any
+    other split to ``audit``. A pool without a split gets a share of the others: ``audit`` of ``private`` or ``train``,
+    and every pool of test splits where there are no other ones, and of pictures in no split.
+
+    >>> pools_of(["all"])
+    {'all': ('audit', 'private', 'public')}
     """
     present = set(splits)
     named = {pool for pool in POOLS if pool in present}

@@ -17,13 +17,13 @@ search must not find."""
 
 @dataclass(frozen=True)
 class FileNameReader:
-    """Reads a folder for each of ``train``, ``query`` and ``gallery``.
+    """Reader of sets with a folder for each split, whose file names say who is seen, and by which camera.
 
     Attributes:
         tops: names of the folder around them, which may be absent.
-        folders: by split.
-        pattern: of a file's name without its suffix, with the groups identity, camera and frame.
-        example: a name that has it.
+        folders: by split (``train``, ``query``, ``gallery``).
+        pattern: regular expression of a file's name without its suffix, with the groups identity, camera and frame.
+        example: a name that it matches.
         with_junk: whether identities below 1 are `JUNK`, which is left out everywhere, and `DISTRACTOR`, which the
             gallery has under one identity.
     """
@@ -39,7 +39,7 @@ class FileNameReader:
 
         Raises:
             MissingError: a folder is not there or holds no pictures.
-            UsageError: a name that is not as the owner's are.
+            UsageError: a file's name does not match the pattern.
         """
         files = files.inside(*self.tops)
         files.need(*self.folders.values())

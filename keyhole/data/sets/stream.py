@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
-from keyhole.data.pixels import UnreadableError, fit
+from keyhole.data.decoding import UnreadableError, resize_and_crop
 from keyhole.data.sample import Sample
 from keyhole.data.sets.collection import Collection, PictureFacts, Record
 from keyhole.sizes import Size
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 class Shuffled:
     """A set's pictures in a seeded order, another in every round; frames of a clip stay together, in their order.
 
-    A file that is missing or cannot be read is named in a warning and passed over from then on; `UnreadableError` is
-    raised where no file is left.
+    A file that is missing or unreadable is named in a warning and skipped from then on. Where no file is left,
+    `UnreadableError` is raised.
 
     Attributes:
         collection: the set. A sample's label is the identity, else the class.
@@ -40,7 +40,7 @@ class Shuffled:
         while len(faults) < len(self.collection):
             for place in torch.randperm(len(runs), generator=generator).tolist():
                 for _, record in intact(self.collection, runs[place], faults):
-                    yield Sample(fit(record.picture, self.size), self._label(record.facts))
+                    yield Sample(resize_and_crop(record.picture, self.size), self._label(record.facts))
         raise UnreadableError(f"none of {len(faults)} pictures can be read; the last: {list(faults.values())[-1]}")
 
     def _runs(self) -> list[list[int]]:

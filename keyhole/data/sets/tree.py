@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-from keyhole.data.pixels import MAX_BYTES, UnreadableError
+from keyhole.data.decoding import MAX_BYTES, UnreadableError
 from keyhole.service.errors import MissingError
 from keyhole.service.files import MARK
 

@@ -1,4 +1,4 @@
-"""Cameras: where they hang, what they look at, and how points become pixels."""
+"""Cameras: their places and viewpoints, and the projection of points to pixels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from keyhole.data.streetcam.draws import RGB, Draw, Point, cosine, sine
+from keyhole.data.streetcam.keyed_random import RGB, Draw, Point, cosine, sine
 from keyhole.data.streetcam.mesh import Floats
 
 Viewpoint = Literal["front", "front-left", "left", "rear-left", "rear", "rear-right", "right", "front-right"]
@@ -27,7 +27,7 @@ _HEIGHT: dict[Framing, tuple[float, float]] = {"near": (1.5, 2.4), "middle": (1.
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera that hangs somewhere for good.
+    """A camera that hangs in one place.
 
     Attributes:
         number: 0 … 23 within its set.

@@ -1,4 +1,4 @@
-"""What is fixed to the hull: front and rear, door gaps, mirrors, wheels and the rack."""
+"""Fittings of the hull: lamps, grille and bumper, door gaps, mirrors, wheels and the rack."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import math
 from functools import lru_cache
 from itertools import pairwise
 
-from keyhole.data.streetcam.draws import Point, circle, cosine, sine
+from keyhole.data.streetcam.hull import Hull
 from keyhole.data.streetcam.identity import Vehicle, Wheels
+from keyhole.data.streetcam.keyed_random import Point, circle, cosine, sine
 from keyhole.data.streetcam.lettering import PLATE_SIZE
-from keyhole.data.streetcam.loft import Hull
 from keyhole.data.streetcam.materials import Stuff
 from keyhole.data.streetcam.mesh import Layer, Mesh
 from keyhole.data.streetcam.shapes import Shape

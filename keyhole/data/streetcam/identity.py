@@ -1,4 +1,4 @@
-"""What makes a vehicle this one and no other: everything that re-identification has to tell apart."""
+"""Identities of vehicles: shape, paint, decals, wheels and damage, which re-identification must tell apart."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, get_args
 
-from keyhole.data.streetcam.draws import RGB, Draw, linear, mix
+from keyhole.data.streetcam.keyed_random import RGB, Draw, linear, mix
 
 Body = Literal["hatchback", "sedan", "estate", "suv", "van", "pickup", "truck", "bus"]
 BODIES: tuple[Body, ...] = get_args(Body)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from keyhole.data.streetcam.draws import RGB, Draw, linear
+from keyhole.data.streetcam.keyed_random import RGB, Draw, linear
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 CELL = (40, 56)

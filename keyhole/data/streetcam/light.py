@@ -1,4 +1,4 @@
-"""Light: the sun, the sky and the surroundings that paint mirrors, and how a camera turns it into bytes."""
+"""Light of sun, sky and mirrored surroundings by hour and weather, and the tone curve that makes it bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyhole.data.streetcam.camera import Scene
-from keyhole.data.streetcam.draws import RGB, Draw, Point, cosine, mix, sine
+from keyhole.data.streetcam.keyed_random import RGB, Draw, Point, cosine, mix, sine
 from keyhole.data.streetcam.texture import noise
 
 Weather = Literal["clear", "rain", "snow", "fog"]

@@ -1,12 +1,12 @@
-"""What surfaces are made of: colour, mirror, glass and light."""
+"""Materials of surfaces: colour, reflection, transparency and own light."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, auto
 
-from keyhole.data.streetcam.draws import RGB, linear, mix
 from keyhole.data.streetcam.identity import Vehicle
+from keyhole.data.streetcam.keyed_random import RGB, linear, mix
 
 
 class Stuff(IntEnum):

@@ -1,4 +1,4 @@
-"""Faces in space with normals, gathered in one place so that a whole vehicle is projected at once."""
+"""Meshes: faces in space with normals, stored in arrays so that a whole vehicle is projected at once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from keyhole.data.streetcam.draws import Point
+from keyhole.data.streetcam.keyed_random import Point
 from keyhole.data.streetcam.materials import Stuff
 
 Floats = npt.NDArray[np.float64]

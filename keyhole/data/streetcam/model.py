@@ -1,4 +1,4 @@
-"""A vehicle in space: x forward, y left, z up, metres, the origin on the ground below its middle."""
+"""Models of vehicles: x forward, y left, z up, in metres, with the origin on the ground below the middle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Protocol
 
 import numpy as np
 
-from keyhole.data.streetcam.draws import Draw, Point, circle
 from keyhole.data.streetcam.fittings import (
     add_doors,
     add_front,
@@ -18,8 +17,9 @@ from keyhole.data.streetcam.fittings import (
     add_wheels,
     plate_corners,
 )
+from keyhole.data.streetcam.hull import hull
 from keyhole.data.streetcam.identity import Damage, Decal, Vehicle
-from keyhole.data.streetcam.loft import hull
+from keyhole.data.streetcam.keyed_random import Draw, Point, circle
 from keyhole.data.streetcam.materials import Stuff
 from keyhole.data.streetcam.mesh import Faces, Layer, Mesh
 from keyhole.data.streetcam.shapes import Shape, shape

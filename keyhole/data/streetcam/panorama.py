@@ -1,4 +1,4 @@
-"""What stands behind the road: houses, trees, hills, railings, walls; made once per world."""
+"""Panoramas behind the road (houses, trees, hills, railings, walls), made once per world."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from keyhole.data.streetcam.camera import Scene
-from keyhole.data.streetcam.draws import Draw
+from keyhole.data.streetcam.keyed_random import Draw
 from keyhole.data.streetcam.texture import grain, noise, ramp
 
 Byte3 = tuple[int, int, int]

@@ -1,4 +1,4 @@
-"""One passage of a vehicle before a camera: what happens to be so, how it is framed, and its caption."""
+"""Passages of vehicles before cameras: hour, weather, plate and people, framing and caption."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 from dataclasses import dataclass, replace
 
 from keyhole.data.streetcam.camera import Camera, Framing, Scene, View, eye_of, look
-from keyhole.data.streetcam.draws import Draw, Point, cosine, sine
-from keyhole.data.streetcam.driver import Occupants, occupants
 from keyhole.data.streetcam.identity import Body, Vehicle
+from keyhole.data.streetcam.keyed_random import Draw, Point, cosine, sine
 from keyhole.data.streetcam.lettering import plate_text, sign_text
 from keyhole.data.streetcam.light import FIRST_HOUR, LAST_HOUR, Weather
 from keyhole.data.streetcam.model import Model
+from keyhole.data.streetcam.occupants import Occupants, occupants
 from keyhole.data.streetcam.raster import Pose
 from keyhole.data.streetcam.shading import Surface
 
@@ -20,7 +20,7 @@ _FILL: dict[Framing, tuple[float, float]] = {"near": (1.0, 1.0), "middle": (0.84
 
 @dataclass(frozen=True)
 class Passage:
-    """Everything about one pass that is neither the vehicle nor the camera.
+    """One passage of a vehicle before a camera: all that is neither the vehicle nor the camera.
 
     Attributes:
         hour, weather, cloudy: when, and what the sky does.

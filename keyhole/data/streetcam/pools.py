@@ -1,4 +1,4 @@
-"""Pools whose vehicles never meet: what the victim trains on, what an attacker may have, what both are scored on."""
+"""Pools of vehicles that share none: for the victim's training, for an attacker, and for scoring both."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from keyhole.data.streetcam.camera import View
-from keyhole.data.streetcam.draws import Point, cosine, sine
+from keyhole.data.streetcam.keyed_random import Point, cosine, sine
 from keyhole.data.streetcam.mesh import Faces, Floats, Layer, dot
 
 Map = npt.NDArray[np.int32]

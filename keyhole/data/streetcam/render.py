@@ -1,4 +1,4 @@
-"""One picture: background, shadow, vehicle, weather and sensor, in this order, and what is secret in it."""
+"""Rendering of one picture (background, shadow, vehicle, weather, sensor) and measurement of its secrets."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from PIL import Image, ImageDraw
 
 from keyhole.data.sample import Box, Corners
 from keyhole.data.streetcam.camera import Camera, View
-from keyhole.data.streetcam.draws import Point
-from keyhole.data.streetcam.driver import Cabin, draw_occupants
 from keyhole.data.streetcam.identity import Vehicle
+from keyhole.data.streetcam.keyed_random import Point
 from keyhole.data.streetcam.lettering import SIGN_SIZE, plate_print, sign_print
 from keyhole.data.streetcam.light import Light, environment, light
 from keyhole.data.streetcam.materials import Stuff, materials
 from keyhole.data.streetcam.mesh import Faces, Layer, Mesh, join
 from keyhole.data.streetcam.model import Model
+from keyhole.data.streetcam.occupants import Cabin, draw_occupants
 from keyhole.data.streetcam.passage import Passage
 from keyhole.data.streetcam.raster import FINE, Map, Pose, Projected, order, paint, project
 from keyhole.data.streetcam.scene import background

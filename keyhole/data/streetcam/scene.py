@@ -1,4 +1,4 @@
-"""The background of a picture: sky, what stands behind, ground in perspective."""
+"""Backgrounds of pictures: sky, panorama, and the ground in perspective."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from keyhole.data.streetcam.camera import Scene, View
-from keyhole.data.streetcam.draws import RGB, Draw
+from keyhole.data.streetcam.keyed_random import RGB, Draw
 from keyhole.data.streetcam.light import Light, lighting_table, tones
 from keyhole.data.streetcam.panorama import WIDTH, Panorama, panorama
 from keyhole.data.streetcam.texture import PER_METRE, SIDE, ground, noise

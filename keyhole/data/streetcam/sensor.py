@@ -1,4 +1,4 @@
-"""What lies between scene and picture: weather before the lens, and the camera's sensor."""
+"""Weather before the lens (rain, snow, glare), and the camera's sensor (blur, noise, white balance, JPEG)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
-from keyhole.data.streetcam.draws import RGB, Draw
+from keyhole.data.streetcam.keyed_random import RGB, Draw
 from keyhole.data.streetcam.light import Light, Weather
 
 _SIDE = 512

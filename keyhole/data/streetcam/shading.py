@@ -11,7 +11,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from keyhole.data.streetcam.camera import View
-from keyhole.data.streetcam.draws import Point
+from keyhole.data.streetcam.keyed_random import Point
 from keyhole.data.streetcam.lettering import Print
 from keyhole.data.streetcam.light import Light, cells, tones
 from keyhole.data.streetcam.materials import Material, Stuff

@@ -1,4 +1,4 @@
-"""The eight kinds of body as proportions; a vehicle's continuous shape parameters bend them."""
+"""Proportions of the eight kinds of body, which a vehicle's continuous shape parameters vary."""
 
 from __future__ import annotations
 

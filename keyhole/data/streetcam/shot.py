@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyhole.data.sample import Box, Corners, SecretLabels
-from keyhole.data.streetcam.driver import (
+from keyhole.data.streetcam.occupants import (
     ACCOMPANIED,
     CUTS,
     GLASSES,
@@ -35,8 +35,8 @@ class Secrets:
     Attributes:
         plate: six glyphs.
         plate_box: left, top, right, bottom of the plate in pixels; None where it is not in the picture.
-        plate_corners: the plate's corners in pixels: upper left, upper right, lower right, lower left as read; None as
-            for the box.
+        plate_corners: the plate's corners in pixels as read: upper left, upper right, lower right, lower left; None
+            where there is no box.
         plate_legible: whether its glyphs can be read in this picture.
         occupants: the driver and the passenger.
         driver_box: the driver's head in pixels; None where no glass shows it.
@@ -105,7 +105,7 @@ MOST_FREQUENT: Mapping[str, float] = {
     },
     "passenger": max(ACCOMPANIED, 1 - ACCOMPANIED),
 }
-"""Share of the population that has an attribute's most frequent value: what always saying that value gets."""
+"""Share of the population with an attribute's most frequent value: the accuracy of always guessing that value."""
 
 
 def secret_labels(shot: Shot) -> SecretLabels:

@@ -10,8 +10,8 @@ import torch
 from keyhole.data.sample import Sample, eight_bit
 from keyhole.data.sets.collection import PictureFacts, Record
 from keyhole.data.streetcam.camera import CAMERAS, Camera, camera
-from keyhole.data.streetcam.draws import Draw
 from keyhole.data.streetcam.identity import Vehicle, vehicle
+from keyhole.data.streetcam.keyed_random import Draw
 from keyhole.data.streetcam.model import build
 from keyhole.data.streetcam.passage import Passage, caption, frame, passage, stand
 from keyhole.data.streetcam.pools import Pool, identity_range, style
@@ -42,7 +42,13 @@ class Streetcam:
         secrets: whether samples carry the labels of their secrets, for a referee.
 
     Raises:
-        ValueError: unknown pool or size, or more identities than the pool has.
+        UsageError: unknown pool or size, or more identities than the pool has.
+
+    >>> shot = Streetcam("audit", size=64).item(0)
+    >>> shot.picture.shape, shot.secrets.plate
+    ((64, 64, 3), 'A47HST')
+    >>> shot.caption
+    'a two-tone black van with a roof box on a bridge under a wide sky by day, seen from the right side'
     """
 
     pool: Pool
@@ -129,7 +135,7 @@ class Streetcam:
 
 
 _STEP = 5
-"""From one camera of a vehicle to the next: prime to their number, so that all come before one comes again."""
+"""Step from one camera of a vehicle to the next, coprime with their number: all 24 come before one comes again."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
 from keyhole.data.streetcam.camera import Scene
-from keyhole.data.streetcam.draws import Draw
+from keyhole.data.streetcam.keyed_random import Draw
 
 SIDE = 1152
 PER_METRE = 24

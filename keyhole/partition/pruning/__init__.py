@@ -1,1 +1,1 @@
-"""Remove structures from a model: channels, attention heads, hidden units, residual mappings; and remember which."""
+"""Structured pruning of heads (channels, attention heads, hidden units, residual mappings), by a plan that is kept."""

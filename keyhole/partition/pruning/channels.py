@@ -1,4 +1,4 @@
-"""Channels of convolutions, with all that must go with them (torch-pruning's groups)."""
+"""Channels of convolutions, removed together with all that depends on them (torch-pruning's groups)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From masks to a smaller model."""
+"""Masks of structures: which structures they remove, and the smaller model that answers as the masked one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _kept(place: Structures, left: int, round_to: int) -> int:
 def live_in_multiples(
     structures: Sequence[Structures], masks: Sequence[Tensor], earlier: Sequence[Tensor], round_to: int
 ) -> list[Tensor]:
-    """Masks in which what stays for the sake of a multiple has the entry that it had earlier, instead of 0.
+    """Masks in which structures that stay only for `removals`' ``round_to`` get their earlier entries back, not 0.
 
     Where that was 0 too, it gets the size of the smallest that stays, so that a training can use it.
 

@@ -1,4 +1,4 @@
-"""The plan of a pruned model: what was removed from which architecture."""
+"""Pruning plans, which say what was removed from an architecture, and their JSON files."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class Tail:
 
 @dataclass(frozen=True)
 class PruningPlan:
-    """What was removed from an architecture, enough to build the pruned one again.
+    """What was removed from an architecture: enough to rebuild the pruned model.
 
     Attributes:
-        defence: by what it was decided, such as ``patrol``; for the frames' headers.
+        defence: the defence that decided, such as ``patrol``; for the frames' headers.
         cut: where the head ended when it was decided.
         removed: structures by place; no place is named twice.
         tail: whose tail goes on with the head's features; None: it is stored with the head.

@@ -1,4 +1,4 @@
-"""What can be removed from a model, and where a mask would stand in for its absence."""
+"""Structures that can be removed from a model, and the points where masks have the effect of their removal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Kind = Literal["channels", "heads", "hidden units", "mapping", "connection"]
 
 @dataclass(frozen=True)
 class MaskPoint:
-    """Where a mask scales numbers.
+    """A point of a network where a mask scales numbers.
 
     Attributes:
         path: dotted path of a module with weights.
@@ -50,7 +50,7 @@ class Structures:
 
     @property
     def width(self) -> int:
-        """Numbers that share an entry: 1 of channels, the channels of a whole mapping."""
+        """How many numbers share an entry: 1 for channels, all its channels for a mapping."""
         return max(point.repeat for point in self.points)
 
 

@@ -1,4 +1,4 @@
-"""Structures of every kind: which a model's head has, and their removal."""
+"""Finding and removing the structures of every kind in a model."""
 
 from __future__ import annotations
 
@@ -37,6 +37,13 @@ def structures_before(surveyed: Survey, cut: str, granularity: Granularity = "ch
 
     Raises:
         CutError: no such cut, or nothing before it can be removed.
+
+    >>> import torch
+    >>> from keyhole.partition import survey
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+    >>> (convolution,) = structures_before(survey(net, torch.rand(1, 3, 8, 8)), cut="1")
+    >>> convolution.kind, convolution.path, convolution.count
+    ('channels', '0', 8)
     """
     index = surveyed.index(cut)
 

@@ -1,4 +1,4 @@
-"""Encoded pictures as pixels, by the values that the file holds."""
+"""Decoding of pictures, by the values that the file holds, and their fitting to a size."""
 
 from __future__ import annotations
 
@@ -80,18 +80,26 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Tensor:
     raise UnreadableError(f"{width}×{height} pixels: at most {max_pixels} are decoded")
 
 
-def fit(picture: Tensor, size: Size) -> Tensor:
-    """A uint8 picture 3×H×W, resized to cover ``size`` and centre-cropped: RGB in [0, 1], every value n/255."""
+def resize_and_crop(picture: Tensor, size: Size) -> Tensor:
+    """A uint8 picture 3×H×W, resized to cover ``size`` and centre-cropped: RGB in [0, 1], every value n/255.
+
+    >>> resize_and_crop(torch.zeros(3, 480, 640, dtype=torch.uint8), (128, 64)).shape
+    torch.Size([3, 128, 64])
+    """
     (height, width), sides = picture.shape[-2:], height_width(size)
     room = _LONGEST * max(sides) / min(sides)  # what is cut off first need not be enlarged
     longest = math.ceil(room * min(height, width))
     if max(height, width) > longest:
         picture = transform.center_crop(picture, [min(height, longest), min(width, longest)])
-    return eight_bit(transform.center_crop(cover(picture, size), list(sides)))
+    return eight_bit(transform.center_crop(resize_to_cover(picture, size), list(sides)))
 
 
-def cover(picture: Tensor, size: Size) -> Tensor:
-    """A picture …×H×W, enlarged or shrunk as little as covers ``size``; its sides keep their relation."""
+def resize_to_cover(picture: Tensor, size: Size) -> Tensor:
+    """A picture …×H×W, scaled by the smallest factor with which it covers ``size``; the aspect ratio stays.
+
+    >>> resize_to_cover(torch.zeros(3, 480, 640), (128, 64)).shape
+    torch.Size([3, 128, 170])
+    """
     (height, width), (tall, wide) = picture.shape[-2:], height_width(size)
     if tall * width == wide * height:
         return torch.as_tensor(transform.resize(picture, [tall, wide], antialias=True))

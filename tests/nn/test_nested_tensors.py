@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from keyhole.nn.nesting import named_tensors, one_of
+from keyhole.nn.nested_tensors import named_tensors, one_of
 
 
 @dataclass

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, features
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.data.pixels import FORMATS, SUFFIXES, UnreadableError, decode, fit
+from keyhole.data.decoding import FORMATS, SUFFIXES, UnreadableError, decode, resize_and_crop
 
 RAMP = np.arange(256, dtype=np.uint8)[None].repeat(4, axis=0)
 
@@ -169,7 +169,7 @@ def test_a_narrow_picture_is_fitted_by_its_middle(height: int, width: int, monke
     monkeypatch.setattr(transform, "resize", enlarged)
     across = torch.linspace(0, 255, max(height, width)).round().to(torch.uint8)
     picture = (across[None, :] if width > height else across[:, None]).expand(3, height, width)
-    fitted = fit(picture, 16)
+    fitted = resize_and_crop(picture, 16)
     assert fitted.shape == (3, 16, 16)
     assert float(fitted.mean()) == pytest.approx(0.5, abs=0.02)
     assert max(enlarged.call_args.args[0].shape) <= 2 * min(height, width)

@@ -1,4 +1,4 @@
-"""The hull: cross-sections along the length, joined into a closed skin of paint and glass."""
+"""Hulls of vehicles: cross-sections along the length, joined into a closed skin of paint and glass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from keyhole.data.streetcam.draws import Point
+from keyhole.data.streetcam.keyed_random import Point
 from keyhole.data.streetcam.materials import Stuff
 from keyhole.data.streetcam.mesh import Floats, Mesh
 from keyhole.data.streetcam.shapes import Shape

@@ -1,4 +1,4 @@
-"""What a model answers: any nesting of tensors in mappings, sequences and dataclasses."""
+"""Answers of models: tensors nested in mappings, sequences and dataclasses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from torch import Tensor
 
 
 def named_tensors(nesting: Any) -> dict[str, Tensor]:
-    """The tensors of an answer by their dotted paths, in its own order: ``0.boxes``; a tensor's own is empty."""
+    """The tensors of an answer by dotted path, in the answer's order; the path of a bare tensor is empty.
+
+    >>> import torch
+    >>> list(named_tensors([{"boxes": torch.zeros(3, 4), "scores": torch.zeros(3)}]))
+    ['0.boxes', '0.scores']
+    """
     return dict(_walk("", nesting))
 
 
 def one_of(nesting: Any, index: int, batch: int) -> Any:
-    """What an answer to a batch of pictures says of one.
+    """The part of an answer to a batch that concerns one of its pictures.
 
     Args:
         nesting: tensors of N×…, in any structure, or a list with a mapping or dataclass for each picture.
@@ -24,6 +29,10 @@ def one_of(nesting: Any, index: int, batch: int) -> Any:
 
     Raises:
         ValueError: a tensor does not hold one entry for each picture.
+
+    >>> import torch
+    >>> one_of({"logits": torch.zeros(4, 10)}, index=1, batch=4)["logits"].shape
+    torch.Size([1, 10])
     """
     if _is_of_pictures(nesting) and len(nesting) == batch:
         return type(nesting)([nesting[index]])

@@ -1,4 +1,4 @@
-"""Numbers that depend on nothing but a key: the same on every machine and in every worker."""
+"""Random numbers by key, the same on every machine and in every worker, and the arithmetic that keeps them so."""
 
 from __future__ import annotations
 

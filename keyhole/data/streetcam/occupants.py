@@ -1,4 +1,4 @@
-"""Who sits behind the glass."""
+"""Driver and passenger: who they are, and how they are drawn behind the glass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 from PIL import Image, ImageDraw
 
 from keyhole.data.streetcam.camera import View
-from keyhole.data.streetcam.draws import RGB, Draw, Point, linear, mix
+from keyhole.data.streetcam.keyed_random import RGB, Draw, Point, linear, mix
 from keyhole.data.streetcam.light import Light, tone
 
 Skin = Literal["light", "medium", "dark"]
