@@ -11,6 +11,6 @@ COMMANDS: Mapping[str, Command] = {
         "adversary.settings:AdversarySettings",
         "adversary.process:run",
         "Tap frames and reconstruct the pictures",
-        "adversary.forecast:forecast",
+        "adversary.preparation:forecast",
     ),
 }

@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
 from prometheus_client import Counter
 
-from adversary.agenda import Agenda
-from adversary.frame_filter import Door
-from adversary.lab import known_defence, lab
-from adversary.meter import Meter
-from adversary.referee import Referee
+from adversary.frame_queue import SharedFrame
+from adversary.preparation import known_defence, open_knowledge
 from adversary.settings import AdversarySettings, check
-from adversary.taps import CloudTap, Tap
+from adversary.taps import CloudTap, FrameFilter, TapSubscription
 from adversary.wire_tap import WireTap
-from adversary.worker import Signature, Submit, Worker
+from adversary.worker import RefereeClient, Signature, Submit, Worker
 from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.registry import ONLINE, ChosenAttack, choose_all
@@ -32,6 +30,7 @@ from keyhole.service.metrics import Metrics
 from keyhole.wire.client import connect
 
 DRAIN_SECONDS = 3.0
+RATE_SECONDS = 5.0
 ROLE = "adversary"
 _log = logging.getLogger(__name__)
 
@@ -55,28 +54,32 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
 
     with ExitStack() as stack:  # closed from the last line to the first
         stack.callback(metrics.close)
+        # the monitor, the tap, and the knowledge that attacks share
         submit = _submit(settings, metrics, stop, stack)
         workers: list[Worker] = []
         holds: list[Callable[[], object]] = []
-        stack.callback(_let_go, holds)
+        stack.callback(_close_all, holds)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
         places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
         publish(settings.addresses, places)
         _log.info("listening", extra=places)
-        known, agenda = lab(settings, _held(holds), ROLE), Agenda()
+        known, shared_frame = open_knowledge(settings, _closed_with(holds), ROLE), SharedFrame()
+        # a worker for each attack, or for each rung of a ladder
         for choice in chosen:
-            for rung in choice.recipe.rungs(known, partial(_terms, settings, choice, metrics), _held(holds)):
+            each = partial(_run_settings, settings, choice, metrics)
+            for rung in choice.recipe.rungs(known, each, _closed_with(holds)):
                 by = choice.name, choice.recipe_name, rung.name
                 signature = Signature(*by, rung.knowledge, settings.tap, settings.seed)
-                shared = agenda if rung.together == 1 else None
+                shared = shared_frame if rung.together == 1 else None
                 room, threads = settings.backlog, settings.threads
                 workers.append(Worker(signature, rung, submit, metrics, stop, room, threads, shared))
                 holds.append(partial(workers[-1].close, DRAIN_SECONDS))
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
-        door = Door(metrics, settings.target, known_defence(settings))
+        # every readable frame goes to all of them
+        readable = FrameFilter(metrics, settings.target, known_defence(settings))
         for frame in tap.frames(stop):
-            if (observation := door.admit(frame)) is not None:
+            if (observation := readable.admit(frame)) is not None:
                 for worker in workers:
                     worker.offer(observation)
 
@@ -85,27 +88,29 @@ def _place(settings: AdversarySettings) -> dict[str, str]:
     return {"tap": settings.tap, "target": settings.target, "device": str(device_named(settings.device))}
 
 
-def _terms(settings: AdversarySettings, choice: ChosenAttack[OnlineRecipe], metrics: Metrics, rung: str) -> RunSettings:
-    meter = Meter(metrics.attack_iterations.labels(choice.name, rung).inc)
-    metrics.attack_rate.labels(choice.name, rung).set_function(meter.rate)
+def _run_settings(
+    settings: AdversarySettings, choice: ChosenAttack[OnlineRecipe], metrics: Metrics, rung: str
+) -> RunSettings:
+    rate = StepRate(metrics.attack_iterations.labels(choice.name, rung).inc)
+    metrics.attack_rate.labels(choice.name, rung).set_function(rate.per_second)
     return RunSettings(
         Budget(choice.recipe.steps(), settings.budget_seconds),
         settings.seed,
-        Watch(settings.interval, meter.step),
+        Watch(settings.interval, rate.step),
         settings.threads,
         sampling_steps=settings.sampling_steps,
         queries=settings.queries,
     )
 
 
-def _held(holds: list[Callable[[], object]]) -> ExitStack:
+def _closed_with(holds: list[Callable[[], object]]) -> ExitStack:
     """A stack that is closed with the others."""
     stack = ExitStack()
     holds.append(stack.close)
     return stack
 
 
-def _let_go(holds: Sequence[Callable[[], object]]) -> None:
+def _close_all(holds: Sequence[Callable[[], object]]) -> None:
     """Close all at once, within ``DRAIN_SECONDS``: a worker may wait for a network, and that for the oracle."""
     threads = [threading.Thread(target=close, name="close", daemon=True) for close in holds]
     for thread in threads:
@@ -115,13 +120,13 @@ def _let_go(holds: Sequence[Callable[[], object]]) -> None:
         thread.join(max(0.0, end - time.monotonic()))
 
 
-def _cloud_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:
+def _cloud_tap(settings: AdversarySettings, metrics: Metrics) -> TapSubscription:
     if not settings.tap_token:
         raise UsageError("--tap cloud needs --tap-token, a file of the secret that the cloud was started with")
     return CloudTap(connect(settings.cloud, tls=settings.tls, role=ROLE), settings.tap_token, metrics.tap_dropped.inc)
 
 
-def _wire_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:
+def _wire_tap(settings: AdversarySettings, metrics: Metrics) -> TapSubscription:
     unread = Counter(
         "keyhole_ciphertext_bytes_total", "Bytes relayed unread, by the wire tap.", registry=metrics.registry
     )
@@ -135,12 +140,45 @@ def _wire_tap(settings: AdversarySettings, metrics: Metrics) -> Tap:
     )
 
 
-TAPS: dict[str, Callable[[AdversarySettings, Metrics], Tap]] = {"cloud": _cloud_tap, "wire": _wire_tap}
+TAPS: dict[str, Callable[[AdversarySettings, Metrics], TapSubscription]] = {"cloud": _cloud_tap, "wire": _wire_tap}
 
 
 def _submit(settings: AdversarySettings, metrics: Metrics, stop: Stop, stack: ExitStack) -> Submit:
     if settings.referee is None:
         return lambda _: None
     channel = stack.enter_context(connect(settings.referee, tls=settings.tls, role=ROLE))
-    referee = Referee(channel, metrics.dropped.labels("unsubmitted").inc)
+    referee = RefereeClient(channel, metrics.dropped.labels("unsubmitted").inc)
     return lambda reconstruction: referee.submit(reconstruction, stop)
+
+
+class StepRate:
+    """Steps of an attack: how many in all, and how many per second over the last five.
+
+    Args:
+        count: called for each step.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(self, count: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
+        self._count = count
+        self._clock = clock
+        self._recent: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def step(self) -> None:
+        """Count one."""
+        self._count()
+        now = self._clock()
+        with self._lock:
+            self._recent.append(now)
+            self._forget(now)
+
+    def per_second(self) -> float:
+        """Steps per second over the last five seconds."""
+        with self._lock:
+            self._forget(self._clock())
+            return len(self._recent) / RATE_SECONDS
+
+    def _forget(self, now: float) -> None:
+        while self._recent and self._recent[0] <= now - RATE_SECONDS:
+            self._recent.popleft()

@@ -1,4 +1,4 @@
-"""One attack at work: frames from its backlog, pictures to the referee."""
+"""Workers: one attack each, frames from its backlog, pictures to the referee."""
 
 from __future__ import annotations
 
@@ -9,26 +9,30 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import grpc
 import torch
 from torch import Tensor
 
-from adversary.agenda import Agenda
-from adversary.backlog import Backlog
+from adversary.frame_queue import Backlog, SharedFrame
 from keyhole.attacks.base import Estimate, Knowledge, MismatchError, Observation
 from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.v1 import referee_pb2
-from keyhole.wire.pictures import pack_picture
+from keyhole.v1 import referee_pb2, referee_pb2_grpc
+from keyhole.wire.client import Retry
+from keyhole.wire.errors import explain
+from keyhole.wire.pictures import entry_name, pack_picture
 
 Submit = Callable[[referee_pb2.Reconstruction], object]
+FLEETING_SECONDS = 1.0  # for a picture that a better one will follow
+FINAL_SECONDS = 4.0
 _REMEMBERED = 256  # frames, more than ever wait
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What every reconstruction of a worker says of its origin."""
+    """The origin that every reconstruction of a worker names."""
 
     attack: str
     recipe: str
@@ -40,11 +44,11 @@ class Signature:
     @property
     def name(self) -> str:
         """Of the attack, or of the rung where it is a ladder's."""
-        return f"{self.attack}.{self.rung}" if self.rung else self.attack
+        return entry_name(self)
 
 
 class Worker:
-    """Runs an attack on a thread of its own, newest frame first.
+    """Runs one attack on a thread of its own, newest frame first.
 
     Args:
         signature: name and origin.
@@ -54,7 +58,7 @@ class Worker:
         stop: the running attack hands in what it has, and no other frame is begun.
         backlog: frames that may wait, unless the rung says so.
         threads: of one tensor operation.
-        agenda: that it shares with others, where the rung takes one frame at a time; None: its own choice alone.
+        shared_frame: the frame that others attack too, where the rung takes one at a time; None: its own choice alone.
     """
 
     def __init__(
@@ -66,7 +70,7 @@ class Worker:
         stop: Stop,
         backlog: int = 4,
         threads: int = 1,
-        agenda: Agenda | None = None,
+        shared_frame: SharedFrame | None = None,
     ) -> None:
         self._signature = signature
         self._rung = rung
@@ -74,7 +78,7 @@ class Worker:
         self._metrics = metrics
         self._stop = stop
         self._threads = threads
-        self._agenda = agenda
+        self._shared_frame = shared_frame
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
         self._faults: set[tuple[str, str, int | None]] = set()
         room = backlog if rung.waiting is None else rung.waiting
@@ -100,12 +104,12 @@ class Worker:
     def _next(self) -> Sequence[Observation]:
         """The frames to attack, waiting for one; none once closed."""
         while frames := self._backlog.take(self._rung.together):
-            if self._agenda is None:
+            if self._shared_frame is None:
                 return frames
             (fresh,) = frames
             if fresh.frame_id in self._done:
                 continue
-            frame = self._agenda.settle(fresh, self._done)
+            frame = self._shared_frame.settle(fresh, self._done)
             if frame is not fresh:
                 self._backlog.put_back(fresh)
             self._done.append(frame.frame_id)
@@ -181,3 +185,41 @@ class Worker:
         known = isinstance(error, MismatchError) or fault in self._faults
         self._faults.add(fault)
         return not known
+
+
+class RefereeClient:
+    """Hands reconstructions to the monitor, which alone holds the truth and tells nobody here how good they are. One
+    that does not arrive is counted and given up.
+
+    Args:
+        channel: to the monitor's submit port.
+        lost: called for each that did not arrive.
+    """
+
+    def __init__(self, channel: grpc.Channel, lost: Callable[[], object] = lambda: None) -> None:
+        self._stub = referee_pb2_grpc.RefereeStub(channel)
+        self._lost = lost
+        self._away = False
+
+    def submit(self, reconstruction: referee_pb2.Reconstruction, stop: Stop | None = None) -> bool:
+        """Whether the monitor has it: it may be away, or refuse. A final picture is sent again for a while."""
+        retry = Retry(FINAL_SECONDS if reconstruction.final else FLEETING_SECONDS)
+        try:
+            retry.call(lambda left: self._stub.Submit(reconstruction, timeout=left), stop)
+        except grpc.RpcError as error:
+            self._lost()
+            self._note(away=True, reason=explain(error))
+            return False
+        except ValueError:  # how gRPC says that the channel was closed
+            self._lost()
+            return False
+        self._note(away=False)
+        return True
+
+    def _note(self, *, away: bool, reason: str = "") -> None:
+        if away != self._away:
+            self._away = away
+            if away:
+                _log.warning("the monitor takes no reconstructions", extra={"reason": reason})
+            else:
+                _log.info("the monitor takes reconstructions again")

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Engine, Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
-from keyhole.presentation import attacks
 from keyhole.service.errors import UsageError
+from keyhole.wire.pictures import entry_name
 from monitor.database import FILE, FrameRow, RecoveryRow, ScoreRow, UnmatchedRow, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
 from monitor.ledger import Ledger, read_ledger
@@ -26,7 +26,7 @@ class LastScore:
 
     Attributes:
         frame: the frame's row; frame ids may come again, rows do not.
-        attack: as an entry, see `keyhole.presentation.attacks.entry`.
+        attack: as an entry, see `keyhole.wire.pictures.entry_name`.
         psnr: dB, peak 1.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
@@ -144,7 +144,7 @@ def _last_scores(session: Session) -> tuple[LastScore, ...]:
 def _last_score(row: Row[Any]) -> LastScore:
     facts: dict[str, Any] = dict(zip(_FACTS, row[1:], strict=False))
     recovery = None if row.score is None else _recovery(row)
-    return LastScore(**{**facts, "attack": attacks.entry(row)}, recovery=recovery)
+    return LastScore(**{**facts, "attack": entry_name(row)}, recovery=recovery)
 
 
 def _recovery(row: Row[Any]) -> Recovery:

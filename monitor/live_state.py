@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from keyhole.judge.recovery import Recovery
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Truth
+from keyhole.wire.pictures import entry_name
 from monitor.deployment import Deployment
 from monitor.scoring import Listener, ScoredReconstruction
 from monitor.validation import TRUTH
@@ -24,7 +25,7 @@ class Attempt:
     """An attack's newest reconstruction of a frame.
 
     Attributes:
-        attack: as an entry, see `keyhole.presentation.attacks.entry`; so in the other classes here.
+        attack: as an entry, see `keyhole.wire.pictures.entry_name`; so in the other classes here.
         version: changes with every new picture.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
@@ -173,7 +174,7 @@ class LiveState(Listener):
         with self._lock:
             self._version += 1
             pictures = self._pictures.setdefault(told.frame_id, {TRUTH: scored.truth.picture.png})
-            entry = attacks.entry(told)
+            entry = entry_name(told)
             pictures[entry] = told.picture.png
             self._labels[told.frame_id] = scored.truth.label
             attempt = _attempt(scored, self._version)
@@ -268,8 +269,8 @@ def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
     told = scored.reconstruction
     return Attempt(
         frame_id=told.frame_id,
-        attack=attacks.entry(told),
-        title=attacks.title(attacks.entry(told), told.knowledge),
+        attack=entry_name(told),
+        title=attacks.title(entry_name(told), told.knowledge),
         tap=told.tap,
         psnr=scored.score.psnr,
         ssim=scored.score.ssim,

@@ -16,10 +16,10 @@ from torch import Tensor
 
 from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
-from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
+from keyhole.wire.pictures import entry_name
 from monitor import validation
 from monitor.scoring import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Listener, ScoredReconstruction, similarity
 from monitor.settings import DEFAULT_LIMITS, Limits
@@ -214,7 +214,7 @@ class Referee:
                 frame's truth, or than all truths; or what a listener raised.
         """
         checked = validation.check_reconstruction(reconstruction)
-        entry = attacks.entry(reconstruction)
+        entry = entry_name(reconstruction)
         self._attacks.check("attack", reconstruction.attack)
         self._entries.check("rung", entry)
         with self._lock:
@@ -268,7 +268,7 @@ class Referee:
 
     def _score(self, frame: _Frame, reconstruction: CheckedReconstruction, *, waited: bool = False) -> Score | None:
         told, truth = reconstruction.message, frame.truth
-        entry = attacks.entry(told)
+        entry = entry_name(told)
         if entry in frame.finished:
             return None
         validation.check_size(reconstruction.picture.size, {truth.picture.size})

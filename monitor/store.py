@@ -16,10 +16,10 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
-from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
+from keyhole.wire.pictures import entry_name
 from monitor.database import (
     AccountRow,
     FrameRow,
@@ -155,7 +155,7 @@ class RunStore(Listener):
                 session.add(_recovery(row.id, scored.recovery))
             if scored.waited:
                 _resolve(session, scored.reconstruction, None)
-            self._pictures.add(frame.frame_id, attacks.entry(scored.reconstruction), scored.reconstruction.picture.png)
+            self._pictures.add(frame.frame_id, entry_name(scored.reconstruction), scored.reconstruction.picture.png)
 
 
 def _newest(session: Session, frame_id: str) -> FrameRow | None:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from adversary.forecast import forecast
+from adversary.preparation import forecast
 from adversary.settings import AdversarySettings
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ONLINE, choose, choose_all
 from keyhole.bench.store import open_results

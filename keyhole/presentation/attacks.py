@@ -6,7 +6,6 @@ import re
 import zlib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Protocol
 
 _COLOURS: Mapping[str, str] = MappingProxyType(
     {
@@ -23,21 +22,6 @@ _GENERATORS = ("pixels", "decoder", "diffusion")
 _KINDS = ("white", "black", "ladder")
 _RUNGS = ("", "amortised", "refined")
 _NAME = re.compile(rf"(?P<generator>.+?)-(?P<kind>{'|'.join(_KINDS)})(?:-(?P<recipe>[^.]+))?(?:\.(?P<rung>.+))?")
-
-
-class Named(Protocol):
-    """What says which attack, and which rung of it, made a picture."""
-
-    @property
-    def attack(self) -> str: ...
-
-    @property
-    def rung(self) -> str: ...
-
-
-def entry(made: Named) -> str:
-    """The name under which pictures and scores are kept and shown: the attack's, with the rung where it is a ladder."""
-    return f"{made.attack}.{made.rung}" if made.rung else made.attack
 
 
 def in_order(names: Iterable[str]) -> list[str]:

@@ -1,10 +1,11 @@
-"""Pictures in messages, as PNG."""
+"""Pictures in messages, as PNG, and the names of those that attacks make."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,6 +18,25 @@ from keyhole.wire.errors import invalid
 MAX_PIXELS = 1 << 24
 """Pixels of the largest picture that is decoded."""
 _COMPRESSION = 1
+
+
+class Named(Protocol):
+    """A message, or another thing, that says which attack, and which rung of it, made a picture."""
+
+    @property
+    def attack(self) -> str: ...
+
+    @property
+    def rung(self) -> str: ...
+
+
+def entry_name(made: Named) -> str:
+    """The name under which pictures and scores are kept and shown: the attack's, with the rung where it is a ladder's.
+
+    >>> entry_name(referee_pb2.Reconstruction(attack="decoder-ladder", rung="refined"))
+    'decoder-ladder.refined'
+    """
+    return f"{made.attack}.{made.rung}" if made.rung else made.attack
 
 
 def pack_picture(picture: Tensor) -> tensor_pb2.Picture:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from adversary.agenda import Agenda
+from adversary.frame_queue import SharedFrame
 from adversary.worker import Signature, Worker
 from keyhole.attacks.base import Estimate, MismatchError, Observation
 from keyhole.attacks.entry import Rung
@@ -95,9 +95,9 @@ def test_a_rung_may_keep_the_newest_frame_alone(metrics):
 
 
 def test_slow_attacks_work_on_the_same_frames_though_they_are_free_at_different_times(metrics):
-    attacks, agenda = [Scripted(), Scripted()], Agenda()
+    attacks, shared_frame = [Scripted(), Scripted()], SharedFrame()
     first, second = (
-        Worker(BY, Rung("", "white box", attack), lambda _: None, metrics, Stop(), backlog=8, agenda=agenda)
+        Worker(BY, Rung("", "white box", attack), lambda _: None, metrics, Stop(), backlog=8, shared_frame=shared_frame)
         for attack in attacks
     )
     frames = {name: Observation(name, (torch.zeros(1, 2),)) for name in "123456"}

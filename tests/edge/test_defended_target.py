@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adversary.lab import known_defence, lab
+from adversary.preparation import known_defence, open_knowledge
 from adversary.settings import AdversarySettings
 from edge.device import Device
 from edge.process import edge
@@ -80,5 +80,5 @@ def test_the_adversary_has_the_same_tables(defended: tuple[str, str]) -> None:
     settings = AdversarySettings(target=target, cut=CUT, defence=word)
     assert known_defence(settings) == word
     with ExitStack() as stack:
-        white = lab(settings, stack, "adversary").white()
+        white = open_knowledge(settings, stack, "adversary").white()
     assert white.defence == defence_named(word)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from adversary.lab import known_defence, lab
+from adversary.preparation import known_defence, open_knowledge
 from adversary.settings import AdversarySettings
 from edge.device import Device
 from edge.process import edge
@@ -94,6 +94,6 @@ def test_a_white_box_adversary_has_the_pruned_head(pruned: str) -> None:
     assert known_defence(settings) == "patrol"
     assert known_defence(AdversarySettings(target="resnet18")) == "none"
     with ExitStack() as stack:
-        white = lab(settings, stack, "adversary").white()
+        white = open_knowledge(settings, stack, "adversary").white()
     device, picture = Device.load(EdgeSettings(target=pruned, cut=CUT)), torch.rand(1, 3, SIZE, SIZE)
     assert torch.equal(white.head(white.normalise(picture)), device(picture)[0])

@@ -1,11 +1,13 @@
-"""The frames that wait for one attack: newest first, bounded."""
+"""Queues of frames that wait to be attacked: one for each attack, and the frame that slow attacks share."""
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Generic, TypeVar
+
+from keyhole.attacks.base import Observation
 
 Item = TypeVar("Item")
 
@@ -63,3 +65,28 @@ class Backlog(Generic[Item]):
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+
+class SharedFrame:
+    """The frame that slow attacks work on together.
+
+    Each begins with the newest frame when it is free, and they are free at different times. Left to themselves they
+    would never show the same picture, and nobody could compare them. So one that is free takes the frame that others
+    have begun with, unless it has attacked that one. Safe for several threads.
+    """
+
+    def __init__(self) -> None:
+        self._frame: Observation | None = None
+        self._lock = threading.Lock()
+
+    def settle(self, fresh: Observation, done: Container[str]) -> Observation:
+        """The frame to attack: the common one, or ``fresh`` for an attack that is done with that.
+
+        Args:
+            fresh: the newest frame; it becomes the common one when it is taken.
+            done: ids of the frames that this attack is done with.
+        """
+        with self._lock:
+            if self._frame is None or self._frame.frame_id in done:
+                self._frame = fresh
+            return self._frame

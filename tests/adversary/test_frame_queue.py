@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from adversary.backlog import Backlog
+from adversary.frame_queue import Backlog
 
 
 def test_newest_first_and_the_oldest_dropped():

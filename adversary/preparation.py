@@ -1,0 +1,171 @@
+"""What an adversary's settings let it find out: oracle, head, prior, public pictures, and a forecast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache, partial
+
+import grpc
+import torch
+from torch import Tensor
+
+from adversary.settings import AdversarySettings, check
+from keyhole.attacks.entry import open_prior
+from keyhole.attacks.knowledge import BlackBox, Lab, OracleAwayError, OracleSpentError, WhiteBox, no_public
+from keyhole.attacks.registry import ONLINE, choose_all
+from keyhole.data.public import public_pictures
+from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
+from keyhole.nn.device import CPU, device_named
+from keyhole.partition import partitioned
+from keyhole.priors.prior import Prior, load_prior
+from keyhole.service.address import Address
+from keyhole.service.settings import Forecast
+from keyhole.sizes import Size
+from keyhole.targets import ModelSettings
+from keyhole.targets.catalogue import Catalogue, protection
+from keyhole.targets.load import assemble
+from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
+from keyhole.wire.client import connect
+from keyhole.wire.errors import WireError, explain
+from keyhole.wire.pictures import pack_picture
+from keyhole.wire.tensors import unpack
+
+CALL_SECONDS = 10.0
+_AWAY = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
+)
+
+
+class RemoteOracle:
+    """Sends pictures, reads features.
+
+    Args:
+        channel: to the oracle.
+        answered: called with the number of pictures of each answer.
+        codec: how the answers are packed; value of the proto's enum.
+    """
+
+    def __init__(
+        self,
+        channel: grpc.Channel,
+        answered: Callable[[int], object] = lambda _: None,
+        codec: tensor_pb2.Codec.ValueType = tensor_pb2.CODEC_FP16,
+    ) -> None:
+        self._stub = oracle_pb2_grpc.OracleStub(channel)
+        self._answered = answered
+        self._codec = codec
+
+    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each.
+
+        Raises:
+            OracleAwayError: it cannot be reached, or its answer is damaged.
+            OracleSpentError: it refuses: its budget is used up, or it expects other pictures.
+        """
+        request = oracle_pb2.QueryRequest(pictures=[pack_picture(picture) for picture in pictures], codec=self._codec)
+        try:
+            response = self._stub.Query(request, timeout=CALL_SECONDS)
+            features = tuple(unpack(m, field=f"tensors[{i}]").float() for i, m in enumerate(response.tensors))
+        except (ValueError, WireError) as error:  # ValueError: how gRPC says that the channel was closed
+            raise OracleAwayError(str(error)) from error
+        except grpc.RpcError as error:
+            kind = OracleAwayError if error.code() in _AWAY else OracleSpentError
+            raise kind(explain(error)) from error
+        if not features or any(len(tensor) != len(pictures) for tensor in features):
+            raise OracleAwayError(
+                f"expected features of {len(pictures)} pictures, got {len(features)} tensors of others"
+            )
+        self._answered(len(pictures))
+        return features
+
+
+def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
+    """What a running adversary may know; its channels are closed with the stack.
+
+    Args:
+        settings: flags.
+        stack: outlives the attacks.
+        role: whose certificate to show.
+
+    Raises:
+        UsageError: no such defence or device.
+    """
+    device = device_named(settings.device)
+    prior = cache(partial(load_prior, settings.prior, device=device))
+    defence = defence_named(settings.defence)
+
+    def public() -> Iterator[Tensor]:
+        return public_pictures(settings.public, picture_size(settings), settings.seed)
+
+    def black() -> BlackBox:
+        channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
+        return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior, device)
+
+    return Lab(lambda: white_box(settings, prior, public, defence, device), black)
+
+
+def white_box(
+    settings: ModelSettings,
+    prior: Callable[[], Prior],
+    public: Callable[[], Iterator[Tensor]] = no_public,
+    defence: Defence = UNPROTECTED,
+    device: torch.device = CPU,
+) -> WhiteBox:
+    """The head that the flags name, on a device, beside a prior, public pictures and the defence of the frames.
+
+    Raises:
+        TargetError: no such target or weights.
+        CutError: no such cut.
+    """
+    target, partition = partitioned(settings)
+    preprocess = target.preprocess
+    head = partition.head.to(device)
+    return WhiteBox(head, preprocess.normalise, preprocess.size, prior, public, defence, device)
+
+
+def picture_size(settings: ModelSettings) -> Size:
+    """Side of the target's pictures in pixels, from its architecture alone.
+
+    Raises:
+        TargetError: no such target.
+    """
+    if settings.size is not None:
+        return settings.size
+    entry = Catalogue().find(settings.target)
+    if entry is None:
+        return assemble(settings.target, size=None).preprocess.size
+    return entry.family.facts(entry.name).preprocess.size
+
+
+def known_defence(settings: AdversarySettings) -> str:
+    """The defence of the frames that the attacks are for: what the target was trained as, and the flag.
+
+    Raises:
+        TargetError: no such target.
+        UsageError: no such defence.
+    """
+    return protection(settings.target, spelled(settings.defence))
+
+
+def forecast(settings: AdversarySettings) -> Forecast:
+    """What the adversary would do; its prior is loaded, and one public picture taken.
+
+    Raises:
+        UsageError: a value is out of range, or no such attack, recipe, prior, device, target, defence or pictures.
+    """
+    check(settings)
+    for address in filter(None, (settings.cloud, settings.listen, settings.oracle, settings.referee, settings.metrics)):
+        Address.parse(address)
+    chosen = choose_all(settings.attacks, settings.recipe, ONLINE)
+    device = device_named(settings.device)
+    known_defence(settings)
+    next(public_pictures(settings.public, picture_size(settings), settings.seed))
+    words = ", ".join(choice.spelled for choice in chosen)
+    entries = [choice.entry for choice in chosen]
+    open_prior(entries, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
+    prior = f"; prior {settings.prior}" if any(entry.uses_prior for entry in entries) else ""
+    return Forecast(
+        f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each; tap {settings.tap}{prior}; public "
+        f"pictures of {settings.public}"
+    )
