@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
+from keyhole.attacks import Suite
 from keyhole.attacks.base import Attack, Knowledge, RunSettings
 from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox
 from keyhole.priors.prior import Prior
@@ -160,9 +161,6 @@ class Cost:
     forwards: float
     step_seconds: float
     picture_seconds: float = 0.0
-
-
-Suite = Literal["quick", "standard", "paper"]
 
 
 @dataclass(frozen=True)

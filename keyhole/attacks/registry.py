@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
+from keyhole.attacks import Suite
 from keyhole.attacks.entry import (
     BLACK_BOX_BUDGETS,
     BLACK_BOX_COST,
@@ -20,7 +21,6 @@ from keyhole.attacks.entry import (
     OnlineRecipe,
     Recipe,
     Spend,
-    Suite,
 )
 from keyhole.attacks.features.guided import CLOSING, Guidance
 from keyhole.attacks.features.ladder import LadderRecipe

@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 
-from keyhole.attacks.entry import Recipe, Suite, open_prior
+from keyhole.attacks import Suite
+from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ChosenAttack, choose_all
 from keyhole.bench.axes import Axes, CutTarget, emulated_link
 from keyhole.bench.measure.accuracy import identities

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from keyhole.attacks.entry import Suite
+from keyhole.attacks import Suite
 from keyhole.attacks.registry import ATTACKS
 from keyhole.presentation.attacks import in_order
 

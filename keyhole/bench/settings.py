@@ -8,7 +8,7 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from keyhole.attacks.entry import Suite
+from keyhole.attacks import Suite
 from keyhole.service.errors import UsageError
 from keyhole.sizes import OptionalSizeFlag
 
@@ -21,8 +21,8 @@ class PlanSettings:
     """What is measured: every flag here can be a key of the plan file."""
 
     preset: Suite | None = None
-    """What is not said otherwise, and how much is measured for each cell: `quick` (ten minutes on two idle cores; its
-    figures are no evidence), `standard` (some hours), `paper` (days). Absent: quick."""
+    """Values of the flags that you leave out, and how much is measured for each cell: `quick` (ten minutes on two idle
+    cores; its figures are no evidence), `standard` (some hours), `paper` (days). Absent: quick."""
     targets: tuple[str, ...] = ()
     """Models, as for `--target` of the other commands; NAME@CUT,CUT gives one cuts of its own."""
     cuts: tuple[str, ...] = ()
@@ -86,27 +86,27 @@ class BenchSettings(PlanSettings):
     """
 
     plan: Path | None = None
-    """YAML file with flags by name. Flags on the command line go before it, it goes before the preset."""
+    """YAML file with flags by name. Flags on the command line override it, and it overrides the preset."""
     out: Path = Path("runs/bench")
     """The run's folder. A run that is there goes on."""
     only: tuple[CellKind, ...] = ()
-    """Measure these kinds of cells alone: latency, accuracy, leak, profile."""
+    """Measure only cells of these kinds: latency, accuracy, leak, profile."""
     dry_run: bool = False
     """Print the plan, the number of cells and an estimate of the time; measure nothing."""
     rerun: Literal["failed"] | None = None
-    """`failed`: try cells again that failed before."""
+    """`failed`: measure the cells again that failed before."""
     workers: int = 1
     """Processes that measure at once, latencies excepted: one for each idle core."""
     ray: str | None = None
     """Measure on a Ray cluster, latencies excepted: its address, or `auto` for the one that this machine belongs to,
-    which is joined once you have said yes. Its machines need Keyhole and the same files at the same paths."""
+    which is joined after you agree. Its machines need Keyhole and the same files at the same paths."""
 
 
 @dataclass(frozen=True)
 class BenchReportSettings:
     """Write a benchmark's report: a page of HTML that needs nothing beside it, and Markdown with its plots.
 
-    The run may still be going on: what is not measured yet is named.
+    The run may still be going on: the report names what is not measured yet.
     """
 
     run: Positional[Path]
@@ -116,12 +116,12 @@ class BenchReportSettings:
     defended: tuple[str, ...] = ()
     """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
     room: str | None = None
-    """The edge has the memory that the undefended head up to this cut needs: accuracy against leak is also plotted of
-    all defences that fit into it, at whatever cut."""
+    """Cut whose undefended head needs as much memory as the edge has: one more plot shows accuracy against leak of all
+    defences that fit into it, wherever they cut."""
     sheet_codecs: tuple[str, ...] = ()
     """Codecs of the designs whose contact sheets are shown. Absent: all."""
     max_ssim: float = 0.3
-    """Of the recommendation: the mean SSIM of the attack that gets most."""
+    """Of the recommendation: the mean SSIM of the strongest attack."""
     max_accuracy_loss: float = 1.0
     """Of the recommendation: points of accuracy below the undefended fp32 design."""
 
@@ -144,11 +144,11 @@ class RecommendSettings:
     link: str
     """Emulated link over which latency counts."""
     target: str | None = None
-    """Model. Absent: each of the run's by itself."""
+    """Model. Absent: each target of the run by itself."""
     defended: tuple[str, ...] = ()
     """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
     max_ssim: float | None = None
-    """Leak: the mean SSIM of the attack that gets most."""
+    """Leak: the mean SSIM of the strongest attack."""
     max_accuracy_loss: float | None = None
     """Points of accuracy below the undefended fp32 design of the same target."""
     max_latency: float | None = None

@@ -8,7 +8,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from keyhole.attacks.entry import Suite
+from keyhole.attacks import Suite
 from keyhole.bench.presets import PRESETS, SweepScale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.data import Sample, open_source, take_samples

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,3 +120,16 @@ def test_pictures_that_are_attacked_and_learned_from(tmp_path):
     draw(tmp_path, [f"{who}/{n}.png" for who in "abc" for n in range(3)])
     with pytest.raises(UsageError, match=r"1 pictures of --source .* are among those of --public"):
         resolve(PlanSettings(targets=(TINY,), source=str(tmp_path), public=str(tmp_path / "a")))
+
+
+@pytest.mark.parametrize("command", ["bench", "bench-report", "recommend"])
+def test_help_is_quick_to_import(command):
+    script = f"""
+import sys
+from keyhole.cli import dispatch
+try:
+    dispatch(["{command}", "--help"], {{}})
+except SystemExit:
+    sys.exit("torch" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False, capture_output=True).returncode == 0
