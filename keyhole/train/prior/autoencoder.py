@@ -1,7 +1,8 @@
-"""Autoencoders: the half of a prior between pictures and latents."""
+"""Autoencoders, the half of a prior between pictures and latents, and the latents' scale."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +19,13 @@ from torch import Tensor, nn
 
 from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
+from keyhole.train.cache import kept
 
 _BATCH = 32
 
 
 @dataclass(frozen=True)
-class Autoencoder:
+class PriorAutoencoder:
     """Pictures to latents and back, whatever the network.
 
     Attributes:
@@ -44,13 +46,13 @@ class Autoencoder:
 
     @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
-        """The network's own latents of uint8 pictures N×3×H×W, in parts."""
+        """The network's own latents N×C×h×w of uint8 pictures N×3×H×W, computed in parts."""
         parts = track(torch.split(pictures, _BATCH), f"encoding {len(pictures)} pictures")
         return torch.cat([self.to_latent(part.to(self._device) / 255).float().cpu() for part in parts])
 
     @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
-        """RGB pictures in [0, 1] of the network's own latents, in parts."""
+        """RGB pictures N×3×H×W in [0, 1] of the network's own latents N×C×h×w, computed in parts."""
         return torch.cat(
             [self.to_picture(part.to(self._device)).float().clamp(0, 1).cpu() for part in torch.split(latents, _BATCH)]
         )
@@ -86,13 +88,13 @@ def new_network(channels: int, widths: Sequence[int], blocks: Sequence[int]) -> 
     return cast(nn.Module, network)
 
 
-def as_stored(network: Any) -> Autoencoder:
+def as_stored(network: Any) -> PriorAutoencoder:
     """A network of diffusers with its weights rounded to half precision, which is how they are stored."""
     rounded = network.half().float().eval().requires_grad_(False)
     return _CLASSES[type(network).__name__](rounded)
 
 
-def open_autoencoder(folder: Path) -> Autoencoder:
+def open_autoencoder(folder: Path) -> PriorAutoencoder:
     """The autoencoder in a folder, or in its ``vae/``.
 
     Raises:
@@ -111,19 +113,19 @@ def open_autoencoder(folder: Path) -> Autoencoder:
     return as_stored(network)
 
 
-def _kl(network: Any) -> Autoencoder:
+def _kl(network: Any) -> PriorAutoencoder:
     return _diffusers(network, lambda x: network.encode(x).latent_dist.mode(), "block_out_channels")
 
 
-def _tiny(network: Any) -> Autoencoder:
+def _tiny(network: Any) -> PriorAutoencoder:
     return _diffusers(network, lambda x: network.encode(x).latents, "block_out_channels")
 
 
-def _dc(network: Any) -> Autoencoder:
+def _dc(network: Any) -> PriorAutoencoder:
     return _diffusers(network, lambda x: network.encode(x).latent, "encoder_block_out_channels")
 
 
-def _diffusers(network: Any, encode: Callable[[Tensor], Tensor], resolutions: str) -> Autoencoder:
+def _diffusers(network: Any, encode: Callable[[Tensor], Tensor], resolutions: str) -> PriorAutoencoder:
     """Of a network whose pictures are in [-1, 1], as those of diffusers are.
 
     Args:
@@ -138,7 +140,7 @@ def _diffusers(network: Any, encode: Callable[[Tensor], Tensor], resolutions: st
         network.half().save_pretrained(folder)
         network.float()
 
-    return Autoencoder(
+    return PriorAutoencoder(
         network,
         lambda pictures: encode(pictures * 2 - 1),
         lambda latents: (network.decode(latents).sample + 1) / 2,
@@ -148,7 +150,7 @@ def _diffusers(network: Any, encode: Callable[[Tensor], Tensor], resolutions: st
     )
 
 
-def _taef2(place: Path) -> Autoencoder:
+def _taef2(place: Path) -> PriorAutoencoder:
     network = taef2.Taef2.load(place).eval().requires_grad_(False)
 
     def save(folder: Path, more: Mapping[str, Any]) -> None:
@@ -158,9 +160,64 @@ def _taef2(place: Path) -> Autoencoder:
                 shutil.copy(place / name, folder / name)
         (folder / "config.json").write_text(json.dumps({"_class_name": "Taef2", **more}, indent=2) + "\n")
 
-    return Autoencoder(network, network.encode, network.decode, taef2.CHANNELS, taef2.FACTOR, save)
+    return PriorAutoencoder(network, network.encode, network.decode, taef2.CHANNELS, taef2.FACTOR, save)
 
 
-_CLASSES: Mapping[str, Callable[[Any], Autoencoder]] = MappingProxyType(
+_CLASSES: Mapping[str, Callable[[Any], PriorAutoencoder]] = MappingProxyType(
     {"AutoencoderDC": _dc, "AutoencoderKL": _kl, "AutoencoderTiny": _tiny}
 )
+
+
+@dataclass(frozen=True)
+class LatentScale:
+    """Mean and deviation of an autoencoder's own latents in each channel, over the training pictures.
+
+    The diffusion works on ``(own − mean) / deviation``, so that its latents start where its noise ends: with mean 0
+    and deviation 1. (§4 of the feature-inversion paper, "v_n = (v − mean(v)) / std(v)", normalises the noise that an
+    attack starts the sampler from; that is the attack's matter and not this.)
+
+    Attributes:
+        mean: C.
+        deviation: C, above 0.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def of(cls, own: Tensor) -> LatentScale:
+        """The scale of an autoencoder's own latents N×C×h×w."""
+        mean, deviation = own.mean(dim=(0, 2, 3)), own.std(dim=(0, 2, 3), correction=0)
+        return cls(mean, deviation.clamp_min(torch.finfo(torch.float32).eps))
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Entries of a configuration of diffusers: a mean and a deviation for each channel, and no factor for all."""
+        return {
+            "latents_mean": self.mean.tolist(),
+            "latents_std": self.deviation.tolist(),
+            "scaling_factor": 1.0,
+            "shift_factor": 0.0,
+        }
+
+    def normalised(self, own: Tensor) -> Tensor:
+        """The diffusion's latents, N×C×h×w, of the autoencoder's own."""
+        return (own - self.mean[:, None, None]) / self.deviation[:, None, None]
+
+    def own(self, latents: Tensor) -> Tensor:
+        """The autoencoder's own latents, N×C×h×w, of the diffusion's."""
+        return latents * self.deviation[:, None, None] + self.mean[:, None, None]
+
+
+def encoded(autoencoder: PriorAutoencoder, pictures: Tensor, file: Path) -> Tensor:
+    """The autoencoder's own latents, N×C×h×w, of uint8 pictures N×3×H×W; from ``file`` where they are in it already."""
+    about = _key(autoencoder, pictures)
+    return kept(file, about, lambda: {"latents": autoencoder.encode(pictures).contiguous()})["latents"]
+
+
+def _key(autoencoder: PriorAutoencoder, pictures: Tensor) -> dict[str, str]:
+    digest = hashlib.sha256(pictures.contiguous().numpy().data)
+    for name, value in autoencoder.network.state_dict().items():
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().data)
+    return {"key": digest.hexdigest()}

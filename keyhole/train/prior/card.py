@@ -1,4 +1,4 @@
-"""What is known about a prior, for programs and for people."""
+"""The card of a prior, for programs (``card.json``) and for people (``README.md``)."""
 
 from __future__ import annotations
 

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
 from typing import Any, cast
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from rich.console import Console
 from torch import Tensor, nn
 
+from keyhole.data.sample import Pool
+from keyhole.data.sets.catalogue import open_collection
+from keyhole.data.sets.collection import Collection, Subset
+from keyhole.data.source import NAMED, open_source
+from keyhole.data.streetcam.pools import Pool as StreetcamPool
+from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.card import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisation import Optimisation
-from keyhole.train.prior.autoencoder import Autoencoder, as_stored, new_network, open_autoencoder
+from keyhole.train.pictures import read
+from keyhole.train.prior.autoencoder import (
+    LatentScale,
+    PriorAutoencoder,
+    as_stored,
+    encoded,
+    new_network,
+    open_autoencoder,
+)
 from keyhole.train.prior.card import PriorCard, write_prior_card
-from keyhole.train.prior.diffusion import DiffusionTraining, new_unet
-from keyhole.train.prior.directory import save_diffusion
-from keyhole.train.prior.figures import ceiling, denoising
-from keyhole.train.prior.latents import Scale, encoded
-from keyhole.train.prior.pictures import learned_from, measured_on
+from keyhole.train.prior.diffusion import DiffusionTraining, new_unet, save_diffusion
+from keyhole.train.prior.figures import ceiling, denoising, reconstruction_sheet, sample_sheet
 from keyhole.train.prior.reconstruction import ReconstructionTraining, Reconstructor
 from keyhole.train.prior.settings import PriorSettings
-from keyhole.train.prior.sheet import reconstruction_sheet, sample_sheet
 
 _CLIP = 1.0
 _DECAY = 0.01
@@ -33,7 +47,7 @@ _EMA = 0.998
 
 
 def prior(settings: PriorSettings) -> int:
-    """Train both stages, store them, measure what is stored, write the card; the exit code.
+    """Train both stages, store them, measure what is stored, write the card; return the exit code.
 
     Raises:
         FileNotFoundError: no data there.
@@ -52,7 +66,7 @@ def prior(settings: PriorSettings) -> int:
         autoencoder.network.to(Accelerator(mixed_precision=settings.precision).device)
         own = encoded(autoencoder, pictures, work / "latents.safetensors")
         own_audit = autoencoder.encode(audit)
-        scale = Scale.of(own)
+        scale = LatentScale.of(own)
         autoencoder.save(settings.out / "vae", scale.facts)
         latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
 
@@ -80,7 +94,7 @@ def prior(settings: PriorSettings) -> int:
         return 0
 
 
-def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Autoencoder:
+def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> PriorAutoencoder:
     set_seed(settings.seed)
     training = ReconstructionTraining(
         new_network(settings.latent_channels, settings.widths, settings.blocks),
@@ -114,7 +128,7 @@ def _optimisation(settings: PriorSettings, learning_rate: float, ema: float | No
     return Optimisation(learning_rate, _DECAY, ema=ema, clip=_CLIP, seed=settings.seed, precision=settings.precision)
 
 
-def _check_sides(settings: PriorSettings, given: Autoencoder | None) -> None:
+def _check_sides(settings: PriorSettings, given: PriorAutoencoder | None) -> None:
     factor = given.factor if given else 2 ** len(settings.widths)
     halvings = len(settings.unet_widths) - 1
     multiple = factor * 2 ** max(halvings, int(given is None and settings.halved > 0))
@@ -126,10 +140,46 @@ def _check_sides(settings: PriorSettings, given: Autoencoder | None) -> None:
 
 
 def _recipe(settings: PriorSettings) -> dict[str, Any]:
-    """The settings, without the places where things lie."""
+    """The settings without paths, licence and seed."""
     left_out = {"data", "out", "autoencoder", "licence", "seed", "workers"}
     return {name: value for name, value in dataclasses.asdict(settings).items() if name not in left_out}
 
 
 def _count(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def learned_from(settings: PriorSettings, folder: Path, console: Console) -> Tensor:
+    """Pictures of the settings' pool, uint8 N×3×size×size; drawn ones are kept in ``folder``.
+
+    Raises:
+        FileNotFoundError: no data there.
+        ValueError: a damaged file, or no such data.
+    """
+    return _pictures(settings, settings.pool, settings.pictures, folder, console)
+
+
+def measured_on(settings: PriorSettings, folder: Path, console: Console) -> Tensor:
+    """Pictures of the pool ``audit``, like `learned_from`."""
+    return _pictures(settings, "audit", settings.audit, folder, console)
+
+
+def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, console: Console) -> Tensor:
+    spec, size = settings.data, settings.size
+    streamed = "+" in spec and not Path(spec).expanduser().exists()
+    if spec != "streetcam" and (spec in NAMED or streamed):
+        source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
+        return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
+    collection = _streetcam(pool, size, count) if spec == "streetcam" else _some(spec, pool, count, settings.seed)
+    return read(collection, size, workers=settings.workers, folder=folder, console=console)[0]
+
+
+def _streetcam(pool: str, size: int, count: int) -> Collection:
+    """As many vehicles as pictures, before one camera after the other."""
+    return Passes(Streetcam(cast(StreetcamPool, pool), drawn_at(size)), vehicles=count, views=1)
+
+
+def _some(spec: str, pool: str, count: int, seed: int) -> Collection:
+    whole = open_collection(spec, pool)
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
+    return Subset(whole, tuple(sorted(order[:count].tolist())))

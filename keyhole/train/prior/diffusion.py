@@ -1,9 +1,11 @@
-"""The second stage: a U-Net learns to tell noise from latent."""
+"""The second stage of a prior: a U-Net that learns to denoise latents, its scheduler and its directory."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import diffusers
@@ -21,7 +23,7 @@ _GROUPS = 32
 
 
 def new_scheduler() -> Any:
-    """The noise, as DDIM reads it.
+    """The schedule of the noise, for DDIM.
 
     Stable Diffusion's betas, stretched until the last timestep holds noise alone, with velocities to predict and
     timesteps from the last one down (Lin et al. 2024, "Common diffusion noise schedules and sample steps are flawed").
@@ -164,3 +166,27 @@ def sample(network: nn.Module, shape: tuple[int, int, int, int], seed: int, step
     for timestep in scheduler.timesteps:
         latents = scheduler.step(network(latents, timestep.to(device)).sample, timestep, latents).prev_sample
     return latents.cpu()
+
+
+def save_diffusion(network: Any, folder: Path) -> nn.Module:
+    """Write ``unet/`` in half precision, ``scheduler/`` and ``model_index.json`` beside a ``vae/`` that is there.
+
+    The index lists the parts under the base class of pipelines, which does not load them at once: no unconditional
+    pipeline of diffusers (LDMPipeline) reads per-channel statistics of latents, so none would sample rightly.
+
+    Returns:
+        The network with its weights rounded as they are stored, in evaluation mode, on the processor.
+    """
+    stored: nn.Module = network.cpu().half()
+    network.save_pretrained(folder / "unet")
+    new_scheduler().save_pretrained(folder / "scheduler")
+    kind = json.loads((folder / "vae" / "config.json").read_text())["_class_name"]
+    index = {
+        "_class_name": "DiffusionPipeline",
+        "_diffusers_version": diffusers.__version__,
+        "vae": ["diffusers", kind],
+        "unet": ["diffusers", "UNet2DModel"],
+        "scheduler": ["diffusers", "DDIMScheduler"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
+    return stored.float().eval()

@@ -1,4 +1,4 @@
-"""The first stage: an autoencoder learns to give pictures back."""
+"""The first stage of a prior: an autoencoder learns to reconstruct pictures."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ReconstructionTraining(TrainingPlan):
         halved: so many steps, the first ones, are on pictures of half the side: they cost a quarter, and what they
             teach of colours and edges holds at the full size.
         steps, batch, every, optimisation: see `TrainingPlan`.
-        look: called after each round with the module; a few words on how good it is.
+        look: called after each round with the module; returns its quality in a few words.
     """
 
     def __init__(
