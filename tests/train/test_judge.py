@@ -12,23 +12,20 @@ from scipy.ndimage import gaussian_filter
 from keyhole.judge.identity import Embedder
 from keyhole.judge.load import load_judge
 from keyhole.service.errors import UsageError
-from keyhole.train.judge import reading, telling
-from keyhole.train.judge.command import judge
+from keyhole.train.judge import embedding, reading
+from keyhole.train.judge.command import JudgeRecipe, judge, train_judge
+from keyhole.train.judge.degradation import blur, degrade
+from keyhole.train.judge.embedding import EmbedderRecipe, EmbedderTask, TeacherRecipe, split_vehicles, taught_by_teacher
 from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
 from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
-from keyhole.train.judge.spoil import blur, spoil
-from keyhole.train.judge.teacher import TeacherRecipe, taught_by_teacher
-from keyhole.train.judge.telling import TellingApart, TellingRecipe
-from keyhole.train.judge.training import JudgeRecipe, train_judge
-from keyhole.train.judge.vehicles import vehicles
 from keyhole.train.tasks.reid.teacher import Teaching
 
 PLAN = Plan(identities=4, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(
     ReadingRecipe(steps=4, batch=4, every=2),
     TeacherRecipe(stages=((32, 2),), batch=4, per_identity=2),
-    TellingRecipe(stages=((32, 4),), batch=4, per_identity=2),
+    EmbedderRecipe(stages=((32, 4),), batch=4, per_identity=2),
 )
 
 
@@ -37,10 +34,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TruePictures:
     return true_pictures(PLAN, tmp_path_factory.mktemp("drawn"), workers=0)
 
 
-def telling_apart(data: TruePictures, recipe: TellingRecipe) -> TellingApart:
-    train, trial = vehicles(data)
+def telling_apart(data: TruePictures, recipe: EmbedderRecipe) -> EmbedderTask:
+    train, trial = split_vehicles(data)
     says = Teaching(torch.eye(len(train.pictures)), recipe.teaching)
-    return TellingApart(Embedder(), train, trial, recipe, says)
+    return EmbedderTask(Embedder(), train, trial, recipe, says)
 
 
 def test_pictures_come_with_their_secrets(data: TruePictures) -> None:
@@ -66,7 +63,7 @@ def test_pictures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert len(other.pictures) == 4
 
 
-@pytest.mark.parametrize("stopped", [reading, telling])
+@pytest.mark.parametrize("stopped", [reading, embedding])
 def test_a_stopped_run_ends_where_an_unbroken_one_does(
     stopped: ModuleType, data: TruePictures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,10 +78,10 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
         calls.append(None)
         if len(calls) > 2:
             raise KilledError
-        return spoil(*arguments)  # type: ignore[arg-type]
+        return degrade(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(stopped, "spoil", killed_in_the_third_step)
+        patch.setattr(stopped, "degrade", killed_in_the_third_step)
         with pytest.raises(KilledError):
             train_judge(data, RECIPE, tmp_path / "b")
     resumed = train_judge(data, RECIPE, tmp_path / "b")
@@ -131,12 +128,12 @@ def test_wrong_settings_say_what_was_expected(wrong: dict[str, int]) -> None:
 
 def test_spoiling_is_seeded_keeps_the_range_and_leaves_the_clean_alone() -> None:
     pictures = torch.rand(8, 3, 24, 24)
-    first, again = (spoil(pictures, torch.Generator().manual_seed(1), clean=0.0) for _ in range(2))
+    first, again = (degrade(pictures, torch.Generator().manual_seed(1), clean=0.0) for _ in range(2))
     assert torch.equal(first, again)
     assert first.min() >= 0
     assert first.max() <= 1
     assert not torch.equal(first, pictures)
-    assert torch.equal(spoil(pictures, torch.Generator().manual_seed(1), clean=1.0), pictures)
+    assert torch.equal(degrade(pictures, torch.Generator().manual_seed(1), clean=1.0), pictures)
 
 
 def test_each_picture_is_blurred_by_its_own_width() -> None:
@@ -164,7 +161,7 @@ def test_pictures_to_tell_apart_are_spoilt(data: TruePictures) -> None:
 
 
 def test_the_teacher_says_something_of_each_picture_and_learns_nothing_anew(data: TruePictures, tmp_path: Path) -> None:
-    train, trial = vehicles(data)
+    train, trial = split_vehicles(data)
     first = taught_by_teacher(train, trial, RECIPE.teacher, tmp_path)
     torch.testing.assert_close(first.embeddings.norm(dim=1), torch.ones(4))
     assert first.weight == RECIPE.teacher.teaching

@@ -1,4 +1,4 @@
-"""True pictures of streetcam with their secrets, drawn once and kept in a file."""
+"""True pictures of streetcam with their secret labels, drawn once and kept in a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the judge learns to read plates and people."""
+"""Training of the judge's readers: glyphs of plates, facts about driver and passenger."""
 
 from __future__ import annotations
 
@@ -10,31 +10,71 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from keyhole.data.sample import eight_bit
+from keyhole.data.streetcam.shot import DRIVER, PASSENGER
 from keyhole.judge.judge import Judge
 from keyhole.service.errors import UsageError
-from keyhole.train.judge.losses import ReadingLesson
+from keyhole.train.judge.degradation import degrade
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
-from keyhole.train.judge.spoil import spoil
 from keyhole.train.loop import Round, TrainingPlan
 from keyhole.train.optimisation import Optimisation
+
+
+class ReadingLosses(nn.Module):
+    """Cross-entropy of a judge's readers of plates and people.
+
+    Args:
+        judge: its readers are trained, its embedder is not touched.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        super().__init__()
+        self.plates, self.drivers, self.passengers = judge.plates, judge.drivers, judge.passengers
+
+    def forward(self, pictures: Tensor, labels: TruePictures) -> dict[str, Tensor]:
+        """Losses by name.
+
+        Args:
+            pictures: RGB in [0, 1], N×3×H×W.
+            labels: of these; their own pictures are not used.
+        """
+        losses = {}
+        shown = (labels.plates[:, 0] != UNKNOWN).nonzero().flatten()
+        if len(shown):
+            scores = self.plates(pictures[shown], labels.corners[shown])
+            losses["plate"] = F.cross_entropy(scores.flatten(0, 1), labels.plates[shown].flatten())
+        for name, reader, numbers, boxes, attributes in (
+            ("driver", self.drivers, labels.drivers, labels.driver_boxes, DRIVER),
+            ("passenger", self.passengers, labels.passengers, labels.passenger_boxes, PASSENGER),
+        ):
+            shown = (numbers[:, 0] != UNKNOWN).nonzero().flatten()
+            if len(shown) > 1:
+                losses[name] = _mean_loss(reader(pictures[shown], boxes[shown]), numbers[shown], attributes)
+        return losses
+
+
+def _mean_loss(scores: Mapping[str, Tensor], numbers: Tensor, attributes: Mapping[str, tuple[str, ...]]) -> Tensor:
+    losses = [F.cross_entropy(scores[name], numbers[:, place]) for place, name in enumerate(attributes)]
+    return torch.stack(losses).mean()
+
 
 _JITTER = 0.4  # pixels by which a place is off, so that the readers do not rely on more than the truth is good for
 
 
 @dataclass(frozen=True)
 class ReadingRecipe:
-    """How the readers are trained.
+    """Hyper-parameters of the readers.
 
     Attributes:
         steps: of the optimiser.
         batch: pictures in a step.
         learning_rate: peak of the one-cycle schedule of AdamW.
         weight_decay: on weights of two or more dimensions.
-        clean: share of the pictures that are not spoilt.
+        clean: share of the pictures that are not degraded.
         every: steps between checkpoints.
-        seed: of weights, order and spoiling.
+        seed: of weights, order and degradation.
         precision: ``no`` (fp32) or ``bf16``.
     """
 
@@ -49,14 +89,14 @@ class ReadingRecipe:
 
 
 class ReadingBatch(NamedTuple):
-    """What `ReadingLesson` takes, in its order."""
+    """Arguments of `ReadingLosses`, in its order."""
 
     pictures: Tensor
     labels: TruePictures
 
 
 class ReadingTraining(TrainingPlan):
-    """See `TrainingPlan`. The module is a `ReadingLesson`.
+    """See `TrainingPlan`. The module is a `ReadingLosses`.
 
     Args:
         judge: whose readers are trained.
@@ -68,7 +108,7 @@ class ReadingTraining(TrainingPlan):
     """
 
     def __init__(self, judge: Judge, data: TruePictures, recipe: ReadingRecipe) -> None:
-        self.module = ReadingLesson(judge)
+        self.module = ReadingLosses(judge)
         self.steps, self.every = recipe.steps, recipe.every
         self.optimisation = Optimisation(
             recipe.learning_rate, recipe.weight_decay, seed=recipe.seed, precision=recipe.precision
@@ -81,7 +121,7 @@ class ReadingTraining(TrainingPlan):
         for step in range(first, last):
             generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
             read = self._data.each(itemgetter(_draw(self._readable, recipe.batch, generator)))
-            yield ReadingBatch(spoil(eight_bit(read.pictures), generator, recipe.clean), _jittered(read, generator))
+            yield ReadingBatch(degrade(eight_bit(read.pictures), generator, recipe.clean), _jittered(read, generator))
 
     def losses(self, module: nn.Module, batch: ReadingBatch) -> Mapping[str, Tensor]:
         losses: Mapping[str, Tensor] = module(*batch)

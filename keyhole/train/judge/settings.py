@@ -12,9 +12,9 @@ from keyhole.service.errors import UsageError
 @dataclass(frozen=True)
 class JudgeSettings:
     """Train the judge that reads plates, people and identities from pictures of streetcam; write int8 weights with a
-    card. It sees true pictures of the pool `public` alone, half of them spoilt to look like reconstructions. A stopped
-    run goes on where it was. model.safetensors and card.json are what `keyhole monitor --judge` needs; the shipped ones
-    lie in keyhole/judge/weights."""
+    card. It sees true pictures of the pool `public` alone, half of them degraded to look like reconstructions. A
+    stopped run goes on where it was. model.safetensors and card.json are what `keyhole monitor --judge` needs; the
+    shipped ones lie in keyhole/judge/weights."""
 
     out: Path
     """Folder for the drawn pictures (1.3 GB by default), checkpoints, model.safetensors and card.json."""
@@ -29,13 +29,13 @@ class JudgeSettings:
     teacher_stages: tuple[str, ...] = ("64:12",)
     """Picture side and epochs of each stage in which a large network learns to tell vehicles apart, as SIDE:EPOCHS."""
     stages: tuple[str, ...] = ("96:8", "128:6")
-    """The same of the judge's own embedder, which learns from what the large one says."""
+    """The same of the judge's own embedder, which learns the large network's embeddings."""
     batch: int = 64
-    """Pictures in a step of either."""
+    """Pictures in a step of each training."""
     learning_rate: float = 2e-3
     """Peak of the one-cycle schedule on plates and people."""
     clean: float = 0.5
-    """Share of the pictures that are not spoilt."""
+    """Share of the pictures that are not degraded."""
     every: int = 250
     """Steps between lines of progress on plates and people; on identities there is a line after each epoch."""
     audit: int = 200
@@ -45,7 +45,7 @@ class JudgeSettings:
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0
-    """Seed of pictures, weights, order and spoiling."""
+    """Seed of pictures, weights, order and degradation."""
     licence: str = "Apache-2.0"
     """Licence of the weights, for the card."""
 

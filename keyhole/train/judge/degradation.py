@@ -1,4 +1,4 @@
-"""Makes true pictures look as reconstructions do: blurred, noisy, pale, blocky."""
+"""Degradation of true pictures to what reconstructions look like: blurred, pale, noisy, blocky."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _BLUR, _NOISE, _CONTRAST, _QUALITY = (0.3, 2.0), (0.01, 0.15), (0.35, 1.0), (12,
 _REACH = 6
 
 
-def spoil(pictures: Tensor, generator: torch.Generator, clean: float = 0.5) -> Tensor:
-    """Spoil pictures at random, in the order blur, contrast, noise, JPEG, each with an even chance.
+def degrade(pictures: Tensor, generator: torch.Generator, clean: float = 0.5) -> Tensor:
+    """Degrade pictures at random, in the order blur, contrast, noise, JPEG, each with an even chance.
 
     Args:
         pictures: RGB in [0, 1], N×3×H×W, more than 6 pixels a side.
