@@ -15,18 +15,16 @@ from keyhole.partition.memory import footprints
 from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.partition.pruning.surgery import structures_before
 from keyhole.targets import Preprocess
-from keyhole.train.defences.patrol.goal import Goal
-from keyhole.train.defences.patrol.lipschitz import block_ends
+from keyhole.train.defences.patrol.command import block_ends
 from keyhole.train.defences.patrol.loop import Patrol
 from keyhole.train.defences.patrol.masks import Masks
-from keyhole.train.defences.patrol.objective import Objective
-from keyhole.train.defences.patrol.recipe import FAST, PAPER, PatrolRecipe
-from keyhole.train.defences.patrol.settings import PatrolSettings
-from keyhole.train.defences.patrol.surrogate import Surrogate
+from keyhole.train.defences.patrol.memory import MemoryGoal
+from keyhole.train.defences.patrol.objective import Objective, Surrogate
+from keyhole.train.defences.patrol.settings import FAST, PAPER, PatrolRecipe, PatrolSettings
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Blocks
 from keyhole.train.task import Batch, Task
-from keyhole.train.tasks.classifier import Classification, LabelledPictures
+from keyhole.train.tasks.classification import Classification, LabelledPictures
 from keyhole.train.tasks.reid.task import Reidentification
 from keyhole.train.tuning import make_trainable
 from tests.train import making
@@ -61,7 +59,7 @@ def training(task: Task, network: nn.Module, recipe: PatrolRecipe, out: Path, cu
     """As the command puts it together, for a network whose task is made already and did not take it apart."""
     surveyed = survey(network, EXAMPLE)
     ends = block_ends(surveyed, cut)
-    goal = Goal.of(split(network, cut, EXAMPLE).head, footprints(network, EXAMPLE), ends[-1], recipe.ratio, None)
+    goal = MemoryGoal.of(split(network, cut, EXAMPLE).head, footprints(network, EXAMPLE), ends[-1], recipe.ratio, None)
     masks = Masks(structures_before(surveyed, cut), network, recipe.start, torch.Generator().manual_seed(0))
     masks.make_up_for()
     return Patrol(task, network, ends, recipe, masks, goal, out)
@@ -210,7 +208,7 @@ def test_of_blocks_that_all_lose_their_mask_at_once_no_more_are_removed_than_it_
     surveyed = survey(network, EXAMPLE)
     structures = structures_before(surveyed, "layer2", "blocks")
     assert len(structures) == 3
-    goal = Goal.of(split(network, "layer2", EXAMPLE).head, footprints(network, EXAMPLE), "layer2.0", 0.2, None)
+    goal = MemoryGoal.of(split(network, "layer2", EXAMPLE).head, footprints(network, EXAMPLE), "layer2.0", 0.2, None)
     masks = Masks(structures, network, (1.0, 0.01), torch.Generator().manual_seed(0))
     masks.make_up_for()
     pruned, plan = Patrol(task, network, ("layer1.1", "layer2.0"), recipe, masks, goal, tmp_path).run()
@@ -249,7 +247,7 @@ def test_an_embedding_is_trained_and_pruned_through_its_neck(tmp_path: Path) -> 
     make_trainable(network)
     assert not network.fc.bias.requires_grad
     surveyed, ends = survey(network, EXAMPLE), ("layer1.1", "layer2.0")
-    goal = Goal.of(split(network, "layer2", EXAMPLE).head, footprints(network, EXAMPLE), ends[-1], 0.5, None)
+    goal = MemoryGoal.of(split(network, "layer2", EXAMPLE).head, footprints(network, EXAMPLE), ends[-1], 0.5, None)
     masks = Masks(structures_before(surveyed, "layer2"), network, (1.0, 0.1), torch.Generator().manual_seed(0))
     recipe = dataclasses.replace(QUICK, stages=((1.0, 2),), batch=32)
     own = dataclasses.replace(recipe.task_recipe(making.recipe(1), SIDE), seed=0)

@@ -12,11 +12,16 @@ from torch import Tensor, nn
 from keyhole.partition import CutError, survey
 from keyhole.partition.pruning.surgery import structures_before
 from keyhole.targets.target import Preprocess
-from keyhole.train.defences.patrol.fista import Fista, shrink
-from keyhole.train.defences.patrol.goal import fewest_gone, least_threshold
-from keyhole.train.defences.patrol.lipschitz import block_ends, constants, lipschitz_loss
-from keyhole.train.defences.patrol.masks import Masks
-from keyhole.train.defences.patrol.surrogate import Surrogate, mirrored_layers, reconstruction_distance
+from keyhole.train.defences.patrol.command import block_ends
+from keyhole.train.defences.patrol.masks import Fista, Masks, shrink
+from keyhole.train.defences.patrol.memory import fewest_gone, least_threshold
+from keyhole.train.defences.patrol.objective import (
+    Surrogate,
+    constants,
+    lipschitz_loss,
+    mirrored_layers,
+    reconstruction_distance,
+)
 from keyhole.train.split import Blocks, denormalised
 from tests.partition.models import build, pictures, tiny_vit
 from tests.train.patrol_making import SIDE, classifier

@@ -1,4 +1,4 @@
-"""``keyhole train patrol``: from a target to a pruned one, with plan, card and the memory that it needs."""
+"""``keyhole train patrol``: trains a pruned target and writes plan, weights, card and the memory of its heads."""
 
 from __future__ import annotations
 
@@ -18,23 +18,20 @@ from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.catalogue import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
-from keyhole.train.defences.patrol.goal import Goal
-from keyhole.train.defences.patrol.lipschitz import block_ends
 from keyhole.train.defences.patrol.loop import Patrol
 from keyhole.train.defences.patrol.masks import Masks
-from keyhole.train.defences.patrol.recipe import PatrolRecipe
-from keyhole.train.defences.patrol.report import report
-from keyhole.train.defences.patrol.settings import PatrolSettings
+from keyhole.train.defences.patrol.memory import MemoryGoal, report_memory
+from keyhole.train.defences.patrol.settings import PatrolRecipe, PatrolSettings
 from keyhole.train.recipe import stages_of
 from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
 from keyhole.train.weights import named, store_weights
 
 REST = "rest"
-"""Folder, in that of the result, for what the second training keeps to resume from."""
+"""Folder, inside the result's, for the checkpoints of the second training."""
 
 
 def patrol(settings: PatrolSettings) -> int:
-    """Train, prune, train what is left, store it as int8, measure it, write plan and card; the exit code.
+    """Train, prune, train again, store as int8, measure, write plan and card; return the exit code.
 
     Raises:
         FileNotFoundError: no data there.
@@ -77,15 +74,15 @@ def patrol(settings: PatrolSettings) -> int:
         write_plan(replace(plan, tail=kept), settings.out)
         hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
         write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
-        report(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
+        report_memory(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
         return 0
 
 
 def _kept_tail(settings: PatrolSettings) -> Tail | None:
-    """Whose tail is kept; None where it learns.
+    """The target whose tail is kept; None where the tail learns.
 
     Raises:
-        UsageError: the target's weights are not shipped, so that who has the head alone could not find the tail.
+        UsageError: the target's weights are not shipped, so whoever has the head alone could not find the tail.
     """
     if settings.tail != "kept":
         return None
@@ -96,24 +93,24 @@ def _kept_tail(settings: PatrolSettings) -> Tail | None:
 
 
 def _let_learn(network: nn.Module, part: Set[str] | None) -> None:
-    """Make a network trainable, or those of its tensors alone that are named."""
+    """Make a network trainable, or only its tensors of the names in ``part``."""
     make_trainable(network)
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(parameter.requires_grad and (part is None or name in part))
 
 
 def _as_they_are(recipe: PatrolRecipe, size: int) -> tuple[str, ...]:
-    """A recipe's stages as flags name them, so that the last need not have the target's own size."""
+    """A recipe's stages as flags spell them; then the last need not have the target's own size."""
     return tuple(f"{side}:{epochs}" for side, epochs in recipe.sides(size))
 
 
 def _goal(
     room: str | None, recipe: PatrolRecipe, before: Sequence[SizedHead], head: nn.Module, cut: str
-) -> Goal | None:
-    """What is enough; None where the mask is trained to the end, or there is none."""
+) -> MemoryGoal | None:
+    """The memory goal; None where the mask is trained to the end, or there is no mask."""
     if "pruning" not in recipe.terms or (room is None and recipe.ratio == 1):
         return None
-    goal = Goal.of(head, before, cut, recipe.ratio, room)
+    goal = MemoryGoal.of(head, before, cut, recipe.ratio, room)
     if goal.total is not None and footprint_at(before, cut).total <= goal.total:
         raise UsageError(f"--room {room} holds the head up to {cut} as it is: choose a deeper --cut")
     return goal
@@ -124,3 +121,29 @@ def _masks(settings: PatrolSettings, recipe: PatrolRecipe, surveyed: Survey) -> 
         return None
     structures = structures_before(surveyed, settings.cut, settings.structures)
     return Masks(structures, surveyed.model, recipe.start, torch.Generator().manual_seed(settings.seed))
+
+
+def block_ends(surveyed: Survey, cut: str) -> tuple[str, ...]:
+    """Where the blocks of the head that ends at ``cut`` end; the last is ``cut`` itself, by its own path.
+
+    PATROL speaks of four residual blocks of ResNet-18 and gives four weights α: these are its stages ``layer1`` to
+    ``layer4`` (elsewhere it counts eight convolution blocks, two to a stage). So blocks are the stages, what comes
+    before the first belonging to it. Of a network with one stack of modules, such as a transformer, they are the
+    stack's modules; of one without any, its modules that have modules.
+
+    Raises:
+        CutError: no such cut.
+    """
+    last = surveyed.index(cut)
+    children = dict(surveyed.model.named_children())
+    stages = [name for name, child in children.items() if isinstance(child, nn.Sequential) and _holds_modules(child)]
+    if len(stages) == 1:
+        stages = [f"{stages[0]}.{name}" for name, _ in children[stages[0]].named_children()]
+    if not stages:
+        stages = [name for name, child in children.items() if next(child.children(), None) is not None]
+    ends = [surveyed.name(surveyed.ends[path]) for path in stages if surveyed.ends.get(path, last) < last]
+    return (*ends, surveyed.name(last))
+
+
+def _holds_modules(stack: nn.Sequential) -> bool:
+    return any(next(child.children(), None) is not None for child in stack)

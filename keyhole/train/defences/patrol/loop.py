@@ -1,4 +1,4 @@
-"""The training of a model and a mask together: Algorithm 1 of PATROL."""
+"""Algorithm 1 of PATROL: a model and its mask are trained together, then what the mask switches off is removed."""
 
 from __future__ import annotations
 
@@ -22,33 +22,30 @@ from keyhole.service.memory import keep_all_freed
 from keyhole.sizes import side_of
 from keyhole.terminal import progress_bar
 from keyhole.train.checkpoint import TrainingCheckpoint
-from keyhole.train.defences.patrol.fista import Fista
-from keyhole.train.defences.patrol.goal import Goal, fewest_gone, least_threshold
-from keyhole.train.defences.patrol.lipschitz import random_noise
-from keyhole.train.defences.patrol.masks import Masks
-from keyhole.train.defences.patrol.objective import Objective
-from keyhole.train.defences.patrol.recipe import PatrolRecipe
-from keyhole.train.defences.patrol.surrogate import Surrogate, mirrored_layers
+from keyhole.train.defences.patrol.masks import Fista, Masks
+from keyhole.train.defences.patrol.memory import MemoryGoal, fewest_gone, least_threshold
+from keyhole.train.defences.patrol.objective import Objective, Surrogate, mirrored_layers, random_noise
+from keyhole.train.defences.patrol.settings import PatrolRecipe
 from keyhole.train.optimisation import Optimisation, make_optimiser, one_cycle
 from keyhole.train.split import Blocks, paths_in
 from keyhole.train.task import Batch, Task
 
 DEFENCE = "patrol"
-_LOOKS = 5  # times in an epoch that the goal is compared with what is there
+_CHECKS = 5  # of the goal in an epoch
 
 
 @dataclass
-class Seen:
-    """The mask when it was last compared with the goal."""
+class LastMask:
+    """The mask at its last comparison with the goal."""
 
     entries: list[Tensor]
 
     def state_dict(self) -> dict[str, list[Tensor]]:
-        """For a checkpoint."""
+        """The entries, for a checkpoint."""
         return {"entries": self.entries}
 
     def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
-        """From a checkpoint."""
+        """Inverse of `state_dict`."""
         self.entries = state["entries"]
 
 
@@ -61,7 +58,7 @@ class Patrol:
         ends: where the head's blocks end, the last being the cut.
         recipe: the hyper-parameters.
         masks: of the network's structures; None without pruning.
-        goal: what is enough; None: the mask is trained to the end.
+        goal: memory at which the mask stops; None: the mask is trained to the end.
         out: folder for checkpoints.
     """
 
@@ -72,12 +69,12 @@ class Patrol:
         ends: Sequence[str],
         recipe: PatrolRecipe,
         masks: Masks | None,
-        goal: Goal | None,
+        goal: MemoryGoal | None,
         out: Path,
     ) -> None:
         set_seed(task.recipe.seed)
         self._task, self._recipe, self._goal = task, recipe, goal
-        self._cut, self._seen = ends[-1], Seen([])
+        self._cut, self._last_mask = ends[-1], LastMask([])
         self._accelerator = Accelerator(mixed_precision=task.recipe.precision)
         self._checkpoint = TrainingCheckpoint(self._accelerator, out / "checkpoint")
         device = self._accelerator.device
@@ -94,7 +91,7 @@ class Patrol:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Optimisers, and what a checkpoint holds."""
+        """Make the optimisers, and register everything that a checkpoint holds."""
         recipe, accelerator = self._recipe, self._accelerator
         total = self._task.recipe.epochs * self._steps
         optimiser = make_optimiser(self._task.module, Optimisation.of(self._task.recipe))
@@ -105,7 +102,7 @@ class Patrol:
         if self._masks is not None:
             widths = [place.width for place in self._masks.structures]
             self._fista = Fista(self._masks.entries, recipe.mask_rate(total), recipe.l1, recipe.l2, widths)
-            accelerator.register_for_checkpointing(self._masks, self._fista, self._seen)
+            accelerator.register_for_checkpointing(self._masks, self._fista, self._last_mask)
 
     def run(self) -> tuple[nn.Module, PruningPlan]:
         """Train, and remove what the mask switches off; goes on from ``out/checkpoint`` where a run stopped.
@@ -117,14 +114,16 @@ class Patrol:
         keep_all_freed()
         total, done = recipe.epochs * self._steps, self._checkpoint.load()
         if self._masks is not None and not done:
-            self._seen.entries = self._entries(self._masks)
+            self._last_mask.entries = self._entries(self._masks)
         with self._checkpoint.explained(total), progress_bar() as progress:
             bar = progress.add_task("training", total=total, completed=done)
-            for epoch in range(done // self._steps, recipe.epochs):
+            for epoch in range(done // self._steps, recipe.epochs):  # line 3
                 started, before = time.perf_counter(), done % self._steps
                 size = recipe.size_at(epoch)
                 self._resize(size)
-                inverted = "" if before else self._invert(epoch, size)
+                # Lines 4 to 10: the surrogate, on the model as it is.
+                inverted = "" if before else self._train_surrogate(epoch, size)
+                # Lines 11 to 26: two steps of the model and one of the mask for each batch.
                 losses = torch.zeros(2)
                 generator = self._generator(epoch, 1)
                 for number, batch in enumerate(self._batches(epoch, size, 0), 1):
@@ -133,8 +132,8 @@ class Patrol:
                         continue
                     losses += self._step(batch, noise)
                     done += 1
-                    if number % max(1, self._steps // _LOOKS) == 0:
-                        self._look(last=2 * done >= total)
+                    if number % max(1, self._steps // _CHECKS) == 0:
+                        self._check_goal(last=2 * done >= total)
                     progress.advance(bar)
                     if number < self._steps:
                         self._checkpoint.save_if_due(done)
@@ -148,15 +147,15 @@ class Patrol:
                     f"{size} px  {time.perf_counter() - started:.0f} s",
                     soft_wrap=True,
                 )
-        return self._pruned()
+        return self._pruned()  # lines 29 and 30
 
     def _step(self, batch: Batch, noise: Tensor) -> Tensor:
-        """Lines 12 to 25: two steps of the model, one of the mask; the model's two losses."""
+        """Lines 12 to 25: two steps of the model and one of the mask; return the model's two losses."""
         self._task.module.train()
         losses = torch.zeros(2)
         steps: tuple[Callable[[Batch], Tensor], ...] = (
-            self._objective.adversarial,
-            partial(self._objective.lipschitz, noise=noise),
+            self._objective.adversarial,  # lines 12 to 15
+            partial(self._objective.lipschitz, noise=noise),  # lines 16 to 22
         )
         for place, loss_of in enumerate(steps):
             with self._accelerator.autocast():
@@ -166,7 +165,7 @@ class Patrol:
             self._optimiser.step()
             self._schedule.step()
             losses[place] = loss.detach()
-        if self._masks is not None and not self._masks.settled:
+        if self._masks is not None and not self._masks.settled:  # lines 23 to 25
             entries = list(self._masks.entries)
             with self._accelerator.autocast():
                 loss = self._objective.prediction(batch)
@@ -175,8 +174,8 @@ class Patrol:
             self._fista.step()
         return losses
 
-    def _invert(self, epoch: int, size: int) -> str:
-        """Lines 4 to 10: train the surrogate on the model as it is, every so many epochs; its mean loss as text."""
+    def _train_surrogate(self, epoch: int, size: int) -> str:
+        """Lines 4 to 10: every so many epochs, train the surrogate on the model; return its mean loss as text."""
         if "adversarial" not in self._recipe.terms or (epoch + 1) % self._recipe.surrogate_every:
             return ""
         total = 0.0
@@ -191,8 +190,8 @@ class Patrol:
             total += float(loss.detach())
         return f"  surrogate {total / self._steps:.2f}"
 
-    def _look(self, *, last: bool) -> None:
-        """Let the mask be once the goal is reached.
+    def _check_goal(self, *, last: bool) -> None:
+        """Stop training the mask once the memory goal is reached, which Algorithm 1 does not have.
 
         In the second half of the training (``last``) it is reached at once, by setting to 0 as many of the smallest
         entries as that takes: a larger τ, chosen while the model can still make up for it.
@@ -209,11 +208,11 @@ class Patrol:
         if last:
             threshold = max(threshold, least_threshold(entries, partial(enough, entries)))
         elif not enough(entries, threshold):
-            self._seen.entries = entries
+            self._last_mask.entries = entries
             return
         self._fista.settle()
-        left = fewest_gone(entries, self._seen.entries, threshold, enough)
-        masks.settle(live_in_multiples(masks.structures, left, self._seen.entries, self._recipe.round_to))
+        left = fewest_gone(entries, self._last_mask.entries, threshold, enough)
+        masks.settle(live_in_multiples(masks.structures, left, self._last_mask.entries, self._recipe.round_to))
 
     def _pruned(
         self, entries: Sequence[Tensor] | None = None, threshold: float | None = None
@@ -243,7 +242,7 @@ class Patrol:
         return network, plan
 
     def _entries(self, masks: Masks) -> list[Tensor]:
-        """The mask, settled or as FISTA has it."""
+        """Entries of the mask: settled, or FISTA's iterates."""
         entries = list(masks.entries) if masks.settled else [self._fista.solution(m) for m in masks.entries]
         return [entry.detach().cpu().clone() for entry in entries]
 

@@ -1,18 +1,119 @@
-"""What Algorithm 1 minimises, line by line."""
+"""What Algorithm 1 minimises, line by line: the prediction loss, the surrogate's loss and the Lipschitz loss."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, fx, nn
 
-from keyhole.train.defences.patrol.lipschitz import constants, lipschitz_loss
+from keyhole.nn.mirror import MirrorNetwork
 from keyhole.train.defences.patrol.masks import Masks
-from keyhole.train.defences.patrol.recipe import PatrolRecipe
-from keyhole.train.defences.patrol.surrogate import Surrogate, reconstruction_distance
+from keyhole.train.defences.patrol.settings import PatrolRecipe
 from keyhole.train.split import Blocks, denormalised, frozen, in_eval_mode
 from keyhole.train.task import Batch, Task
+
+
+class Surrogate(nn.Module):
+    """The mirror of a head, which can be brought to pictures of another size.
+
+    The paper lets it take "the output of the last convolution layer of the target network" and invert "all the neural
+    network layers in the target network"; Algorithm 1 and Eq. 8 let it take f_e(x). The equation is followed: it
+    mirrors the whole head and takes what crosses the cut. The two are the same where the whole trunk is on the edge.
+
+    Args:
+        shape: of what crosses for one picture, without the batch.
+        size: side of the pictures in pixels.
+        layers: transposed convolutions; None: as the shape suggests.
+    """
+
+    def __init__(self, shape: tuple[int, ...], size: int, layers: int | None) -> None:
+        super().__init__()
+        self.network = MirrorNetwork([shape], size, layers)
+        self._layers = layers
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Features N×… at the cut to pictures around [0, 1], N×3×size×size."""
+        pictures: Tensor = self.network(features)
+        return pictures
+
+    def fit_to(self, shape: tuple[int, ...], size: int) -> None:
+        """Take features of pictures of another size from now on, with the same weights."""
+        if (self.network.layout.shapes, self.network.size) == ((tuple(shape),), size):
+            return
+        resized = MirrorNetwork([shape], size, self._layers).to(self.network.mean.device)
+        resized.body = self.network.body
+        resized.mean, resized.deviation = self.network.mean, self.network.deviation
+        self.network = resized
+
+    def standardise(self, features: Tensor) -> None:
+        """Standardise by the channels of typical features, N×…; masks shrink features while they are trained."""
+        self.network.standardise((features,))
+
+
+def reconstruction_distance(pictures: Tensor, reconstructed: Tensor) -> Tensor:
+    """L_adv = ‖x − f_adv(f_e(x))‖₂ (Eq. 8), the mean over a batch of each picture's own norm.
+
+    The equation is for "an input sample x"; a norm over a whole batch would grow with its size.
+
+    Args:
+        pictures: in [0, 1], N×3×H×W.
+        reconstructed: the same shape.
+    """
+    distances: Tensor = torch.linalg.vector_norm((pictures - reconstructed).flatten(1), dim=1)
+    return distances.mean()
+
+
+def mirrored_layers(head: fx.GraphModule) -> int | None:
+    """Number of convolutions of a head, without the 1×1 ones of shortcuts; None for fewer than two."""
+    sizes = [layer.kernel_size for layer in _layers(head) if isinstance(layer, nn.Conv2d)]
+    count = sum(max(size) > 1 for size in sizes)
+    return count if count > 1 else None
+
+
+def _layers(head: fx.GraphModule) -> Iterable[nn.Module]:
+    return (head.get_submodule(str(node.target)) for node in head.graph.nodes if node.op == "call_module")
+
+
+def constants(clean: Sequence[Tensor], noisy: Sequence[Tensor]) -> list[Tensor]:
+    """k_i of each block: how much it stretches a perturbation of its input, in the 1-norm, at most over the batch.
+
+    The supremum of Eqs. 4 and 5 is over all pictures x; a batch's maximum is what one step can see of it.
+
+    Args:
+        clean: the pictures, N×…, and what each block makes of them.
+        noisy: the same for the perturbed pictures.
+
+    Returns:
+        N scalars for N blocks: Eq. 5 for the first, where the input's difference is the noise itself, Eq. 4 for the
+        others.
+    """
+    moved = [(after - before).flatten(1).abs().sum(1) for before, after in zip(clean, noisy, strict=True)]
+    return [(output / given.clamp_min(torch.finfo(given.dtype).tiny)).max() for given, output in pairwise(moved)]
+
+
+def lipschitz_loss(stretches: Sequence[Tensor], alpha: Sequence[float]) -> Tensor:
+    """Σ α_i k_i (Eq. 6).
+
+    The paper gives four α for the four stages of ResNet-18. Of a head of more blocks, the others take the last α.
+
+    Args:
+        stretches: k_i.
+        alpha: α_i, one or more.
+    """
+    weights = [*alpha, *[alpha[-1]] * len(stretches)]
+    return torch.stack([weight * stretch for weight, stretch in zip(weights, stretches, strict=False)]).sum()
+
+
+def random_noise(like: Tensor, generator: torch.Generator) -> Tensor:
+    """δ of Algorithm 1, line 18: N(0, 1) for each number of the model's (normalised) input, of the shape of ``like``.
+
+    Algorithm 1 draws it anew for each block. Here all blocks of a step share one draw: each k_i is distributed as with
+    its own, and the head runs once instead of N times.
+    """
+    return torch.randn(like.shape, generator=generator).to(like)
 
 
 class Objective:
@@ -39,13 +140,13 @@ class Objective:
         return reconstruction_distance(self._pictures(shown), self._surrogate(self.features(shown)))
 
     def shown(self, batch: Batch) -> Batch:
-        """What the surrogate sees of a batch: of its neighbours, which may be alike, as few as can be."""
+        """The part of a batch that the surrogate sees: pictures far apart in it, because neighbours may be alike."""
         apart = self._apart(batch)
         return Batch(batch.inputs[apart], batch.labels[apart])
 
     @torch.no_grad()
     def features(self, batch: Batch) -> Tensor:
-        """What crosses the cut, as it will be deployed."""
+        """Features N×… at the cut, as deployed: in eval mode and masked."""
         with in_eval_mode(self._task.module), self._masked():
             crossing: Tensor = self.blocks.head(batch.inputs)[-1]
         return crossing
