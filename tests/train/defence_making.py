@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from keyhole.targets import Preprocess
-from keyhole.train.defences.method import Lesson, Method
-from keyhole.train.defences.training import Defending
+from keyhole.train.defences.base import DefenceMethod, DefenceStep, DefenceTraining
+from keyhole.train.defences.command import DefenceEpochs
 from keyhole.train.loop import learn
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Split
-from keyhole.train.tasks.classifier import Classification, LabelledPictures
+from keyhole.train.tasks.classification import Classification, LabelledPictures
 from tests.train.patrol_making import SIDE, classifier
+
+
+@dataclass(frozen=True)
+class Shrinking(DefenceMethod):
+    """A method from outside of the package: features are kept small."""
+
+    weight: float = 1.0
+
+    def training(self, split: Split) -> DefenceTraining:
+        return _Shrinking(self, split)
+
+
+class _Shrinking(DefenceTraining):
+    def __init__(self, settings: Shrinking, split: Split) -> None:
+        self.module, self._weight, self._split = split.task.module, settings.weight, split
+
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
+        features = self._split.features(step.inputs)
+        size = self._weight * features.square().mean()
+        return {"task": self._split.prediction_loss(features, step.labels), "size": size}
 
 
 def split_of(
@@ -30,12 +53,12 @@ def split_of(
     return Split.of(task, network, cut, seed=0)
 
 
-def taught(lesson: Lesson, split: Split, out: Path, cut: str = "layer1.1") -> None:
-    learn(Defending(lesson, split, cut, None), out)
+def taught(training: DefenceTraining, split: Split, out: Path, cut: str = "layer1.1") -> None:
+    learn(DefenceEpochs(training, split, cut, None), out)
 
 
-def trained(method: Method, root: Path, out: Path, epochs: int) -> Split:
+def trained(method: DefenceMethod, root: Path, out: Path, epochs: int) -> Split:
     """The classifier after a training by the method."""
     split = split_of(root, epochs)
-    taught(method.lesson(split), split, out)
+    taught(method.training(split), split, out)
     return split

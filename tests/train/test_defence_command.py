@@ -12,7 +12,7 @@ from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings, load_target
 from keyhole.targets.card import read_card
 from keyhole.train.defences.command import defence
-from keyhole.train.defences.registry import METHODS
+from keyhole.train.defences.registry import METHODS, method_named
 from keyhole.train.defences.settings import DefenceSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders
 
@@ -43,6 +43,21 @@ def test_the_result_is_a_target_that_every_process_can_load(data: Path, tmp_path
     loaded, parts = partitioned(ModelSettings(target=name, cut="layer1"))
     inputs = torch.rand(2, 3, SIDE, SIDE)
     assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
+
+
+def test_a_method_of_ones_own_is_named_by_its_class(data: Path, tmp_path: Path) -> None:
+    name = "tests.train.defence_making:Shrinking"
+    assert defence(settings(data, tmp_path / "out", method=f"{name}:weight=0.5", epochs=1)) == 0
+    target, card = load_target(f"defended:{tmp_path}/out"), read_card(tmp_path / "out")
+    assert (target.defence, card.recipe["method"], card.recipe["weight"]) == (name, name, 0.5)
+    with pytest.raises(UsageError, match=r"weight=much is no float"):
+        method_named(f"{name}:weight=much")
+    for other, reason in (
+        ("tests.train.defence_making:split_of", "expected a dataclass"),
+        ("nowhere:X", "cannot load"),
+    ):
+        with pytest.raises(UsageError, match=reason):
+            method_named(other)
 
 
 @pytest.mark.parametrize(("epochs", "asked"), [(1, True), (0, False)])

@@ -11,15 +11,15 @@ from torch.nn import functional as F
 
 from keyhole.defences import defence_named
 from keyhole.targets import Preprocess
+from keyhole.train.defences.adversarial import AdversarialReconstructor
 from keyhole.train.defences.app import App
+from keyhole.train.defences.base import DefenceMethod
 from keyhole.train.defences.disco import Disco
-from keyhole.train.defences.method import Method
 from keyhole.train.defences.noise_aware import NoiseAware
 from keyhole.train.defences.nopeek import NoPeek
-from keyhole.train.defences.rival import Rival
 from keyhole.train.defences.shredder import Shredder
 from keyhole.train.split import Split
-from keyhole.train.tasks.classifier import LabelledPictures
+from keyhole.train.tasks.classification import LabelledPictures
 from keyhole.train.tasks.reid.task import Reidentification
 from keyhole.train.tuning import make_trainable
 from tests.train import making
@@ -87,12 +87,12 @@ def seen(split: Split, root: Path, steps: int = 250) -> float:
     split.task.module.eval()
     with torch.no_grad():
         features = split.features(NORMALISE(data.pictures / 255))
-    rival = Rival(features, SIDE, seed=7)
+    reconstructor = AdversarialReconstructor(features, SIDE, seed=7)
     for _ in range(steps):
-        rival.learn(features, data.pictures / 255)
+        reconstructor.learn(features, data.pictures / 255)
     pictures, _ = held_out(root)
     with torch.no_grad():
-        return F.mse_loss(rival.reconstruct(split.features(NORMALISE(pictures))), pictures).item()
+        return F.mse_loss(reconstructor.reconstruct(split.features(NORMALISE(pictures))), pictures).item()
 
 
 def test_app_leaves_a_new_reconstructor_less_at_the_same_accuracy(root: Path, tmp_path: Path) -> None:
@@ -104,9 +104,9 @@ def test_app_leaves_a_new_reconstructor_less_at_the_same_accuracy(root: Path, tm
 
 def test_disco_stops_the_private_channels(root: Path, tmp_path: Path) -> None:
     split = split_of(root, 30, Revealing(), cut="head", learning_rate=0.03)
-    lesson = Disco(share=0.5, weight=100.0, turns=6, head_start=0.3).lesson(split)
-    taught(lesson, split, tmp_path, cut="head")
-    defence = defence_named(lesson.store(tmp_path))
+    training = Disco(share=0.5, weight=100.0, turns=6, head_start=0.3).training(split)
+    taught(training, split, tmp_path, cut="head")
+    defence = defence_named(training.store(tmp_path))
     pictures, _ = held_out(root)
     features = split.features(NORMALISE(pictures)).detach()
     (sent,) = defence.protect((features,), torch.Generator())
@@ -121,10 +121,10 @@ def test_learned_noise_grows_where_the_task_does_not_look(root: Path, tmp_path: 
     network = Peephole()
     weights = network.fc.weight.clone()
     split = split_of(root, 10, network, cut="head", learning_rate=0.3)
-    lesson = Shredder(weight=0.05, start=0.1, most=5.0).lesson(split)
+    training = Shredder(weight=0.05, start=0.1, most=5.0).training(split)
     spread = split.typical().std(correction=0)
-    taught(lesson, split, tmp_path, cut="head")
-    defence = defence_named(lesson.store(tmp_path))
+    taught(training, split, tmp_path, cut="head")
+    defence = defence_named(training.store(tmp_path))
     (table,) = defence.noise.tables
     used, elsewhere = table.deviation[:3, 8, 8].mean() / spread, table.deviation.median() / spread
     assert elsewhere > 2
@@ -139,7 +139,7 @@ def test_noise_aware_training_makes_up_for_noise(root: Path, tmp_path: Path) -> 
     plain, hardened = trained(NoPeek(0.0), root, tmp_path / "plain", 10), split_of(root, 10)
     hardened.task.module.load_state_dict(plain.task.module.state_dict())
     before = {name: value.clone() for name, value in hardened.blocks.head.state_dict().items()}
-    taught(NoiseAware(word).lesson(hardened), hardened, tmp_path / "hardened")
+    taught(NoiseAware(word).training(hardened), hardened, tmp_path / "hardened")
 
     def noisy(features: Tensor) -> Tensor:
         return defence_named(word).protect((features,), torch.Generator().manual_seed(3))[0]
@@ -157,12 +157,12 @@ def test_noise_is_learned_for_identities_too(tmp_path: Path) -> None:
     split = Split.of(task, network, "layer1.1", seed=0)
     before = {name: value.clone() for name, value in task.network(task.module).state_dict().items()}
     classifier = task.module.classifier.weight.detach().clone()
-    lesson = Shredder(start=0.1).lesson(split)
-    taught(lesson, split, tmp_path)
+    training = Shredder(start=0.1).training(split)
+    taught(training, split, tmp_path)
     after = task.network(task.module).state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert torch.equal(task.module.classifier.weight, classifier)
-    (table,) = defence_named(lesson.store(tmp_path)).noise.tables
+    (table,) = defence_named(training.store(tmp_path)).noise.tables
     assert tuple(table.deviation.shape) == (8, SIDE, SIDE)
 
 
@@ -172,11 +172,11 @@ def test_noise_is_learned_for_identities_too(tmp_path: Path) -> None:
     ids=repr,
 )
 def test_a_stopped_run_ends_like_one_that_was_not(
-    method: Method, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    method: DefenceMethod, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(folder: str, stopped_after: int | None = None) -> dict[str, Tensor]:
         split = split_of(root, 3)
-        lesson, rounds = method.lesson(split), 0
+        training, rounds = method.training(split), 0
 
         def assess(*_: object) -> str:
             nonlocal rounds
@@ -186,8 +186,8 @@ def test_a_stopped_run_ends_like_one_that_was_not(
             return ""
 
         monkeypatch.setattr(split.task, "assess", assess)
-        taught(lesson, split, tmp_path / folder)
-        return lesson.module.state_dict()
+        taught(training, split, tmp_path / folder)
+        return training.module.state_dict()
 
     with pytest.raises(KeyboardInterrupt):
         run("stopped", stopped_after=1)

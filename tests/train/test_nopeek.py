@@ -11,7 +11,7 @@ import torch
 
 from keyhole.targets import Preprocess
 from keyhole.train.defences.nopeek import NoPeek, distance_correlation
-from keyhole.train.tasks.classifier import LabelledPictures
+from keyhole.train.tasks.classification import LabelledPictures
 from tests.train.defence_making import trained
 from tests.train.patrol_making import SIDE, class_folders
 

@@ -3,20 +3,18 @@ of privacy-preserving and task-oriented representations")."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from keyhole.train.defences.checks import check_range
-from keyhole.train.defences.method import Lesson, Method, Step
-from keyhole.train.defences.rival import Rival, distance_named
+from keyhole.train.defences.adversarial import AdversarialMethod, AdversarialTraining
+from keyhole.train.defences.base import DefenceTraining, check_range
 from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)
-class App(Method):
+class App(AdversarialMethod):
     """Head and tail minimise the task's loss minus a weight times the distance of a reconstructor's pictures.
 
     PATROL says of it that it "selects a reconstructed network and a discriminator to guarantee the reconstruction
@@ -27,45 +25,20 @@ class App(Method):
     the reconstructor alone. The model is left to itself at first, until reconstructions are worth being spoilt.
 
     Attributes:
-        weight: of the distance, the trade-off.
-        distance: ``mse``, or ``ssim`` for 1 − SSIM (pictures of 11 pixels or more).
         realism: weight of the discriminator in the reconstructor's loss; 0: none.
-        turns: steps of the reconstructor for each of the model.
-        head_start: share of the training before the distance counts.
     """
 
-    weight: float = 5.0
-    distance: str = "mse"
-    realism: float = 0.001
-    turns: int = 3
     head_start: float = 0.2
+    realism: float = 0.001
 
     def __post_init__(self) -> None:
-        check_range("weight", self.weight)
+        super().__post_init__()
         check_range("realism", self.realism)
-        check_range("head_start", self.head_start, most=1)
-        check_range("turns", self.turns, least=1)
-        distance_named(self.distance)
 
-    def lesson(self, split: Split) -> Lesson:
-        return _Adversarial(self, split)
+    def training(self, split: Split) -> DefenceTraining:
+        return _Adversarial(self, split, split.typical(), self.realism)
 
 
-class _Adversarial(Lesson):
-    def __init__(self, settings: App, split: Split) -> None:
-        self.module = split.task.module
-        self.rival = Rival(split.typical(), split.size, settings.realism, split.seed)
-        self.companions = (self.rival,)
-        self._settings, self._split = settings, split
-        self._distance = distance_named(settings.distance)
-
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
-        settings, split = self._settings, self._split
-        features, pictures = split.features(step.inputs), split.pictures(step.inputs)
-        for _ in range(settings.turns):
-            self.rival.learn(features, pictures)
-        task = split.prediction_loss(features, step.labels)
-        if step.progress < settings.head_start:
-            return {"task": task}
-        distance = self._distance(self.rival.reconstruct(features), pictures)
-        return {"task": task, "reconstruction": -settings.weight * distance}
+class _Adversarial(AdversarialTraining):
+    def crossing(self, inputs: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
+        return self._split.features(inputs)

@@ -1,14 +1,17 @@
-"""``keyhole train defence``: from a target to a defended one, with plan, card and, for some methods, a mechanism."""
+"""``keyhole train defence``: trains a defended target and writes plan, weights, card and, for some methods, a
+mechanism."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 
 import torch
+from torch import Tensor, nn
 
 from keyhole.defences import Defence, defence_named
-from keyhole.partition import survey
+from keyhole.partition import as_features, as_tuple, split, survey
 from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
 from keyhole.service.files import TRAINING, alone
@@ -16,19 +19,96 @@ from keyhole.sizes import side_of
 from keyhole.targets.catalogue import DEFENDED
 from keyhole.targets.target import NO_DEFENCE
 from keyhole.terminal import terminal
-from keyhole.train.defences.deployed import Deployed, Protect
+from keyhole.train.defences.base import DefenceStep, DefenceTraining
 from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
-from keyhole.train.defences.training import Defending
-from keyhole.train.loop import learn
+from keyhole.train.loop import Round, TrainingPlan, learn
+from keyhole.train.optimisation import Optimisation
 from keyhole.train.split import Split
 from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
 from keyhole.train.weights import named, store_weights
 
+Protect = Callable[[Tensor, torch.Generator], Tensor]
+"""A mechanism: features N×… of a live tensor and a source of randomness, to the features that leave the edge."""
+
+
+class Deployed(nn.Module):
+    """A target whose features go through a mechanism on their way to the tail, as one network in eval mode.
+
+    Args:
+        network: the target.
+        cut: where its head ends.
+        size: side of its pictures in pixels.
+        protect: the mechanism.
+        seed: of the mechanism's random numbers, which start anew each time that a mode is set.
+    """
+
+    def __init__(self, network: nn.Module, cut: str, size: int, protect: Protect, seed: int) -> None:
+        super().__init__()
+        self.network = network
+        first = next(network.parameters())
+        example = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0)).to(first.device)
+        self._parts = (split(network, cut, example),)
+        self._protect, self._seed = protect, seed
+        self.eval()
+
+    def train(self, mode: bool = True) -> Deployed:
+        """As `nn.Module.train`; also restarts the mechanism's random numbers."""
+        self._generator = torch.Generator().manual_seed(self._seed)
+        super().train(mode)
+        return self
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Normalised pictures N×3×size×size to the cloud's answers."""
+        (parts,) = self._parts
+        features = [self._protect(tensor, self._generator) for tensor in as_tuple(parts.head(inputs))]
+        answers: Tensor = parts.tail(as_features(features))
+        return answers
+
+
+class DefenceEpochs(TrainingPlan):
+    """The plan of a defence; a round is an epoch.
+
+    No average of the weights is taken, because the adversary must be trained against the weights that are kept.
+
+    Args:
+        training: the defence.
+        split: the target.
+        cut: where its head ends, by its own path.
+        steps: batches of an epoch at most; None: all of the data.
+    """
+
+    def __init__(self, training: DefenceTraining, split: Split, cut: str, steps: int | None) -> None:
+        recipe = split.task.recipe
+        self.every = min(split.task.steps, steps or split.task.steps)
+        self.steps = recipe.epochs * self.every
+        self.module, self.companions = training.module, training.companions
+        self.optimisation = dataclasses.replace(Optimisation.of(recipe), ema=None)
+        self._training, self._split, self._cut = training, split, cut
+
+    def batches(self, first: int, last: int) -> Iterator[DefenceStep]:
+        task, epoch = self._split.task, first // self.every
+        generator = torch.Generator().manual_seed(task.recipe.seed * 10_000 + epoch)
+        batches = islice(task.batches(self._split.size, generator), last - first)
+        for number, batch in enumerate(batches, first):
+            yield DefenceStep(number / self.steps, batch.inputs, batch.labels)
+
+    def losses(self, module: nn.Module, batch: DefenceStep) -> Mapping[str, Tensor]:  # noqa: ARG002
+        number = round(batch.progress * self.steps)
+        generator = torch.Generator().manual_seed(self._split.seed * 1_000_003 + number)
+        return self._training.losses(batch, generator)
+
+    def report(self, module: nn.Module, done: Round) -> str:  # noqa: ARG002
+        task, size = self._split.task, self._split.size
+        network = task.network(task.module)
+        quality = task.assess(Deployed(network, self._cut, size, self._training.protect, self._split.seed), size)
+        means = "  ".join(f"{name} {value:.3f}" for name, value in done.losses.items())
+        epoch = done.steps // self.every
+        return f"epoch {epoch}/{task.recipe.epochs}  {means}  {quality}  {done.seconds:.0f} s"
+
 
 def defence(settings: DefenceSettings) -> int:
-    """Train, store as int8, measure what is stored behind the mechanism that is stored, write plan and card; the exit
-    code.
+    """Train, store weights and mechanism, measure both as stored, write plan and card; return the exit code.
 
     Raises:
         FileNotFoundError: no data there.
@@ -50,11 +130,11 @@ def defence(settings: DefenceSettings) -> int:
         prune(network, plan, torch.zeros(1, 3, size, size))
 
         split = Split.of(task, network, cut, settings.seed)
-        lesson = method.lesson(split)
+        training = method.training(split)
         if task.recipe.epochs:
-            learn(Defending(lesson, split, cut, tuning.steps), settings.out)
+            learn(DefenceEpochs(training, split, cut, tuning.steps), settings.out)
         defended = task.network(task.module).cpu().eval()
-        applied = lesson.store(settings.out)
+        applied = training.store(settings.out)
         mechanism = defence_named(applied)
 
         def measured() -> Mapping[str, float]:
@@ -70,5 +150,5 @@ def defence(settings: DefenceSettings) -> int:
 
 
 def _single(mechanism: Defence) -> Protect:
-    """The mechanism for the one tensor that crosses."""
+    """The mechanism as a function of the one tensor that crosses."""
     return lambda features, generator: mechanism.protect((features,), generator)[0]

@@ -3,7 +3,6 @@ which channels leave is learned, and depends on the picture."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,14 +14,13 @@ from torch import Tensor, nn
 from keyhole.defences.channel_filter import CHANNEL_FILTER, Filter, stored_filter
 from keyhole.defences.mechanism_file import MECHANISM, write_mechanism
 from keyhole.nn.channel_scores import ChannelScores, largest
-from keyhole.train.defences.checks import check_range
-from keyhole.train.defences.method import Lesson, Method, Step
-from keyhole.train.defences.rival import Rival, distance_named
+from keyhole.train.defences.adversarial import AdversarialMethod, AdversarialTraining
+from keyhole.train.defences.base import DefenceTraining, check_range
 from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)
-class Disco(Method):
+class Disco(AdversarialMethod):
     """A filter stops the channels by which an adversary sees most; the tail learns to do without them.
 
     The paper's filter is a convolutional network that makes a mask of a fixed share of the channels from the features,
@@ -34,57 +32,35 @@ class Disco(Method):
 
     Attributes:
         share: of the channels that are stopped.
-        weight: of the adversary's distance in the filter's loss.
-        distance: ``mse``, or ``ssim`` for 1 − SSIM.
-        turns: steps of the adversary for each of the filter.
-        head_start: share of the training before the distance counts.
     """
 
     share: float = 0.5
-    weight: float = 5.0
-    distance: str = "mse"
-    turns: int = 3
-    head_start: float = 0.1
     changes_target: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         check_range("share", self.share, most=0.999)
-        check_range("weight", self.weight)
-        check_range("head_start", self.head_start, most=1)
-        check_range("turns", self.turns, least=1)
-        distance_named(self.distance)
+        super().__post_init__()
 
-    def lesson(self, split: Split) -> Lesson:
+    def training(self, split: Split) -> DefenceTraining:
         split.freeze_head()
         return _Filtering(self, split)
 
 
-class _Filtering(Lesson):
+class _Filtering(AdversarialTraining):
     def __init__(self, settings: Disco, split: Split) -> None:
         typical = split.typical()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(split.seed)
             scores = ChannelScores(tuple(typical.shape[1:]))
         scores.standardise(typical.cpu())
+        super().__init__(settings, split, typical)
         self.scores = scores.to(PartialState().device)
         self.module = nn.ModuleDict({"task": split.task.module, "scores": self.scores})
-        self.rival = Rival(typical, split.size, seed=split.seed)
-        self.companions = (self.rival,)
-        self._settings, self._split = settings, split
-        self._distance = distance_named(settings.distance)
         self._kept = max(1, round((1 - settings.share) * scores.channels))
 
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:
-        settings, split = self._settings, self._split
-        features, pictures = split.deployed(step.inputs), split.pictures(step.inputs)
-        filtered = self._filtered(features, self._sampled(features, generator))
-        for _ in range(settings.turns):
-            self.rival.learn(filtered, pictures)
-        task = split.prediction_loss(filtered, step.labels)
-        if step.progress < settings.head_start:
-            return {"task": task}
-        distance = self._distance(self.rival.reconstruct(filtered), pictures)
-        return {"task": task, "reconstruction": -settings.weight * distance}
+    def crossing(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        features = self._split.deployed(inputs)
+        return self._filtered(features, self._sampled(features, generator))
 
     def protect(self, features: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         return self._filtered(features, self.scores(features))

@@ -1,4 +1,4 @@
-"""Noise-aware training: the model learns with the run-time defence in place."""
+"""Noise-aware training: the model learns behind the run-time defence."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from keyhole.defences import defence_named, spelled
-from keyhole.train.defences.method import Lesson, Method, Step
+from keyhole.train.defences.base import DefenceMethod, DefenceStep, DefenceTraining
 from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)
-class NoiseAware(Method):
+class NoiseAware(DefenceMethod):
     """The tail learns from features that went through a defence, so that the defence costs less accuracy, or may be
     stronger at the same.
 
@@ -32,19 +32,19 @@ class NoiseAware(Method):
     def __post_init__(self) -> None:
         defence_named(self.defence)
 
-    def lesson(self, split: Split) -> Lesson:
+    def training(self, split: Split) -> DefenceTraining:
         if not self.head:
             split.freeze_head()
         return _Hardening(self, split)
 
 
-class _Hardening(Lesson):
+class _Hardening(DefenceTraining):
     def __init__(self, settings: NoiseAware, split: Split) -> None:
         self.module = split.task.module
         self._settings, self._split = settings, split
         self._defence = defence_named(settings.defence)
 
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:
         split = self._split
         features = split.features(step.inputs) if self._settings.head else split.deployed(step.inputs)
         return {"task": split.prediction_loss(self.protect(features, generator), step.labels)}

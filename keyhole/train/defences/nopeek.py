@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from keyhole.train.defences.checks import check_range
-from keyhole.train.defences.method import Lesson, Method, Step
+from keyhole.train.defences.base import DefenceMethod, DefenceStep, DefenceTraining, check_range
 from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)
-class NoPeek(Method):
+class NoPeek(DefenceMethod):
     """Head and tail minimise the task's loss plus a weight times the distance correlation of pictures and features.
 
     The paper weighs both terms and trains from scratch; here the task's weight is 1 and a trained target is the start.
@@ -31,16 +30,16 @@ class NoPeek(Method):
     def __post_init__(self) -> None:
         check_range("weight", self.weight)
 
-    def lesson(self, split: Split) -> Lesson:
+    def training(self, split: Split) -> DefenceTraining:
         return _Correlating(self, split)
 
 
-class _Correlating(Lesson):
+class _Correlating(DefenceTraining):
     def __init__(self, settings: NoPeek, split: Split) -> None:
         self.module = split.task.module
         self._settings, self._split = settings, split
 
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
         split = self._split
         features = split.features(step.inputs)
         correlation = distance_correlation(split.pictures(step.inputs), features)

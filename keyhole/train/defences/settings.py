@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from keyhole.service.errors import UsageError
-from keyhole.train.defences.method import Method
+from keyhole.train.defences.base import DefenceMethod
 from keyhole.train.recipe import Tuning
 from keyhole.train.settings import TuningSettings
 
@@ -37,7 +37,7 @@ class DefenceSettings(TuningSettings):
     learning_rate: float | None = None
     """Peak rate. Absent: the method's."""
 
-    def tuning(self, method: Method) -> Tuning:
+    def tuning(self, method: DefenceMethod) -> Tuning:
         """The method's with what the flags set.
 
         Raises:

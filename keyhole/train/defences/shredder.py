@@ -18,14 +18,13 @@ from keyhole.defences.learned_noise import LEARNED_NOISE, NoiseTable, stored_noi
 from keyhole.defences.mechanism_file import MECHANISM, write_mechanism
 from keyhole.defences.noise import NUMBERS
 from keyhole.service.errors import UsageError
-from keyhole.train.defences.checks import check_range
-from keyhole.train.defences.method import TUNING, Lesson, Method, Step
+from keyhole.train.defences.base import TUNING, DefenceMethod, DefenceStep, DefenceTraining, check_range
 from keyhole.train.recipe import Tuning
 from keyhole.train.split import Split
 
 
 @dataclass(frozen=True)
-class Shredder(Method):
+class Shredder(DefenceMethod):
     """The noise's location and deviation are learned for every single value, as large as the task lets them be. The
     model stays as it is.
 
@@ -57,12 +56,12 @@ class Shredder(Method):
         if self.distribution not in NUMBERS:
             raise UsageError(f"distribution={self.distribution}: expected one of {', '.join(NUMBERS)}")
 
-    def lesson(self, split: Split) -> Lesson:
+    def training(self, split: Split) -> DefenceTraining:
         split.freeze()
         return _Shredding(self, split)
 
 
-class _Shredding(Lesson):
+class _Shredding(DefenceTraining):
     def __init__(self, settings: Shredder, split: Split) -> None:
         typical = split.typical()
         self._spread = float(typical.std(correction=0).clamp_min(1e-12))
@@ -74,7 +73,7 @@ class _Shredding(Lesson):
         self.module = nn.ModuleDict({"task": split.task.module, "noise": own})
         self._settings, self._split = settings, split
 
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:
         split = self._split
         split.task.module.eval()
         noisy = self.protect(split.deployed(step.inputs), generator)
@@ -96,7 +95,7 @@ class _Shredding(Lesson):
 
     @property
     def _table(self) -> NoiseTable:
-        """As it is now, in the shape of the features of one picture."""
+        """The present noise, in the shape of one picture's features."""
         location, deviation = (
             (self._spread * numbers).view(self._split.blocks.shape) for numbers in (self.location, self._relative)
         )

@@ -18,8 +18,7 @@ from keyhole.partition.pruning.architectures import find_connections
 from keyhole.partition.pruning.plan import Removal
 from keyhole.partition.pruning.structures import Kind
 from keyhole.service.errors import UsageError
-from keyhole.train.defences.checks import check_range
-from keyhole.train.defences.method import TUNING, Lesson, Method, Step
+from keyhole.train.defences.base import TUNING, DefenceMethod, DefenceStep, DefenceTraining, check_range
 from keyhole.train.recipe import Tuning
 from keyhole.train.split import Split
 
@@ -27,7 +26,7 @@ _KINDS: Mapping[str, Kind] = MappingProxyType({"connections": "connection", "map
 
 
 @dataclass(frozen=True)
-class Skip(Method):
+class Skip(DefenceMethod):
     """Residual blocks of the head, drawn at random, lose their skip connection; the model may learn to live with it.
 
     PATROL says that it randomly skips "connections between convolution layers", does not say whether the path around
@@ -61,14 +60,14 @@ class Skip(Method):
         drawn = random.Random(seed).sample(blocks, max(1, round(self.share * len(blocks))))
         return tuple(Removal(_KINDS[self.dropped], path, (0,)) for path in blocks if path in drawn)
 
-    def lesson(self, split: Split) -> Lesson:
+    def training(self, split: Split) -> DefenceTraining:
         return _Plain(split)
 
 
-class _Plain(Lesson):
+class _Plain(DefenceTraining):
     def __init__(self, split: Split) -> None:
         self.module = split.task.module
         self._split = split
 
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
         return {"task": self._split.prediction_loss(self._split.features(step.inputs), step.labels)}

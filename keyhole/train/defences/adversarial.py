@@ -1,8 +1,10 @@
-"""The network that a defence is trained against: it learns to see the picture in the features, in turn with them."""
+"""Adversarial training: a defence and a network that reconstructs pictures learn in turn."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +17,8 @@ from torch.nn import functional as F
 from keyhole.metrics.similarity import ssim
 from keyhole.nn.mirror import MirrorNetwork
 from keyhole.service.errors import UsageError
-from keyhole.train.split import frozen, in_eval_mode
+from keyhole.train.defences.base import DefenceMethod, DefenceStep, DefenceTraining, check_range
+from keyhole.train.split import Split, frozen, in_eval_mode
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 
@@ -34,18 +37,69 @@ def dissimilarity(reconstructed: Tensor, pictures: Tensor) -> Tensor:
 
 
 DISTANCES: Mapping[str, Distance] = MappingProxyType({"mse": squared_error, "ssim": dissimilarity})
-"""Between reconstructions and pictures, by name; the larger, the more private."""
+"""Distances of reconstructions to pictures, by name; larger is more private."""
 
 
-def distance_named(name: str) -> Distance:
-    """The distance of that name.
+@dataclass(frozen=True)
+class AdversarialMethod(DefenceMethod):
+    """Settings of a method whose loss is the task's minus a weight times the distance of a reconstructor's pictures.
 
-    Raises:
-        UsageError: there is none.
+    Attributes:
+        weight: of the distance, the trade-off.
+        distance: ``mse``, or ``ssim`` for 1 − SSIM (pictures of 11 pixels or more).
+        turns: steps of the reconstructor for each of the defence.
+        head_start: share of the training before the distance counts.
     """
-    if name not in DISTANCES:
-        raise UsageError(f"distance={name}: expected one of {', '.join(DISTANCES)}")
-    return DISTANCES[name]
+
+    weight: float = 5.0
+    distance: str = "mse"
+    turns: int = 3
+    head_start: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_range("weight", self.weight)
+        check_range("head_start", self.head_start, most=1)
+        check_range("turns", self.turns, least=1)
+        if self.distance not in DISTANCES:
+            raise UsageError(f"distance={self.distance}: expected one of {', '.join(DISTANCES)}")
+
+
+class AdversarialTraining(DefenceTraining):
+    """The steps of a defence and of its reconstructor, in turn.
+
+    Args:
+        settings: of the method.
+        split: the target.
+        typical: features of typical pictures, N×….
+        realism: weight of a discriminator in the reconstructor's loss; 0: none.
+    """
+
+    def __init__(self, settings: AdversarialMethod, split: Split, typical: Tensor, realism: float = 0.0) -> None:
+        self.module = split.task.module
+        self.reconstructor = AdversarialReconstructor(typical, split.size, realism, split.seed)
+        self.companions = (self.reconstructor,)
+        self._settings, self._split = settings, split
+        self._distance = DISTANCES[settings.distance]
+
+    @abstractmethod
+    def crossing(self, inputs: Tensor, generator: torch.Generator) -> Tensor:
+        """What leaves the edge of normalised pictures N×3×size×size, with gradients to what learns.
+
+        Args:
+            inputs: on the module's device.
+            generator: the step's own source of randomness.
+        """
+
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:
+        settings, split = self._settings, self._split
+        features, pictures = self.crossing(step.inputs, generator), split.pictures(step.inputs)
+        for _ in range(settings.turns):
+            self.reconstructor.learn(features, pictures)
+        task = split.prediction_loss(features, step.labels)
+        if step.progress < settings.head_start:
+            return {"task": task}
+        distance = self._distance(self.reconstructor.reconstruct(features), pictures)
+        return {"task": task, "reconstruction": -settings.weight * distance}
 
 
 class Discriminator(nn.Sequential):
@@ -60,7 +114,7 @@ class Discriminator(nn.Sequential):
         super().__init__(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 1))
 
 
-class Rival:
+class AdversarialReconstructor:
     """The mirror network of a head, as the black-box attack trains it, with optimisers of its own.
 
     Args:

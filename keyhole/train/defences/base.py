@@ -1,7 +1,8 @@
-"""What a defence by training is."""
+"""Base classes of defences by training: their settings, and their losses while they learn."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,15 +14,16 @@ from torch import Tensor, nn
 
 from keyhole.partition import Survey
 from keyhole.partition.pruning.plan import Removal
+from keyhole.service.errors import UsageError
 from keyhole.targets.target import NO_DEFENCE
 from keyhole.train.recipe import Tuning
 from keyhole.train.split import Split
 
 TUNING = Tuning(stages=((1.0, 6),), batch=64, steps=80, learning_rate=1e-3, teaching=10.0)
-"""Fewer steps than PATROL's recipe `fast` takes, at the target's own size: less has gone that must be made up for."""
+"""Fewer steps than PATROL's recipe `fast` takes, at the target's own size: these methods remove less from the model."""
 
 
-class Step(NamedTuple):
+class DefenceStep(NamedTuple):
     """One step's data.
 
     Attributes:
@@ -35,20 +37,20 @@ class Step(NamedTuple):
     labels: Tensor
 
 
-class Lesson(ABC):
+class DefenceTraining(ABC):
     """A defence while it is trained.
 
     Attributes:
-        module: what the loop trains and stores; the task's module is part of it.
-        companions: what has an optimiser of its own; checkpoints hold them too.
+        module: the loop trains and stores it; the task's module is part of it.
+        companions: objects with an optimiser of their own; checkpoints hold them too.
     """
 
     module: nn.Module
     companions: Sequence[Any] = ()
 
     @abstractmethod
-    def losses(self, step: Step, generator: torch.Generator) -> Mapping[str, Tensor]:
-        """Scalars by name; their sum is what is minimised.
+    def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:
+        """Scalars by name; their sum is minimised.
 
         Args:
             step: on the module's device.
@@ -56,21 +58,21 @@ class Lesson(ABC):
         """
 
     def protect(self, features: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
-        """What leaves the edge of features N×…, with the mechanism as it is now."""
+        """Features N×… as they leave the edge, through the mechanism as it is now."""
         return features
 
     def store(self, folder: Path) -> str:  # noqa: ARG002
-        """Write the run-time mechanism, if there is one; its name, as for ``--defence``."""
+        """Write the run-time mechanism, if there is one; return its name, as ``--defence`` takes it."""
         return NO_DEFENCE
 
 
 @dataclass(frozen=True)
-class Method(ABC):
+class DefenceMethod(ABC):
     """Settings of a method. Inherit from it as a frozen dataclass: its fields are what ``--method`` can set.
 
     Attributes:
-        tuning: how long and how fast, where no flag says.
-        least_epochs: that make sense.
+        tuning: length and rates of the training, where no flag sets them.
+        least_epochs: fewest epochs that make sense.
         changes_target: whether the target is protected by its own weights or structure; its name is then in the headers
             of frames. Otherwise the mechanism's is.
     """
@@ -88,5 +90,16 @@ class Method(ABC):
         return ()
 
     @abstractmethod
-    def lesson(self, split: Split) -> Lesson:
-        """The training of a target that is split."""
+    def training(self, split: Split) -> DefenceTraining:
+        """The losses of the training of a split target."""
+
+
+def check_range(name: str, value: float, least: float = 0.0, most: float = math.inf) -> None:
+    """Refuse a number that is not in a range.
+
+    Raises:
+        UsageError: it is below ``least``, above ``most``, or not finite.
+    """
+    if not (math.isfinite(value) and least <= value <= most):
+        upper = "" if math.isinf(most) else f" and at most {most:g}"
+        raise UsageError(f"{name}={value}: expected a finite number, {least:g} or more{upper}")
