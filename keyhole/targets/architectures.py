@@ -21,14 +21,14 @@ _SIZED: Mapping[str, Callable[[Size], dict[str, Any]]] = {
     "vit_": lambda size: {"image_size": side_of(size, "torchvision's ViT")},
     "maxvit_": lambda size: {"input_size": height_width(size)},
 }
-"""Arguments of the architectures that must know the picture's size, by the start of their name."""
+"""Arguments that tell an architecture the picture's size, by the start of its name."""
 _TORCHVISION_PUBLISHED: Mapping[str, dict[str, Any]] = {
     name: {"transform_input": True, "init_weights": False} for name in ("googlenet", "inception_v3")
 }
 """Arguments that torchvision gives to an architecture only when it loads the published weights itself. Weights in a
 file expect them too: they are the published ones, or began as them."""
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")
-"""Classifiers that only a training uses. What torchvision leaves of them depends on where the weights come from."""
+"""Auxiliary classifiers, which only a training uses. torchvision keeps or drops them by the origin of the weights."""
 _IMAGENET = 1000
 _TIMM_PUBLISHED: Mapping[str, dict[str, Any]] = {"fbnetc_100": {"bn_eps": 1e-3}}
 """Arguments that timm gives to an architecture only when it loads the published weights itself; files need them too."""
@@ -64,7 +64,7 @@ class Family(ABC):
 
     @abstractmethod
     def facts(self, name: str) -> ModelFacts:
-        """What is known about a model without building it."""
+        """Facts about a model, without building it."""
 
     @abstractmethod
     def labels(self, name: str) -> tuple[str, ...]:
@@ -215,14 +215,14 @@ class ConvStemFamily(TimmFamily):
 
 @cache
 def _timm() -> ModuleType:
-    """timm, which takes seconds to import."""
+    """timm, imported on first use because that takes seconds."""
     import timm  # noqa: PLC0415
 
     return timm
 
 
 BARE = "torchvision"
-"""The family of names without a prefix."""
+"""Prefix of the family whose names need none."""
 ARCHITECTURES: Mapping[str, Family] = {
     BARE: TorchvisionFamily(),
     "timm": TimmFamily(),
@@ -232,6 +232,9 @@ ARCHITECTURES: Mapping[str, Family] = {
 
 def architecture(name: str) -> NamedModel:
     """The architecture ``resnet18`` (or ``torchvision:resnet18``), ``timm:NAME`` or ``conv-stem:NAME``.
+
+    >>> architecture("torchvision:resnet18").name
+    'resnet18'
 
     Raises:
         TargetError: no such architecture; the message lists the nearest names.

@@ -44,7 +44,7 @@ class Card:
         std: per-channel deviation of the preprocessing.
         labels: name of each class; empty for an embedding.
         sha256: SHA-256 of the file of weights, in hexadecimal.
-        task: what it was trained for.
+        task: that it was trained for.
         embedding: length of the embedding; None where it answers with classes.
     """
 

@@ -1,25 +1,31 @@
-"""Every model that has a name: architectures, shipped weights, and folders that a training left."""
+"""The catalogue of models by name: architectures, shipped weights, and folders that a training left."""
 
 from __future__ import annotations
 
+import dataclasses
 import difflib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
 from torch import Tensor, nn
 
 from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
 from keyhole.service.errors import name_goes_first
 from keyhole.service.files import checksum
-from keyhole.sizes import Size, height_width
+from keyhole.sizes import Size, height_width, size_text
 from keyhole.targets.architectures import ARCHITECTURES, BARE, Family, ModelFacts, NamedModel, architecture
 from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
 from keyhole.targets.neck import with_neck
+from keyhole.targets.settings import TargetsSettings
 from keyhole.targets.state_dicts import load_state
 from keyhole.targets.target import TargetError, defence_name
 from keyhole.targets.user_models import make_own
 from keyhole.targets.weight_files import load_weights
+from keyhole.terminal import terminal
 
 PRUNED, DEFENDED = "pruned", "defended"
 """Prefixes of the names of targets that a defence has trained; they mean the same."""
@@ -207,7 +213,7 @@ class Catalogue:
 
 
 def _left_in(folder: Path) -> NamedModel:
-    """What a training left in a folder."""
+    """The model that a training left in a folder."""
     if not (folder / CARD).is_file():
         raise TargetError(f"{folder} holds no {CARD}: expected what `keyhole train target` leaves when it has ended")
     if (folder / PLAN).is_file():
@@ -227,3 +233,32 @@ def protection(target: str, applied: str) -> str:
     """
     entry = Catalogue().find(target)
     return defence_name("" if entry is None else entry.family.facts(entry.name).defence, applied)
+
+
+def targets(settings: TargetsSettings) -> int:
+    """``keyhole targets``: print the models that can be split; return the exit code.
+
+    Raises:
+        TargetError: no name contains the filter.
+    """
+    listed = {name: entry.family.facts(entry.name) for name, entry in Catalogue().entries() if settings.filter in name}
+    if not listed:
+        raise TargetError(f"no target's name contains {settings.filter!r}")
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("target", overflow="fold")
+    table.add_column("px", justify="right", no_wrap=True)
+    table.add_column("outputs", justify="right", no_wrap=True)
+    table.add_column("weights", no_wrap=True)
+    table.add_column("licence", overflow="fold")
+    for name, facts in listed.items():
+        outputs = str(facts.outputs or f"embedding {facts.embedding or ''}".rstrip())
+        table.add_row(name, size_text(facts.preprocess.size), outputs, facts.weights, facts.licence)
+    terminal().print(
+        table,
+        "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "
+        "defended:FOLDER for `keyhole train defence`, the FOLDER of `keyhole train target`",
+    )
+    if settings.json:
+        rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]
+        settings.json.write_text(json.dumps({"targets": rows}, indent=2) + "\n")
+    return 0

@@ -1,4 +1,4 @@
-"""Networks that answer with an embedding: a BNNeck where an architecture has its classifier."""
+"""BNNecks: an embedding in the place of an architecture's classifier."""
 
 from __future__ import annotations
 

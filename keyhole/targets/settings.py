@@ -9,7 +9,7 @@ from typing import Literal
 from keyhole.sizes import OptionalSizeFlag
 
 TaskName = Literal["classification", "re-identification"]
-"""What a target answers with: a score for each class, or an embedding by which identities are retrieved."""
+"""Tasks of targets: to score classes, or to give an embedding by which identities are retrieved."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""State dicts: a file's tensors under a model's names, and into the model."""
+"""State dicts: the tensors of a file, matched to a model's names and loaded into it."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from keyhole.targets.target import TargetError
 from keyhole.targets.weight_files import WeightFile, read_weight_file, some
 
 _WRAPPERS = {"module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module"}
-"""Parts of a dotted name that torch puts there for a copy on several devices, compilation, shards, recomputation."""
+"""Parts of a dotted name that torch adds for several devices, compilation, shards or recomputation."""
 _AVERAGED = {"ema", "teacher", "averaged", "swa"}
-"""Parts of the names of weights that are averaged over the training, which are those that people use."""
+"""Parts of the names of weights that are averaged over a training; people use these rather than the last ones."""
 _UNUSED = "num_batches_tracked"
-"""What inference does not use."""
+"""A tensor that inference does not use."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-"""Classifiers of GoogLeNet and Inception that only a training uses: files hold them, and models need not."""
+"""Auxiliary classifiers of GoogLeNet and Inception: files hold them, models need not."""
 _DENSE = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12]\.)")
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class State:
 
 @dataclass(frozen=True)
 class _Reading:
-    """One way to read a file as weights of a model: those under a prefix, with the model's names."""
+    """One reading of a file: the tensors under a prefix, with the model's names."""
 
     prefix: str
     tensors: dict[str, Tensor]
@@ -74,7 +74,7 @@ def read_state(path: Path, own: Mapping[str, Tensor]) -> State:
         TargetError: the file cannot be read (see `read_weight_file`), or no name in it is one of the model's.
     """
     file = read_weight_file(path)
-    readings = sorted(_readings(file, own), key=lambda way: (way.rank, way.averaged), reverse=True)
+    readings = sorted(_readings(file, own), key=lambda reading: (reading.rank, reading.averaged), reverse=True)
     if not readings:
         first = next(iter(own), "")
         near = _nearest(first, file.tensors)
@@ -138,7 +138,7 @@ def load_state(
 
 
 def _readings(file: WeightFile, own: Mapping[str, Tensor]) -> Iterator[_Reading]:
-    """The ways to read a file under which most names are the model's."""
+    """The readings of a file in which most names are the model's."""
     for shorten in (str, _bare):
         ours, theirs = ({shorten(name): name for name in names} for names in (own, file.tensors))
         if len(ours) < len(own) or len(theirs) < len(file.tensors):
@@ -157,7 +157,7 @@ def _readings(file: WeightFile, own: Mapping[str, Tensor]) -> Iterator[_Reading]
 
 
 def _reading(prefix: str, names: Mapping[str, str], file: WeightFile, own: Mapping[str, Tensor]) -> _Reading:
-    """Of ``names``, a file's by the model's, those that lie in one dictionary with some that the model has."""
+    """The tensors of ``names``, the file's names by the model's, from dictionaries that hold a tensor of the model."""
     places = {file.places[whole] for name, whole in names.items() if name in own}
     tensors = {name: file.tensors[whole] for name, whole in names.items() if file.places[whole] in places}
     known = [name for name in tensors if name in own]
@@ -165,7 +165,7 @@ def _reading(prefix: str, names: Mapping[str, str], file: WeightFile, own: Mappi
 
 
 def _bare(name: str) -> str:
-    """Without what torch wraps around a module, and as densenets are named since a module's name holds no dot."""
+    """The name without torch's wrappers; old names of DenseNet's layers, with a dot, become today's."""
     name = _DENSE.sub(r"\1\2", name)
     return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 

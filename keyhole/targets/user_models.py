@@ -1,4 +1,4 @@
-"""Models of a user's own: factories by name, and the pictures that a model takes."""
+"""Models of a user's own: factories by name, and the conversion of pictures to what a model takes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _factory(name: str) -> Callable[[], object]:
 
 
 class _TakesPictures(nn.Module):
-    """First base of a model's class: pictures are turned into what the model takes itself."""
+    """First base of a model's class; converts pictures to the channels and the type that the model takes."""
 
     own_dtype: ClassVar[torch.dtype]
     own_channels: ClassVar[int]

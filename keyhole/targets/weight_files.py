@@ -19,10 +19,10 @@ from keyhole.targets.target import TargetError
 
 _log = logging.getLogger(__name__)
 _START = 64
-"""Bytes by which a format is told."""
+"""Bytes that tell the format."""
 _SHOWN = 4
 _SCALE = ".int8_scale"
-"""What follows the name of a matrix in the name of its scales."""
+"""Suffix of the name of a matrix's scales."""
 _SAVE = 'torch.save(model.state_dict(), "weights.pth")'
 _FOREIGN: Mapping[bytes, str] = {
     b"version https://git-lfs": "it is the pointer of Git LFS to a file that is not here: `git lfs pull` fetches it",
@@ -30,11 +30,11 @@ _FOREIGN: Mapping[bytes, str] = {
     b"\x89HDF": f"it is HDF5, as Keras writes it: expected safetensors, or PyTorch's {_SAVE}",
     b"\x08": f"it looks like ONNX, which holds a graph: expected safetensors, or PyTorch's {_SAVE}",
 }
-"""What is wrong with a file that starts so."""
+"""Why a file cannot be read, by its first bytes."""
 
 
 class Inert:
-    """Stands for an object in a checkpoint that is no tensor. Whatever it would be made of is dropped; nothing runs."""
+    """Placeholder for an object in a checkpoint that is no tensor. It drops its arguments; no code of the file runs."""
 
     def __new__(cls, *_: object) -> Inert:
         return super().__new__(cls)
@@ -57,7 +57,7 @@ _HARMLESS = (
     "datetime.timedelta",
     "torch.torch_version.TorchVersion",
 )
-"""What trainings keep beside weights. `Inert` takes the place of each."""
+"""Classes of objects that trainings keep beside weights; `Inert` replaces each."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def read_weight_file(path: Path) -> WeightFile:
 
 
 def _problem(path: Path, start: bytes) -> str | None:
-    """Why a file cannot hold weights, where its first bytes or its list of members tell."""
+    """The problem with a file, as far as its first bytes or its members tell; None: none."""
     if not start:
         return "the file is empty: copy or download it again"
     if _is_safetensors(start):
@@ -149,7 +149,7 @@ def _read(path: Path, start: bytes) -> object:
 
 
 def _refused(path: Path) -> str:
-    """What a pickle holds that weights do not."""
+    """The objects in a pickle that no file of weights needs."""
     try:
         with torch.serialization.safe_globals([(Inert, name) for name in _HARMLESS]):
             names = torch.serialization.get_unsafe_globals_in_checkpoint(str(path))
