@@ -1,4 +1,4 @@
-"""Random changes of a whole batch of pictures at once, each picture's its own."""
+"""Augmentation: random crops, colours and erased rectangles, drawn for each picture of a batch."""
 
 from __future__ import annotations
 

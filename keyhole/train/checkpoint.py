@@ -1,4 +1,4 @@
-"""Where a training stands, on disk."""
+"""Checkpoints of a training: its whole state and its steps, on disk."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from accelerate import Accelerator
 from keyhole.service.errors import UsageError
 
 EVERY_SECONDS = 60.0
-"""A training that is killed loses no more than this."""
+"""Seconds between checkpoints; a training that is killed loses no more."""
 _STEPS = "steps"
 T = TypeVar("T")
 
 
 class TrainingCheckpoint:
-    """The state of all that an accelerator holds, and the steps that are done.
+    """The state of everything that an accelerator holds, and the number of finished steps.
 
-    A save takes the place of the one before once it is whole, whatever ends the process meanwhile.
+    A new checkpoint replaces the last one only when it is complete, whatever ends the process meanwhile.
 
     Args:
-        accelerator: all has been given to it.
-        folder: where to.
+        accelerator: it has prepared or registered everything that the checkpoint must hold.
+        folder: of the checkpoint.
     """
 
     def __init__(self, accelerator: Accelerator, folder: Path) -> None:
@@ -37,10 +37,10 @@ class TrainingCheckpoint:
         self._saved, self._at = 0, time.monotonic()
 
     def load(self) -> int:
-        """Bring all to where the training stood; the steps that are done, 0 where there is no checkpoint.
+        """Restore the state; return the number of finished steps, 0 where there is no checkpoint.
 
         Raises:
-            UsageError: the checkpoint does not say how many steps it has behind it.
+            UsageError: the checkpoint does not say how many steps are finished.
         """
         for folder in (self._folder, self._next, self._last):
             if (folder / _STEPS).is_file():
@@ -50,13 +50,13 @@ class TrainingCheckpoint:
         else:
             if self._folder.exists():
                 raise UsageError(
-                    f"{self._folder} is a checkpoint of an earlier version, or of something else, which cannot be gone "
-                    "on with: remove it to start over, or give another --out"
+                    f"{self._folder} cannot be resumed: it is a checkpoint of an earlier version, or something else; "
+                    "remove it to start over, or give another --out"
                 )
         return self._saved
 
     def save(self, steps: int) -> None:
-        """Write down where the training stands."""
+        """Write the state after so many finished steps."""
         shutil.rmtree(self._next, ignore_errors=True)
         self._accelerator.save_state(str(self._next))
         (self._next / _STEPS).write_text(str(steps))
@@ -68,13 +68,13 @@ class TrainingCheckpoint:
         self._saved, self._at = steps, time.monotonic()
 
     def save_if_due(self, steps: int) -> None:
-        """The same once ``EVERY_SECONDS`` have passed since the last time."""
+        """`save`, if ``EVERY_SECONDS`` have passed since the last one."""
         if time.monotonic() - self._at >= EVERY_SECONDS:
             self.save(steps)
 
     @contextmanager
     def explained(self, total: int) -> Iterator[None]:
-        """Let an interruption say what is kept and how to go on."""
+        """In the block, an interruption says how many of the ``total`` steps are kept, and how to go on."""
         try:
             yield
         except KeyboardInterrupt:
@@ -83,7 +83,7 @@ class TrainingCheckpoint:
 
 
 def skipped(batches: Iterator[T], count: int) -> Iterator[T]:
-    """The batches without the first ones, which a checkpoint has behind it; they move no random numbers."""
+    """The batches without the first ``count``, which are drawn without moving the global random numbers."""
     if count:
         with torch.random.fork_rng(devices=[]):
             next(islice(batches, count - 1, None), None)

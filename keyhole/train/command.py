@@ -14,7 +14,7 @@ from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Task
-from keyhole.train.tasks.classifier import classification
+from keyhole.train.tasks.classification import classification
 from keyhole.train.tasks.reid.task import reidentification
 from keyhole.train.weights import card_of, store_weights, write_target_card
 
@@ -25,7 +25,7 @@ TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
 
 
 def train(settings: TrainSettings) -> int:
-    """Train, store as int8, measure what is stored, write the card; the exit code.
+    """Train, store as int8, measure what is stored, write the card; return the exit code.
 
     Raises:
         FileNotFoundError: no data there.

@@ -1,4 +1,4 @@
-"""The training loop, and what it asks of whatever is trained."""
+"""The training loop: a plan gives module, batches and losses; the loop steps, averages, reports and checkpoints."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from keyhole.train.task import Batch, Task
 
 @dataclass(frozen=True)
 class Round:
-    """What happened in a round.
+    """Progress and losses after a round.
 
     Attributes:
-        steps: that are done, those of earlier rounds included.
-        losses: means over the round's steps, by name; of a round that was stopped, over the steps since.
-        seconds: that these took.
+        steps: finished steps, earlier rounds included.
+        losses: means over the steps of the round, by name; of a resumed round, over the steps since.
+        seconds: duration of these steps.
     """
 
     steps: int
@@ -44,12 +44,12 @@ class TrainingPlan(ABC):
     """A module, the batches that it learns from and the losses that it learns by.
 
     Attributes:
-        module: what is trained.
-        optimisation: how.
+        module: the network to train.
+        optimisation: settings of the optimiser.
         steps: of the optimiser, one for each batch.
-        every: steps in a round, after which a line is printed; the last round may be shorter.
-        companions: what the losses move besides the module, with ``state_dict`` and ``load_state_dict``: checkpoints
-            hold it too.
+        every: steps of a round, after which a line is printed; the last round may be shorter.
+        companions: objects that the losses change besides the module, with ``state_dict`` and ``load_state_dict``;
+            checkpoints hold them too.
     """
 
     module: nn.Module
@@ -68,7 +68,7 @@ class TrainingPlan(ABC):
 
     @abstractmethod
     def losses(self, module: nn.Module, batch: Any) -> Mapping[str, Tensor]:
-        """Scalars by name; their sum is what is minimised.
+        """Scalars by name; their sum is minimised.
 
         Args:
             module: `module`, as the loop has prepared it for the device.
@@ -86,10 +86,10 @@ class TrainingPlan(ABC):
 
 
 class TaskEpochs(TrainingPlan):
-    """See `TrainingPlan`.
+    """The plan of a target's task; a round is an epoch.
 
     Args:
-        task: what is learned; its recipe says how.
+        task: data, module and loss; its recipe sets the optimiser and the epochs.
     """
 
     def __init__(self, task: Task) -> None:
@@ -118,26 +118,23 @@ class TaskEpochs(TrainingPlan):
 
 
 def fit(task: Task, out: Path) -> nn.Module:
-    """Train and return the target with its averaged weights; picks up ``out/checkpoint`` where a run stopped.
-
-    After every epoch, and once a minute, the checkpoint is written; after every epoch a line is printed: loss, and the
-    task's own measure.
+    """Train a target for its task; return it with its averaged weights. A stopped run resumes from ``out/checkpoint``.
 
     Args:
-        task: what is learned.
+        task: data, module and loss.
         out: folder for checkpoints.
     """
     return task.network(learn(TaskEpochs(task), out))
 
 
 def learn(training: TrainingPlan, out: Path) -> nn.Module:
-    """Train and return the module, with averaged weights where they are asked for; picks up ``out/checkpoint``.
+    """Train and return the plan's module, with averaged weights if the plan asks for them.
 
-    After every round, and once a minute, the checkpoint is written; after every round the training's report is printed,
-    which moves no random numbers.
+    A checkpoint is written after every round and once a minute; a stopped run resumes from it. After every round the
+    plan's report is printed, which moves no random numbers.
 
     Args:
-        training: what is learned.
+        training: module, batches and losses.
         out: folder for checkpoints.
 
     Raises:

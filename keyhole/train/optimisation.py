@@ -18,7 +18,7 @@ Groups = list[dict[str, Any]]
 
 @dataclass(frozen=True)
 class Optimisation:
-    """How the weights of a module are moved.
+    """Settings of an optimiser and its schedule.
 
     Attributes:
         learning_rate: peak of the one-cycle schedule.
@@ -26,7 +26,7 @@ class Optimisation:
         optimiser: a name in `OPTIMISERS`.
         warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
         ema: decay of the averaged weights, which are then the ones kept; None: no average is taken.
-        clip: longest gradient, as an L2 norm over all weights; None: any.
+        clip: largest L2 norm of the gradient over all weights; None: no clipping.
         seed: of everything that the module itself draws, such as dropout.
         precision: ``no`` (fp32) or ``bf16``.
     """
@@ -42,12 +42,12 @@ class Optimisation:
 
     @classmethod
     def of(cls, recipe: TrainingRecipe) -> Self:
-        """What a target's recipe says of it."""
+        """The settings that a target's recipe has."""
         return cls(**{field.name: getattr(recipe, field.name) for field in fields(cls) if hasattr(recipe, field.name)})
 
 
 def make_optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
-    """The optimiser of the model's trainable parameters; those of one dimension do not decay."""
+    """An optimiser of the model's trainable parameters; those of one dimension get no weight decay."""
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups: Groups = [
         {"params": [parameter for parameter in trainable if parameter.dim() > 1], "weight_decay": how.weight_decay},
@@ -57,9 +57,9 @@ def make_optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
 
 
 def one_cycle(moved: Optimizer, learning_rate: float, warm_up: float, steps: int) -> OneCycleLR:
-    """Up to the peak rate in a share of the steps, then down by a cosine.
+    """The one-cycle schedule: up to the peak rate in a share of the steps, then down by a cosine.
 
-    torch divides by zero where the rise is one step long exactly, so that it then takes two.
+    torch divides by zero where the rise takes exactly one step, so it takes two then.
     """
     rises = 2 / steps if round(warm_up * steps, 6) == 1 else warm_up
     return OneCycleLR(moved, learning_rate, total_steps=steps, pct_start=min(1.0, rises))

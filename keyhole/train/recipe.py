@@ -17,7 +17,7 @@ OptimiserName = Literal["sgd", "adamw"]
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """The hyper-parameters of every task.
+    """Hyper-parameters of every task.
 
     Attributes:
         stages: (shorter side of the pictures in pixels, epochs), in order. Small pictures first are cheap; the target's
@@ -83,7 +83,10 @@ def _fitted(stages: Stages, size: int) -> Stages:
 
 
 def stages_of(texts: Sequence[str]) -> Stages:
-    """Stages as flags name them.
+    """Stages as flags spell them.
+
+    >>> stages_of(["64:8", "128:1"])
+    ((64, 8), (128, 1))
 
     Raises:
         ValueError: one is not of the form SIDE:EPOCHS.

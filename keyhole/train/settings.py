@@ -1,4 +1,4 @@
-"""Flags of trainings that make a target: from nothing, and further from one that is trained."""
+"""Flags of trainings that make a target: from scratch, and from a trained target."""
 
 from __future__ import annotations
 

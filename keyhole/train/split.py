@@ -1,4 +1,4 @@
-"""A target under training, in two parts: the blocks of its head, and its tail."""
+"""A target under training as head and tail, which share its weights."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Blocks:
 
 
 def paths_in(module: nn.Module, network: nn.Module, paths: Sequence[str]) -> tuple[str, ...]:
-    """Paths of a network as the module that holds it names them."""
+    """Paths of a network's modules, as named by the module that holds the network."""
     prefix = next(path for path, part in module.named_modules() if part is network)
     return tuple(f"{prefix}.{path}" if prefix else path for path in paths)
 
@@ -107,18 +107,18 @@ class Split:
         return cls(task, blocks, size, seed)
 
     def features(self, inputs: Tensor) -> Tensor:
-        """What crosses the cut of normalised pictures N×3×size×size."""
+        """Features N×… at the cut, of normalised pictures N×3×size×size."""
         crossing: Tensor = self.blocks.head(inputs)[-1]
         return crossing
 
     def deployed(self, inputs: Tensor) -> Tensor:
-        """The same of a head that does not learn: without gradient, in eval mode, in which it stays."""
+        """`features` without gradient. The head is put in eval mode and stays in it."""
         self.blocks.head.eval()
         with torch.no_grad():
             return self.features(inputs)
 
     def prediction_loss(self, features: Tensor, labels: Tensor) -> Tensor:
-        """The task's loss of what the tail makes of what crossed."""
+        """The task's loss of the tail's answers to features N×…."""
         return self.task.loss(self.blocks.tail(features), labels)
 
     def pictures(self, inputs: Tensor) -> Tensor:
@@ -126,12 +126,12 @@ class Split:
         return denormalised(inputs, self.task.preprocess)
 
     def freeze_head(self) -> None:
-        """From now on the head takes no gradients."""
+        """Take the head's weights out of the training."""
         self.blocks.head.requires_grad_(False)
 
     def freeze(self) -> None:
-        """From now on no weight of the task's module takes gradients, nor a classifier of identities, which knows them
-        where the recipe has a teaching."""
+        """Take all weights of the task's module out of the training, a classifier of identities included: it knows the
+        identities where the recipe has a teaching."""
         self.task.module.requires_grad_(False)
 
     def typical(self) -> Tensor:

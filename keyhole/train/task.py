@@ -1,4 +1,4 @@
-"""What a target learns."""
+"""The base of tasks that a target is trained for: data, module, loss and measures."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the finished target answers with, for its card.
+    """The answers of a finished target, for its card.
 
     Attributes:
         labels: name of each class; empty for an embedding.
@@ -41,10 +41,10 @@ class Outputs:
 
 
 class Task(ABC):
-    """Data, module and loss of a training, and how its result is measured.
+    """Data, module and loss of a training, and the measures of its result.
 
     Attributes:
-        module: what the loop trains.
+        module: the network that the loop trains.
         recipe: its hyper-parameters.
         steps: batches in an epoch.
         preprocess: of the finished target.
@@ -72,16 +72,16 @@ class Task(ABC):
 
     @abstractmethod
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
-        """The loss of what the module answered to a batch: a scalar."""
+        """The loss of the module's answers to a batch: a scalar."""
 
     @abstractmethod
     def network(self, module: nn.Module) -> nn.Module:
-        """The part of a trained module that is kept: the target."""
+        """The target: the part of a trained module that is kept."""
 
     @abstractmethod
     def assess(self, network: nn.Module, size: int) -> str:
-        """A few words on how good the target is, on pictures of shorter side ``size`` that it was not trained on."""
+        """The target's quality in a few words, on pictures of shorter side ``size`` that it was not trained on."""
 
     @abstractmethod
     def figures(self, network: nn.Module) -> Mapping[str, float]:
-        """What the card says of the target: shares in percent, measured on pictures it was not trained on."""
+        """Figures for the card by name, in percent, measured on pictures that the target was not trained on."""

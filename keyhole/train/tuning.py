@@ -1,4 +1,4 @@
-"""Training a target further, on its own task: the target, the task and the card."""
+"""Further training of a trained target on its own task: the target, the task and the card."""
 
 from __future__ import annotations
 
@@ -20,16 +20,19 @@ from keyhole.targets.user_models import count_outputs
 from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
 from keyhole.train.settings import TuningSettings
 from keyhole.train.task import Outputs, Task
-from keyhole.train.tasks.classifier import Classification, LabelledPictures
+from keyhole.train.tasks.classification import Classification, LabelledPictures
 from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.train.tasks.reid.recipes import ReidRecipe
-from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
 from keyhole.train.tasks.reid.teacher import embeddings_by, teach
 from keyhole.train.weights import Figures, write_target_card
 
 
 def trained_target(settings: TuningSettings, who: str) -> Target:
-    """The target that flags name, which ``who`` starts from.
+    """The target that the flags name, with weights to start from.
+
+    Args:
+        settings: flags.
+        who: starts from it, for messages.
 
     Raises:
         UsageError: its weights are random.
@@ -55,9 +58,9 @@ def write_tuned_card(
 
     Args:
         settings: flags of the training.
-        target: that it started from.
-        network: that came out, as it is stored.
-        task: that it was trained for.
+        target: that the training started from.
+        network: its result, as it is stored.
+        task: of both.
         recipe: the hyper-parameters.
         figures: in percent, by name.
         console: to print on.
@@ -76,7 +79,7 @@ def write_tuned_card(
 
 
 def make_trainable(network: nn.Module) -> None:
-    """Let all of a network learn but the bias of a BNNeck, which has none (see `keyhole.targets.neck`)."""
+    """Make all of a network trainable but the bias of a BNNeck, which stays 0 (see `keyhole.targets.neck`)."""
     network.requires_grad_(True)
     if answers_with_embedding(network):
         network.get_submodule(neck_path(network)).get_parameter("bias").requires_grad_(False)
@@ -86,12 +89,12 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
     """The task that the target was trained for, on the data that the flags name; it may take the model apart.
 
     Args:
-        target: what is trained further.
-        recipe: how.
+        target: to be trained further.
+        recipe: the hyper-parameters.
         settings: flags.
         console: shows the progress.
-        teacher: the target as it was, asked before anything is changed. Its embeddings are what the classifier of
-            identities starts from, and are to be met besides, where the recipe has a teaching.
+        teacher: the target as it was. Where the recipe has a teaching, the classifier of identities starts from its
+            embeddings, and the training also learns to give them.
 
     Raises:
         FileNotFoundError: no data there.

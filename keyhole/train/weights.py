@@ -1,4 +1,4 @@
-"""Weights that a training starts from, and those that it leaves with a card."""
+"""Weights of a training: where it starts from, and what it stores, with a card."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def card_of(init: Path | None) -> Card | None:
 
 
 def place_of(weights: Path) -> Path:
-    """The path itself, or the folder of the shipped target of that name where there is nothing at the path."""
+    """The path itself or, if nothing is there, the folder of the shipped target of that name."""
     shipped = SHIPPED / weights
     return shipped if len(weights.parts) == 1 and not weights.exists() and shipped.is_dir() else weights
 
@@ -118,5 +118,5 @@ def write_target_card(
 
 
 def named(figures: Mapping[str, float], state: str) -> Figures:
-    """Figures with the state that they were measured in behind their names."""
+    """Figures with ``state``, in which they were measured, added to their names: ``top1_fp32``."""
     return {f"{name}_{state}": value for name, value in figures.items()}

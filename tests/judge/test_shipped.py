@@ -7,7 +7,7 @@ import pytest
 from keyhole.judge.card import read_judge_card
 from keyhole.judge.find import SHIPPED, find_judge
 from keyhole.targets.card import WEIGHTS
-from keyhole.train.judge.figures import judge_figures
+from keyhole.train.judge.command import judge_figures
 
 
 @pytest.fixture(scope="module")

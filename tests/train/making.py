@@ -12,8 +12,7 @@ from keyhole.evaluation.reidentification import Trial
 from keyhole.targets.neck import bn_neck
 from keyhole.targets.target import Preprocess
 from keyhole.train.tasks.reid.pictures import IdentifiedPictures
-from keyhole.train.tasks.reid.recipes import ReidRecipe
-from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
 from keyhole.train.tasks.reid.teacher import Teaching
 
 SIDE = 16

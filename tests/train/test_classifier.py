@@ -9,7 +9,7 @@ from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
 from keyhole.train.loop import fit
 from keyhole.train.recipe import TrainingRecipe
-from keyhole.train.tasks.classifier import Classification, LabelledPictures, top_k
+from keyhole.train.tasks.classification import Classification, LabelledPictures, top_k
 
 PREPROCESS = Preprocess(16)
 
@@ -65,7 +65,7 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypat
         return 0.0
 
     with monkeypatch.context() as patch:
-        patch.setattr("keyhole.train.tasks.classifier.top_k", killed_after_two)
+        patch.setattr("keyhole.train.tasks.classification.top_k", killed_after_two)
         with pytest.raises(KilledError):
             fit(lesson(data, unseen, 3), tmp_path / "b")
     resumed = fit(lesson(data, unseen, 3), tmp_path / "b")

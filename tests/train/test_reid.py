@@ -1,21 +1,24 @@
 """Re-identification: batches, loss, training."""
 
+from __future__ import annotations
+
+import copy
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
+from keyhole.targets.target import TargetError
 from keyhole.train.augment import erase, recolour
 from keyhole.train.loop import fit
 from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.learner import Learner
-from keyhole.train.tasks.reid.loss import ReidLoss
-from keyhole.train.tasks.reid.recipes import RECIPES, recipe_for
-from keyhole.train.tasks.reid.sampling import check_pk, pk_batches
+from keyhole.train.tasks.reid.learner import ReidLearner, ReidLoss, leave_out_patches
+from keyhole.train.tasks.reid.task import RECIPES, check_pk, pk_batches, recipe_for
 from tests.train.making import PREPROCESS, boards, lesson, neck_of, network, trial
 
 
@@ -83,7 +86,7 @@ def test_triplets_that_keep_the_margin_cost_nothing() -> None:
 
 
 def test_the_network_is_the_learner_without_the_classifier() -> None:
-    learner = Learner(network(), 5).eval()
+    learner = ReidLearner(network(), 5).eval()
     pictures = torch.rand(3, 3, 16, 16)
     features, logits, _ = learner(pictures)
     embedding = learner.network()(pictures)
@@ -96,7 +99,7 @@ def test_the_network_is_the_learner_without_the_classifier() -> None:
 def test_an_imprinted_learner_goes_on_where_the_training_of_its_network_ended() -> None:
     pictures, identities = torch.rand(8, 3, 16, 16), torch.tensor([0, 1, 2, 3] * 2)
     pictures[4:] = (pictures[:4] + 0.02 * torch.rand(4, 3, 16, 16)).clamp(0, 1)
-    learner = Learner(network(), 4, taught=neck_of(network())[0].numel()).eval()
+    learner = ReidLearner(network(), 4, taught=neck_of(network())[0].numel()).eval()
     turn = torch.linalg.qr(torch.randn(learner.classifier.in_features, learner.classifier.in_features))[0]
     with torch.no_grad():
         embeddings = torch.nn.functional.normalize(learner.network()(pictures))
@@ -178,3 +181,44 @@ def test_flags_change_the_recipe_of_the_architecture() -> None:
     made = recipe_for(changed)
     assert (made.stages, made.batch, made.per_identity, made.seed) == (((64, 2), (96, 1)), 24, 3, 7)
     assert (made.crop, made.learning_rate) == (RECIPES["*"].crop, RECIPES["*"].learning_rate)
+
+
+def transformer() -> VisionTransformer:
+    torch.manual_seed(0)
+    return VisionTransformer(img_size=32, patch_size=8, embed_dim=16, depth=2, num_heads=2, num_classes=4)
+
+
+def seen(network: nn.Module) -> int:
+    """Tokens that reach the first block."""
+    counts = []
+    handle = network.blocks[0].register_forward_hook(lambda _block, args, _answer: counts.append(args[0].shape[1]))  # type: ignore[index,operator,union-attr]
+    network(torch.rand(2, 3, 32, 32))
+    handle.remove()
+    return int(counts[0])
+
+
+def test_a_share_of_the_patches_is_left_out_in_training_alone() -> None:
+    whole, part = transformer(), transformer()
+    leave_out_patches(part, 0.5)
+    assert part.state_dict().keys() == whole.state_dict().keys()
+    assert (seen(whole.train()), seen(part.train())) == (17, 9)
+    pictures = torch.rand(3, 3, 32, 32)
+    torch.testing.assert_close(part.eval()(pictures), whole.eval()(pictures), rtol=0, atol=0)
+
+
+def test_without_a_share_nothing_changes() -> None:
+    network = nn.Conv2d(3, 4, 1)
+    before = copy.deepcopy(network)
+    leave_out_patches(network, 0.0)
+    assert str(network) == str(before)
+
+
+@pytest.mark.parametrize("share", [-0.5, 1.0])
+def test_no_share_is_refused(share: float) -> None:
+    with pytest.raises(TargetError, match="expected 0 or more, and less than 1"):
+        leave_out_patches(transformer(), share)
+
+
+def test_networks_without_patches_are_refused() -> None:
+    with pytest.raises(TargetError, match="no patches"):
+        leave_out_patches(nn.Conv2d(3, 4, 1), 0.5)

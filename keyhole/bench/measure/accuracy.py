@@ -20,7 +20,7 @@ from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.classifier import LabelledPictures, readable
+from keyhole.train.tasks.classification import LabelledPictures, readable
 from keyhole.train.tasks.reid.parts import Parts, open_parts
 from keyhole.wire.codec_registry import carried
 

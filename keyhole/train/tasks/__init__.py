@@ -1,1 +1,1 @@
-"""What a target is trained for."""
+"""Tasks that a target is trained for."""

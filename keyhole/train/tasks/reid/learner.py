@@ -1,22 +1,29 @@
-"""What is trained: a network with a BNNeck, and the classifier that only the training uses."""
+"""The network of re-identification under training, its loss, and patch dropout."""
 
 from __future__ import annotations
 
 import copy
 import math
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from pytorch_metric_learning.distances import LpDistance
+from pytorch_metric_learning.losses import TripletMarginLoss
+from pytorch_metric_learning.miners import BatchHardMiner
+from pytorch_metric_learning.reducers import MeanReducer
+from timm.layers.patch_dropout import PatchDropout
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.targets.neck import neck_path
+from keyhole.targets.target import TargetError
 
 _SHARPNESS = 16
 
 
 class Answers(NamedTuple):
-    """What a learner says of N pictures.
+    """A learner's answers to N pictures.
 
     Attributes:
         features: before the BNNeck, N×D.
@@ -29,7 +36,7 @@ class Answers(NamedTuple):
     taught: Tensor | None
 
 
-class Learner(nn.Module):
+class ReidLearner(nn.Module):
     """Backbone, BNNeck and a linear classifier of the training identities, without bias (Luo et al. 2019, §3.5).
 
     Args:
@@ -58,11 +65,11 @@ class Learner(nn.Module):
 
     @torch.no_grad()
     def imprint(self, own: Tensor, taught: Tensor, identities: Tensor) -> None:
-        """Go on where a training has ended whose classifier is gone.
+        """Start from an earlier training of the network, whose classifier is gone.
 
-        The classifier starts from what the network says of each identity (Qi et al. 2018, "Low-Shot Learning with
-        Imprinted Weights"), the guess of a teacher's embeddings from a least-squares fit. Random layers would undo,
-        while they learn, much of what the network knows.
+        The classifier starts from the network's mean embedding of each identity (Qi et al. 2018, "Low-Shot Learning
+        with Imprinted Weights"), the guess of a teacher's embeddings from a least-squares fit. Random layers would undo
+        much of what the network knows while they learn.
 
         Args:
             own: embeddings of training pictures by the network as it is, unit vectors, N×D.
@@ -82,3 +89,62 @@ class Learner(nn.Module):
         network = copy.deepcopy(self.backbone)
         network.set_submodule(self._path, copy.deepcopy(self.neck))
         return network
+
+
+@dataclass(frozen=True)
+class ReidLoss:
+    """Cross-entropy with label smoothing plus the triplet loss with batch-hard mining, weighted equally.
+
+    PATROL §IV-A names the two losses; the weights, the margin and where they act are those of "Bag of tricks" (Luo et
+    al. 2019, §3.5): triplets on the features before the BNNeck, by Euclidean distance, cross-entropy on the logits
+    after it. Mining is that of Hermans et al. 2017, eq. 5: for each picture the farthest of its identity and the
+    nearest of another; the mean goes over all pictures, those that violate no margin included.
+
+    Attributes:
+        margin: how much nearer, in the unit of the features, the same identity must be.
+        smoothing: share of the target spread over all identities.
+    """
+
+    margin: float = 0.3
+    smoothing: float = 0.1
+
+    def __call__(self, features: Tensor, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of a batch.
+
+        Args:
+            features: N×D, before the BNNeck.
+            logits: N×identities.
+            labels: N integers.
+
+        Returns:
+            A scalar.
+        """
+        distance = LpDistance(normalize_embeddings=False)
+        features = features.float()
+        hardest = BatchHardMiner(distance=distance)(features, labels)
+        triplet = TripletMarginLoss(self.margin, distance=distance, reducer=MeanReducer())
+        entropy = F.cross_entropy(logits, labels, label_smoothing=self.smoothing)
+        return entropy + triplet(features, labels, hardest)  # type: ignore[no-any-return]
+
+
+def leave_out_patches(network: nn.Module, share: float) -> None:
+    """Let a transformer of timm see only some patches of each training picture, others every time.
+
+    A step costs as many times less, and what is found does not hang on one place (Liu et al. 2022, "PatchDropout").
+    Where the network answers, it sees them all; a last run that learns from all is worth its time (Li et al. 2023,
+    "Scaling language-image pre-training via masking", §4.1).
+
+    Args:
+        network: changed in place; its weights are the same.
+        share: of the patches that is left out, 0 … 1.
+
+    Raises:
+        TargetError: the share is no share, or the network has no patches.
+    """
+    if not share:
+        return
+    if not 0 < share < 1:
+        raise TargetError(f"--patch-drop {share}: expected 0 or more, and less than 1")
+    if not hasattr(network, "patch_drop"):
+        raise TargetError("--patch-drop: this architecture has no patches; expected a ViT, timm:vit_…")
+    network.patch_drop = PatchDropout(share, num_prefix_tokens=network.num_prefix_tokens)  # type: ignore[arg-type]

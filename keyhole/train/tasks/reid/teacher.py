@@ -1,4 +1,4 @@
-"""A trained network whose embeddings another one learns to give."""
+"""Distillation: a teacher's embeddings, which another network learns to give."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWERS = "embeddings"
 
 @dataclass(frozen=True)
 class Teaching:
-    """Embeddings to be met.
+    """A teacher's embeddings as a loss.
 
     Distillation (Hinton et al. 2015) by what the teacher answers with; here that is an embedding, so that the loss is
     one of directions. It tells of each picture more than its identity does, which suits networks that learn slowly
@@ -41,7 +41,7 @@ class Teaching:
 
     @property
     def length(self) -> int:
-        """D."""
+        """Length D of an embedding."""
         return self.embeddings.shape[1]
 
     def loss(self, learnt: Tensor, places: Tensor) -> Tensor:
@@ -68,7 +68,7 @@ def load_teacher(folder: Path) -> Target:
 
 
 def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, console: Console) -> Teaching:
-    """What a teacher says of pictures; its answers are kept in a file, so that a resumed run need not ask again.
+    """A teacher's embeddings of pictures; they are kept in a file, so that a resumed run need not compute them again.
 
     Args:
         teacher: answers with embeddings.
@@ -87,6 +87,6 @@ def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, consol
 
 
 def embeddings_by(teacher: nn.Module, preprocess: Preprocess, pictures: Tensor, console: Console) -> Tensor:
-    """What a teacher says of uint8 pictures N×3×H×W: unit vectors N×D."""
+    """A teacher's embeddings of uint8 pictures N×3×H×W: unit vectors N×D."""
     parts = track(torch.split(pictures, _SHOWN), "asking the teacher", console=console)
     return F.normalize(torch.cat([embed(teacher, part, preprocess) for part in parts]))
