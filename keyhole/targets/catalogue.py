@@ -23,7 +23,7 @@ from keyhole.targets.neck import with_neck
 from keyhole.targets.settings import TargetsSettings
 from keyhole.targets.state_dicts import load_state
 from keyhole.targets.target import TargetError, defence_name
-from keyhole.targets.user_models import make_own
+from keyhole.targets.user_models import make_user_model
 from keyhole.targets.weight_files import load_weights
 from keyhole.terminal import terminal
 
@@ -130,7 +130,7 @@ class PrunedFamily(Family):
 
 
 def architecture_of(name: str) -> str:
-    """What the card of a pruned target calls the architecture of the target that it is made of.
+    """The architecture, as cards spell it, of a target that a defence can be trained from.
 
     Raises:
         TargetError: the target is pruned itself, so that its plan would be lost.
@@ -158,7 +158,7 @@ def _whole(folder: Path, size: Size, outputs: int | None) -> nn.Module:
     card = read_card(folder)
     prefix, colon, _ = card.architecture.partition(":")
     if colon and prefix not in ARCHITECTURES:
-        return make_own(card.architecture, size).model
+        return make_user_model(card.architecture, size).model
     return ShippedFamily(folder.parent).build(folder.name, size=size, outputs=outputs, pretrained=False)
 
 

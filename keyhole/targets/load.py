@@ -16,7 +16,7 @@ from keyhole.targets.catalogue import SHIPPED, Catalogue
 from keyhole.targets.neck import with_neck
 from keyhole.targets.state_dicts import State, load_state, read_state
 from keyhole.targets.target import Target, TargetError
-from keyhole.targets.user_models import count_outputs, make_own
+from keyhole.targets.user_models import count_outputs, make_user_model
 
 PRETRAINED = "pretrained"
 _SEED = 0
@@ -72,13 +72,17 @@ def assemble(
     entry = Catalogue(shipped).find(name)
     with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
-        target = _own(name, weights, size, strict) if entry is None else _known(name, entry, weights, size, strict)
+        target = (
+            _load_user_model(name, weights, size, strict)
+            if entry is None
+            else _load_named_model(name, entry, weights, size, strict)
+        )
     target.model.eval().requires_grad_(False)
     return target
 
 
-def _own(name: str, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
-    target = make_own(name, size)
+def _load_user_model(name: str, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
+    target = make_user_model(name, size)
     if weights is None:
         return target
     if str(weights) == PRETRAINED:
@@ -88,7 +92,9 @@ def _own(name: str, weights: str | Path | None, size: Size | None, strict: bool)
     return dataclasses.replace(target, weights=str(weights), missing=tuple(missing))
 
 
-def _known(name: str, entry: NamedModel, weights: str | Path | None, size: Size | None, strict: bool) -> Target:
+def _load_named_model(
+    name: str, entry: NamedModel, weights: str | Path | None, size: Size | None, strict: bool
+) -> Target:
     family, own = entry.family, entry.name
     facts = family.facts(own)
     source = weights or (PRETRAINED if facts.weights == "shipped" else None)
@@ -98,7 +104,7 @@ def _known(name: str, entry: NamedModel, weights: str | Path | None, size: Size 
     elif str(source) == PRETRAINED:
         model = _build(entry, size, pretrained=True)
     else:
-        model, state = _for_file(entry, size, Path(source))
+        model, state = _model_for_file(entry, size, Path(source))
         missing = load_state(model, state.tensors, state.source, strict=strict, advice=_ADVICE)
     MemoryLayout.of(model).module(model)
     preprocess = facts.preprocess if size is None else dataclasses.replace(facts.preprocess, size=size)
@@ -136,7 +142,7 @@ def _build(entry: NamedModel, size: Size | None, *, outputs: int | None = None, 
         ) from error
 
 
-def _for_file(entry: NamedModel, size: Size | None, path: Path) -> tuple[nn.Module, State]:
+def _model_for_file(entry: NamedModel, size: Size | None, path: Path) -> tuple[nn.Module, State]:
     """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place."""
     model = _build(entry, size)
     state = read_state(path, model.state_dict())

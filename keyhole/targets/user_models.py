@@ -21,7 +21,7 @@ _SIZE = 224
 _COMPILED = "_orig_mod"  # what torch.compile wrapped: it is traced and run as it was written
 
 
-def make_own(name: str, size: Size | None) -> Target:
+def make_user_model(name: str, size: Size | None) -> Target:
     """Call the factory ``package.module:factory``; the current folder is searched for the package too.
 
     Args:
