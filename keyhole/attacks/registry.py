@@ -37,11 +37,9 @@ from keyhole.attacks.features.training import (
 from keyhole.attacks.knowledge import Known, WhiteBox
 from keyhole.attacks.own import own_attack
 from keyhole.extensions import label
-from keyhole.generators.decoder import Decoder
-from keyhole.generators.denoised import Denoised
-from keyhole.generators.diffusion import Diffusion
+from keyhole.generators.diffusion import Denoised, Diffusion
+from keyhole.generators.latents import Decoder, WhiteLatents
 from keyhole.generators.pixels import Pixels, SpectralPixels
-from keyhole.generators.white_latents import WhiteLatents
 from keyhole.service.errors import UsageError, unknown_name
 
 

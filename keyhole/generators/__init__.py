@@ -1,1 +1,1 @@
-"""What the optimised variable is, and how it becomes a picture."""
+"""Generators: an optimised variable, and how it becomes a picture."""

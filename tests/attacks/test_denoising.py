@@ -8,8 +8,7 @@ import torch
 
 from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.features.denoising import Denoising
-from keyhole.generators.decoder import Decoder
-from keyhole.generators.white_latents import WhiteLatents
+from keyhole.generators.latents import Decoder, WhiteLatents
 from keyhole.priors.prior import load_prior
 from tests.attacks.test_refined import public
 from tests.attacks.tiny import frames, pictures, recipe_of, white_box

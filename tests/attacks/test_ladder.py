@@ -15,7 +15,7 @@ from keyhole.attacks.features.optimiser_settings import REFINING
 from keyhole.attacks.features.recipes import GuidedRecipe, TrainedRecipe
 from keyhole.attacks.knowledge import BlackBox, Lab
 from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
-from keyhole.generators.denoised import Denoised
+from keyhole.generators.diffusion import Denoised
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
 from tests.attacks.test_latent_black_box import Oracle as LocalOracle

@@ -16,9 +16,8 @@ from keyhole.attacks.features.white_box import Optimiser
 from keyhole.attacks.knowledge import WhiteBox
 from keyhole.evaluation.command import attack
 from keyhole.evaluation.settings import AttackSettings
-from keyhole.generators.decoder import Decoder
 from keyhole.generators.diffusion import Diffusion, normalised
-from keyhole.generators.resize import resized
+from keyhole.generators.latents import Decoder, resized
 from keyhole.metrics import psnr
 from keyhole.priors.denoiser import ddim_sample
 from keyhole.priors.prior import load_prior

@@ -17,9 +17,8 @@ from keyhole.attacks.features.order import in_epochs
 from keyhole.attacks.features.training import LATENT_TRAINING, PAPER_TRAINING, Training
 from keyhole.attacks.knowledge import BlackBox
 from keyhole.attacks.registry import ATTACKS
-from keyhole.generators.decoder import Decoder
-from keyhole.generators.denoised import Denoised
-from keyhole.generators.diffusion import Diffusion
+from keyhole.generators.diffusion import Denoised, Diffusion
+from keyhole.generators.latents import Decoder
 from keyhole.generators.pixels import Pixels
 from keyhole.nn.unet import InversionUNet
 from keyhole.priors.autoencoder import Autoencoder, LatentScale

@@ -13,7 +13,7 @@ from keyhole.attacks.features.aim import Latents
 from keyhole.attacks.features.black_box import Inverter
 from keyhole.attacks.features.fit import flow_matching
 from keyhole.attacks.features.training import LATENT_TRAINING, ONE_STEP_TRAINING
-from keyhole.generators.decoder import Decoder
+from keyhole.generators.latents import Decoder
 from keyhole.nn.unet import OneStepUNet
 from tests.attacks.test_latent_black_box import Oracle, coarse, known
 from tests.attacks.tiny import SIZE, pictures, recipe_of

@@ -17,7 +17,7 @@ from keyhole.attacks.features.refined import OwnOracle, _Judged
 from keyhole.attacks.features.training import LATENT_TRAINING
 from keyhole.attacks.features.white_box import Optimiser
 from keyhole.attacks.knowledge import Lab, WhiteBox
-from keyhole.generators.decoder import Decoder
+from keyhole.generators.latents import Decoder
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
 from keyhole.nn.unet import InversionUNet

@@ -13,8 +13,8 @@ from keyhole.attacks.features.objective import relative_distance
 from keyhole.attacks.features.optimiser_settings import STRONG
 from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, renoised
 from keyhole.attacks.features.white_box import observed_of
-from keyhole.generators.decoder import Decoder
 from keyhole.generators.diffusion import Diffusion
+from keyhole.generators.latents import Decoder
 from keyhole.generators.pixels import Pixels, SpectralPixels
 from keyhole.nn.device import CPU, device_named
 from keyhole.priors import autoencoder, denoiser

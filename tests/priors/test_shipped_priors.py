@@ -13,8 +13,8 @@ from keyhole.attacks.features.recipes import RefinedRecipe
 from keyhole.attacks.knowledge import WhiteBox
 from keyhole.attacks.registry import ATTACKS, LADDERS
 from keyhole.data.source import open_source
+from keyhole.generators.base import with_latents
 from keyhole.generators.diffusion import Diffusion
-from keyhole.generators.generator import with_latents
 from keyhole.metrics.similarity import psnr
 from keyhole.priors.folder import CARD, SHIPPED, shipped_priors
 from keyhole.priors.prior import load_prior

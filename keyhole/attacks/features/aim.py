@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.features.objective import total_variation
-from keyhole.generators.generator import Generator, LatentGenerator, with_latents
+from keyhole.generators.base import Generator, LatentGenerator, with_latents
 
 
 class Aim(Protocol):

@@ -18,7 +18,7 @@ from keyhole.attacks.features.learner import Learner, Snapshot
 from keyhole.attacks.features.replay import Replay
 from keyhole.attacks.features.training import DEFAULT_TRAINING, Training
 from keyhole.attacks.knowledge import BlackBox, OracleAwayError, OracleSpentError
-from keyhole.generators.generator import Generator, with_latents
+from keyhole.generators.base import Generator, with_latents
 from keyhole.generators.pixels import Pixels
 from keyhole.service.lifecycle import Stop
 

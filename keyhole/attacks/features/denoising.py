@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from keyhole.generators.generator import LatentGenerator
+from keyhole.generators.base import LatentGenerator
 from keyhole.priors.denoiser import Denoiser
 
 

@@ -114,7 +114,7 @@ SEED = replace(STRONG, iterations=450)
 """The same, before the latent of its picture is optimised."""
 
 LATENT = replace(STRONG, iterations=150, learning_rate=0.2, relaxation=never)
-"""For a latent in white coordinates (`keyhole.generators.white_latents.WhiteLatents`) that starts near the truth."""
+"""For a latent in white coordinates (`keyhole.generators.latents.WhiteLatents`) that starts near the truth."""
 
 DENOISED = replace(LATENT, weight=per_number(5.0))
 """For the same latent with a diffusion model to hold it (`denoising.Denoising`): less is left to

@@ -17,8 +17,8 @@ from keyhole.attacks.features.training import Training
 from keyhole.attacks.features.white_box import Optimiser
 from keyhole.attacks.knowledge import BlackBox, WhiteBox
 from keyhole.defences import randomness
+from keyhole.generators.base import Generator, LatentCoordinates
 from keyhole.generators.diffusion import Diffusion
-from keyhole.generators.generator import Generator, LatentCoordinates
 
 TRAINING_STEPS = 1000
 

@@ -17,7 +17,7 @@ from keyhole.attacks.features.guided import Guided
 from keyhole.attacks.features.objective import relative_distance
 from keyhole.attacks.features.white_box import Optimiser, observed_of
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.generators.generator import LatentCoordinates
+from keyhole.generators.base import LatentCoordinates
 from keyhole.partition import as_tuple
 
 REFINING = 0.6

@@ -10,7 +10,7 @@ import torch
 
 from keyhole.attacks.base import Budget, Estimate, Observation
 from keyhole.attacks.features.white_box import Optimiser
-from keyhole.generators.generator import LatentCoordinates
+from keyhole.generators.base import LatentCoordinates
 
 _FIRST = 0.5
 """Share of a frame's time that goes to the pixels."""

@@ -9,7 +9,7 @@ from typing import Self
 
 from keyhole.attacks.features.aim import Aim, latents, pictures, pictures_as_published
 from keyhole.attacks.features.fit import Fit, end_to_end, flow_matching
-from keyhole.generators.generator import Generator
+from keyhole.generators.base import Generator
 from keyhole.nn.mirror import MirrorNetwork
 from keyhole.nn.payload import PayloadNetwork, Shape
 from keyhole.nn.unet import InversionUNet, OneStepUNet

@@ -17,7 +17,7 @@ from keyhole.attacks.features.optimiser_settings import Recipe
 from keyhole.attacks.features.plateau import Plateau
 from keyhole.attacks.features.relaxed import RelaxedHead
 from keyhole.attacks.knowledge import WhiteBox
-from keyhole.generators.generator import Generator
+from keyhole.generators.base import Generator
 from keyhole.sizes import height_width
 
 

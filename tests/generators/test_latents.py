@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Budget, RunSettings, Watch
-from keyhole.generators.decoder import Decoder
-from keyhole.generators.white_latents import PICTURES, WhiteLatents
+from keyhole.generators.latents import PICTURES, Decoder, WhiteLatents
 from keyhole.metrics import psnr
 from tests.attacks.test_refined import known
 from tests.attacks.tiny import SIZE, frames, pictures, recipe_of

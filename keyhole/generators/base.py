@@ -1,4 +1,4 @@
-"""The seam between the optimiser and what it optimises."""
+"""The interface of generators: what an attack optimises, and how it becomes a picture."""
 
 from __future__ import annotations
 

@@ -1,28 +1,89 @@
-"""The latent in coordinates in which latents of pictures are white: a preconditioner for first-order optimisers."""
+"""The latent of an autoencoder as the variable: as it is (the papers' decoder-based attack, DB), and whitened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from itertools import islice
 from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from keyhole.generators.decoder import Decoder
 from keyhole.nn.device import CPU
+from keyhole.priors.autoencoder import Autoencoder
+from keyhole.sizes import Size, height_width
 
 PICTURES = 128
-"""That the covariance is taken over."""
+"""Public pictures that the covariance is taken over."""
 _BATCH = 16
 _FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
+class Decoder:
+    """D = decoder: the variable is the latent in the units of the diffusion (`LatentScale`), in which the latents of
+    pictures spread by about one. It starts as standard normal noise.
+
+    The paper does not say how DB's variable is normalised. Here it is not, beyond those units: v_n of its §4 is for the
+    input of the diffusion, which is noise, while mean and spread of a latent are part of the picture.
+
+    Attributes:
+        autoencoder: of the prior.
+        size: of the picture in pixels; what the decoder makes is shrunk to it where the latent's grid is larger.
+        multiple: that the latent's sides must be of, for a U-Net that works on it later.
+    """
+
+    autoencoder: Autoencoder
+    size: Size
+    multiple: int = 1
+    passes: ClassVar[int] = 0
+
+    @property
+    def plainest(self) -> Decoder:
+        """This one, without a multiple where the latent's sides are the same without."""
+        plain = replace(self, multiple=1)
+        return plain if plain.shape == self.shape else self
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the latent, C×h×w."""
+        return self.autoencoder.latent_shape(self.size, self.multiple)
+
+    def start(self, count: int, random: torch.Generator) -> Tensor:
+        """N×C×h×w."""
+        return torch.randn(count, *self.shape, generator=random)
+
+    def __call__(self, variable: Tensor) -> Tensor:
+        """Pictures N×3×H×W."""
+        return self.decode(variable)
+
+    def latents(self, variable: Tensor) -> Tensor:
+        """The variable."""
+        return variable
+
+    def variable(self, latents: Tensor) -> Tensor:
+        """The latents."""
+        return latents
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures N×3×H×W of latents N×C×h×w."""
+        return resized(self.autoencoder.decode(latents), self.size)
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Latents N×C×h×w of pictures N×3×H×W, enlarged where the latent's grid needs it."""
+        _, height, width = self.shape
+        factor = self.autoencoder.factor
+        return self.autoencoder.encode(resized(pictures, (height * factor, width * factor)))
+
+
+@dataclass(frozen=True)
 class WhiteLatents:
-    """A latent's Fourier transform is S(f)·v(f), v the variable, S(f) the root of the covariance that the channels of
+    """The latent in coordinates in which latents of pictures are white: a preconditioner for first-order optimisers.
+
+    The latent's Fourier transform is S(f)·v(f), v the variable, S(f) the root of the covariance that the channels of
     public pictures' latents have at the frequency f.
 
     A step of equal size in every coordinate then moves what varies most in pictures farthest, as
@@ -89,3 +150,10 @@ def _roots(decoder: Decoder, public: Callable[[], Iterable[Tensor]], device: tor
     values, vectors = torch.linalg.eigh(covariances)
     roots: Tensor = (vectors * values.clamp_min(_FLOOR).sqrt()[..., None, :]) @ vectors.mH
     return roots
+
+
+def resized(pictures: Tensor, size: Size) -> Tensor:
+    """Pictures N×3×H×W at ``size``, averaged where they shrink; unchanged where they fit."""
+    if pictures.shape[-2:] == height_width(size):
+        return pictures
+    return F.interpolate(pictures, height_width(size), mode="bilinear", align_corners=False, antialias=True)
