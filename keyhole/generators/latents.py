@@ -92,7 +92,7 @@ class WhiteLatents:
 
     Attributes:
         decoder: of the latents.
-        public: opens public pictures, RGB in [0, 1], 3×size×size each; on first use, for some seconds.
+        public: opens public pictures, RGB in [0, 1], 3×H×W each; on first use, for some seconds.
         device: where it computes.
         noise: standard deviation of the start, in the variable's units: the latent starts near that of a mean picture.
     """
@@ -114,14 +114,13 @@ class WhiteLatents:
         return self.noise * torch.randn(count, channels, rows, columns, 2, generator=random)
 
     def __call__(self, variable: Tensor) -> Tensor:
-        """Pictures N×3×size×size."""
+        """Pictures N×3×H×W."""
         return self.decode(self.latents(variable))
 
     def latents(self, variable: Tensor) -> Tensor:
         """Latents N×C×h×w."""
         spectra = torch.einsum("hwcd,ndhw->nchw", self.roots, torch.view_as_complex(variable))
-        side = self.roots.shape[0]
-        latents: Tensor = torch.fft.irfft2(spectra, s=(side, side), norm="ortho")
+        latents: Tensor = torch.fft.irfft2(spectra, s=self.decoder.shape[1:], norm="ortho")
         return latents
 
     def variable(self, latents: Tensor) -> Tensor:
@@ -131,11 +130,11 @@ class WhiteLatents:
         return torch.view_as_real(white).contiguous()
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Pictures N×3×size×size of latents."""
+        """Pictures N×3×H×W of latents."""
         return self.decoder.decode(latents)
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Latents of pictures N×3×size×size."""
+        """Latents of pictures N×3×H×W."""
         return self.decoder.encode(pictures)
 
 

@@ -26,6 +26,16 @@ def test_every_latent_has_its_variable(white: WhiteLatents) -> None:
     assert variable.shape == white.start(3, torch.Generator()).shape
 
 
+@pytest.mark.parametrize("size", [(16, 32), (32, 16), (24, 20)])
+def test_pictures_may_be_higher_than_wide(size: tuple[int, int]) -> None:
+    shown = torch.nn.functional.interpolate(pictures(PICTURES), size, mode="bilinear")
+    white = WhiteLatents(Decoder(known().prior().autoencoder, size), lambda: shown)
+    variable = white.start(2, torch.Generator().manual_seed(0))
+    assert white(variable).shape == (2, 3, *size)
+    latents = white.encode(shown[:2])
+    torch.testing.assert_close(white.latents(white.variable(latents)), latents, atol=1e-4, rtol=1e-4)
+
+
 def test_variables_of_the_pictures_spread_alike_in_every_coordinate(white: WhiteLatents) -> None:
     """Against covariances counted in space, without a Fourier transform of the variable's own."""
     latents = white.encode(pictures(PICTURES))
