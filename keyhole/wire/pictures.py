@@ -33,6 +33,7 @@ class Named(Protocol):
 def entry_name(made: Named) -> str:
     """The name under which pictures and scores are kept and shown: the attack's, with the rung where it is a ladder's.
 
+    >>> from keyhole.v1 import referee_pb2
     >>> entry_name(referee_pb2.Reconstruction(attack="decoder-ladder", rung="refined"))
     'decoder-ladder.refined'
     """
