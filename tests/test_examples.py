@@ -20,7 +20,7 @@ def modules_with_examples() -> Iterator[str]:
                 yield ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+@pytest.mark.parametrize("name", list(modules_with_examples()))
 def test_the_examples_of_a_module_hold(name: str) -> None:
     found = doctest.testmod(importlib.import_module(name))
     assert found.attempted

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.data.streetcam.pools import Pool
+from keyhole.data.streetcam.pools import VehiclePool
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class StreetcamSettings:
     """Where to write the contact sheet: PNG, JPEG or WebP."""
     show: Literal["bodies", "stream", "vehicle", "clip"] = "bodies"
     """Every body from every viewpoint, the first pictures of the stream, one vehicle before all cameras, or clips."""
-    pool: Pool = "audit"
+    pool: VehiclePool = "audit"
     """Whose vehicles to draw."""
     size: Literal[64, 128, 256] = 128
     """Side of a picture in pixels."""

@@ -13,7 +13,7 @@ from keyhole.data.sets.folders import list_folder
 from keyhole.data.sets.layout import DataSetLayout
 from keyhole.data.sets.reidentification import DUKE_MTMC, MARKET_1501, MSMT17, VERI, VERI_WILD
 from keyhole.data.sets.scenes import CLIPS, COCO
-from keyhole.data.streetcam.pools import Pool
+from keyhole.data.streetcam.pools import VehiclePool
 from keyhole.data.streetcam.stream import Passes, Streetcam
 
 SETS: Mapping[str, DataSetLayout] = {
@@ -55,5 +55,5 @@ def open_collection(spec: str, part: str) -> Collection:
     if name in SETS and root:
         return SETS[name].open(Path(root).expanduser(), part)
     if spec == "streetcam":
-        return Passes(Streetcam(cast("Pool", part)))
+        return Passes(Streetcam(cast("VehiclePool", part)))
     return list_folder(Path(spec).expanduser(), part)

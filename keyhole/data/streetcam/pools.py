@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 from keyhole.service.errors import UsageError
 
-Pool = Literal["private-train", "private-test", "public", "audit", "public-shifted"]
-POOLS: tuple[Pool, ...] = get_args(Pool)
+VehiclePool = Literal["private-train", "private-test", "public", "audit", "public-shifted"]
+POOLS: tuple[VehiclePool, ...] = get_args(VehiclePool)
 
 IDENTITIES = 2**20
 """Vehicles in each pool of each world."""
@@ -33,12 +33,12 @@ HOME = Style(cameras="home", palette="home", glyphs="round")
 ABROAD = Style(cameras="abroad", palette="abroad", glyphs="angular")
 
 
-def style(pool: Pool) -> Style:
+def style(pool: VehiclePool) -> Style:
     """The style of a pool: only ``public-shifted`` looks different."""
     return ABROAD if pool == "public-shifted" else HOME
 
 
-def identity_range(pool: Pool) -> range:
+def identity_range(pool: VehiclePool) -> range:
     """The vehicles of a pool, as numbers that are unique over all pools of a world."""
     if pool not in POOLS:
         raise UsageError(f"no pool {pool!r}: expected one of {', '.join(POOLS)}")

@@ -14,7 +14,7 @@ from keyhole.data.streetcam.identity import Vehicle, vehicle
 from keyhole.data.streetcam.keyed_random import Draw
 from keyhole.data.streetcam.model import build
 from keyhole.data.streetcam.passage import Passage, caption, frame, passage, stand
-from keyhole.data.streetcam.pools import Pool, identity_range, style
+from keyhole.data.streetcam.pools import VehiclePool, identity_range, style
 from keyhole.data.streetcam.raster import Pose
 from keyhole.data.streetcam.render import Setting, render
 from keyhole.data.streetcam.shot import Shot, secret_labels
@@ -51,7 +51,7 @@ class Streetcam:
     'a two-tone black van with a roof box on a bridge under a wide sky by day, seen from the right side'
     """
 
-    pool: Pool
+    pool: VehiclePool
     size: int = 128
     seed: int = 0
     world: int = 0

@@ -18,7 +18,7 @@ from keyhole.data.sample import Pool
 from keyhole.data.sets.catalogue import open_collection
 from keyhole.data.sets.collection import Collection, Subset
 from keyhole.data.source import NAMED, open_source
-from keyhole.data.streetcam.pools import Pool as StreetcamPool
+from keyhole.data.streetcam.pools import VehiclePool as StreetcamPool
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
