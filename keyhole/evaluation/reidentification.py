@@ -1,4 +1,4 @@
-"""How well unseen identities are found again."""
+"""Re-identification trials: how well a network finds unseen identities again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from keyhole.data.identities import IdentifiedPictures, Parts, numbered
+from keyhole.data.in_memory import read_pictures
 from keyhole.metrics.recognition import Retrieval, Views, retrieve
 from keyhole.sizes import Size
 from keyhole.targets.target import Preprocess
-from keyhole.train.pictures import read
-from keyhole.train.tasks.reid.parts import Parts
-from keyhole.train.tasks.reid.pictures import IdentifiedPictures, numbered
 
 _BATCH = 128
 
 
 @dataclass(frozen=True)
-class Trial:
+class ReidentificationTrial:
     """Pictures of identities that were not trained on.
 
     Attributes:
@@ -71,21 +70,21 @@ class Trial:
 
 def read_parts(
     parts: Parts, size: Size, *, workers: int, folder: Path, console: Console
-) -> tuple[IdentifiedPictures, Trial]:
+) -> tuple[IdentifiedPictures, ReidentificationTrial]:
     """The pictures to train with, and the trial of those to test with; arguments as of `IdentifiedPictures.load`."""
     train = IdentifiedPictures.load(parts.train, size, workers=workers, folder=folder, console=console)
     return train, read_trial(parts, size, workers=workers, folder=folder, console=console)
 
 
-def read_trial(parts: Parts, size: Size, *, workers: int, folder: Path, console: Console) -> Trial:
+def read_trial(parts: Parts, size: Size, *, workers: int, folder: Path, console: Console) -> ReidentificationTrial:
     """The trial of the pictures to test with; arguments as of `IdentifiedPictures.load`."""
-    pictures, kept = read(parts.test, size, workers=workers, folder=folder, console=console)
+    pictures, kept = read_pictures(parts.test, size, workers=workers, folder=folder, console=console)
     data = IdentifiedPictures(pictures, *numbered([parts.test.facts(index) for index in kept]))
     places = {index: place for place, index in enumerate(kept)}
     probes, gallery = (
         tuple(places[index] for index in chosen if index in places) for chosen in (parts.probes, parts.gallery)
     )
-    return Trial(data, probes, gallery)
+    return ReidentificationTrial(data, probes, gallery)
 
 
 def embed(network: nn.Module, pictures: Tensor, preprocess: Preprocess) -> Tensor:

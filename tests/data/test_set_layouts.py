@@ -12,11 +12,11 @@ import torch
 from scipy.io import savemat
 
 from keyhole.data import open_collection, open_source
+from keyhole.data.identities import numbered
 from keyhole.data.sets.pools import POOLS
 from keyhole.metrics.recognition import Views, retrieve
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.train.tasks.reid.pictures import numbered
 from tests.data.layouts import draw, facts, identities, shade, shades, write
 
 

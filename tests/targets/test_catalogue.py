@@ -11,16 +11,15 @@ from rich.console import Console
 
 import keyhole
 from keyhole.cli import dispatch
+from keyhole.data.identities import IdentifiedPictures, divide_views
 from keyhole.data.streetcam.stream import Passes, Streetcam
-from keyhole.evaluation.reidentification import Trial
+from keyhole.evaluation.reidentification import ReidentificationTrial
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.sizes import height_width
 from keyhole.targets.card import read_card
 from keyhole.targets.catalogue import SHIPPED, PrunedFamily, ShippedFamily, protection
 from keyhole.targets.load import load_target
-from keyhole.train.tasks.reid.parts import divide_views
-from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 
 NAMES = ShippedFamily(SHIPPED).names()
 PRUNED = PrunedFamily(SHIPPED).names()
@@ -28,12 +27,14 @@ VEHICLES, VIEWS = 12, 5
 
 
 @pytest.fixture(scope="module")
-def trial(tmp_path_factory: pytest.TempPathFactory) -> Trial:
+def trial(tmp_path_factory: pytest.TempPathFactory) -> ReidentificationTrial:
     """Vehicles of the pool ``audit``, each searched for once among the other views of all."""
     drawn = Passes(Streetcam("audit", 128), VEHICLES, VIEWS)
     probes, gallery = divide_views(drawn, 1, seed=0)
     folder = tmp_path_factory.mktemp("pictures")
-    return Trial(IdentifiedPictures.load(drawn, 128, workers=0, folder=folder, console=Console()), probes, gallery)
+    return ReidentificationTrial(
+        IdentifiedPictures.load(drawn, 128, workers=0, folder=folder, console=Console()), probes, gallery
+    )
 
 
 def test_all_weights_together_keep_the_repository_small() -> None:
@@ -73,7 +74,7 @@ def test_a_pruned_one_loads_where_nothing_learns(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in (*NAMES, *PRUNED) if "-streetcam" in name])
-def test_vehicles_are_found_again(name: str, trial: Trial) -> None:
+def test_vehicles_are_found_again(name: str, trial: ReidentificationTrial) -> None:
     target = load_target(name)
     assert trial.figures(target.model, target.preprocess)["rank_1"] >= 75
 

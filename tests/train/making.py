@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torchvision.utils import save_image
 
-from keyhole.evaluation.reidentification import Trial
+from keyhole.data.identities import IdentifiedPictures
+from keyhole.evaluation.reidentification import ReidentificationTrial
 from keyhole.targets.neck import bn_neck
 from keyhole.targets.target import Preprocess
-from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
 from keyhole.train.tasks.reid.teacher import Teaching
 
@@ -39,9 +39,11 @@ def files(root: Path, data: IdentifiedPictures) -> None:
         save_image(picture / 255, path)
 
 
-def trial(data: IdentifiedPictures, views: int) -> Trial:
+def trial(data: IdentifiedPictures, views: int) -> ReidentificationTrial:
     probes = tuple(range(0, len(data.pictures), views))
-    return Trial(data, probes, tuple(place for place in range(len(data.pictures)) if place not in probes))
+    return ReidentificationTrial(
+        data, probes, tuple(place for place in range(len(data.pictures)) if place not in probes)
+    )
 
 
 def network() -> nn.Module:
@@ -64,7 +66,9 @@ def recipe(epochs: int) -> ReidRecipe:
     )
 
 
-def lesson(train: IdentifiedPictures, tested: Trial, epochs: int, teaching: Teaching | None = None) -> Reidentification:
+def lesson(
+    train: IdentifiedPictures, tested: ReidentificationTrial, epochs: int, teaching: Teaching | None = None
+) -> Reidentification:
     return Reidentification(network(), train, tested, PREPROCESS, recipe(epochs), teaching=teaching)
 
 

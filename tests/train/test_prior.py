@@ -226,7 +226,7 @@ def test_the_pools_share_no_picture(tmp_path: Path) -> None:
 def test_streetcam_is_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given, console = settings(tmp_path, data="streetcam", pictures=3), terminal(quiet=True)
     first = learned_from(given, tmp_path, console)
-    monkeypatch.setattr("keyhole.train.pictures._fresh", None)
+    monkeypatch.setattr("keyhole.data.in_memory._fresh", None)
     assert torch.equal(learned_from(given, tmp_path, console), first)
 
 

@@ -10,18 +10,17 @@ from rich.console import Console
 
 import keyhole
 from keyhole.data import open_collection
+from keyhole.data.identities import IdentifiedPictures, identities_of, numbered
+from keyhole.data.in_memory import cached_pictures, drawing_key
 from keyhole.data.sets.collection import PictureFacts
 from keyhole.data.streetcam import Streetcam
 from keyhole.data.streetcam.stream import Passes
 from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.targets import TargetError, load_target, read_card
-from keyhole.train.cache import cached, key
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.identities import identities_of
 from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.train.tasks.reid.pictures import IdentifiedPictures, numbered
 from tests.train.making import boards, files
 
 
@@ -129,14 +128,14 @@ def test_drawn_pictures_are_kept_by_what_decides_them(tmp_path: Path) -> None:
     def never() -> torch.Tensor:
         raise AssertionError
 
-    assert torch.equal(cached(passes, 48, tmp_path / "cache", never), drawn.pictures)
+    assert torch.equal(cached_pictures(passes, 48, tmp_path / "cache", never), drawn.pictures)
     others = [
         (Passes(Streetcam("private-test", 64), 2, 2), 48),
         (Passes(Streetcam("private-train", 64, seed=1), 2, 2), 48),
         (Passes(Streetcam("private-train", 64), 2, 3), 48),
         (passes, 64),
     ]
-    assert len({key(passes, 48), *(key(*other) for other in others)}) == 5
+    assert len({drawing_key(passes, 48), *(drawing_key(*other) for other in others)}) == 5
 
 
 def test_the_command_leaves_a_target_that_answers_with_an_embedding(tmp_path: Path) -> None:

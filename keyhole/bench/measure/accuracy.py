@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from keyhole.bench.axes import AccuracyCell
 from keyhole.bench.records import EDGE_ONLY, AccuracyRecord, Design, Measured
 from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, SweepSettings, cut_of
+from keyhole.data.identities import Parts
 from keyhole.defences import Defence, defence_named, randomness
-from keyhole.evaluation.reidentification import Trial, read_trial
+from keyhole.evaluation.reidentification import ReidentificationTrial, read_trial
 from keyhole.metrics.recognition import top_k_accuracy
 from keyhole.partition import Partition, as_features, as_tuple
 from keyhole.service.errors import UsageError
@@ -21,7 +22,7 @@ from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.classification import LabelledPictures, readable
-from keyhole.train.tasks.reid.parts import Parts, open_parts
+from keyhole.train.tasks.reid.parts import open_parts
 from keyhole.wire.codec_registry import carried
 
 CACHE = "cache"
@@ -153,5 +154,5 @@ def identities(settings: SweepSettings, size: Size) -> Parts:
 
 
 @lru_cache(maxsize=1)
-def _cached_trial(settings: SweepSettings, size: Size, cache: Path) -> Trial:
+def _cached_trial(settings: SweepSettings, size: Size, cache: Path) -> ReidentificationTrial:
     return read_trial(identities(settings, size), size, workers=0, folder=cache, console=terminal(quiet=True))

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from keyhole.evaluation.reidentification import Trial
+from keyhole.data.identities import IdentifiedPictures
+from keyhole.evaluation.reidentification import ReidentificationTrial
 from keyhole.judge.identity import PREPROCESS, Embedder
 from keyhole.targets.architectures import architecture
 from keyhole.targets.catalogue import SHIPPED
@@ -19,7 +20,6 @@ from keyhole.train.judge.degradation import degrade
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Stages
-from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
 from keyhole.train.tasks.reid.teacher import Teaching, embeddings_by
 from keyhole.train.weights import start_from
@@ -30,7 +30,7 @@ _HELD_OUT = 15
 """One of so many vehicles is held out for the trial."""
 
 
-def split_vehicles(data: TruePictures) -> tuple[IdentifiedPictures, Trial]:
+def split_vehicles(data: TruePictures) -> tuple[IdentifiedPictures, ReidentificationTrial]:
     """Pictures to train with and the trial; the last vehicles, one in fifteen and two at least, are in the latter.
 
     A picture of each vehicle in the trial is searched for among the others.
@@ -42,7 +42,7 @@ def split_vehicles(data: TruePictures) -> tuple[IdentifiedPictures, Trial]:
     train, test = (_identified(data, known[which]) for which in (~unseen, unseen))
     first = torch.cat([torch.tensor([True]), test.identities[1:] != test.identities[:-1]])
     probes, gallery = (which.nonzero().flatten().tolist() for which in (first, ~first))
-    return train, Trial(test, tuple(probes), tuple(gallery))
+    return train, ReidentificationTrial(test, tuple(probes), tuple(gallery))
 
 
 def _identified(data: TruePictures, places: Tensor) -> IdentifiedPictures:
@@ -58,7 +58,9 @@ class TeacherRecipe(ReidRecipe):
     stages: Stages = ((64, 12),)
 
 
-def taught_by_teacher(train: IdentifiedPictures, trial: Trial, recipe: TeacherRecipe, out: Path) -> Teaching:
+def taught_by_teacher(
+    train: IdentifiedPictures, trial: ReidentificationTrial, recipe: TeacherRecipe, out: Path
+) -> Teaching:
     """Embeddings of the pictures by a large network that was trained on them.
 
     A small network learns a large one's embedding of each picture far faster than it learns to tell vehicles apart by
@@ -112,7 +114,12 @@ class EmbedderTask(Reidentification):
     recipe: EmbedderRecipe
 
     def __init__(
-        self, embedder: Embedder, train: IdentifiedPictures, trial: Trial, recipe: EmbedderRecipe, teaching: Teaching
+        self,
+        embedder: Embedder,
+        train: IdentifiedPictures,
+        trial: ReidentificationTrial,
+        recipe: EmbedderRecipe,
+        teaching: Teaching,
     ) -> None:
         super().__init__(embedder.network, train, trial, PREPROCESS, recipe, teaching=teaching)
 

@@ -14,6 +14,7 @@ from accelerate.utils import set_seed
 from rich.console import Console
 from torch import Tensor, nn
 
+from keyhole.data.in_memory import read_pictures
 from keyhole.data.sample import Pool
 from keyhole.data.sets.catalogue import open_collection
 from keyhole.data.sets.collection import Collection, Subset
@@ -26,7 +27,6 @@ from keyhole.targets.card import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisation import Optimisation
-from keyhole.train.pictures import read
 from keyhole.train.prior.autoencoder import (
     LatentScale,
     PriorAutoencoder,
@@ -171,7 +171,7 @@ def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, cons
         source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
         return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
     collection = _streetcam(pool, size, count) if spec == "streetcam" else _some(spec, pool, count, settings.seed)
-    return read(collection, size, workers=settings.workers, folder=folder, console=console)[0]
+    return read_pictures(collection, size, workers=settings.workers, folder=folder, console=console)[0]
 
 
 def _streetcam(pool: str, size: int, count: int) -> Collection:

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
+from keyhole.data.identities import Parts, divide_views, identities_of, paired, places_of
 from keyhole.data.sets.catalogue import SETS, open_collection
-from keyhole.data.sets.collection import Collection, Joined, Subset
+from keyhole.data.sets.collection import Joined, Subset
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.identities import identities_of, paired, where
 
 _STREETCAM_HELD_OUT = 150
-
-
-@dataclass(frozen=True)
-class Parts:
-    """Pictures to train and to test with; no identity is in both.
-
-    Attributes:
-        train: every identity has two pictures or more.
-        test: probes and gallery.
-        probes: which pictures of ``test`` are searched for.
-        gallery: which pictures of ``test`` they are searched for in.
-    """
-
-    train: Collection
-    test: Collection
-    probes: tuple[int, ...]
-    gallery: tuple[int, ...]
 
 
 def open_parts(settings: TrainSettings) -> Parts:
@@ -87,29 +68,10 @@ def _held_out(settings: TrainSettings) -> Parts | None:
         )
     order = torch.randperm(len(names), generator=torch.Generator().manual_seed(settings.seed)).tolist()
     unseen = {names[place] for place in order[:count]}
-    train = Subset(pictures, where(identities, set(names) - unseen))
-    test = Subset(pictures, where(identities, unseen))
+    train = Subset(pictures, places_of(identities, set(names) - unseen))
+    test = Subset(pictures, places_of(identities, unseen))
     return Parts(train, test, *divide_views(test, settings.probes, settings.seed))
 
 
 _OPENERS: tuple[Callable[[TrainSettings], Parts | None], ...] = (_streetcam, _owners, _held_out)
 """The first that knows the data opens it; the last knows all."""
-
-
-def divide_views(pictures: Collection, each: int, seed: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Probes and gallery: ``each`` random pictures of every identity, at most all but one, and the others.
-
-    Raises:
-        ValueError: fewer than one probe each, or a picture has no identity.
-    """
-    if each < 1:
-        raise UsageError(f"{each} probes of each identity: expected 1 or more")
-    generator = torch.Generator().manual_seed(seed)
-    views: dict[str, list[int]] = defaultdict(list)
-    for index, identity in enumerate(identities_of(pictures)):
-        views[identity].append(index)
-    probes: set[int] = set()
-    for places in views.values():
-        order = torch.randperm(len(places), generator=generator).tolist()
-        probes |= {places[place] for place in order[: min(each, len(places) - 1)]}
-    return tuple(sorted(probes)), tuple(index for index in range(len(pictures)) if index not in probes)

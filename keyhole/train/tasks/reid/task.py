@@ -13,7 +13,8 @@ from pytorch_metric_learning.samplers import MPerClassSampler
 from rich.console import Console
 from torch import Tensor, nn
 
-from keyhole.evaluation.reidentification import Trial, read_parts
+from keyhole.data.identities import IdentifiedPictures
+from keyhole.evaluation.reidentification import ReidentificationTrial, read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import height_width, scaled, size_text
 from keyhole.targets.architectures import architecture
@@ -26,7 +27,6 @@ from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Batch, Outputs, Task
 from keyhole.train.tasks.reid.learner import Answers, ReidLearner, ReidLoss, leave_out_patches
 from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.train.tasks.reid.pictures import IdentifiedPictures
 from keyhole.train.tasks.reid.teacher import Teaching, load_teacher, teach
 from keyhole.train.weights import start_from
 
@@ -155,7 +155,7 @@ class Reidentification(Task):
         self,
         network: nn.Module,
         train: IdentifiedPictures,
-        trial: Trial,
+        trial: ReidentificationTrial,
         preprocess: Preprocess,
         recipe: ReidRecipe,
         data: str = "",

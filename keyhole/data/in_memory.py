@@ -1,26 +1,30 @@
-"""Pictures of a finite set, read once and held in memory."""
+"""Finite sets of pictures, read once and held in memory; what was drawn is kept in a file."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from keyhole.data import streetcam
 from keyhole.data.decoding import UnreadableError, resize_and_crop
 from keyhole.data.sets.collection import Collection
+from keyhole.data.streetcam.stream import Passes
 from keyhole.sizes import Size, height_width
 from keyhole.terminal import progress_bar
-from keyhole.train.cache import cached
 
 _BATCH = 16
 _log = logging.getLogger(__name__)
 
 
-def read(
+def read_pictures(
     collection: Collection, size: Size, *, workers: int, folder: Path, console: Console
 ) -> tuple[Tensor, list[int]]:
     """Draw or read a collection, fitted to ``size``; what was drawn is kept in a file and read from there.
@@ -41,7 +45,7 @@ def read(
         UnreadableError: no file can be read.
     """
     faults: dict[int, str] = {}
-    pictures = cached(collection, size, folder, lambda: _fresh(collection, size, workers, console, faults))
+    pictures = cached_pictures(collection, size, folder, lambda: _fresh(collection, size, workers, console, faults))
     for number, fault in enumerate(faults.values(), start=1):
         _log.warning("picture left out (%d of %d): %s", number, len(collection), fault)
     kept = [index for index in range(len(collection)) if index not in faults]
@@ -79,3 +83,36 @@ def _fresh(collection: Collection, size: Size, workers: int, console: Console, f
             done += len(batch)
             progress.advance(bar, len(batch))
     return pictures
+
+
+def cached_pictures(collection: Collection, size: Size, folder: Path, make: Callable[[], Tensor]) -> Tensor:
+    """The pictures that ``make`` gives, from a file in ``folder`` where they were made before.
+
+    Only drawn collections are kept: those on disk are read again, since they may have changed.
+
+    Args:
+        collection: what the pictures are.
+        size: that they are fitted to, in pixels.
+        folder: where the file is; it is made where it is missing.
+        make: gives uint8 N×3×H×W.
+    """
+    if not isinstance(collection, Passes):
+        return make()
+    path = folder / f"pictures-{drawing_key(collection, size)}.npy"
+    if path.is_file():
+        return torch.from_numpy(np.load(path))
+    pictures = make()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, pictures.numpy())
+    partial.replace(path)
+    return pictures
+
+
+def drawing_key(collection: Passes, size: Size) -> str:
+    """16 hexadecimal digits that change with what is drawn: pool, vehicles, views, seeds, sizes, the drawing's code."""
+    digest = hashlib.sha256(f"{collection!r} {size}".encode())
+    for path in sorted(Path(streetcam.__path__[0]).glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
