@@ -1,0 +1,1 @@
+"""Training of targets, of defences that are trained into them, of the judge and of priors."""

@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 
 from keyhole.train.loop import Round, learn
 from keyhole.train.optimisation import Optimisation
-from keyhole.train.prior.autoencoder import LatentScale, new_network
+from keyhole.train.prior.autoencoder import LatentStatistics, new_network
 from keyhole.train.prior.diffusion import (
     GAMMA,
     DiffusionTraining,
@@ -172,7 +172,7 @@ def test_the_divergence_is_that_from_a_standard_normal() -> None:
 
 def test_normalised_latents_come_back() -> None:
     own = torch.randn(6, 3, 4, 4) * torch.tensor([0.5, 2.0, 9.0])[:, None, None] + 4
-    scale = LatentScale.of(own)
+    scale = LatentStatistics.of(own)
     latents = scale.normalised(own)
     torch.testing.assert_close(latents.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
     torch.testing.assert_close(latents.std(dim=(0, 2, 3), correction=0), torch.ones(3))

@@ -27,7 +27,8 @@ class DefenceSettings(TuningSettings):
     """
 
     method: str
-    """NAME[:SETTING=VALUE,…], such as nopeek or nopeek:weight=2; a wrong setting is answered with those there are."""
+    """NAME[:SETTING=VALUE,…], such as nopeek or nopeek:weight=2, or package.module:Class[:…] of your own; an error
+    lists the names and settings there are."""
     epochs: int | None = None
     """Epochs. Absent: the method's."""
     batch: int | None = None

@@ -169,7 +169,7 @@ _CLASSES: Mapping[str, Callable[[Any], PriorAutoencoder]] = MappingProxyType(
 
 
 @dataclass(frozen=True)
-class LatentScale:
+class LatentStatistics:
     """Mean and deviation of an autoencoder's own latents in each channel, over the training pictures.
 
     The diffusion works on ``(own − mean) / deviation``, so that its latents start where its noise ends: with mean 0
@@ -185,7 +185,7 @@ class LatentScale:
     deviation: Tensor
 
     @classmethod
-    def of(cls, own: Tensor) -> LatentScale:
+    def of(cls, own: Tensor) -> LatentStatistics:
         """The scale of an autoencoder's own latents N×C×h×w."""
         mean, deviation = own.mean(dim=(0, 2, 3)), own.std(dim=(0, 2, 3), correction=0)
         return cls(mean, deviation.clamp_min(torch.finfo(torch.float32).eps))

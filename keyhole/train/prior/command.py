@@ -28,7 +28,7 @@ from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior.autoencoder import (
-    LatentScale,
+    LatentStatistics,
     PriorAutoencoder,
     as_stored,
     encoded,
@@ -66,7 +66,7 @@ def prior(settings: PriorSettings) -> int:
         autoencoder.network.to(Accelerator(mixed_precision=settings.precision).device)
         own = encoded(autoencoder, pictures, work / "latents.safetensors")
         own_audit = autoencoder.encode(audit)
-        scale = LatentScale.of(own)
+        scale = LatentStatistics.of(own)
         autoencoder.save(settings.out / "vae", scale.facts)
         latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
 

@@ -12,7 +12,7 @@ from torchvision.utils import save_image
 
 from keyhole.metrics.interval import mean_interval
 from keyhole.metrics.similarity import psnr, ssim
-from keyhole.train.prior.autoencoder import LatentScale, PriorAutoencoder
+from keyhole.train.prior.autoencoder import LatentStatistics, PriorAutoencoder
 from keyhole.train.prior.diffusion import denoising_loss, sample
 from keyhole.train.prior.reconstruction import Reconstructor
 
@@ -89,7 +89,7 @@ def reconstruction_sheet(pictures: Tensor, out: Path) -> Callable[[nn.Module], s
 
 
 def sample_sheet(
-    autoencoder: PriorAutoencoder, scale: LatentScale, pictures: Tensor, latents: Tensor, seed: int, out: Path
+    autoencoder: PriorAutoencoder, scale: LatentStatistics, pictures: Tensor, latents: Tensor, seed: int, out: Path
 ) -> Callable[[nn.Module], str]:
     """A function that looks at a U-Net in training: it draws pictures, their reconstructions and two rows of samples.
 
