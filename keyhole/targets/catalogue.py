@@ -166,8 +166,8 @@ class Catalogue:
     """Models by name: ``timm:NAME``, ``conv-stem:NAME``, ``torchvision:NAME``, and bare names of shipped models and of
     torchvision's.
 
-    A folder that a training left names a model by where it lies, ``pruned:FOLDER`` and ``defended:FOLDER`` those that
-    were trained further; such models are found and not listed, but for the shipped ones, which have bare names too.
+    The path of a folder that a training left is a name too, and so are ``pruned:FOLDER`` and ``defended:FOLDER``. Such
+    models are found but not listed; the shipped ones among them also have bare names.
     """
 
     def __init__(self, shipped: Path = SHIPPED) -> None:

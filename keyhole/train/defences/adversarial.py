@@ -155,8 +155,8 @@ class AdversarialReconstructor:
     def reconstruct(self, features: Tensor) -> Tensor:
         """Pictures in [0, 1] by the network as it is; gradients flow to the features.
 
-        They are clamped, as an attacker's are: otherwise features that grow could drive the output of a network that
-        stands still, and so any distance, to any size.
+        They are clamped, as an attacker's are. Otherwise growing features could drive the output of a fixed network,
+        and so any distance, to any size.
         """
         with in_eval_mode(self.network), frozen(self.network):
             pictures: Tensor = self.network(features).clamp(0, 1)

@@ -17,12 +17,12 @@ from keyhole.train.split import Split
 class App(AdversarialMethod):
     """Head and tail minimise the task's loss minus a weight times the distance of a reconstructor's pictures.
 
-    PATROL says of it that it "selects a reconstructed network and a discriminator to guarantee the reconstruction
-    quality and use the reconstruction images for the adversarial training", and that it has a "trade-off parameter";
-    neither the networks, nor the distance, nor who is trained when. Here the reconstructor is the mirror network that
-    the black-box attack trains; it minimises the squared error and what a discriminator of photographs and
-    reconstructions holds against it, in ``turns`` steps on each batch before the model's one. The discriminator serves
-    the reconstructor alone. The model is left to itself at first, until reconstructions are worth being spoilt.
+    PATROL describes a method that "selects a reconstructed network and a discriminator to guarantee the reconstruction
+    quality and use the reconstruction images for the adversarial training", with a "trade-off parameter". It names
+    neither the networks, nor the distance, nor the order of the training. Here the reconstructor is the mirror network
+    of the black-box attack. It minimises the squared error plus a discriminator's loss, in ``turns`` steps on each
+    batch before the model's one. The discriminator tells photographs from reconstructions and serves the reconstructor
+    alone. At first the model learns the task alone, until reconstructions are good enough to be worth spoiling.
 
     Attributes:
         realism: weight of the discriminator in the reconstructor's loss; 0: none.

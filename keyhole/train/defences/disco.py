@@ -21,14 +21,14 @@ from keyhole.train.split import Split
 
 @dataclass(frozen=True)
 class Disco(AdversarialMethod):
-    """A filter stops the channels by which an adversary sees most; the tail learns to do without them.
+    """A learned filter stops the channels by which an adversary sees most; the tail learns to do without them.
 
-    The paper's filter is a convolutional network that makes a mask of a fixed share of the channels from the features,
-    and is trained together with the tail against an adversary that infers a sensitive attribute; the first layers are
-    pretrained and stay. So it is here, but for two things: the adversary reconstructs the picture, which is what
-    Keyhole is about, and the filter is two linear layers on mean and deviation of each channel, since the edge has to
-    run it. In training the channels are drawn by their scores; the mask is 0 or 1 on the way forward, and the gradient
-    is that of a sigmoid of the scores about the threshold. At run time those of the largest scores leave.
+    The paper's filter is a convolutional network that makes, from the features, a mask of a fixed share of the
+    channels. It is trained together with the tail against an adversary that infers a sensitive attribute; the first
+    layers are pretrained and fixed. Two things differ here. The adversary reconstructs the picture, which is Keyhole's
+    subject. The filter is two linear layers on mean and deviation of each channel, because the edge has to run it. In
+    training the channels are drawn by their scores. The mask is 0 or 1 on the way forward; its gradient is that of a
+    sigmoid of the scores about the threshold. At run time the channels with the largest scores leave.
 
     Attributes:
         share: of the channels that are stopped.

@@ -16,14 +16,14 @@ from keyhole.train.split import Split
 
 @dataclass(frozen=True)
 class NoiseAware(DefenceMethod):
-    """The tail learns from features that went through a defence, so that the defence costs less accuracy, or may be
-    stronger at the same.
+    """The tail learns from features that went through a defence, so the defence costs less accuracy, or can be stronger
+    at the same accuracy.
 
     Attributes:
         defence: as for ``--defence``, with one setting at most, such as ``gaussian:scale=0.5``; it is needed at run
             time too.
-        head: the head learns as well. It may then learn to be heard above the noise, where the noise's size does not
-            follow the features' (``absolute``): good for accuracy, and for attackers.
+        head: the head learns too. Where the noise's size does not follow the features' (``absolute``), the head may
+            learn larger features: good for accuracy, and for attackers.
     """
 
     defence: str = "gaussian:scale=0.5"

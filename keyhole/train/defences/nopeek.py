@@ -17,9 +17,9 @@ from keyhole.train.split import Split
 class NoPeek(DefenceMethod):
     """Head and tail minimise the task's loss plus a weight times the distance correlation of pictures and features.
 
-    The paper weighs both terms and trains from scratch; here the task's weight is 1 and a trained target is the start.
-    Its correlation is that of a batch, whose estimate is biased upwards for few pictures of many numbers; so is it
-    here, as what is minimised is the definition's.
+    The paper weighs both terms and trains from scratch; here the task's weight is 1 and the training starts from a
+    trained target. The correlation is that of a batch, as in the paper's definition; for few pictures of many numbers
+    this estimate is biased upwards.
 
     Attributes:
         weight: of the distance correlation.

@@ -25,14 +25,14 @@ from keyhole.train.split import Split
 
 @dataclass(frozen=True)
 class Shredder(DefenceMethod):
-    """The noise's location and deviation are learned for every single value, as large as the task lets them be. The
-    model stays as it is.
+    """Location and deviation of noise are learned for every single value, as large as the task allows. The model stays
+    as it is.
 
     Shredder learns whole noise tensors by a loss that rewards their size, fits a Laplace distribution to those that
     keep the accuracy, and draws from it. Cloak learns the distribution itself by the reparametrisation trick, with a
-    loss of −log of the mean variance and a weight for the task, and bounds the deviation; on the input, where this is
-    on the features. Here it is Cloak's way with Shredder's distribution: task − weight·log(mean of (σ/s)²), s being the
-    deviation of all features and σ between 0 and ``most``·s.
+    loss of −log of the mean variance and a weight for the task; it bounds the deviation, and works on the input. This
+    is Cloak's method with Shredder's distribution, on the features: task − weight·log(mean of (σ/s)²), where s is the
+    deviation of all features and σ lies between 0 and ``most``·s.
 
     Attributes:
         weight: of the noise's size.

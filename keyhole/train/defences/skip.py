@@ -29,12 +29,12 @@ _KINDS: Mapping[str, Kind] = MappingProxyType({"connections": "connection", "map
 class Skip(DefenceMethod):
     """Residual blocks of the head, drawn at random, lose their skip connection; the model may learn to live with it.
 
-    PATROL says that it randomly skips "connections between convolution layers", does not say whether the path around
-    a block goes or the block itself, and finds that skipping more makes the model more efficient. A skip connection is
-    the path around, and costs next to nothing: so the words speak for the first and the finding for the second. The
-    words are followed; ``dropped=mappings`` is the other reading. What goes is drawn once, with the seed: a head that
-    were another with each frame would have a cut, a cost and an accuracy of its own with each. PATROL trains nothing
-    for it, and without ``--epochs`` neither does this.
+    PATROL randomly skips "connections between convolution layers". It does not say whether the path around a block is
+    dropped or the block itself, and finds that skipping more makes the model more efficient. A skip connection is the
+    path around a block and costs next to nothing, so the words suggest the first and the finding the second. This
+    follows the words; ``dropped=mappings`` is the other reading. The blocks are drawn once, with the seed: a head that
+    changed with each frame would have another cut, cost and accuracy each time. PATROL trains nothing for it, and
+    neither does this without ``--epochs``.
 
     Attributes:
         share: of the head's residual blocks, rounded; at least one.

@@ -154,8 +154,8 @@ class Objective:
     def adversarial(self, batch: Batch) -> Tensor:
         """L − β L_adv for θ to minimise (lines 13 to 15, Eq. 9), the surrogate being what it is.
 
-        Reconstructions are clamped to [0, 1], as an attacker's are. Otherwise Eq. 9 has no minimum: by making its
-        features large the head could drive the output of a surrogate that stands still, and so L_adv, to any size.
+        Reconstructions are clamped to [0, 1], as an attacker's are. Otherwise Eq. 9 has no minimum: by large features
+        the head could drive the output of a fixed surrogate, and so L_adv, to any size.
         """
         loss, features = self._predict(batch)
         if "adversarial" not in self._recipe.terms:
