@@ -92,6 +92,7 @@ class ScoreRow(RunTables):
     at: Mapped[float]  # Unix time of the verdict, seconds
     psnr: Mapped[float]  # dB, peak 1
     ssim: Mapped[float]
+    metrics: Mapped[dict[str, float] | None] = mapped_column(JSON)  # values by name of the metrics beside these two
 
 
 class SecretsRow(RunTables):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from keyhole.judge.find import find_judge
 from keyhole.service.address import Address, listening
 from keyhole.service.settings import Forecast
+from monitor.scoring import scoring_metrics
 from monitor.settings import MonitorSettings, check_page
 
 
@@ -12,13 +13,14 @@ def forecast(settings: MonitorSettings) -> Forecast:
     """What the monitor would do.
 
     Raises:
-        UsageError: an address that is none or is taken, a page that anyone could read, or no such judge.
+        UsageError: an address that is none or is taken, a page that anyone could read, or no such judge or metric.
     """
     for address in (settings.truth, settings.submit, settings.metrics):
         Address.parse(address)
     check_page(settings)
+    names = ", ".join(metric.title for metric in scoring_metrics(settings.scores))
     if settings.page:
         listening(Address.parse(settings.page), "--page").close()
     judge = "reads secrets from reconstructions" if find_judge(settings.judge) else "has no judge"
     page = f"page at http://{settings.page}" if settings.page else "no page"
-    return Forecast(f"scores into {settings.run}, {judge}; {page}")
+    return Forecast(f"scores by {names} into {settings.run}, {judge}; {page}")

@@ -11,6 +11,8 @@ from sqlalchemy import ColumnElement, Engine, Row, and_, func, select
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.base import Metric
+from keyhole.metrics.registry import metric_named
 from keyhole.service.errors import UsageError
 from keyhole.wire.pictures import entry_name
 from monitor.database import FILE, FrameRow, RecoveryRow, ScoreRow, UnmatchedRow, open_database
@@ -27,8 +29,8 @@ class LastScore:
     Attributes:
         frame: the frame's row; frame ids may come again, rows do not.
         attack: as an entry, see `keyhole.wire.pictures.entry_name`.
-        psnr: dB, peak 1.
         at: Unix time, seconds.
+        values: by metric, PSNR and SSIM first.
         recovery: what the judge read from it; None where it was not asked.
     """
 
@@ -41,12 +43,16 @@ class LastScore:
     seconds: float
     final: bool
     at: float
-    psnr: float
-    ssim: float
+    values: Mapping[str, float]
     recovery: Recovery | None = None
 
+    @property
+    def ssim(self) -> float:
+        """By which a reconstruction counts as recognisable."""
+        return self.values["ssim"]
 
-_FACTS = tuple(field.name for field in fields(LastScore) if field.name != "recovery")
+
+_FACTS = tuple(field.name for field in fields(LastScore) if field.name not in ("values", "recovery"))
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,15 @@ class History:
     deployments: tuple[Deployment, ...]
     labels: Mapping[str, tuple[str, str]]
     ledger: Ledger
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """That some score has a value of, PSNR and SSIM first.
+
+        Raises:
+            UsageError: one is of a package that cannot be loaded here.
+        """
+        return tuple(metric_named(name) for name in dict.fromkeys(name for each in self.scores for name in each.values))
 
 
 def read_history(run: Path, url: str | None = None) -> History:
@@ -136,7 +151,8 @@ def _unmatched(session: Session) -> dict[str, int]:
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack, ScoreRow.rung)
     found = (RecoveryRow.score, RecoveryRow.plate, RecoveryRow.attributes, RecoveryRow.identified, RecoveryRow.gallery)
-    query = select(ScoreRow.rung, *(getattr(ScoreRow, name) for name in _FACTS), *found)
+    values = (ScoreRow.psnr, ScoreRow.ssim, ScoreRow.metrics)
+    query = select(ScoreRow.rung, *(getattr(ScoreRow, name) for name in _FACTS), *found, *values)
     query = query.outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id).where(ScoreRow.id.in_(last))
     return tuple(_last_score(row) for row in session.execute(query.order_by(ScoreRow.id)))
 
@@ -144,7 +160,8 @@ def _last_scores(session: Session) -> tuple[LastScore, ...]:
 def _last_score(row: Row[Any]) -> LastScore:
     facts: dict[str, Any] = dict(zip(_FACTS, row[1:], strict=False))
     recovery = None if row.score is None else _recovery(row)
-    return LastScore(**{**facts, "attack": entry_name(row)}, recovery=recovery)
+    values = {"psnr": row.psnr, "ssim": row.ssim, **(row.metrics or {})}  # runs of before have no further metrics
+    return LastScore(**{**facts, "attack": entry_name(row)}, values=values, recovery=recovery)
 
 
 def _recovery(row: Row[Any]) -> Recovery:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.base import Metric
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Truth
 from keyhole.wire.pictures import entry_name
 from monitor.deployment import Deployment
-from monitor.scoring import Listener, ScoredReconstruction
+from monitor.scoring import Listener, ScoredReconstruction, scoring_metrics
 from monitor.validation import TRUTH
 
 FRAMES, POINTS, OUTCOMES, ARRIVALS = 32, 600, 40, 200
@@ -26,6 +27,7 @@ class Attempt:
 
     Attributes:
         attack: as an entry, see `keyhole.wire.pictures.entry_name`; so in the other classes here.
+        values: by metric.
         version: changes with every new picture.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
@@ -35,8 +37,7 @@ class Attempt:
     attack: str
     title: str
     tap: str
-    psnr: float
-    ssim: float
+    values: Mapping[str, float]
     iteration: int
     seconds: float
     final: bool
@@ -46,14 +47,18 @@ class Attempt:
     version: int
     recovery: Recovery | None = None
 
+    @property
+    def ssim(self) -> float:
+        """By which the alarm is raised."""
+        return self.values["ssim"]
+
 
 @dataclass(frozen=True)
 class ScorePoint:
-    """A score on the time axis; ``at`` is Unix time, seconds."""
+    """Values by metric on the time axis; ``at`` is Unix time, seconds."""
 
     at: float
-    psnr: float
-    ssim: float
+    values: Mapping[str, float]
     final: bool
 
 
@@ -123,10 +128,12 @@ class LiveState(Listener):
 
     Args:
         clock: seconds, monotonic.
+        metrics: that scores have values of; None: PSNR and SSIM.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, metrics: Sequence[Metric] | None = None) -> None:
         self._clock = clock
+        self.metrics = scoring_metrics() if metrics is None else tuple(metrics)
         self._lock = threading.Lock()
         self._version = 0
         self._deployment: Deployment | None = None
@@ -181,7 +188,7 @@ class LiveState(Listener):
             self._attempts.setdefault(told.frame_id, {})[entry] = self._current[entry] = attempt
             if told.final:
                 self._settled[entry] = attempt
-            point = ScorePoint(scored.at, scored.score.psnr, scored.score.ssim, told.final)
+            point = ScorePoint(scored.at, attempt.values, told.final)
             self._points.setdefault(entry, deque(maxlen=POINTS)).append(point)
             while len(self._pictures) > FRAMES:
                 self._forget(min(self._pictures, key=lambda name: len(self._attempts[name])))
@@ -272,8 +279,7 @@ def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
         attack=entry_name(told),
         title=attacks.title(entry_name(told), told.knowledge),
         tap=told.tap,
-        psnr=scored.score.psnr,
-        ssim=scored.score.ssim,
+        values=dict(scored.score.values),
         iteration=told.iteration,
         seconds=told.seconds,
         final=told.final,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from matplotlib import rc_context
 
+from keyhole.metrics.base import Metric
 from keyhole.presentation import attacks, stages
 from keyhole.presentation.plots import INK, STYLE, svg, wide_axes
 from monitor.history import LastScore, Timed
@@ -13,29 +14,30 @@ from monitor.history import LastScore, Timed
 _BARS, _DOTS = 60, 500
 
 
-def scores_over_time(scores: Sequence[LastScore], quantity: str, label: str, threshold: float | None = None) -> str:
+def scores_over_time(scores: Sequence[LastScore], metric: Metric, threshold: float | None = None) -> str:
     """A dot for each frame and attack, of many frames for at most 500 evenly spaced ones, and each attack's mean.
 
     Args:
         scores: the scores that count.
-        quantity: "psnr" or "ssim".
-        label: of the vertical axis.
+        metric: of the vertical axis; scores without a value of it are left out.
         threshold: drawn as a dashed line, where there is one.
     """
     with rc_context(STYLE):
         figure, axes = wide_axes()
         start = min(score.at for score in scores)
-        for name in attacks.in_order(score.attack for score in scores):
-            points = [(score.at - start, getattr(score, quantity)) for score in scores if score.attack == name]
+        scored = [score for score in scores if metric.name in score.values]
+        for name in attacks.in_order(score.attack for score in scored):
+            points = [(score.at - start, score.values[metric.name]) for score in scored if score.attack == name]
             mean = sum(value for _, value in points) / len(points)
             times, values = zip(*points[:: -(-len(points) // _DOTS)], strict=True)
             axes.plot(times, values, "o", markersize=4.5, alpha=0.75, color=attacks.colour(name), label=name)
             axes.axhline(mean, linewidth=1.6, color=attacks.colour(name))
         if threshold is not None:
             axes.axhline(threshold, linestyle=(0, (5, 4)), linewidth=1, color=INK, alpha=0.6)
-            axes.set_ylim(min(0.0, *axes.get_ylim()), 1)
+        if metric.limits:
+            axes.set_ylim(min(metric.limits[0], *axes.get_ylim()), metric.limits[1])
         axes.set_xlabel("seconds since the first score")
-        axes.set_ylabel(label)
+        axes.set_ylabel(metric.label)
         axes.legend(frameon=False, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
         return svg(figure)
 

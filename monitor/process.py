@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import torch
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from keyhole.judge.find import find_judge
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.base import Metric
 from keyhole.service.address import Address, publish
 from keyhole.service.files import RUN, claim
 from keyhole.service.lifecycle import FAILED, OK, Stop
@@ -24,7 +26,7 @@ from monitor.live_state import Alarm, LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.report import REPORT, write_report
-from monitor.scoring import Listener, ScoredReconstruction, SecretScorer
+from monitor.scoring import Listener, ScoredReconstruction, SecretScorer, scoring_metrics
 from monitor.service import Broadcast, SubmitPort, TruthPort, registration
 from monitor.settings import MonitorSettings, check_page
 from monitor.store import RunStore
@@ -54,17 +56,20 @@ def _conclude(settings: MonitorSettings) -> int:
 
 def _monitor(settings: MonitorSettings, stop: Stop) -> None:
     check_page(settings)
+    scored_by = scoring_metrics(settings.scores)
     claim(settings.run, RUN)
     torch.set_num_threads(1)
     judge = find_judge(settings.judge)
     with ExitStack() as open_:
         metrics = Metrics("monitor")
         store = RunStore(settings.run, settings.keep, settings.database)
-        live, broadcast, exported = LiveState(), Broadcast(), MonitorMetrics(metrics)
+        live, broadcast, exported = LiveState(metrics=scored_by), Broadcast(), MonitorMetrics(metrics, scored_by)
         score_secrets = SecretScorer(judge) if judge else None
         known = store.known_truths(settings.limits.truths)
         listeners = (store, live, broadcast, exported)
-        referee = Referee(listeners, settings.limits, known, score_secrets=score_secrets, names=settings.names)
+        referee = Referee(
+            listeners, settings.limits, known, score_secrets=score_secrets, names=settings.names, metrics=scored_by
+        )
         queues: dict[str, Callable[[], int]] = {
             "unmatched": lambda: referee.waiting,
             "store": lambda: store.depth,
@@ -109,9 +114,10 @@ class MonitorMetrics(Listener):
 
     Args:
         metrics: of the process.
+        scored_by: that scores have values of; None: PSNR and SSIM.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, scored_by: Sequence[Metric] | None = None) -> None:
         self._metrics = metrics
         self.registry = metrics.registry
         self._unmatched = Counter(
@@ -120,7 +126,16 @@ class MonitorMetrics(Listener):
             ["attack", "reason"],
             registry=metrics.registry,
         )
-
+        self._scores = {
+            metric.name: Histogram(
+                _exported(metric),
+                f"{metric.title} of final reconstructions.",
+                ["attack", "rung"],  # of an attack that is no ladder the rung is empty
+                buckets=metric.buckets,
+                registry=metrics.registry,
+            )
+            for metric in (scoring_metrics() if scored_by is None else scored_by)
+        }
         self._secrets = Counter(
             "keyhole_secrets_total",
             "What the judge was asked of final reconstructions: glyphs, attributes and identities, right or wrong.",
@@ -142,8 +157,8 @@ class MonitorMetrics(Listener):
     def judged(self, scored: ScoredReconstruction) -> None:
         if scored.reconstruction.final:
             labels = scored.reconstruction.attack, scored.reconstruction.rung
-            self._metrics.psnr.labels(*labels).observe(scored.score.psnr)
-            self._metrics.ssim.labels(*labels).observe(scored.score.ssim)
+            for name, value in scored.score.values.items():
+                self._scores[name].labels(*labels).observe(value)
         if scored.recovery:
             self._recovered(scored.reconstruction, scored.recovery)
 
@@ -159,3 +174,8 @@ class MonitorMetrics(Listener):
         for secret, (hits, misses) in counts.items():
             self._secrets.labels(made.attack, made.rung, secret, "right").inc(hits)
             self._secrets.labels(made.attack, made.rung, secret, "wrong").inc(misses)
+
+
+def _exported(metric: Metric) -> str:
+    """A name for Prometheus: ``keyhole_ssim``, ``keyhole_psnr_db``."""
+    return re.sub(r"\W+", "_", f"keyhole_{metric.name}_{metric.unit.lower()}").rstrip("_")

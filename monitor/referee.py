@@ -16,12 +16,24 @@ from torch import Tensor
 
 from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.base import Metric
+from keyhole.metrics.registry import DEFAULT
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from keyhole.wire.pictures import entry_name
 from monitor import validation
-from monitor.scoring import CROWDED_OUT, ENDED, NO_TRUTH, REPEATED, UNFIT, Listener, ScoredReconstruction, similarity
+from monitor.scoring import (
+    CROWDED_OUT,
+    ENDED,
+    NO_TRUTH,
+    REPEATED,
+    UNFIT,
+    Listener,
+    ScoredReconstruction,
+    scoring_metrics,
+    similarity,
+)
 from monitor.settings import DEFAULT_LIMITS, Limits
 from monitor.validation import CheckedReconstruction, CheckedTruth, NameLimit
 
@@ -105,6 +117,7 @@ class Referee:
             labels and the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it.
         names: of the attacks that may submit; none: whichever come first, as many as
             `monitor.validation.NameLimit` takes.
+        metrics: of pictures, PSNR and SSIM among them; None: those two.
     """
 
     def __init__(
@@ -115,10 +128,12 @@ class Referee:
         clock: Callable[[], float] = time.monotonic,
         score_secrets: Callable[[SecretLabels, Tensor], Recovery | None] | None = None,
         names: Iterable[str] = (),
+        metrics: Sequence[Metric] | None = None,
     ) -> None:
         self._score_secrets = score_secrets
         self._listeners = tuple(listeners)
         self._limits = limits
+        self._metrics = scoring_metrics() if metrics is None else tuple(metrics)
         self._clock = clock
         self._lock = threading.Lock()
         self._turns = tuple(threading.RLock() for _ in range(_TURNS))
@@ -273,8 +288,9 @@ class Referee:
             return None
         validation.check_size(reconstruction.picture.size, {truth.picture.size})
         pixels = reconstruction.picture.pixels
-        psnr, ssim = similarity(pixels, truth.picture.pixels)
-        score = Score(frame_id=told.frame_id, attack=told.attack, rung=told.rung, psnr=psnr, ssim=ssim)
+        values = similarity(pixels, truth.picture.pixels, self._metrics)
+        always = {name: values[name] for name in DEFAULT}
+        score = Score(frame_id=told.frame_id, attack=told.attack, rung=told.rung, values=values, **always)
         recovery = None
         if self._score_secrets and told.final and truth.labels:
             recovery = self._score_secrets(truth.labels, pixels)

@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from PIL import Image
 
+from keyhole.metrics.registry import DEFAULT, METRICS
 from keyhole.presentation import attacks, stages
 from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet
 from monitor import plots
@@ -70,7 +71,7 @@ def _sheet(exhibits: Sequence[Exhibit], titles: Mapping[str, str]) -> Image.Imag
 def _tile(shown: Shown | None) -> Tile:
     if shown is None:
         return Tile(None, "not attacked")
-    return Tile.of_png(shown.png, f"{shown.score.psnr:.1f} dB    SSIM {shown.score.ssim:.3f}")
+    return Tile.of_png(shown.png, "    ".join(METRICS[name].caption(shown.score.values[name]) for name in DEFAULT))
 
 
 def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit, ...], threshold: float) -> str:
@@ -100,8 +101,11 @@ def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit
         threat_model=threat_model(summary.deployment, frozenset(score.tap for score in history.scores))
         if summary.deployment
         else (),
-        ssim_plot=plots.scores_over_time(history.scores, "ssim", "SSIM", threshold) if history.scores else None,
-        psnr_plot=plots.scores_over_time(history.scores, "psnr", "PSNR, dB") if history.scores else None,
+        metrics=history.metrics,
+        score_plots=[
+            plots.scores_over_time(history.scores, metric, threshold if metric.name == "ssim" else None)
+            for metric in sorted(history.metrics, key=lambda metric: metric.name != "ssim")
+        ],
         latency_plot=plots.latency_by_stage(history.answered) if history.answered else None,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -13,22 +15,33 @@ from keyhole.judge.enrolment import Enrolment, streetcam_views
 from keyhole.judge.reader import Reader
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import Recovery
-from keyhole.metrics import psnr, ssim
+from keyhole.metrics.base import Metric
+from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 
-EQUAL_DB = 100.0
 NO_TRUTH, CROWDED_OUT, UNFIT, REPEATED, ENDED = "no truth", "crowded out", "unfit", "repeated", "monitor ended"
 """Why a reconstruction has no score."""
 
 
-def similarity(reconstruction: Tensor, truth: Tensor) -> tuple[float, float]:
-    """PSNR in dB (peak 1) and SSIM of two RGB pictures of one size, 3×H×W in [0, 1].
+def scoring_metrics(names: Sequence[str] = ()) -> tuple[Metric, ...]:
+    """PSNR and SSIM, on which the alarm and stored runs rest, then those of the names.
 
-    Equal pictures, whose PSNR is infinite, get 100 dB: more than a single wrong bit leaves in a picture of less than
-    a megapixel, and still a number that can be averaged.
+    Raises:
+        UsageError: no such metric, one of a set of pictures, or its weights are not on this machine.
+    """
+    return metrics_named((*DEFAULT, *names), scope="picture", flag="--scores")
+
+
+def similarity(reconstruction: Tensor, truth: Tensor, metrics: Sequence[Metric]) -> dict[str, float]:
+    """Values by metric of two RGB pictures of one size, 3×H×W in [0, 1].
+
+    What can be infinite is cut off at its ceiling, so that it can be averaged: equal pictures have a PSNR of 100 dB.
+    A metric that needs larger pictures has no value.
     """
     got, expected = reconstruction[None], truth[None]
-    return min(float(psnr(got, expected)), EQUAL_DB), float(ssim(got, expected))
+    fitting = (metric for metric in metrics if min(truth.shape[-2:]) >= metric.smallest)
+    values = {metric.name: min(metric.scores(got, expected)[0], metric.ceiling) for metric in fitting}
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
 class SecretScorer:
@@ -96,7 +109,7 @@ class ScoredReconstruction:
     Attributes:
         truth: what the edge saw.
         reconstruction: what the adversary made of the features.
-        score: PSNR in dB (peak 1), SSIM.
+        score: values by metric.
         at: Unix time of the score, seconds.
         recovery: what a judge read of the truth's secrets; None where there is no judge or nothing to ask it.
         waited: the reconstruction came before its truth.

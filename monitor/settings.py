@@ -38,6 +38,8 @@ class MonitorSettings(ServiceSettings):
     """Folder of the run: scores, pictures, report. A run that is there goes on."""
     database: str | None = None
     """SQLAlchemy URL of a database for this run alone, in place of run.sqlite in the folder."""
+    scores: tuple[str, ...] = ()
+    """Metrics to score by besides PSNR and SSIM, as for `keyhole attack --metrics`; not those of sets of pictures."""
     alarm_ssim: float = 0.3
     """SSIM from which a reconstruction counts as recognisable and the page raises its alarm."""
     judge: Path | None = None

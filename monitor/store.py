@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.registry import DEFAULT
 from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
@@ -214,6 +215,7 @@ def _score(frame: FrameRow, scored: ScoredReconstruction) -> ScoreRow:
         at=scored.at,
         psnr=scored.score.psnr,
         ssim=scored.score.ssim,
+        metrics={name: value for name, value in scored.score.values.items() if name not in DEFAULT},
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from keyhole.judge import recovery
 from keyhole.judge.recovery import SecretRecovery
-from keyhole.metrics.interval import mean_interval
+from keyhole.metrics.interval import Mean
 from keyhole.presentation import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
@@ -24,22 +24,26 @@ class Attack:
 
     Attributes:
         n: frames.
-        psnr_ci95: 95 % interval of the mean in dB, see `mean_interval`; frames are taken as independent.
+        scores: by metric, the mean with its 95 % interval over the frames that have a value, taken as independent.
         seconds_mean: spent on a frame.
         iterations_mean: steps behind a picture.
         secrets: what the judge read from the frames that it was asked about; none where it was not asked.
     """
 
     n: int
-    psnr_mean: float
-    psnr_ci95: tuple[float, float] | None
-    ssim_mean: float
-    ssim_ci95: tuple[float, float] | None
+    scores: Mapping[str, Mean]
     knowledge: str
     tap: str
     seconds_mean: float
     iterations_mean: float
     secrets: SecretRecovery | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """Flat: ``ssim_mean``, ``ssim_ci95`` and the like for every metric."""
+        flat: dict[str, object] = {"n": self.n}
+        for name, mean in self.scores.items():
+            flat |= {f"{name}_mean": mean.mean, f"{name}_ci95": mean.interval}
+        return {**flat, **{name: value for name, value in asdict(self).items() if name not in ("n", "scores")}}
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,7 @@ class Summary:
 
     def as_json(self) -> dict[str, object]:
         """Only what JSON can hold."""
-        return asdict(self)
+        return {**asdict(self), "attacks": {name: attack.as_json() for name, attack in self.attacks.items()}}
 
 
 def summarise(history: History) -> Summary:
@@ -118,14 +122,11 @@ def _percentiles(values: Sequence[float]) -> Latency:
 
 
 def _attack(scores: Sequence[LastScore]) -> Attack:
-    psnr, ssim = [score.psnr for score in scores], [score.ssim for score in scores]
+    names = dict.fromkeys(name for score in scores for name in score.values)
     recoveries = [score.recovery for score in scores if score.recovery]
     return Attack(
         n=len(scores),
-        psnr_mean=float(np.mean(psnr)),
-        psnr_ci95=mean_interval(psnr),
-        ssim_mean=float(np.mean(ssim)),
-        ssim_ci95=mean_interval(ssim),
+        scores={name: Mean.of([score.values[name] for score in scores if name in score.values]) for name in names},
         knowledge=scores[-1].knowledge,
         tap=scores[-1].tap,
         seconds_mean=float(np.mean([score.seconds for score in scores])),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NoReturn
 
@@ -15,6 +15,7 @@ from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
 from keyhole.judge.recovery import AttributeScore, SecretRecovery, Share
+from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.service.files import RUN, alone, clear
 from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
 from keyhole.service.lifecycle import OK, Stop, signals
@@ -119,7 +120,7 @@ class Run:
         if not self.reported:
             self.console.print(f"the monitor left no report; keyhole report {out} makes it from what was stored")
             return
-        print_summary(self.console, json.loads((out / SUMMARY).read_text()))
+        print_summary(self.console, json.loads((out / SUMMARY).read_text()), self._settings.scores)
         for name in ("contact-sheet.png", "report.html"):
             self.console.print(f"{name:18} {out / name}")
 
@@ -131,12 +132,13 @@ def _interrupt() -> NoReturn:
 _SECRETS = "Secrets read right, guessing in brackets"
 
 
-def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
+def print_summary(console: Console, summary: Mapping[str, Any], scores: Sequence[str] = ()) -> None:
     """Print attacks × scores, attacks × secrets where a judge read some, and latency × stages.
 
     Args:
         console: where to.
         summary: the monitor's ``summary.json``.
+        scores: metrics that are shown besides PSNR and SSIM.
     """
     dropped = summary["dropped"]
     reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items())
@@ -145,11 +147,12 @@ def print_summary(console: Console, summary: Mapping[str, Any]) -> None:
         f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, "
         f"{sum(dropped.values())} dropped{why}, {summary['frames_scored']} attacked and scored\n"
     )
-    attacks = Table(
-        Column("attack", overflow="fold"), "frames", "PSNR, dB", "SSIM", title="What leaked", title_justify="left"
-    )
+    metrics = metrics_named((*DEFAULT, *scores))
+    labels = (metric.label for metric in metrics)
+    attacks = Table(Column("attack", overflow="fold"), "frames", *labels, title="What leaked", title_justify="left")
     for name, row in summary["attacks"].items():
-        attacks.add_row(_words(name), str(row["n"]), _number(row["psnr_mean"], 1), _number(row["ssim_mean"], 3))
+        means = (_number(row.get(f"{metric.name}_mean"), metric.brief) for metric in metrics)
+        attacks.add_row(_words(name), str(row["n"]), *means)
     console.print(attacks if attacks.rows else "Nothing was reconstructed and scored; logs/adversary.log says more")
     read = {name: _shares(row["secrets"]) for name, row in summary["attacks"].items() if row.get("secrets")}
     asked = tuple(dict.fromkeys(secret for shares in read.values() for secret in shares))

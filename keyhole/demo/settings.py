@@ -37,6 +37,8 @@ class SystemSettings(ModelSettings):
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory,
     owner/name on the Hugging Face hub, or package.module:Class of your own."""
+    scores: tuple[str, ...] = ()
+    """Metrics to score by besides PSNR and SSIM, as for `keyhole attack --metrics`; not those of sets of pictures."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
     tap: Literal["cloud", "wire"] = "cloud"

@@ -79,7 +79,8 @@ class System:
     def _monitor(self) -> Sequence[str]:
         ports = {port: self._at("monitor", port) for port in ("truth", "submit")}
         flags = _flags(**ports, page=self.settings.page or "None", run=self.settings.out)
-        return (*flags, "--attacks", *self.settings.attacks)
+        scores = ("--scores", *self.settings.scores) if self.settings.scores else ()
+        return (*flags, "--attacks", *self.settings.attacks, *scores)
 
     def _cloud(self) -> Sequence[str]:
         return (*_flags(listen=self._at("cloud")), *self._model)

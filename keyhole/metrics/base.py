@@ -106,6 +106,15 @@ class Metric:
         """Title with unit, as an axis or a column is headed: ``PSNR, dB``."""
         return f"{self.title}, {self.unit}" if self.unit else self.title
 
+    def number(self, value: float) -> str:
+        """A value as tables print it."""
+        return f"{value:.{self.digits}f}"
+
+    def caption(self, value: float) -> str:
+        """A single value with its name or unit: ``21.3 dB``, ``SSIM 0.512``."""
+        figure = f"{value:.{self.brief}f}"
+        return f"{figure} {self.unit}" if self.unit else f"{self.title} {figure}"
+
     def leak(self, value: float) -> float:
         """The value turned so that more is nearer to the truth.
 

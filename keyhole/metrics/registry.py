@@ -120,23 +120,24 @@ def metric_named(name: str) -> Metric:
     return replace(own, name=name)
 
 
-def metrics_named(names: Sequence[str], *, scope: str | None = None) -> tuple[Metric, ...]:
-    """The metrics of ``--metrics``, in their order, each once.
+def metrics_named(names: Sequence[str], *, scope: str | None = None, flag: str = "--metrics") -> tuple[Metric, ...]:
+    """The metrics of a flag, in their order, each once.
 
     Args:
         names: see `metric_named`.
         scope: "picture" where values of sets make no sense; None takes both.
+        flag: that named them, for messages.
 
     Raises:
         UsageError: none, no such metric, or one of another scope.
         MissingWeightsError: one needs weights that are not on this machine; nothing is downloaded.
     """
     if not names:
-        raise UsageError(f"--metrics: expected one or more of {', '.join(METRICS)}")
+        raise UsageError(f"{flag}: expected one or more of {', '.join(METRICS)}")
     found = tuple(metric_named(name) for name in dict.fromkeys(names))
     for metric in found:
         if scope and metric.scope != scope:
-            raise UsageError(f"--metrics {metric.name}: a value of a set of pictures, which no single picture has")
+            raise UsageError(f"{flag} {metric.name}: a value of a set of pictures, which no single picture has")
         if metric.weights:
             metric.weights.require()
     return found

@@ -11,8 +11,6 @@ from keyhole.service.address import Address
 from keyhole.service.errors import AddressError
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-_DECIBELS = tuple(float(level) for level in range(4, 52, 2))
-_SIMILARITY = tuple(step / 20 for step in range(1, 21))
 _ATTACK = ("attack", "rung")  # of an attack that is no ladder the rung is empty
 
 
@@ -48,12 +46,6 @@ class Metrics:
         )
         self.attack_rate = Gauge(
             "keyhole_attack_iterations_per_second", "Speed of an attack's optimiser.", _ATTACK, registry=registry
-        )
-        self.psnr = Histogram(
-            "keyhole_psnr_db", "PSNR of final reconstructions.", _ATTACK, buckets=_DECIBELS, registry=registry
-        )
-        self.ssim = Histogram(
-            "keyhole_ssim", "SSIM of final reconstructions.", _ATTACK, buckets=_SIMILARITY, registry=registry
         )
 
     def serve(self, address: str | Address) -> Address:

@@ -385,18 +385,40 @@ class Score(google.protobuf.message.Message):
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    @typing.final
+    class ValuesEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
+
     FRAME_ID_FIELD_NUMBER: builtins.int
     ATTACK_FIELD_NUMBER: builtins.int
     PSNR_FIELD_NUMBER: builtins.int
     SSIM_FIELD_NUMBER: builtins.int
     RUNG_FIELD_NUMBER: builtins.int
+    VALUES_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
     psnr: builtins.float
-    """dB, peak 1"""
+    """dB, peak 1; as in values"""
     ssim: builtins.float
+    """as in values"""
     rung: builtins.str
     """of the attack, as it was submitted"""
+    @property
+    def values(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """by the metric's name: psnr and ssim, then those that the monitor was told to score by"""
+
     def __init__(
         self,
         *,
@@ -405,8 +427,9 @@ class Score(google.protobuf.message.Message):
         psnr: builtins.float = ...,
         ssim: builtins.float = ...,
         rung: builtins.str = ...,
+        values: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "frame_id", b"frame_id", "psnr", b"psnr", "rung", b"rung", "ssim", b"ssim"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "frame_id", b"frame_id", "psnr", b"psnr", "rung", b"rung", "ssim", b"ssim", "values", b"values"]) -> None: ...
 
 Global___Score: typing_extensions.TypeAlias = Score
 

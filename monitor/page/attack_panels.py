@@ -9,6 +9,8 @@ from typing import Any
 from nicegui import ui
 
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.base import Metric
+from keyhole.metrics.registry import METRICS
 from keyhole.presentation import attacks
 from monitor.live_state import Alarm, AttackedFrame, Attempt, LiveSnapshot, ScorePoint
 from monitor.page.elements import CHART_GREY, CHART_TEXT, Photo, card
@@ -16,6 +18,8 @@ from monitor.recovered import sentence
 from monitor.validation import TRUTH
 
 _CHART_SECONDS = 1.0
+_READINGS = {"ssim": "1: the truth; dots: finished", "psnr": "dB, peak 1"}
+"""How a chart is read, by metric."""
 RECENT_FRAMES = 8
 
 
@@ -24,10 +28,12 @@ class AttackCards:
 
     Args:
         alarm: says what is recognisable.
+        metrics: whose values are shown.
     """
 
-    def __init__(self, alarm: Alarm) -> None:
+    def __init__(self, alarm: Alarm, metrics: Sequence[Metric]) -> None:
         self._alarm = alarm
+        self._metrics = metrics
         self._cards: dict[str, AttackCard] = {}
         self._row = ui.element("div").classes("kh-stage")
         with self._row:
@@ -38,7 +44,7 @@ class AttackCards:
         if tuple(self._cards) != snapshot.attacks:
             self._row.clear()
             with self._row:
-                self._cards = {name: AttackCard(name) for name in snapshot.attacks}
+                self._cards = {name: AttackCard(name, self._metrics) for name in snapshot.attacks}
         for name, shown in self._cards.items():
             settled = snapshot.settled.get(name)
             shown.update(snapshot.current[name], self._alarm.threshold, settled.recovery if settled else None)
@@ -49,9 +55,10 @@ class AttackCard:
 
     Args:
         name: the attack.
+        metrics: whose values are shown.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, metrics: Sequence[Metric]) -> None:
         self._name = name
         with ui.element("section").classes("kh-card kh-attack").props(f"data-testid=attack-{name}") as self._card:
             self._card.style(f"--tone: {attacks.colour(name)}")
@@ -64,11 +71,11 @@ class AttackCard:
                 self._truth, self._frame = self._figure("truth", "seen by the edge")
                 self._made, self._effort = self._figure(name, "reconstructed")
             with ui.element("div").classes("kh-scores"):
-                self._ssim = self._score("SSIM")
+                self._ssim = self._score(METRICS["ssim"])
                 with ui.element("div").classes("kh-meter"):
                     self._level = ui.element("i")
                     self._mark = ui.element("b")
-                self._psnr = self._score("dB PSNR")
+                self._others = {metric: self._score(metric) for metric in metrics if metric.name != "ssim"}
             self._secrets = ui.label().classes("kh-faint").props(f"data-testid=secrets-{name}")
             self._secrets.set_visibility(False)
 
@@ -87,7 +94,9 @@ class AttackCard:
         self._frame.set_text(attempt.frame_id)
         self._effort.set_text(f"{attempt.iteration:,} steps, {attempt.seconds:.1f} s")
         self._ssim.set_text(f"{attempt.ssim:.3f}")
-        self._psnr.set_text(f"{attempt.psnr:.1f}")
+        for metric, shown in self._others.items():
+            value = attempt.values.get(metric.name)
+            shown.set_text("–" if value is None else f"{value:.{metric.brief}f}")
         self._secrets.set_visibility(recovery is not None)
         if recovery is not None:
             self._secrets.set_text(f"Judge, last finished: {sentence(recovery)}")
@@ -102,33 +111,28 @@ class AttackCard:
                 detail = ui.label().classes("kh-faint")
         return photo, detail
 
-    def _score(self, unit: str) -> ui.label:
+    def _score(self, metric: Metric) -> ui.label:
         with ui.element("div").classes("kh-score"):
-            value = (
-                ui.label("–")
-                .classes("kh-value")
-                .props(f"data-testid={unit.rsplit(maxsplit=1)[-1].lower()}-{self._name}")
-            )
-            ui.label(unit).classes("kh-faint")
+            value = ui.label("–").classes("kh-value").props(f'data-testid="{metric.name}-{self._name}"')
+            ui.label(f"{metric.unit} {metric.title}".lstrip()).classes("kh-faint")
         return value
 
 
 class ScoreCurves:
-    """Two charts: a line through every score, a dot where an attack finished with a frame.
+    """A chart for each metric: a line through every score, a dot where an attack finished with a frame.
 
     Args:
         alarm: its threshold is drawn across the SSIM chart.
+        metrics: whose values are shown; SSIM comes first.
     """
 
-    def __init__(self, alarm: Alarm) -> None:
+    def __init__(self, alarm: Alarm, metrics: Sequence[Metric]) -> None:
         self._alarm = alarm
         self._shown: tuple[int, float] | None = None
         self._due = 0.0
         with ui.element("div").classes("kh-curves"):
-            with card("SSIM over time", "1: the truth; dots: finished"):
-                self._ssim = ui.echart(_score_chart(0, 1)).classes("kh-chart").props("data-testid=chart-ssim")
-            with card("PSNR over time", "dB, peak 1"):
-                self._psnr = ui.echart(_score_chart(None, None)).classes("kh-chart").props("data-testid=chart-psnr")
+            ordered = sorted(metrics, key=lambda metric: metric.name != "ssim")
+            self._charts = {metric: self._chart(metric) for metric in ordered}
 
     def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present, once a second at most."""
@@ -136,12 +140,18 @@ class ScoreCurves:
         if state == self._shown or now < self._due:
             return
         self._shown, self._due = state, now + _CHART_SECONDS
-        for chart, quantity in ((self._ssim, "ssim"), (self._psnr, "psnr")):
-            series = [part for name in snapshot.attacks for part in _series(name, snapshot, quantity)]
-            if quantity == "ssim":
+        for metric, chart in self._charts.items():
+            series = [part for name in snapshot.attacks for part in _series(name, snapshot, metric.name)]
+            if metric.name == "ssim":
                 series.append(_threshold_line(self._alarm.threshold))
             chart.options["series"] = series
             chart.update()
+
+    @staticmethod
+    def _chart(metric: Metric) -> ui.echart:
+        with card(f"{metric.title} over time", _READINGS.get(metric.name, f"{metric.better} is nearer to the truth")):
+            chart = ui.echart(_score_chart(*(metric.limits or (None, None))))
+        return chart.classes("kh-chart").props(f'data-testid="chart-{metric.name}"')
 
 
 def _series(name: str, snapshot: LiveSnapshot, quantity: str) -> list[dict[str, Any]]:
@@ -153,7 +163,7 @@ def _series(name: str, snapshot: LiveSnapshot, quantity: str) -> list[dict[str, 
 
 
 def _coordinates(points: Sequence[ScorePoint], quantity: str) -> list[list[float]]:
-    return [[1000 * point.at, round(getattr(point, quantity), 4)] for point in points]
+    return [[1000 * point.at, round(point.values[quantity], 4)] for point in points if quantity in point.values]
 
 
 def _threshold_line(value: float) -> dict[str, Any]:

@@ -107,8 +107,8 @@ def draw_page(live: LiveState, alarm: Alarm) -> None:
             PageHeader(),
             MissingProcesses(),
             AlarmStrip(alarm),
-            AttackCards(alarm),
-            ScoreCurves(alarm),
+            AttackCards(alarm, live.metrics),
+            ScoreCurves(alarm, live.metrics),
             RecentFrames(alarm),
         ]
         with ui.element("div").classes("kh-lower"):

@@ -38,6 +38,7 @@ def finished(tmp_path_factory) -> tuple[Path, dict, str]:
     """A run with an emulated link, TLS and an int8 codec: its folder, its summary, what it printed."""
     out = tmp_path_factory.mktemp("demo") / "run"
     flags = ("--frames", "12", "--fps", "1", "--codec", "int8+zstd", "--link", "wifi", "--tls", "--budget-seconds", "2")
+    flags += ("--scores", "l2")
     done = keyhole("demo", *MODEL, *flags, "--out", str(out), "--json", str(out.parent / "summary.json"))
     assert done.returncode == 0, done.stdout + done.stderr
     return out, json.loads((out.parent / "summary.json").read_text()), done.stdout
@@ -57,6 +58,7 @@ def test_both_attacks_are_scored(finished):
         assert row["n"] >= 1
         assert -1 <= row["ssim_mean"] <= 1
         assert f"{row['ssim_mean']:.3f}" in printed
+        assert f"{row['l2_mean']:.4f}" in printed
         assert name in printed
 
 

@@ -195,3 +195,13 @@ def test_where_no_picture_shows_a_secret_there_is_no_table_of_them() -> None:
 
 def test_without_a_judge_there_is_no_table_of_secrets() -> None:
     assert "Secrets" not in _printed(None)
+
+
+def test_further_metrics_have_a_column() -> None:
+    row = {"n": 3, "psnr_mean": 20.0, "ssim_mean": 0.5, "l2_mean": 0.0123}
+    counts = {"frames_sent": 3, "frames_answered": 3, "frames_scored": 3, "dropped": {}}
+    console = Console(width=100)
+    with console.capture() as caught:
+        print_summary(console, {**counts, "attacks": {"pixels-white": row}, "latency_ms": {}}, ["l2", "haarpsi"])
+    shown = caught.get().split()
+    assert {"20.0", "0.500", "0.0123", "HaarPSI", "–"} <= set(shown)

@@ -161,7 +161,7 @@ def test_both_rungs_of_a_ladder_are_shown(page: Page, live: Live) -> None:
 
 def test_what_the_judge_read_is_shown_where_it_was_asked(page: Page, live: Live) -> None:
     seen, made = truth("edge-0-1"), guess("edge-0-1", "judged-white", final=True)
-    score = Score(frame_id="edge-0-1", attack="judged-white", psnr=20, ssim=0.1)
+    score = Score(frame_id="edge-0-1", attack="judged-white", values={"psnr": 20, "ssim": 0.1})
     live.state.judged(ScoredReconstruction(seen, made, score, 2000.0))
     expect(page.get_by_test_id("ssim-judged-white")).to_have_text("0.100")
     expect(page.get_by_test_id("secrets-judged-white")).to_be_hidden()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import threading
 
 import grpc
@@ -7,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from keyhole.metrics import Metric
+from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import pack_picture
 from monitor.referee import Referee
-from monitor.scoring import Listener, ScoredReconstruction
+from monitor.scoring import Listener, ScoredReconstruction, scoring_metrics
 from monitor.settings import Limits
 from tests.monitor.making import FRAME, Clock, guess, mean_square, outcome, pixels, truth, worse
 
@@ -305,3 +308,21 @@ def test_what_is_repeated_before_the_first_call_has_ended_is_told_once(what: str
     for each in calls:
         each.join(60)
     assert len(ear.truths) + len(ear.outcomes) == 1
+
+
+def test_a_score_has_a_value_of_every_metric_whose_window_fits() -> None:
+    metrics = (
+        *scoring_metrics(["l2", "haarpsi", "dss"]),
+        Metric("never", "Never", lambda *_: torch.tensor(math.nan), "lower"),
+    )
+    referee = Referee([], metrics=metrics)
+    referee.witness(truth())
+    score = scored(referee, guess(noise=0.1))
+    assert set(score.values) == {"psnr", "ssim", "l2", "haarpsi"}
+    assert (score.values["psnr"], score.values["ssim"]) == (score.psnr, score.ssim)
+    assert score.values["l2"] == pytest.approx(10 ** (-score.psnr / 10), rel=1e-4)
+
+
+def test_a_metric_of_a_set_is_refused() -> None:
+    with pytest.raises(UsageError, match="--scores fid: a value of a set of pictures"):
+        scoring_metrics(["fid"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from keyhole.metrics import METRICS
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
 from monitor import plots
@@ -16,6 +17,7 @@ from monitor.gallery import choose
 from monitor.history import LastScore, read_history
 from monitor.referee import Referee
 from monitor.report import write_report
+from monitor.scoring import scoring_metrics
 from monitor.settings import ReportSettings
 from monitor.store import RunStore
 from tests.monitor.making import guess, outcome, truth
@@ -41,8 +43,8 @@ def test_a_stored_runs_report_holds_its_numbers_and_pictures(tmp_path: Path) -> 
     page = (tmp_path / "report.html").read_text()
     for name, attack in summary.attacks.items():
         assert name in page
-        assert f"{attack.psnr_mean:.2f}" in page
-        assert f"{attack.ssim_mean:.3f}" in page
+        assert f"{attack.scores['psnr'].mean:.2f}" in page
+        assert f"{attack.scores['ssim'].mean:.3f}" in page
     assert "62.50" in page
     assert page.count("data:image/png;base64,") == 5 + 5 + 3
     assert page.count("<svg") == 3
@@ -134,7 +136,37 @@ def test_a_run_of_an_edge_that_was_never_slowed_is_read_as_before(tmp_path: Path
 
 def test_a_plot_of_many_frames_stays_small() -> None:
     scores = [
-        LastScore(number, "edge-0-0", "pixels-white", "", "", 0, 0.0, True, float(number), 20.0, number / 4999)
+        LastScore(number, "edge-0-0", "pixels-white", "", "", 0, 0.0, True, float(number), {"ssim": number / 4999})
         for number in range(5000)
     ]
-    assert 400 < plots.scores_over_time(scores, "ssim", "SSIM").count("<use") < 600
+    assert 400 < plots.scores_over_time(scores, METRICS["ssim"]).count("<use") < 600
+
+
+def test_every_metric_of_a_run_has_a_column_a_caption_and_a_plot(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=10)
+    referee = Referee([store], metrics=scoring_metrics(["l2", "haarpsi"]))
+    for number in range(5):
+        referee.witness(truth(f"edge-0-{number}", scene=number))
+        referee.submit(guess(f"edge-0-{number}", scene=number, noise=0.1, final=True))
+    store.close()
+    summary = write_report(tmp_path)
+    written = json.loads((tmp_path / "summary.json").read_text())["attacks"]["pixels-white"]
+    page = (tmp_path / "report.html").read_text()
+    values = [score.values for score in read_history(tmp_path).scores]
+    for name in ("psnr", "ssim", "l2", "haarpsi"):
+        metric = METRICS[name]
+        assert written[f"{name}_mean"] == pytest.approx(sum(each[name] for each in values) / 5)
+        low, high = written[f"{name}_ci95"]
+        assert f"{metric.number(low)} to {metric.number(high)}" in page
+        assert f'<th class="n">{metric.label}' in page
+        assert metric.caption(values[0][name]) in page
+    assert list(summary.attacks["pixels-white"].scores)[:2] == ["psnr", "ssim"]
+    assert page.count('<div class="plot">') == 4
+
+
+def test_a_run_of_another_packages_metric_says_what_cannot_be_loaded(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=1)
+    with sqlite3.connect(tmp_path / "run.sqlite") as database:
+        database.execute("update scores set metrics = '{\"elsewhere:metric\": 1.0}'")
+    with pytest.raises(UsageError, match="cannot load the metric 'elsewhere:metric'"):
+        write_report(tmp_path)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.v1.referee_pb2 import Account, Presence, WatchRequest
+from keyhole.v1.referee_pb2 import Account, Presence, Score, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeStub
 from keyhole.wire.client import connect
 from keyhole.wire.errors import explain, violations
@@ -26,7 +26,7 @@ from keyhole.wire.tls import make_certificates
 from monitor.live_state import LiveState
 from monitor.process import MonitorMetrics
 from monitor.referee import Referee
-from monitor.scoring import SecretScorer
+from monitor.scoring import ScoredReconstruction, SecretScorer, scoring_metrics
 from monitor.service import Broadcast, SubmitPort, TruthPort, registration
 from monitor.store import RunStore
 from tests.judge.making import Parrot, labels
@@ -295,3 +295,17 @@ def _wait_for_watcher(broadcast: Broadcast, watchers: int = 1) -> None:
     while broadcast.watchers < watchers:
         assert time.monotonic() < end, "nobody watches"
         time.sleep(0.01)
+
+
+def test_the_histograms_are_those_of_the_metrics_and_keep_their_names() -> None:
+    exported = MonitorMetrics(Metrics("monitor"), scoring_metrics(["l2", "tests.evaluation.own_metric:darkness"]))
+    value = exported.registry.get_sample_value
+    score = Score(values={"psnr": 21.0, "ssim": 0.62, "l2": 0.01, "tests.evaluation.own_metric:darkness": 0.5})
+    exported.judged(ScoredReconstruction(truth(), guess(final=True), score, at=0.0))
+    labels = {"attack": "pixels-white", "rung": ""}
+    assert value("keyhole_psnr_db_bucket", {**labels, "le": "20.0"}) == 0
+    assert value("keyhole_psnr_db_bucket", {**labels, "le": "22.0"}) == 1
+    assert value("keyhole_ssim_bucket", {**labels, "le": "0.6"}) == 0
+    assert value("keyhole_ssim_bucket", {**labels, "le": "0.65"}) == 1
+    assert value("keyhole_l2_sum", labels) == 0.01
+    assert value("keyhole_tests_evaluation_own_metric_darkness_count", labels) == 1

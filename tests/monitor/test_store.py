@@ -19,12 +19,14 @@ from monitor.database import open_database
 from monitor.history import read_history
 from monitor.live_state import LiveState
 from monitor.referee import Referee
+from monitor.scoring import scoring_metrics
 from monitor.settings import Limits
 from monitor.store import RunStore
 from monitor.summary import summarise
 from tests.monitor.making import FRAME, WHERE, Clock, guess, outcome, truth
 
 ROOT = Path(__file__).parents[2]
+OLD_RUN = Path(__file__).with_name("old_run.sql")
 
 
 def rows(run: Path, query: str) -> list[tuple[object, ...]]:
@@ -89,7 +91,10 @@ def test_rungs_are_kept_apart(tmp_path: Path) -> None:
         "decoder-ladder.refined": 1,
     }
     assert list(summary.attacks) == ["decoder-ladder.amortised", "decoder-ladder.refined"]
-    assert summary.attacks["decoder-ladder.refined"].psnr_mean > summary.attacks["decoder-ladder.amortised"].psnr_mean
+    assert (
+        summary.attacks["decoder-ladder.refined"].scores["psnr"].mean
+        > summary.attacks["decoder-ladder.amortised"].scores["psnr"].mean
+    )
 
 
 def test_a_run_of_before_there_were_rungs_goes_on(tmp_path: Path) -> None:
@@ -314,3 +319,26 @@ def test_a_file_that_is_no_database_is_a_mistake_of_the_user(tmp_path: Path) -> 
     (tmp_path / "run.sqlite").write_bytes(b"no database" * 200)
     with pytest.raises(UsageError, match=r"run\.sqlite"):
         RunStore(tmp_path, keep=5)
+
+
+def test_a_run_of_before_is_read_and_gone_on_with_by_further_metrics(tmp_path: Path) -> None:
+    """Its table of scores has columns for PSNR and SSIM alone, which hold no null."""
+    with sqlite3.connect(tmp_path / "run.sqlite") as database:
+        database.executescript(OLD_RUN.read_text())
+    (old,) = read_history(tmp_path).scores
+    assert dict(old.values) == {"psnr": 21.5, "ssim": 0.625}
+
+    store = RunStore(tmp_path, keep=10)
+    referee = Referee([store], metrics=scoring_metrics(["l2"]))
+    referee.witness(truth("edge-0-1"))
+    referee.submit(guess("edge-0-1", final=True))
+    store.close()
+    before, after = read_history(tmp_path).scores
+    assert dict(before.values) == {"psnr": 21.5, "ssim": 0.625}
+    assert list(after.values) == ["psnr", "ssim", "l2"]
+    assert after.values["l2"] == pytest.approx(10 ** (-after.values["psnr"] / 10), rel=1e-4)
+    means = summarise(read_history(tmp_path)).attacks["pixels-white"].scores
+    assert means["psnr"].mean == pytest.approx((21.5 + after.values["psnr"]) / 2)
+    assert means["l2"].mean == after.values["l2"]
+    with sqlite3.connect(tmp_path / "run.sqlite") as database:
+        assert database.execute("select count(*) from scores where psnr > 0 and ssim > 0").fetchone() == (2,)

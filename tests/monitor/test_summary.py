@@ -51,9 +51,9 @@ def test_the_figures_are_those_of_an_independent_computation(run: Path) -> None:
         expected = [_psnr(scene, noise) for scene, noise in enumerate(levels)]
         found = summary.attacks[attack]
         assert found.n == len(levels)
-        assert found.psnr_mean == pytest.approx(np.mean(expected), abs=1e-3)
+        assert found.scores["psnr"].mean == pytest.approx(np.mean(expected), abs=1e-3)
         interval = mean_interval(expected)
-        assert found.psnr_ci95 == (interval and pytest.approx(interval, abs=1e-2))
+        assert found.scores["psnr"].interval == (interval and pytest.approx(interval, abs=1e-2))
         assert found.seconds_mean == 2.0
     assert summary.latency_ms["total"].p50 == pytest.approx(120)
     assert summary.latency_ms["total"].p95 is None  # of five frames
@@ -85,7 +85,7 @@ def test_equal_pictures_leave_a_finite_mean(tmp_path: Path) -> None:
     referee.submit(guess(noise=0.0))
     store.close()
     attack = summarise(read_history(tmp_path)).attacks["pixels-white"]
-    assert (attack.psnr_mean, attack.psnr_ci95) == (100.0, None)
+    assert (attack.scores["psnr"].mean, attack.scores["psnr"].interval) == (100.0, None)
 
 
 def test_an_empty_run_has_a_summary(tmp_path: Path) -> None:
