@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from keyhole.bench.sweep import SurveyedTarget, SweepSettings, surveyed_target
 from keyhole.data import check_apart, open_source
 from keyhole.data.sets.folders import list_folder
 from keyhole.defences import spelled
+from keyhole.evaluation.scores import check_scorable
+from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import Size, read_size
@@ -104,19 +107,22 @@ class SweepPlan:
         settings: of the run.
         models: every target, surveyed_target, by name.
         attacks: by word, as the axes have them.
+        metrics: by name, as they were asked for.
     """
 
     axes: Axes
     settings: SweepSettings
     models: Mapping[str, SurveyedTarget]
     attacks: Mapping[str, ChosenAttack[Recipe]]
+    metrics: tuple[str, ...] = DEFAULT
 
 
 def resolve(flags: PlanSettings) -> SweepPlan:
     """Look up all that the flags name.
 
     Raises:
-        UsageError: no such target, cut, defence, codec, link, attack or prior.
+        UsageError: no such target, cut, defence, codec, link, attack, prior or metric, or pictures that are too small
+            or too few for one.
         FileNotFoundError: no such pictures.
     """
     preset = PRESETS[flags.preset or _DEFAULT]
@@ -140,7 +146,11 @@ def resolve(flags: PlanSettings) -> SweepPlan:
         attacks=_unique(flags.attacks or preset.attacks),
         seeds=_unique(flags.seeds or preset.seeds),
     )
-    return SweepPlan(axes, settings, models, _known_attacks(axes, settings))
+    attacks = _known_attacks(axes, settings)
+    metrics = metrics_named(flags.metrics or DEFAULT)
+    for model, attack in itertools.product(models.values(), attacks.values()):
+        check_scorable(metrics, model.target.preprocess.size, attack.spend(settings.preset).n)
+    return SweepPlan(axes, settings, models, attacks, tuple(metric.name for metric in metrics))
 
 
 def _sweep_settings(flags: PlanSettings) -> SweepSettings:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, share_interval
+from keyhole.metrics.registry import DEFAULT
 
 EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
 """In the place of a cut: the whole model on the edge, or pictures instead of features to the cloud."""
@@ -97,6 +98,8 @@ class LeakRecord:
         attack: its name.
         seed: of the attack.
         scores: by metric's name (psnr, ssim, …), one value for each picture.
+        sets: by metric's name (fid, …), one value for all pictures.
+        shown: the metrics that were asked for; others serve the recommendation and PURI.
         secrets: by name (plate glyphs, driver, vehicle), the share read right; empty where nothing is there to read.
         passes: U-Net passes for each picture, mean.
         seconds: wall time for each picture, mean; training included.
@@ -111,6 +114,8 @@ class LeakRecord:
     passes: float = 0.0
     seconds: float = 0.0
     sheet: str | None = None
+    sets: Mapping[str, float] = field(default_factory=dict)
+    shown: Sequence[str] = DEFAULT
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,9 @@ class PlanSettings:
     attacks: tuple[str, ...] = ()
     """Attacks, as for `keyhole attack`, each with the preset's budget for it. Absent: pixels-white and pixels-black for
     quick, decoder-white and diffusion-white too for standard, all six for paper."""
+    metrics: tuple[str, ...] = ()
+    """Metrics to score attacks by, as for `keyhole attack`: each is a column and a plot. SSIM, PSNR and FSIM are always
+    scored, for the recommendation and PURI. Cells of before keep what they were scored by. Absent: psnr ssim."""
     seeds: tuple[int, ...] = ()
     """Seeds of the attacks; each is a run of its own on the same pictures."""
     source: str = ""

@@ -31,6 +31,7 @@ from keyhole.bench.records import (
 from keyhole.bench.running.executor import Finished
 from keyhole.bench.settings import CellKind
 from keyhole.judge.recovery import Share
+from keyhole.metrics.registry import DEFAULT
 from keyhole.service.errors import UsageError
 
 FILE = "bench.sqlite"
@@ -239,7 +240,9 @@ def _accuracy(fields: Mapping[str, Any]) -> AccuracyRecord:
 
 
 def _leak(fields: Mapping[str, Any]) -> LeakRecord:
-    return LeakRecord(**{**fields, "secrets": {name: Share(**each) for name, each in fields["secrets"].items()}})
+    """Older runs do not store which metrics were ``shown``: PSNR and SSIM."""
+    secrets = {name: Share(**each) for name, each in fields["secrets"].items()}
+    return LeakRecord(**{**fields, "secrets": secrets, "shown": tuple(fields.get("shown", DEFAULT))})
 
 
 _READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], CellRecord]] = MappingProxyType(

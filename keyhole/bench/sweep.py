@@ -12,6 +12,7 @@ from keyhole.attacks import Suite
 from keyhole.bench.presets import PRESETS, SweepScale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.data import Sample, open_source, take_samples
+from keyhole.metrics.registry import DEFAULT
 from keyhole.partition import CutProfile, Partition
 from keyhole.partition.cut_points import profile_surveyed
 from keyhole.partition.cutting import cut_at
@@ -66,10 +67,12 @@ class Sweep:
     Attributes:
         settings: of the run.
         folder: of the run.
+        metrics: by name, those that attacks are to be scored by.
     """
 
     settings: SweepSettings
     folder: Path
+    metrics: tuple[str, ...] = DEFAULT
 
     def target(self, name: str) -> SurveyedTarget:
         """A target of the run, surveyed_target once in each process."""

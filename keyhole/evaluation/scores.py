@@ -100,4 +100,4 @@ def check_scorable(metrics: Sequence[Metric], size: Size, count: int) -> None:
     for metric in metrics:
         check_comparable(size, metric.title, metric.smallest)
         if count < metric.fewest:
-            raise UsageError(f"--n {count}: {metric.title} needs {metric.fewest} pictures or more")
+            raise UsageError(f"{metric.title} needs {metric.fewest} pictures or more, not {count}")

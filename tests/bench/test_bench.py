@@ -22,6 +22,7 @@ targets: ["{TARGET}@stem,block"]
 codecs: [int8+zstd]
 links: ["10mbit:15ms@2x"]
 attacks: [pixels-white]
+metrics: [l2, psnr]
 source: photos
 public: photos
 """
@@ -144,3 +145,10 @@ def test_ray_without_ray_says_how_to_get_it(finished):
     code, printed = bench(*flags, PYTHONPATH=f"{hidden.parent}:{Path(__file__).parents[2]}")
     assert code == 2
     assert "pip install 'keyhole[ray]'" in printed
+
+
+def test_attacks_are_scored_by_what_was_asked_for_and_what_the_advice_needs(finished):
+    _, run, _ = finished
+    for found in open_results(run).leaks:
+        assert set(found.scores) == {"l2", "psnr", "ssim", "fsim"}
+        assert found.shown == ("l2", "psnr")

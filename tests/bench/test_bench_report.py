@@ -264,3 +264,21 @@ def test_limits_that_cannot_be_are_mistakes(flags: dict[str, float]) -> None:
 
 def test_the_made_up_run_has_every_kind_of_record() -> None:
     assert all(getattr(run(), field.name) for field in fields(Results))
+
+
+def test_metrics_that_were_asked_for_have_columns_and_curves_and_the_others_have_none(tmp_path: Path) -> None:
+    results = run()
+    scored = [
+        replace(found, scores={**found.scores, "l2": [0.0125] * 5}, sets={"fid": 12.5}, shown=("psnr", "l2", "fid"))
+        for found in results.leaks
+    ]
+    _, text, folder = written(replace(results, leaks=scored), tmp_path)
+    designs, attacks = (line for line in text.splitlines() if line.startswith("| cut "))
+    for table in (designs, attacks):
+        headings = [cell.strip() for cell in table.strip("|").split("|")]
+        at = headings.index("SSIM")
+        assert headings[at : at + 4] == ["SSIM", "PSNR, dB", "L2", "FID"]
+        assert "FSIM" not in headings
+    assert "0.0125 [0.0125, 0.0125]" in text.replace("\\", "")
+    assert "| 12.5 |" in text
+    assert {path.stem.rpartition("-")[2] for path in folder.rglob("*defences-*")} == {"ssim", "psnr", "l2", "fid"}

@@ -108,3 +108,21 @@ def test_the_front_is_what_no_other_point_beats(points: list[tuple[float, float]
         return any(other != point and other[0] <= point[0] and other[1] <= point[1] for other in points)
 
     assert pareto_front(points, lambda point: point) == sorted(point for point in points if not beaten(point))
+
+
+def test_a_metric_that_is_lower_for_better_attacks_leaks_by_its_least_mean() -> None:
+    leaks = [LeakRecord(DESIGN, name, 0, {"l2": [value] * 5}) for name, value in (("weak", 0.2), ("strong", 0.05))]
+    (option,) = options(Results(leaks=leaks))
+    assert (option.exposure["l2"].attack, option.exposure["l2"].mean) == ("strong", pytest.approx(0.05))
+
+
+def test_a_value_of_a_set_is_its_mean_over_seeds_without_an_interval() -> None:
+    leaks = [
+        LeakRecord(DESIGN, name, seed, {"ssim": [0.5] * 6}, sets={"fid": value + seed}, shown=("fid",))
+        for name, value in (("near", 40.0), ("far", 90.0))
+        for seed in (0, 1)
+    ]
+    (option,) = options(Results(leaks=leaks))
+    found = option.exposure["fid"]
+    assert (found.attack, found.mean, found.interval, found.pictures, found.seeds) == ("near", 40.5, None, 6, 2)
+    assert [metric.name for metric in option.metrics] == ["ssim", "psnr", "fid"]

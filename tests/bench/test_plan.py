@@ -92,6 +92,8 @@ def test_without_cuts_they_are_spread_over_the_blocks():
         ({"defences": ("dropuot:share=0.5",)}, "dropout"),
         ({"attacks": ("pixels-grey",)}, "pixels"),
         ({"attacks": ("decoder-white",), "prior": "streetcan"}, "--prior streetcan: no such prior"),
+        ({"metrics": ("pnsr",)}, "unknown metric 'pnsr': did you mean psnr"),
+        ({"metrics": ("dss",), "size": 24}, "pictures of 24 pixels cannot be scored: DSS compares 32 pixels"),
         ({"points": 0}, "--points 0"),
         ({"targets": (TINY, "resnet18-tinyimagenet"), "weights": "x.safetensors"}, "expected one"),
     ],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -124,3 +126,11 @@ def test_a_cell_of_another_version_is_refused_with_what_to_do(fields):
     stored = {"design": {"target": "toy", "cut": "a"}, "attack": "pixels-white", "seed": 0, **fields}
     with pytest.raises(UsageError, match=r"leak was stored by another version.*another folder"):
         read_record("leak", stored)
+
+
+def test_a_leak_of_before_showed_psnr_and_ssim(tmp_path):
+    fields = dataclasses.asdict(LEAK)
+    of_before = {name: value for name, value in fields.items() if name not in ("sets", "shown")}
+    assert read_record("leak", of_before) == LEAK
+    asked = replace(LEAK, shown=("l2", "fid"), sets={"fid": 20.0})
+    assert read_record("leak", json.loads(json.dumps(dataclasses.asdict(asked)))) == asked

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypeVar
@@ -22,7 +22,7 @@ class Exposure:
 
     Attributes:
         attack: its name.
-        mean: of a metric that is higher for better attacks, or of the share of a secret.
+        mean: of a metric, or of the share of a secret.
         interval: see `mean_interval`; None where there are too few values to tell.
         pictures: behind the mean.
         seeds: behind the mean.
@@ -59,9 +59,13 @@ def picture_exposures(leaks: Iterable[LeakRecord], metric: str) -> tuple[Exposur
 
     Args:
         leaks: of one design.
-        metric: one that is higher for better reconstructions (ssim, psnr, fsim, …).
+        metric: its name; one of a set of pictures has a value for each seed and no interval.
     """
-    found = []
+    leaks, found = tuple(leaks), []
+    for attack, seeds in _by_attack(leak for leak in leaks if metric in leak.sets):
+        pictures = max((len(values) for leak in seeds for values in leak.scores.values()), default=0)
+        mean = statistics.fmean(leak.sets[metric] for leak in seeds)
+        found.append(Exposure(attack, mean, None, pictures, len(seeds)))
     for attack, seeds in _by_attack(leak for leak in leaks if leak.scores.get(metric)):
         means = [
             statistics.fmean(value for value in values if value is not None)
@@ -88,12 +92,16 @@ def secret_exposures(leaks: Iterable[LeakRecord], secret: str) -> tuple[SecretEx
     return tuple(found)
 
 
-def worst(exposures: Iterable[E]) -> E | None:
-    """The leak of a design: the greatest mean over attacks; None without an attack.
+def worst(exposures: Iterable[E], leak: Callable[[float], float] = float) -> E | None:
+    """The leak of a design: the mean over attacks that leaks most; None without an attack.
 
     A maximum of several estimates is biased upwards a little, that is to the safe side.
+
+    Args:
+        exposures: one for each attack.
+        leak: turns a mean so that more leaks more, see `keyhole.metrics.Metric.leak`.
     """
-    return max(exposures, key=lambda found: found.mean, default=None)
+    return max(exposures, key=lambda found: leak(found.mean), default=None)
 
 
 def _by_attack(leaks: Iterable[LeakRecord]) -> list[tuple[str, Sequence[LeakRecord]]]:

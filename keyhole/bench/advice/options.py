@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures, worst
-from keyhole.bench.privacy.puri import METRICS, privacy, puri, utility
+from keyhole.bench.privacy.puri import PURI_METRICS, privacy, puri, utility
 from keyhole.bench.records import (
     BASELINES,
     EDGE_ONLY,
@@ -19,6 +19,8 @@ from keyhole.bench.records import (
     ProfileRecord,
     Results,
 )
+from keyhole.metrics.base import Metric
+from keyhole.metrics.registry import metric_named
 from keyhole.service.errors import UsageError
 from keyhole.targets.target import defence_name
 
@@ -68,6 +70,12 @@ class Option:
         return found.mean if found else None
 
     @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """SSIM, PSNR and what else attacks were asked to be scored by."""
+        asked = (name for leak in self.leaks for name in leak.shown)
+        return tuple(metric_named(name) for name in dict.fromkeys(("ssim", "psnr", *asked)))
+
+    @property
     def macs(self) -> int | None:
         """Multiply-accumulates on the edge for one picture."""
         return self.profile.macs if self.profile else None
@@ -76,6 +84,11 @@ class Option:
     def memory(self) -> int | None:
         """Bytes that the head needs on the edge."""
         return self.profile.memory if self.profile else None
+
+
+def metrics_of(options: Iterable[Option]) -> tuple[Metric, ...]:
+    """The metrics of any of the options, each once; SSIM and PSNR first."""
+    return tuple(dict.fromkeys(metric for option in options for metric in option.metrics))
 
 
 def options(results: Results) -> tuple[Option, ...]:
@@ -108,8 +121,9 @@ def options(results: Results) -> tuple[Option, ...]:
 
 def _pictures(leaks: Iterable[LeakRecord]) -> dict[str, Exposure]:
     leaks = tuple(leaks)
-    metrics = dict.fromkeys(name for leak in leaks for name in leak.scores)
-    return {name: found for name in metrics if (found := worst(picture_exposures(leaks, name)))}
+    names = dict.fromkeys(name for leak in leaks for name in (*leak.scores, *leak.sets))
+    found = {name: worst(picture_exposures(leaks, name), metric_named(name).leak) for name in names}
+    return {name: exposure for name, exposure in found.items() if exposure}
 
 
 def _secrets(leaks: Iterable[LeakRecord]) -> dict[str, SecretExposure]:
@@ -135,7 +149,7 @@ def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Des
     if not (option.splits and bare and option.accuracy and reference and reference.value > 0):
         return None
     means = [
-        {name: found.exposure[name].mean for name in METRICS if name in found.exposure} for found in (option, bare)
+        {name: found.exposure[name].mean for name in PURI_METRICS if name in found.exposure} for found in (option, bare)
     ]
     hidden = privacy(*means)
     return None if hidden is None else puri(utility(option.accuracy.value, reference.value), hidden)

@@ -17,11 +17,13 @@ from torch import Tensor
 from keyhole.attacks.entry import Spend
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
 from keyhole.bench.axes import LeakCell
+from keyhole.bench.privacy.puri import PURI_METRICS
 from keyhole.bench.records import LeakRecord, Measured
 from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
 from keyhole.data import Sample
 from keyhole.data.sample import SecretLabels
 from keyhole.evaluation.run import attacked
+from keyhole.evaluation.scores import score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
 from keyhole.judge.enrolment import Enrolment, streetcam_views
@@ -30,11 +32,10 @@ from keyhole.judge.judge import Judge
 from keyhole.judge.reader import Reader
 from keyhole.judge.reading import identity_rank_1, read_secrets
 from keyhole.judge.recovery import Share, summarise
-from keyhole.metrics import fsim, psnr, ssim
+from keyhole.metrics.registry import metrics_named
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 
 RECONSTRUCTIONS, SHEETS = "reconstructions", "sheets"
-_METRICS = {"psnr": psnr, "ssim": ssim, "fsim": fsim}
 ROWS = 8
 """Pictures on a contact sheet."""
 GALLERY = 100
@@ -50,7 +51,7 @@ def leak(cell: LeakCell, sweep: Sweep) -> Measured:
     Finished pictures are kept in the run's folder: an attack that was killed goes on with the others.
 
     Raises:
-        UsageError: no such attack, prior, target, cut, defence or codec.
+        UsageError: no such attack, prior, target, cut, defence, codec or metric.
     """
     attack = choose(cell.attack, DEFAULT_RECIPE, ATTACKS)
     spend = attack.spend(sweep.settings.preset)
@@ -70,13 +71,15 @@ def leak(cell: LeakCell, sweep: Sweep) -> Measured:
         )
     seconds = time.perf_counter() - started
 
-    pictures = torch.stack(made.pictures)
+    pictures, metrics = torch.stack(made.pictures), metrics_named((*sweep.metrics, *PURI_METRICS))
     sheet = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
     record = LeakRecord(
         design=cell.design,
         attack=cell.attack,
         seed=cell.seed,
-        scores={name: metric(pictures, truths).tolist() for name, metric in _METRICS.items()},
+        scores={each.name: each.scores(pictures, truths) for each in metrics if each.scope == "picture"},
+        sets=score_set(pictures, truths, metrics),
+        shown=sweep.metrics,
         secrets=recovered(pictures, samples),
         passes=statistics.fmean(made.passes),
         seconds=seconds / max(1, made.fresh),

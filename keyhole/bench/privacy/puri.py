@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping
 
-METRICS = ("ssim", "psnr", "fsim")
+PURI_METRICS = ("ssim", "psnr", "fsim")
 WEIGHT = 0.7
 
 
@@ -22,7 +22,7 @@ def utility(accuracy: float, undefended: float) -> float:
 
 
 def privacy(leak: Mapping[str, float], undefended: Mapping[str, float]) -> float | None:
-    """P = max(0, 1 − mean of the ratios of `METRICS` to those without the defence).
+    """P = max(0, 1 − mean of the ratios of `PURI_METRICS` to those without the defence).
 
     An attack that SSIM, PSNR and FSIM rate as before gives 0. PSNR has no natural zero: its ratio, and with it P, hangs
     on the unit, as the definition has it.
@@ -35,7 +35,7 @@ def privacy(leak: Mapping[str, float], undefended: Mapping[str, float]) -> float
         None where a metric is missing, is not finite, or is not above 0 without the defence.
     """
     ratios = []
-    for metric in METRICS:
+    for metric in PURI_METRICS:
         with_it, without = leak.get(metric, math.nan), undefended.get(metric, math.nan)
         if not (math.isfinite(with_it) and math.isfinite(without) and without > 0):
             return None

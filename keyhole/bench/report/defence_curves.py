@@ -9,11 +9,11 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keyhole.bench.advice.options import UNDEFENDED, Option
+from keyhole.bench.advice.options import UNDEFENDED, Option, metrics_of
 from keyhole.bench.report.figures import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
+from keyhole.metrics.base import Metric
 
 _FILE = re.compile(r"(^|[:,])file=")
-_LABELS = {"ssim": "SSIM", "psnr": "PSNR, dB"}
 _READING = (
     "A line is one defence at rising strength, from the undefended design on; a good one goes left (less leaks) "
     "without going down (no accuracy lost)."
@@ -22,15 +22,15 @@ _READING = (
 
 def defence_curves(options: Sequence[Option]) -> Iterator[Plot]:
     """Accuracy against leak, a panel for each cut, a plot for each metric; none without a defence."""
-    for metric, label in _LABELS.items():
+    for metric in metrics_of(options):
         shown = _comparable(options, metric)
         if all(option.design.defence == UNDEFENDED for option in shown):
             continue
         cuts = list(dict.fromkeys(option.design.cut for option in shown))
         panels_of = {cut: [option for option in shown if option.design.cut == cut] for cut in cuts}
         yield Plot(
-            f"defences-{metric}",
-            f"Accuracy against leak, by defence ({label.partition(',')[0]})",
+            f"defences-{metric.name}",
+            f"Accuracy against leak, by defence ({metric.title})",
             _READING,
             _curves(panels_of, metric),
         )
@@ -45,13 +45,13 @@ def curves_within(options: Sequence[Option], room: str) -> Iterator[Plot]:
     defended = (option for option in options if option.design.defence != UNDEFENDED)
     fitting = [option for option in defended if option.memory and option.memory <= whole[room]]
     bare = [option for option in options if (option.design.cut, option.design.defence) == (room, UNDEFENDED)]
-    for metric, label in _LABELS.items():
+    for metric in metrics_of(options):
         shown = _comparable([*bare, *fitting], metric)
         if all(option.design.defence == UNDEFENDED for option in shown):
             continue
         yield Plot(
-            f"defences-within-{room}-{metric}",
-            f"Accuracy against leak in the memory of {room} ({label.partition(',')[0]})",
+            f"defences-within-{room}-{metric.name}",
+            f"Accuracy against leak in the memory of {room} ({metric.title})",
             f"{_READING} Heads that were pruned may end deeper than {room}; all need {whole[room] / 2**20:.1f} MiB at "
             "most.",
             _curves({f"in the memory of {room}": shown}, metric, height=4.5),
@@ -64,11 +64,11 @@ def undefended_heads(options: Sequence[Option]) -> dict[str, int]:
     return {option.design.cut: option.memory for option in bare if option.memory}
 
 
-def _comparable(options: Sequence[Option], metric: str) -> list[Option]:
-    return [option for option in options if option.splits and option.accuracy and metric in option.exposure]
+def _comparable(options: Sequence[Option], metric: Metric) -> list[Option]:
+    return [option for option in options if option.splits and option.accuracy and metric.name in option.exposure]
 
 
-def _curves(panels_of: Mapping[str, Sequence[Option]], metric: str, height: float = 3.2) -> Figure:
+def _curves(panels_of: Mapping[str, Sequence[Option]], metric: Metric, height: float = 3.2) -> Figure:
     shown = [option for options in panels_of.values() for option in options]
     families = colours(family(option.design.defence) for option in shown)
     marker_of = markers(option.design.codec for option in shown)
@@ -79,7 +79,8 @@ def _curves(panels_of: Mapping[str, Sequence[Option]], metric: str, height: floa
                 for name, colour in families.items():
                     _curve(panel, [o for o in here if o.design.codec == codec], metric, name, colour, marker)
             panel.set_title(title, fontsize=10)
-            panel.set_xlabel(f"{_LABELS[metric]} of the best attack")
+            panel.set_xlabel(f"{metric.label} of the best attack")
+            panel.xaxis.set_inverted(metric.better == "lower")  # less leaks to the left
             panel.set_ylabel(f"{shown[0].accuracy.measure if shown[0].accuracy else ''}, %")
         for panel, here in zip(axes, panels_of.values(), strict=True):
             name_marks(panel, _strengths(here, metric))
@@ -105,20 +106,20 @@ def strength(defence: str) -> str:
     return "+".join(part for part in defence.partition(":")[2].split("+") if not _FILE.search(part))
 
 
-def _strengths(options: Sequence[Option], metric: str) -> Iterator[tuple[float, float, str]]:
+def _strengths(options: Sequence[Option], metric: Metric) -> Iterator[tuple[float, float, str]]:
     """The marks of defences that have settings."""
     for option in options:
         if option.accuracy and strength(option.design.defence):
-            yield option.exposure[metric].mean, option.accuracy.value, strength(option.design.defence)
+            yield option.exposure[metric.name].mean, option.accuracy.value, strength(option.design.defence)
 
 
-def _curve(panel: Axes, options: Sequence[Option], metric: str, name: str, colour: str, marker: str) -> None:
+def _curve(panel: Axes, options: Sequence[Option], metric: Metric, name: str, colour: str, marker: str) -> None:
     """By rising leak, which ends at the undefended design."""
     mine = [option for option in options if family(option.design.defence) in (name, UNDEFENDED)]
     if not any(family(option.design.defence) == name for option in mine):
         return
     points = sorted(
-        (option.exposure[metric].mean, option.accuracy.value, option.design.defence)
+        (option.exposure[metric.name].mean, option.accuracy.value, option.design.defence)
         for option in mine
         if option.accuracy
     )

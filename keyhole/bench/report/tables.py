@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures
-from keyhole.bench.advice.options import Option
+from keyhole.bench.advice.exposure import E, Exposure, SecretExposure, picture_exposures, secret_exposures
+from keyhole.bench.advice.options import Option, metrics_of
 from keyhole.bench.privacy.dfil import psnr_bound
 from keyhole.bench.records import ProfileRecord
+from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import with_interval
 from keyhole.presentation.stages import PROTECT
 
@@ -41,8 +42,7 @@ def designs(options: Sequence[Option], links: Sequence[str]) -> ReportTable:
         *_names(),
         ("best attack (SSIM)", lambda option: option.exposure["ssim"].attack if "ssim" in option.exposure else NOTHING),
         *((f"p50 {link}, ms", _p50(link)) for link in links),
-        ("SSIM", lambda option: _exposure(option.exposure.get("ssim"), 3)),
-        ("PSNR, dB", lambda option: _exposure(option.exposure.get("psnr"), 1)),
+        *((metric.label, _most(metric)) for metric in metrics_of(options)),
         *((_read(name), _secret(name)) for name in secrets),
         ("defence, ms", _protecting),
         ("pictures × seeds", lambda option: _evidence(option.exposure.get("ssim"))),
@@ -61,10 +61,11 @@ def designs(options: Sequence[Option], links: Sequence[str]) -> ReportTable:
 def attacks(options: Sequence[Option]) -> ReportTable:
     """One row for each attack on each design."""
     secrets = list(dict.fromkeys(name for option in options for leak in option.leaks for name in leak.secrets))
+    metrics = metrics_of(options)
     rows = []
     for option in options:
-        psnr = {found.attack: found for found in picture_exposures(option.leaks, "psnr")}
-        read = {name: {each.attack: each for each in secret_exposures(option.leaks, name)} for name in secrets}
+        scores = {metric: _by_attack(picture_exposures(option.leaks, metric.name)) for metric in metrics}
+        read = {name: _by_attack(secret_exposures(option.leaks, name)) for name in secrets}
         for found in picture_exposures(option.leaks, "ssim"):
             mine = [leak for leak in option.leaks if leak.attack == found.attack]
             rows.append(
@@ -72,15 +73,18 @@ def attacks(options: Sequence[Option]) -> ReportTable:
                     *(text(option) for _, text in _names()),
                     found.attack,
                     _evidence(found),
-                    _exposure(found, 3),
-                    _exposure(psnr.get(found.attack), 2),
+                    *(_exposure(by_attack.get(found.attack), metric.digits) for metric, by_attack in scores.items()),
                     *(_share(read[name].get(found.attack)) for name in secrets),
                     f"{sum(leak.passes for leak in mine) / len(mine):.0f}",
                     f"{sum(leak.seconds for leak in mine) / len(mine):.1f}",
                 )
             )
-    headings = ("cut", "defence", "codec", "attack", "pictures × seeds", "SSIM", "PSNR, dB")
+    headings = ("cut", "defence", "codec", "attack", "pictures × seeds", *(metric.label for metric in metrics))
     return ReportTable((*headings, *map(_read, secrets), "U-Net passes", "s a picture"), tuple(rows), 4)
+
+
+def _by_attack(exposures: Iterable[E]) -> dict[str, E]:
+    return {found.attack: found for found in exposures}
 
 
 def _names() -> tuple[Column, ...]:
@@ -108,6 +112,10 @@ def _protecting(option: Option) -> str:
     """Median of what the defence takes, which no link changes but one with a slower edge: the quickest."""
     times = [found.stages[PROTECT].p50 for found in option.latencies.values() if PROTECT in found.stages]
     return _number(min(times, default=None), 2)
+
+
+def _most(metric: Metric) -> Callable[[Option], str]:
+    return lambda option: _exposure(option.exposure.get(metric.name), metric.brief)
 
 
 def _secret(name: str) -> Callable[[Option], str]:
