@@ -20,7 +20,7 @@ FORMATS = (
     "AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI", "SGI", "TGA", "TIFF",
     "WEBP",
 )  # fmt: skip
-"""What is read, by Pillow's names. Left out are those that run other programs (EPS, WMF) or that hold no pictures."""
+"""Formats that are read, by Pillow's names, without those that run other programs (EPS, WMF) or hold no pictures."""
 SUFFIXES = frozenset({
     ".apng", ".avif", ".avifs", ".bmp", ".bw", ".dib", ".gif", ".ico", ".icb", ".j2c", ".j2k", ".jfif", ".jp2", ".jpc",
     ".jpe", ".jpeg", ".jpf", ".jpg", ".jpx", ".mpo", ".pbm", ".pcx", ".pfm", ".pgm", ".png", ".pnm", ".ppm", ".qoi",
@@ -111,7 +111,7 @@ def resize_to_cover(picture: Tensor, size: Size) -> Tensor:
 
 @cache
 def _formats() -> list[str]:
-    """Those of `FORMATS` that the installed Pillow reads."""
+    """The formats among `FORMATS` that the installed Pillow reads."""
     Image.init()
     return [name for name in FORMATS if name in Image.OPEN]
 

@@ -30,6 +30,6 @@ class StreetcamSettings:
     size: Literal[64, 128, 256] = 128
     """Side of a picture in pixels."""
     seed: int = 0
-    """Of the passes: hour, weather, people, plates."""
+    """Seed of the passages: hour, weather, people, plates."""
     world: int = 0
-    """Of the vehicles and the cameras."""
+    """Seed of the vehicles and the cameras."""

@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 CHANNELS = 32
-"""Of the latent."""
+"""Channels of the latent."""
 FACTOR = 8
-"""Sides of the picture over sides of the latent."""
+"""Side of the picture divided by side of the latent."""
 ENCODER, DECODER = "taef2_encoder.safetensors", "taef2_decoder.safetensors"
 """Names of the files that hold the two halves."""
 

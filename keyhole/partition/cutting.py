@@ -223,7 +223,7 @@ def _compare(parts: Partition, example: Tensor, whole: Any) -> list[int] | None:
 
 
 def _why(surveyed: Survey, whole: Any) -> str:
-    """What a model does that a cut of it does not."""
+    """Why head and tail differ from the whole model."""
     if not same_bits(surveyed.model(surveyed.example.clone()), whole):
         return "it is random in eval mode, or remembers what it was given before"
     if not same_bits(surveyed.module(surveyed.graph)(surveyed.example.clone()), whole):

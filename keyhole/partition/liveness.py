@@ -68,7 +68,7 @@ def _picks(survey: Survey, node: fx.Node, head: set[fx.Node]) -> bool:
 
 @dataclass(frozen=True)
 class TensorLayout:
-    """Where the batch is in a tensor, and the order of its dimensions in memory.
+    """Batch dimension of a tensor, and the order of its dimensions in memory.
 
     Attributes:
         batch: the dimension that grows with the batch.

@@ -54,7 +54,7 @@ class SizedHead:
 
     @property
     def point(self) -> CutPoint:
-        """Where the head ends."""
+        """The cut at which the head ends."""
         return self.costs.point
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 
 Features = Tensor | tuple[Tensor, ...]
-"""What crosses a cut: one tensor, or a tuple where several are live."""
+"""Features that cross a cut: one tensor, or a tuple where several are live."""
 
 INPUT, OUTPUT = "input", "output"
 ANY = -1
@@ -33,7 +33,7 @@ class LiveTensor:
 
 @dataclass(frozen=True)
 class CutPlan:
-    """Where a model is cut, and what crosses.
+    """Plan of a cut: where the model is cut, and what crosses.
 
     Attributes:
         cut: canonical path of the point: the module (for a container its last block) or operation that runs last in the

@@ -23,7 +23,7 @@ class Recorder(Protocol):
         """Whether what is called now is not to be recorded."""
 
     def value(self, node: fx.Node) -> Any:
-        """What a node yielded, without numbers."""
+        """The value of a node, as fake tensors."""
 
     def create_proxy(self, kind: str, target: Any, args: Any, kwargs: Any) -> Any:
         """Record an operation."""
@@ -65,7 +65,7 @@ class RecordedProxy(fx.Proxy):
         return (self._item(place) for place in range(len(value)))
 
     def keys(self) -> Any:
-        """What ``**`` asks for."""
+        """The keys, for ``**``."""
         return self.tracer.value(self.node).keys()
 
     def _item(self, key: Any) -> Any:

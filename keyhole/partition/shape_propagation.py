@@ -76,7 +76,7 @@ class OperationRunner:
     def run(
         self, kind: str, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, numbers: bool = False
     ) -> tuple[Any, int]:
-        """What an operation yields for `PROBE` pictures, and its multiply-accumulates for one.
+        """The value of an operation for `PROBE` pictures, and its multiply-accumulates for one.
 
         Args:
             kind: the kind of a node of torch.fx, as are the next.
@@ -125,7 +125,7 @@ class OperationRunner:
             raise RefusedError(str(error)) from error
 
     def _grow(self, two: Any, three: Any) -> Any:
-        """What a batch of `PROBE` yields, from what two and three pictures yield."""
+        """The value for a batch of `PROBE`, from the values for two and for three pictures."""
         if isinstance(two, Tensor):
             shape, stride = _grown(two.shape, three.shape), _grown(two.stride(), three.stride())
             with self._fake:
@@ -166,7 +166,7 @@ def _is_made_of_tensors(value: Any) -> bool:
 
 
 def attribute(model: nn.Module, path: str) -> Any:
-    """What a model holds under a dotted path."""
+    """The attribute of a model at a dotted path."""
     owner, _, name = path.rpartition(".")
     return getattr(model.get_submodule(owner), name)
 
@@ -189,7 +189,7 @@ _Lengths = tuple[int, ...]
 
 
 def counted(call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:
-    """What a call returns, and the operations of its convolutions, matrix products and attention: two for each
+    """The value of a call, and the FLOPs of its convolutions, matrix products and attention: two for each
     multiply-accumulate."""
     with FlopCounterMode(display=False, custom_mapping=dict(_FORMULAS)) as counter:
         value = call(*args, **kwargs)
@@ -207,7 +207,7 @@ def _vector_flops(matrix: _Lengths, *_: Any, **__: Any) -> int:
 
 
 def _formulas() -> Mapping[Any, Callable[..., int]]:
-    """What torch's counter lacks in some versions: attention by every fused kernel, and products with a vector."""
+    """FLOPs that torch's counter lacks in some versions: of fused attention kernels, and of products with a vector."""
     names = {name.removeprefix("aten::").partition(".")[0] for name in torch._C._dispatch_get_all_op_names()}
     fused = [name for name in names if name.startswith("_scaled_dot_product_") and not name.endswith("_backward")]
     attention = {getattr(torch.ops.aten, name): _attention_flops for name in fused}

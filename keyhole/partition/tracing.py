@@ -129,7 +129,7 @@ class _Tracer(NodePathTracer):  # type: ignore[misc]
         return self._measuring.running or threading.get_ident() != self._thread
 
     def value(self, node: fx.Node) -> Any:
-        """What a node yielded for a batch of `PROBE` pictures, without numbers."""
+        """The value of a node for a batch of `PROBE` pictures, as fake tensors."""
         return self._values[node]
 
     def is_leaf_module(self, m: nn.Module, module_qualname: str) -> bool:
@@ -252,7 +252,7 @@ def _kept_whole() -> tuple[list[type[nn.Module]], tuple[Callable[..., Any], ...]
 
 
 def _state() -> list[tuple[bool, torch.dtype]]:
-    """What of torch's state decides what operations compute, and is no operation itself."""
+    """State of torch, set by no operation, that decides what operations compute: autocast."""
     return [(torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)) for device in ("cpu", "cuda")]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """What a data set says of one picture; None where it says nothing.
+    """Facts on one picture as its data set gives them; None where it gives none.
 
     Attributes:
         label: index into the set's `classes`.
@@ -53,7 +53,7 @@ class Record:
 
     @property
     def identity(self) -> str | None:
-        """Who or which vehicle."""
+        """The person or vehicle."""
         return self.facts.identity
 
     @property
@@ -80,7 +80,7 @@ class Collection(Protocol):
         """Picture ``index``; IndexError from ``len`` on."""
 
     def facts(self, index: int) -> PictureFacts:
-        """What is known of picture ``index``, without reading the picture, as samplers and galleries need it."""
+        """The facts on picture ``index``, without reading the picture, as samplers and galleries need them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Listing:
         return Record(entry.read(), entry.facts)
 
     def facts(self, index: int) -> PictureFacts:
-        """What is known of picture ``index``."""
+        """The facts on picture ``index``."""
         return self.entries[index].facts
 
 
@@ -140,7 +140,7 @@ class Subset:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Those of the whole."""
+        """The classes of the whole."""
         return self.whole.classes
 
     def __len__(self) -> int:
@@ -150,7 +150,7 @@ class Subset:
         return self.whole[self.indices[index]]
 
     def facts(self, index: int) -> PictureFacts:
-        """What is known of picture ``index``."""
+        """The facts on picture ``index``."""
         return self.whole.facts(self.indices[index])
 
 
@@ -163,7 +163,7 @@ class Joined:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Those of the first."""
+        """The classes of the first."""
         return self.first.classes
 
     def __len__(self) -> int:
@@ -174,7 +174,7 @@ class Joined:
         return home[own]
 
     def facts(self, index: int) -> PictureFacts:
-        """What is known of picture ``index``."""
+        """The facts on picture ``index``."""
         home, own = self._place(index)
         return home.facts(own)
 

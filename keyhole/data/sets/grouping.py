@@ -107,7 +107,7 @@ _RUNS = (
 
 
 def _told(places: Sequence[PlacedPicture], hands: Mapping[str, int]) -> list[str]:
-    """What was assumed where folders are groups."""
+    """The assumptions where folders are groups."""
     splits: dict[str, set[str]] = defaultdict(set)
     for place in places:
         splits[place.group].add(place.split)
@@ -193,7 +193,7 @@ def runs(names: Sequence[str], count: int) -> list[list[str]]:
 
 
 def _border(stems: Sequence[str], place: int, count: int) -> int:
-    """Where to cut between run ``place`` and the one before it."""
+    """Index of the name that run ``place`` starts with."""
     even, reach = len(stems) * place / count, len(stems) / count / 2
     for differ in (_other_word, _other_counter):
         near = [

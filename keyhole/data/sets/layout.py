@@ -178,7 +178,7 @@ class DataSetLayout:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """What can be opened: pools and the owner's splits."""
+        """Names of the parts that can be opened: pools and the owner's splits."""
         return (*POOLS, *self.splits)
 
     def open(self, root: Path, part: str) -> Listing:

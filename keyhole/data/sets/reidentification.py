@@ -11,8 +11,8 @@ from keyhole.data.sets.collection import Listing, PictureFacts
 from keyhole.data.sets.layout import DataSetLayout, Files
 
 JUNK, DISTRACTOR = -1, 0
-"""Of Market-1501: detections that are neither good nor bad, without influence on a score; and false ones, which a
-search must not find."""
+"""Identities of Market-1501 with a meaning of their own: detections that are neither good nor bad, which do not count
+in a score, and false detections, which a search must not find."""
 
 
 @dataclass(frozen=True)

@@ -158,5 +158,5 @@ def look(eye: Point, target: Point) -> View:
 
 
 def eye_of(which: Camera) -> Point:
-    """Where a camera hangs, the vehicle's usual place being the origin."""
+    """Position of a camera in metres; the origin is the vehicle's usual place."""
     return (which.distance * cosine(which.azimuth), which.distance * sine(which.azimuth), which.height)

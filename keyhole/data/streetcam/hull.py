@@ -46,7 +46,7 @@ class Hull:
 
     @cached_property
     def places(self) -> tuple[float, ...]:
-        """Where the cross-sections are, metres."""
+        """Positions of the cross-sections along the length, metres."""
         return tuple(station.x for station in self.stations)
 
     @cached_property

@@ -155,7 +155,7 @@ class Print:
 
 
 def plate_print(text: str, face: str) -> Print:
-    """What a plate looks like."""
+    """The print of a plate with six glyphs."""
     wide, tall = PLATE_PIXELS
     ink = Image.new("L", PLATE_PIXELS)
     ImageDraw.Draw(ink).rectangle((2, 2, wide - 3, tall - 3), outline=255, width=3)
@@ -165,14 +165,14 @@ def plate_print(text: str, face: str) -> Print:
 
 
 def glyph_middles() -> tuple[float, ...]:
-    """Where the middles of a plate's glyphs are, as shares of its width."""
+    """Middles of a plate's glyphs from left to right, as shares of its width."""
     places, width = layout(GLYPHS, _GAP_AFTER)
     left = (PLATE_PIXELS[0] - width) // 2
     return tuple((left + place + CELL[0] / 2) / PLATE_PIXELS[0] for place in places)
 
 
 def sign_print(text: str, face: str) -> Print:
-    """What a street sign looks like."""
+    """The print of a street sign with four letters."""
     ink = Image.new("L", (228, 80))
     ImageDraw.Draw(ink).rectangle((4, 4, 223, 75), outline=255, width=4)
     line = write(text, face)

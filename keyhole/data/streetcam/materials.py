@@ -72,7 +72,7 @@ _FIXED: dict[Stuff, Material] = {
 }
 
 _STRIPES = {Stuff.BODY_STRIPE: Stuff.BODY, Stuff.ROOF_STRIPE: Stuff.ROOF, Stuff.LIDS_STRIPE: Stuff.LIDS}
-"""What a stripe is painted on."""
+"""The material below each stripe."""
 
 
 def materials(car: Vehicle, *, headlamps: bool, braking: bool) -> tuple[Material, ...]:

@@ -59,7 +59,7 @@ class Occupants:
 
 
 def occupants(draw: Draw) -> Occupants:
-    """Who is in the vehicle."""
+    """Random people for a vehicle."""
     driver = _person(draw)
     return Occupants(driver, _person(draw) if draw.chance(ACCOMPANIED) else None)
 
@@ -78,7 +78,7 @@ def _person(draw: Draw) -> Person:
 
 @dataclass(frozen=True)
 class Cabin:
-    """Where people sit: the driver's head, half the cabin's width, and the way forward and left (unit vectors)."""
+    """Places of the heads of driver and passenger, and the directions forward and left (unit vectors)."""
 
     head: Point
     passenger: Point

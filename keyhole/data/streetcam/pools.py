@@ -16,7 +16,7 @@ IDENTITIES = 2**20
 
 @dataclass(frozen=True)
 class Style:
-    """What the cameras of a pool have in common.
+    """Style that the cameras of a pool share.
 
     Attributes:
         cameras: name of the set of cameras; sets share no camera.

@@ -17,7 +17,7 @@ Map = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Pose:
-    """Where a vehicle stands (metres, on the ground) and where it heads (radians from x, counter-clockwise)."""
+    """Pose of a vehicle: position on the ground in metres, and heading in radians from x, counter-clockwise."""
 
     x: float
     y: float

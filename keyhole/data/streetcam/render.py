@@ -28,7 +28,7 @@ from keyhole.data.streetcam.shot import Secrets
 
 @dataclass(frozen=True)
 class Setting:
-    """What the pool says: the world's number, the style of textures, and the typeface."""
+    """Setting of a pool: the world's number, the style of textures, and the typeface."""
 
     world: int
     style: str

@@ -24,7 +24,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Surface:
-    """What covers the vehicle in this picture: mud on its lower half, snow on what faces up, both 0 … 1, and rain."""
+    """Cover of the vehicle in one picture: mud on its lower half, snow on surfaces that face up (both 0 … 1), rain."""
 
     dirt: float
     snow: float

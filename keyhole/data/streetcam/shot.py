@@ -30,7 +30,7 @@ Bytes = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Secrets:
-    """What a picture gives away besides the vehicle's identity.
+    """Secrets of a picture besides the vehicle's identity.
 
     Attributes:
         plate: six glyphs.
@@ -109,7 +109,7 @@ MOST_FREQUENT: Mapping[str, float] = {
 
 
 def secret_labels(shot: Shot) -> SecretLabels:
-    """What a referee is told of a shot."""
+    """The labels of a shot for a referee."""
     secrets = shot.secrets
     return SecretLabels(
         identity=str(shot.identity),

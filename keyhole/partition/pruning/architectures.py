@@ -71,7 +71,7 @@ def _kind(module: nn.Module) -> str:
 
 
 class Shortcut(nn.Module):
-    """What is left of a residual block without its mapping.
+    """A residual block without its mapping.
 
     Args:
         downsample: the block's shortcut; None where it is the identity.
@@ -87,7 +87,7 @@ class Shortcut(nn.Module):
 
 
 class Straight(nn.Module):
-    """What is left of a residual block without its skip connection: its layers keep their names.
+    """A residual block without its skip connection; its layers keep their names.
 
     Args:
         block: of torchvision; its layers are taken over.
@@ -129,13 +129,13 @@ def find_mappings(network: nn.Module, before: Callable[[str], bool]) -> list[Str
 
 
 def remove_mapping(network: nn.Module, path: str) -> None:
-    """Leave the shortcut alone of the block at ``path``."""
+    """Replace the block at ``path`` by its shortcut."""
     block: Any = network.get_submodule(path)
     network.set_submodule(path, Shortcut(block.downsample))
 
 
 def remove_connection(network: nn.Module, path: str) -> None:
-    """Leave the mapping alone of the block at ``path``."""
+    """Replace the block at ``path`` by its mapping."""
     block: Any = network.get_submodule(path)
     network.set_submodule(path, Straight(block))
 
