@@ -29,7 +29,7 @@ class CutTarget:
 
 @dataclass(frozen=True)
 class Axes:
-    """The values of each axis. The plan is their product.
+    """The values of each axis. A plan is their product.
 
     Attributes:
         targets: each with cuts of its own.
@@ -68,7 +68,7 @@ class Axes:
         )
 
     def joined(self, other: Axes) -> Axes:
-        """All values of both, the own ones first."""
+        """All values of both, this one's first."""
         cuts = {target.name: target.cuts for target in self.targets}
         for target in other.targets:
             cuts[target.name] = _joined(cuts.get(target.name, ()), target.cuts)
@@ -83,7 +83,7 @@ class Axes:
 
 
 def lossless(codec: str) -> str:
-    """The codec without zstd, which loses nothing: what leaks and what is answered is the same.
+    """The codec without zstd. zstd loses nothing, so leak and accuracy are the same without it.
 
     >>> lossless("int8+zstd"), lossless("fp16")
     ('int8', 'fp16')
@@ -199,6 +199,11 @@ def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cel
     A leak and an accuracy depend on neither link nor zstd, a latency on no attack and no seed, a profile on none of
     them. What the whole model does on the edge is measured once, for all links. The first seed of every attack comes
     before the second, so that a run that is stopped has seen all designs.
+
+    >>> target, codecs = CutTarget("resnet18", ("layer2",)), ("int8", "int8+zstd")
+    >>> axes = Axes((target,), ("none",), codecs, ("wifi", "lte"), ("pixels-white",), seeds=(0,))
+    >>> [cell.name for cell in plan_cells(axes, only=["leak"])]
+    ['leak | resnet18 | layer2 | none | int8 | pixels-white | seed 0']
     """
     return tuple(cell for kind in CELL_KINDS if kind in only for cell in _PLANS[kind](axes))
 

@@ -13,13 +13,12 @@ from rich.table import Table
 from keyhole.bench.advice.exposure import PICTURES, SEEDS
 from keyhole.bench.advice.options import options
 from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
+from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
 from keyhole.bench.forecast import CostForecast, RemainingTime, SweepProgress, duration_text
 from keyhole.bench.plan import merged, read_plan, resolve
 from keyhole.bench.provenance import facts, fixed, plan_facts
+from keyhole.bench.ray_cluster import RayCluster
 from keyhole.bench.records import Results
-from keyhole.bench.running.executor import Executor, Finished, write_files
-from keyhole.bench.running.process_pool import ProcessPool
-from keyhole.bench.running.ray_cluster import RayCluster
 from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.store import BenchStore, open_results
 from keyhole.bench.sweep import Sweep

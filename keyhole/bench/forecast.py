@@ -1,6 +1,6 @@
 """Forecast of a sweep's time: a first guess from the models' speed on this machine, mended by cells that ended.
 
-The factors below are rough, and were measured on two cores; what is shown while a run goes on rests on its own cells.
+The constants are rough and were measured on two cores. The time left while a run goes on rests on its own cells.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulated_link
+from keyhole.bench.executor import Finished
 from keyhole.bench.records import BASELINES, Design
-from keyhole.bench.running.executor import Finished
 from keyhole.bench.sweep import SurveyedTarget, SweepSettings, cut_of
 from keyhole.partition.cut_points import payload_bytes
 from keyhole.sizes import height_width
 from keyhole.terminal import described
 
 CELL_SECONDS = 1.0
-"""Of any cell: the model is cut and proven."""
+"""Seconds of any cell: the model is cut and proven."""
 PROCESSES_SECONDS = 12.0
-"""Start and end of an edge and a cloud."""
+"""Seconds in which an edge and a cloud start and end."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class CostForecast:
 
     Attributes:
         settings: of the run.
-        models: every target, surveyed_target.
+        models: every target, traced.
         attacks: by word, as cells have them.
         forwards: seconds of the whole model for one picture, by target.
     """
@@ -53,13 +53,13 @@ class CostForecast:
     def measured(
         cls, settings: SweepSettings, models: Mapping[str, SurveyedTarget], attacks: Mapping[str, ChosenAttack[Recipe]]
     ) -> CostForecast:
-        """With the models' speed on this machine."""
+        """A forecast by the models' speed on this machine, which is measured here."""
         return cls(
             settings, models, attacks, {name: _forward(model, settings.threads) for name, model in models.items()}
         )
 
     def seconds(self, cell: Cell) -> float:
-        """Of a cell."""
+        """Seconds that a cell takes."""
         scale, forward = self.settings.scale, self.forwards[cell.design.target]
         if isinstance(cell, LatencyCell):
             frames = scale.frames + scale.warm_up
@@ -82,7 +82,7 @@ class CostForecast:
         return forward * (1 + slower) + link
 
     def _share(self, design: Design) -> float:
-        """Of the model's work that the head does."""
+        """Share of the model's work that the head does."""
         profiles = self.models[design.target].profiles
         whole = max(found.head_macs for found in profiles.values())
         return profiles[cut_of(design)].head_macs / whole if whole else 1.0
@@ -97,7 +97,7 @@ class CostForecast:
 
 @dataclass
 class RemainingTime:
-    """The time that is left, from the cells that ended: guesses are scaled by how wrong those of their kind were.
+    """The time left. Guesses are scaled by how wrong the guesses of ended cells of the same kind were.
 
     Attributes:
         forecast: first guesses.
@@ -113,7 +113,7 @@ class RemainingTime:
         self._taken[_error_group(cell)].append((self.forecast.seconds(cell), seconds))
 
     def seconds(self, cells: Iterable[Cell]) -> float:
-        """Of what is still to be measured."""
+        """Seconds of cells that are still to be measured."""
         return sum(self._one(cell) / (1 if isinstance(cell, LatencyCell) else self.workers) for cell in cells)
 
     def _one(self, cell: Cell) -> float:

@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 def read_plan(path: Path) -> PlanSettings:
-    """The settings of a plan file; what it does not say is as absent as a flag.
+    """The settings of a plan file; a key that it leaves out is like a flag that is left out.
 
     Raises:
         UsageError: no such file, no YAML, an unknown key, or a value of another type.
@@ -58,7 +58,7 @@ def read_plan(path: Path) -> PlanSettings:
 
 
 def merged(flags: PlanSettings, file: PlanSettings) -> PlanSettings:
-    """What the flags say, and where they are absent what the file says."""
+    """The flags, and the file where a flag is absent."""
     return PlanSettings(**{**_given(file), **_given(flags)})
 
 
@@ -105,7 +105,7 @@ class SweepPlan:
     Attributes:
         axes: every name in its canonical spelling.
         settings: of the run.
-        models: every target, surveyed_target, by name.
+        models: every target, traced, by name.
         attacks: by word, as the axes have them.
         metrics: by name, as they were asked for.
     """
@@ -118,7 +118,7 @@ class SweepPlan:
 
 
 def resolve(flags: PlanSettings) -> SweepPlan:
-    """Look up all that the flags name.
+    """Look up every name before anything is measured.
 
     Raises:
         UsageError: no such target, cut, defence, codec, link, attack, prior or metric, or pictures that are too small

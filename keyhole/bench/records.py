@@ -1,4 +1,4 @@
-"""What a benchmark measures: one frozen record for each finished cell."""
+"""Records of a benchmark, one for each finished cell, and a run's results."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keyhole.metrics.interval import Interval, share_interval
 from keyhole.metrics.registry import DEFAULT
 
 EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
-"""In the place of a cut: the whole model on the edge, or pictures instead of features to the cloud."""
+"""Baselines, in the place of a cut: the whole model on the edge; pictures, not features, to the cloud."""
 BASELINES = (EDGE_ONLY, CLOUD_ONLY)
 
 
@@ -34,14 +34,14 @@ class Design:
 
 @dataclass(frozen=True)
 class Percentiles:
-    """Of a duration, in milliseconds."""
+    """Percentiles of a duration, in milliseconds."""
 
     p50: float
     p95: float
     p99: float
 
     def times(self, factor: float) -> Percentiles:
-        """Those of a duration that is so many times as long."""
+        """Percentiles of a duration that is ``factor`` times as long."""
         return Percentiles(factor * self.p50, factor * self.p95, factor * self.p99)
 
 
@@ -91,7 +91,7 @@ class AccuracyRecord:
 
 @dataclass(frozen=True)
 class LeakRecord:
-    """What one attack saw, with one seed.
+    """What one attack reconstructed, with one seed.
 
     Attributes:
         design: what was attacked.

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
+from keyhole.bench.executor import Finished
 from keyhole.bench.provenance import plan_facts, with_budgets
 from keyhole.bench.records import (
     AccuracyRecord,
@@ -28,7 +29,6 @@ from keyhole.bench.records import (
     ProfileRecord,
     Results,
 )
-from keyhole.bench.running.executor import Finished
 from keyhole.bench.settings import CellKind
 from keyhole.judge.recovery import Share
 from keyhole.metrics.registry import DEFAULT
@@ -39,7 +39,7 @@ _AXES = "axes"
 
 
 class BenchTables(DeclarativeBase):
-    """Holds the tables' metadata."""
+    """Tables of a run's database."""
 
 
 class CellRow(BenchTables):
@@ -66,7 +66,7 @@ class AboutRow(BenchTables):
 
 
 class BenchStore:
-    """The cells of a run, and what it is.
+    """The stored cells of a run, and what the run is.
 
     Args:
         run: its folder; made if it is not there, gone on with if it is.
@@ -86,7 +86,7 @@ class BenchStore:
             raise UsageError(f"cannot open the run's database at {place}: {error}") from error
 
     def describe(self, facts: Mapping[str, Any], fixed: Mapping[str, Any], axes: Axes) -> None:
-        """Say what the run is. Axes of an earlier start are kept, and grow by those of this one.
+        """Store what the run is. Axes of an earlier start are kept, and grow by those of this one.
 
         Args:
             facts: that may change from start to start; the newest count.
@@ -144,7 +144,7 @@ class BenchStore:
             return list(session.scalars(select(CellRow).order_by(CellRow.at)))
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         self._engine.dispose()
 
 
@@ -203,7 +203,7 @@ def _per_design(record: CellRecord, axes: Axes) -> Iterator[CellRecord]:
 
 
 def _alone(record: LatencyRecord, link: str) -> LatencyRecord:
-    """What computes all of the time takes a slower edge exactly so many times as long."""
+    """The whole model over a link with a slower edge: it only computes, so it takes ``slowdown`` times as long."""
     slower = emulated_link(link).slowdown
     stages = {name: taken.times(slower) for name, taken in record.stages.items()}
     return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower))

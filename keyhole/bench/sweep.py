@@ -26,7 +26,7 @@ from keyhole.targets.load import assemble
 from keyhole.targets.neck import answers_with_embedding
 
 SEED = 0
-"""Of the pictures. The seeds of the plan are those of the attacks."""
+"""Seed of the pictures. The plan's seeds are those of the attacks."""
 _BASELINES = MappingProxyType({CLOUD_ONLY: INPUT, EDGE_ONLY: OUTPUT})
 
 
@@ -35,7 +35,7 @@ class SweepSettings:
     """The same for all cells of a run: figures of runs with other settings do not compare.
 
     Attributes:
-        preset: whose scale, and the suite of the attacks' budgets.
+        preset: names the scale, and the budgets of the attacks.
         source, public, prior, classes, identities, weights, size, threads: as `bench.settings.PlanSettings` has them,
             with ``""`` and None for what is absent.
     """
@@ -75,7 +75,7 @@ class Sweep:
     metrics: tuple[str, ...] = DEFAULT
 
     def target(self, name: str) -> SurveyedTarget:
-        """A target of the run, surveyed_target once in each process."""
+        """A target of the run, traced once in each process."""
         return surveyed_target(self.settings.model(name))
 
 
@@ -108,13 +108,13 @@ class SurveyedTarget:
 
     @property
     def blocks(self) -> tuple[str, ...]:
-        """The ends of blocks but the last, which is the model's answer."""
+        """Ends of all blocks but the last, which is the model's answer."""
         found = [each.point.cut for each in profile_surveyed(self.survey)]
         return tuple(cut for cut in found[:-1] if cut != INPUT)
 
     @property
     def embeds(self) -> bool:
-        """Whether it answers with an embedding; one's own model counts as a classifier unless it ends in a BNNeck."""
+        """Whether it answers with an embedding. A model without a BNNeck counts as a classifier."""
         return answers_with_embedding(self.target.model)
 
     def cut(self, cut: str) -> Partition:
@@ -129,7 +129,7 @@ class SurveyedTarget:
 
 @lru_cache(maxsize=4)
 def surveyed_target(settings: ModelSettings) -> SurveyedTarget:
-    """The target that flags name; its cut is not looked at.
+    """The target that flags name, traced; their cut is ignored.
 
     Raises:
         TargetError: no such target or weights.

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from keyhole.bench.running.ray_cluster import RayCluster
+from keyhole.bench.ray_cluster import RayCluster
 from keyhole.service.errors import UsageError
 
 

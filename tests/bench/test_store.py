@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell
+from keyhole.bench.executor import Finished
 from keyhole.bench.records import (
     EDGE_ONLY,
     AccuracyRecord,
@@ -18,7 +19,6 @@ from keyhole.bench.records import (
     Percentiles,
     ProfileRecord,
 )
-from keyhole.bench.running.executor import Finished
 from keyhole.bench.store import BenchStore, open_results, read_record
 from keyhole.judge.recovery import Share
 from keyhole.service.errors import UsageError

@@ -1,1 +1,1 @@
-"""From measured figures to a choice: leak, Pareto front, recommendation."""
+"""Advice from measured figures: exposures, options, recommendation."""

@@ -1,4 +1,4 @@
-"""``keyhole recommend``: where to cut, from a stored run."""
+"""``keyhole recommend``: where to cut, by a stored run."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ R = TypeVar("R", LatencyRecord, AccuracyRecord, LeakRecord, ProfileRecord)
 
 @dataclass(frozen=True)
 class Option:
-    """What an engineer weighs. What is None was not measured.
+    """A design to choose, with its figures. None: not measured.
 
     Attributes:
         design: what can be chosen.
@@ -56,7 +56,7 @@ class Option:
 
     @property
     def splits(self) -> bool:
-        """Whether it is none of the baselines."""
+        """Whether the design splits the model, unlike a baseline."""
         return self.design.cut not in BASELINES
 
     def p50(self, link: str) -> float | None:
@@ -135,7 +135,7 @@ def _secrets(leaks: Iterable[LeakRecord]) -> dict[str, SecretExposure]:
 def _reference(design: Design, accuracies: Mapping[Design, AccuracyRecord]) -> AccuracyRecord | None:
     """Of the undefended fp32 design of the target: at the same cut, else at any, else the whole model.
 
-    They answer alike to the bit, so it does not matter which was measured.
+    Their answers are equal to the bit, so it does not matter which was measured.
     """
     exact = (other for other in accuracies if replace(other, cut="") == Design(design.target, "", UNDEFENDED, EXACT))
     bare = replace(design, defence=UNDEFENDED, codec=EXACT)

@@ -1,1 +1,1 @@
-"""One file for each kind of cell: how it is measured."""
+"""Measurements: one file for each kind of cell."""

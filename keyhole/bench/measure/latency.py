@@ -35,7 +35,7 @@ _POLL_SECONDS = 0.1
 
 
 class UnansweredError(RuntimeError):
-    """Frames were lost, so that no percentile can be trusted."""
+    """Frames were lost, so no percentile can be trusted."""
 
 
 def latency(cell: LatencyCell, sweep: Sweep) -> Measured:
@@ -139,7 +139,7 @@ def percentiles(seconds: Sequence[float]) -> Percentiles:
 
 
 class Stopwatch:
-    """Stands where an edge expects the monitor, and keeps nothing but what became of its frames."""
+    """A stand-in for the monitor that an edge reports to. It keeps only what became of each frame."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -147,12 +147,12 @@ class Stopwatch:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """What was told so far, in order."""
+        """Outcomes so far, in order."""
         with self._lock:
             return list(self._outcomes)
 
     def registration(self) -> Registration:
-        """The two calls that an edge makes; truths are not even read."""
+        """The two calls that an edge makes. Truths are not read."""
         handlers = {
             "Witness": grpc.unary_unary_rpc_method_handler(self._witness, None, Ack.SerializeToString),
             "Conclude": grpc.unary_unary_rpc_method_handler(self._conclude, Outcome.FromString, Ack.SerializeToString),

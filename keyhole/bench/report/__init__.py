@@ -1,1 +1,1 @@
-"""A benchmark's run as HTML and as Markdown with plots."""
+"""Report of a benchmark's run: HTML, and Markdown with plots."""

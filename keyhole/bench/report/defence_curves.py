@@ -15,7 +15,7 @@ from keyhole.metrics.base import Metric
 
 _FILE = re.compile(r"(^|[:,])file=")
 _READING = (
-    "A line is one defence at rising strength, from the undefended design on; a good one goes left (less leaks) "
+    "A line is one defence at rising strength, starting at the undefended design; a good one goes left (less leaks) "
     "without going down (no accuracy lost)."
 )
 

@@ -1,4 +1,4 @@
-"""A Ray cluster: each cell is a task."""
+"""Execution of cells as tasks of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.prompt import Confirm
 from rich.text import Text
 
 from keyhole.bench.axes import Cell
-from keyhole.bench.running.executor import Finished, attempt, died
+from keyhole.bench.executor import Finished, attempt, died
 from keyhole.bench.sweep import Sweep
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -28,7 +28,7 @@ RETRIES = 3
 
 @dataclass(frozen=True)
 class RayCluster:
-    """See `bench.running.executor.Executor`. Each task asks for as many CPUs as its cell has threads.
+    """An `Executor` whose tasks run on the cluster's machines. Each task asks for as many CPUs as its cell has threads.
 
     Attributes:
         address: of the cluster.
@@ -38,13 +38,13 @@ class RayCluster:
 
     @classmethod
     def at(cls, address: str) -> RayCluster:
-        """The cluster that is meant by ``--ray``. Where ``auto`` finds one, somebody is asked whether to join it.
+        """The cluster that ``--ray`` means. Where ``auto`` finds one, the user is asked whether to join it.
 
         Args:
             address: of a cluster; ``auto``: the one that this machine belongs to.
 
         Raises:
-            UsageError: Ray is not installed, ``auto`` finds no cluster, or nobody says that it may be joined.
+            UsageError: Ray is not installed, ``auto`` finds no cluster, or the user does not agree to join it.
         """
         _ray()
         if address != AUTO:

@@ -1,1 +1,0 @@
-"""Where cells are measured: processes of this machine, or a Ray cluster."""
