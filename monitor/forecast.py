@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keyhole.judge.find import find_judge
+from keyhole.judge.loading import find_judge
 from keyhole.service.address import Address, listening
 from keyhole.service.settings import Forecast
 from monitor.scoring import scoring_metrics

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from prometheus_client import Counter, Histogram
 
-from keyhole.judge.find import find_judge
+from keyhole.judge.loading import find_judge
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.service.address import Address, publish

@@ -11,9 +11,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from keyhole.data.sample import SecretLabels
-from keyhole.judge.enrolment import Enrolment, streetcam_views
-from keyhole.judge.reader import Reader
-from keyhole.judge.reading import identity_rank_1, read_secrets
+from keyhole.judge.reading import Enrolment, SecretReader, identity_rank_1, read_secrets, streetcam_views
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import DEFAULT, metrics_named
@@ -57,7 +55,7 @@ class SecretScorer:
     """
 
     def __init__(
-        self, reader: Reader, enrolment: Enrolment = streetcam_views, most: int = 200, least: int = 10
+        self, reader: SecretReader, enrolment: Enrolment = streetcam_views, most: int = 200, least: int = 10
     ) -> None:
         self._reader = reader
         self._enrolment = enrolment

@@ -7,13 +7,11 @@ import torch
 
 from keyhole.data.streetcam.lettering import ALPHABET, plate_print
 from keyhole.data.streetcam.shot import DRIVER
-from keyhole.judge.card import JudgeCard, read_judge_card
-from keyhole.judge.find import JudgeError, find_judge
-from keyhole.judge.judge import Judge
-from keyhole.judge.load import load_judge
-from keyhole.judge.plate import PlateReader
+from keyhole.judge.judge import Judge, PlateReader
+from keyhole.judge.loading import SHIPPED, JudgeCard, JudgeError, find_judge, load_judge, read_judge_card
 from keyhole.targets.card import WEIGHTS, write_card
 from keyhole.targets.weight_files import save_quantised
+from keyhole.train.judge.command import judge_figures
 from tests.judge.making import LABELS
 
 CARD = JudgeCard("regnetx_002", "nothing", "Apache-2.0", {}, 0, {}, "keyhole train judge --out here")
@@ -65,7 +63,7 @@ def test_no_judge_says_how_one_is_made(tmp_path: Path, monkeypatch: pytest.Monke
         load_judge(tmp_path / "nowhere")
     with pytest.raises(JudgeError, match="no judge at"):
         find_judge(tmp_path)
-    monkeypatch.setattr("keyhole.judge.find.SHIPPED", tmp_path)
+    monkeypatch.setattr("keyhole.judge.loading.SHIPPED", tmp_path)
     assert find_judge() is None
 
 
@@ -97,3 +95,29 @@ def test_a_plate_reader_learns_plates_by_heart() -> None:
         loss.backward()
         optimiser.step()
     assert torch.equal(reader.eval()(pictures, corners).argmax(dim=2), goal)
+
+
+@pytest.fixture(scope="module")
+def figures() -> dict[str, float]:
+    """On vehicles that are not those of the card."""
+    judge = find_judge()
+    assert judge
+    return judge_figures(judge, vehicles=8, seed=77)
+
+
+def test_it_reads_plates_and_people_of_clean_pictures(figures: dict[str, float]) -> None:
+    assert figures["glyphs"] >= 100
+    assert figures["glyph_accuracy"] >= 0.9
+    for name in ("hat", "glasses", "passenger"):
+        assert figures[f"{name}_accuracy"] > figures[f"{name}_majority"]
+
+
+def test_it_tells_vehicles_apart(figures: dict[str, float]) -> None:
+    assert figures["identity_rank_1"] >= 0.7
+
+
+def test_its_card_says_how_it_was_made_and_it_is_small() -> None:
+    card = read_judge_card(SHIPPED)
+    assert card.command.startswith("keyhole train judge ")
+    assert card.figures["glyph_accuracy"] >= 0.95
+    assert (SHIPPED / WEIGHTS).stat().st_size <= 3 * 2**20

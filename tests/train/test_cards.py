@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from keyhole.judge.card import JudgeCard
-from keyhole.judge.find import SHIPPED as JUDGE
+from keyhole.judge.loading import SHIPPED as JUDGE
+from keyhole.judge.loading import JudgeCard
 from keyhole.priors.folder import SHIPPED as PRIORS
 from keyhole.service.errors import UsageError
 from keyhole.targets.card import CARD, Card, load_card, save_card

@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
-from keyhole.judge.identity import Embedder
-from keyhole.judge.load import load_judge
+from keyhole.judge.judge import VehicleEmbedder
+from keyhole.judge.loading import load_judge
 from keyhole.service.errors import UsageError
 from keyhole.train.judge import embedding, reading
 from keyhole.train.judge.command import JudgeRecipe, judge, train_judge
@@ -37,7 +37,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> TruePictures:
 def telling_apart(data: TruePictures, recipe: EmbedderRecipe) -> EmbedderTask:
     train, trial = split_vehicles(data)
     says = Teaching(torch.eye(len(train.pictures)), recipe.teaching)
-    return EmbedderTask(Embedder(), train, trial, recipe, says)
+    return EmbedderTask(VehicleEmbedder(), train, trial, recipe, says)
 
 
 def test_pictures_come_with_their_secrets(data: TruePictures) -> None:

@@ -26,11 +26,9 @@ from keyhole.evaluation.run import attacked
 from keyhole.evaluation.scores import score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
-from keyhole.judge.enrolment import Enrolment, streetcam_views
-from keyhole.judge.find import find_judge
 from keyhole.judge.judge import Judge
-from keyhole.judge.reader import Reader
-from keyhole.judge.reading import identity_rank_1, read_secrets
+from keyhole.judge.loading import find_judge
+from keyhole.judge.reading import Enrolment, SecretReader, identity_rank_1, read_secrets, streetcam_views
 from keyhole.judge.recovery import Share, summarise
 from keyhole.metrics.registry import metrics_named
 from keyhole.presentation.contact_sheet import Column, contact_sheet
@@ -139,7 +137,7 @@ def _judge_and_gallery(identities: tuple[str, ...]) -> tuple[Judge, Mapping[str,
 
 
 @torch.inference_mode()
-def enrol(reader: Reader, identities: Iterable[str], enrolment: Enrolment = streetcam_views) -> dict[str, Tensor]:
+def enrol(reader: SecretReader, identities: Iterable[str], enrolment: Enrolment = streetcam_views) -> dict[str, Tensor]:
     """Embeddings of enrolled pictures, by identity; without the identities that have none."""
     views = {identity: enrolment(identity) for identity in identities}
     return {identity: reader.embed(shown) for identity, shown in views.items() if shown is not None}
@@ -147,7 +145,7 @@ def enrol(reader: Reader, identities: Iterable[str], enrolment: Enrolment = stre
 
 @torch.inference_mode()
 def read_by(
-    reader: Reader, pictures: Tensor, labels: Sequence[SecretLabels], gallery: Mapping[str, Tensor]
+    reader: SecretReader, pictures: Tensor, labels: Sequence[SecretLabels], gallery: Mapping[str, Tensor]
 ) -> dict[str, Share]:
     """`recovered`, by a judge that is given and among vehicles that are given.
 

@@ -16,12 +16,9 @@ from keyhole.data.sample import SecretLabels, eight_bit
 from keyhole.data.streetcam.camera import CAMERAS
 from keyhole.data.streetcam.shot import secret_labels
 from keyhole.data.streetcam.stream import Streetcam
-from keyhole.judge.card import JudgeCard
-from keyhole.judge.enrolment import streetcam_views
-from keyhole.judge.identity import ARCHITECTURE
-from keyhole.judge.judge import Judge
-from keyhole.judge.load import load_judge
-from keyhole.judge.reading import identity_rank_1, read_secrets
+from keyhole.judge.judge import ARCHITECTURE, Judge
+from keyhole.judge.loading import JudgeCard, load_judge
+from keyhole.judge.reading import identity_rank_1, read_secrets, streetcam_views
 from keyhole.judge.recovery import Recovery, summarise
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
@@ -114,7 +111,7 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
 def judge_figures(judge: Judge, vehicles: int, seed: int, workers: int = 0, views: int = CAMERAS) -> dict[str, float]:
     """Figures by name; shares lie in [0, 1].
 
-    Glyph and attribute accuracies count what `keyhole.judge.near` calls near. Rank-1 is what the referee asks of
+    Glyph and attribute accuracies count what `keyhole.judge.reading` calls near. Rank-1 is what the referee asks of
     reconstructions (`keyhole.judge.reading.identity_rank_1`), here of true pictures.
 
     Args:

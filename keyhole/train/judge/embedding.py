@@ -10,7 +10,7 @@ from torch import Tensor
 
 from keyhole.data.identities import IdentifiedPictures
 from keyhole.evaluation.reidentification import ReidentificationTrial
-from keyhole.judge.identity import PREPROCESS, Embedder
+from keyhole.judge.judge import PREPROCESS, VehicleEmbedder
 from keyhole.targets.architectures import architecture
 from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.neck import with_neck
@@ -115,7 +115,7 @@ class EmbedderTask(Reidentification):
 
     def __init__(
         self,
-        embedder: Embedder,
+        embedder: VehicleEmbedder,
         train: IdentifiedPictures,
         trial: ReidentificationTrial,
         recipe: EmbedderRecipe,

@@ -16,7 +16,7 @@ from keyhole.data.streetcam.camera import CAMERAS, VIEWPOINTS
 from keyhole.data.streetcam.lettering import ALPHABET, GLYPHS
 from keyhole.data.streetcam.shot import DRIVER, PASSENGER, Shot, secret_labels
 from keyhole.data.streetcam.stream import Streetcam
-from keyhole.judge.near import near_head, near_plate
+from keyhole.judge.reading import near_head, near_plate
 from keyhole.train.cache import kept
 
 UNKNOWN = -1
