@@ -1,7 +1,7 @@
-"""How many frames a cloud answers when more edges send, with and without micro-batching.
+"""Frames per second of one cloud, by number of edges, with and without micro-batching.
 
-Each edge is a thread that sends features that are ready, the next as soon as the last was answered. The two clouds are
-processes of their own that take turns of a few seconds, so that whatever else the machine does falls on both.
+Each edge is a thread. It sends features that are ready, the next frame as soon as the last was answered. The two clouds
+are processes of their own and take turns of a few seconds, so that whatever else the machine does falls on both.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def rate(clients: list[InferenceClient], send: Callable[[InferenceClient], objec
 
 
 def measure(settings: EdgesSettings) -> list[EdgesRow]:
-    """Both clouds with every number of edges."""
+    """Rates of both clouds, for every number of edges."""
     frames = Frames(settings.target, settings.cut)
     rows = []
     with ExitStack() as stack:
@@ -90,7 +90,7 @@ def measure(settings: EdgesSettings) -> list[EdgesRow]:
 
 
 def measurement(settings: EdgesSettings) -> Measurement:
-    """The rows and what they are."""
+    """The measurement, with one row for each number of edges."""
     torch.set_num_threads(1)
     keep_freed()
     return Measurement.of(

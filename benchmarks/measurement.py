@@ -16,12 +16,12 @@ from keyhole.terminal import terminal
 
 @dataclass(frozen=True)
 class Ratio:
-    """What a row of a measurement with an aim has last: a ratio, and what it was to be.
+    """A row's ratio and its aim.
 
     Attributes:
         ratio: as measured.
-        most: it should not be greater; None: there is no such aim.
-        least: it should not be smaller; None: there is no such aim.
+        most: the greatest that is aimed at; None: no such aim.
+        least: the smallest that is aimed at; None: no such aim.
     """
 
     ratio: float
@@ -45,7 +45,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was measured.
+    """A table of figures, and how they were measured.
 
     Attributes:
         title: what it is about.
@@ -63,7 +63,7 @@ class Measurement:
 
     @classmethod
     def of(cls, rows: Sequence[Any], title: str, how: str, columns: dict[str, tuple[str, str]], command: str) -> Self:
-        """Of rows that are dataclasses; those that are a `Ratio` get three more columns."""
+        """A measurement of rows that are dataclasses. A `Ratio` gets three more columns."""
         values = [asdict(row) | ({"aim": row.aim, "met": row.met} if isinstance(row, Ratio) else {}) for row in rows]
         if isinstance(rows[0], Ratio):
             columns = columns | {"ratio": ("ratio", ".2f"), "aim": ("aim", ""), "met": ("met", "")}

@@ -1,4 +1,4 @@
-"""How many passes of a diffusion's U-Net a white box needs for a picture of some likeness, recipe by recipe."""
+"""U-Net passes that a white-box diffusion attack needs for a given likeness, by recipe."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _likeness(estimate: Estimate, truths: Tensor) -> float:
 
 
 def measurement(settings: PassesSettings) -> Measurement:
-    """Every recipe."""
+    """The measurement, with one row for each recipe."""
     torch.set_num_threads(1)
     keep_all_freed()
     words = [f"{ATTACK}/{recipe}" for recipe in settings.recipes]

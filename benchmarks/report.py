@@ -1,4 +1,4 @@
-"""Every measurement of the code's own speed, and the page that tells them: docs/performance.md."""
+"""Report of every measurement of the code's own speed: docs/performance.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How many frames an adversary answers: each rung of its ladder, alone on one thread.
+"""Frames per second of each rung of an adversary's ladder, alone on one thread.
 
-How fast a network answers does not depend on how well it was trained: those that the attacks start from take a few
-steps, which are not counted.
+The speed of a network does not depend on how well it was trained. So the networks that attacks start from are trained
+for a few steps, which are not counted.
 """
 
 from __future__ import annotations

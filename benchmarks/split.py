@@ -1,7 +1,7 @@
-"""What a split costs where nothing lies between the two sides: edge and cloud on loopback against the whole model.
+"""Latency of a split model on loopback against the whole model.
 
-The cloud is a process of its own with as many threads as this one; they take turns, so both ways have the same. A
-frame runs from the picture to the decoded answer. Frames are sent one at a time, the ways in alternating order.
+The cloud is a process of its own with as many threads as this one. A frame runs from the picture to the decoded answer.
+Frames are sent one at a time, split and whole in alternating order.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class SplitRow(Ratio):
 
 
 def measure(target: str, cut: str, settings: SplitSettings) -> SplitRow:
-    """Time both ways in turn."""
+    """Time the split and the whole model in turn."""
     frames = Frames(target, cut)
     with ExitStack() as stack:
         cloud = Cloud(stack, target, cut, threads=settings.threads)
@@ -61,7 +61,7 @@ def measure(target: str, cut: str, settings: SplitSettings) -> SplitRow:
 
 
 def measurement(settings: SplitSettings) -> Measurement:
-    """Every case."""
+    """The measurement, with one row for each target and cut."""
     torch.set_num_threads(settings.threads)
     keep_freed()
     return Measurement.of(

@@ -1,4 +1,4 @@
-"""What the tap costs the victim: frame latency with the tap off, and with a subscriber that hardly reads.
+"""Latency that the tap costs the victim: with the tap off, and with a subscriber that hardly reads.
 
 Two clouds and the subscriber are processes of their own; frames go to the clouds in turn, one at a time, in alternating
 order, so that whatever else the machine does falls on both. A frame's latency runs from its features to its decoded
@@ -52,7 +52,7 @@ class TapRow(Ratio):
 
 
 def measure(settings: TapSettings) -> TapRow:
-    """Run everything and time it."""
+    """Time frames to a cloud with a tap and to one without."""
     torch.set_num_threads(1)
     keep_freed()
     frames = Frames(settings.target, settings.cut)
@@ -81,7 +81,7 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 def measurement(settings: TapSettings) -> Measurement:
-    """The row and what it is."""
+    """The measurement, of one row."""
     return Measurement.of(
         [measure(settings)],
         "The tap on against off",

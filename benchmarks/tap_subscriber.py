@@ -1,4 +1,4 @@
-"""A subscriber of the tap that reads one frame a second: ``tap_subscriber.py ADDRESS TOKEN``."""
+"""Subscriber of the tap that reads one frame a second: ``tap_subscriber.py ADDRESS TOKEN``."""
 
 from __future__ import annotations
 

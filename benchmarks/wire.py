@@ -1,4 +1,4 @@
-"""What the wire adds to gRPC: a frame's way to the cloud and back against bare bytes of the same length.
+"""Latency that the wire adds to gRPC: a frame to the cloud and back against bare bytes of the same length.
 
 Ours: encode an fp32 tensor, call ``Infer`` (``InferStream`` for large frames), which decodes it, checks it and sends it
 back as an answer, decode the answer. Bare: a unary call that echoes bytes, with identity serialisers. Copied: the same
@@ -66,7 +66,7 @@ class WireRow(Ratio):
 
 @dataclass(frozen=True)
 class WireSettings(MeasurementSettings):
-    """Time a frame's way to the cloud and back against bare gRPC."""
+    """Time a frame to the cloud and back against bare gRPC."""
 
     calls: int | None = None
     """Calls of each kind; unset: enough for a stable median of each payload."""
@@ -86,7 +86,7 @@ def server(kind: str) -> Iterator[int]:
 
 
 def measure(case: WirePayload, calls: int, client: InferenceClient, raw: grpc.Channel) -> WireRow:
-    """Time all ways in turn, ``calls`` times each."""
+    """Time the three calls in turn, ``calls`` times each."""
     echo: Callable[..., bytes] = raw.unary_unary(f"/{RAW_SERVICE}/{RAW_METHOD}", None, None)
     copy: Callable[..., bytes] = raw.unary_unary(f"/{RAW_SERVICE}/{COPY_METHOD}", None, None)
     tensor = torch.randn(1, *case.shape, generator=torch.Generator().manual_seed(0))
@@ -115,7 +115,7 @@ def measure(case: WirePayload, calls: int, client: InferenceClient, raw: grpc.Ch
 
 
 def measurement(settings: WireSettings) -> Measurement:
-    """Every payload."""
+    """The measurement, with one row for each payload."""
     keep_freed()
     with (
         server("infer") as infer_port,

@@ -1,4 +1,4 @@
-"""The far end of benchmarks/wire.py, in a process of its own: prints its port and serves until it is ended."""
+"""Server that benchmarks/wire.py calls, in a process of its own: prints its port and serves until it is ended."""
 
 from __future__ import annotations
 

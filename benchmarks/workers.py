@@ -1,4 +1,4 @@
-"""How much faster a benchmark's cells are measured by two processes than by one."""
+"""Cells per minute of a benchmark, by number of workers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def measure(workers: int, settings: WorkersSettings, first: float | None) -> Wor
 
 
 def measurement(settings: WorkersSettings) -> Measurement:
-    """One worker, then two."""
+    """The measurement, with one row for each number of workers."""
     rows: list[WorkersRow] = []
     for workers in WORKERS:
         rows.append(measure(workers, settings, rows[0].per_minute if rows else None))
