@@ -20,6 +20,8 @@ from keyhole.sizes import Size, height_width
 
 FRAMES_PER_SCENE = 12
 
+_SUPERSAMPLING = 2
+
 
 def victim_photos() -> tuple[tuple[str, Tensor], ...]:
     """Name and uint8 3×H×W of the photographs that the edge's camera looks at."""
@@ -110,9 +112,6 @@ def _chw(picture: np.typing.ArrayLike) -> Tensor:
     if photo.dim() == 2:
         photo = photo[..., None].expand(-1, -1, 3)
     return photo[..., :3].permute(2, 0, 1).contiguous()
-
-
-_SUPERSAMPLING = 2
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from keyhole.service.errors import UsageError
 from keyhole.service.files import SHEET, check_file
 from keyhole.terminal import terminal
 
+COLUMNS = 8
+
 
 def sets(settings: SetsSettings) -> int:
     """Print the data sets.
@@ -64,9 +66,6 @@ def streetcam(settings: StreetcamSettings) -> int:
         console.print(f"{shot.identity:>8}  camera {shot.camera:>2}  {shot.caption}")
     console.print(f"{len(shots)} pictures of pool {settings.pool}: {settings.sheet}")
     return 0
-
-
-COLUMNS = 8
 
 
 def tiled(shots: Sequence[Shot], columns: int = COLUMNS) -> Image.Image:

@@ -22,6 +22,8 @@ from keyhole.data.streetcam.stream import Streetcam, drawn_at
 from keyhole.service.errors import MissingError, name_goes_first
 from keyhole.sizes import Size, height_width
 
+_log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Resized:
@@ -43,9 +45,6 @@ class Resized:
             cut_off = -round((side - width) / 2), -round((side - height) / 2)
             secrets = sample.secrets and sample.secrets.scaled(side / levels.shape[-1]).moved(*cut_off)
             yield dataclasses.replace(sample, picture=resize_and_crop(levels, self.size), secrets=secrets)
-
-
-_log = logging.getLogger(__name__)
 
 
 class Source(Protocol):

@@ -12,6 +12,11 @@ from keyhole.service.errors import UsageError
 
 CPU = torch.device("cpu")
 
+NARROWEST = 8
+"""Channels of a single-precision vector register of AVX2."""
+_COLOURS = 3
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
 
 def device_named(name: str) -> torch.device:
     """The device of that name.
@@ -30,12 +35,6 @@ def device_named(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise UsageError(f"--device cuda: torch {torch.__version__} finds no GPU here; give --device cpu or auto")
     return torch.device(name)
-
-
-NARROWEST = 8
-"""Channels of a single-precision vector register of AVX2."""
-_COLOURS = 3
-_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 @dataclass(frozen=True)

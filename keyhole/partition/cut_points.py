@@ -19,6 +19,9 @@ from keyhole.wire.codec_registry import CODECS, codec_named
 if TYPE_CHECKING:
     from keyhole.targets import Target
 
+PRICED = ("fp32", "fp16", "bf16", "int8")
+"""Codecs whose payload follows from the shape alone."""
+
 
 @dataclass(frozen=True)
 class CutPoint:
@@ -69,10 +72,6 @@ def indexed_points(surveyed: Survey, *, every: bool) -> list[tuple[int, CutPoint
         if tensors and (every or len(tensors) == 1):
             found.append((index, CutPoint(surveyed.name(index), surveyed.aliases.get(index, ""), tensors)))
     return found
-
-
-PRICED = ("fp32", "fp16", "bf16", "int8")
-"""Codecs whose payload follows from the shape alone."""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from keyhole.partition.plan import OUTPUT, Features, LiveTensor, Partition, as_t
 from keyhole.partition.tracing import TRACING
 from keyhole.targets import ModelSettings, Target, load_target
 
+_NOTHING = LiveTensor(OUTPUT, (1, 0), torch.float32)
+
 
 def partitioned(settings: ModelSettings) -> tuple[Target, Partition]:
     """Load the target and cut it.
@@ -44,9 +46,6 @@ def partitioned_at(settings: ModelSettings, cuts: Sequence[str]) -> tuple[Target
         surveyed = survey(target)
         partitions = [cut_at(surveyed, cut) for cut in cuts]
     return target, [head_only(target, each) for each in partitions] if settings.head_only else partitions
-
-
-_NOTHING = LiveTensor(OUTPUT, (1, 0), torch.float32)
 
 
 class NoTail(nn.Module):

@@ -26,6 +26,8 @@ from keyhole.partition.errors import ClosedError
 PROBE = 1009
 """Batch size of the measurement. It is a prime, so that a length that it divides can only come from the batch."""
 
+_Lengths = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class SeenTensor:
@@ -183,9 +185,6 @@ def _plainly() -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
         torch.set_autocast_cache_enabled(kept)
-
-
-_Lengths = tuple[int, ...]
 
 
 def counted(call: Callable[..., Any], args: Any, kwargs: Any) -> tuple[Any, int]:

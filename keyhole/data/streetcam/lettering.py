@@ -60,6 +60,25 @@ _STROKES: dict[str, str] = dict(
 )
 _FACES = {"round": (8, 0.0, 1.0), "angular": (6, 0.16, 0.86)}
 
+Texture = npt.NDArray[np.float32]
+PLATE_SIZE = (0.84, 0.215)
+"""Width and height of a plate in metres."""
+SIGN_SIZE = (1.05, 0.36)
+"""Width and height of a street sign in metres."""
+PLATE_PIXELS = (296, 76)
+"""Width and height of a plate's print."""
+GLYPHS = 6
+_GAP_AFTER = 3
+SIGN_GLYPHS = 4
+_PLATES = {
+    "round": (linear("eeeee8"), linear("10121a")),
+    "angular": (linear("ecc428"), linear("0e1e54")),
+}
+_SIGNS = {
+    "round": (linear("163e8a"), linear("f0f2f4")),
+    "angular": (linear("18603a"), linear("f4ecc8")),
+}
+
 
 @lru_cache(maxsize=128)
 def glyph(character: str, face: str = "round") -> Image.Image:
@@ -99,27 +118,6 @@ def layout(count: int, gap_after: int = 0) -> tuple[tuple[int, ...], int]:
     pitch, gap = CELL[0] + 2, 16 if 0 < gap_after < count else 0
     places = tuple(1 + pitch * place + (gap if place >= gap_after else 0) for place in range(count))
     return places, pitch * count + gap
-
-
-Texture = npt.NDArray[np.float32]
-PLATE_SIZE = (0.84, 0.215)
-"""Width and height of a plate in metres."""
-SIGN_SIZE = (1.05, 0.36)
-"""Width and height of a street sign in metres."""
-PLATE_PIXELS = (296, 76)
-"""Width and height of a plate's print."""
-GLYPHS = 6
-_GAP_AFTER = 3
-SIGN_GLYPHS = 4
-
-_PLATES = {
-    "round": (linear("eeeee8"), linear("10121a")),
-    "angular": (linear("ecc428"), linear("0e1e54")),
-}
-_SIGNS = {
-    "round": (linear("163e8a"), linear("f0f2f4")),
-    "angular": (linear("18603a"), linear("f4ecc8")),
-}
 
 
 def plate_text(draw: Draw) -> str:

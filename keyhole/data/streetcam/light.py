@@ -23,6 +23,16 @@ _GROUND: dict[Scene, RGB] = {
     "bridge": (0.17, 0.17, 0.16), "garage": (0.12, 0.12, 0.115),
 }  # fmt: skip
 
+_STEPS = 2048
+Floats = npt.NDArray[np.float32]
+MIRROR_SIDE = 96
+_SKYLINE: dict[Scene, tuple[float, float]] = {
+    "street": (0.3, 0.2), "grassland": (0.07, 0.06), "snow field": (0.1, 0.08), "bridge": (0.05, 0.03),
+    "garage": (0.34, 0.03),
+}  # fmt: skip
+_LAMPS = (0.75, 0.75, 0.72)
+_WALL: dict[Scene, float] = {"street": 0.22, "grassland": 0.2, "snow field": 0.6, "bridge": 0.4, "garage": 0.45}
+
 
 @dataclass(frozen=True)
 class Light:
@@ -108,9 +118,6 @@ def _finish(
     return Light(sun, direct, sky, ground, zenith, horizon, round(exposure, 6), fog, lamps, hardness)
 
 
-_STEPS = 2048
-
-
 @lru_cache(maxsize=1)
 def tone_curve() -> npt.NDArray[np.uint8]:
     """sRGB bytes of linear light from 0 to 4 in 8192 steps: gamma with a soft shoulder."""
@@ -152,17 +159,6 @@ def lighting_table(red: float, green: float, blue: float) -> list[int]:
 @lru_cache(maxsize=1)
 def _decoded() -> npt.NDArray[np.float64]:
     return np.array([round((byte / 255) ** 2.2, 9) for byte in range(256)])
-
-
-Floats = npt.NDArray[np.float32]
-MIRROR_SIDE = 96
-
-_SKYLINE: dict[Scene, tuple[float, float]] = {
-    "street": (0.3, 0.2), "grassland": (0.07, 0.06), "snow field": (0.1, 0.08), "bridge": (0.05, 0.03),
-    "garage": (0.34, 0.03),
-}  # fmt: skip
-_LAMPS = (0.75, 0.75, 0.72)
-_WALL: dict[Scene, float] = {"street": 0.22, "grassland": 0.2, "snow field": 0.6, "bridge": 0.4, "garage": 0.45}
 
 
 @lru_cache(maxsize=600)

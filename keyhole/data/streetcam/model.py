@@ -27,6 +27,8 @@ from keyhole.data.streetcam.shapes import Shape, shape
 _FLOOR = 0.92
 _SECTION = ((1.0, 0.0), (1.0, 0.35), (1.0, 0.7), (1.0, 0.97), (0.96, 1.0), (0.4, 1.0))
 
+_INK = (Stuff.DECAL_A, Stuff.DECAL_B)
+
 
 class Sided(Protocol):
     """Something with two sides that carries marks: a hull or a box."""
@@ -97,9 +99,6 @@ class Load:
                 (self.front, half, 0.85), (self.rear + 0.3, half, 0.85),
             ]  # fmt: skip
             mesh.polygon(guard, (0, 1, 0.1), Stuff.TRIM, Layer.MARKS, side=1)
-
-
-_INK = (Stuff.DECAL_A, Stuff.DECAL_B)
 
 
 def add_marks(mesh: Mesh, hull: Sided, car: Vehicle) -> None:

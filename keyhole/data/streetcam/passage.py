@@ -17,6 +17,16 @@ from keyhole.data.streetcam.shading import Surface
 
 _FILL: dict[Framing, tuple[float, float]] = {"near": (1.0, 1.0), "middle": (0.84, 0.98), "far": (0.62, 0.82)}
 
+_NEAR = 2.3
+"""Metres across a near picture of a car."""
+_BODIES: dict[Body, str] = {"suv": "SUV", "pickup": "pickup truck"}
+_PLACES: dict[Scene, str] = {
+    "street": "on a city street", "grassland": "on a gravel road through grassland", "snow field": "on a snow field",
+    "bridge": "on a bridge under a wide sky", "garage": "in a parking garage",
+}  # fmt: skip
+_WEATHERS: dict[Weather, str] = {"clear": "", "rain": " in the rain", "snow": " in falling snow", "fog": " in fog"}
+_RACKS = {"none": "", "rails": " with roof rails", "bars": " with a roof rack", "box": " with a roof box"}
+
 
 @dataclass(frozen=True)
 class Passage:
@@ -98,10 +108,6 @@ def passage(draw: Draw, camera: Camera) -> Passage:
     )
 
 
-_NEAR = 2.3
-"""Metres across a near picture of a car."""
-
-
 def stand(model: Model, camera: Camera, trip: Passage) -> Pose:
     """The vehicle's pose: the end that faces the camera is where a car's would be."""
     along = (2.2 - model.shape.length / 2) * cosine(camera.azimuth)
@@ -156,15 +162,6 @@ def _near(model: Model, pose: Pose, eye: Point, trip: Passage, size: int) -> Vie
     focal = size / (across * aim.pixel(place)[2])
     middle = (size * (0.5 + 0.04 * trip.shift[0]), size * (0.5 + 0.025 * trip.shift[1]))
     return replace(aim, focal=focal, middle=middle, size=size)
-
-
-_BODIES: dict[Body, str] = {"suv": "SUV", "pickup": "pickup truck"}
-_PLACES: dict[Scene, str] = {
-    "street": "on a city street", "grassland": "on a gravel road through grassland", "snow field": "on a snow field",
-    "bridge": "on a bridge under a wide sky", "garage": "in a parking garage",
-}  # fmt: skip
-_WEATHERS: dict[Weather, str] = {"clear": "", "rain": " in the rain", "snow": " in falling snow", "fog": " in fog"}
-_RACKS = {"none": "", "rails": " with roof rails", "bars": " with a roof rack", "box": " with a roof box"}
 
 
 def caption(car: Vehicle, camera: Camera, hour: int, weather: Weather) -> str:

@@ -14,6 +14,12 @@ from keyhole.data.streetcam.mesh import Faces, Floats, Layer, dot
 
 Map = npt.NDArray[np.int32]
 
+FINE = 2
+"""How much finer the map of faces is than the picture."""
+Floats32 = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+Ints = npt.NDArray[np.int64]
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -167,14 +173,6 @@ def planes(values: Floats, pixels: Floats) -> Floats:
 def _sum(values: Floats) -> Floats:
     result: Floats = values[:, 0] + values[:, 1] + values[:, 2] + values[:, 3]
     return result
-
-
-FINE = 2
-"""How much finer the map of faces is than the picture."""
-
-Floats32 = npt.NDArray[np.float32]
-Bytes = npt.NDArray[np.uint8]
-Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ from keyhole.data.streetcam.light import Light, Weather
 
 _SIDE = 512
 
+Bytes = npt.NDArray[np.uint8]
+_TILE = 512
+
 
 @lru_cache(maxsize=16)
 def _fall(kind: Weather, size: int) -> npt.NDArray[np.int32]:
@@ -71,10 +74,6 @@ def shine(
     sprite = np.asarray(_glow().resize((wide, wide), Image.Resampling.BILINEAR), dtype=np.int32)
     cut = sprite[b - top : d - top, a - left : c - left, None]
     picture[b:d, a:c] += cut * np.array(colour, dtype=np.int32) // 255
-
-
-Bytes = npt.NDArray[np.uint8]
-_TILE = 512
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,9 @@ from keyhole.data.streetcam.raster import Map, Pose, Projected, pick, planes
 Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
+_LINEAR = np.array([round((value / 255) ** 2.2, 7) for value in range(256)], dtype=np.float32)
+_Spot = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -194,12 +197,6 @@ def _apply(
 def _haze(view: View, light: Light) -> float:
     far = math.sqrt(view.eye[0] * view.eye[0] + view.eye[1] * view.eye[1])
     return light.fog * far / (1 + light.fog * far)
-
-
-_LINEAR = np.array([round((value / 255) ** 2.2, 7) for value in range(256)], dtype=np.float32)
-
-
-_Spot = tuple[float, float]
 
 
 def cast(background: Image.Image, model: Model, pose: Pose, view: View, light: Light) -> Bytes:
