@@ -1,4 +1,4 @@
-"""The tap: a copy of each frame for whoever holds the token, and no wait for the victim.
+"""The tap: a copy of each frame for whoever holds the token. The victim never waits for it.
 
 Each subscriber has a bounded queue. Publishing appends to it, or replaces its oldest frame and counts the loss; it
 never waits for a subscriber. Frames are serialised on the subscriber's own thread.
@@ -93,7 +93,7 @@ class Tap:
         return max(map(len, self._subscriptions), default=0)
 
     def publish(self, frame: PackedFrame) -> None:
-        """Hand ``frame``, which nobody changes from now on, to every subscriber. Never waits for one."""
+        """Hand ``frame``, which nobody may change any more, to every subscriber. Never waits for one."""
         for subscription in self._subscriptions:
             if not subscription.offer(frame):
                 self._dropped()

@@ -1,4 +1,4 @@
-"""What runs on the device before anything leaves it: the head, then the defence."""
+"""The protected head: what runs on the device before anything leaves it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an edge settles before its first frame: every name in its settings, and that the cloud runs the same model."""
+"""Preparation of an edge: every name in its settings is looked up, and its cloud must run the same model."""
 
 from __future__ import annotations
 

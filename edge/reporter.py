@@ -1,4 +1,4 @@
-"""What becomes of every picture: counts, metrics, and the messages to the monitor.
+"""Reports of what becomes of every picture: counts, metrics, and messages to the monitor.
 
 The edge never waits for the monitor. Messages go in order, from a bounded queue, on a thread of their own. While the
 monitor is away they are kept and sent again; when the queue is full the oldest go, and are counted. The edge's account

@@ -1,4 +1,4 @@
-"""The ``keyhole`` command: from arguments and environment to a command's settings, from its end to an exit code."""
+"""The ``keyhole`` command: arguments and environment become a command's settings, its end an exit code."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from keyhole.service.errors import UsageError
 T = TypeVar("T")
 
 
-def made(flag: str, word: str, name: str, settings: str, kind: Callable[..., T]) -> T:
-    """What ``SETTING=VALUE[,…]`` makes of a dataclass.
+def parse_settings(flag: str, word: str, name: str, settings: str, kind: Callable[..., T]) -> T:
+    """The object that ``SETTING=VALUE[,…]`` makes of a dataclass.
 
     Args:
         flag: that the word was given by, for messages.
@@ -24,6 +24,10 @@ def made(flag: str, word: str, name: str, settings: str, kind: Callable[..., T])
 
     Raises:
         UsageError: no such setting or value; the message lists what there is.
+
+    >>> Noise = dataclasses.make_dataclass("Noise", [("scale", float), ("bounded", bool, False)])
+    >>> parse_settings("--defence", "mine:scale=2", "mine", "scale=2", Noise)
+    Noise(scale=2.0, bounded=False)
     """
     given = [setting.partition("=") for setting in settings.split(",") if setting]
     values = {key: _value(f"{flag} {word}", name, kind, key, text) for key, _, text in given}
@@ -34,8 +38,8 @@ def made(flag: str, word: str, name: str, settings: str, kind: Callable[..., T])
         raise UsageError(f"{flag} {word}: {reason}; {_syntax(name, kind)}") from error
 
 
-def spelled_settings(thing: Any) -> str:
-    """The settings of a dataclass's object in one spelling: in the order of declaration, defaults left out."""
+def format_settings(thing: Any) -> str:
+    """The settings of a dataclass's object as `parse_settings` reads them, in order, without defaults."""
     return ",".join(
         f"{field.name}={_text(value)}"
         for field in dataclasses.fields(thing)

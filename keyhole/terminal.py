@@ -1,4 +1,4 @@
-"""The terminal. Text is printed as it is: names, paths and messages come from others, and none is read as markup."""
+"""The terminal. Text is printed as it is, never read as markup: names, paths and messages come from others."""
 
 from __future__ import annotations
 

@@ -228,7 +228,7 @@ def test_the_adversary_foresees_it_and_the_monitor_expects_its_names():
     words = (WHITE, BLACK, f"{FAMILY}/fast", LADDER)
     asked = parsed("adversary", [*FLAGS, "--public", "shown", "--attacks", *words], {})
     assert isinstance(asked, AdversarySettings)
-    assert f"{FAMILY}/fast" in forecast(replace(asked, tap_token="x" * 16)).does
+    assert f"{FAMILY}/fast" in forecast(replace(asked, tap_token="x" * 16)).summary
     names = [chosen.name for chosen in choose_all(words, DEFAULT_RECIPE, ONLINE)]
     assert names == list(MonitorSettings(attacks=words).names)
     assert names[2] == "my-own-parts-family-fast"

@@ -19,7 +19,7 @@ from keyhole.data.sample import Pool, Sample
 from keyhole.data.sets.catalogue import SETS, open_collection
 from keyhole.data.sets.stream import Shuffled
 from keyhole.data.streetcam.stream import Streetcam, drawn_at
-from keyhole.service.errors import MissingError, name_goes_first
+from keyhole.service.errors import MissingError, warn_of_folder_named_alike
 from keyhole.sizes import Size, height_width
 
 _log = logging.getLogger(__name__)
@@ -98,7 +98,7 @@ def open_source(spec: str, *, pool: Pool, size: Size, seed: int = 0, secrets: bo
     if name in SETS and root:
         return Shuffled(open_collection(spec, pool), size, seed)
     if spec in NAMED:
-        name_goes_first("picture source", spec)
+        warn_of_folder_named_alike("picture source", spec)
         return NAMED[spec](pool, size, seed, secrets)
     if not path.exists():
         near = get_close_matches(name, [*NAMED, *SETS], n=1)

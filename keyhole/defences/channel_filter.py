@@ -1,4 +1,4 @@
-"""A learned filter of channels (DISCO): which of them leave depends on the picture."""
+"""Learned filter of channels (DISCO): the picture decides which of them leave."""
 
 from __future__ import annotations
 

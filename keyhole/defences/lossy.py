@@ -1,4 +1,4 @@
-"""Lossy defences, after which less is left of each value: dropout, top-k sparsity, int8 quantisation."""
+"""Lossy defences: dropout, top-k sparsity, int8 quantisation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mechanisms that were trained: tensors and a few facts in a safetensors file."""
+"""Files of trained mechanisms: tensors and a few facts, as safetensors."""
 
 from __future__ import annotations
 

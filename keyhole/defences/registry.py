@@ -17,7 +17,7 @@ from keyhole.defences.learned_noise import LEARNED_NOISE, LearnedNoise
 from keyhole.defences.lossy import Dropout, Int8, TopK
 from keyhole.defences.noise import Gaussian, Laplace
 from keyhole.extensions import ExtensionError, load_extension
-from keyhole.named_settings import made, spelled_settings
+from keyhole.named_settings import format_settings, parse_settings
 from keyhole.service.errors import UsageError, unknown_name
 
 DEFENCES: Mapping[str, Callable[..., Defence]] = MappingProxyType(
@@ -49,10 +49,13 @@ def defence_named(spec: str) -> Defence:
 
     Raises:
         UsageError: no such name, setting or value; the message lists what there is.
+
+    >>> defence_named("gaussian:scale=0.5")
+    Gaussian(scale=0.5, absolute=None, snr=None)
     """
     name, settings = _parted(spec)
     kind: Callable[..., Defence] = DEFENCES.get(name) or _own(name)
-    return made("--defence", spec, name, settings, kind)
+    return parse_settings("--defence", spec, name, settings, kind)
 
 
 def spelled(spec: str) -> str:
@@ -65,7 +68,7 @@ def spelled(spec: str) -> str:
         UsageError: as `defence_named`.
     """
     name, _ = _parted(spec)
-    settings = spelled_settings(_dataclass(defence_named(spec)))
+    settings = format_settings(_dataclass(defence_named(spec)))
     return f"{name}:{settings}" if settings else name
 
 

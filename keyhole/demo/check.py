@@ -1,4 +1,4 @@
-"""``keyhole check``: what a demo or a live system would run; both ask before they start anything."""
+"""``keyhole check``, and the forecast that a demo and a live system make before they start."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def check(settings: CheckSettings) -> int:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     for name, process in forecast.processes.items():
-        table.add_row(name, process.does)
+        table.add_row(name, process.summary)
     table.add_row("time", _duration(settings, forecast))
     table.add_row("memory", _amount(forecast.memory))
     console.print(table)

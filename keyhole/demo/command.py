@@ -34,9 +34,9 @@ def demo(settings: DemoSettings) -> int:
             unwatch = watch(channel, progress)
             task = bars.add_task("", total=settings.frames)
             while not launcher.done("edge") and not run.stop.wait(0.2):
-                supervisor.look()
+                supervisor.poll()
                 bars.update(task, completed=progress.finished, description=str(progress))
-            supervisor.look()
+            supervisor.poll()
             bars.update(task, completed=progress.finished, description="the attacks finish what they hold")
             run.stop.wait(GRACE_SECONDS)
             unwatch()
@@ -58,7 +58,7 @@ def live(settings: LiveSettings) -> int:
         page = launcher.wait_for("monitor")["page"]
         run.console.print(f"live at http://{page}   Ctrl-C stops it", style="bold")
         while not run.stop.wait(0.5):
-            supervisor.look()
+            supervisor.poll()
 
     run.perform(until_told_to_stop)
     return FAILED if run.failures else OK

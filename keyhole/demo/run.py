@@ -1,4 +1,4 @@
-"""One run of all processes: started, followed, stopped in order; what came of it as tables."""
+"""One run of all processes, from their start to the tables of what leaked."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Run:
 
         Args:
             follow: returns when the edge has ended or the run was told to stop; given the launcher, the supervisor,
-                whose ``look`` it calls all the while, and a channel to the monitor's truth port.
+                whose ``poll`` it calls all the while, and a channel to the monitor's truth port.
             replaces: whether a run that is already in the folder is removed first.
 
         Raises:

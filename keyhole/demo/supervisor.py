@@ -1,4 +1,4 @@
-"""The watch over the processes of a run: what dies is told of, and started again."""
+"""Supervision of a run: a process that dies is reported to the monitor and started again."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from keyhole.v1 import referee_pb2, referee_pb2_grpc
 from keyhole.wire.client import Backoff
 
 TELL_SECONDS = 1.0
-STEADY_SECONDS = 60.0  # who lived so long is started again as soon as at first
+STEADY_SECONDS = 60.0  # a process that ran for so long is restarted without a longer pause
 _LINES, _WIDTH = 12, 128
 _MONITOR = "monitor"
 
 
 @dataclass
 class _Absence:
-    """A process that is not there.
+    """A process that is missing.
 
     Attributes:
         until: when it is started again, by the monotonic clock.
@@ -41,10 +41,10 @@ class Supervisor:
 
     Args:
         system: all of it was started.
-        revived: names of those that are started again; the death of another ends the run.
+        revived: names of the processes that are restarted; the death of another ends the run.
         channel: to the monitor's truth port.
-        say: told in words.
-        backoff: seconds until one is started again, by how often it died in a row.
+        say: takes messages for the user.
+        backoff: seconds until a restart, by how often the process died in a row.
         clock: seconds, monotonic.
 
     Attributes:
@@ -72,8 +72,8 @@ class Supervisor:
         self._in_a_row = dict.fromkeys(system.launcher.running, 0)
         self.deaths: list[str] = []
 
-    def look(self) -> None:
-        """See who is there, start again who is due, tell the monitor. To be called all the time.
+    def poll(self) -> None:
+        """Check every process, restart those that are due, tell the monitor. To be called all the time.
 
         Raises:
             ProcessError: one died that is not started again.
@@ -82,21 +82,21 @@ class Supervisor:
             code, absence = self._system.launcher.code(name), self._absent.get(name)
             if absence is None:
                 if code is not None:
-                    self._misses(name, code)
+                    self._mark_absent(name, code)
             elif not absence.started:
                 if self._clock() >= absence.until:
                     absence.started, self._since[name] = True, self._clock()
                     self._system.launch(name)
             elif code is not None:
-                self._misses(name, code)
+                self._mark_absent(name, code)
             elif (places := self._system.launcher.addresses(name)) is not None:
                 self._system.places[name] = places
-                self._welcomes(name)
-        self._tell()
+                self._mark_present(name)
+        self._notify_monitor()
 
-    def _misses(self, name: str, code: int) -> None:
+    def _mark_absent(self, name: str, code: int) -> None:
         launcher, now = self._system.launcher, self._clock()
-        words = launcher.obituary(name)
+        words = launcher.exit_report(name)
         first = name not in self.deaths
         if code != OK and (name not in self._revived or (code == USAGE and first)):
             raise ProcessError(words)
@@ -113,7 +113,7 @@ class Supervisor:
         if name != _MONITOR:
             self._untold[name] = presence
 
-    def _welcomes(self, name: str) -> None:
+    def _mark_present(self, name: str) -> None:
         del self._absent[name]
         self._say(f"{name} is back")
         if name == _MONITOR:  # it has forgotten who is away
@@ -121,8 +121,8 @@ class Supervisor:
         else:
             self._untold[name] = referee_pb2.Presence(party=name, running=True)
 
-    def _tell(self) -> None:
-        """What the monitor does not take now it is told at the next look."""
+    def _notify_monitor(self) -> None:
+        """What the monitor does not take now it is told at the next poll."""
         for name, presence in list(self._untold.items()):
             try:
                 self._referee.Attend(presence, timeout=TELL_SECONDS)

@@ -1,4 +1,4 @@
-"""Edge, cloud, oracle, adversary and monitor on loopback: which flags each gets."""
+"""Edge, cloud, oracle, adversary and monitor on this machine, and the flags that each gets."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class System:
         self.launcher.start(name, (name, *self.arguments(name)), {**_threads(share), **environment})
 
     def arguments(self, name: str) -> Sequence[str]:
-        """What one of the processes is started with."""
+        """The arguments of one process."""
         own = {
             "monitor": self._monitor,
             "cloud": self._cloud,

@@ -22,7 +22,7 @@ from keyhole.partition import Partition
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.sizes import Size
 from keyhole.targets import Target
-from keyhole.wire.codec_registry import carried
+from keyhole.wire.codec_registry import through_codec
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LocalOracle:
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Protected features of RGB pictures in [0, 1], N×3×H×W, as they arrive."""
-        return carried(OwnOracle(self.known, self.generator).query(pictures), self.codec)
+        return through_codec(OwnOracle(self.known, self.generator).query(pictures), self.codec)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keyhole.nn import taef2
 from keyhole.priors.networks import choose_weights, read_config
-from keyhole.service.errors import UsageError, name_goes_first
+from keyhole.service.errors import UsageError, warn_of_folder_named_alike
 
 SHIPPED = Path(__file__).parent / "weights"
 """Folder of the priors in the package, one directory for each, with its card."""
@@ -38,7 +38,7 @@ def prior_folder(name: str | None) -> Path:
     if name is None:
         raise UsageError(f"this attack makes pictures through a prior: give --prior PATH|NAME, {_expected()}")
     if name in shipped_priors():
-        name_goes_first("prior", name)
+        warn_of_folder_named_alike("prior", name)
         return SHIPPED / name
     path = Path(name).expanduser()
     if path.is_dir():

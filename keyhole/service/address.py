@@ -34,6 +34,9 @@ class Address:
 
         Raises:
             UsageError: the text is not of that form or the port is out of range.
+
+        >>> Address.parse("[::1]:50051")
+        Address(host='::1', port=50051)
         """
         host, colon, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")

@@ -22,8 +22,8 @@ class AddressError(UsageError, OSError):
     """An address that cannot be listened on."""
 
 
-def name_goes_first(kind: str, name: str) -> None:
-    """Say which of two is taken where a known name is that of a folder here too."""
+def warn_of_folder_named_alike(kind: str, name: str) -> None:
+    """Log that a known name is taken, not the folder of that name in the current directory."""
     if Path(name).is_dir():
         _log.warning("%s: the %s of that name is taken, not the folder, which is ./%s", name, kind, name)
 

@@ -1,4 +1,4 @@
-"""Start processes, hear where they listen and how they end, stop them."""
+"""Processes of this machine: started, followed to where they listen and how they end, stopped."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class StoppedError(Exception):
 
 @dataclass
 class Launcher:
-    """Runs ``keyhole`` processes, each with its output in ``logs/<name>.log``; leaves none behind, even killed.
+    """Runs ``keyhole`` processes, each with its output in ``logs/<name>.log``; leaves none behind if it is killed.
 
     Attributes:
         logs: folder for the logs.
@@ -51,7 +51,7 @@ class Launcher:
                 [
                     sys.executable,
                     "-m",
-                    "keyhole.service.tethered",
+                    "keyhole.service.child_process",
                     *arguments,
                     "--addresses",
                     str(self._addresses(name)),
@@ -88,7 +88,7 @@ class Launcher:
         """Raise ProcessError if any process has ended with an error."""
         for name in self.running:
             if self.code(name) not in (None, OK):
-                raise ProcessError(self.obituary(name))
+                raise ProcessError(self.exit_report(name))
 
     def code(self, name: str) -> int | None:
         """A process's exit code, negative where a signal ended it; None while it runs."""
@@ -102,7 +102,7 @@ class Launcher:
         """The last lines of a process's log."""
         return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-lines:])
 
-    def obituary(self, name: str) -> str:
+    def exit_report(self, name: str) -> str:
         """How a process ended, and the last lines of its log."""
         code = self.running[name].returncode
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
@@ -124,7 +124,7 @@ class Launcher:
             process.kill()
             process.wait()
         if process.returncode not in (OK, -signal.SIGTERM):  # by the signal itself: it had not begun
-            raise ProcessError(self.obituary(name))
+            raise ProcessError(self.exit_report(name))
 
     def _log(self, name: str) -> Path:
         return self.logs / f"{name}.log"

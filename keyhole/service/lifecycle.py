@@ -1,4 +1,4 @@
-"""Start and stop of a process: signals, drain, exit code."""
+"""The life of a process: signals, drain, exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of a process: how much it is, and what becomes of that which it frees."""
+"""The memory of a process: how much it holds, and whether it keeps what it frees."""
 
 from __future__ import annotations
 

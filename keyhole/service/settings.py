@@ -26,9 +26,9 @@ class Forecast:
     """What a command would do with its settings, all of which were looked up.
 
     Attributes:
-        does: in words.
+        summary: in words.
         seconds: that it computes for one frame; 0: none waits for it.
     """
 
-    does: str
+    summary: str
     seconds: float = 0.0

@@ -14,7 +14,7 @@ from rich.table import Table
 from torch import Tensor, nn
 
 from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
-from keyhole.service.errors import name_goes_first
+from keyhole.service.errors import warn_of_folder_named_alike
 from keyhole.service.files import checksum
 from keyhole.sizes import Size, height_width, size_text
 from keyhole.targets.architectures import ARCHITECTURES, BARE, Family, ModelFacts, NamedModel, architecture
@@ -188,7 +188,7 @@ class Catalogue:
             return None
         for family in (ARCHITECTURES[prefix],) if colon else self._bare:
             if (own := rest or prefix) in family.names() or (colon and own.partition(".")[0] in family.names()):
-                name_goes_first("target", name)
+                warn_of_folder_named_alike("target", name)
                 return NamedModel(family, own)
         if Path(name).is_dir():
             return _left_in(Path(name).resolve())

@@ -1,4 +1,4 @@
-"""Large frames in pieces: serialised ``FrameChunk`` messages, one that starts a frame and then its payload in order."""
+"""Large frames in chunks: serialised ``FrameChunk`` messages, a start and then the payload in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to a server: channels, all made alike; waiting for it; retrying; the Inference service from the edge's side."""
+"""Client side of the wire: channels, waiting for a server, retries, and the client of the Inference service."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def codec_name(codec: int) -> str:
     return _NAMES[codec]
 
 
-def carried(tensors: Sequence[Tensor], codec: str) -> tuple[Tensor, ...]:
+def through_codec(tensors: Sequence[Tensor], codec: str) -> tuple[Tensor, ...]:
     """Tensors packed and unpacked as frames do it: picture by picture, so that each has scales of its own.
 
     Args:
@@ -71,6 +71,9 @@ def carried(tensors: Sequence[Tensor], codec: str) -> tuple[Tensor, ...]:
 
     Raises:
         UsageError: no codec has that name.
+
+    >>> through_codec([torch.tensor([[0.1, 100000.0]])], "fp16")[0].tolist()
+    [[0.0999755859375, 65504.0]]
     """
     packing = CODECS[codec_named(codec)]
     return tuple(

@@ -1,4 +1,4 @@
-"""Admission, reading, counting and timing of every call that a server takes.
+"""Interception of every call to a server: admission, reading, counting, timing.
 
 A method has a number of slots. A call waits for its caller while a message is on its way from it, or to it. It holds a
 thread all that time, so a call that waits too long is dismissed; where all slots are taken, the one that has waited

@@ -53,6 +53,9 @@ def link_profile(text: str) -> LinkProfile:
 
     Raises:
         UsageError: neither; the message lists the nearest presets and the syntax.
+
+    >>> link_profile("10mbit:20ms")
+    LinkProfile(name='10mbit:20ms', up=10000000.0, down=10000000.0, delay=0.02)
     """
     if text in PROFILES:
         return PROFILES[text]

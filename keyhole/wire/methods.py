@@ -1,4 +1,4 @@
-"""Every method that a process serves: whose certificate opens it, and how many calls of it there may be at once."""
+"""Table of all methods: whose certificate opens each, and how many calls of it there may be at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""gRPC servers, all made alike, and the Inference and Tap services without needless copies.
+"""Server side of the wire: gRPC servers, and the Inference and Tap services without needless copies.
 
 Limits, health, reflection, metrics and TLS are the same for every server. The messages on the wire are those of the
 proto: a standard stub works against them.

@@ -1,4 +1,4 @@
-"""Tensors in messages, and just enough of protobuf's wire format to move payloads without copying them.
+"""Tensors in messages, and as much of protobuf's wire format as moves payloads without copies.
 
 A protobuf message is the concatenation of its fields. A large ``bytes`` field can therefore be joined to the others,
 which the protobuf library serialised, and found again in the bytes received

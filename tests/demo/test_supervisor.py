@@ -40,7 +40,7 @@ class Stage:
     def addresses(self, name: str) -> dict[str, str] | None:
         return self.listening.get(name)
 
-    def obituary(self, name: str) -> str:
+    def exit_report(self, name: str) -> str:
         return f"{name} was killed by SIGKILL:\n" + "\n".join(f"line {number} {'x' * 200}" for number in range(20))
 
     def launch(self, name: str) -> None:
@@ -81,12 +81,12 @@ class Said:
     supervisor: Supervisor
     said: list[str]
 
-    def look(self, *_: Any) -> None:
-        self.supervisor.look()
+    def poll(self, *_: Any) -> None:
+        self.supervisor.poll()
 
 
 def test_while_all_live_nothing_is_told(supervisor: Said, book: Notebook) -> None:
-    supervisor.look()
+    supervisor.poll()
     assert not book.attended
     assert not supervisor.said
 
@@ -95,7 +95,7 @@ def test_who_dies_is_missed_started_again_in_a_while_and_welcomed(
     supervisor: Said, stage: Stage, book: Notebook
 ) -> None:
     stage.dies("adversary")
-    supervisor.look()
+    supervisor.poll()
     (missed,) = book.attended
     assert (missed.party, missed.running) == ("adversary", False)
     assert missed.last_words[0] == "adversary was killed by SIGKILL:"
@@ -103,14 +103,14 @@ def test_who_dies_is_missed_started_again_in_a_while_and_welcomed(
     assert len(missed.last_words) <= 32
     assert all(len(line) <= 128 for line in missed.last_words)
     assert "adversary was killed by SIGKILL" in supervisor.said[0]
-    supervisor.look()
+    supervisor.poll()
     assert not stage.launched
     stage.now = 3.0
-    supervisor.look()
+    supervisor.poll()
     assert stage.launched == ["adversary"]
     assert len(book.attended) == 1, "it does not listen yet"
     stage.listens("adversary")
-    supervisor.look()
+    supervisor.poll()
     assert [(one.party, one.running) for one in book.attended[1:]] == [("adversary", True)]
     assert stage.places["adversary"] == {"listen": "127.0.0.1:1"}
     assert supervisor.supervisor.deaths == ["adversary"]
@@ -121,21 +121,21 @@ def test_who_dies_again_at_once_waits_longer_and_who_lived_long_does_not(supervi
     for lived in (0, 0, 0, 0, 1000):
         stage.now += lived
         stage.dies("cloud")
-        supervisor.look()
+        supervisor.poll()
         died, before = stage.now, len(stage.launched)
         while len(stage.launched) == before:
             stage.now += 0.25
-            supervisor.look()
+            supervisor.poll()
         pauses.append(stage.now - died)
         stage.listens("cloud")
-        supervisor.look()
+        supervisor.poll()
     assert [1 <= pauses[0] <= 2.25, 2 <= pauses[1] <= 4.25, 4 <= pauses[3] <= 8.25, pauses[4] <= 2.25] == [True] * 4
 
 
 def test_who_ends_by_himself_is_missed_and_left_alone(supervisor: Said, stage: Stage, book: Notebook) -> None:
     stage.dies("oracle", code=0)
     for stage.now in (0.0, 100.0):
-        supervisor.look()
+        supervisor.poll()
     assert [(one.party, one.running) for one in book.attended] == [("oracle", False)]
     assert not stage.launched
     assert not supervisor.supervisor.deaths
@@ -143,14 +143,14 @@ def test_who_ends_by_himself_is_missed_and_left_alone(supervisor: Said, stage: S
 
 def test_a_wrong_argument_ends_the_run_at_the_first_death_alone(supervisor: Said, stage: Stage) -> None:
     stage.dies("cloud")
-    supervisor.look()
+    supervisor.poll()
     stage.now = 10.0
-    supervisor.look()
+    supervisor.poll()
     stage.dies("cloud", code=2)  # its port is taken, say
-    supervisor.look()
+    supervisor.poll()
     stage.dies("adversary", code=2)
     with pytest.raises(ProcessError, match="adversary"):
-        supervisor.look()
+        supervisor.poll()
 
 
 def test_who_is_not_revived_ends_the_run(stage: Stage, book: Notebook) -> None:
@@ -158,21 +158,21 @@ def test_who_is_not_revived_ends_the_run(stage: Stage, book: Notebook) -> None:
         supervisor = Supervisor(cast("System", stage), ("cloud",), channel, print)
         stage.dies("edge")
         with pytest.raises(ProcessError, match="edge was killed"):
-            supervisor.look()
+            supervisor.poll()
 
 
 def test_a_monitor_that_was_away_is_told_who_is_still_missing(supervisor: Said, stage: Stage, book: Notebook) -> None:
     stage.dies("edge", code=0)
     book.deaf = True
-    supervisor.look()
+    supervisor.poll()
     assert not book.attended
     book.deaf = False
-    supervisor.look()
+    supervisor.poll()
     assert [one.party for one in book.attended] == ["edge"]
     stage.dies("monitor")
-    supervisor.look()
+    supervisor.poll()
     stage.now = 3.0
-    supervisor.look()
+    supervisor.poll()
     stage.listens("monitor")
-    supervisor.look()
+    supervisor.poll()
     assert [one.party for one in book.attended] == ["edge", "edge"]

@@ -21,9 +21,9 @@ def test_a_process_says_where_it_listens_and_stops_with_the_one_that_started_it(
         assert launcher.addresses("cloud") is None
         places = launcher.wait_for("cloud")
         assert all(int(places[flag].rpartition(":")[2]) for flag in ("listen", "metrics"))
-        tether = launcher.running["cloud"].stdin
-        assert tether
-        tether.close()  # as the system does when the other process dies
+        pipe = launcher.running["cloud"].stdin
+        assert pipe
+        pipe.close()  # as the system does when the other process dies
         assert launcher.running["cloud"].wait(60) == 0
         assert "stopped" in launcher.tail("cloud")
 
@@ -44,7 +44,7 @@ def test_how_a_process_ended_is_told_and_its_log_goes_on_when_it_is_started_agai
         launcher.start("cloud", CLOUD)
         launcher.running["cloud"].kill()
         launcher.running["cloud"].wait()
-        assert launcher.obituary("cloud").startswith("cloud was killed by SIGKILL:\n")
+        assert launcher.exit_report("cloud").startswith("cloud was killed by SIGKILL:\n")
         assert "nowhere" in launcher.tail("cloud")
 
 

@@ -23,7 +23,7 @@ from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.classification import LabelledPictures, readable
 from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.wire.codec_registry import carried
+from keyhole.wire.codec_registry import through_codec
 
 CACHE = "cache"
 _BATCH = 64
@@ -58,7 +58,7 @@ class SplitNetwork(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """The answers, N×outputs."""
         features = self._defence.protect(as_tuple(self.head(inputs)), self._generator)
-        answers: Tensor = self.tail(as_features(carried(features, self._codec)))
+        answers: Tensor = self.tail(as_features(through_codec(features, self._codec)))
         return answers
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from keyhole.extensions import ExtensionError, load_extension
-from keyhole.named_settings import made
+from keyhole.named_settings import parse_settings
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.train.defences.app import App
 from keyhole.train.defences.base import DefenceMethod
@@ -40,12 +40,12 @@ def method_named(word: str) -> tuple[str, DefenceMethod]:
     """
     name, _, settings = word.partition(":")
     if name in METHODS:
-        return name, made("--method", word, name, settings, METHODS[name])
+        return name, parse_settings("--method", word, name, settings, METHODS[name])
     attribute, _, settings = settings.partition(":")
     if not attribute or "=" in attribute:
         raise unknown_name("method", name, [*METHODS, "package.module:Class"])
     name = f"{name}:{attribute}"
-    return name, made("--method", word, name, settings, _own(name))
+    return name, parse_settings("--method", word, name, settings, _own(name))
 
 
 def _own(name: str) -> Callable[..., DefenceMethod]:
