@@ -12,10 +12,9 @@ from benchmarks.measurement import Measurement, MeasurementSettings, run
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
-from keyhole.evaluation.offline import Offline
 from keyhole.evaluation.run import victims
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import Trial
+from keyhole.evaluation.trial import OfflineAttack, Trial
 from keyhole.metrics import ssim
 from keyhole.partition import partitioned
 from keyhole.service.memory import keep_all_freed
@@ -53,7 +52,7 @@ def measure(choice: ChosenAttack[Recipe], settings: PassesSettings) -> PassesRow
     terms = OfflineSettings(cut=settings.cut, n=settings.n, batch=settings.n)
     target, partition = partitioned(terms)
     truths = victims(terms, target, 0)
-    offline = Offline(Trial(terms, choice, 0, 0), target, partition, lambda: None, interval=INTERVAL)
+    offline = OfflineAttack(Trial(terms, choice, 0, 0), target, partition, lambda: None, interval=INTERVAL)
     (estimates,) = offline.watched([truths])
     course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]
     last, likeness = course[-1]

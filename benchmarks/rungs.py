@@ -14,10 +14,9 @@ import torch
 from benchmarks.measurement import Measurement, MeasurementSettings, run
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
-from keyhole.evaluation.offline import Offline
 from keyhole.evaluation.run import victims
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import Trial
+from keyhole.evaluation.trial import OfflineAttack, Trial
 from keyhole.partition import partitioned
 from keyhole.service.memory import keep_all_freed
 
@@ -72,7 +71,7 @@ def measure(choice: ChosenAttack[Recipe], together: int, settings: RungsSettings
     )  # fmt: skip
     target, partition = partitioned(terms)
     pictures = victims(terms, target, 0)
-    attack = Offline(Trial(terms, choice, 0, 0), target, partition, lambda: None)
+    attack = OfflineAttack(Trial(terms, choice, 0, 0), target, partition, lambda: None)
     estimates = list(attack.reconstruct([pictures] * (1 + REPEATS if learns else 1)))
     seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))
     steps = 1 if learns else estimates[-1].iteration

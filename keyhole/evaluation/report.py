@@ -1,24 +1,25 @@
-"""An evaluation as a table and as JSON."""
+"""Reports of evaluations: tables, JSON, and plots of losses and scores."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.evaluation.scores import Row, Scores, average
+from keyhole.evaluation.scores import EvaluationRow, Scores, average
 from keyhole.metrics.base import Metric
-from keyhole.metrics.interval import LEAST
+from keyhole.metrics.interval import LEAST, arms
 from keyhole.metrics.registry import DEFAULT, METRICS, metrics_named
 
 INTERVALS = f"In brackets the 95 % interval of the mean over pictures, from {LEAST} on."
 
 
-def table(title: str, rows: Sequence[Row], metrics: Sequence[Metric] | None = None) -> Table:
+def table(title: str, rows: Sequence[EvaluationRow], metrics: Sequence[Metric] | None = None) -> Table:
     """Means with 95 % intervals per attack and cut, above published figures where there are some of the setting.
 
     Args:
@@ -59,7 +60,7 @@ def column_title(metric: Metric) -> str:
     return f"{metric.title} {metric.unit}".rstrip()
 
 
-def _mean(row: Row, metric: Metric) -> str:
+def _mean(row: EvaluationRow, metric: Metric) -> str:
     """With the paper's figure below it, where there is one."""
     figure = getattr(row.published, metric.name, None)
     paper = "" if figure is None else f"\npaper {figure:.{min(metric.digits, 2)}f}"
@@ -71,7 +72,7 @@ def stacked(mean: str) -> str:
     return mean.replace(" [", "\n[")
 
 
-def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
+def document(run: dict[str, object], rows: Sequence[EvaluationRow]) -> dict[str, Any]:
     """The same with every picture's scores, for JSON."""
     return {
         **run,
@@ -89,7 +90,7 @@ def document(run: dict[str, object], rows: Sequence[Row]) -> dict[str, Any]:
     }
 
 
-def summary(row: Row) -> dict[str, Any]:
+def summary(row: EvaluationRow) -> dict[str, Any]:
     """A row's figures over all of its pictures, for JSON."""
     return {
         **row.facts,
@@ -106,3 +107,40 @@ def summary(row: Row) -> dict[str, Any]:
 def _finite(scores: Scores) -> dict[str, float | None]:
     """By name, as JSON can hold it: None for the infinite PSNR of a picture that is met exactly."""
     return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+
+
+def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
+    """Loss by step, a line for each cut; as Fig. 12 and 20 (a) of the feature-inversion paper.
+
+    Args:
+        curves: name → losses. Where none is negative the axis is logarithmic.
+        title: of the plot.
+    """
+    figure = Figure((6.4, 4), layout="constrained", dpi=150)
+    axes = figure.add_subplot(title=title, xlabel="step", ylabel="loss")
+    for name, losses in curves.items():
+        axes.plot(range(1, len(losses) + 1), losses, linewidth=1.2, label=name)
+    if all(loss > 0 for losses in curves.values() for loss in losses):
+        axes.set_yscale("log")
+    axes.legend(frameon=False)
+    return figure
+
+
+def scores_over(setting: str, points: Mapping[int, Sequence[EvaluationRow]], metrics: Sequence[Metric]) -> Figure:
+    """Each metric with its 95 % intervals over a setting, a line for each cut; as Table 3 and Fig. 20 (b).
+
+    Args:
+        setting: its name.
+        points: value → rows, of the same cuts each.
+        metrics: a panel each.
+    """
+    figure = Figure((4.5 * len(metrics), 4), layout="constrained", dpi=150)
+    names = [row.name for row in next(iter(points.values()))]
+    for place, metric in enumerate(metrics, 1):
+        axes = figure.add_subplot(1, len(metrics), place, xlabel=setting, ylabel=metric.label)
+        for at, name in enumerate(names):
+            means = [rows[at].mean(metric.name) for rows in points.values()]
+            bars = zip(*(arms(m.mean, m.interval) for m in means), strict=True)
+            axes.errorbar(list(points), [m.mean for m in means], list(bars), capsize=3, label=name)
+        axes.legend(frameon=False)
+    return figure

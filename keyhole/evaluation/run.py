@@ -1,41 +1,49 @@
-"""An evaluation: attacks on pictures at some cuts, as settings say."""
+"""Evaluations: attacks on pictures at some cuts, kept so that a run that was stopped goes on."""
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
+from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data import check_apart, open_source, take_samples
 from keyhole.defences import defence_named
-from keyhole.evaluation.ledger import Ledger
-from keyhole.evaluation.offline import Offline, prior_named
 from keyhole.evaluation.published import published
-from keyhole.evaluation.scores import Row, check_scorable, score, score_set
+from keyhole.evaluation.scores import EvaluationRow, check_scorable, score, score_set
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import Trial, common
+from keyhole.evaluation.trial import OfflineAttack, Trial, common_facts, prior_named
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import metrics_named
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition, partitioned_at
+from keyhole.service.files import OFFLINE, claim
 from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
 from keyhole.terminal import progress_bar
 from keyhole.wire.codec_registry import codec_named
 
+_PASSES = "U-Net passes"  # of a picture, in its PNG
+
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came out.
+    """Results of attacks on pictures.
 
     Attributes:
         target: the model under attack.
@@ -48,7 +56,7 @@ class Evaluation:
 
     target: Target
     run: dict[str, object]
-    rows: Sequence[Row]
+    rows: Sequence[EvaluationRow]
     truths: Tensor
     made: Mapping[str, Sequence[Tensor]]
     metrics: Sequence[Metric]
@@ -90,7 +98,7 @@ def evaluate(
             made = [attacked(trial, target, partition, truths, progress) for trial in trials]
             rows.append(_row(trials, target, partition, truths, made, metrics))
             columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
-    return Evaluation(target, {**common(settings, target), "seeds": list(seeds)}, rows, truths, columns, metrics)
+    return Evaluation(target, {**common_facts(settings, target), "seeds": list(seeds)}, rows, truths, columns, metrics)
 
 
 @dataclass(frozen=True)
@@ -117,10 +125,10 @@ def _row(
     truths: Tensor,
     made: Sequence[Made],
     metrics: Sequence[Metric],
-) -> Row:
+) -> EvaluationRow:
     choice, plan = trials[0].choice, partition.plan
     pictures = {trial.seed: torch.stack(one.pictures) for trial, one in zip(trials, made, strict=True)}
-    return Row(
+    return EvaluationRow(
         attack=choice.word,
         plan=plan,
         by_seed={seed: score(some, truths, metrics) for seed, some in pictures.items()},
@@ -156,7 +164,7 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
         UsageError: no such prior, defence, codec or device.
     """
     cut, size = partition.plan.cut, trial.settings.batch
-    ledger = Ledger.open(trial.settings.out, trial.description(target))
+    ledger = PictureLedger.open(trial.settings.out, trial.description(target))
     missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
     if missing:
         batches = [missing[at : at + size] for at in range(0, len(missing), size)]
@@ -164,7 +172,7 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
         name = f"{trial.choice.word} {cut}, seed {trial.seed}"
         task = progress.add_task(name, total=trial.training_steps + rounds * trial.steps)
         losses: list[float] = []
-        offline = Offline(trial, target, partition, lambda: progress.advance(task), losses.append)
+        offline = OfflineAttack(trial, target, partition, lambda: progress.advance(task), losses.append)
         for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
             for index, picture in zip(indices, last.pictures, strict=True):
                 ledger.keep(cut, index, picture, last.passes)
@@ -177,3 +185,76 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
         ledger.losses(cut),
         len(missing),
     )
+
+
+@dataclass
+class PictureLedger:
+    """Reconstructions as PNG files in a folder named after what made them.
+
+    Attributes:
+        folder: where; created when needed.
+    """
+
+    folder: Path
+    _temporary: TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, out: Path | None, description: dict[str, object]) -> PictureLedger:
+        """The ledger of a run.
+
+        Args:
+            out: folder for many runs; None: a temporary one.
+            description: all that decides what a reconstruction looks like.
+
+        Raises:
+            UsageError: the folder holds something else.
+        """
+        if out is None:
+            temporary = TemporaryDirectory()
+            return cls(Path(temporary.name), temporary)
+        text = json.dumps(description, sort_keys=True, default=str)
+        claim(out, OFFLINE)
+        folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]
+        folder.mkdir(exist_ok=True)
+        (folder / "run.json").write_text(text + "\n")
+        return cls(folder)
+
+    def has(self, cut: str, index: int) -> bool:
+        """Whether the picture was reconstructed from that cut."""
+        return self._path(cut, index).exists()
+
+    def keep(self, cut: str, index: int, picture: Tensor, passes: int = 0) -> None:
+        """Store a picture 3×H×W in [0, 1] with the U-Net passes that it took."""
+        path = self._path(cut, index)
+        path.parent.mkdir(exist_ok=True)
+        unfinished = path.with_suffix(".part")
+        levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
+        facts = PngInfo()
+        facts.add_text(_PASSES, str(passes))
+        transform.to_pil_image(levels).save(unfinished, format="PNG", pnginfo=facts)
+        unfinished.rename(path)
+
+    def read(self, cut: str, index: int) -> Tensor:
+        """The stored picture, 3×H×W in [0, 1]."""
+        with Image.open(self._path(cut, index)) as picture:
+            tensor: Tensor = transform.pil_to_tensor(picture.convert("RGB"))
+        return tensor.float() / 255
+
+    def passes(self, cut: str, index: int) -> int:
+        """U-Net passes that the stored picture took."""
+        with Image.open(self._path(cut, index)) as picture:
+            return int(picture.info.get(_PASSES, 0))
+
+    def keep_losses(self, cut: str, first: int, losses: Sequence[float]) -> None:
+        """Store the loss by step of the batch whose first picture is ``first``, or of a training before it."""
+        if losses:
+            (self.folder / cut / f"{first:04d}.loss.json").write_text(json.dumps(list(losses)))
+
+    def losses(self, cut: str) -> list[float]:
+        """The loss by step, the mean over the batches that got so far; empty if none is stored."""
+        curves = [json.loads(path.read_text()) for path in sorted((self.folder / cut).glob("*.loss.json"))]
+        steps = itertools.zip_longest(*curves)
+        return [statistics.fmean(loss for loss in step if loss is not None) for step in steps]
+
+    def _path(self, cut: str, index: int) -> Path:
+        return self.folder / cut / f"{index:04d}.png"

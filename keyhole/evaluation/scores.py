@@ -23,7 +23,7 @@ _COMPARED = METRICS["eq14"]
 
 
 @dataclass(frozen=True)
-class Row:
+class EvaluationRow:
     """What an attack made of one cut.
 
     Attributes:
@@ -57,7 +57,7 @@ class Row:
             return Mean(statistics.fmean(values[metric] for values in self.sets.values()), None)
         return Mean.of([scores[metric] for scores in self.scores])
 
-    def gain(self, other: Row, metric: str) -> Mean:
+    def gain(self, other: EvaluationRow, metric: str) -> Mean:
         """Mean over the same pictures of what a metric is more than in another row, picture by picture."""
         pairs = zip(self.scores, other.scores, strict=True)
         return Mean.of([mine[metric] - theirs[metric] for mine, theirs in pairs])

@@ -1,16 +1,31 @@
-"""One attack with one seed."""
+"""Trials: one attack with one seed on one cut, described and run without processes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
+import torch
+from torch import Tensor
+
+from keyhole.attacks.base import Budget, Estimate, Observation, RunSettings, Watch
 from keyhole.attacks.entry import Recipe
+from keyhole.attacks.features.black_box import Inverter
+from keyhole.attacks.features.refined import OwnOracle
+from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.defences import defence_named, mechanism_hash, spelled
+from keyhole.data.public import RememberedPictures, public_pictures
+from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, mechanism_hash, randomness, spelled
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.priors.prior import prior_hash
+from keyhole.nn.device import device_named
+from keyhole.partition import Partition
+from keyhole.priors.prior import Prior, load_prior, prior_hash
+from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.targets.target import defence_name
+from keyhole.wire.codec_registry import through_codec
 
 
 @dataclass(frozen=True)
@@ -45,11 +60,11 @@ class Trial:
 
     def description(self, target: Target) -> dict[str, object]:
         """All that decides what a reconstruction looks like."""
-        return {**common(self.settings, target), **self.facts, "seed": self.seed, "pictures_seed": self.shown}
+        return {**common_facts(self.settings, target), **self.facts, "seed": self.seed, "pictures_seed": self.shown}
 
     @property
     def facts(self) -> dict[str, object]:
-        """What decides it beside `common` and the seeds."""
+        """What decides it beside `common_facts` and the seeds."""
         settings, choice = self.settings, self.choice
         return {
             "attack": choice.attack,
@@ -65,7 +80,7 @@ class Trial:
         }
 
 
-def common(settings: OfflineSettings, target: Target) -> dict[str, object]:
+def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]:
     """Target, defence and pictures."""
     mechanism = mechanism_hash(defence_named(settings.defence))
     return {
@@ -88,3 +103,122 @@ def _prior(settings: OfflineSettings) -> dict[str, object]:
         "prior_hash": prior_hash(settings.prior),
         "sampling_steps": settings.sampling_steps,
     }
+
+
+@dataclass(frozen=True)
+class LocalOracle:
+    """Head, defence and codec, of which only the answers are seen."""
+
+    known: WhiteBox
+    generator: torch.Generator
+    codec: str
+
+    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Protected features of RGB pictures in [0, 1], N×3×H×W, as they arrive."""
+        return through_codec(OwnOracle(self.known, self.generator).query(pictures), self.codec)
+
+
+@dataclass(frozen=True)
+class OfflineAttack:
+    """An attack on one cut.
+
+    Attributes:
+        trial: which attack, and how.
+        target: the whole model.
+        partition: the model, cut.
+        stepped: called after every step of an optimiser.
+        noted: called with the loss of every step.
+        interval: seconds between the estimates of `watched`.
+    """
+
+    trial: Trial
+    target: Target
+    partition: Partition
+    stepped: Callable[[], object]
+    noted: Callable[[float], object] = lambda _: None
+    interval: float = math.inf
+
+    def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
+        """The final estimate of each batch of pictures N×3×H×W, in order.
+
+        Raises:
+            UsageError: no such prior, defence or device.
+        """
+        for estimates in self.watched(batches):
+            *_, last = estimates
+            yield last
+
+    def watched(self, batches: Sequence[Tensor]) -> Iterator[Iterator[Estimate]]:
+        """The estimates of each batch of pictures N×3×H×W as they get better, the final one last.
+
+        Raises:
+            UsageError: no such prior, defence or device.
+        """
+        trial, settings = self.trial, self.trial.settings
+        terms = RunSettings(
+            Budget(trial.steps),
+            trial.seed,
+            Watch(self.interval, self.stepped, self.noted),
+            settings.threads,
+            trial.steps if trial.choice.recipe.learns else trial.training_steps,
+            settings.sampling_steps,
+            settings.queries,
+            settings.patience,
+        )
+        with trial.choice.recipe.open(self._lab, terms) as attack:
+            if isinstance(attack, Inverter):
+                attack.wait()
+            victim = self._oracle("edge", self._seen)
+            for pictures in batches:
+                yield attack.reconstruct(_frames(victim.query(pictures)))
+
+    @property
+    def _lab(self) -> Lab:
+        settings, device = self.trial.settings, device_named(self.trial.settings.device)
+        prior = partial(prior_named, settings.prior, device)
+        public = _public(settings.public, self.target.preprocess.size, self.trial.seed)
+        defence = SeveralFrames(self._known, settings.frames, self._known)
+        known = replace(self._white(defence), prior=prior, public=public)
+        return Lab(
+            lambda: known,
+            lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, prior, device),
+        )
+
+    def _white(self, defence: Defence) -> WhiteBox:
+        preprocess, device = self.target.preprocess, device_named(self.trial.settings.device)
+        head = self.partition.head.to(device)
+        return WhiteBox(head, preprocess.normalise, preprocess.size, defence=defence, device=device)
+
+    @property
+    def _known(self) -> Defence:
+        """The defence of a frame as far as the attack knows it."""
+        return UNPROTECTED if self.trial.settings.unaware else defence_named(self.trial.settings.defence)
+
+    @property
+    def _seen(self) -> Defence:
+        """What features go through before the attack has them."""
+        settings = self.trial.settings
+        return SeveralFrames(defence_named(settings.defence), settings.frames, self._known)
+
+    def _oracle(self, role: str, defence: Defence) -> LocalOracle:
+        return LocalOracle(self._white(defence), randomness(self.trial.seed, role), self.trial.settings.codec)
+
+
+@lru_cache(maxsize=1)
+def prior_named(name: str, device: torch.device) -> Prior:
+    """`load_prior`, the same for one attack after the other."""
+    return load_prior(name, device=device)
+
+
+@lru_cache(maxsize=1)
+def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
+    """As `prior_named`."""
+    return RememberedPictures(partial(public_pictures, spec, size, seed))
+
+
+def _frames(features: Sequence[Tensor]) -> list[Observation]:
+    """One for each picture of a batch."""
+    return [
+        Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
+        for index in range(len(features[0]))
+    ]

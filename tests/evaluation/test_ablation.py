@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.evaluation.ablation import AXES, ablation
-from keyhole.evaluation.scores import Row
+from keyhole.evaluation.command import AXES, ablation
+from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import AblationSettings
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import pictures
@@ -64,7 +64,7 @@ def test_a_gain_is_of_the_same_pictures():
     before = [{"psnr": 20.0, "ssim": share / 10, "eq14": 30.0} for share in range(8)]
     after = [{"psnr": 20.0, "ssim": share / 10 + 0.02 + 0.001 * share, "eq14": 30.0} for share in range(8)]
     plan = SimpleNamespace(cut="layer2.1", alias="L8")
-    first, second = (Row("pixels-white", plan, {0: scores}, None) for scores in (before, after))
+    first, second = (EvaluationRow("pixels-white", plan, {0: scores}, None) for scores in (before, after))
     low, high = second.gain(first, "ssim").interval
     assert 0.02 < low < 0.0235 < high < 0.028
     assert first.mean("ssim").interval[1] > second.mean("ssim").interval[0]

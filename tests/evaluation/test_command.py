@@ -15,10 +15,10 @@ from torchvision.transforms.v2 import functional as transform
 from keyhole.attacks.registry import ATTACKS, choose
 from keyhole.defences.mechanism_file import MECHANISM
 from keyhole.evaluation.command import attack
-from keyhole.evaluation.ledger import Ledger
 from keyhole.evaluation.published import PUBLISHED, published
 from keyhole.evaluation.report import document, table
-from keyhole.evaluation.scores import Row, score
+from keyhole.evaluation.run import PictureLedger
+from keyhole.evaluation.scores import EvaluationRow, score
 from keyhole.evaluation.settings import AblationSettings, AttackSettings, OfflineSettings, check_ablation, check_attack
 from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.service.errors import UsageError
@@ -277,16 +277,16 @@ def test_a_folder_from_before_the_mark_is_gone_on_with(tmp_path):
     (tmp_path / "0123456789ab").mkdir()
     (tmp_path / "0123456789ab" / "run.json").write_text("{}")
     check_attack(AttackSettings(out=tmp_path))
-    assert Ledger.open(tmp_path, {}).folder.is_dir()
+    assert PictureLedger.open(tmp_path, {}).folder.is_dir()
 
 
 def test_pictures_survive_the_ledger(tmp_path):
     picture = pictures(1)[0]
-    ledger = Ledger.open(tmp_path, {"a": 1})
+    ledger = PictureLedger.open(tmp_path, {"a": 1})
     assert not ledger.has("layer1.1", 0)
     ledger.keep("layer1.1", 0, picture)
-    assert torch.equal(Ledger.open(tmp_path, {"a": 1}).read("layer1.1", 0), picture)
-    assert not Ledger.open(tmp_path, {"a": 2}).has("layer1.1", 0)
+    assert torch.equal(PictureLedger.open(tmp_path, {"a": 1}).read("layer1.1", 0), picture)
+    assert not PictureLedger.open(tmp_path, {"a": 2}).has("layer1.1", 0)
 
 
 @pytest.mark.parametrize("attack_name", ["pixels-white", "diffusion-white"])
@@ -315,7 +315,7 @@ def test_published_figures_stand_beside_nothing_but_their_setting(attack_name):
 
 def test_a_table_has_published_figures_where_there_are_some():
     scores = [scored(20.0 + step, 0.5, 30.0) for step in range(5)]
-    row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
+    row = EvaluationRow("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
     compared = replace(row, published=PUBLISHED["pixels-white"]["resnet18", "L8"])
     for rows, columns in (([row], 5), ([row, compared], 6)):
         made = table("a table", rows)
@@ -330,7 +330,7 @@ def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
     scores = [scored(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(5)]
     paper = PUBLISHED["pixels-white"]["resnet18", "L8"]
     plan = SimpleNamespace(cut="layer2.1", alias="L8")
-    row = Row("diffusion-white/refined-guided", plan, {0: scores, 1: scores}, paper, passes=12345)
+    row = EvaluationRow("diffusion-white/refined-guided", plan, {0: scores, 1: scores}, paper, passes=12345)
     terminal().print(table("a table", [row, replace(row, published=None)]))
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 80
@@ -350,7 +350,7 @@ def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
 
 def test_json_holds_no_infinity():
     exact = [scored(math.inf, 1.0, math.inf), scored(20.0, 0.5, 30.0)]
-    row = Row("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: exact}, None)
+    row = EvaluationRow("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: exact}, None)
     (written,) = json.loads(json.dumps(document({}, [row]), allow_nan=False))["rows"]
     assert (written["psnr_mean"], written["ssim_mean"]) == (None, 0.75)
     assert [one["psnr"] for one in written["pictures"]] == [None, 20.0]
@@ -377,7 +377,7 @@ def test_losses_are_written_and_drawn(settings, tmp_path):
 
 
 def test_losses_of_several_batches_are_averaged_as_far_as_they_go(tmp_path):
-    ledger = Ledger.open(tmp_path, {})
+    ledger = PictureLedger.open(tmp_path, {})
     ledger.keep("stem", 0, pictures(1)[0])
     ledger.keep_losses("stem", 0, [4.0, 2.0, 1.0])
     ledger.keep_losses("stem", 2, [2.0, 1.0])
