@@ -170,6 +170,9 @@ def test_it_is_attacked_by_what_is_not_registered(here, capsys):
         "2",
         "--defence",
         f"{DEFENCE}:share=1",
+        "--metrics",
+        "psnr",
+        METRIC,
     )
     assert dispatch(["attack", *FLAGS, "--attacks", *words, *shared, *files], {}) == 0
     rows = json.loads((here / "own.json").read_text())["rows"]
@@ -179,7 +182,7 @@ def test_it_is_attacked_by_what_is_not_registered(here, capsys):
         (FAMILY, "white box", "fast"),
         ("pixels-white", "white box", "strong"),
     ]
-    assert all(math.isfinite(row["psnr_mean"]) for row in rows)
+    assert all(math.isfinite(row["psnr_mean"]) and row[f"{METRIC}_mean"] >= 0 for row in rows)
     with Image.open(here / "own.png") as sheet:
         assert sheet.width > 4 * 192
     assert "<svg" in (here / "own.svg").read_text()
@@ -205,23 +208,31 @@ def test_a_benchmark_plans_it_by_its_own_cost(capsys):
 def test_a_benchmark_measures_it_and_reports(here):
     words = (WHITE, f"{FAMILY}/fast")
     flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
-    assert dispatch(["bench", *flags, "--defences", DEFENCE, "--attacks", *words], {}) == 0
+    assert dispatch(["bench", *flags, "--defences", DEFENCE, "--attacks", *words, "--metrics", METRIC], {}) == 0
     found = open_results(here / "run")
     assert {(leak.attack, leak.design.defence, len(leak.scores["ssim"])) for leak in found.leaks} == {
         (WHITE, DEFENCE, 2),
         (f"{FAMILY}/fast", DEFENCE, 3),
     }
+    assert all(len(leak.scores[METRIC]) == len(leak.scores["ssim"]) for leak in found.leaks)
     assert found.about[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
     assert dispatch(["bench-report", "run"], {}) == 0
     (written,) = here.joinpath("run").rglob("report.md")
     assert "my\\_own.parts:Grey" in written.read_text()
+    assert "| Darkness |" in written.read_text()
 
 
 def test_a_demo_that_is_checked_names_it(capsys):
     flags = (*FLAGS, "--size", "32", "--source", "shown", "--public", "shown", "--defence", DEFENCE)
-    assert dispatch(["check", *flags, "--attacks", WHITE, LADDER, f"{FAMILY}/fast", "--out", "run"], {}) == 0
+    assert (
+        dispatch(
+            ["check", *flags, "--attacks", WHITE, LADDER, f"{FAMILY}/fast", "--scores", METRIC, "--out", "run"], {}
+        )
+        == 0
+    )
     said = "".join(capsys.readouterr().out.split())
     assert f"{WHITE}/strong,{LADDER}/strong,{FAMILY}/fast" in said
+    assert "scoresbyPSNR,SSIM,Darknessinto" in said
 
 
 def test_the_adversary_foresees_it_and_the_monitor_expects_its_names():

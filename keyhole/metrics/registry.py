@@ -22,7 +22,7 @@ DEFAULT = ("psnr", "ssim")
 ALEXNET = Weights("LPIPS", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth")
 """torchvision's AlexNet, the backbone of LPIPS."""
 INCEPTION = Weights(
-    "FID, the Inception Score and distances of its features",
+    "Inception (for FID, Inception Score, feature and KNN distance)",
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
 )
 """TensorFlow's Inception of 2015-12-05 as ported for pytorch-fid."""

@@ -226,7 +226,7 @@ def test_the_metrics_that_were_asked_for_are_tabled_and_written(settings, monkey
     [
         ({"metrics": ()}, "--metrics: expected one or more of psnr, ssim"),
         ({"metrics": ("pnsr",)}, "unknown metric 'pnsr': did you mean psnr"),
-        ({"metrics": ("fid",)}, r"FID, the Inception Score .* needs weights that are not here: download https"),
+        ({"metrics": ("fid",)}, r"Inception \(for FID, .* needs weights that are not here: download https"),
         ({"metrics": ("dss",), "size": 24}, "pictures of 24 pixels cannot be scored: DSS compares 32 pixels a side"),
         ({"metrics": (OWN,), "n": 1}, "Spread needs 2 pictures or more, not 1"),
     ],

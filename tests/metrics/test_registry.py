@@ -54,7 +54,7 @@ def test_a_pictures_value_does_not_depend_on_its_batch(name, size, request, phot
     """Bit for bit, with a black picture, a flat one and an exact one in the batch."""
     metric = METRICS[name]
     if metric.weights:
-        request.getfixturevalue("weights" if metric.weights.purpose.startswith("FID") else "backbone")
+        request.getfixturevalue("weights" if metric.weights.purpose.startswith("Inception") else "backbone")
     truth = photographs(5, size)
     made = degraded(truth, 0.1)
     made[1], truth[2], made[3] = 0, 0.5, truth[3]
