@@ -13,5 +13,5 @@ COMMANDS: Mapping[str, Command] = {
         "Score reconstructions against the truth, show them",
         "monitor.forecast:forecast",
     ),
-    "report": Command("monitor.settings:ReportSettings", "monitor.command:report", "Write a stored run's report again"),
+    "report": Command("monitor.settings:ReportSettings", "monitor.report:report", "Write a stored run's report again"),
 }

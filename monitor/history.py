@@ -17,7 +17,7 @@ from keyhole.service.errors import UsageError
 from keyhole.wire.pictures import entry_name
 from monitor.database import FILE, FrameRow, RecoveryRow, ScoreRow, UnmatchedRow, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
-from monitor.ledger import Ledger, read_ledger
+from monitor.ledger import FrameLedger, read_ledger
 
 TIMED_FRAMES = 20_000
 
@@ -56,7 +56,7 @@ _FACTS = tuple(field.name for field in fields(LastScore) if field.name not in ("
 
 
 @dataclass(frozen=True)
-class Timed:
+class AnsweredFrame:
     """An answered frame.
 
     Attributes:
@@ -88,10 +88,10 @@ class History:
     dropped: Mapping[str, int]
     unmatched: Mapping[str, int]
     scores: tuple[LastScore, ...]
-    answered: tuple[Timed, ...]
+    answered: tuple[AnsweredFrame, ...]
     deployments: tuple[Deployment, ...]
     labels: Mapping[str, tuple[str, str]]
-    ledger: Ledger
+    ledger: FrameLedger
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -170,10 +170,10 @@ def _recovery(row: Row[Any]) -> Recovery:
     return Recovery(plate, attributes, row.identified, row.gallery)
 
 
-def _timed(session: Session, answered: ColumnElement[bool]) -> tuple[Timed, ...]:
+def _timed(session: Session, answered: ColumnElement[bool]) -> tuple[AnsweredFrame, ...]:
     columns = (FrameRow.concluded_at, FrameRow.stages, FrameRow.payload_bytes)
     rows = session.execute(select(*columns).where(answered).order_by(FrameRow.id.desc()).limit(TIMED_FRAMES)).all()
-    return tuple(Timed(at or 0.0, stages, size) for at, stages, size in reversed(rows))
+    return tuple(AnsweredFrame(at or 0.0, stages, size) for at, stages, size in reversed(rows))
 
 
 def _deployments(session: Session) -> tuple[Deployment, ...]:

@@ -15,7 +15,7 @@ NOT_TOLD, NO_TRUTH, DROPPED, NOT_ATTACKED = "not told of", "no truth", "dropped"
 
 
 @dataclass(frozen=True)
-class Ledger:
+class FrameLedger:
     """Every picture that an edge took, counted twice: by how it ended, and by whether it was scored.
 
     ``taken`` is ``answered`` and all ``dropped`` and ``unfinished``; and it is ``scored`` and all ``unscored``.
@@ -46,7 +46,7 @@ class _Count:
     ends: Counter[str]
 
 
-def read_ledger(session: Session) -> Ledger:
+def read_ledger(session: Session) -> FrameLedger:
     """The ledger of a stored run."""
     told, counted = _told(session), _counted(session)
     taken, ends = 0, Counter[str]()
@@ -58,7 +58,7 @@ def read_ledger(session: Session) -> Ledger:
     answered = ends.pop("", 0)
     scored, unscored = _scored(session)
     unscored += Counter({NOT_TOLD: taken - scored - unscored.total()})
-    return Ledger(
+    return FrameLedger(
         taken=taken,
         answered=answered,
         dropped=dict(sorted(ends.items())),

@@ -17,23 +17,12 @@ from torch import Tensor
 from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
-from keyhole.metrics.registry import DEFAULT
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from keyhole.wire.pictures import entry_name
-from monitor import validation
-from monitor.scoring import (
-    CROWDED_OUT,
-    ENDED,
-    NO_TRUTH,
-    REPEATED,
-    UNFIT,
-    Listener,
-    ScoredReconstruction,
-    scoring_metrics,
-    similarity,
-)
+from monitor import scoring, validation
+from monitor.scoring import Listener, ScoredReconstruction
 from monitor.settings import DEFAULT_LIMITS, Limits
 from monitor.validation import CheckedReconstruction, CheckedTruth, NameLimit
 
@@ -133,7 +122,7 @@ class Referee:
         self._score_secrets = score_secrets
         self._listeners = tuple(listeners)
         self._limits = limits
-        self._metrics = scoring_metrics() if metrics is None else tuple(metrics)
+        self._metrics = scoring.scoring_metrics() if metrics is None else tuple(metrics)
         self._clock = clock
         self._lock = threading.Lock()
         self._turns = tuple(threading.RLock() for _ in range(_TURNS))
@@ -183,7 +172,7 @@ class Referee:
                 self._score_waiting(frame, one)
             except WireError as error:
                 _log.warning("a reconstruction that waited is not scored", extra={"reason": str(error)})
-                self._give_up(one, UNFIT)
+                self._give_up(one, scoring.UNFIT)
 
     def conclude(self, outcome: Outcome) -> None:
         """Take what became of a frame; a repeated call changes nothing.
@@ -247,14 +236,14 @@ class Referee:
                     self._waiting.pop(one.number)
                     given_up.append(one)
         for one in given_up:
-            self._give_up(one, NO_TRUTH)
+            self._give_up(one, scoring.NO_TRUTH)
 
     def close(self) -> None:
         """Give up all that wait."""
         with self._lock:
             given_up = [self._waiting.pop_oldest() for _ in range(len(self._waiting))]
         for one in given_up:
-            self._give_up(one, ENDED)
+            self._give_up(one, scoring.ENDED)
 
     def _turn(self, frame_id: str) -> threading.RLock:
         """Held while a frame's message is told: an edge that repeats a call does not wait for the first one's end."""
@@ -271,14 +260,14 @@ class Referee:
             if frame is None:
                 crowded_out = self._waiting.put(one.number, one, reconstruction.picture.most_bytes)
         for other in crowded_out:
-            self._give_up(other, CROWDED_OUT)
+            self._give_up(other, scoring.CROWDED_OUT)
         return self._score_waiting(frame, one) if frame else None
 
     def _score_waiting(self, frame: _Frame, one: _Waiting) -> Score | None:
         """Score one that waited, or tell that its attack had finished."""
         score = self._score(frame, one.reconstruction, waited=True)
         if score is None:
-            self._give_up(one, REPEATED)
+            self._give_up(one, scoring.REPEATED)
         return score
 
     def _score(self, frame: _Frame, reconstruction: CheckedReconstruction, *, waited: bool = False) -> Score | None:
@@ -288,9 +277,7 @@ class Referee:
             return None
         validation.check_size(reconstruction.picture.size, {truth.picture.size})
         pixels = reconstruction.picture.pixels
-        values = similarity(pixels, truth.picture.pixels, self._metrics)
-        always = {name: values[name] for name in DEFAULT}
-        score = Score(frame_id=told.frame_id, attack=told.attack, rung=told.rung, values=values, **always)
+        score = scoring.score(told, pixels, truth.picture.pixels, self._metrics)
         recovery = None
         if self._score_secrets and told.final and truth.labels:
             recovery = self._score_secrets(truth.labels, pixels)

@@ -8,26 +8,36 @@ import json
 import os
 import platform
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
-from PIL import Image
 
-from keyhole.metrics.registry import DEFAULT, METRICS
+from keyhole.judge.recovery import GLYPH_CHANCE, SecretRecovery
 from keyhole.presentation import attacks, stages
-from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet
-from monitor import plots
+from monitor import figures
 from monitor.deployment import threat_model
-from monitor.gallery import Exhibit, Shown, choose
+from monitor.figures import ExampleFrame, choose_examples
 from monitor.history import History, read_history
-from monitor.recovered import table
+from monitor.settings import ReportSettings
 from monitor.store import PICTURES
 from monitor.summary import Summary, summarise
 
 SUMMARY, CONTACT_SHEET, REPORT = "summary.json", "contact-sheet.png", "report.html"
 _SHEET_ROWS, _FRAMES = 8, 16
+
+
+def report(settings: ReportSettings) -> int:
+    """Write summary, contact sheet and report beside the run and say where they are."""
+    summary = write_report(settings.run, url=settings.database, threshold=settings.alarm_ssim)
+    if settings.json:
+        settings.json.parent.mkdir(parents=True, exist_ok=True)
+        settings.json.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
+    for name in (SUMMARY, CONTACT_SHEET, REPORT):
+        if (settings.run / name).exists():
+            print(settings.run / name)
+    return 0
 
 
 def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> Summary:
@@ -46,35 +56,19 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
     history = read_history(run, url)
     summary = summarise(history)
     _write(run / SUMMARY, (json.dumps(summary.as_json(), indent=2) + "\n").encode())
-    exhibits = choose(run / PICTURES, history.scores, _FRAMES)
+    examples = choose_examples(run / PICTURES, history.scores, _FRAMES)
     titles = _titles(summary)
-    if exhibits:
+    if examples:
         page = io.BytesIO()
-        _sheet(choose(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(page, "PNG", compress_level=2)
+        figures.frame_sheet(choose_examples(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(
+            page, "PNG", compress_level=2
+        )
         _write(run / CONTACT_SHEET, page.getvalue())
-    _write(run / REPORT, _page(run.resolve().name, history, summary, exhibits, threshold).encode())
+    _write(run / REPORT, _page(run.resolve().name, history, summary, examples, threshold).encode())
     return summary
 
 
-def _sheet(exhibits: Sequence[Exhibit], titles: Mapping[str, str]) -> Image.Image:
-    """A row for each frame: its truth, then each attack's last reconstruction with its PSNR and SSIM."""
-    truths = Column("Truth", [Tile.of_png(exhibit.truth, exhibit.frame_id) for exhibit in exhibits])
-    made = (
-        Column(
-            title.replace(" · ", "\n"), [_tile(exhibit.shown.get(name)) for exhibit in exhibits], attacks.colour(name)
-        )
-        for name, title in titles.items()
-    )
-    return contact_sheet([truths, *made])
-
-
-def _tile(shown: Shown | None) -> Tile:
-    if shown is None:
-        return Tile(None, "not attacked")
-    return Tile.of_png(shown.png, "    ".join(METRICS[name].caption(shown.score.values[name]) for name in DEFAULT))
-
-
-def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit, ...], threshold: float) -> str:
+def _page(name: str, history: History, summary: Summary, examples: tuple[ExampleFrame, ...], threshold: float) -> str:
     environment = Environment(
         loader=ChoiceLoader(
             [PackageLoader("monitor", "templates"), PackageLoader("keyhole.presentation", "templates")]
@@ -93,8 +87,8 @@ def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit
         colours={attack: attacks.colour(attack) for attack in summary.attacks},
         recognised={attack: _recognised(history, attack, threshold) for attack in summary.attacks},
         threshold=threshold,
-        secrets={name: tuple(table(row.secrets)) for name, row in summary.attacks.items() if row.secrets},
-        exhibits=exhibits,
+        secrets={name: tuple(_secret_rows(row.secrets)) for name, row in summary.attacks.items() if row.secrets},
+        examples=examples,
         labels=history.labels,
         stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},
         payload_kib=history.answered[-1].payload_bytes / 1024 if history.answered else None,
@@ -103,10 +97,10 @@ def _page(name: str, history: History, summary: Summary, exhibits: tuple[Exhibit
         else (),
         metrics=history.metrics,
         score_plots=[
-            plots.scores_over_time(history.scores, metric, threshold if metric.name == "ssim" else None)
+            figures.scores_over_time(history.scores, metric, threshold if metric.name == "ssim" else None)
             for metric in sorted(history.metrics, key=lambda metric: metric.name != "ssim")
         ],
-        latency_plot=plots.latency_by_stage(history.answered) if history.answered else None,
+        latency_plot=figures.latency_by_stage(history.answered) if history.answered else None,
     )
 
 
@@ -123,3 +117,13 @@ def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f"{path.name}.{threading.get_ident()}.part")
     partial.write_bytes(content)
     os.replace(partial, path)
+
+
+def _secret_rows(found: SecretRecovery) -> Iterator[tuple[str, float, float, int]]:
+    """Rows of a report: secret, share recovered, share by guessing, how often it was asked."""
+    if found.glyph_accuracy is not None:
+        yield "plate, glyphs", found.glyph_accuracy, GLYPH_CHANCE, found.glyphs
+    for name, score in found.attributes.items():
+        yield name, score.accuracy, score.majority, score.n
+    if found.identity_rank_1 is not None and found.gallery_mean:
+        yield "vehicle, rank-1", found.identity_rank_1, 1 / found.gallery_mean, found.identities

@@ -30,6 +30,13 @@ def scoring_metrics(names: Sequence[str] = ()) -> tuple[Metric, ...]:
     return metrics_named((*DEFAULT, *names), scope="picture", flag="--scores")
 
 
+def score(told: Reconstruction, reconstruction: Tensor, truth: Tensor, metrics: Sequence[Metric]) -> Score:
+    """The score of a reconstruction, from its pixels and its truth's; see `similarity`."""
+    values = similarity(reconstruction, truth, metrics)
+    always = {name: values[name] for name in DEFAULT}
+    return Score(frame_id=told.frame_id, attack=told.attack, rung=told.rung, values=values, **always)
+
+
 def similarity(reconstruction: Tensor, truth: Tensor, metrics: Sequence[Metric]) -> dict[str, float]:
     """Values by metric of two RGB pictures of one size, 3×H×W in [0, 1].
 

@@ -13,13 +13,13 @@ from keyhole.metrics.interval import Mean
 from keyhole.presentation import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
-from monitor.ledger import Ledger
+from monitor.ledger import FrameLedger
 
 _FOR_P95 = 20
 
 
 @dataclass(frozen=True)
-class Attack:
+class AttackSummary:
     """What one attack saw. Every frame counts once, with the attack's last reconstruction of it.
 
     Attributes:
@@ -47,7 +47,7 @@ class Attack:
 
 
 @dataclass(frozen=True)
-class Latency:
+class LatencyPercentiles:
     """Percentiles of a stage over answered frames, in milliseconds.
 
     Attributes:
@@ -77,11 +77,11 @@ class Summary:
     frames_scored: int
     dropped: Mapping[str, int]
     unmatched: Mapping[str, int]
-    attacks: Mapping[str, Attack]
-    latency_ms: Mapping[str, Latency]
+    attacks: Mapping[str, AttackSummary]
+    latency_ms: Mapping[str, LatencyPercentiles]
     deployment: Deployment | None
     deployments: int
-    ledger: Ledger
+    ledger: FrameLedger
 
     def as_json(self) -> dict[str, object]:
         """Only what JSON can hold."""
@@ -107,7 +107,7 @@ def summarise(history: History) -> Summary:
     )
 
 
-def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, Latency]:
+def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, LatencyPercentiles]:
     """Percentiles by stage, in the order in which the stages come up."""
     durations: dict[str, list[float]] = {}
     for frame in frames:
@@ -116,15 +116,15 @@ def latency(frames: Iterable[Mapping[str, float]]) -> dict[str, Latency]:
     return {name: _percentiles(durations[name]) for name in stages.in_order(durations)}
 
 
-def _percentiles(values: Sequence[float]) -> Latency:
+def _percentiles(values: Sequence[float]) -> LatencyPercentiles:
     p50, p95 = np.percentile(values, (50, 95)).tolist()
-    return Latency(p50, p95 if len(values) >= _FOR_P95 else None)
+    return LatencyPercentiles(p50, p95 if len(values) >= _FOR_P95 else None)
 
 
-def _attack(scores: Sequence[LastScore]) -> Attack:
+def _attack(scores: Sequence[LastScore]) -> AttackSummary:
     names = dict.fromkeys(name for score in scores for name in score.values)
     recoveries = [score.recovery for score in scores if score.recovery]
-    return Attack(
+    return AttackSummary(
         n=len(scores),
         scores={name: Mean.of([score.values[name] for score in scores if name in score.values]) for name in names},
         knowledge=scores[-1].knowledge,

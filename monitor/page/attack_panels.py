@@ -14,7 +14,6 @@ from keyhole.metrics.registry import METRICS
 from keyhole.presentation import attacks
 from monitor.live_state import Alarm, AttackedFrame, Attempt, LiveSnapshot, ScorePoint
 from monitor.page.elements import CHART_GREY, CHART_TEXT, Photo, card
-from monitor.recovered import sentence
 from monitor.validation import TRUTH
 
 _CHART_SECONDS = 1.0
@@ -99,7 +98,7 @@ class AttackCard:
             shown.set_text("–" if value is None else f"{value:.{metric.brief}f}")
         self._secrets.set_visibility(recovery is not None)
         if recovery is not None:
-            self._secrets.set_text(f"Judge, last finished: {sentence(recovery)}")
+            self._secrets.set_text(f"Judge, last finished: {_recovery_text(recovery)}")
         self._level.style(f"width: {100 * min(1.0, max(0.0, attempt.ssim)):.1f}%")
         self._mark.style(f"left: {100 * min(1.0, max(0.0, threshold)):.1f}%")
 
@@ -116,6 +115,23 @@ class AttackCard:
             value = ui.label("–").classes("kh-value").props(f'data-testid="{metric.name}-{self._name}"')
             ui.label(f"{metric.unit} {metric.title}".lstrip()).classes("kh-faint")
         return value
+
+
+def _recovery_text(found: Recovery) -> str:
+    """
+    >>> _recovery_text(Recovery(("AB12CD", "AB12CO"), {"hat": ("cap", "cap"), "hair": ("red", "bald")}, True, 30))
+    'plate 5 of 6 glyphs · people 1 of 2 · vehicle recognised'
+    """
+    parts = []
+    right, asked = found.glyphs
+    if asked:
+        parts.append(f"plate {right} of {asked} glyphs")
+    if found.attributes:
+        hits = sum(true == read for true, read in found.attributes.values())
+        parts.append(f"people {hits} of {len(found.attributes)}")
+    if found.identified is not None:
+        parts.append("vehicle recognised" if found.identified else "vehicle not recognised")
+    return " · ".join(parts)
 
 
 class ScoreCurves:

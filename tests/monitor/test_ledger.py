@@ -11,7 +11,7 @@ from edge.reporter import FrameCounts
 from edge.round_trip import BACKLOG
 from keyhole.service.metrics import Metrics
 from monitor.history import read_history
-from monitor.ledger import DROPPED, NO_TRUTH, NOT_ATTACKED, NOT_TOLD, Ledger
+from monitor.ledger import DROPPED, NO_TRUTH, NOT_ATTACKED, NOT_TOLD, FrameLedger
 from monitor.referee import Referee
 from monitor.report import write_report
 from monitor.store import RunStore
@@ -86,7 +86,7 @@ def test_the_report_says_what_became_of_every_frame(tmp_path: Path) -> None:
     referee.settle(tally.account("edge-0", 1.0))
     store.close()
     summary = write_report(tmp_path)
-    assert summary.ledger == Ledger(
+    assert summary.ledger == FrameLedger(
         taken=8,
         answered=6,
         dropped={"deadline": 1},

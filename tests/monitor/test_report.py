@@ -11,12 +11,11 @@ from PIL import Image
 from keyhole.metrics import METRICS
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
-from monitor import plots
-from monitor.command import report
-from monitor.gallery import choose
+from monitor import figures
+from monitor.figures import choose_examples
 from monitor.history import LastScore, read_history
 from monitor.referee import Referee
-from monitor.report import write_report
+from monitor.report import report, write_report
 from monitor.scoring import scoring_metrics
 from monitor.settings import ReportSettings
 from monitor.store import RunStore
@@ -81,7 +80,7 @@ def test_the_contact_sheet_has_a_column_for_truth_and_each_attack(tmp_path: Path
 
 def test_frames_are_chosen_by_the_attacks_that_met_them_and_not_by_score(tmp_path: Path) -> None:
     store_run(tmp_path, frames=7)
-    exhibits = choose(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    exhibits = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
     assert [exhibit.frame_id for exhibit in exhibits] == ["edge-0-2", "edge-0-4", "edge-0-6"]
 
 
@@ -89,7 +88,7 @@ def test_pictures_that_are_gone_or_broken_are_left_out(tmp_path: Path) -> None:
     store_run(tmp_path, frames=2)
     (tmp_path / "pictures" / "edge-0-0" / "pixels-white.png").write_bytes(b"\x89PNG")
     (tmp_path / "pictures" / "edge-0-1" / "truth.png").unlink()
-    exhibits = choose(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    exhibits = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
     assert [(exhibit.frame_id, list(exhibit.shown)) for exhibit in exhibits] == [("edge-0-0", ["pixels-black"])]
 
 
@@ -139,7 +138,7 @@ def test_a_plot_of_many_frames_stays_small() -> None:
         LastScore(number, "edge-0-0", "pixels-white", "", "", 0, 0.0, True, float(number), {"ssim": number / 4999})
         for number in range(5000)
     ]
-    assert 400 < plots.scores_over_time(scores, METRICS["ssim"]).count("<use") < 600
+    assert 400 < figures.scores_over_time(scores, METRICS["ssim"]).count("<use") < 600
 
 
 def test_every_metric_of_a_run_has_a_column_a_caption_and_a_plot(tmp_path: Path) -> None:
