@@ -172,7 +172,7 @@ def test_attacks_that_a_choice_was_not_put_to_are_said() -> None:
     found = advice_on(replace(run(), leaks=leaks), max_ssim=0.5)
     assert found.chosen is not None
     assert (found.chosen.design, found.untried) == (chosen, ("pixels-black",))
-    assert "It was not put to pixels-black, as other designs were: more of it may leak." in list(sentences(found))
+    assert "It was not attacked by pixels-black, unlike other designs: it may leak more." in list(sentences(found))
 
 
 def test_thin_evidence_and_intervals_over_the_limit_are_said() -> None:
@@ -190,7 +190,7 @@ def test_what_was_not_measured_is_left_out_and_said() -> None:
     assert found.chosen is not None
     assert found.chosen.design != fastest
     assert (
-        "Left out, for what is in brackets was not measured: cut at `layer1.0`, undefended, int8 (leak)."
+        "Left out, because the figures in brackets are not measured: cut at `layer1.0`, undefended, int8 (leak)."
         in sentences(found)
     )
     asked_less = advice_on(partial)
@@ -214,7 +214,7 @@ def test_baselines_of_a_trained_defence_are_named() -> None:
 
 
 def test_nothing_measured_is_said() -> None:
-    assert "of no design" in next(sentences(advice_on(Results(), max_ssim=0.3)))
+    assert "no design of `toy` has all the measurements" in next(sentences(advice_on(Results(), max_ssim=0.3)))
 
 
 def test_a_trained_defence_counts_as_a_design_of_its_base() -> None:

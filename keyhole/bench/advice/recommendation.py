@@ -99,7 +99,7 @@ class Recommendation:
         without: for each constraint, in order, what would be chosen if it were not asked for.
         nearest: where nothing satisfies all, the design whose greatest relative excess over a limit is least.
         left_out: designs that could not be judged, with what was not measured of them.
-        untried: attacks on other designs of the target that the chosen one was not put to.
+        untried: attacks that were tried on other designs of the target, not on the chosen one.
         baselines: the whole model on the edge, and the pictures to the cloud, as far as they were timed on the link.
     """
 

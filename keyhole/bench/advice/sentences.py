@@ -22,7 +22,7 @@ def sentences(advice: Recommendation) -> Iterator[str]:
         yield f"It has {_figures(advice.chosen)}."
         yield from _doubts(advice.chosen, advice.constraints)
         if advice.untried:
-            yield f"It was not put to {', '.join(advice.untried)}, as other designs were: more of it may leak."
+            yield f"It was not attacked by {', '.join(advice.untried)}, unlike other designs: it may leak more."
         if advice.runner_up:
             yield (
                 f"Runner-up: {design_text(advice.runner_up.design)}: {_p50(advice.runner_up, advice.link)}, "
@@ -39,7 +39,7 @@ def sentences(advice: Recommendation) -> Iterator[str]:
         )
         yield from (_relief(advice, *pair) for pair in advice.without)
     else:
-        yield f"{_asked(advice)}: of no design of `{advice.target}` is everything measured that this needs."
+        yield f"{_asked(advice)}: no design of `{advice.target}` has all the measurements that this needs."
     yield from (_baseline(option, advice.link) for option in advice.baselines)
     if advice.left_out:
         yield _left_out(advice.left_out)
@@ -88,7 +88,7 @@ def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
             yield f"The 95 % interval of its accuracy goes down to {low:.1f} %: the loss may be over the limit."
     if leak and leak.thin:
         yield (
-            f"Behind its SSIM are {leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}; "
+            f"Its SSIM rests on {leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}; "
             f"a conclusion needs {PICTURES} and {SEEDS}."
         )
 
@@ -132,4 +132,4 @@ def _baseline(option: Option, link: str) -> str:
 def _left_out(left_out: Sequence[tuple[Design, tuple[str, ...]]]) -> str:
     listed = [f"{design_text(design)} ({', '.join(missing)})" for design, missing in left_out[:_NAMED]]
     more = [f"{len(left_out) - _NAMED} more"] if len(left_out) > _NAMED else []
-    return f"Left out, for what is in brackets was not measured: {'; '.join([*listed, *more])}."
+    return f"Left out, because the figures in brackets are not measured: {'; '.join([*listed, *more])}."

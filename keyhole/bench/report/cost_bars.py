@@ -36,8 +36,8 @@ def stage_bars(options: Sequence[Option], link: str) -> Iterator[Plot]:
         f"stages-{link}",
         f"Where the time goes over {link}",
         "Each bar is one frame from picture to answer, cut into its stages: a long network part asks for a later cut "
-        "or a tighter codec, a long edge part for an earlier cut (medians of stages add up to that of the whole but "
-        "roughly).",
+        "or a tighter codec, a long edge part for an earlier cut (medians of stages add up only roughly to the "
+        "median of the whole).",
         figure,
     )
 
