@@ -17,6 +17,10 @@ class ChannelScores(nn.Module):
 
     Args:
         shape: of the features of one picture.
+
+    >>> scores = ChannelScores((64, 8, 8))(torch.rand(2, 64, 8, 8))
+    >>> scores.shape, largest(scores, kept=16).sum(1)
+    (torch.Size([2, 64]), tensor([16., 16.]))
     """
 
     mean: Tensor

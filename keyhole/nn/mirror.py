@@ -29,6 +29,10 @@ class MirrorNetwork(PayloadNetwork):
         shapes: of the live tensors for one picture, without the batch.
         size: of the picture in pixels.
         layers: transposed convolutions; at least one for each doubling of the side. None: two for each.
+
+    >>> import torch
+    >>> MirrorNetwork([(64, 8, 8)], size=32)(torch.rand(2, 64, 8, 8)).shape
+    torch.Size([2, 3, 32, 32])
     """
 
     def __init__(self, shapes: Sequence[Shape], size: Size, layers: int | None = None) -> None:

@@ -69,6 +69,9 @@ class InversionUNet(PayloadNetwork):
         shapes: of the live tensors for one picture, without the batch.
         output: C×h×w of the generator's input.
         parameters: of the network for a payload without channels; each of its channels adds `PER_CHANNEL`.
+
+    >>> InversionUNet([(64, 8, 8)], output=(4, 8, 8))(torch.rand(2, 64, 8, 8)).shape
+    torch.Size([2, 4, 8, 8])
     """
 
     def __init__(self, shapes: Sequence[Shape], output: Shape, parameters: int = PARAMETERS) -> None:

@@ -97,6 +97,17 @@ def prune_masked(
         round_to: see `removals`.
         defence: for the plan.
         cut: for the plan.
+
+    >>> from keyhole.partition import survey
+    >>> from keyhole.partition.pruning.surgery import structures_before
+    >>> net = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(256, 10))
+    >>> example = torch.rand(1, 3, 8, 8)
+    >>> (convolution,) = structures_before(survey(net, example), cut="1")
+    >>> mask = torch.tensor([1.0, 0.0, 0.5, 0.0])
+    >>> prune_masked(net, [convolution], [mask], example, defence="mine", cut="1").removed
+    (Removal(kind='channels', path='0', indices=(1, 3)),)
+    >>> net[0].out_channels, net[3].in_features
+    (2, 128)
     """
     modules = dict(network.named_modules())
     plan = PruningPlan(defence, cut, removals(structures, masks, threshold, round_to))

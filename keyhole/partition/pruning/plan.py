@@ -52,6 +52,9 @@ class PruningPlan:
         cut: where the head ended when it was decided.
         removed: structures by place; no place is named twice.
         tail: whose tail goes on with the head's features; None: it is stored with the head.
+
+    >>> PruningPlan("patrol", "layer2", (Removal("channels", "layer1.0.conv1", (3, 5)),)).removed[0].indices
+    (3, 5)
     """
 
     defence: str
