@@ -43,7 +43,7 @@ def bench(settings: BenchSettings) -> int:
     file = read_plan(settings.plan) if settings.plan else PlanSettings()
     with console.status("looking up targets and cuts"):
         plan = resolve(merged(settings, file))
-        forecast = CostForecast.measured(plan.settings, plan.models, plan.attacks)
+        forecast = CostForecast.measured(plan)
     cells = plan_cells(plan.axes, settings.only or CELL_KINDS)
     remaining = RemainingTime(forecast, settings.workers)
     print_plan(console, plan.axes, cells, remaining)

@@ -17,12 +17,11 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keyhole.attacks.entry import Recipe
-from keyhole.attacks.registry import ChosenAttack
 from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulated_link
 from keyhole.bench.executor import Finished
+from keyhole.bench.plan import SweepPlan
 from keyhole.bench.records import BASELINES, Design
-from keyhole.bench.sweep import SurveyedTarget, SweepSettings, cut_of
+from keyhole.bench.sweep import SurveyedTarget, cut_of
 from keyhole.partition.cut_points import payload_bytes
 from keyhole.sizes import height_width
 from keyhole.terminal import described
@@ -38,34 +37,26 @@ class CostForecast:
     """A first guess for every cell.
 
     Attributes:
-        settings: of the run.
-        models: every target, traced.
-        attacks: by word, as cells have them.
+        plan: of the run.
         forwards: seconds of the whole model for one picture, by target.
     """
 
-    settings: SweepSettings
-    models: Mapping[str, SurveyedTarget]
-    attacks: Mapping[str, ChosenAttack[Recipe]]
+    plan: SweepPlan
     forwards: Mapping[str, float]
 
     @classmethod
-    def measured(
-        cls, settings: SweepSettings, models: Mapping[str, SurveyedTarget], attacks: Mapping[str, ChosenAttack[Recipe]]
-    ) -> CostForecast:
+    def measured(cls, plan: SweepPlan) -> CostForecast:
         """A forecast by the models' speed on this machine, which is measured here."""
-        return cls(
-            settings, models, attacks, {name: _forward(model, settings.threads) for name, model in models.items()}
-        )
+        return cls(plan, {name: _forward(model, plan.settings.threads) for name, model in plan.models.items()})
 
     def seconds(self, cell: Cell) -> float:
         """Seconds that a cell takes."""
-        scale, forward = self.settings.scale, self.forwards[cell.design.target]
+        scale, forward = self.plan.settings.scale, self.forwards[cell.design.target]
         if isinstance(cell, LatencyCell):
             frames = scale.frames + scale.warm_up
             return frames * forward if not cell.link else PROCESSES_SECONDS + frames * self._crossing(cell, forward)
         if isinstance(cell, AccuracyCell):
-            known = self.models[cell.design.target]
+            known = self.plan.models[cell.design.target]
             pictures = scale.vehicles * scale.views if known.embeds else scale.pictures
             return CELL_SECONDS + pictures * forward
         if isinstance(cell, LeakCell):
@@ -76,20 +67,20 @@ class CostForecast:
         """Seconds of a frame on the edge, on the link and in the cloud."""
         over = emulated_link(cell.link)
         profile = over.profile
-        tensors = self.models[cell.design.target].profiles[cut_of(cell.design)].point.tensors
+        tensors = self.plan.models[cell.design.target].profiles[cut_of(cell.design)].point.tensors
         slower = (over.slowdown - 1) * self._share(cell.design)
         link = 2 * profile.delay + 8 * payload_bytes(tensors, cell.design.codec) / profile.up
         return forward * (1 + slower) + link
 
     def _share(self, design: Design) -> float:
         """Share of the model's work that the head does."""
-        profiles = self.models[design.target].profiles
+        profiles = self.plan.models[design.target].profiles
         whole = max(found.head_macs for found in profiles.values())
         return profiles[cut_of(design)].head_macs / whole if whole else 1.0
 
     def _attack(self, cell: LeakCell, forward: float) -> float:
-        attack, share = self.attacks[cell.attack], self._share(cell.design)
-        cost, spend = attack.cost, attack.spend(self.settings.preset)
+        attack, share = self.plan.attacks[cell.attack], self._share(cell.design)
+        cost, spend = attack.cost, attack.spend(self.plan.settings.preset)
         rounds = 1 if attack.recipe.learns else spend.n
         step = cost.forwards * share * forward + cost.step_seconds
         return rounds * spend.iterations * step + spend.n * cost.picture_seconds

@@ -15,7 +15,7 @@ def plan():
 
 
 def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(plan):
-    forecast = CostForecast.measured(plan.settings, plan.models, plan.attacks)
+    forecast = CostForecast.measured(plan)
     cells = plan_cells(plan.axes)
     assert all(forecast.seconds(cell) > 0 for cell in cells)
     far, slow, quick = (
@@ -27,7 +27,7 @@ def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(p
 
 
 def test_the_time_left_follows_the_cells_of_the_same_kind(plan):
-    forecast = CostForecast.measured(plan.settings, plan.models, plan.attacks)
+    forecast = CostForecast.measured(plan)
     cells = [cell for cell in plan_cells(plan.axes) if isinstance(cell, LeakCell)]
     white = [cell for cell in cells if cell.attack == "pixels-white"]
     black = [cell for cell in cells if cell.attack == "pixels-black"]
@@ -39,7 +39,7 @@ def test_the_time_left_follows_the_cells_of_the_same_kind(plan):
 
 
 def test_workers_share_everything_but_latencies(plan):
-    forecast = CostForecast.measured(plan.settings, plan.models, plan.attacks)
+    forecast = CostForecast.measured(plan)
     cells = plan_cells(plan.axes)
     timed = [cell for cell in cells if isinstance(cell, LatencyCell)]
     others = [cell for cell in cells if not isinstance(cell, LatencyCell)]

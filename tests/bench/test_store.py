@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,3 +135,51 @@ def test_a_leak_of_before_showed_psnr_and_ssim(tmp_path):
     assert read_record("leak", of_before) == LEAK
     asked = replace(LEAK, shown=("l2", "fid"), sets={"fid": 20.0})
     assert read_record("leak", json.loads(json.dumps(dataclasses.asdict(asked)))) == asked
+
+
+STORED_DESIGN = {"target": "toy", "cut": "a", "defence": "none", "codec": "int8"}
+STORED_TIMES = {"p50": 1.0, "p95": 2.0, "p99": 3.0}
+STORED = {
+    "latency": {
+        "link": "lte", "stages": {"network": STORED_TIMES}, "total": STORED_TIMES, "frames": 30, "payload": 9.0
+    },
+    "accuracy": {"measure": "rank-1", "value": 50.0, "pictures": 100, "reach": [40.0, 60.0]},
+    "leak": {
+        "attack": "pixels-white", "seed": 0, "scores": SCORES, "secrets": {"driver": {"value": 0.5, "guessing": 0.25,
+        "asked": 8}}, "passes": 3.0, "seconds": 1.5, "sheet": "x.png"
+    },
+    "profile": {"payload": 100.0, "parameters": 5, "macs": 7, "dfil": None, "memory": 11},
+}  # fmt: skip
+STORED_ABOUT = {
+    "command": "keyhole bench",
+    "terms": "preset quick",
+    "suite": "pixels-white 4 pictures × 150 iterations, 4 at once",
+    "axes": {
+        "targets": [{"name": "toy", "cuts": ["a"]}], "defences": ["none"], "codecs": ["int8"], "links": ["lte"],
+        "attacks": ["pixels-white"], "seeds": [0]
+    },
+}  # fmt: skip
+
+
+def test_a_run_as_the_first_version_stored_it_is_read(tmp_path):
+    with sqlite3.connect(tmp_path / "bench.sqlite") as database:
+        database.execute("create table about (key varchar primary key, value json not null)")
+        database.execute(
+            "create table cells (name varchar primary key, kind varchar not null, record json, error varchar not null,"
+            " seconds double not null, at double not null, machine varchar not null)"
+        )
+        facts = [(key, json.dumps(value)) for key, value in STORED_ABOUT.items()]
+        database.executemany("insert into about values (?, ?)", facts)
+        cells = [
+            (kind, kind, json.dumps({"design": STORED_DESIGN, **fields}), "", 1.0, float(place), "here")
+            for place, (kind, fields) in enumerate(STORED.items())
+        ]
+        database.executemany("insert into cells values (?, ?, ?, ?, ?, ?, ?)", cells)
+    database.close()
+    found = open_results(tmp_path)
+    assert found.latencies == [LatencyRecord(DESIGN, "lte", {"network": TIMES}, TIMES, 30, 9.0)]
+    assert found.accuracies == [AccuracyRecord(DESIGN, "rank-1", 50.0, 100)]
+    assert found.leaks == [LEAK]
+    assert found.profiles == [ProfileRecord(DESIGN, 100.0, 5, 7, memory=11)]
+    assert found.about["attack pixels-white"] == "4 pictures × 150 iterations, 4 at once"
+    assert found.about["terms"] == "preset quick"
