@@ -9,7 +9,7 @@ from torch import Tensor
 
 from edge.settings import HeadSettings
 from keyhole.defences import Defence, defence_named, randomness, spelled
-from keyhole.partition import Partition, as_tuple, partitioned
+from keyhole.partition import Partition, ProtectedHead, partitioned
 from keyhole.sizes import Size, height_width
 from keyhole.targets import Target
 from keyhole.targets.target import defence_name
@@ -77,17 +77,21 @@ class Device:
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Protected features of RGB pictures in [0, 1], N×3×H×W: the live tensors of the cut, N×… each."""
-        return self.protect(self.features(pictures))
+        return self._head(pictures)
 
     @torch.inference_mode()
     def features(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """What the head makes of pictures; it must not leave the device."""
-        return as_tuple(self.partition.head(self.target.preprocess.normalise(pictures)))
+        return self._head.features(pictures)
 
     @torch.inference_mode()
     def protect(self, features: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """What the defence lets out of them."""
-        return self.defence.protect(features, self.generator)
+        return self._head.protect(features)
+
+    @property
+    def _head(self) -> ProtectedHead:
+        return ProtectedHead(self.partition.head, self.target.preprocess.normalise, self.defence, self.generator)
 
     def warm_up(self) -> None:
         """Run once on nothing, so that the first frame is as quick as the others."""

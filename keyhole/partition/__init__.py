@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from keyhole.partition.load import partitioned, partitioned_at
     from keyhole.partition.model_survey import Survey, survey
     from keyhole.partition.plan import CutPlan, Features, LiveTensor, Partition, as_features, as_tuple
+    from keyhole.partition.protected_head import ProtectedHead, features_of
 
 __all__ = [
     "CutError",
@@ -20,10 +21,12 @@ __all__ = [
     "Features",
     "LiveTensor",
     "Partition",
+    "ProtectedHead",
     "Survey",
     "as_features",
     "as_tuple",
     "cut_at",
+    "features_of",
     "partitioned",
     "partitioned_at",
     "points",
@@ -40,6 +43,7 @@ __getattr__ = lazily(
         "keyhole.partition.errors": ("CutError",),
         "keyhole.partition.load": ("partitioned", "partitioned_at"),
         "keyhole.partition.plan": ("CutPlan", "Features", "LiveTensor", "Partition", "as_features", "as_tuple"),
+        "keyhole.partition.protected_head": ("ProtectedHead", "features_of"),
         "keyhole.partition.model_survey": ("Survey", "survey"),
     },
 )

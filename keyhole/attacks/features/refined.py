@@ -18,7 +18,7 @@ from keyhole.attacks.features.objective import relative_distance
 from keyhole.attacks.features.white_box import Optimiser, observed_of
 from keyhole.attacks.knowledge import WhiteBox
 from keyhole.generators.base import LatentCoordinates
-from keyhole.partition import as_tuple
+from keyhole.partition import features_of
 
 REFINING = 0.6
 """Share of a frame's time that goes to the latent, where a sampler follows."""
@@ -38,7 +38,7 @@ class OwnOracle:
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Protected features of RGB pictures in [0, 1], N×3×H×W."""
-        features = tuple(tensor.cpu() for tensor in features_of(self.known, pictures))
+        features = tuple(tensor.cpu() for tensor in head_features(self.known, pictures))
         return self.known.defence.protect(features, self.generator)
 
 
@@ -125,14 +125,14 @@ class Refined:
 
     def _judged(self, frames: Sequence[Observation], pictures: Tensor) -> _Judged:
         observed = observed_of(frames, self.known.device)
-        compared = self.known.defence.comparable(features_of(self.known, pictures), observed)
+        compared = self.known.defence.comparable(head_features(self.known, pictures), observed)
         return _Judged(pictures, relative_distance(*compared).cpu())
 
 
-def features_of(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
+def head_features(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
     """What the head makes of RGB pictures in [0, 1], N×3×H×W, before the defence; on the device."""
     with torch.no_grad():
-        return as_tuple(known.head(known.normalise(pictures.to(known.device))))
+        return features_of(known.head, known.normalise, pictures.to(known.device))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from keyhole.data.identities import Parts
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.evaluation.reidentification import ReidentificationTrial, read_trial
 from keyhole.metrics.recognition import top_k_accuracy
-from keyhole.partition import Partition, as_features, as_tuple
+from keyhole.partition import Partition, ProtectedHead, as_features
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets import Target
@@ -52,13 +52,12 @@ class SplitNetwork(nn.Module):
     def __init__(self, partition: Partition, defence: Defence, codec: str) -> None:
         super().__init__()
         self.head, self.tail = partition.head, partition.tail
-        self._defence, self._codec = defence, codec
-        self._generator = randomness(SEED, "edge")
+        self._protected = ProtectedHead(partition.head, nn.Identity(), defence, randomness(SEED, "edge"))
+        self._codec = codec
 
     def forward(self, inputs: Tensor) -> Tensor:
         """The answers, N×outputs."""
-        features = self._defence.protect(as_tuple(self.head(inputs)), self._generator)
-        answers: Tensor = self.tail(as_features(through_codec(features, self._codec)))
+        answers: Tensor = self.tail(as_features(through_codec(self._protected(inputs), self._codec)))
         return answers
 
 

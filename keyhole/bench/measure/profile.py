@@ -12,7 +12,7 @@ from keyhole.bench.privacy.dfil import dfil
 from keyhole.bench.records import Measured, ProfileRecord
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
 from keyhole.defences import Defence, defence_named, randomness
-from keyhole.partition import Partition, as_tuple
+from keyhole.partition import Partition, ProtectedHead
 from keyhole.targets import Target
 from keyhole.v1.inference_pb2 import FrameHeader
 from keyhole.wire.codec_registry import codec_named
@@ -45,9 +45,8 @@ def profile(cell: ProfileCell, sweep: Sweep) -> Measured:
 @torch.inference_mode()
 def _payload(target: Target, partition: Partition, defence: Defence, codec: str, pictures: Tensor) -> float:
     """Mean bytes of a picture's frame, without its header."""
-    generator, value = randomness(SEED, "edge"), codec_named(codec)
-    payloads = []
-    for picture in torch.split(pictures, 1):
-        features = as_tuple(partition.head(target.preprocess.normalise(picture)))
-        payloads.append(pack_frame(FrameHeader(), defence.protect(features, generator), value).payload_bytes)
-    return statistics.fmean(payloads)
+    head = ProtectedHead(partition.head, target.preprocess.normalise, defence, randomness(SEED, "edge"))
+    value = codec_named(codec)
+    return statistics.fmean(
+        pack_frame(FrameHeader(), head(picture), value).payload_bytes for picture in torch.split(pictures, 1)
+    )

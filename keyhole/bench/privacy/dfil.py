@@ -24,7 +24,8 @@ from torch import Tensor
 
 from keyhole.defences.base import Defence
 from keyhole.defences.noise import AdditiveNoise, Gaussian, Laplace
-from keyhole.partition.plan import Features, as_tuple
+from keyhole.partition.plan import Features
+from keyhole.partition.protected_head import features_of
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def dfil(
         return None
     with torch.inference_mode(False), torch.enable_grad():
         given = pictures.detach().clone().requires_grad_()
-        features = as_tuple(head(preprocess(given)))
+        features = features_of(head, preprocess, given)
         deviations = [defence.deviation(tensor) for tensor in features]
         if any(bool((deviation == 0).any()) for deviation in deviations):
             return None
