@@ -13,7 +13,7 @@ from PIL import Image
 
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.sentences import design_text
-from keyhole.bench.privacy.dfil import psnr_bound
+from keyhole.bench.measure.dfil import psnr_bound
 from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, Results
 from keyhole.bench.report.command import bench_report, write_report
 from keyhole.bench.report.content import contact_sheets, missing_measurements, report_content

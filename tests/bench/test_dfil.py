@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 from torch.distributions import Laplace, Normal
 
-from keyhole.bench.privacy.dfil import dfil, mse_bound, psnr_bound
+from keyhole.bench.measure.dfil import dfil, mse_bound, psnr_bound
 from keyhole.defences import defence_named
 from keyhole.partition.plan import Features
 from keyhole.targets.target import Preprocess

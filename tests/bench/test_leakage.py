@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keyhole.bench.advice.exposure import picture_exposures, secret_exposures, worst
 from keyhole.bench.advice.options import options
-from keyhole.bench.privacy.puri import puri
+from keyhole.bench.advice.puri import puri
 from keyhole.bench.records import AccuracyRecord, Design, LeakRecord, ProfileRecord, Results
 from keyhole.bench.report.tradeoff import pareto_front
 from keyhole.metrics.interval import mean_interval

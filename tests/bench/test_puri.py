@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyhole.bench.privacy.puri import privacy, puri, utility
+from keyhole.bench.advice.puri import privacy, puri, utility
 
 shares = st.floats(0.01, 1)
 

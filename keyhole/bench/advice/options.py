@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures, worst
-from keyhole.bench.privacy.puri import PURI_METRICS, privacy, puri, utility
+from keyhole.bench.advice.puri import PURI_METRICS, privacy, puri, utility
 from keyhole.bench.records import (
     BASELINES,
     EDGE_ONLY,

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from keyhole.attacks.entry import Spend
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
+from keyhole.bench.advice.puri import PURI_METRICS
 from keyhole.bench.axes import LeakCell
-from keyhole.bench.privacy.puri import PURI_METRICS
 from keyhole.bench.records import LeakRecord, Measured
 from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
 from keyhole.data import Sample

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from keyhole.bench.axes import ProfileCell
-from keyhole.bench.privacy.dfil import dfil
+from keyhole.bench.measure.dfil import dfil
 from keyhole.bench.records import Measured, ProfileRecord
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
 from keyhole.defences import Defence, defence_named, randomness

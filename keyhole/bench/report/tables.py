@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from keyhole.bench.advice.exposure import E, Exposure, SecretExposure, picture_exposures, secret_exposures
 from keyhole.bench.advice.options import Option, metrics_of
-from keyhole.bench.privacy.dfil import psnr_bound
+from keyhole.bench.measure.dfil import psnr_bound
 from keyhole.bench.records import ProfileRecord
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import with_interval

@@ -1,1 +1,0 @@
-"""Figures of privacy beside the scores of attacks."""
