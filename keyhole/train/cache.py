@@ -10,12 +10,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 
-def kept(path: Path, about: Mapping[str, str], make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The tensors that ``make`` gives, from a file where they are in it already.
+def cached_tensors(path: Path, about: Mapping[str, str], make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors that ``make`` gives, or those in a file that was made of the same things.
 
     Args:
         path: a safetensors file; its folder is made where it is missing.
-        about: what they were made of; a file with other facts is made anew.
+        about: facts about their origin; a file with other facts is replaced.
         make: gives contiguous tensors by name.
     """
     if path.is_file():

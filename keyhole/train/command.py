@@ -15,7 +15,7 @@ from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Task
 from keyhole.train.tasks.classification import classification
-from keyhole.train.tasks.reid.task import reidentification
+from keyhole.train.tasks.reidentification import reidentification
 from keyhole.train.weights import card_of, store_weights, write_target_card
 
 TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {

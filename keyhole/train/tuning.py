@@ -21,9 +21,9 @@ from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
 from keyhole.train.settings import TuningSettings
 from keyhole.train.task import Outputs, Task
 from keyhole.train.tasks.classification import Classification, LabelledPictures
-from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
-from keyhole.train.tasks.reid.teacher import embeddings_by, teach
+from keyhole.train.tasks.reid_data import open_parts
+from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
+from keyhole.train.tasks.teacher import embeddings_by, teach
 from keyhole.train.weights import Figures, write_target_card
 
 

@@ -16,7 +16,7 @@ from keyhole.data.identities import numbered
 from keyhole.data.sets.pools import POOLS
 from keyhole.metrics.recognition import Views, retrieve
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid_data import open_parts
 from tests.data.layouts import draw, facts, identities, shade, shades, write
 
 

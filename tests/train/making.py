@@ -12,8 +12,8 @@ from keyhole.data.identities import IdentifiedPictures
 from keyhole.evaluation.reidentification import ReidentificationTrial
 from keyhole.targets.neck import bn_neck
 from keyhole.targets.target import Preprocess
-from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
-from keyhole.train.tasks.reid.teacher import Teaching
+from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
+from keyhole.train.tasks.teacher import Teaching
 
 SIDE = 16
 PREPROCESS = Preprocess(SIDE)

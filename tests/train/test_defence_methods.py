@@ -20,7 +20,7 @@ from keyhole.train.defences.nopeek import NoPeek
 from keyhole.train.defences.shredder import Shredder
 from keyhole.train.split import Split
 from keyhole.train.tasks.classification import LabelledPictures
-from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reidentification import Reidentification
 from keyhole.train.tuning import make_trainable
 from tests.train import making
 from tests.train.defence_making import split_of, taught, trained

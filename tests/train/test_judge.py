@@ -19,7 +19,7 @@ from keyhole.train.judge.embedding import EmbedderRecipe, EmbedderTask, TeacherR
 from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
 from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
-from keyhole.train.tasks.reid.teacher import Teaching
+from keyhole.train.tasks.teacher import Teaching
 
 PLAN = Plan(identities=4, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(

@@ -25,7 +25,7 @@ from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Blocks
 from keyhole.train.task import Batch, Task
 from keyhole.train.tasks.classification import Classification, LabelledPictures
-from keyhole.train.tasks.reid.task import Reidentification
+from keyhole.train.tasks.reidentification import Reidentification
 from keyhole.train.tuning import make_trainable
 from tests.train import making
 from tests.train.patrol_making import SIDE, classifier, embedder

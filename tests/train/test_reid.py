@@ -17,8 +17,8 @@ from keyhole.train.augment import erase, recolour
 from keyhole.train.loop import fit
 from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.learner import ReidLearner, ReidLoss, leave_out_patches
-from keyhole.train.tasks.reid.task import RECIPES, check_pk, pk_batches, recipe_for
+from keyhole.train.tasks.reid_learner import ReidLearner, ReidLoss, leave_out_patches
+from keyhole.train.tasks.reidentification import RECIPES, check_pk, pk_batches, recipe_for
 from tests.train.making import PREPROCESS, boards, lesson, neck_of, network, trial
 
 

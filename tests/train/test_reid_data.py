@@ -20,7 +20,7 @@ from keyhole.service.errors import UsageError
 from keyhole.targets import TargetError, load_target, read_card
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid_data import open_parts
 from tests.train.making import boards, files
 
 

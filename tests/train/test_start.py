@@ -22,7 +22,7 @@ from keyhole.targets.weight_files import load_weights
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.classification import LabelledPictures
-from keyhole.train.tasks.reid.teacher import load_teacher
+from keyhole.train.tasks.teacher import load_teacher
 from keyhole.train.weights import card_of, start_from
 from tests.train.test_classifier import striped
 

@@ -17,7 +17,7 @@ from keyhole.targets.target import Target, TargetError
 from keyhole.train.command import train
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.reid.teacher import Teaching, load_teacher, teach
+from keyhole.train.tasks.teacher import Teaching, load_teacher, teach
 from tests.train.making import PREPROCESS, boards, files, lesson, trial
 
 

@@ -22,7 +22,7 @@ from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.classification import LabelledPictures, readable
-from keyhole.train.tasks.reid.parts import open_parts
+from keyhole.train.tasks.reid_data import open_parts
 from keyhole.wire.codec_registry import through_codec
 
 CACHE = "cache"

@@ -20,8 +20,8 @@ from keyhole.train.judge.degradation import degrade
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
 from keyhole.train.loop import fit
 from keyhole.train.recipe import Stages
-from keyhole.train.tasks.reid.task import Reidentification, ReidRecipe
-from keyhole.train.tasks.reid.teacher import Teaching, embeddings_by
+from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
+from keyhole.train.tasks.teacher import Teaching, embeddings_by
 from keyhole.train.weights import start_from
 
 _ARCHITECTURE = "resnet18"

@@ -18,6 +18,7 @@ from keyhole.data.streetcam.shot import DRIVER, PASSENGER, Shot, secret_labels
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.reading import near_head, near_plate
 from keyhole.train.cache import kept
+from keyhole.train.cache import cached_tensors
 
 UNKNOWN = -1
 PLATE_WIDTH, HEAD_WIDTH = 26.0, 7.0
@@ -96,7 +97,7 @@ def true_pictures(plan: Plan, out: Path, workers: int) -> TruePictures:
         batches = list(track(loader, f"drawing {len(plan)} pictures"))
         return {name: torch.cat([batch[name] for batch in batches]) for name in _FIELDS}
 
-    return TruePictures(**kept(out / "pictures.safetensors", {"plan": json.dumps(asdict(plan))}, draw))
+    return TruePictures(**cached_tensors(out / "pictures.safetensors", {"plan": json.dumps(asdict(plan))}, draw))
 
 
 class _Drawn(Dataset[dict[str, Tensor]]):

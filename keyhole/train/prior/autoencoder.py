@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from keyhole.nn import taef2
 from keyhole.service.errors import UsageError
-from keyhole.train.cache import kept
+from keyhole.train.cache import cached_tensors
 
 _BATCH = 32
 
@@ -212,7 +212,7 @@ class LatentStatistics:
 def encoded(autoencoder: PriorAutoencoder, pictures: Tensor, file: Path) -> Tensor:
     """The autoencoder's own latents, N×C×h×w, of uint8 pictures N×3×H×W; from ``file`` where they are in it already."""
     about = _key(autoencoder, pictures)
-    return kept(file, about, lambda: {"latents": autoencoder.encode(pictures).contiguous()})["latents"]
+    return cached_tensors(file, about, lambda: {"latents": autoencoder.encode(pictures).contiguous()})["latents"]
 
 
 def _key(autoencoder: PriorAutoencoder, pictures: Tensor) -> dict[str, str]:

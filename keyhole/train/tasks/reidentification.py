@@ -25,9 +25,9 @@ from keyhole.train.augment import erase, random_resized_crop, recolour
 from keyhole.train.recipe import OptimiserName, Stages, TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Batch, Outputs, Task
-from keyhole.train.tasks.reid.learner import Answers, ReidLearner, ReidLoss, leave_out_patches
-from keyhole.train.tasks.reid.parts import open_parts
-from keyhole.train.tasks.reid.teacher import Teaching, load_teacher, teach
+from keyhole.train.tasks.reid_data import open_parts
+from keyhole.train.tasks.reid_learner import Answers, ReidLearner, ReidLoss, leave_out_patches
+from keyhole.train.tasks.teacher import Teaching, load_teacher, teach
 from keyhole.train.weights import start_from
 
 

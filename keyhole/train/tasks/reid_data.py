@@ -1,4 +1,4 @@
-"""Which pictures a target is trained on, and which unseen identities it is tested on."""
+"""Data of re-identification: pictures to train on, and unseen identities to test on."""
 
 from __future__ import annotations
 

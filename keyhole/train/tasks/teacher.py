@@ -16,7 +16,7 @@ from keyhole.evaluation.reidentification import embed
 from keyhole.targets.load import load_target
 from keyhole.targets.neck import answers_with_embedding
 from keyhole.targets.target import Preprocess, Target, TargetError
-from keyhole.train.cache import kept
+from keyhole.train.cache import cached_tensors
 from keyhole.train.weights import place_of
 
 _SHOWN = 512
@@ -83,7 +83,7 @@ def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, consol
 
     asked = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
     about = {"teacher": teacher.hash, "pictures": asked}
-    return Teaching(kept(folder / "teacher.safetensors", about, answers)[_ANSWERS], weight)
+    return Teaching(cached_tensors(folder / "teacher.safetensors", about, answers)[_ANSWERS], weight)
 
 
 def embeddings_by(teacher: nn.Module, preprocess: Preprocess, pictures: Tensor, console: Console) -> Tensor:

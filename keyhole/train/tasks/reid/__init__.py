@@ -1,1 +1,0 @@
-"""Training of targets that tell identities apart by an embedding."""
