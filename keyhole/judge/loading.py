@@ -10,8 +10,8 @@ from typing import Any
 from keyhole.judge.judge import Judge
 from keyhole.service.errors import UsageError
 from keyhole.service.files import checksum
-from keyhole.targets.card import CARD, WEIGHTS, load_card
 from keyhole.targets.state_dicts import load_state, read_state
+from keyhole.targets.stored_weights import CARD, WEIGHTS, load_card
 from keyhole.targets.target import TargetError
 
 SHIPPED = Path(__file__).parent / "weights"

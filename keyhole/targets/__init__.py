@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from keyhole.lazy import lazily
 
 if TYPE_CHECKING:
-    from keyhole.targets.card import Card, read_card, write_card
     from keyhole.targets.load import load_target
     from keyhole.targets.settings import ModelSettings
+    from keyhole.targets.stored_weights import Card, read_card, write_card
     from keyhole.targets.target import Preprocess, Target, TargetError
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "keyhole.targets.card": ("Card", "read_card", "write_card"),
+        "keyhole.targets.stored_weights": ("Card", "read_card", "write_card"),
         "keyhole.targets.load": ("load_target",),
         "keyhole.targets.settings": ("ModelSettings",),
         "keyhole.targets.target": ("Preprocess", "Target", "TargetError"),

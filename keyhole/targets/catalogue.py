@@ -18,13 +18,12 @@ from keyhole.service.errors import warn_of_folder_named_alike
 from keyhole.service.files import checksum
 from keyhole.sizes import Size, height_width, size_text
 from keyhole.targets.architectures import ARCHITECTURES, BARE, Family, ModelFacts, NamedModel, architecture
-from keyhole.targets.card import CARD, WEIGHTS, Card, read_card
 from keyhole.targets.neck import with_neck
 from keyhole.targets.settings import TargetsSettings
 from keyhole.targets.state_dicts import load_state
+from keyhole.targets.stored_weights import CARD, WEIGHTS, Card, load_weights, read_card
 from keyhole.targets.target import TargetError, defence_name
 from keyhole.targets.user_models import make_user_model
-from keyhole.targets.weight_files import load_weights
 from keyhole.terminal import terminal
 
 PRUNED, DEFENDED = "pruned", "defended"

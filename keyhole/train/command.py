@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 
 from keyhole.service.files import TRAINING, alone
-from keyhole.targets.card import this_command
 from keyhole.targets.settings import TaskName
+from keyhole.targets.stored_weights import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import fit
 from keyhole.train.settings import TrainSettings

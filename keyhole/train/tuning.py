@@ -13,9 +13,9 @@ from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import side_of
 from keyhole.targets import Target, load_target
-from keyhole.targets.card import this_command
 from keyhole.targets.catalogue import architecture_of
 from keyhole.targets.neck import answers_with_embedding, neck_path
+from keyhole.targets.stored_weights import this_command
 from keyhole.targets.user_models import count_outputs
 from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
 from keyhole.train.settings import TuningSettings

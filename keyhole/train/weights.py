@@ -8,11 +8,10 @@ from pathlib import Path
 from rich.console import Console
 from torch import nn
 
-from keyhole.targets.card import CARD, WEIGHTS, Card, read_card, write_card
 from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.neck import find_neck
 from keyhole.targets.state_dicts import load_state, read_state
-from keyhole.targets.weight_files import load_weights, save_quantised
+from keyhole.targets.stored_weights import CARD, WEIGHTS, Card, load_weights, read_card, save_quantised, write_card
 from keyhole.train.settings import TrainSettings, TuningSettings
 from keyhole.train.task import Outputs, Task
 

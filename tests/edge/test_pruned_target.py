@@ -19,8 +19,7 @@ from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.targets import Card, load_target, write_card
-from keyhole.targets.card import WEIGHTS
-from keyhole.targets.weight_files import save_quantised
+from keyhole.targets.stored_weights import WEIGHTS, save_quantised
 from keyhole.wire.pictures import unpack_picture
 from tests.system.referee import notebook
 from tests.system.running import TINY, running_cloud

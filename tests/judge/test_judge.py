@@ -9,8 +9,7 @@ from keyhole.data.streetcam.lettering import ALPHABET, plate_print
 from keyhole.data.streetcam.shot import DRIVER
 from keyhole.judge.judge import Judge, PlateReader
 from keyhole.judge.loading import SHIPPED, JudgeCard, JudgeError, find_judge, load_judge, read_judge_card
-from keyhole.targets.card import WEIGHTS, write_card
-from keyhole.targets.weight_files import save_quantised
+from keyhole.targets.stored_weights import WEIGHTS, save_quantised, write_card
 from keyhole.train.judge.command import judge_figures
 from tests.judge.making import LABELS
 

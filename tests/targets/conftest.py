@@ -5,8 +5,7 @@ import torch
 import torchvision
 
 from keyhole.targets import Card, write_card
-from keyhole.targets.card import WEIGHTS
-from keyhole.targets.weight_files import save_quantised
+from keyhole.targets.stored_weights import WEIGHTS, save_quantised
 
 
 @pytest.fixture(scope="module")

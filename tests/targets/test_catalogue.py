@@ -17,9 +17,9 @@ from keyhole.evaluation.reidentification import ReidentificationTrial
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.sizes import height_width
-from keyhole.targets.card import read_card
 from keyhole.targets.catalogue import SHIPPED, PrunedFamily, ShippedFamily, protection
 from keyhole.targets.load import load_target
+from keyhole.targets.stored_weights import read_card
 
 NAMES = ShippedFamily(SHIPPED).names()
 PRUNED = PrunedFamily(SHIPPED).names()

@@ -9,10 +9,9 @@ import torch
 import keyhole
 from keyhole.targets import Card, TargetError, load_target, read_card, write_card
 from keyhole.targets.architectures import architecture
-from keyhole.targets.card import WEIGHTS
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.neck import bn_neck, neck_path, with_neck
-from keyhole.targets.weight_files import save_quantised
+from keyhole.targets.stored_weights import WEIGHTS, save_quantised
 
 ARCHITECTURES = {"resnet18": (512, "layer2"), "timm:vit_tiny_patch16_224": (192, "blocks.5")}
 SIZE = 32

@@ -10,7 +10,7 @@ from keyhole.defences.registry import TRAINED
 from keyhole.partition import partitioned
 from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings, load_target
-from keyhole.targets.card import read_card
+from keyhole.targets.stored_weights import read_card
 from keyhole.train.defences.command import defence
 from keyhole.train.defences.registry import METHODS, method_named
 from keyhole.train.defences.settings import DefenceSettings

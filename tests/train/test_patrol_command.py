@@ -11,8 +11,8 @@ from keyhole.partition import partitioned
 from keyhole.partition.memory import footprint_at, footprints
 from keyhole.partition.pruning.plan import read_plan
 from keyhole.targets import ModelSettings, TargetError, load_target
-from keyhole.targets.card import read_card
 from keyhole.targets.catalogue import Catalogue, ShippedFamily
+from keyhole.targets.stored_weights import read_card
 from keyhole.train.defences.patrol.command import patrol
 from keyhole.train.defences.patrol.settings import PatrolSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders, classifier

@@ -12,8 +12,8 @@ from keyhole.partition import split
 from keyhole.partition.pruning.plan import Tail, read_plan, write_plan
 from keyhole.partition.pruning.surgery import prune
 from keyhole.targets import TargetError, load_target
-from keyhole.targets.card import WEIGHTS, read_card
 from keyhole.targets.catalogue import SHIPPED, ShippedFamily
+from keyhole.targets.stored_weights import WEIGHTS, read_card
 from keyhole.train.defences.patrol.command import patrol
 from keyhole.train.defences.patrol.settings import PatrolSettings
 

@@ -13,12 +13,11 @@ from torchvision.utils import save_image
 
 from keyhole.service.errors import UsageError
 from keyhole.targets.architectures import architecture
-from keyhole.targets.card import read_card
 from keyhole.targets.catalogue import architecture_of
 from keyhole.targets.load import load_target
 from keyhole.targets.neck import with_neck
+from keyhole.targets.stored_weights import load_weights, read_card
 from keyhole.targets.target import TargetError
-from keyhole.targets.weight_files import load_weights
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.classification import LabelledPictures

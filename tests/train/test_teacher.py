@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from keyhole.evaluation.reidentification import embed
-from keyhole.targets.card import read_card
 from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.neck import bn_neck
+from keyhole.targets.stored_weights import read_card
 from keyhole.targets.target import Target, TargetError
 from keyhole.train.command import train
 from keyhole.train.loop import fit

@@ -22,8 +22,7 @@ from keyhole.judge.reading import identity_rank_1, read_secrets, streetcam_views
 from keyhole.judge.recovery import Recovery, summarise
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
-from keyhole.targets.card import WEIGHTS, this_command, write_card
-from keyhole.targets.weight_files import save_quantised
+from keyhole.targets.stored_weights import WEIGHTS, save_quantised, this_command, write_card
 from keyhole.terminal import terminal
 from keyhole.train.judge.embedding import EmbedderRecipe, EmbedderTask, TeacherRecipe, split_vehicles, taught_by_teacher
 from keyhole.train.judge.pictures import Plan, TruePictures, true_pictures

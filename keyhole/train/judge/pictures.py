@@ -17,7 +17,6 @@ from keyhole.data.streetcam.lettering import ALPHABET, GLYPHS
 from keyhole.data.streetcam.shot import DRIVER, PASSENGER, Shot, secret_labels
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.reading import near_head, near_plate
-from keyhole.train.cache import kept
 from keyhole.train.cache import cached_tensors
 
 UNKNOWN = -1

@@ -10,7 +10,7 @@ from typing import Any
 
 from keyhole.metrics.interval import with_interval
 from keyhole.service.files import checksum
-from keyhole.targets.card import save_card
+from keyhole.targets.stored_weights import save_card
 
 README = "README.md"
 

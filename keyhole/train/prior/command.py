@@ -23,7 +23,7 @@ from keyhole.data.streetcam.pools import VehiclePool as StreetcamPool
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
-from keyhole.targets.card import this_command
+from keyhole.targets.stored_weights import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import learn
 from keyhole.train.optimisation import Optimisation
