@@ -11,7 +11,7 @@ from keyhole.service.files import TRAINING, alone
 from keyhole.targets.settings import TaskName
 from keyhole.targets.stored_weights import this_command
 from keyhole.terminal import terminal
-from keyhole.train.loop import fit
+from keyhole.train.loop import train_task
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Task
 from keyhole.train.tasks.classification import classification
@@ -34,7 +34,7 @@ def train(settings: TrainSettings) -> int:
     console = terminal()
     with alone(settings.out, TRAINING):
         task = TASKS[settings.task](settings, console)
-        network = fit(task, settings.out).cpu()
+        network = train_task(task, settings.out).cpu()
 
         figures = store_weights(network, settings.out, lambda: task.figures(network))
         command, recipe = this_command(), dataclasses.asdict(task.recipe)

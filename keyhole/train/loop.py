@@ -117,58 +117,59 @@ class TaskEpochs(TrainingPlan):
         )
 
 
-def fit(task: Task, out: Path) -> nn.Module:
+def train_task(task: Task, out: Path) -> nn.Module:
     """Train a target for its task; return it with its averaged weights. A stopped run resumes from ``out/checkpoint``.
 
     Args:
         task: data, module and loss.
         out: folder for checkpoints.
     """
-    return task.network(learn(TaskEpochs(task), out))
+    return task.network(run_plan(TaskEpochs(task), out))
 
 
-def learn(training: TrainingPlan, out: Path) -> nn.Module:
+def run_plan(plan: TrainingPlan, out: Path) -> nn.Module:
     """Train and return the plan's module, with averaged weights if the plan asks for them.
 
     A checkpoint is written after every round and once a minute; a stopped run resumes from it. After every round the
     plan's report is printed, which moves no random numbers.
 
     Args:
-        training: module, batches and losses.
+        plan: module, batches and losses.
         out: folder for checkpoints.
 
     Raises:
         KeyboardInterrupt: the training was interrupted; says what is kept.
     """
-    how = training.optimisation
+    how = plan.optimisation
     keep_all_freed()
     set_seed(how.seed)
     accelerator = Accelerator(mixed_precision=how.precision)
-    layout = MemoryLayout.of(training.module)
-    layout.module(training.module)
-    module = training.module.to(accelerator.device)
+    layout = MemoryLayout.of(plan.module)
+    layout.module(plan.module)
+    module = plan.module.to(accelerator.device)
     optimiser = make_optimiser(module, how)
-    schedule = one_cycle(optimiser, how.learning_rate, how.warm_up, training.steps)
+    schedule = one_cycle(optimiser, how.learning_rate, how.warm_up, plan.steps)
     average = _average(module, how.ema)
     module, optimiser, schedule = accelerator.prepare(module, optimiser, schedule)
     if average:
         accelerator.register_for_checkpointing(average)
-    accelerator.register_for_checkpointing(*training.companions)
+    accelerator.register_for_checkpointing(*plan.companions)
     kept: nn.Module = average.module if average else accelerator.unwrap_model(module)
     checkpoint = TrainingCheckpoint(accelerator, out / "checkpoint")
 
-    with checkpoint.explained(training.steps), progress_bar() as progress:
+    with checkpoint.explained(plan.steps), progress_bar() as progress:
         done = checkpoint.load()
-        bar = progress.add_task("training", total=training.steps, completed=done)
-        while done < training.steps:
-            started, before, first = time.perf_counter(), done, done - done % training.every
-            last = min(first + training.every, training.steps)
+        bar = progress.add_task("training", total=plan.steps, completed=done)
+        while done < plan.steps:
+            started, before, first = time.perf_counter(), done, done - done % plan.every
+            last = min(first + plan.every, plan.steps)
             sums: Counter[str] = Counter()
             module.train()
-            for batch in skipped(training.batches(first, last), done - first):
+            # A round: a step of the optimiser for each batch that is left of it.
+            for batch in skipped(plan.batches(first, last), done - first):
                 on_device = recursively_apply(layout.tensor, send_to_device(batch, accelerator.device))
                 with accelerator.autocast():
-                    losses = training.losses(module, on_device)
+                    losses = plan.losses(module, on_device)
                 optimiser.zero_grad()
                 accelerator.backward(sum(losses.values()))
                 if how.clip is not None:
@@ -182,10 +183,11 @@ def learn(training: TrainingPlan, out: Path) -> nn.Module:
                 done += 1
                 if done < last:
                     checkpoint.save_if_due(done)
+            # Its end: checkpoint, means of the losses, report.
             checkpoint.save(done)
             means = {name: total / (done - before) for name, total in sums.items()}
             with torch.random.fork_rng(devices=[]):
-                report = training.report(kept, Round(done, means, time.perf_counter() - started))
+                report = plan.report(kept, Round(done, means, time.perf_counter() - started))
             progress.console.print(report, soft_wrap=True)
     return kept
 

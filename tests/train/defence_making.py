@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from keyhole.targets import Preprocess
 from keyhole.train.defences.base import DefenceMethod, DefenceStep, DefenceTraining
 from keyhole.train.defences.command import DefenceEpochs
-from keyhole.train.loop import learn
+from keyhole.train.loop import run_plan
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Split
 from keyhole.train.tasks.classification import Classification, LabelledPictures
@@ -54,7 +54,7 @@ def split_of(
 
 
 def taught(training: DefenceTraining, split: Split, out: Path, cut: str = "layer1.1") -> None:
-    learn(DefenceEpochs(training, split, cut, None), out)
+    run_plan(DefenceEpochs(training, split, cut, None), out)
 
 
 def trained(method: DefenceMethod, root: Path, out: Path, epochs: int) -> Split:

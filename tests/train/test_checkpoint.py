@@ -13,7 +13,7 @@ from torch import nn
 from keyhole.service.errors import UsageError
 from keyhole.train import checkpoint
 from keyhole.train.checkpoint import TrainingCheckpoint
-from keyhole.train.loop import fit
+from keyhole.train.loop import train_task
 from tests.train.test_classifier import lesson, striped
 
 
@@ -35,11 +35,11 @@ def test_a_run_that_is_stopped_within_an_epoch_says_what_is_kept_and_ends_as_an_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     data, unseen = striped(96, 0), striped(32, 1)
-    unbroken = fit(lesson(data, unseen, 2), tmp_path / "a")
+    unbroken = train_task(lesson(data, unseen, 2), tmp_path / "a")
     monkeypatch.setattr(checkpoint, "EVERY_SECONDS", 0)
     with pytest.raises(KeyboardInterrupt, match=r"8 of 12 steps are kept in .*b/checkpoint, and the same command"):
-        fit(interrupted(lesson(data, unseen, 2), 9), tmp_path / "b")
-    resumed = fit(lesson(data, unseen, 2), tmp_path / "b")
+        train_task(interrupted(lesson(data, unseen, 2), 9), tmp_path / "b")
+    resumed = train_task(lesson(data, unseen, 2), tmp_path / "b")
     for name, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value)
 
@@ -47,7 +47,7 @@ def test_a_run_that_is_stopped_within_an_epoch_says_what_is_kept_and_ends_as_an_
 def test_within_a_minute_nothing_is_written(tmp_path: Path):
     data, unseen = striped(96, 0), striped(32, 1)
     with pytest.raises(KeyboardInterrupt, match="0 of 12 steps"):
-        fit(interrupted(lesson(data, unseen, 2), 5), tmp_path)
+        train_task(interrupted(lesson(data, unseen, 2), 5), tmp_path)
     assert not (tmp_path / "checkpoint").exists()
 
 
@@ -55,7 +55,7 @@ def test_a_checkpoint_that_does_not_say_where_it_stands_is_not_started_over(tmp_
     (tmp_path / "checkpoint").mkdir()
     (tmp_path / "checkpoint" / "epochs").write_text("3")
     with pytest.raises(UsageError, match="remove it to start over"):
-        fit(lesson(striped(96, 0), striped(32, 1), 1), tmp_path)
+        train_task(lesson(striped(96, 0), striped(32, 1), 1), tmp_path)
     assert (tmp_path / "checkpoint" / "epochs").read_text() == "3"
 
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
-from keyhole.train.loop import fit
+from keyhole.train.loop import train_task
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.tasks.classification import Classification, LabelledPictures, top_k
 
@@ -44,14 +44,14 @@ def lesson(train: LabelledPictures, validation: LabelledPictures, epochs: int) -
 def test_it_learns_what_can_be_learned(tmp_path: Path):
     data, unseen = striped(128, 0), striped(64, 1)
     before = top_k(network(), unseen, PREPROCESS)
-    trained = fit(lesson(data, unseen, 6), tmp_path)
+    trained = train_task(lesson(data, unseen, 6), tmp_path)
     assert before < 80
     assert top_k(trained, unseen, PREPROCESS) > 95
 
 
 def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypatch):
     data, unseen = striped(64, 0), striped(32, 1)
-    unbroken = fit(lesson(data, unseen, 3), tmp_path / "a")
+    unbroken = train_task(lesson(data, unseen, 3), tmp_path / "a")
 
     class KilledError(Exception):
         pass
@@ -67,8 +67,8 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr("keyhole.train.tasks.classification.top_k", killed_after_two)
         with pytest.raises(KilledError):
-            fit(lesson(data, unseen, 3), tmp_path / "b")
-    resumed = fit(lesson(data, unseen, 3), tmp_path / "b")
+            train_task(lesson(data, unseen, 3), tmp_path / "b")
+    resumed = train_task(lesson(data, unseen, 3), tmp_path / "b")
     for name, value in unbroken.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], value)
 

@@ -16,12 +16,12 @@ from keyhole.train.judge import embedding, reading
 from keyhole.train.judge.command import JudgeRecipe, judge, train_judge
 from keyhole.train.judge.degradation import blur, degrade
 from keyhole.train.judge.embedding import EmbedderRecipe, EmbedderTask, TeacherRecipe, split_vehicles, taught_by_teacher
-from keyhole.train.judge.pictures import UNKNOWN, Plan, TruePictures, true_pictures
+from keyhole.train.judge.pictures import UNKNOWN, DrawingPlan, TruePictures, true_pictures
 from keyhole.train.judge.reading import ReadingRecipe
 from keyhole.train.judge.settings import JudgeSettings
 from keyhole.train.tasks.teacher import Teaching
 
-PLAN = Plan(identities=4, views=2, near=8, seed=0)
+PLAN = DrawingPlan(identities=4, views=2, near=8, seed=0)
 RECIPE = JudgeRecipe(
     ReadingRecipe(steps=4, batch=4, every=2),
     TeacherRecipe(stages=((32, 2),), batch=4, per_identity=2),
@@ -53,7 +53,7 @@ def test_pictures_come_with_their_secrets(data: TruePictures) -> None:
 
 
 def test_pictures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = Plan(identities=1, views=2, near=1, seed=3)
+    plan = DrawingPlan(identities=1, views=2, near=1, seed=3)
     first = true_pictures(plan, tmp_path, workers=0)
     with monkeypatch.context() as patch:
         patch.setattr("keyhole.train.judge.pictures.Streetcam", None)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from keyhole.train.loop import Round, TrainingPlan, learn
+from keyhole.train.loop import Round, TrainingPlan, run_plan
 from keyhole.train.optimisation import Optimisation, one_cycle, warming_average
 
 HOW = {"learning_rate": 0.1, "weight_decay": 0.01, "optimiser": "sgd", "warm_up": 0.3, "clip": 0.5}
@@ -76,7 +76,7 @@ def by_hand(ema: float | None) -> tuple[nn.Module, list[float]]:
 @pytest.mark.parametrize("ema", [None, 0.8])
 def test_the_loop_does_what_is_written_out_by_hand(tmp_path: Path, ema: float | None, capsys) -> None:
     training = Line(ema=ema)
-    learned = learn(training, tmp_path)
+    learned = run_plan(training, tmp_path)
     expected, seen = by_hand(ema)
     for name, value in expected.state_dict().items():
         torch.testing.assert_close(learned.state_dict()[name], value)
@@ -103,10 +103,10 @@ class Killed(Line):
 @pytest.mark.parametrize("ema", [None, 0.8])
 def test_a_stopped_run_goes_on_and_a_finished_one_is_not_run_again(tmp_path: Path, ema: float | None) -> None:
     with pytest.raises(KilledError):
-        learn(Killed(ema=ema), tmp_path)
+        run_plan(Killed(ema=ema), tmp_path)
     for asked in ([(6, 7)], []):
         training = Line(ema=ema)
-        learned = learn(training, tmp_path)
+        learned = run_plan(training, tmp_path)
         assert training.asked == asked
         for name, value in by_hand(ema)[0].state_dict().items():
             torch.testing.assert_close(learned.state_dict()[name], value)
@@ -116,9 +116,9 @@ def test_a_run_goes_on_within_a_round_when_rounds_are_of_another_length(tmp_path
     stopped = Killed()
     stopped.every = 4
     with pytest.raises(KilledError):
-        learn(stopped, tmp_path)
+        run_plan(stopped, tmp_path)
     training = Line()
-    learned = learn(training, tmp_path)
+    learned = run_plan(training, tmp_path)
     assert training.asked == [(3, 6), (6, 7)], "whole rounds, of which what is done is left out"
     for name, value in by_hand(None)[0].state_dict().items():
         torch.testing.assert_close(learned.state_dict()[name], value)
@@ -161,7 +161,7 @@ class Scaled(Line):
 @pytest.mark.parametrize(("channels", "contiguous"), [(4, True), (16, False)])
 def test_weights_and_batches_of_narrow_networks_are_contiguous(tmp_path: Path, channels: int, contiguous: bool) -> None:
     training = Scaled(channels)
-    learn(training, tmp_path)
+    run_plan(training, tmp_path)
     assert training.seen == {(contiguous, contiguous)}
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from keyhole.train.loop import Round, learn
+from keyhole.train.loop import Round, run_plan
 from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior.autoencoder import LatentStatistics, new_network
 from keyhole.train.prior.diffusion import (
@@ -187,7 +187,7 @@ def test_an_autoencoder_learns_a_picture_by_heart(tmp_path) -> None:
     rounds: list[Round] = []
     training = _reconstruction((picture * 255).to(torch.uint8)[None], steps=60, every=10)
     training.report = lambda _, done: rounds.append(done) or ""  # type: ignore[method-assign, func-returns-value]
-    learn(training, tmp_path)
+    run_plan(training, tmp_path)
     assert [done.steps for done in rounds] == [10, 20, 30, 40, 50, 60]
     assert rounds[-1].losses["L1"] < 0.35 * rounds[0].losses["L1"]
     assert rounds[-1].losses["L2"] < 0.2 * rounds[0].losses["L2"]
@@ -198,7 +198,7 @@ def test_a_network_learns_to_denoise_one_latent(tmp_path) -> None:
     latents = torch.randn(1, 2, 4, 4)
     training = _diffusion(latents, steps=60)
     before = denoising_loss(training.module, latents.expand(32, -1, -1, -1), 0)
-    trained = learn(training, tmp_path)
+    trained = run_plan(training, tmp_path)
     assert denoising_loss(trained, latents.expand(32, -1, -1, -1), 0) < 0.5 * before
 
 

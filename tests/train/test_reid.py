@@ -14,7 +14,7 @@ from torch import nn
 
 from keyhole.targets.target import TargetError
 from keyhole.train.augment import erase, recolour
-from keyhole.train.loop import fit
+from keyhole.train.loop import train_task
 from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid_learner import ReidLearner, ReidLoss, leave_out_patches
@@ -120,7 +120,7 @@ def test_unseen_identities_are_found_better_after_training_and_the_neck_has_no_b
     before = tested.retrieval(network(), PREPROCESS).rank_1
     task = lesson(boards(48, 6, seed=0), tested, 12)
     assert task.tested_on == {"identities": 24, "pictures": 96, "probes": 24}
-    trained = fit(task, tmp_path)
+    trained = train_task(task, tmp_path)
     after = tested.retrieval(trained, PREPROCESS).rank_1
     assert after > 0.5
     assert after > before + 0.1
@@ -136,7 +136,7 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
         pass
 
     data, tested = boards(10, 8, seed=0), trial(boards(4, 3, seed=1), 3)
-    unbroken = fit(lesson(data, tested, 3), tmp_path / "a")
+    unbroken = train_task(lesson(data, tested, 3), tmp_path / "a")
 
     stopped = lesson(data, tested, 3)
     assess = stopped.assess
@@ -150,8 +150,8 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(
     with monkeypatch.context() as patch:
         patch.setattr(stopped, "assess", killed_in_the_second)
         with pytest.raises(KilledError):
-            fit(stopped, tmp_path / "b")
-    resumed = fit(lesson(data, tested, 3), tmp_path / "b").state_dict()
+            train_task(stopped, tmp_path / "b")
+    resumed = train_task(lesson(data, tested, 3), tmp_path / "b").state_dict()
     said = capsys.readouterr().out
     assert (said.count("epoch 2/3"), said.count("epoch 3/3")) == (1, 2)
     for name, value in unbroken.state_dict().items():

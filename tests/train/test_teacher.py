@@ -15,7 +15,7 @@ from keyhole.targets.neck import bn_neck
 from keyhole.targets.stored_weights import read_card
 from keyhole.targets.target import Target, TargetError
 from keyhole.train.command import train
-from keyhole.train.loop import fit
+from keyhole.train.loop import train_task
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.teacher import Teaching, load_teacher, teach
 from tests.train.making import PREPROCESS, boards, files, lesson, trial
@@ -35,7 +35,7 @@ def test_a_pupil_learns_to_answer_as_its_teacher(tmp_path: Path) -> None:
 
     def cosine(weight: float) -> float:
         task = lesson(data, tested, 8, Teaching(teaching.embeddings, weight))
-        fit(task, tmp_path / str(weight))
+        train_task(task, tmp_path / str(weight))
         inputs = PREPROCESS.normalise(data.pictures / 255)
         guessed = task.module.eval()(inputs).taught.detach()
         return float(F.cosine_similarity(guessed, teaching.embeddings).mean())

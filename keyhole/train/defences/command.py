@@ -22,7 +22,7 @@ from keyhole.terminal import terminal
 from keyhole.train.defences.base import DefenceStep, DefenceTraining
 from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
-from keyhole.train.loop import Round, TrainingPlan, learn
+from keyhole.train.loop import Round, TrainingPlan, run_plan
 from keyhole.train.optimisation import Optimisation
 from keyhole.train.split import Split
 from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
@@ -132,7 +132,7 @@ def defence(settings: DefenceSettings) -> int:
         split = Split.of(task, network, cut, settings.seed)
         training = method.training(split)
         if task.recipe.epochs:
-            learn(DefenceEpochs(training, split, cut, tuning.steps), settings.out)
+            run_plan(DefenceEpochs(training, split, cut, tuning.steps), settings.out)
         defended = task.network(task.module).cpu().eval()
         applied = training.store(settings.out)
         mechanism = defence_named(applied)

@@ -25,10 +25,10 @@ from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import WEIGHTS, save_quantised, this_command, write_card
 from keyhole.terminal import terminal
 from keyhole.train.judge.embedding import EmbedderRecipe, EmbedderTask, TeacherRecipe, split_vehicles, taught_by_teacher
-from keyhole.train.judge.pictures import Plan, TruePictures, true_pictures
+from keyhole.train.judge.pictures import DrawingPlan, TruePictures, true_pictures
 from keyhole.train.judge.reading import ReadingRecipe, ReadingTraining
 from keyhole.train.judge.settings import JudgeSettings
-from keyhole.train.loop import fit, learn
+from keyhole.train.loop import run_plan, train_task
 from keyhole.train.recipe import stages_of
 
 
@@ -51,7 +51,7 @@ def judge(settings: JudgeSettings) -> int:
     """Draw, train, store as int8, measure what is stored, write the card; return the exit code."""
     console = terminal()
     with alone(settings.out, TRAINING):
-        plan = Plan(settings.identities, settings.views, settings.near, settings.seed)
+        plan = DrawingPlan(settings.identities, settings.views, settings.near, settings.seed)
         shared = {name: getattr(settings, name) for name in ("batch", "seed", "precision")}
         batches = {**shared, "per_identity": min(4, settings.batch // 2)}
         recipe = JudgeRecipe(
@@ -100,10 +100,10 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
     set_seed(recipe.reading.seed)
     judge = Judge()
     train, trial = split_vehicles(data)
-    learn(ReadingTraining(judge, data, recipe.reading), out / "reading")
+    run_plan(ReadingTraining(judge, data, recipe.reading), out / "reading")
     teaching = taught_by_teacher(train, trial, recipe.teacher, out / "teacher")
     telling = EmbedderTask(judge.embedder, train, trial, recipe.telling, teaching)
-    judge.embedder.network = fit(telling, out / "telling")
+    judge.embedder.network = train_task(telling, out / "telling")
     return judge.cpu().eval()
 
 

@@ -18,7 +18,7 @@ from keyhole.targets.target import Preprocess
 from keyhole.terminal import terminal
 from keyhole.train.judge.degradation import degrade
 from keyhole.train.judge.pictures import UNKNOWN, TruePictures
-from keyhole.train.loop import fit
+from keyhole.train.loop import train_task
 from keyhole.train.recipe import Stages
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
 from keyhole.train.tasks.teacher import Teaching, embeddings_by
@@ -80,7 +80,7 @@ def taught_by_teacher(
     torch.manual_seed(recipe.seed)
     network = with_neck(architecture(_ARCHITECTURE), None)
     start_from(network, _START)
-    trained = fit(Reidentification(network, train, trial, preprocess, recipe), out)
+    trained = train_task(Reidentification(network, train, trial, preprocess, recipe), out)
     return Teaching(embeddings_by(trained, preprocess, train.pictures, terminal()), recipe.teaching)
 
 

@@ -29,7 +29,7 @@ _FIELDS = ("pictures", "identities", "plates", "corners", "drivers", "driver_box
 
 
 @dataclass(frozen=True)
-class Plan:
+class DrawingPlan:
     """Which pictures are drawn.
 
     Attributes:
@@ -82,7 +82,7 @@ class TruePictures:
         return self.each(lambda tensor: tensor.to(device))
 
 
-def true_pictures(plan: Plan, out: Path, workers: int) -> TruePictures:
+def true_pictures(plan: DrawingPlan, out: Path, workers: int) -> TruePictures:
     """Draw the pictures of a plan from the pool ``public``, or read them from ``out`` where they are drawn already.
 
     Args:
@@ -102,7 +102,7 @@ def true_pictures(plan: Plan, out: Path, workers: int) -> TruePictures:
 class _Drawn(Dataset[dict[str, Tensor]]):
     """The pictures of a plan, each drawn when it is asked for."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: DrawingPlan) -> None:
         self._plan = plan
         self._source = Streetcam("public", plan.size, plan.seed)
 

@@ -25,7 +25,7 @@ from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import this_command
 from keyhole.terminal import terminal
-from keyhole.train.loop import learn
+from keyhole.train.loop import run_plan
 from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior.autoencoder import (
     LatentStatistics,
@@ -106,7 +106,7 @@ def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Pr
         optimisation=_optimisation(settings, settings.learning_rate),
         look=reconstruction_sheet(audit, settings.out),
     )
-    trained = cast(Reconstructor, learn(training, settings.out / "training" / "autoencoder"))
+    trained = cast(Reconstructor, run_plan(training, settings.out / "training" / "autoencoder"))
     return as_stored(trained.network)
 
 
@@ -121,7 +121,7 @@ def _unet(settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], 
         optimisation=_optimisation(settings, settings.unet_learning_rate, ema=_EMA),
         look=look,
     )
-    return learn(training, settings.out / "training" / "unet")
+    return run_plan(training, settings.out / "training" / "unet")
 
 
 def _optimisation(settings: PriorSettings, learning_rate: float, ema: float | None = None) -> Optimisation:
