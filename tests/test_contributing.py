@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.cli import dispatch
-from keyhole.targets.card import read_card
+from keyhole.targets.stored_weights import read_card
 from tests.train.patrol_making import class_folders
 
 ROOT = Path(__file__).parents[1]
