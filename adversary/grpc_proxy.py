@@ -21,7 +21,7 @@ from keyhole.wire.server import time_left
 
 WORKERS = 2 * sum(method.calls for method in METHODS.values())  # each call holds one: more than the server takes
 READ_SECONDS = 2.0
-"""For what passed to be read after the last call, where `seen` lets it."""
+"""Longest wait, after the last call, for copies that are still being read."""
 _OPTIONS = (
     ("grpc.max_send_message_length", MAX_MESSAGE),
     ("grpc.max_receive_message_length", MAX_MESSAGE),

@@ -1,4 +1,4 @@
-"""What an adversary's settings let it find out: oracle, head, prior, public pictures, and a forecast."""
+"""Preparation of an adversary: the oracle, head, prior and public pictures that its settings name, and a forecast."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _AWAY = frozenset(
 
 
 class RemoteOracle:
-    """Sends pictures, reads features.
+    """The adversary's own device over gRPC: pictures go in, features come out.
 
     Args:
         channel: to the oracle.
@@ -81,7 +81,7 @@ class RemoteOracle:
 
 
 def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
-    """What a running adversary may know; its channels are closed with the stack.
+    """Knowledge of a running adversary; its channels are closed with the stack.
 
     Args:
         settings: flags.
@@ -149,7 +149,7 @@ def known_defence(settings: AdversarySettings) -> str:
 
 
 def forecast(settings: AdversarySettings) -> Forecast:
-    """What the adversary would do; its prior is loaded, and one public picture taken.
+    """A forecast of the adversary: every name in its settings is looked up, its prior loaded, one public picture taken.
 
     Raises:
         UsageError: a value is out of range, or no such attack, recipe, prior, device, target, defence or pictures.

@@ -45,7 +45,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
 
     Raises:
         UsageError: a setting is wrong, or the cloud refuses the tap's token.
-        OSError: an address cannot be listened on.
+        OSError: it cannot listen on an address.
     """
     check(settings)
     chosen = choose_all(settings.attacks, settings.recipe, ONLINE)

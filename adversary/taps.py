@@ -1,4 +1,4 @@
-"""Taps: where frames are copied from, and which of the copies an attack gets."""
+"""Taps: sources of copied frames, and the filter that decodes them for attacks."""
 
 from __future__ import annotations
 

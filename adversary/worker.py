@@ -102,7 +102,7 @@ class Worker:
             self._attempt(frames)
 
     def _next(self) -> Sequence[Observation]:
-        """The frames to attack, waiting for one; none once closed."""
+        """Wait for a frame, and return the frames to attack; none once closed."""
         while frames := self._backlog.take(self._rung.together):
             if self._shared_frame is None:
                 return frames
@@ -179,7 +179,7 @@ class Worker:
         )
 
     def _is_new(self, error: Exception) -> bool:
-        """Whether no frame failed at the same line before: its traceback is logged once."""
+        """Whether this is the first failure at its line; only that one is logged with a traceback."""
         last = traceback.extract_tb(error.__traceback__)[-1]
         fault = type(error).__name__, last.filename, last.lineno
         known = isinstance(error, MismatchError) or fault in self._faults

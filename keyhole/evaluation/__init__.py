@@ -1,1 +1,1 @@
-"""Attacks on pictures without processes, for figures."""
+"""Evaluations: attacks on pictures without processes, scored against the truth."""

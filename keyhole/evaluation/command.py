@@ -69,12 +69,12 @@ def attack(settings: AttackSettings) -> int:
 
 
 def _words(attacks: Sequence[str]) -> list[str]:
-    """The attacks asked for, `all` spelled out."""
+    """The attacks that the flag names; `all` becomes the list."""
     return [name for word in attacks for name in (ATTACKS if word == ALL else (word,))]
 
 
 def _title(settings: OfflineSettings, done: Evaluation) -> str:
-    """What was attacked, in words."""
+    """Target, size and defence, as the title of a table."""
     title = f"{done.target.name} at {size_text(done.target.preprocess.size)} px"
     if settings.defence == NO_DEFENCE:
         return title
@@ -91,12 +91,12 @@ def _in_folder(path: Path) -> Path:
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting to vary.
+    """A setting that an ablation varies.
 
     Attributes:
         values: of the feature-inversion paper.
-        applies: whether it changes anything for an attack by a recipe.
-        needs: the attacks of which that is true, in words.
+        applies: whether it changes anything for an attack by its recipe.
+        needs: the attacks that it changes something for, in words.
     """
 
     values: tuple[int, ...]
@@ -119,7 +119,7 @@ AXES: Mapping[str, Axis] = MappingProxyType(
         "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack"),
     }
 )
-"""By name: steps are those of Table 3; sizes of Fig. 20 (b) end at 4096, and the text names 1024 alone."""
+"""Axes by name. Steps are those of Table 3; queries end at 4096 as in Fig. 20 (b), and the text names 1024 alone."""
 
 
 def ablation(settings: AblationSettings) -> int:

@@ -1,4 +1,4 @@
-"""Published figures, for printing beside measured ones."""
+"""Published figures of the feature-inversion paper, printed beside measured ones."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ PUBLISHED: Mapping[str, Mapping[tuple[str, str], Published]] = MappingProxyType(
 def published(
     choice: ChosenAttack[Recipe], settings: OfflineSettings, target: Target, alias: str | None
 ) -> Published | None:
-    """The paper's figures for what is run; None where it has none, or has them of another setting: other weights,
-    pictures, sizes, recipes or priors, a defence.
+    """The paper's figures for a run; None where it has none for that attack and cut, or where the setting differs:
+    weights, pictures, size, recipe, prior or defence.
 
     Args:
         choice: the attack.

@@ -21,7 +21,7 @@ _BATCH = 128
 
 @dataclass(frozen=True)
 class ReidentificationTrial:
-    """Pictures of identities that were not trained on.
+    """A search for unseen identities: probes, and the gallery that they are searched for in.
 
     Attributes:
         data: the pictures.
@@ -52,7 +52,7 @@ class ReidentificationTrial:
         return retrieve(self._views(embeddings, self.probes), self._views(embeddings, self.gallery))
 
     def figures(self, network: nn.Module, preprocess: Preprocess) -> Mapping[str, float]:
-        """`retrieval` by the names that a card gives, in percent."""
+        """Figures of `retrieval` in percent, by the names that a card uses."""
         found = self.retrieval(network, preprocess)
         shares = {
             "rank_1": found.rank_1,

@@ -73,7 +73,7 @@ def stacked(mean: str) -> str:
 
 
 def document(run: dict[str, object], rows: Sequence[EvaluationRow]) -> dict[str, Any]:
-    """The same with every picture's scores, for JSON."""
+    """The run and its rows with every picture's scores, for JSON."""
     return {
         **run,
         "rows": [

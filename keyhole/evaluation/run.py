@@ -47,7 +47,7 @@ class Evaluation:
 
     Attributes:
         target: the model under attack.
-        run: what all attacks have in common.
+        run: facts that all attacks share.
         rows: one per attack and cut.
         truths: the pictures, N×3×H×W.
         made: their reconstructions with the first seed, by attack and cut.
@@ -65,11 +65,12 @@ class Evaluation:
 def evaluate(
     settings: OfflineSettings, chosen: Sequence[ChosenAttack[Recipe]], seeds: Sequence[int], console: Console
 ) -> Evaluation:
-    """Run every attack on the pictures at every cut, once with each seed; what an earlier run into the same folder has
-    made is not made again.
+    """Run every attack on the pictures at every cut, once with each seed.
+
+    Pictures that an earlier run into the same folder has made are taken from there.
 
     Args:
-        settings: what the attacks have in common.
+        settings: flags that the attacks share.
         chosen: the attacks.
         seeds: of the attacks; the first one chooses the pictures too.
         console: where progress is shown.
@@ -103,13 +104,13 @@ def evaluate(
 
 @dataclass(frozen=True)
 class Made:
-    """What was made of every picture from one cut.
+    """Reconstructions of every picture from one cut.
 
     Attributes:
         pictures: 3×H×W each.
         passes: U-Net passes that each took.
         losses: of the attack by step.
-        fresh: how many were not there before.
+        fresh: how many this run made; an earlier one had made the others.
     """
 
     pictures: list[Tensor]
@@ -151,7 +152,7 @@ def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
 
 
 def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> Made:
-    """The reconstruction of every picture from one cut: those of an earlier run into the same folder, the others anew.
+    """Reconstruct every picture from one cut; those that an earlier run left in the folder are read from there.
 
     Args:
         trial: which attack, how, and the folder; pictures and cuts of its settings are not looked at.
@@ -204,7 +205,7 @@ class PictureLedger:
 
         Args:
             out: folder for many runs; None: a temporary one.
-            description: all that decides what a reconstruction looks like.
+            description: every fact that a reconstruction depends on.
 
         Raises:
             UsageError: the folder holds something else.
@@ -220,7 +221,7 @@ class PictureLedger:
         return cls(folder)
 
     def has(self, cut: str, index: int) -> bool:
-        """Whether the picture was reconstructed from that cut."""
+        """Whether the picture is there, reconstructed from that cut."""
         return self._path(cut, index).exists()
 
     def keep(self, cut: str, index: int, picture: Tensor, passes: int = 0) -> None:

@@ -30,13 +30,13 @@ from keyhole.wire.codec_registry import through_codec
 
 @dataclass(frozen=True)
 class Trial:
-    """What is run on the pictures.
+    """One attack with one seed, as it is run on the pictures.
 
     Attributes:
         settings: what all attacks have in common.
         choice: the attack.
         seed: of the attack.
-        shown: seed of the choice of pictures.
+        shown: seed that chooses the pictures.
     """
 
     settings: OfflineSettings
@@ -53,18 +53,18 @@ class Trial:
 
     @property
     def training_steps(self) -> int:
-        """Steps of the training that an attack does before its first frame, where that is not all it does."""
+        """Steps of the training before an attack's first frame; 0 where training is all that the attack does."""
         steps = self.choice.recipe.prepares
         given = self.settings.training_steps
         return given if steps and given is not None else steps
 
     def description(self, target: Target) -> dict[str, object]:
-        """All that decides what a reconstruction looks like."""
+        """Every fact that a reconstruction depends on."""
         return {**common_facts(self.settings, target), **self.facts, "seed": self.seed, "pictures_seed": self.shown}
 
     @property
     def facts(self) -> dict[str, object]:
-        """What decides it beside `common_facts` and the seeds."""
+        """The facts of `description` beside `common_facts` and the seeds."""
         settings, choice = self.settings, self.choice
         return {
             "attack": choice.attack,
@@ -81,7 +81,7 @@ class Trial:
 
 
 def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]:
-    """Target, defence and pictures."""
+    """Facts of target, defence and pictures, which all attacks of a run share."""
     mechanism = mechanism_hash(defence_named(settings.defence))
     return {
         "target": target.name,
@@ -107,7 +107,7 @@ def _prior(settings: OfflineSettings) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class LocalOracle:
-    """Head, defence and codec, of which only the answers are seen."""
+    """An oracle in this process: head, defence and codec, known by their answers alone."""
 
     known: WhiteBox
     generator: torch.Generator
@@ -191,12 +191,12 @@ class OfflineAttack:
 
     @property
     def _known(self) -> Defence:
-        """The defence of a frame as far as the attack knows it."""
+        """The defence of a frame, as the attack knows it."""
         return UNPROTECTED if self.trial.settings.unaware else defence_named(self.trial.settings.defence)
 
     @property
     def _seen(self) -> Defence:
-        """What features go through before the attack has them."""
+        """The defence that features go through before the attack gets them."""
         settings = self.trial.settings
         return SeveralFrames(defence_named(settings.defence), settings.frames, self._known)
 
@@ -206,18 +206,18 @@ class OfflineAttack:
 
 @lru_cache(maxsize=1)
 def prior_named(name: str, device: torch.device) -> Prior:
-    """`load_prior`, the same for one attack after the other."""
+    """`load_prior`, loaded once for several attacks in turn."""
     return load_prior(name, device=device)
 
 
 @lru_cache(maxsize=1)
 def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
-    """As `prior_named`."""
+    """Public pictures, opened once for several attacks in turn."""
     return RememberedPictures(partial(public_pictures, spec, size, seed))
 
 
 def _frames(features: Sequence[Tensor]) -> list[Observation]:
-    """One for each picture of a batch."""
+    """One observation for each picture of a batch."""
     return [
         Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
         for index in range(len(features[0]))

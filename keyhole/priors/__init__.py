@@ -1,1 +1,1 @@
-"""Priors: what an attacker knows of pictures, as diffusers directories."""
+"""Priors: an attacker's knowledge of pictures, as diffusers directories or classes."""

@@ -1,4 +1,4 @@
-"""The half of a prior between pictures and latents, loaded by the class that its configuration names."""
+"""Autoencoders: the half of a prior between pictures and latents, loaded by the class in its configuration."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Function = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class LatentScale:
-    """How the autoencoder's own latents relate to those that the diffusion works on, which spread by about one.
+    """Scale between an autoencoder's own latents and those of the diffusion, whose deviation is about one.
 
     ``own = latent × spread + centre``, per channel.
 
@@ -42,9 +42,9 @@ class LatentScale:
 
     @classmethod
     def of(cls, config: Mapping[str, Any]) -> Self:
-        """From a configuration of diffusers, as its pipelines of Stable Diffusion 1 to 3, SDXL and LDM read it:
+        """The scale in a configuration, as diffusers' pipelines of Stable Diffusion 1 to 3, SDXL and LDM read it:
 
-        ``own = latent × latents_std / scaling_factor + latents_mean + shift_factor``; what is absent changes nothing.
+        ``own = latent × latents_std / scaling_factor + latents_mean + shift_factor``; absent entries change nothing.
         """
         deviation, mean = (
             _column(config.get(key), absent) for key, absent in (("latents_std", 1), ("latents_mean", 0))
@@ -54,7 +54,7 @@ class LatentScale:
 
 @dataclass(frozen=True, eq=False)
 class Autoencoder:
-    """Pictures to latents and back, whatever the network.
+    """A map from pictures to latents and back.
 
     Attributes:
         to_latent: RGB pictures in [0, 1] to the network's own latents.
@@ -81,7 +81,7 @@ class Autoencoder:
         return self.channels, height, width
 
     def encode(self, pictures: Tensor) -> Tensor:
-        """Latents N×C×h×w of RGB pictures in [0, 1], N×3×H×W; of a distribution its mode."""
+        """Latents N×C×h×w of RGB pictures in [0, 1], N×3×H×W; the mode where the encoder gives a distribution."""
         return (self.to_latent(pictures) - self.scale.centre) / self.scale.spread
 
     def decode(self, latents: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The half of a prior that tells noise from latent, and deterministic sampling by DDIM."""
+"""Denoisers: the half of a prior that tells noise from latent, and deterministic sampling by DDIM."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Denoiser:
     width: int | None = None
 
     def no_text(self, count: int) -> Tensor | None:
-        """The embedding N×1×width of no prompt: zeroes, as in §4 of the feature-inversion paper; None without text.
+        """The embedding N×1×width of no prompt: zeros, as in §4 of the feature-inversion paper; None without text.
 
-        One token does for any number: attention to zeroes gives the same whatever their number.
+        One token is enough: attention to zeros gives the same for any number of them.
         """
         return None if self.width is None else torch.zeros(count, 1, self.width)
 
@@ -61,7 +61,7 @@ class Denoiser:
         return self.schedule.read(latents, output[:, : self.channels], self.schedule.alphas_cumprod[timestep])
 
     def predict_noise(self, latents: Tensor, timestep: int, embedding: Tensor | None = None) -> Tensor:
-        """ε of `predict`, whatever the U-Net predicts."""
+        """Noise ε of `predict`, whatever quantity the U-Net predicts."""
         return self.predict(latents, timestep, embedding).noise
 
 
@@ -141,10 +141,10 @@ def ddim_step(predicted: Prediction, previous: Tensor) -> Tensor:
 
 
 def ddim_sample(denoiser: Denoiser, noise: Tensor, steps: Sequence[DdimStep]) -> Tensor:
-    """The latents N×C×h×w that noise N×C×h×w leads to, one U-Net pass for each step.
+    """Latents N×C×h×w sampled from noise N×C×h×w by deterministic DDIM, one U-Net pass for each step.
 
-    For the gradient only the latent between steps is kept, and each step is computed once more on the way back, so that
-    memory hardly grows with their number.
+    Song et al. 2020, Eq. 12 with η = 0. Gradients pass through: only the latents between steps are kept, and each step
+    is computed once more on the way back, so that memory hardly grows with their number.
     """
     latents = noise
     for step in steps:

@@ -85,8 +85,8 @@ def _snapshot(path: Path) -> Path:
 
 
 def component(folder: Path, *names: str, kinds: Collection[str] = ()) -> Path:
-    """The folder of a prior's component: the first of the named ones that is there, or the prior's own, where that is
-    the component alone, of one of these classes.
+    """The folder of a prior's component: the first of ``names`` that exists, or the prior's own folder where it holds
+    nothing but a component of one of the classes ``kinds``.
 
     Raises:
         UsageError: there is none; the message says what the folder is, as far as that can be told.
@@ -105,7 +105,7 @@ def _class(folder: Path) -> str:
 
 
 def _seen(folder: Path) -> Iterator[str]:
-    """What a folder is instead of what was expected."""
+    """Sentences on what a folder holds instead of a prior."""
     index = read_config(folder / _INDEX) if (folder / _INDEX).is_file() else {}
     components = {name: value[1] for name, value in index.items() if isinstance(value, list) and len(value) == 2}
     if components:

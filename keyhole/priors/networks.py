@@ -103,7 +103,8 @@ def _shards(index: Path) -> set[str]:
 
 
 def _rank(found: WeightFiles) -> tuple[int, str, int, bool]:
-    """Of one file and shards of the same, the shards: where there is an index, diffusers reads nothing else."""
+    """The order of preference. Shards come before one file of the same: diffusers reads nothing else where there is an
+    index."""
     known = _PRECISE.index(found.variant) if found.variant in _PRECISE else len(_PRECISE)
     return known, found.variant, _FORMS.index(found.form), found.index is None
 
@@ -125,8 +126,10 @@ def read_config(file: Path) -> dict[str, Any]:
 
 @cache
 def diffusers() -> ModuleType:
-    """The library, imported on first use. It does not warn of statistics of latents in configurations of networks that
-    take none: priors have them there."""
+    """The library, imported on first use.
+
+    Its warning of latent statistics in configurations of networks that take none is off: priors have them there.
+    """
     import diffusers as library  # noqa: PLC0415
 
     logging.getLogger("diffusers.configuration_utils").setLevel(logging.ERROR)

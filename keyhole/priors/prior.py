@@ -22,7 +22,7 @@ from keyhole.service.errors import UsageError
 
 @dataclass(frozen=True)
 class Prior:
-    """What an attacker knows of pictures before it sees a frame.
+    """An attacker's knowledge of pictures before it sees a frame.
 
     Attributes:
         autoencoder: pictures to latents and back.
@@ -47,7 +47,11 @@ class Prior:
 
 
 def load_prior(name: str | None, *, quantise: bool = True, device: torch.device = CPU) -> Prior:
-    """The prior in a diffusers directory (Stable Diffusion, an unconditional LDM, an autoencoder alone), or one's own.
+    """The prior of that name: a diffusers directory, as of Stable Diffusion or an unconditional LDM, or one's own.
+
+    >>> prior = load_prior("streetcam")
+    >>> prior.autoencoder.latent_shape(128)
+    (24, 16, 16)
 
     Args:
         name: of a shipped one, path, or ``owner/name`` on the hub (see `prior_folder`); or ``package.module:Class``, a

@@ -1,4 +1,4 @@
-"""The noise that a prior was trained with, and the timesteps that a sampler visits."""
+"""Noise schedules of priors, and the timesteps that a sampler visits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from keyhole.service.errors import UsageError
 
 @dataclass(frozen=True)
 class DdimStep:
-    """One step of a sampler.
+    """One step of a DDIM sampler.
 
     Attributes:
         timestep: that the latent is at.
@@ -37,7 +37,7 @@ class DdimStep:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a U-Net's output says of a noisy latent x_t = √ᾱ·x₀ + √(1 − ᾱ)·ε.
+    """The two parts of a noisy latent x_t = √ᾱ·x₀ + √(1 − ᾱ)·ε, as a U-Net predicts them.
 
     Attributes:
         clean: x₀.
@@ -69,8 +69,8 @@ class Schedule:
     def steps(self, count: int) -> tuple[DdimStep, ...]:
         """The steps of a DDIM sampler, spaced as the scheduler's configuration says, each to the next one's timestep.
 
-        One step begins at the noisiest timestep, whatever the spacing: some would name the first, where there is no
-        noise to take away.
+        A single step begins at the noisiest timestep, whatever the spacing. Some spacings would name the first, where
+        there is no noise to take away.
 
         Raises:
             UsageError: more steps than the prior has timesteps, or none.
@@ -83,7 +83,7 @@ class Schedule:
         return self._through(visited)
 
     def steps_from(self, share: float, count: int) -> tuple[DdimStep, ...]:
-        """So many steps of a DDIM sampler, spaced evenly, that begin at a share of the schedule, 0 … 1.
+        """``count`` evenly spaced steps of a DDIM sampler that begin at a share of the schedule, 0 … 1.
 
         Raises:
             UsageError: more steps than there are timesteps below, or none.
@@ -94,7 +94,7 @@ class Schedule:
         return self._through([first - index * (first + 1) // count for index in range(count)])
 
     def read(self, latents: Tensor, output: Tensor, alpha: Tensor) -> Prediction:
-        """What the U-Net's ``output`` for ``latents`` says, at a timestep with this ᾱ."""
+        """The prediction in the U-Net's ``output`` for ``latents``, at a timestep with this ᾱ."""
         predicted = PREDICTIONS[self.prediction](latents, output, alpha)
         if self.clip is None:
             return predicted
@@ -106,11 +106,11 @@ class Schedule:
 
 
 def load_schedule(folder: Path) -> Schedule:
-    """The schedule in ``scheduler/``, whichever class wrote it. Betas, spacing and prediction are as its configuration
-    says ("linear" in the paper's §6.1 is the schedule of Ho et al.; Stable Diffusion's own is "scaled_linear"), and
-    where that is silent as its class has them by default.
+    """The schedule in ``scheduler/``, whichever class wrote it.
 
-    x₀ is clipped only where the configuration says so: diffusers' default would, which suits pixels and not latents.
+    Betas, spacing and prediction are as its configuration says, or as its class has them by default. "linear" in the
+    paper's §6.1 is the schedule of Ho et al.; Stable Diffusion's own is "scaled_linear". x₀ is clipped only where the
+    configuration says so: diffusers clips by default, which suits pixels and not latents.
 
     Raises:
         UsageError: none there, one that is not of noise levels (flow matching), one that thresholds, or as
@@ -126,7 +126,10 @@ def load_schedule(folder: Path) -> Schedule:
 
 
 def read_schedule(facts: Mapping[str, Any]) -> Schedule:
-    """The schedule of a configuration; what is absent is as in diffusers' DDIMScheduler.
+    """The schedule of a configuration; absent entries are those of diffusers' DDIMScheduler.
+
+    >>> [step.timestep for step in read_schedule({"num_train_timesteps": 1000}).steps(4)]
+    [750, 500, 250, 0]
 
     Raises:
         UsageError: betas, spacing or prediction are of no known kind, or at some noise level the prediction says
@@ -154,7 +157,7 @@ def read_schedule(facts: Mapping[str, Any]) -> Schedule:
 
 
 def _defaults(kind: str) -> dict[str, Any]:
-    """What a scheduler of this class has where its configuration is silent; nothing for a class that is not known."""
+    """Defaults of a scheduler's class; none for a class that is not known."""
     made = getattr(diffusers(), kind, None)
     facts = inspect.signature(made.__init__).parameters if inspect.isclass(made) else {}
     return {name: fact.default for name, fact in facts.items() if fact.default is not inspect.Parameter.empty}

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from adversary.process import adversary
+from adversary.process import StepRate, adversary
 from adversary.settings import AdversarySettings
 from keyhole.partition import partitioned
 from keyhole.service.errors import UsageError
@@ -224,3 +224,15 @@ def test_a_wrong_token_ends_it(settings):
     cloud = Tapped()
     with serving(cloud.serve(port(settings.cloud))), pytest.raises(UsageError, match="wrong token"):
         adversary(replace(settings, tap_token="guess", attacks=("pixels-white",)), Stop())
+
+
+def test_the_rate_of_an_attack_is_that_of_the_last_five_seconds():
+    now, counted = [0.0], []
+    rate = StepRate(lambda: counted.append(1), clock=lambda: now[0])
+    for _ in range(20):
+        rate.step()
+        now[0] += 0.5
+    assert len(counted) == 20
+    assert rate.per_second() == 9 / 5
+    now[0] += 60
+    assert rate.per_second() == 0
