@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -154,6 +155,16 @@ class Metric:
         if count < self.fewest:
             raise UsageError(f"{self.title} is a value of a set of {self.fewest} pictures or more, not of {count}")
         return float(self.function(reconstructions, truths))
+
+
+def deferred(module: str, name: str) -> Callable[[Tensor, Tensor], Tensor]:
+    """A metric's function by its module in this package, which loads (torchmetrics, piq) when it is first called."""
+
+    def function(reconstructions: Tensor, truths: Tensor) -> Tensor:
+        made: Tensor = getattr(importlib.import_module(f"keyhole.metrics.{module}"), name)(reconstructions, truths)
+        return made
+
+    return function
 
 
 def check_pictures(name: str, pictures: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""How far a mean or a share can be trusted: intervals of 95 %."""
+"""95 % intervals of means and of shares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scipy.special import stdtrit
 from scipy.stats import binomtest, norm
 
 LEAST = 5
-"""Values behind an interval: fewer say too little of how far others would lie apart."""
+"""Fewest values behind an interval."""
 
 Interval = tuple[float, float]
 _DRAWN = 400_000

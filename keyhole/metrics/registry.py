@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
-from keyhole.metrics.base import Metric, Weights
+from keyhole.metrics.base import Metric, Weights, deferred
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import SMALLEST
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 DEFAULT = ("psnr", "ssim")
 """What every command scores unless it is told otherwise."""
@@ -28,22 +24,12 @@ INCEPTION = Weights(
 """TensorFlow's Inception of 2015-12-05 as ported for pytorch-fid."""
 
 
-def _later(module: str, name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """A function of this package whose module (torchmetrics, piq) loads when it is first called."""
-
-    def function(reconstructions: Tensor, truths: Tensor) -> Tensor:
-        made: Tensor = getattr(importlib.import_module(f"keyhole.metrics.{module}"), name)(reconstructions, truths)
-        return made
-
-    return function
-
-
 _UNIT = (0.0, 1.0)
 _TABLE = (
     Metric(
         "psnr",
         "PSNR",
-        _later("similarity", "psnr"),
+        deferred("similarity", "psnr"),
         "higher",
         unit="dB",
         digits=2,
@@ -51,30 +37,30 @@ _TABLE = (
         ceiling=100.0,  # more than a single wrong bit leaves in a picture of less than a megapixel
         buckets=tuple(float(level) for level in range(4, 52, 2)),
     ),
-    Metric("ssim", "SSIM", _later("similarity", "ssim"), "higher", smallest=SMALLEST, limits=_UNIT),
-    Metric("ms_ssim", "MS-SSIM", _later("similarity", "ms_ssim"), "higher", smallest=44, limits=_UNIT),
-    Metric("l2", "L2", _later("similarity", "l2"), "lower", digits=4, brief=4),
+    Metric("ssim", "SSIM", deferred("similarity", "ssim"), "higher", smallest=SMALLEST, limits=_UNIT),
+    Metric("ms_ssim", "MS-SSIM", deferred("similarity", "ms_ssim"), "higher", smallest=44, limits=_UNIT),
+    Metric("l2", "L2", deferred("similarity", "l2"), "lower", digits=4, brief=4),
     Metric(
         "eq14",
         "Eq. 14",
-        _later("similarity", "eq14"),
+        deferred("similarity", "eq14"),
         "higher",
         digits=1,
         brief=1,
         ceiling=250.0,
         buckets=tuple(float(level) for level in range(4, 84, 4)),
     ),
-    Metric("fsim", "FSIM", _later("perceptual", "fsim"), "higher", limits=_UNIT),
-    Metric("vsi", "VSI", _later("perceptual", "vsi"), "higher", limits=_UNIT),
-    Metric("haarpsi", "HaarPSI", _later("perceptual", "haarpsi"), "higher", smallest=16, limits=_UNIT),
-    Metric("sr_sim", "SR-SIM", _later("perceptual", "sr_sim"), "higher", smallest=40, limits=_UNIT),
-    Metric("dss", "DSS", _later("perceptual", "dss"), "higher", smallest=32, limits=_UNIT),
-    Metric("mdsi", "MDSI", _later("perceptual", "mdsi"), "lower"),
-    Metric("lpips", "LPIPS", _later("perceptual", "lpips"), "lower", weights=ALEXNET, smallest=31),
+    Metric("fsim", "FSIM", deferred("perceptual", "fsim"), "higher", limits=_UNIT),
+    Metric("vsi", "VSI", deferred("perceptual", "vsi"), "higher", limits=_UNIT),
+    Metric("haarpsi", "HaarPSI", deferred("perceptual", "haarpsi"), "higher", smallest=16, limits=_UNIT),
+    Metric("sr_sim", "SR-SIM", deferred("perceptual", "sr_sim"), "higher", smallest=40, limits=_UNIT),
+    Metric("dss", "DSS", deferred("perceptual", "dss"), "higher", smallest=32, limits=_UNIT),
+    Metric("mdsi", "MDSI", deferred("perceptual", "mdsi"), "lower"),
+    Metric("lpips", "LPIPS", deferred("perceptual", "lpips"), "lower", weights=ALEXNET, smallest=31),
     Metric(
         "feature_distance",
         "Feature distance",
-        _later("distribution", "inception_distance"),
+        deferred("distribution", "inception_distance"),
         "lower",
         weights=INCEPTION,
         digits=2,
@@ -82,12 +68,12 @@ _TABLE = (
         buckets=tuple(float(level) for level in range(1, 41)),
     ),
     Metric(
-        "knn_distance", "KNN distance", _later("distribution", "nearest_inception_distance"), "lower", scope="set",
+        "knn_distance", "KNN distance", deferred("distribution", "nearest_inception_distance"), "lower", scope="set",
         weights=INCEPTION, digits=2,
     ),
-    Metric("fid", "FID", _later("distribution", "fid"), "lower", scope="set", weights=INCEPTION, fewest=2, digits=1),
+    Metric("fid", "FID", deferred("distribution", "fid"), "lower", scope="set", weights=INCEPTION, fewest=2, digits=1),
     Metric(
-        "inception_score", "Inception Score", _later("distribution", "inception_score_of_reconstructions"), "higher",
+        "inception_score", "Inception Score", deferred("distribution", "inception_score_of_reconstructions"), "higher",
         scope="set", weights=INCEPTION, digits=2,
     ),
 )  # fmt: skip

@@ -33,6 +33,10 @@ def psnr(reconstruction: Tensor, truth: Tensor) -> Tensor:
 
     Raises:
         ValueError: shapes differ, values leave [0, 1], or a value is not finite.
+
+    >>> truth = torch.full((1, 3, 16, 16), 0.5)
+    >>> round(float(psnr(truth + 0.1, truth)), 3)
+    20.0
     """
     check_pair(reconstruction, truth)
     return peak_signal_noise_ratio(reconstruction, truth, data_range=1.0, reduction="none", dim=(1, 2, 3))
