@@ -21,23 +21,8 @@ LEFT_ALONE = signal.SIGUSR1
 _log = logging.getLogger(__name__)
 
 
-class Stop:
-    """Tells a process to finish. Set by SIGTERM and SIGINT, or by its owner."""
-
-    def __init__(self) -> None:
-        self._event = threading.Event()
-
-    def set(self) -> None:
-        """Ask to finish."""
-        self._event.set()
-
-    def is_set(self) -> bool:
-        """Whether the process was asked to finish."""
-        return self._event.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Sleep until asked to finish, for at most ``timeout`` seconds; whether it was asked."""
-        return self._event.wait(timeout)
+class Stop(threading.Event):
+    """Tells a process to finish. Set by SIGTERM and SIGINT, or by its owner; ``wait`` sleeps until then."""
 
 
 def run(
