@@ -15,8 +15,8 @@ from keyhole.targets.architectures import NamedModel
 from keyhole.targets.catalogue import SHIPPED, Catalogue
 from keyhole.targets.neck import with_neck
 from keyhole.targets.state_dicts import State, load_state, read_state
-from keyhole.targets.target import Target, TargetError
-from keyhole.targets.user_models import count_outputs, make_user_model
+from keyhole.targets.target import Target, TargetError, count_outputs
+from keyhole.targets.user_models import make_user_model
 
 PRETRAINED = "pretrained"
 _SEED = 0

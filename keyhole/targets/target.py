@@ -1,21 +1,25 @@
-"""A model that can be split, with its preprocessing and the name of what protects its features."""
+"""A model that can be split: its preprocessing, the pictures that it takes, and the name of what protects it."""
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.decoding import resize_to_cover
+from keyhole.nn.nested_tensors import named_tensors
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size, height_width, size_of
 
 NO_DEFENCE = "none"
 """The name of having no defence."""
+_LUMINANCE = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue (ITU-R BT.601)."""
 
 
 class TargetError(UsageError):
@@ -108,3 +112,61 @@ def defence_name(trained: str, applied: str) -> str:
     ('patrol', 'patrol+noise', 'none')
     """
     return "+".join(name for name in (trained, applied) if name not in ("", NO_DEFENCE)) or NO_DEFENCE
+
+
+def count_outputs(model: nn.Module, size: Size) -> int:
+    """Length of the model's answer to one picture, 1×outputs; 0 where it answers with something else.
+
+    Raises:
+        TargetError: the model fails on a picture, as `take_pictures`, or answers with no tensor.
+    """
+    answer = take_pictures(model, size)
+    if not named_tensors(answer):
+        raise TargetError(f"{type(model).__name__} must answer with tensors, got {type(answer).__name__}")
+    return answer.shape[1] if isinstance(answer, Tensor) and answer.dim() == 2 else 0
+
+
+class _TakesPictures(nn.Module):
+    """First base of a model's class; converts pictures to the channels and the type that the model takes."""
+
+    own_dtype: ClassVar[torch.dtype]
+    own_channels: ClassVar[int]
+
+    def forward(self, pictures: Tensor) -> Any:
+        weights = torch.tensor(_LUMINANCE, dtype=pictures.dtype, device=pictures.device).view(3, 1, 1)
+        own = (pictures * weights).sum(1, keepdim=True) if self.own_channels == 1 else pictures
+        return super().forward(own.to(self.own_dtype))
+
+
+def take_pictures(model: nn.Module, size: Size) -> Any:
+    """Let a model take RGB pictures of float32, and return its answer to one.
+
+    A model that takes half or double numbers has its pictures converted, one that takes grey pictures gets their
+    luminance; both happen inside the model, whose modules keep their paths.
+
+    Args:
+        model: is put in eval mode, and changed where it takes something else.
+        size: of the picture, in pixels.
+
+    Raises:
+        TargetError: the model fails on such a picture, in all of these ways.
+    """
+    model.eval()
+    first = next((each for each in model.parameters() if each.is_floating_point()), torch.zeros(()))
+    failures: dict[tuple[int, torch.dtype], Exception] = {}
+    for channels in (3, 1):
+        for dtype in dict.fromkeys((torch.float32, first.dtype)):
+            try:
+                with torch.no_grad():
+                    answer = model(torch.zeros(1, channels, *height_width(size), dtype=dtype, device=first.device))
+            except Exception as error:
+                failures[channels, dtype] = error
+                continue
+            if (channels, dtype) != (3, torch.float32):
+                own = {"own_dtype": dtype, "own_channels": channels, "__module__": type(model).__module__}
+                model.__class__ = type(type(model).__name__, (_TakesPictures, type(model)), own)
+            return answer
+    natural = failures[3, first.dtype]
+    raise TargetError(
+        f"{type(model).__name__} cannot take a picture of {height_width(size)[0]}×{height_width(size)[1]}: {natural}"
+    ) from natural

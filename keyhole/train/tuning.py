@@ -16,7 +16,7 @@ from keyhole.targets import Target, load_target
 from keyhole.targets.catalogue import architecture_of
 from keyhole.targets.neck import answers_with_embedding, neck_path
 from keyhole.targets.stored_weights import this_command
-from keyhole.targets.user_models import count_outputs
+from keyhole.targets.target import count_outputs
 from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
 from keyhole.train.settings import TuningSettings
 from keyhole.train.task import Outputs, Task

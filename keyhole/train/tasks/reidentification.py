@@ -19,8 +19,7 @@ from keyhole.service.errors import UsageError
 from keyhole.sizes import height_width, scaled, size_text
 from keyhole.targets.architectures import architecture
 from keyhole.targets.neck import with_neck
-from keyhole.targets.target import Preprocess, TargetError
-from keyhole.targets.user_models import count_outputs
+from keyhole.targets.target import Preprocess, TargetError, count_outputs
 from keyhole.train.augment import erase, random_resized_crop, recolour
 from keyhole.train.recipe import OptimiserName, Stages, TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
