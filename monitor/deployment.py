@@ -56,7 +56,11 @@ class PartyView:
 
 
 def threat_model(deployment: Deployment, taps: frozenset[str]) -> tuple[PartyView, ...]:
-    """The four processes of a deployment.
+    """The four processes of a deployment and what each of them sees.
+
+    >>> here = Deployment("edge-0", "vit_tiny", "blocks.3", "fp16", "none", "wifi", "127.0.0.1:1", tls=False)
+    >>> [(view.name, view.never) for view in threat_model(here, frozenset({"cloud"}))][1]
+    ('cloud', 'the picture')
 
     Args:
         deployment: what ran.

@@ -1,4 +1,4 @@
-"""What a monitor would do: its addresses, tried, and its judge, loaded."""
+"""Forecast of a monitor: its addresses are tried and its judge is loaded, nothing is served."""
 
 from __future__ import annotations
 

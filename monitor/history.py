@@ -1,4 +1,4 @@
-"""What a stored run holds, read back."""
+"""Stored runs, read back from their databases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LastScore:
 
     Attributes:
         frame: the frame's row; frame ids may come again, rows do not.
-        attack: as an entry, see `keyhole.wire.pictures.entry_name`.
+        attack: with its rung, see `keyhole.wire.pictures.entry_name`.
         at: Unix time, seconds.
         values: by metric, PSNR and SSIM first.
         recovery: what the judge read from it; None where it was not asked.

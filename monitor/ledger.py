@@ -1,4 +1,4 @@
-"""What became of every frame: the edges' own counts beside what the monitor was told."""
+"""Ledger of frames: what became of each, by the edges' own counts and by what the monitor was told."""
 
 from __future__ import annotations
 

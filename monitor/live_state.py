@@ -1,4 +1,4 @@
-"""The newest of a run, in memory, for the live page."""
+"""Live state of a run for the page: its newest frames, scores and counts, in memory, and the alarm."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Attempt:
     """An attack's newest reconstruction of a frame.
 
     Attributes:
-        attack: as an entry, see `keyhole.wire.pictures.entry_name`; so in the other classes here.
+        attack: with its rung, see `keyhole.wire.pictures.entry_name`; so in the other classes here.
         values: by metric.
         version: changes with every new picture.
         at: Unix time, seconds.
@@ -35,7 +35,7 @@ class Attempt:
 
     frame_id: str
     attack: str
-    title: str
+    knowledge: str
     tap: str
     values: Mapping[str, float]
     iteration: int
@@ -49,8 +49,13 @@ class Attempt:
 
     @property
     def ssim(self) -> float:
-        """By which the alarm is raised."""
+        """SSIM, which raises the alarm."""
         return self.values["ssim"]
+
+    @property
+    def title(self) -> str:
+        """The attack as a heading."""
+        return attacks.title(self.attack, self.knowledge)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ class LiveSnapshot:
 
 
 class LiveState(Listener):
-    """Keeps a bounded picture of the present.
+    """Holds the newest frames, scores and outcomes of a run, a bounded number of each.
 
     Args:
         clock: seconds, monotonic.
@@ -277,7 +282,7 @@ def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
     return Attempt(
         frame_id=told.frame_id,
         attack=entry_name(told),
-        title=attacks.title(entry_name(told), told.knowledge),
+        knowledge=told.knowledge,
         tap=told.tap,
         values=dict(scored.score.values),
         iteration=told.iteration,

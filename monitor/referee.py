@@ -81,7 +81,7 @@ class BoundedEntries(Generic[Key, Value]):
 
 @dataclass
 class _Frame:
-    """A truth, and the attacks (as entries) that have finished with it."""
+    """A truth, and the attacks (with their rungs) that have finished with it."""
 
     truth: CheckedTruth
     finished: set[str] = field(default_factory=set)

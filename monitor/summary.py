@@ -1,4 +1,4 @@
-"""The figures of a run."""
+"""Summary of a run in figures: scores by attack, latency by stage, frames and losses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FOR_P95 = 20
 
 @dataclass(frozen=True)
 class AttackSummary:
-    """What one attack saw. Every frame counts once, with the attack's last reconstruction of it.
+    """Scores of one attack. Every frame counts once, with the attack's last reconstruction of it.
 
     Attributes:
         n: frames.

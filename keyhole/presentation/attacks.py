@@ -1,4 +1,4 @@
-"""How attacks are named and coloured wherever they are shown."""
+"""Headings, colours and order of attacks wherever they are shown."""
 
 from __future__ import annotations
 
@@ -25,12 +25,17 @@ _NAME = re.compile(rf"(?P<generator>.+?)-(?P<kind>{'|'.join(_KINDS)})(?:-(?P<rec
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Entries by generator, white box before black box, plain before other recipes, rung after rung."""
+    """Attacks by generator, white box before black box, plain before other recipes, rung after rung.
+
+    >>> in_order(["decoder-white", "pixels-black", "pixels-white-guided", "pixels-white"])
+    ['pixels-white', 'pixels-white-guided', 'pixels-black', 'decoder-white']
+    """
     return sorted(set(names), key=_place)
 
 
 def title(name: str, knowledge: str) -> str:
-    """
+    """A heading for an attack; its name where ``knowledge`` ("white box", "black box") is empty.
+
     >>> title("pixels-white", "white box")
     'White box · pixels'
     >>> title("diffusion-white-guided", "white box"), title("decoder-ladder.refined", "white box")
@@ -44,7 +49,7 @@ def title(name: str, knowledge: str) -> str:
 
 
 def colour(name: str) -> str:
-    """A colour of the entry's own, legible on dark and light."""
+    """A colour of the attack's own, legible on dark and light."""
     return _COLOURS.get(name, _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)])
 
 
