@@ -17,7 +17,7 @@ from adversary.preparation import known_defence, open_knowledge
 from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, FrameFilter, TapSubscription
 from adversary.wire_tap import WireTap
-from adversary.worker import RefereeClient, Signature, Submit, Worker
+from adversary.worker import Origin, RefereeClient, Submit, Worker
 from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.registry import ONLINE, ChosenAttack, choose_all
@@ -69,10 +69,10 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             each = partial(_run_settings, settings, choice, metrics)
             for rung in choice.recipe.rungs(known, each, _closed_with(holds)):
                 by = choice.name, choice.recipe_name, rung.name
-                signature = Signature(*by, rung.knowledge, settings.tap, settings.seed)
+                origin = Origin(*by, rung.knowledge, settings.tap, settings.seed)
                 shared = shared_frame if rung.together == 1 else None
                 room, threads = settings.backlog, settings.threads
-                workers.append(Worker(signature, rung, submit, metrics, stop, room, threads, shared))
+                workers.append(Worker(origin, rung, submit, metrics, stop, room, threads, shared))
                 holds.append(partial(workers[-1].close, DRAIN_SECONDS))
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 

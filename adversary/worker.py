@@ -31,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Signature:
+class Origin:
     """The origin that every reconstruction of a worker names."""
 
     attack: str
@@ -51,7 +51,7 @@ class Worker:
     """Runs one attack on a thread of its own, newest frame first.
 
     Args:
-        signature: name and origin.
+        origin: named in every reconstruction.
         rung: the attack, open, and used by this worker alone.
         submit: hands a reconstruction over.
         metrics: drops are counted here.
@@ -63,7 +63,7 @@ class Worker:
 
     def __init__(
         self,
-        signature: Signature,
+        origin: Origin,
         rung: Rung,
         submit: Submit,
         metrics: Metrics,
@@ -72,7 +72,7 @@ class Worker:
         threads: int = 1,
         shared_frame: SharedFrame | None = None,
     ) -> None:
-        self._signature = signature
+        self._origin = origin
         self._rung = rung
         self._submit = submit
         self._metrics = metrics
@@ -83,8 +83,8 @@ class Worker:
         self._faults: set[tuple[str, str, int | None]] = set()
         room = backlog if rung.waiting is None else rung.waiting
         self._backlog: Backlog[Observation] = Backlog(room, metrics.dropped.labels("backlog").inc)
-        metrics.queue_depth.labels(signature.name).set_function(lambda: len(self._backlog))
-        self._thread = threading.Thread(target=self._work, name=signature.name, daemon=True)
+        metrics.queue_depth.labels(origin.name).set_function(lambda: len(self._backlog))
+        self._thread = threading.Thread(target=self._work, name=origin.name, daemon=True)
         self._thread.start()
 
     def offer(self, frame: Observation) -> None:
@@ -144,24 +144,24 @@ class Worker:
     ) -> referee_pb2.Reconstruction:
         return referee_pb2.Reconstruction(
             frame_id=frame.frame_id,
-            attack=self._signature.attack,
-            recipe=self._signature.recipe,
-            rung=self._signature.rung,
-            knowledge=self._signature.knowledge,
-            tap=self._signature.tap,
+            attack=self._origin.attack,
+            recipe=self._origin.recipe,
+            rung=self._origin.rung,
+            knowledge=self._origin.knowledge,
+            tap=self._origin.tap,
             picture=pack_picture(picture),
             iteration=estimate.iteration,
             seconds=estimate.seconds,
             final=final,
             backlog=len(self._backlog),
             dropped=self._backlog.dropped,
-            seed=self._signature.seed,
+            seed=self._origin.seed,
         )
 
     def _conclude(self, frame: Observation, estimate: Estimate) -> None:
         self._metrics.frames.labels("reconstructed").inc()
         facts: dict[str, object] = {
-            "attack": self._signature.name,
+            "attack": self._origin.name,
             "frame": frame.frame_id,
             "iteration": estimate.iteration,
             "seconds": round(estimate.seconds, 2),
@@ -174,7 +174,7 @@ class Worker:
         self._metrics.dropped.labels(reason).inc()
         _log.warning(
             "frame skipped",
-            extra={"attack": self._signature.name, "frame": frame.frame_id, "reason": f"{reason}: {error}"},
+            extra={"attack": self._origin.name, "frame": frame.frame_id, "reason": f"{reason}: {error}"},
             exc_info=_log.isEnabledFor(logging.DEBUG) or self._is_new(error),
         )
 

@@ -90,20 +90,20 @@ def evaluate(
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
     check_scorable(metrics, target.preprocess.size, settings.n)
-    truths = victims(settings, target, seeds[0])
+    truths = attacked_pictures(settings, target, seeds[0])
 
     rows, columns = [], {}
     with progress_bar(console) as progress:
         for choice, partition in itertools.product(chosen, partitions):
             trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
-            made = [attacked(trial, target, partition, truths, progress) for trial in trials]
+            made = [reconstruct_all(trial, target, partition, truths, progress) for trial in trials]
             rows.append(_row(trials, target, partition, truths, made, metrics))
             columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
     return Evaluation(target, {**common_facts(settings, target), "seeds": list(seeds)}, rows, truths, columns, metrics)
 
 
 @dataclass(frozen=True)
-class Made:
+class Reconstructions:
     """Reconstructions of every picture from one cut.
 
     Attributes:
@@ -124,7 +124,7 @@ def _row(
     target: Target,
     partition: Partition,
     truths: Tensor,
-    made: Sequence[Made],
+    made: Sequence[Reconstructions],
     metrics: Sequence[Metric],
 ) -> EvaluationRow:
     choice, plan = trials[0].choice, partition.plan
@@ -141,7 +141,7 @@ def _row(
     )
 
 
-def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
+def attacked_pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
     """The pictures that settings say are attacked, N×3×H×W.
 
     Raises:
@@ -151,7 +151,9 @@ def victims(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
     return torch.stack([sample.picture for sample in take_samples(source, settings.n, settings.every)])
 
 
-def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress) -> Made:
+def reconstruct_all(
+    trial: Trial, target: Target, partition: Partition, truths: Tensor, progress: Progress
+) -> Reconstructions:
     """Reconstruct every picture from one cut; those that an earlier run left in the folder are read from there.
 
     Args:
@@ -180,7 +182,7 @@ def attacked(trial: Trial, target: Target, partition: Partition, truths: Tensor,
             ledger.keep_losses(cut, indices[0], losses)
             losses.clear()
     every = range(len(truths))
-    return Made(
+    return Reconstructions(
         [ledger.read(cut, index) for index in every],
         [ledger.passes(cut, index) for index in every],
         ledger.losses(cut),

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from adversary.frame_queue import SharedFrame
-from adversary.worker import Signature, Worker
+from adversary.worker import Origin, Worker
 from keyhole.attacks.base import Estimate, MismatchError, Observation
 from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from tests.adversary.servers import wait_until
 
-BY = Signature("decoder-ladder", "strong", "amortised", "black box", "cloud", 7)
+BY = Origin("decoder-ladder", "strong", "amortised", "black box", "cloud", 7)
 
 
 @dataclass

@@ -233,7 +233,7 @@ def test_the_metrics_that_were_asked_for_are_tabled_and_written(settings, monkey
 )
 def test_metrics_that_cannot_be_are_refused_before_any_attack(settings, monkeypatch, tmp_path, change, message):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr("keyhole.evaluation.run.attacked", lambda *_: pytest.fail("computed something"))
+    monkeypatch.setattr("keyhole.evaluation.run.reconstruct_all", lambda *_: pytest.fail("computed something"))
     with pytest.raises(UsageError, match=message):
         attack(replace(settings, **change))
 

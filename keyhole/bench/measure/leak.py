@@ -22,7 +22,7 @@ from keyhole.bench.records import LeakRecord, Measured
 from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
 from keyhole.data import Sample
 from keyhole.data.sample import SecretLabels
-from keyhole.evaluation.run import attacked
+from keyhole.evaluation.run import reconstruct_all
 from keyhole.evaluation.scores import score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
@@ -60,7 +60,7 @@ def leak(cell: LeakCell, sweep: Sweep) -> Measured:
 
     started = time.perf_counter()
     with Progress(disable=True) as progress:
-        made = attacked(
+        made = reconstruct_all(
             Trial(_settings(cell, sweep, spend), attack, cell.seed, cell.seed),
             known.target,
             partition,
