@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from adversary.settings import AdversarySettings, check
+from keyhole.attacks.base import Access, BlackBox, OracleAwayError, OracleSpentError, WhiteBox, no_public
 from keyhole.attacks.entry import open_prior
-from keyhole.attacks.knowledge import BlackBox, Lab, OracleAwayError, OracleSpentError, WhiteBox, no_public
 from keyhole.attacks.registry import ONLINE, choose_all
 from keyhole.data.public import public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
@@ -80,7 +80,7 @@ class RemoteOracle:
         return features
 
 
-def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> Lab:
+def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> Access:
     """Knowledge of a running adversary; its channels are closed with the stack.
 
     Args:
@@ -102,7 +102,7 @@ def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> 
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
         return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior, device)
 
-    return Lab(lambda: white_box(settings, prior, public, defence, device), black)
+    return Access(lambda: white_box(settings, prior, public, defence, device), black)
 
 
 def white_box(

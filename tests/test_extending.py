@@ -104,8 +104,8 @@ class Twice:
     def steps(self, queries=None):
         return 3
 
-    def rungs(self, lab, run, stack):
-        return tuple(Rung(name, "white box", Grey(lab.white(), run(name))) for name in ("first", "second"))
+    def rungs(self, access, run, stack):
+        return tuple(Rung(name, "white box", Grey(access.white(), run(name))) for name in ("first", "second"))
 
 
 LADDER = AttackEntry({"strong": Twice()})

@@ -10,8 +10,7 @@ from types import MappingProxyType
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from keyhole.attacks import Suite
-from keyhole.attacks.base import Attack, Knowledge, RunSettings
-from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox
+from keyhole.attacks.base import Access, Attack, BlackBox, Knowledge, RunSettings, WhiteBox
 from keyhole.priors.prior import Prior
 
 TOGETHER = 16
@@ -53,11 +52,11 @@ class OnlineRecipe(Protocol):
         """
         ...
 
-    def rungs(self, lab: Lab, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
+    def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """What its workers run, ready for frames until the stack closes.
 
         Args:
-            lab: what the adversary can find out.
+            access: what the adversary can find out.
             run: the settings of a rung, by its name.
             stack: closes what is opened here.
 
@@ -89,16 +88,16 @@ class Recipe(ABC):
         """See `OnlineRecipe`."""
 
     @abstractmethod
-    def open(self, lab: Lab, run: RunSettings) -> AbstractContextManager[Attack]:
+    def open(self, access: Access, run: RunSettings) -> AbstractContextManager[Attack]:
         """The attack, ready for frames while the context is open.
 
         Raises:
             UsageError: no prior where one is needed.
         """
 
-    def rungs(self, lab: Lab, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
+    def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """The attack alone; see `OnlineRecipe`."""
-        return (Rung("", self.knowledge, stack.enter_context(self.open(lab, run(""))), self.together),)
+        return (Rung("", self.knowledge, stack.enter_context(self.open(access, run(""))), self.together),)
 
 
 class WhiteBoxRecipe(Recipe):
@@ -123,9 +122,9 @@ class WhiteBoxRecipe(Recipe):
         """Those of the optimiser."""
         return self.iterations
 
-    def open(self, lab: Lab, run: RunSettings) -> AbstractContextManager[Attack]:
+    def open(self, access: Access, run: RunSettings) -> AbstractContextManager[Attack]:
         """See `Recipe`."""
-        return _opened(self.make(lab.white(), run))
+        return _opened(self.make(access.white(), run))
 
 
 class BlackBoxRecipe(Recipe):
@@ -143,9 +142,9 @@ class BlackBoxRecipe(Recipe):
             UsageError: no prior where one is needed.
         """
 
-    def open(self, lab: Lab, run: RunSettings) -> AbstractContextManager[Attack]:
+    def open(self, access: Access, run: RunSettings) -> AbstractContextManager[Attack]:
         """See `Recipe`."""
-        return _opened(self.make(lab.black(), run))
+        return _opened(self.make(access.black(), run))
 
 
 @dataclass(frozen=True)

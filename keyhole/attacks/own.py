@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from keyhole.attacks.base import Attack, RunSettings
+from keyhole.attacks.base import Attack, BlackBox, RunSettings, WhiteBox
 from keyhole.attacks.entry import AttackEntry, BlackBoxRecipe, Recipe, WhiteBoxRecipe
-from keyhole.attacks.knowledge import BlackBox, WhiteBox
 from keyhole.extensions import ExtensionError, load_extension
 from keyhole.service.errors import UsageError
 

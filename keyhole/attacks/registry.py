@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from keyhole.attacks import Suite
+from keyhole.attacks.base import Known, WhiteBox
 from keyhole.attacks.entry import (
     BLACK_BOX_BUDGETS,
     BLACK_BOX_COST,
@@ -22,10 +23,11 @@ from keyhole.attacks.entry import (
     Recipe,
     Spend,
 )
-from keyhole.attacks.features.guided import CLOSING, Guidance
-from keyhole.attacks.features.ladder import LadderRecipe
-from keyhole.attacks.features.optimiser_settings import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
-from keyhole.attacks.features.recipes import GuidedRecipe, OptimisedRecipe, RefinedRecipe, SeededRecipe, TrainedRecipe
+from keyhole.attacks.features.black_box import TrainedRecipe
+from keyhole.attacks.features.guided import CLOSING, Guidance, GuidedRecipe
+from keyhole.attacks.features.objective import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
+from keyhole.attacks.features.refined import LadderRecipe, RefinedRecipe
+from keyhole.attacks.features.seeded import SeededRecipe
 from keyhole.attacks.features.training import (
     DEFAULT_TRAINING,
     DENOISED_TRAINING,
@@ -34,7 +36,7 @@ from keyhole.attacks.features.training import (
     ONE_STEP_TRAINING,
     PAPER_TRAINING,
 )
-from keyhole.attacks.knowledge import Known, WhiteBox
+from keyhole.attacks.features.white_box import OptimisedRecipe
 from keyhole.attacks.own import own_attack
 from keyhole.extensions import label
 from keyhole.generators.diffusion import Denoised, Diffusion

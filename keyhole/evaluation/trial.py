@@ -10,11 +10,10 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Budget, Estimate, Observation, RunSettings, Watch
+from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.entry import Recipe
-from keyhole.attacks.features.black_box import Inverter
-from keyhole.attacks.features.refined import OwnOracle
-from keyhole.attacks.knowledge import BlackBox, Lab, WhiteBox
+from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.features.white_box import OwnOracle
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, mechanism_hash, randomness, spelled
@@ -166,20 +165,20 @@ class OfflineAttack:
             settings.patience,
         )
         with trial.choice.recipe.open(self._lab, terms) as attack:
-            if isinstance(attack, Inverter):
+            if isinstance(attack, BlackBoxAttack):
                 attack.wait()
             victim = self._oracle("edge", self._seen)
             for pictures in batches:
                 yield attack.reconstruct(_frames(victim.query(pictures)))
 
     @property
-    def _lab(self) -> Lab:
+    def _lab(self) -> Access:
         settings, device = self.trial.settings, device_named(self.trial.settings.device)
         prior = partial(prior_named, settings.prior, device)
         public = _public(settings.public, self.target.preprocess.size, self.trial.seed)
         defence = SeveralFrames(self._known, settings.frames, self._known)
         known = replace(self._white(defence), prior=prior, public=public)
-        return Lab(
+        return Access(
             lambda: known,
             lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, prior, device),
         )

@@ -11,7 +11,7 @@ from functools import partial
 import grpc
 import torch
 
-from keyhole.attacks.knowledge import WhiteBox
+from keyhole.attacks.base import WhiteBox
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, oracle_pb2, oracle_pb2_grpc, referee_pb2, referee_pb2_grpc, tap_pb2, tensor_pb2
 from keyhole.v1.inference_pb2 import FrameHeader

@@ -8,9 +8,8 @@ import pytest
 import torch
 
 from keyhole.attacks.base import Budget, Observation, Watch
-from keyhole.attacks.features.optimiser_settings import STRONG
-from keyhole.attacks.features.refined import OwnOracle
-from keyhole.attacks.features.white_box import Optimiser
+from keyhole.attacks.features.objective import STRONG
+from keyhole.attacks.features.white_box import OwnOracle, WhiteBoxAttack
 from keyhole.defences import SeveralFrames, defence_named, randomness
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
@@ -23,7 +22,7 @@ def protected(known, truth) -> list[Observation]:
 
 
 def quality(known, seen, truth, iterations=150) -> float:
-    attack = Optimiser(known, SpectralPixels(SIZE), STRONG, Budget(iterations), watch=Watch(1e9))
+    attack = WhiteBoxAttack(known, SpectralPixels(SIZE), STRONG, Budget(iterations), watch=Watch(1e9))
     *_, last = attack.reconstruct(seen)
     return psnr(last.pictures, truth).mean().item()
 

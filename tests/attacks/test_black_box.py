@@ -11,16 +11,15 @@ from functools import partial
 import pytest
 import torch
 
-from keyhole.attacks.base import MismatchError, Observation
-from keyhole.attacks.features.aim import Pictures
-from keyhole.attacks.features.black_box import Inverter
-from keyhole.attacks.features.training import Training
-from keyhole.attacks.knowledge import BlackBox, OracleAwayError, OracleSpentError
+from keyhole.attacks.base import BlackBox, MismatchError, Observation, OracleAwayError, OracleSpentError
+from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.features.training import InversionTraining
+from keyhole.attacks.features.training_losses import PictureLoss
 from keyhole.metrics import psnr
 from tests.adversary.servers import wait_until
 from tests.attacks.tiny import SIZE, frames, pictures, white_box
 
-QUICK = Training(first=16, query=4, every=4, batch=8, publish=5)
+QUICK = InversionTraining(first=16, query=4, every=4, batch=8, publish=5)
 
 
 class Oracle:
@@ -42,11 +41,11 @@ def public():
         yield from pictures(8, seed)
 
 
-def inverter(oracle=None, training=QUICK, **options) -> Inverter:
-    return Inverter(BlackBox(oracle or Oracle(), public(), SIZE), training, **options)
+def inverter(oracle=None, training=QUICK, **options) -> BlackBoxAttack:
+    return BlackBoxAttack(BlackBox(oracle or Oracle(), public(), SIZE), training, **options)
 
 
-def quality(attack: Inverter) -> float:
+def quality(attack: BlackBoxAttack) -> float:
     truth = pictures(6, seed=1)
     (estimate,) = attack.reconstruct(frames(white_box(), truth))
     assert estimate.final
@@ -109,14 +108,14 @@ def test_it_waits_for_an_oracle_that_is_away():
 
 
 def test_a_fault_of_its_own_is_not_taken_for_an_oracle_that_is_away():
-    class Faulty(Pictures):
+    class Faulty(PictureLoss):
         def target(self, pictures):  # noqa: ARG002
             raise ValueError("no such target")
 
     with pytest.raises(ValueError, match="no such query"):
         inverter(Oracle([ValueError("no such query")])).train(4)
     with pytest.raises(ValueError, match="no such target"):
-        inverter(training=replace(QUICK, aim=Faulty)).train(4)
+        inverter(training=replace(QUICK, loss=Faulty)).train(4)
 
 
 def test_it_goes_on_with_what_it_has_when_the_oracle_is_spent():
@@ -160,7 +159,7 @@ def test_frames_unlike_the_oracles_answers_are_refused():
 
 
 def test_smoothness_is_part_of_the_loss_where_asked_for():
-    plain, smooth = inverter(), inverter(training=replace(QUICK, aim=partial(Pictures, tv_weight=1.0)))
+    plain, smooth = inverter(), inverter(training=replace(QUICK, loss=partial(PictureLoss, tv_weight=1.0)))
     for attack in (plain, smooth):
         attack.train(60)
     seen = frames(white_box(), pictures(4))
@@ -170,7 +169,7 @@ def test_smoothness_is_part_of_the_loss_where_asked_for():
 
 def test_it_cannot_be_given_the_head():
     assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size", "prior", "device"}
-    parameters = inspect.signature(Inverter).parameters
+    parameters = inspect.signature(BlackBoxAttack).parameters
     assert set(parameters) == {
         "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock"
     }  # fmt: skip

@@ -11,12 +11,21 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from keyhole.attacks.base import Budget, MismatchError, RunSettings, Watch
-from keyhole.attacks.features.guided import CLOSING, Guidance, Guided, _thinned
+from keyhole.attacks.base import Budget, MismatchError, RunSettings, Watch, WhiteBox
+from keyhole.attacks.features.guided import (
+    CLOSING,
+    Guidance,
+    Guided,
+    Smoothed,
+    _thinned,
+    clipped,
+    guided_step,
+    renoised,
+    spread,
+    unit,
+)
 from keyhole.attacks.features.objective import matching_distance, relative_distance
 from keyhole.attacks.features.relaxed import RelaxedHead
-from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, renoised, spread, unit
-from keyhole.attacks.knowledge import WhiteBox
 from keyhole.generators.diffusion import Diffusion
 from keyhole.priors.prior import load_prior
 from keyhole.priors.schedule import DdimStep, Prediction

@@ -8,12 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget, RunSettings, Watch
-from keyhole.attacks.features.guided import Guidance
-from keyhole.attacks.features.ladder import LadderRecipe
-from keyhole.attacks.features.optimiser_settings import REFINING
-from keyhole.attacks.features.recipes import GuidedRecipe, TrainedRecipe
-from keyhole.attacks.knowledge import BlackBox, Lab
+from keyhole.attacks.base import Access, BlackBox, Budget, RunSettings, Watch
+from keyhole.attacks.features.black_box import TrainedRecipe
+from keyhole.attacks.features.guided import Guidance, GuidedRecipe
+from keyhole.attacks.features.objective import REFINING
+from keyhole.attacks.features.refined import LadderRecipe
 from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
 from keyhole.generators.diffusion import Denoised
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
@@ -24,13 +23,13 @@ from tests.attacks.test_refined import WAY as REFINED
 from tests.attacks.tiny import SIZE, frames, pictures, white_box
 from tests.priors.tiny_priors import tiny
 
-WAY = replace(REFINED, recipe=replace(REFINING, iterations=20))
+WAY = replace(REFINED, settings=replace(REFINING, iterations=20))
 
 
 def climb(way, stack, oracle, folder=None, training=30):
     """The two rungs over a tiny head, the network trained on the test's own thread."""
     box = known(folder)
-    lab = Lab(lambda: box, lambda: BlackBox(oracle, public(), SIZE, box.prior))
+    access = Access(lambda: box, lambda: BlackBox(oracle, public(), SIZE, box.prior))
     steps = {"amortised": 0, "refined": 0}
 
     def terms(rung: str) -> RunSettings:
@@ -39,7 +38,7 @@ def climb(way, stack, oracle, folder=None, training=30):
 
         return RunSettings(Budget(20), watch=Watch(0.0, stepped), training=training)
 
-    return LadderRecipe(way).rungs(lab, terms, stack), steps
+    return LadderRecipe(way).rungs(access, terms, stack), steps
 
 
 def test_the_second_rung_starts_where_the_first_one_ends():

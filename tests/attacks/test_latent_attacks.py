@@ -10,10 +10,9 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.attacks.base import Budget, RunSettings, Watch
-from keyhole.attacks.features.optimiser_settings import LATENT, NOISE, PAPER
-from keyhole.attacks.features.white_box import Optimiser
-from keyhole.attacks.knowledge import WhiteBox
+from keyhole.attacks.base import Budget, RunSettings, Watch, WhiteBox
+from keyhole.attacks.features.objective import LATENT, NOISE, PAPER
+from keyhole.attacks.features.white_box import WhiteBoxAttack
 from keyhole.evaluation.command import attack
 from keyhole.evaluation.settings import AttackSettings
 from keyhole.generators.diffusion import Diffusion, normalised
@@ -50,7 +49,9 @@ def test_a_picture_that_the_decoder_can_make_is_recovered(tmp_path):
     generator = contrasting(Decoder(box.prior().autoencoder, SIDE))
     with torch.no_grad():
         truth = generator(generator.start(1, torch.Generator().manual_seed(9))).clamp(0, 1)
-    estimates = list(Optimiser(box, generator, LATENT, Budget(150), watch=Watch(0.0)).reconstruct(frames(box, truth)))
+    estimates = list(
+        WhiteBoxAttack(box, generator, LATENT, Budget(150), watch=Watch(0.0)).reconstruct(frames(box, truth))
+    )
     assert estimates[-1].loss < estimates[0].loss / 10
     assert psnr(estimates[-1].pictures, truth).item() > psnr(estimates[0].pictures, truth).item() + 3
     assert estimates[-1].passes == 0
@@ -60,7 +61,7 @@ def test_the_papers_recipe_through_diffusion_is_algorithm_1(tmp_path):
     box, seed = known(stable(tmp_path)), 3
     (seen,) = frames(box, pictures(1, size=SIDE))
     made = recipe_of("diffusion-white/paper").make(box, RunSettings(Budget(2), seed, Watch(1e9), sampling_steps=3))
-    assert made.recipe is PAPER
+    assert made.settings is PAPER
     *_, got = made.reconstruct([seen])
     assert got.passes == (2 + 1) * 3
 

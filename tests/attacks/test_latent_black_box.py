@@ -10,12 +10,11 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from keyhole.attacks.base import Budget, RunSettings
-from keyhole.attacks.features.aim import Latents, Pictures, latents, pictures_as_published
-from keyhole.attacks.features.black_box import Inverter
-from keyhole.attacks.features.order import in_epochs
-from keyhole.attacks.features.training import LATENT_TRAINING, PAPER_TRAINING, Training
-from keyhole.attacks.knowledge import BlackBox
+from keyhole.attacks.base import BlackBox, Budget, RunSettings
+from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.features.learner import in_epochs
+from keyhole.attacks.features.training import LATENT_TRAINING, PAPER_TRAINING, InversionTraining
+from keyhole.attacks.features.training_losses import LatentLoss, PictureLoss, latent_loss, published_picture_loss
 from keyhole.attacks.registry import ATTACKS
 from keyhole.generators.diffusion import Denoised, Diffusion
 from keyhole.generators.latents import Decoder
@@ -52,7 +51,7 @@ def known(prior=None, oracle=None) -> BlackBox:
     return BlackBox(oracle or Oracle(), public, SIZE, lambda: load_prior(str(prior)))
 
 
-def final(attack: Inverter, shown):
+def final(attack: BlackBoxAttack, shown):
     (estimate,) = attack.reconstruct(frames(white_box(), shown))
     return estimate
 
@@ -62,7 +61,7 @@ def test_eq_11_is_the_papers(tmp_path, name):
     prior = load_prior(str(stable(tmp_path)))
     generator = Decoder(prior.autoencoder, SIZE) if name == "decoder" else Diffusion(prior, SIZE, steps=3)
     variable, truth = generator.start(2, torch.Generator().manual_seed(0)) * 2 + 1, pictures(2)
-    got = pictures_as_published(generator).losses(variable, truth)
+    got = published_picture_loss(generator).losses(variable, truth)
 
     z = variable
     if name == "diffusion":
@@ -77,7 +76,7 @@ def test_the_papers_training_is_plain_adam_over_epochs():
     torch.manual_seed(0)
     training = replace(PAPER_TRAINING, network=small, first=12, limit=12, epochs=3, batch=6)
     oracle, losses = Oracle(), []
-    attack = Inverter(known(oracle=oracle), training, noted=losses.append)
+    attack = BlackBoxAttack(known(oracle=oracle), training, noted=losses.append)
     attack.train(training.steps)
     assert (training.steps, len(losses), oracle.asked) == (6, 6, 12)
 
@@ -142,9 +141,9 @@ def coarse() -> Autoencoder:
     )
 
 
-@pytest.mark.parametrize("aim", [Pictures, Latents])
-def test_it_learns_what_beats_the_mean_picture(aim):
-    attack = Inverter(known(), replace(QUICK, aim=aim), Decoder(coarse(), SIZE))
+@pytest.mark.parametrize("loss", [PictureLoss, LatentLoss])
+def test_it_learns_what_beats_the_mean_picture(loss):
+    attack = BlackBoxAttack(known(), replace(QUICK, loss=loss), Decoder(coarse(), SIZE))
     attack.train(80)
     truth = pictures(16, seed=1)
     mean = torch.stack(list(itertools.islice(known().public, 64))).mean(0)
@@ -155,7 +154,7 @@ def test_the_loss_falls_through_a_sampler(tmp_path):
     folder = tiny(tmp_path, channels=3)
     prior = Prior(coarse(), lambda: load_denoiser(folder))
     losses = []
-    attack = Inverter(known(), QUICK, Diffusion(prior, SIZE, steps=2), noted=losses.append)
+    attack = BlackBoxAttack(known(), QUICK, Diffusion(prior, SIZE, steps=2), noted=losses.append)
     attack.train(40)
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
@@ -174,7 +173,7 @@ def test_the_network_learns_what_the_last_step_of_a_sampler_needs(tmp_path):
     folder = tiny(tmp_path, channels=3)
     losses = []
     generator = Denoised(Prior(coarse(), lambda: load_denoiser(folder)), SIZE)
-    Inverter(known(), QUICK, generator, noted=losses.append).train(40)
+    BlackBoxAttack(known(), QUICK, generator, noted=losses.append).train(40)
     assert sum(losses[-10:]) < 0.7 * sum(losses[:10])
 
 
@@ -198,7 +197,7 @@ def test_seeds_decide(tmp_path):
     made = []
     for seed in (1, 1, 2):
         box = known(folder)
-        attack = Inverter(box, QUICK, Decoder(box.prior().autoencoder, SIZE), seed=seed)
+        attack = BlackBoxAttack(box, QUICK, Decoder(box.prior().autoencoder, SIZE), seed=seed)
         attack.train(6)
         made.append(final(attack, pictures(2)).pictures)
     assert torch.equal(made[0], made[1])
@@ -220,7 +219,7 @@ class Several(nn.Module):
 
 def test_several_tensors_and_tokens(tmp_path):
     box = known(tiny(tmp_path), Oracle(Several()))
-    attack = Inverter(box, QUICK, Decoder(box.prior().autoencoder, SIZE))
+    attack = BlackBoxAttack(box, QUICK, Decoder(box.prior().autoencoder, SIZE))
     attack.train(2)
     (estimate,) = attack.reconstruct(frames(white_box(Several()), pictures(2)))
     assert estimate.pictures.shape == (2, 3, SIZE, SIZE)
@@ -234,16 +233,18 @@ def test_it_trains_while_it_answers(tmp_path):
 
 def test_queries_are_bounded_where_asked_for():
     oracle = Oracle()
-    attack = Inverter(known(oracle=oracle), replace(Training(first=16, query=4, every=2), publish=5).limited(24))
+    attack = BlackBoxAttack(
+        known(oracle=oracle), replace(InversionTraining(first=16, query=4, every=2), publish=5).limited(24)
+    )
     attack.train(40)
     assert oracle.asked == 24
 
 
 def test_what_has_no_latents_is_not_trained_towards_them(tmp_path):
     with pytest.raises(TypeError, match="Pixels has no latents"):
-        latents(Pixels(SIZE))
+        latent_loss(Pixels(SIZE))
     autoencoder = load_prior(str(tiny(tmp_path))).autoencoder
-    assert isinstance(latents(Decoder(autoencoder, SIZE)), Latents)
+    assert isinstance(latent_loss(Decoder(autoencoder, SIZE)), LatentLoss)
 
 
 def test_a_prior_is_asked_for_when_the_attack_opens(tmp_path):

@@ -9,10 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keyhole.attacks.features.aim import pictures as picture_aim
-from keyhole.attacks.features.learner import Learner
-from keyhole.attacks.features.replay import Replay
-from keyhole.attacks.features.training import DEFAULT_TRAINING, PAPER_TRAINING, Training
+from keyhole.attacks.features.learner import Learner, Replay
+from keyhole.attacks.features.training import DEFAULT_TRAINING, PAPER_TRAINING, InversionTraining
+from keyhole.attacks.features.training_losses import picture_loss
 from keyhole.generators.pixels import Pixels
 from keyhole.nn.payload import PayloadNetwork, Shape
 from tests.attacks.tiny import SIZE, head, pictures
@@ -41,8 +40,8 @@ def replay() -> Replay:
     return filled
 
 
-def learner_of(replay: Replay, training: Training) -> Learner:
-    return Learner(replay, (3, SIZE, SIZE), picture_aim(Pixels(SIZE)), replace(training, network=Normed), 0)
+def learner_of(replay: Replay, training: InversionTraining) -> Learner:
+    return Learner(replay, (3, SIZE, SIZE), picture_loss(Pixels(SIZE)), replace(training, network=Normed), 0)
 
 
 def test_batch_norms_of_averaged_weights_are_counted_with_those_weights(replay: Replay) -> None:

@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from keyhole.attacks.base import Budget, RunSettings
-from keyhole.attacks.features.aim import Latents
-from keyhole.attacks.features.black_box import Inverter
-from keyhole.attacks.features.fit import flow_matching
+from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.training import LATENT_TRAINING, ONE_STEP_TRAINING
+from keyhole.attacks.features.training_losses import LatentLoss, flow_matching
 from keyhole.generators.latents import Decoder
 from keyhole.nn.unet import OneStepUNet
 from tests.attacks.test_latent_black_box import Oracle, coarse, known
@@ -72,8 +71,8 @@ def test_the_loss_is_flow_matching_from_the_networks_own_latent():
     torch.manual_seed(0)
     network, features = moved(small(SHAPES, LATENT)), torch.randn(4, 12, 8, 8)
     truth = torch.randn(4, *LATENT)
-    aim = Latents(Decoder(coarse(), SIZE))
-    got = flow_matching(network, aim, [features], truth, torch.Generator().manual_seed(3))
+    loss = LatentLoss(Decoder(coarse(), SIZE))
+    got = flow_matching(network, loss, [features], truth, torch.Generator().manual_seed(3))
 
     drawn = torch.rand(4, generator=torch.Generator().manual_seed(3))
     first = network.amortised(features)
@@ -87,17 +86,17 @@ def test_the_loss_is_flow_matching_from_the_networks_own_latent():
 def test_the_flow_teaches_the_first_network_nothing():
     network, features = moved(small(SHAPES, LATENT)), torch.randn(4, 12, 8, 8)
     truth = torch.randn(4, *LATENT)
-    aim = Latents(Decoder(coarse(), SIZE))
-    flow_matching(network, aim, [features], truth, torch.Generator()).sum().backward()
+    loss = LatentLoss(Decoder(coarse(), SIZE))
+    flow_matching(network, loss, [features], truth, torch.Generator()).sum().backward()
     both = network.last.weight.grad.clone()
     network.zero_grad()
-    aim.losses(network.amortised(features), truth).sum().backward()
+    loss.losses(network.amortised(features), truth).sum().backward()
     assert torch.allclose(both, network.last.weight.grad)
 
 
 def test_the_step_brings_the_latent_nearer_to_the_truth():
     generator = Decoder(coarse(), SIZE)
-    attack = Inverter(known(), QUICK, generator)
+    attack = BlackBoxAttack(known(), QUICK, generator)
     attack.train(160)
     truth = torch.cat([pictures(8, seed) for seed in range(4)])
     features = Oracle().query(truth)
@@ -110,7 +109,7 @@ def test_the_step_brings_the_latent_nearer_to_the_truth():
 
 def test_it_is_trained_on_as_much_as_the_others(tmp_path):
     plain, refined = (recipe_of(f"decoder-black/{name}").training for name in ("strong", "one-step"))
-    assert replace(refined, network=plain.network, fit=plain.fit) == plain == LATENT_TRAINING
+    assert replace(refined, network=plain.network, step_loss=plain.step_loss) == plain == LATENT_TRAINING
     oracle = Oracle()
     box = replace(known(tiny(tmp_path), oracle), public=itertools.cycle(pictures(8)))
     attack = recipe_of("decoder-black/one-step").make(box, RunSettings(Budget(1), training=1, queries=4))

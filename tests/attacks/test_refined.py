@@ -8,15 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Budget, RunSettings, Watch
-from keyhole.attacks.features.guided import Guidance
-from keyhole.attacks.features.optimiser_settings import REFINING
-from keyhole.attacks.features.plateau import Plateau
-from keyhole.attacks.features.recipes import GuidedRecipe, RefinedRecipe, TrainedRecipe
-from keyhole.attacks.features.refined import OwnOracle, _Judged
+from keyhole.attacks.base import Access, Budget, RunSettings, Watch, WhiteBox
+from keyhole.attacks.features.black_box import TrainedRecipe
+from keyhole.attacks.features.guided import Guidance, GuidedRecipe
+from keyhole.attacks.features.objective import REFINING
+from keyhole.attacks.features.refined import RefinedRecipe, _Judged
 from keyhole.attacks.features.training import LATENT_TRAINING
-from keyhole.attacks.features.white_box import Optimiser
-from keyhole.attacks.knowledge import Lab, WhiteBox
+from keyhole.attacks.features.white_box import OwnOracle, Plateau, WhiteBoxAttack
 from keyhole.generators.latents import Decoder
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
@@ -61,7 +59,7 @@ def run(way, box, truth, training=60):
 def test_the_network_is_the_start_and_the_optimiser_goes_on_from_there():
     box, truth = known(), pictures(3, seed=1)
     estimates = run(WAY, box, truth)
-    (learned,) = run(replace(WAY, recipe=replace(REFINING, iterations=1)), box, truth)[:1]
+    (learned,) = run(replace(WAY, settings=replace(REFINING, iterations=1)), box, truth)[:1]
     assert torch.equal(estimates[0].pictures, learned.pictures)
     assert [one.iteration for one in estimates] == [0, *range(1, 30), 30]
     assert [one.final for one in estimates] == [False] * 30 + [True]
@@ -94,8 +92,8 @@ def test_what_matches_worse_is_not_kept():
 def test_it_trains_beside_the_frames_where_nothing_ends_it():
     box = known()
     seen = frames(box, pictures(1))
-    lab = Lab(lambda: box, lambda: pytest.fail("a white box needs no oracle"))
-    with WAY.open(lab, RunSettings(Budget(2))) as attack:
+    access = Access(lambda: box, lambda: pytest.fail("a white box needs no oracle"))
+    with WAY.open(access, RunSettings(Budget(2))) as attack:
         *_, last = attack.reconstruct(seen)
     assert last.final
 
@@ -131,7 +129,7 @@ def test_an_optimiser_stops_when_the_features_match_no_better():
     seen = frames(box, pictures(1))
     strong = recipe_of("pixels-white")
     whole = strong.make(box, RunSettings(Budget(400), watch=Watch(1e9)))
-    assert isinstance(whole, Optimiser)
+    assert isinstance(whole, WhiteBoxAttack)
     assert isinstance(whole.generator, SpectralPixels)
     assert list(whole.reconstruct(seen))[-1].iteration == 400
     patient = strong.make(box, RunSettings(Budget(400), watch=Watch(1e9), patience=3))

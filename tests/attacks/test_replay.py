@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from keyhole.attacks.features.replay import Replay
-from keyhole.attacks.knowledge import OracleAwayError
+from keyhole.attacks.base import OracleAwayError
+from keyhole.attacks.features.learner import Replay
 
 
 def pair(count: int, value: float):

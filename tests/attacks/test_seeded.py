@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from keyhole.attacks.base import Budget, RunSettings, Watch
-from keyhole.attacks.features.optimiser_settings import LATENT, SEED
-from keyhole.attacks.features.recipes import SeededRecipe
+from keyhole.attacks.features.objective import LATENT, SEED
+from keyhole.attacks.features.seeded import SeededRecipe
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
 from tests.attacks.test_refined import decoder, known

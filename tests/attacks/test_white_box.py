@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from keyhole.attacks.base import Budget, MismatchError, Watch
-from keyhole.attacks.features.optimiser_settings import PAPER, STRONG
-from keyhole.attacks.features.white_box import Optimiser
+from keyhole.attacks.features.objective import PAPER, STRONG
+from keyhole.attacks.features.white_box import WhiteBoxAttack
 from keyhole.generators.pixels import Pixels, SpectralPixels
 from keyhole.metrics import psnr
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import SIZE, frames, pictures, recipe_of, white_box
 
 
-def optimiser(known, iterations=60, recipe=STRONG, seed=0, **watch) -> Optimiser:
+def optimiser(known, iterations=60, recipe=STRONG, seed=0, **watch) -> WhiteBoxAttack:
     generator = SpectralPixels(SIZE) if recipe is STRONG else Pixels(SIZE)
-    return Optimiser(known, generator, recipe, Budget(iterations), seed, Watch(**{"interval": 0.0, **watch}))
+    return WhiteBoxAttack(known, generator, recipe, Budget(iterations), seed, Watch(**{"interval": 0.0, **watch}))
 
 
 def test_it_recovers_the_picture():

@@ -5,9 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from keyhole.attacks.base import Observation
+from keyhole.attacks.base import Observation, WhiteBox
 from keyhole.attacks.entry import Recipe
-from keyhole.attacks.knowledge import WhiteBox
 from keyhole.attacks.registry import ATTACKS, choose
 
 SIZE = 16

@@ -9,9 +9,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from keyhole.attacks.base import Observation
-from keyhole.attacks.features.objective import relative_distance
-from keyhole.attacks.features.optimiser_settings import STRONG
-from keyhole.attacks.features.sphere import Smoothed, clipped, guided_step, renoised
+from keyhole.attacks.features.guided import Smoothed, clipped, guided_step, renoised
+from keyhole.attacks.features.objective import STRONG, relative_distance
 from keyhole.attacks.features.white_box import observed_of
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.latents import Decoder

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from keyhole.attacks.features.recipes import RefinedRecipe
-from keyhole.attacks.knowledge import WhiteBox
+from keyhole.attacks.base import WhiteBox
+from keyhole.attacks.features.refined import RefinedRecipe
 from keyhole.attacks.registry import ATTACKS, LADDERS
 from keyhole.data.source import open_source
 from keyhole.generators.base import with_latents

@@ -7,27 +7,38 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Estimate, MismatchError, Observation, stacked
-from keyhole.attacks.features.learner import Learner, Snapshot
-from keyhole.attacks.features.replay import Replay
-from keyhole.attacks.features.training import DEFAULT_TRAINING, Training
-from keyhole.attacks.knowledge import BlackBox, OracleAwayError, OracleSpentError
+from keyhole.attacks.base import (
+    BlackBox,
+    Estimate,
+    MismatchError,
+    Observation,
+    OracleAwayError,
+    OracleSpentError,
+    RunSettings,
+    stacked,
+)
+from keyhole.attacks.entry import BlackBoxRecipe
+from keyhole.attacks.features.learner import Learner, Replay, TrainedNetwork
+from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTraining
 from keyhole.generators.base import Generator, with_latents
 from keyhole.generators.pixels import Pixels
 from keyhole.service.lifecycle import Stop
 
 AWAY_SECONDS = 0.5
+TRAINING_STEPS = 1000
+"""Of a training without an end of its own, before the first frame."""
 JOIN_SECONDS = 2.0  # a query under way ends when its channel closes
 _log = logging.getLogger(__name__)
 
 
-class Inverter:
+class BlackBoxAttack:
     """Trains on a thread of its own for as long as its context is open, and answers with the newest weights published.
 
     Frames are inverted in one forward pass of the network and one call of the generator. Those that come before the
@@ -48,7 +59,7 @@ class Inverter:
     def __init__(
         self,
         known: BlackBox,
-        training: Training = DEFAULT_TRAINING,
+        training: InversionTraining = DEFAULT_TRAINING,
         generator: Generator | None = None,
         seed: int = 0,
         steps: int | None = None,
@@ -66,15 +77,15 @@ class Inverter:
         self._threads = threads
         self._clock = clock
         self._generator = generator or Pixels(known.size)
-        self._aim = training.aim(self._generator)
-        self._replay = Replay(training.megabytes, self._aim.levels)
+        self._target_loss = training.loss(self._generator)
+        self._replay = Replay(training.megabytes, self._target_loss.levels)
         self._asked = 0
         self._learner: Learner | None = None
         self._spent = self._away = False
         self._failure: Exception | None = None
         self._stop = Stop()
         self._published = threading.Event()
-        self._snapshot: Snapshot | None = None
+        self._snapshot: TrainedNetwork | None = None
         self._thread = threading.Thread(target=self._work, name="inverter", daemon=True)
 
     def __enter__(self) -> Self:
@@ -121,7 +132,7 @@ class Inverter:
         with torch.inference_mode():
             return generator.latents(_variable(snapshot, frames, self._known.device))
 
-    def _newest(self) -> Snapshot | None:
+    def _newest(self) -> TrainedNetwork | None:
         self._published.wait()
         return self._snapshot
 
@@ -161,7 +172,7 @@ class Inverter:
             self._ask(min(16, training.first - self._asked))
         if len(self._replay):
             shape = tuple(self._generator.start(1, torch.Generator()).shape[1:])
-            self._learner = Learner(self._replay, shape, self._aim, training, self._seed, self._known.device)
+            self._learner = Learner(self._replay, shape, self._target_loss, training, self._seed, self._known.device)
             self._publish(self._learner)
         elif self._spent:
             _log.warning("no answer from the oracle: the black-box attack has nothing to learn from")
@@ -178,7 +189,7 @@ class Inverter:
         if self._spent or count < 1:
             return
         pictures = torch.stack([next(self._known.public) for _ in range(count)])
-        targets = self._aim.target(pictures.to(self._known.device)).cpu()
+        targets = self._target_loss.target(pictures.to(self._known.device)).cpu()
         try:
             self._replay.add(targets, self._known.oracle.query(pictures))
             self._asked += count
@@ -197,7 +208,40 @@ class Inverter:
             _log.warning("the oracle is away", extra={"reason": reason}) if away else _log.info("the oracle is back")
 
 
-def _variable(snapshot: Snapshot, frames: Sequence[Observation], device: torch.device) -> Tensor:
+@dataclass(frozen=True)
+class TrainedRecipe(BlackBoxRecipe):
+    """One recipe of a black-box attack.
+
+    Attributes:
+        training: the hyper-parameters.
+        generator: what the network feeds, from what is known and the steps of a sampler.
+        samples: whether a sampler makes its pictures.
+    """
+
+    training: InversionTraining
+    generator: Callable[[BlackBox, int], Generator]
+    samples: bool = False
+
+    def steps(self, queries: int | None = None) -> int:
+        """Those of the training where it is to end."""
+        return self.training.limited(queries).steps or TRAINING_STEPS
+
+    def make(self, known: BlackBox, run: RunSettings) -> BlackBoxAttack:
+        """The network and its training."""
+        training = self.training.limited(run.queries)
+        return BlackBoxAttack(
+            known,
+            training,
+            self.generator(known, run.sampling_steps or training.sampling_steps),
+            run.seed,
+            run.training,
+            stepped=run.watch.stepped,
+            noted=run.watch.noted,
+            threads=run.threads,
+        )
+
+
+def _variable(snapshot: TrainedNetwork, frames: Sequence[Observation], device: torch.device) -> Tensor:
     try:
         variable: Tensor = snapshot.network(*(tensor.to(device) for tensor in stacked(frames)))
     except ValueError as error:

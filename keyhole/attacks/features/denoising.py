@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from keyhole.generators.base import LatentGenerator
+from keyhole.attacks.base import RunSettings, WhiteBox
+from keyhole.attacks.features.objective import OptimiserSettings
+from keyhole.attacks.features.white_box import WhiteBoxAttack, white_box_attack
+from keyhole.generators.base import LatentCoordinates, LatentGenerator
 from keyhole.priors.denoiser import Denoiser
-
-
-class Regulariser(Protocol):
-    """What an optimiser minimises besides its recipe's terms."""
-
-    @property
-    def passes(self) -> int:
-        """U-Net passes that a call spends on each picture."""
-        ...
-
-    def __call__(self, variable: Tensor, progress: float, random: torch.Generator) -> Tensor:
-        """One number per picture.
-
-        Args:
-            variable: of the generator.
-            progress: share of the budget that is spent, 0 … 1.
-            random: source of random numbers.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -64,3 +48,13 @@ class Denoising:
             noisy = alpha.sqrt() * latents + (1 - alpha).sqrt() * noise
             clean = self.denoiser.predict(noisy, timestep).clean
         return self.weight * (latents - clean).square().flatten(1).mean(1)
+
+
+def latent_attack(
+    known: WhiteBox, generator: LatentCoordinates, settings: OptimiserSettings, run: RunSettings, *, denoised: bool
+) -> WhiteBoxAttack:
+    """The optimisation of a latent; where it is denoised, a diffusion model holds it among those of pictures."""
+    attack = white_box_attack(known, generator, settings, run)
+    if not denoised:
+        return attack
+    return replace(attack, regulariser=Denoising(generator, known.prior().denoiser))

@@ -1,19 +1,19 @@
-"""The network of a black-box attack and its optimiser."""
+"""Training of a black box's network: the answers that it remembers, their order, and the optimiser."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from keyhole.attacks.features.aim import Aim
-from keyhole.attacks.features.order import Order, at_random, in_epochs
-from keyhole.attacks.features.replay import Replay
-from keyhole.attacks.features.training import Training
+from keyhole.attacks.base import OracleAwayError
+from keyhole.attacks.features.training import InversionTraining
+from keyhole.attacks.features.training_losses import TrainingLoss
 from keyhole.nn.device import CPU
 from keyhole.nn.payload import PayloadNetwork, Shape
 
@@ -21,8 +21,94 @@ _COUNTED, _BATCHES = 128, 4
 """Pictures that the batch norms of averaged weights are counted over, and in how many batches."""
 
 
+class Replay:
+    """Keeps the newest pairs, features in half precision; the oldest leave when the memory is full.
+
+    Args:
+        megabytes: of targets and features together.
+        levels: targets are in [0, 1] and kept in steps of 1/255; otherwise in half precision.
+    """
+
+    def __init__(self, megabytes: float = 256.0, levels: bool = True) -> None:
+        self._room = megabytes * 2**20
+        self._levels = levels
+        self._pairs: deque[tuple[Tensor, tuple[Tensor, ...]]] = deque()
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Shapes of the live tensors for one picture, without the batch.
+
+        Raises:
+            IndexError: nothing was added yet.
+        """
+        return tuple(tuple(tensor.shape) for tensor in self._pairs[-1][1])
+
+    def add(self, targets: Tensor, features: Sequence[Tensor]) -> None:
+        """Remember targets and the oracle's answer, N×… each.
+
+        Raises:
+            OracleAwayError: the answer has other shapes than those before: another head answers.
+        """
+        shapes = tuple(tuple(tensor.shape[1:]) for tensor in features)
+        if self._pairs and shapes != self.shapes:
+            raise OracleAwayError(f"expected features of shapes {self.shapes}, as before, got {shapes}")
+        packed = (targets * 255).round().to(torch.uint8) if self._levels else targets.half()
+        halves = [tensor.half() for tensor in features]
+        for index in range(len(targets)):
+            pair = packed[index].clone(), tuple(tensor[index].clone() for tensor in halves)
+            self._pairs.append(pair)
+            self._bytes += _bytes(pair)
+        while self._bytes > self._room and len(self._pairs) > 1:
+            self._bytes -= _bytes(self._pairs.popleft())
+
+    def newest(self, count: int) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The last ``count`` pairs, or as many as there are."""
+        return self.take(range(max(0, len(self._pairs) - count), len(self._pairs)))
+
+    def take(self, indices: Sequence[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The pairs at these places, oldest first: targets, features."""
+        chosen = [self._pairs[index] for index in indices]
+        targets = torch.stack([target for target, _ in chosen]).float()
+        columns = zip(*(features for _, features in chosen), strict=True)
+        return targets / 255 if self._levels else targets, tuple(torch.stack(column).float() for column in columns)
+
+
+def _bytes(pair: tuple[Tensor, tuple[Tensor, ...]]) -> int:
+    target, features = pair
+    return target.nbytes + sum(tensor.nbytes for tensor in features)
+
+
+Order = Callable[[int], list[int]]
+"""Indices of the next batch, from the number of pairs that there are."""
+
+
+def at_random(batch: int, random: torch.Generator) -> Order:
+    """Any pairs, with replacement."""
+    return lambda pairs: torch.randint(0, pairs, (batch,), generator=random).tolist()
+
+
+def in_epochs(batch: int, random: torch.Generator) -> Order:
+    """Every pair once before any comes again, in batches of equal size (± 1) that are no larger than ``batch``."""
+    left: Iterator[list[int]] = iter(())
+
+    def order(pairs: int) -> list[int]:
+        nonlocal left
+        indices = next(left, None)
+        if indices is None:
+            shuffled = torch.randperm(pairs, generator=random)
+            left = (part.tolist() for part in shuffled.tensor_split(-(-pairs // batch)))
+            indices = next(left)
+        return indices
+
+    return order
+
+
 @dataclass(frozen=True)
-class Snapshot:
+class TrainedNetwork:
     """Weights that nobody changes any more.
 
     Attributes:
@@ -37,22 +123,28 @@ class Snapshot:
 
 
 class Learner:
-    """Minimises an aim (Eq. 5 and 11 of the feature-inversion paper) over what a replay holds.
+    """Minimises a loss (Eq. 5 and 11 of the feature-inversion paper) over what a replay holds.
 
     Args:
         replay: holds at least one pair.
         variable: shape of the network's output for one picture.
-        aim: the loss.
+        loss: that is minimised.
         training: the hyper-parameters.
         seed: of weights and order.
         device: where it computes.
     """
 
     def __init__(
-        self, replay: Replay, variable: Shape, aim: Aim, training: Training, seed: int, device: torch.device = CPU
+        self,
+        replay: Replay,
+        variable: Shape,
+        loss: TrainingLoss,
+        training: InversionTraining,
+        seed: int,
+        device: torch.device = CPU,
     ) -> None:
         self._replay = replay
-        self._aim = aim
+        self._target_loss = loss
         self._training = training
         self._device = device
         order = at_random if training.epochs is None else in_epochs
@@ -77,7 +169,7 @@ class Learner:
         targets, features = self._batch(self._order)
         ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
         self._adam.param_groups[0]["lr"] = training.learning_rate * ramp
-        loss = training.fit(self._network, self._aim, features, targets, self._random).mean()
+        loss = training.step_loss(self._network, self._target_loss, features, targets, self._random).mean()
         self._adam.zero_grad()
         torch.autograd.backward(loss)
         self._adam.step()
@@ -90,7 +182,7 @@ class Learner:
         targets, features = self._replay.take(order(len(self._replay)))
         return targets.to(self._device), tuple(tensor.to(self._device) for tensor in features)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> TrainedNetwork:
         """The averaged weights as they are now.
 
         Averaged weights make other numbers than those that were averaged, so their batch norms count anew.
@@ -98,7 +190,7 @@ class Learner:
         network = copy.deepcopy(self._average)
         if self._training.averaging:
             update_bn(self._counted(), _Spread(network))
-        return Snapshot(network.eval(), self.steps, self._loss)
+        return TrainedNetwork(network.eval(), self.steps, self._loss)
 
     def _counted(self) -> Iterator[list[tuple[Tensor, ...]]]:
         """Batches of features; loaders of torch put inputs in a list."""

@@ -3,43 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Budget, Estimate, Observation
-from keyhole.attacks.features.black_box import Inverter
-from keyhole.attacks.features.guided import Guided
-from keyhole.attacks.features.objective import relative_distance
-from keyhole.attacks.features.white_box import Optimiser, observed_of
-from keyhole.attacks.knowledge import WhiteBox
+from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, WhiteBox
+from keyhole.attacks.entry import TOGETHER, Rung, WhiteBoxRecipe
+from keyhole.attacks.features.black_box import TRAINING_STEPS, BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.features.denoising import latent_attack
+from keyhole.attacks.features.guided import Guided, GuidedRecipe
+from keyhole.attacks.features.objective import OptimiserSettings, relative_distance
+from keyhole.attacks.features.white_box import OwnOracle, WhiteBoxAttack, head_features, observed_of
+from keyhole.defences import randomness
 from keyhole.generators.base import LatentCoordinates
-from keyhole.partition import features_of
 
 REFINING = 0.6
 """Share of a frame's time that goes to the latent, where a sampler follows."""
-
-
-@dataclass(frozen=True)
-class OwnOracle:
-    """The known head and defence, asked like an oracle.
-
-    Attributes:
-        known: both.
-        generator: the attacker's own random numbers.
-    """
-
-    known: WhiteBox
-    generator: torch.Generator
-
-    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×H×W."""
-        features = tuple(tensor.cpu() for tensor in head_features(self.known, pictures))
-        return self.known.defence.protect(features, self.generator)
 
 
 @dataclass(frozen=True)
@@ -57,9 +41,9 @@ class Refined:
     """
 
     known: WhiteBox
-    inverter: Inverter
+    inverter: BlackBoxAttack
     generator: LatentCoordinates
-    optimiser: Optimiser
+    optimiser: WhiteBoxAttack
     sampler: Guided | None = None
     training: int | None = None
 
@@ -129,12 +113,6 @@ class Refined:
         return _Judged(pictures, relative_distance(*compared).cpu())
 
 
-def head_features(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
-    """What the head makes of RGB pictures in [0, 1], N×3×H×W, before the defence; on the device."""
-    with torch.no_grad():
-        return features_of(known.head, known.normalise, pictures.to(known.device))
-
-
 @dataclass(frozen=True)
 class _Judged:
     """Pictures with the distances of their features from the frames'."""
@@ -151,3 +129,95 @@ class _Judged:
         nearer = other.distances < self.distances
         pictures = torch.where(nearer[:, None, None, None], other.pictures, self.pictures)
         return _Judged(pictures, torch.minimum(self.distances, other.distances))
+
+
+@dataclass(frozen=True)
+class RefinedRecipe(WhiteBoxRecipe):
+    """Start from a network's latent.
+
+    Attributes:
+        first: the network, and its training.
+        settings: of the optimiser that refines the latent.
+        generator: in whose coordinates it is refined, from what is known.
+        denoised: whether a diffusion model holds it among latents of pictures meanwhile.
+        last: that samples from there, with a budget of its own; None: nothing.
+    """
+
+    first: TrainedRecipe
+    settings: OptimiserSettings
+    generator: Callable[[WhiteBox], LatentCoordinates]
+    denoised: bool = False
+    last: GuidedRecipe | None = None
+
+    @property
+    def prepares(self) -> int:
+        """Steps of the network's training."""
+        return TRAINING_STEPS
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.settings.iterations
+
+    @property
+    def samples(self) -> bool:
+        """Whether a sampler comes last."""
+        return self.last is not None
+
+    def make(self, known: WhiteBox, run: RunSettings) -> Refined:
+        """The network, the optimiser and the sampler."""
+        black = BlackBox(
+            OwnOracle(known, randomness(run.seed, "adversary")), known.public(), known.size, known.prior, known.device
+        )
+        return self.refine(known, run, self.first.make(black, _without_losses(run)))
+
+    def refine(self, known: WhiteBox, run: RunSettings, inverter: BlackBoxAttack) -> Refined:
+        """Optimiser and sampler on what a network makes."""
+        sampler = None
+        if self.last is not None:
+            budget = dataclasses.replace(run.budget, iterations=self.last.iterations)
+            sampler = self.last.make(known, dataclasses.replace(_without_losses(run), budget=budget))
+        generator = self.generator(known)
+        optimiser = latent_attack(known, generator, self.settings, run, denoised=self.denoised)
+        return Refined(known, inverter, generator, optimiser, sampler, run.training)
+
+
+@dataclass(frozen=True)
+class LadderRecipe:
+    """Two attacks that share a network. On the rung *amortised*, black box, it answers every frame as it comes. On the
+    rung *refined*, white box, its latent of the newest frame is the start of an optimiser, until that is done or its
+    time is up; then comes the frame that is the newest by then. The network learns from the oracle all the while.
+
+    Attributes:
+        refined: the network, and what refines its latent.
+    """
+
+    refined: RefinedRecipe
+    learns: ClassVar[bool] = False
+
+    def steps(self, queries: int | None = None) -> int:
+        """Those of the optimiser for one frame, unless the clock ends them."""
+        return self.refined.steps(queries)
+
+    def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
+        """Both, ready for frames until the stack closes.
+
+        Raises:
+            UsageError: no prior.
+        """
+        quick, thorough = run("amortised"), run("refined")
+        inverter = stack.enter_context(self.refined.first.make(access.black(), quick))
+        refined = self.refined.refine(access.white(), thorough, inverter)
+        return (
+            Rung("amortised", "black box", inverter, together=TOGETHER),
+            Rung("refined", "white box", refined, waiting=1),
+        )
+
+
+def _without_losses(run: RunSettings) -> RunSettings:
+    """The loss of a refined attack is that of its optimiser."""
+    return dataclasses.replace(run, watch=dataclasses.replace(run.watch, noted=_unnoted))
+
+
+def _unnoted(_loss: float) -> None:
+    """Nobody is told."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
-from keyhole.attacks.base import Budget, Estimate, Observation
-from keyhole.attacks.features.white_box import Optimiser
-from keyhole.generators.base import LatentCoordinates
+from keyhole.attacks.base import Budget, Estimate, Observation, RunSettings, WhiteBox
+from keyhole.attacks.entry import WhiteBoxRecipe
+from keyhole.attacks.features.denoising import latent_attack
+from keyhole.attacks.features.objective import OptimiserSettings
+from keyhole.attacks.features.white_box import WhiteBoxAttack, white_box_attack
+from keyhole.generators.base import Generator, LatentCoordinates
 
 _FIRST = 0.5
 """Share of a frame's time that goes to the pixels."""
@@ -30,8 +33,8 @@ class Seeded:
         budget: per call, of both; pixels get the share of the iterations that their recipe has of both recipes'.
     """
 
-    pixels: Optimiser
-    latents: Optimiser
+    pixels: WhiteBoxAttack
+    latents: WhiteBoxAttack
     generator: LatentCoordinates
     budget: Budget
 
@@ -55,10 +58,40 @@ class Seeded:
 
     @property
     def _first(self) -> Budget:
-        ours, theirs = self.pixels.recipe.iterations, self.latents.recipe.iterations
+        ours, theirs = self.pixels.settings.iterations, self.latents.settings.iterations
         share = round(self.budget.iterations * ours / (ours + theirs))
         return Budget(max(1, min(share, self.budget.iterations)), _FIRST * self.budget.seconds)
 
     def _second(self, spent: float) -> Budget:
         left = self.budget.iterations - self._first.iterations
         return Budget(max(1, left), max(1e-3, self.budget.seconds - spent))
+
+
+@dataclass(frozen=True)
+class SeededRecipe(WhiteBoxRecipe):
+    """Optimise pixels, then the latent of their picture.
+
+    Attributes:
+        first: the hyper-parameters for pixels.
+        pixels: their coordinates, from what is known.
+        settings: the hyper-parameters for the latent.
+        generator: in whose coordinates it is optimised, from what is known.
+        denoised: whether a diffusion model holds it among latents of pictures meanwhile.
+    """
+
+    first: OptimiserSettings
+    pixels: Callable[[WhiteBox], Generator]
+    settings: OptimiserSettings
+    generator: Callable[[WhiteBox], LatentCoordinates]
+    denoised: bool = False
+
+    @property
+    def iterations(self) -> int:
+        """Steps of both optimisers."""
+        return self.first.iterations + self.settings.iterations
+
+    def make(self, known: WhiteBox, run: RunSettings) -> Seeded:
+        """Both optimisers."""
+        generator = self.generator(known)
+        latents = latent_attack(known, generator, self.settings, run, denoised=self.denoised)
+        return Seeded(white_box_attack(known, self.pixels(known), self.first, run), latents, generator, run.budget)

@@ -7,8 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from keyhole.attacks.features.aim import Aim, latents, pictures, pictures_as_published
-from keyhole.attacks.features.fit import Fit, end_to_end, flow_matching
+from keyhole.attacks.features.training_losses import (
+    StepLoss,
+    TrainingLoss,
+    end_to_end,
+    flow_matching,
+    latent_loss,
+    picture_loss,
+    published_picture_loss,
+)
 from keyhole.generators.base import Generator
 from keyhole.nn.mirror import MirrorNetwork
 from keyhole.nn.payload import PayloadNetwork, Shape
@@ -32,13 +39,13 @@ def one_step(shapes: Sequence[Shape], variable: Shape) -> OneStepUNet:
 
 
 @dataclass(frozen=True)
-class Training:
-    """Minimise an aim with Adam: while in use, without a known end, or over a fixed set for so many epochs.
+class InversionTraining:
+    """Minimise a loss with Adam: while in use, without a known end, or over a fixed set for so many epochs.
 
     Attributes:
         network: from shapes of the payload and of the generator's variable.
-        aim: what the loss is, from the generator.
-        fit: how a step gets from network and aim to what it minimises.
+        loss: what the network is trained towards, from the generator.
+        step_loss: how a step gets from network and loss to what it minimises.
         first: pictures asked for before the first step.
         query: pictures per query after that.
         every: steps between queries.
@@ -57,8 +64,8 @@ class Training:
     """
 
     network: Callable[[Sequence[Shape], Shape], PayloadNetwork] = mirror
-    aim: Callable[[Generator], Aim] = pictures
-    fit: Fit = end_to_end
+    loss: Callable[[Generator], TrainingLoss] = picture_loss
+    step_loss: StepLoss = end_to_end
     first: int = 96
     query: int = 8
     every: int = 4
@@ -88,10 +95,10 @@ class Training:
         return replace(self, first=first, limit=pictures)
 
 
-DEFAULT_TRAINING = Training()
+DEFAULT_TRAINING = InversionTraining()
 """Of the mirror network."""
 
-LATENT_TRAINING = Training(network=unet, aim=latents, learning_rate=1e-3, batch=16, sampling_steps=4)
+LATENT_TRAINING = InversionTraining(network=unet, loss=latent_loss, learning_rate=1e-3, batch=16, sampling_steps=4)
 """Of the U-Net towards latents, which spares the decoder: dearer by far than network and encoder together."""
 
 NOISE_TRAINING = replace(LATENT_TRAINING, batch=8)
@@ -100,12 +107,12 @@ NOISE_TRAINING = replace(LATENT_TRAINING, batch=8)
 DENOISED_TRAINING = replace(LATENT_TRAINING, sampling_steps=1)
 """Of the U-Net towards what a sampler's last step turns into those latents."""
 
-ONE_STEP_TRAINING = replace(LATENT_TRAINING, network=one_step, fit=flow_matching)
+ONE_STEP_TRAINING = replace(LATENT_TRAINING, network=one_step, step_loss=flow_matching)
 """Of two U-Nets, the second of which refines the first one's latent; on the same queries, in as many steps."""
 
-PAPER_TRAINING = Training(
+PAPER_TRAINING = InversionTraining(
     network=unet,
-    aim=pictures_as_published,
+    loss=published_picture_loss,
     first=4096,
     limit=4096,
     epochs=96,

@@ -4,31 +4,62 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import UNWATCHED, Budget, Estimate, MismatchError, Observation, Watch, stacked
-from keyhole.attacks.features.denoising import Regulariser
-from keyhole.attacks.features.objective import relative_distance
-from keyhole.attacks.features.optimiser_settings import Recipe
-from keyhole.attacks.features.plateau import Plateau
+from keyhole.attacks.base import (
+    UNWATCHED,
+    Budget,
+    Estimate,
+    MismatchError,
+    Observation,
+    RunSettings,
+    Watch,
+    WhiteBox,
+    stacked,
+)
+from keyhole.attacks.entry import WhiteBoxRecipe
+from keyhole.attacks.features.objective import OptimiserSettings, relative_distance
 from keyhole.attacks.features.relaxed import RelaxedHead
-from keyhole.attacks.knowledge import WhiteBox
 from keyhole.generators.base import Generator
+from keyhole.partition import features_of
 from keyhole.sizes import height_width
+
+TOLERANCE = 0.01
+"""Share by which a distance must fall to count as better."""
+
+
+class Regulariser(Protocol):
+    """What an optimiser minimises besides its recipe's terms."""
+
+    @property
+    def passes(self) -> int:
+        """U-Net passes that a call spends on each picture."""
+        ...
+
+    def __call__(self, variable: Tensor, progress: float, random: torch.Generator) -> Tensor:
+        """One number per picture.
+
+        Args:
+            variable: of the generator.
+            progress: share of the budget that is spent, 0 … 1.
+            random: source of random numbers.
+        """
+        ...
 
 
 @dataclass(frozen=True)
-class Optimiser:
+class WhiteBoxAttack:
     """The attack of Algorithm 1 (feature-inversion paper) for any generator; Eq. 4 and 6.
 
     Attributes:
         known: the head and its preprocessing.
         generator: D.
-        recipe: the hyper-parameters.
+        settings: the hyper-parameters.
         budget: per call; the recipe's iterations where it has more.
         seed: of the start, and of what the regulariser draws.
         watch: what is told on the way.
@@ -37,7 +68,7 @@ class Optimiser:
 
     known: WhiteBox
     generator: Generator
-    recipe: Recipe
+    settings: OptimiserSettings
     budget: Budget
     seed: int = 0
     watch: Watch = UNWATCHED
@@ -57,39 +88,46 @@ class Optimiser:
         Raises:
             MismatchError: the frames do not come from the head.
         """
-        recipe, budget, watch = self.recipe, self._limits, self.watch
+        # Algorithm 1, input: the frame's features z, the head F₁, λ_s; v⁰ is the start
+        settings, budget, watch = self.settings, self._limits, self.watch
         observed, head = observed_of(frames, self.known.device), RelaxedHead(self.known.head)
         variable = start.to(self.known.device).clone().requires_grad_(True)
-        plateau, random = Plateau(recipe.patience), torch.Generator().manual_seed(self.seed)
+        plateau, random = Plateau(settings.patience), torch.Generator().manual_seed(self.seed)
         unexplained = self.known.defence.unexplained(observed)
-        weight = recipe.weight(
+        weight = settings.weight(
             3 * math.prod(height_width(self.known.size)), sum(tensor[0].numel() for tensor in observed)
         )
-        adam = torch.optim.Adam([variable], lr=recipe.learning_rate, betas=recipe.betas)
+        adam = torch.optim.Adam([variable], lr=settings.learning_rate, betas=settings.betas)
 
         shown = 0
         started = reported = watch.clock()
         for iteration in range(1, budget.iterations + 1):
             progress = budget.progress(iteration - 1, watch.clock() - started)
-            head.relax(recipe.relaxation(progress))
-            adam.param_groups[0]["lr"] = recipe.learning_rate * recipe.rate(progress) * _ramp(iteration, recipe.warm_up)
+            head.relax(settings.relaxation(progress))
+            adam.param_groups[0]["lr"] = (
+                settings.learning_rate * settings.rate(progress) * _ramp(iteration, settings.warm_up)
+            )
+            # Algorithm 1, x = D(v) and its features F₁(x)
             pictures = self.generator(variable)
             features = head(self.known.normalise(pictures))
             same_shapes(features, observed)
+            # Eq. 6: L_re(F₁(x), z) + λ_s·R(x), here of what the defence leaves to compare, and a regulariser's term
             ours, theirs = self.known.defence.comparable(features, observed)
-            losses = recipe.scale(recipe.distance(ours, theirs), unexplained)
-            losses = losses + weight * recipe.smoothness(pictures)
+            losses = settings.scale(settings.distance(ours, theirs), unexplained)
+            losses = losses + weight * settings.smoothness(pictures)
             if self.regulariser is not None:
                 losses = losses + self.regulariser(variable, progress, random)
+            # Algorithm 1, v ← v − η·∇ by Adam
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
             loss = float(losses.detach().mean())
             watch.noted(loss)
             watch.stepped()
 
+            # Algorithm 1, output: D(v) when the budget ends; beyond the paper on the way too, and early at a plateau
             now = watch.clock()
             final = iteration == budget.iterations or now - started >= budget.seconds
-            if recipe.patience and plateau(relative_distance([tensor.detach() for tensor in ours], theirs)):
+            if settings.patience and plateau(relative_distance([tensor.detach() for tensor in ours], theirs)):
                 final = True
             if final or now - reported >= watch.interval:
                 with torch.no_grad():
@@ -107,7 +145,7 @@ class Optimiser:
 
     @property
     def _limits(self) -> Budget:
-        return dataclasses.replace(self.budget, iterations=min(self.budget.iterations, self.recipe.iterations))
+        return dataclasses.replace(self.budget, iterations=min(self.budget.iterations, self.settings.iterations))
 
 
 def _ramp(iteration: int, warm_up: int) -> float:
@@ -138,3 +176,85 @@ def same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:
 
 def _layout(tensor: Tensor) -> torch.memory_format:
     return torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
+
+
+@dataclass(frozen=True)
+class OptimisedRecipe(WhiteBoxRecipe):
+    """Optimise a generator's variable.
+
+    Attributes:
+        settings: the hyper-parameters.
+        generator: what is optimised, from what is known and the steps of a sampler.
+        samples: whether a sampler makes its pictures.
+    """
+
+    settings: OptimiserSettings
+    generator: Callable[[WhiteBox, int], Generator]
+    samples: bool = False
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.settings.iterations
+
+    def make(self, known: WhiteBox, run: RunSettings) -> WhiteBoxAttack:
+        """The optimiser."""
+        generator = self.generator(known, run.sampling_steps or self.settings.sampling_steps)
+        return white_box_attack(known, generator, self.settings, run)
+
+
+def white_box_attack(
+    known: WhiteBox, generator: Generator, settings: OptimiserSettings, run: RunSettings
+) -> WhiteBoxAttack:
+    """The attack as a run has it: its budget, seed and watch, and its patience where one is given."""
+    patient = settings if run.patience is None else dataclasses.replace(settings, patience=run.patience)
+    return WhiteBoxAttack(known, generator, patient, run.budget, run.seed, run.watch)
+
+
+class Plateau:
+    """Tells when no picture has come nearer for a while.
+
+    Args:
+        patience: calls without a better distance; None: never.
+    """
+
+    def __init__(self, patience: int | None) -> None:
+        self._patience = patience
+        self._best: Tensor | None = None
+        self._waited: Tensor | None = None
+
+    def __call__(self, distances: Tensor) -> bool:
+        """Whether every picture has waited long enough; ``distances`` are positive, one for each."""
+        if self._patience is None:
+            return False
+        if self._best is None or self._waited is None:
+            self._best, self._waited = distances, torch.zeros_like(distances)
+            return False
+        better = distances < (1 - TOLERANCE) * self._best
+        self._best = torch.where(better, distances, self._best)
+        self._waited = torch.where(better, 0.0, self._waited + 1)
+        return bool((self._waited >= self._patience).all())
+
+
+@dataclass(frozen=True)
+class OwnOracle:
+    """The known head and defence, asked like an oracle.
+
+    Attributes:
+        known: both.
+        generator: the attacker's own random numbers.
+    """
+
+    known: WhiteBox
+    generator: torch.Generator
+
+    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Protected features of RGB pictures in [0, 1], N×3×H×W."""
+        features = tuple(tensor.cpu() for tensor in head_features(self.known, pictures))
+        return self.known.defence.protect(features, self.generator)
+
+
+def head_features(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
+    """What the head makes of RGB pictures in [0, 1], N×3×H×W, before the defence; on the device."""
+    with torch.no_grad():
+        return features_of(known.head, known.normalise, pictures.to(known.device))

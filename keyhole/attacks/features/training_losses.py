@@ -1,18 +1,21 @@
-"""What the network of a black box is trained towards: Eq. 11 of the feature-inversion paper, and a shorter way."""
+"""Losses of a black box's network: Eq. 5 and 11 of the feature-inversion paper, a shorter one, and flow matching."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, cast
 
 import torch
 from torch import Tensor
 
 from keyhole.attacks.features.objective import total_variation
 from keyhole.generators.base import Generator, LatentGenerator, with_latents
+from keyhole.nn.payload import PayloadNetwork
+from keyhole.nn.unet import OneStepUNet
 
 
-class Aim(Protocol):
+class TrainingLoss(Protocol):
     """A loss between what a network makes of an answer and the picture that was asked about."""
 
     @property
@@ -35,7 +38,7 @@ class Aim(Protocol):
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PictureLoss:
     """L_re(D(F_u(y)), x) + λ_s·TV(D(F_u(y))): Eq. 11, and with λ_s = 0 and D the identity Eq. 5.
 
     Attributes:
@@ -67,7 +70,7 @@ class Pictures:
 
 
 @dataclass(frozen=True)
-class Latents:
+class LatentLoss:
     """Mean of (z(F_u(y)) − E(x))², z the latent that the decoder would get: Eq. 11 before the decoder, without TV.
 
     Not the paper's, whose loss is on pictures alone. An encoder's pass for each public picture replaces a decoder's
@@ -95,20 +98,56 @@ class Latents:
         return (self.generator.latents(variable) - target).square().flatten(1).mean(1)
 
 
-def pictures(generator: Generator) -> Pictures:
+def picture_loss(generator: Generator) -> PictureLoss:
     """Mean squared error of the picture."""
-    return Pictures(generator)
+    return PictureLoss(generator)
 
 
-def pictures_as_published(generator: Generator) -> Pictures:
+def published_picture_loss(generator: Generator) -> PictureLoss:
     """Eq. 11 with λ_s = 1 (§7.1)."""
-    return Pictures(generator, tv_weight=1.0, summed=True)
+    return PictureLoss(generator, tv_weight=1.0, summed=True)
 
 
-def latents(generator: Generator) -> Latents:
+def latent_loss(generator: Generator) -> LatentLoss:
     """Mean squared error of the latent.
 
     Raises:
         TypeError: the generator has none.
     """
-    return Latents(with_latents(generator))
+    return LatentLoss(with_latents(generator))
+
+
+StepLoss = Callable[[PayloadNetwork, TrainingLoss, Sequence[Tensor], Tensor, torch.Generator], Tensor]
+"""One number per picture, from the network, what it is for, features, targets, and the source of random numbers."""
+
+
+def end_to_end(
+    network: PayloadNetwork, loss: TrainingLoss, features: Sequence[Tensor], targets: Tensor, _random: torch.Generator
+) -> Tensor:
+    """The loss's loss of what the network makes."""
+    return loss.losses(network(*features), targets)
+
+
+def flow_matching(
+    network: PayloadNetwork, loss: TrainingLoss, features: Sequence[Tensor], targets: Tensor, random: torch.Generator
+) -> Tensor:
+    """The loss's loss of the network's first answer z₀, and that of the velocity: mean of (v(z_t, t, y) − (z₁ − z₀))²,
+    z_t = (1 − t)·z₀ + t·z₁, z₁ the target (rectified flow). Only the velocity learns from it.
+
+    The one Euler step is taken at t = 0, so every other picture is at 0; the others are at uniform times.
+
+    Args:
+        network: a `OneStepUNet`.
+        loss: of latents.
+        features: the live tensors, N×… each.
+        targets: latents N×C×h×h.
+        random: of the times.
+    """
+    network = cast(OneStepUNet, network)
+    first = network.amortised(*features)
+    start = first.detach()
+    times = torch.rand(len(start), generator=random)
+    times[::2] = 0
+    times = times.to(start.device)
+    velocity = network.velocity(torch.lerp(start, targets, times[:, None, None, None]), times, *features)
+    return loss.losses(first, targets) + (velocity - (targets - start)).square().flatten(1).mean(1)
