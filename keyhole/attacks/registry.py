@@ -150,7 +150,9 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
         ),
     }
 )
-"""A suite's figure of an attack is that of its budget here by recipe `strong`, the best that each has."""
+"""Recipe `strong` is the best that each has: of decoder-white pixels, then latents; of diffusion-white the same with a
+denoiser. The papers' DO, DB and DMB are recipe `paper`. A suite's figure of an attack is that of recipe `strong` with
+the budget given here."""
 
 LADDERS: Mapping[str, AttackEntry[LadderRecipe]] = MappingProxyType(
     {
