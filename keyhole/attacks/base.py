@@ -1,6 +1,6 @@
-"""Contracts of attacks: what one knows, what it sees, what it may spend, and what it returns.
+"""Contracts of attacks: knowledge, observations, budgets, run settings and estimates.
 
-An attack is built from a `WhiteBox` or a `BlackBox` and nothing else, so that it cannot know more.
+An attack is built from a `WhiteBox` or a `BlackBox` and nothing else, so it cannot know more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Knowledge = Literal["white box", "black box"]
 
 
 def no_prior() -> Prior:
-    """What an attack gets that needs a prior where none was named.
+    """The prior of an attack for which none was named.
 
     Raises:
         UsageError: always; says what to give.
@@ -32,7 +32,7 @@ def no_prior() -> Prior:
 
 
 def no_public() -> Iterator[Tensor]:
-    """What an attack gets that learns from public pictures where it was given none.
+    """The public pictures of an attack that was given none.
 
     Raises:
         ValueError: always.
@@ -42,14 +42,14 @@ def no_public() -> Iterator[Tensor]:
 
 @dataclass(frozen=True)
 class WhiteBox:
-    """Knows the head to the last weight, and the defence with its settings: not its random numbers.
+    """White-box knowledge: the head with all its weights, and the defence with its settings but not its random numbers.
 
     Attributes:
         head: N×3×H×W, normalised, to the features that cross the cut; on the device.
         normalise: RGB pictures in [0, 1] to the head's input.
         size: of the picture in pixels.
-        prior: what it knows of pictures; only looked up by attacks that use it.
-        public: opens endless RGB pictures in [0, 1], 3×H×W, none of them the victim's; as `prior`.
+        prior: loads what it knows of pictures; called only by attacks that use it.
+        public: opens endless RGB pictures in [0, 1], 3×H×W, none of them the victim's; called like `prior`.
         defence: what the head's features go through before they leave.
         device: where it computes; what comes in and goes out is on the CPU.
     """
@@ -64,7 +64,7 @@ class WhiteBox:
 
 
 class Oracle(Protocol):
-    """A device that runs the head, of which only the answers are seen."""
+    """A device that runs the head and shows its answers alone."""
 
     def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
         """Features of RGB pictures in [0, 1], N×3×H×W: the live tensors of the cut, N×… each.
@@ -86,13 +86,13 @@ class OracleSpentError(RuntimeError):
 
 @dataclass(frozen=True)
 class BlackBox:
-    """Knows answers to its own queries, public pictures, a prior and the size of the picture. No head, no weights.
+    """Black-box knowledge: an oracle's answers, public pictures, a prior and the picture's size; no head, no weights.
 
     Attributes:
         oracle: answers queries.
         public: endless RGB pictures in [0, 1], 3×H×W, none of them the victim's.
         size: of the picture in pixels.
-        prior: what it knows of pictures; only looked up by attacks that use it.
+        prior: loads what it knows of pictures; called only by attacks that use it.
         device: where it computes; what comes in and goes out is on the CPU.
     """
 
@@ -138,7 +138,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Budget:
-    """What an attack may spend on one call of ``reconstruct``; whichever ends first.
+    """What one call of ``reconstruct`` may spend; the limit that is reached first counts.
 
     Attributes:
         iterations: steps of the optimiser.
@@ -153,13 +153,17 @@ class Budget:
             raise ValueError(f"{self}: expected at least one iteration and more than 0 seconds")
 
     def progress(self, iterations: int, seconds: float) -> float:
-        """Share that is spent, 0 … 1; schedules follow it, so that an attack cut short by the clock has cooled down."""
+        """Share that is spent, 0 … 1. Schedules follow it, so an attack that the clock stops has cooled down.
+
+        >>> Budget(iterations=100, seconds=10.0).progress(20, 5.0)
+        0.5
+        """
         return min(1.0, max(iterations / self.iterations, seconds / self.seconds))
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What an attack tells on its way, and the clock that it goes by.
+    """Callbacks for progress, and the clock that an attack goes by.
 
     Attributes:
         interval: seconds between estimates; 0 for one per iteration.

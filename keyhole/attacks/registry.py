@@ -223,6 +223,10 @@ class ChosenAttack(Generic[R_co]):
 def choose(word: str, recipe: str, attacks: Mapping[str, AttackEntry[R_co]]) -> ChosenAttack[R_co]:
     """The attack of a word.
 
+    >>> chosen = choose("diffusion-white/guided", "strong", ATTACKS)
+    >>> chosen.attack, chosen.recipe_name, chosen.name
+    ('diffusion-white', 'guided', 'diffusion-white-guided')
+
     Args:
         word: ``ATTACK`` or ``ATTACK/RECIPE``, the attack by its name in the registry or as ``package.module:Name``,
             see `keyhole.attacks.own.own_attack`.

@@ -1,4 +1,4 @@
-"""The interface of generators: what an attack optimises, and how it becomes a picture."""
+"""The interface of generators, which turn an optimised variable into pictures."""
 
 from __future__ import annotations
 

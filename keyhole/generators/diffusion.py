@@ -1,5 +1,4 @@
-"""What a sampler starts from as the variable: noise (the papers' attack through a diffusion model, DMB), or a latent
-that is still a little noisy."""
+"""Generators through a diffusion sampler: from noise (the papers' DMB), or from a latent with a little noise left."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latent of an autoencoder as the variable: as it is (the papers' decoder-based attack, DB), and whitened."""
+"""Latents of an autoencoder as the variable: plain (the papers' DB) and whitened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture itself as the variable, in two coordinate systems."""
+"""Pixels as the variable: plain, and in whitened Fourier coordinates."""
 
 from __future__ import annotations
 

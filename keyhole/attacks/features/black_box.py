@@ -1,4 +1,4 @@
-"""Black box: a network that learned to invert the head from the oracle's answers, and is still learning."""
+"""The black-box attack: a network learns from an oracle's answers to invert the head, and answers while it learns."""
 
 from __future__ import annotations
 

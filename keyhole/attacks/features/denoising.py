@@ -1,4 +1,4 @@
-"""A diffusion model as what holds an optimised latent among those of pictures."""
+"""A diffusion model as regulariser of an optimised latent, after RED-diff."""
 
 from __future__ import annotations
 

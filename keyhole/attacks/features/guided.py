@@ -1,4 +1,4 @@
-"""White box by guidance: the sampler is led at each step, instead of being differentiated from end to end."""
+"""Guided sampling, white box: the frame's features steer every step of a diffusion sampler, after DRAG (ICML 2025)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of a black box's network: the answers that it remembers, their order, and the optimiser."""
+"""Training of a black box's network: a replay of the oracle's answers, the order of batches, and the optimiser."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def in_epochs(batch: int, random: torch.Generator) -> Order:
 
 @dataclass(frozen=True)
 class TrainedNetwork:
-    """Weights that nobody changes any more.
+    """A copy of the network that no training changes any more.
 
     Attributes:
         network: in evaluation mode; from features to a generator's variable.

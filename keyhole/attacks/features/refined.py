@@ -1,4 +1,4 @@
-"""White box from a learned start: a network's latent, refined through the decoder, diffused at the end."""
+"""Refined attacks and ladders, white box: a learned network's latent is where the optimiser starts."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""A head that the optimiser can see through: a gradient also where the head has none.
+"""Relaxed gradients of a head: ReLU and max pooling that pass a gradient to every input.
 
-A ReLU passes no gradient to what it cuts off, max pooling passes all of it to the winner of each window. Far from the
-truth those are the wrong ones most of the time, and what is cut off or never wins never moves. Here the forward pass
-stays what it is; on the way back a share of the gradient goes to the others too, and the share falls to zero as the
-optimisation cools down.
+A ReLU passes no gradient to what it cuts off, and max pooling passes all of it to the winner of each window. Far from
+the truth those are the wrong inputs most of the time, and what is cut off or never wins never moves. The forward pass
+stays what it is here. On the way back a share of the gradient goes to the other inputs too, and that share falls to
+zero as the optimisation cools down.
 """
 
 from __future__ import annotations

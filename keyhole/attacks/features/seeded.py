@@ -1,4 +1,4 @@
-"""White box from direct optimisation: pixels first, then the latent of their picture."""
+"""Two-stage optimisation, white box: pixels first, then the latent of their picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the network of a black-box attack is trained: hyper-parameters as data."""
+"""Hyper-parameters of a black box's training, and the networks that it trains."""
 
 from __future__ import annotations
 

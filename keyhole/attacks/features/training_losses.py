@@ -16,7 +16,7 @@ from keyhole.nn.unet import OneStepUNet
 
 
 class TrainingLoss(Protocol):
-    """A loss between what a network makes of an answer and the picture that was asked about."""
+    """The loss between a network's output for an answer and the picture of the query."""
 
     @property
     def levels(self) -> bool:
@@ -124,14 +124,14 @@ StepLoss = Callable[[PayloadNetwork, TrainingLoss, Sequence[Tensor], Tensor, tor
 def end_to_end(
     network: PayloadNetwork, loss: TrainingLoss, features: Sequence[Tensor], targets: Tensor, _random: torch.Generator
 ) -> Tensor:
-    """The loss's loss of what the network makes."""
+    """The loss of what the network makes of the features."""
     return loss.losses(network(*features), targets)
 
 
 def flow_matching(
     network: PayloadNetwork, loss: TrainingLoss, features: Sequence[Tensor], targets: Tensor, random: torch.Generator
 ) -> Tensor:
-    """The loss's loss of the network's first answer z₀, and that of the velocity: mean of (v(z_t, t, y) − (z₁ − z₀))²,
+    """The loss of the network's first answer z₀, and that of its velocity: mean of (v(z_t, t, y) − (z₁ − z₀))²,
     z_t = (1 − t)·z₀ + t·z₁, z₁ the target (rectified flow). Only the velocity learns from it.
 
     The one Euler step is taken at t = 0, so every other picture is at 0; the others are at uniform times.

@@ -1,4 +1,4 @@
-"""White box: optimise a generator's variable until the head makes of its picture what the frame holds."""
+"""The white-box attack: a generator's variable is optimised until its picture has the frame's features."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOLERANCE = 0.01
 
 
 class Regulariser(Protocol):
-    """What an optimiser minimises besides its recipe's terms."""
+    """A term that the optimiser minimises besides those of its settings."""
 
     @property
     def passes(self) -> int:
@@ -60,10 +60,10 @@ class WhiteBoxAttack:
         known: the head and its preprocessing.
         generator: D.
         settings: the hyper-parameters.
-        budget: per call; the recipe's iterations where it has more.
+        budget: per call; the settings' iterations where it has more.
         seed: of the start, and of what the regulariser draws.
         watch: what is told on the way.
-        regulariser: of the variable; None: the recipe's smoothness alone.
+        regulariser: of the variable; None: the settings' smoothness alone.
     """
 
     known: WhiteBox
@@ -212,7 +212,7 @@ def white_box_attack(
 
 
 class Plateau:
-    """Tells when no picture has come nearer for a while.
+    """Early stopping: tells when no picture's features have come nearer for a while.
 
     Args:
         patience: calls without a better distance; None: never.
@@ -238,7 +238,7 @@ class Plateau:
 
 @dataclass(frozen=True)
 class OwnOracle:
-    """The known head and defence, asked like an oracle.
+    """An oracle made of the known head and defence.
 
     Attributes:
         known: both.
