@@ -164,7 +164,7 @@ class OfflineAttack:
             settings.queries,
             settings.patience,
         )
-        with trial.choice.recipe.open(self._lab, terms) as attack:
+        with trial.choice.recipe.open(self._access, terms) as attack:
             if isinstance(attack, BlackBoxAttack):
                 attack.wait()
             victim = self._oracle("edge", self._seen)
@@ -172,7 +172,7 @@ class OfflineAttack:
                 yield attack.reconstruct(_frames(victim.query(pictures)))
 
     @property
-    def _lab(self) -> Access:
+    def _access(self) -> Access:
         settings, device = self.trial.settings, device_named(self.trial.settings.device)
         prior = partial(prior_named, settings.prior, device)
         public = _public(settings.public, self.target.preprocess.size, self.trial.seed)
