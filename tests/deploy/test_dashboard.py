@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from keyhole.service.metrics import Metrics
+from monitor.process import MonitorMetrics
+
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("edge", "cloud", "adversary", "monitor", "keyhole")
 (DASHBOARD,) = ROOT.glob("deploy/grafana/dashboards/*.json")
@@ -16,7 +19,10 @@ PANELS: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
 @pytest.fixture(scope="module")
 def exported() -> set[str]:
     sources = (path.read_text() for folder in PROCESSES for path in (ROOT / folder).rglob("*.py"))
-    return {name for source in sources for name in re.findall(r'"(keyhole_[a-z_]+)"', source)}
+    scores = MonitorMetrics(Metrics("monitor")).registry.collect()  # named after the metrics that the monitor scores by
+    return {name for source in sources for name in re.findall(r'"(keyhole_[a-z_]+)"', source)} | {
+        family.name for family in scores
+    }
 
 
 @pytest.mark.parametrize("panel", PANELS, ids=lambda panel: panel["title"])
