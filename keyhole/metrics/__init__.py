@@ -6,7 +6,15 @@ from keyhole.lazy import lazily
 
 if TYPE_CHECKING:
     from keyhole.metrics.base import Metric, MissingWeightsError, Weights
-    from keyhole.metrics.distribution import fid, frechet_distance, inception_score, inception_score_of_logits
+    from keyhole.metrics.distribution import (
+        fid,
+        frechet_distance,
+        inception_distance,
+        inception_score,
+        inception_score_of_logits,
+        inception_score_of_reconstructions,
+        nearest_inception_distance,
+    )
     from keyhole.metrics.perceptual import dss, fsim, haarpsi, lpips, mdsi, sr_sim, vsi
     from keyhole.metrics.recognition import (
         Embedder,
@@ -37,8 +45,10 @@ __all__ = [
     "frechet_distance",
     "fsim",
     "haarpsi",
+    "inception_distance",
     "inception_score",
     "inception_score_of_logits",
+    "inception_score_of_reconstructions",
     "knn_distance",
     "l2",
     "lpips",
@@ -46,6 +56,7 @@ __all__ = [
     "metric_named",
     "metrics_named",
     "ms_ssim",
+    "nearest_inception_distance",
     "psnr",
     "retrieve",
     "sr_sim",
@@ -58,7 +69,15 @@ __getattr__ = lazily(
     __name__,
     {
         "keyhole.metrics.base": ("Metric", "MissingWeightsError", "Weights"),
-        "keyhole.metrics.distribution": ("fid", "frechet_distance", "inception_score", "inception_score_of_logits"),
+        "keyhole.metrics.distribution": (
+            "fid",
+            "frechet_distance",
+            "inception_distance",
+            "inception_score",
+            "inception_score_of_logits",
+            "inception_score_of_reconstructions",
+            "nearest_inception_distance",
+        ),
         "keyhole.metrics.perceptual": ("dss", "fsim", "haarpsi", "lpips", "mdsi", "sr_sim", "vsi"),
         "keyhole.metrics.recognition": (
             "Embedder",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +13,8 @@ from keyhole.service.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor
 
+PairFunction = Callable[["Tensor", "Tensor"], "Tensor"]
+"""(reconstructions, truths), both N×3×H×W in [0, 1], to values."""
 UNIT_STEPS = tuple(step / 20 for step in range(1, 21))
 """Buckets of a metric whose values lie in [0, 1]."""
 
@@ -84,7 +85,7 @@ class Metric:
 
     name: str
     title: str
-    function: Callable[[Tensor, Tensor], Tensor]
+    function: PairFunction
     better: Literal["higher", "lower"]
     unit: str = ""
     scope: Literal["picture", "set"] = "picture"
@@ -157,12 +158,11 @@ class Metric:
         return float(self.function(reconstructions, truths))
 
 
-def deferred(module: str, name: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """A metric's function by its module in this package, which loads (torchmetrics, piq) when it is first called."""
+def deferred(look_up: Callable[[], PairFunction]) -> PairFunction:
+    """A metric's function that is looked up, and its module (torchmetrics, piq) loaded, when it is first called."""
 
     def function(reconstructions: Tensor, truths: Tensor) -> Tensor:
-        made: Tensor = getattr(importlib.import_module(f"keyhole.metrics.{module}"), name)(reconstructions, truths)
-        return made
+        return look_up()(reconstructions, truths)
 
     return function
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+from keyhole import metrics
 from keyhole.metrics.base import Metric, Weights, deferred
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import SMALLEST
@@ -29,7 +30,7 @@ _TABLE = (
     Metric(
         "psnr",
         "PSNR",
-        deferred("similarity", "psnr"),
+        deferred(lambda: metrics.psnr),
         "higher",
         unit="dB",
         digits=2,
@@ -37,30 +38,30 @@ _TABLE = (
         ceiling=100.0,  # more than a single wrong bit leaves in a picture of less than a megapixel
         buckets=tuple(float(level) for level in range(4, 52, 2)),
     ),
-    Metric("ssim", "SSIM", deferred("similarity", "ssim"), "higher", smallest=SMALLEST, limits=_UNIT),
-    Metric("ms_ssim", "MS-SSIM", deferred("similarity", "ms_ssim"), "higher", smallest=44, limits=_UNIT),
-    Metric("l2", "L2", deferred("similarity", "l2"), "lower", digits=4, brief=4),
+    Metric("ssim", "SSIM", deferred(lambda: metrics.ssim), "higher", smallest=SMALLEST, limits=_UNIT),
+    Metric("ms_ssim", "MS-SSIM", deferred(lambda: metrics.ms_ssim), "higher", smallest=44, limits=_UNIT),
+    Metric("l2", "L2", deferred(lambda: metrics.l2), "lower", digits=4, brief=4),
     Metric(
         "eq14",
         "Eq. 14",
-        deferred("similarity", "eq14"),
+        deferred(lambda: metrics.eq14),
         "higher",
         digits=1,
         brief=1,
         ceiling=250.0,
         buckets=tuple(float(level) for level in range(4, 84, 4)),
     ),
-    Metric("fsim", "FSIM", deferred("perceptual", "fsim"), "higher", limits=_UNIT),
-    Metric("vsi", "VSI", deferred("perceptual", "vsi"), "higher", limits=_UNIT),
-    Metric("haarpsi", "HaarPSI", deferred("perceptual", "haarpsi"), "higher", smallest=16, limits=_UNIT),
-    Metric("sr_sim", "SR-SIM", deferred("perceptual", "sr_sim"), "higher", smallest=40, limits=_UNIT),
-    Metric("dss", "DSS", deferred("perceptual", "dss"), "higher", smallest=32, limits=_UNIT),
-    Metric("mdsi", "MDSI", deferred("perceptual", "mdsi"), "lower"),
-    Metric("lpips", "LPIPS", deferred("perceptual", "lpips"), "lower", weights=ALEXNET, smallest=31),
+    Metric("fsim", "FSIM", deferred(lambda: metrics.fsim), "higher", limits=_UNIT),
+    Metric("vsi", "VSI", deferred(lambda: metrics.vsi), "higher", limits=_UNIT),
+    Metric("haarpsi", "HaarPSI", deferred(lambda: metrics.haarpsi), "higher", smallest=16, limits=_UNIT),
+    Metric("sr_sim", "SR-SIM", deferred(lambda: metrics.sr_sim), "higher", smallest=40, limits=_UNIT),
+    Metric("dss", "DSS", deferred(lambda: metrics.dss), "higher", smallest=32, limits=_UNIT),
+    Metric("mdsi", "MDSI", deferred(lambda: metrics.mdsi), "lower"),
+    Metric("lpips", "LPIPS", deferred(lambda: metrics.lpips), "lower", weights=ALEXNET, smallest=31),
     Metric(
         "feature_distance",
         "Feature distance",
-        deferred("distribution", "inception_distance"),
+        deferred(lambda: metrics.inception_distance),
         "lower",
         weights=INCEPTION,
         digits=2,
@@ -68,12 +69,12 @@ _TABLE = (
         buckets=tuple(float(level) for level in range(1, 41)),
     ),
     Metric(
-        "knn_distance", "KNN distance", deferred("distribution", "nearest_inception_distance"), "lower", scope="set",
+        "knn_distance", "KNN distance", deferred(lambda: metrics.nearest_inception_distance), "lower", scope="set",
         weights=INCEPTION, digits=2,
     ),
-    Metric("fid", "FID", deferred("distribution", "fid"), "lower", scope="set", weights=INCEPTION, fewest=2, digits=1),
+    Metric("fid", "FID", deferred(lambda: metrics.fid), "lower", scope="set", weights=INCEPTION, fewest=2, digits=1),
     Metric(
-        "inception_score", "Inception Score", deferred("distribution", "inception_score_of_reconstructions"), "higher",
+        "inception_score", "Inception Score", deferred(lambda: metrics.inception_score_of_reconstructions), "higher",
         scope="set", weights=INCEPTION, digits=2,
     ),
 )  # fmt: skip
