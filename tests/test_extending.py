@@ -20,11 +20,13 @@ from keyhole.bench.store import open_results
 from keyhole.cli import dispatch, parsed
 from keyhole.metrics import metrics_named
 from keyhole.service.errors import UsageError
+from keyhole.targets import load_target
 from monitor.settings import MonitorSettings
 from monitor.validation import ATTACK
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
 from tests.attacks.tiny import pictures, white_box
+from tests.train.patrol_making import class_folders
 
 TARGET = "tests.system.tiny_target:tiny"
 FLAGS = ("--target", TARGET, "--cut", "stem")
@@ -38,6 +40,7 @@ from keyhole.attacks.entry import AttackEntry, Cost, Rung, Spend, WhiteBoxRecipe
 from keyhole.defences import Defence
 from keyhole.metrics import Metric
 from keyhole.sizes import height_width
+from keyhole.train.defences.nopeek import NoPeek
 
 
 class Grey:
@@ -133,10 +136,15 @@ def _darkness(reconstructions, truths):
     return (reconstructions.mean((1, 2, 3)) - truths.mean((1, 2, 3))).abs()
 
 
+@dataclass(frozen=True)
+class Trained(NoPeek):
+    """NoPeek by another name."""
+
+
 DARKNESS = Metric("darkness", "Darkness", _darkness, "lower")
 '''
 WHITE, BLACK, FAMILY, LADDER = (f"my_own.parts:{name}" for name in ("Grey", "Mean", "FAMILY", "LADDER"))
-DEFENCE, METRIC = "my_own.parts:Half", "my_own.parts:DARKNESS"
+DEFENCE, METRIC, METHOD = (f"my_own.parts:{name}" for name in ("Half", "DARKNESS", "Trained"))
 
 
 @pytest.fixture(autouse=True)
@@ -309,3 +317,15 @@ def test_a_metric_scores_by_its_own_name():
     (metric,) = metrics_named((METRIC,))
     light, dark = torch.ones(2, 3, 8, 8), torch.zeros(2, 3, 8, 8)
     assert (metric.name, metric.function(dark, light).tolist()) == (METRIC, [1.0, 1.0])
+
+
+def test_a_target_is_defended_by_a_method_of_its_own_and_split(here):
+    data = class_folders(here / "data")
+    flags = ("--target", "tests.train.patrol_making:target", "--cut", "layer1", "--data", str(data))
+    how = ("--method", f"{METHOD}:weight=2", "--epochs", "1", "--batch", "16", "--steps", "1", "--out", "defended")
+    assert dispatch(["train", "defence", *flags, *how], {}) == 0
+    assert load_target("defended:defended").defence == METHOD
+    split = ("--target", "defended:defended", "--cut", "layer1", "--attack", WHITE)
+    shared = ("--source", "shown", "--n", "1", "--over", "iterations", "--values", "1", "--json", "own.json")
+    assert dispatch(["ablation", *split, *shared], {}) == 0
+    assert json.loads((here / "own.json").read_text())["defence"] == METHOD
