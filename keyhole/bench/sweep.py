@@ -36,8 +36,8 @@ class SweepSettings:
 
     Attributes:
         preset: names the scale, and the budgets of the attacks.
-        source, public, prior, classes, identities, weights, size, threads: as `bench.settings.PlanSettings` has them,
-            with ``""`` and None for what is absent.
+        source, public, prior, classes, identities, weights, size, threads: as in
+            `keyhole.bench.settings.PlanSettings`, with ``""`` and None for what is absent.
     """
 
     preset: Suite

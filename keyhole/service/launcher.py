@@ -51,7 +51,7 @@ class Launcher:
                 [
                     sys.executable,
                     "-m",
-                    "keyhole.service.child_process",
+                    "keyhole.child_process",
                     *arguments,
                     "--addresses",
                     str(self._addresses(name)),
