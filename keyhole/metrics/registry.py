@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
 from keyhole import metrics
+from keyhole.extensions import ExtensionError, load_extension
 from keyhole.metrics.base import Metric, Weights, deferred
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import SMALLEST
@@ -93,15 +91,12 @@ def metric_named(name: str) -> Metric:
     """
     if found := METRICS.get(name):
         return found
-    path, _, attribute = name.partition(":")
-    if not attribute:
+    if ":" not in name:
         raise unknown_name("metric", name, [*METRICS, "package.module:name"])
-    if (here := str(Path.cwd())) not in sys.path:
-        sys.path.append(here)
     try:
-        own = getattr(importlib.import_module(path), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"cannot load the metric {name!r} as package.module:name: {error}") from error
+        own = load_extension(name)
+    except ExtensionError as error:
+        raise UsageError(f"cannot load the metric {error}") from error
     if not isinstance(own, Metric):
         raise UsageError(f"{name}: expected a keyhole.metrics.Metric, got {type(own).__name__}")
     return replace(own, name=name)

@@ -104,7 +104,7 @@ def test_metrics_from_outside_are_found_by_name(monkeypatch, tmp_path, photograp
     ("name", "told"),
     [
         ("pnsr", "unknown metric 'pnsr': did you mean psnr"),
-        ("nowhere:metric", "cannot load the metric 'nowhere:metric' as package.module:name"),
+        ("nowhere:metric", "cannot load the metric 'nowhere:metric' as package.module:Name"),
         ("json:dumps", r"json:dumps: expected a keyhole\.metrics\.Metric, got function"),
     ],
 )
