@@ -33,7 +33,7 @@ class TapSubscription(AbstractContextManager["TapSubscription"], Protocol):
 
     @property
     def address(self) -> Address | None:
-        """Where the edge takes it for the cloud, while the context is open; None: nowhere."""
+        """Address at which the edge takes it for the cloud, while the context is open; None if it takes no calls."""
         ...
 
     def frames(self, stop: Stop) -> Iterator[Frame]:

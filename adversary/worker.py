@@ -43,7 +43,7 @@ class Origin:
 
     @property
     def name(self) -> str:
-        """Of the attack, or of the rung where it is a ladder's."""
+        """The name of the attack, with its rung where it is one of a ladder."""
         return entry_name(self)
 
 

@@ -87,7 +87,7 @@ class Measurement:
         return [[format(row[name], form) for name, form in self.columns.values()] for row in self.rows]
 
     def table(self) -> Table:
-        """For the screen."""
+        """The measurement as a table for the terminal."""
         table = Table(title=self.title, title_justify="left", caption=self.how, caption_justify="left")
         for heading in self.columns:
             table.add_column(heading, justify="right", overflow="fold")
@@ -96,7 +96,7 @@ class Measurement:
         return table
 
     def markdown(self) -> str:
-        """For a report."""
+        """The measurement as Markdown for a report."""
         lines = [list(self.columns), ["---:"] * len(self.columns), *self.cells]
         body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
         return f"## {self.title}\n\n{self.how}\n\n{body}\n\n`{self.command}`\n"

@@ -50,7 +50,7 @@ class Device:
 
     @property
     def size(self) -> Size:
-        """Of the pictures that the head takes, in pixels."""
+        """Size of the pictures that the head takes, in pixels."""
         return self.target.preprocess.size
 
     @property

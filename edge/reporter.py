@@ -103,7 +103,7 @@ class FrameCounts:
 
 
 class NoMonitor:
-    """No monitor: nothing is told."""
+    """A client without a monitor, which sends nothing."""
 
     def tell(self, _make: Callable[[], Message]) -> None:
         """Do nothing."""

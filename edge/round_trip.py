@@ -204,7 +204,7 @@ class Link:
         return self._carry(self._up, size, deadline)
 
     def carry_down(self, size: int, deadline: float) -> bool:
-        """The same from the cloud to the edge."""
+        """Carry bytes from the cloud to the edge; see `carry_up`."""
         return self._carry(self._down, size, deadline)
 
     def _carry(self, direction: LinkDirection, size: int, deadline: float) -> bool:

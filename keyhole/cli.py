@@ -182,7 +182,7 @@ def load(name: str) -> Any:
 
 
 def _is_users(error: Exception, settings: object) -> bool:
-    """Whether an error is of what the user gave: they are told in one line. All others keep their traceback."""
+    """Whether an error comes from what the user gave: it is printed in one line. All others keep their traceback."""
     return isinstance(error, UsageError) or (isinstance(error, OSError) and _concerns(error, settings))
 
 

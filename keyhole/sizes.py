@@ -17,12 +17,12 @@ SMALLEST = 11
 
 
 def height_width(size: Size) -> tuple[int, int]:
-    """Both sides."""
+    """Height and width."""
     return (size, size) if isinstance(size, int) else size
 
 
 def size_of(height: int, width: int) -> Size:
-    """Both sides as a size: one number where they are the same."""
+    """The size of a height and a width: one number where they are the same."""
     return height if height == width else (height, width)
 
 
@@ -72,7 +72,7 @@ def scaled(size: Size, side: int) -> Size:
 
 
 def size_text(size: Size) -> str:
-    """As `read_size` reads it: ``128`` or ``256x128``."""
+    """A size as `read_size` reads it: ``128`` or ``256x128``."""
     return str(size) if isinstance(size, int) else f"{size[0]}x{size[1]}"
 
 

@@ -48,7 +48,7 @@ class LastScore:
 
     @property
     def ssim(self) -> float:
-        """By which a reconstruction counts as recognisable."""
+        """The SSIM, by which a reconstruction counts as recognisable."""
         return self.values["ssim"]
 
 
@@ -95,7 +95,7 @@ class History:
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """That some score has a value of, PSNR and SSIM first.
+        """The metrics that some score has a value of, PSNR and SSIM first.
 
         Raises:
             UsageError: one is of a package that cannot be loaded here.

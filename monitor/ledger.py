@@ -70,7 +70,7 @@ def read_ledger(session: Session) -> FrameLedger:
 
 
 def _told(session: Session) -> dict[str, _Count]:
-    """By edge, as the monitor was told."""
+    """Frames by edge, from what the monitor was told."""
     columns = FrameRow.edge, FrameRow.dropped, FrameRow.concluded_at.is_not(None)
     found: dict[str, _Count] = {}
     for edge, dropped, ended, frames in session.execute(select(*columns, func.count()).group_by(*columns)):
@@ -82,7 +82,7 @@ def _told(session: Session) -> dict[str, _Count]:
 
 
 def _counted(session: Session) -> dict[str, _Count]:
-    """By edge, as the edges say."""
+    """Frames by edge, from the edges' own counts."""
     found: dict[str, _Count] = {}
     for row in session.scalars(select(AccountRow)):
         count = found.setdefault(row.edge, _Count(0, Counter()))

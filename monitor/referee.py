@@ -289,7 +289,7 @@ class Referee:
         return score
 
     def _give_up(self, one: _Waiting, reason: str) -> None:
-        """Tell that one will not be scored; where that cannot be stored, it is told when the run is opened again."""
+        """Report that one will not be scored; what cannot be stored is reported when the run is opened again."""
         with contextlib.suppress(WireError):
             for listener in self._listeners:
                 listener.unmatched(one.reconstruction.message, reason)

@@ -170,7 +170,7 @@ def _waiting(reconstruction: Reconstruction, at: float) -> UnmatchedRow:
 
 
 def _resolve(session: Session, reconstruction: Reconstruction, reason: str | None) -> None:
-    """Of the reconstructions like this one that wait, the one that came first has a score, or the reason why not."""
+    """Settle the first waiting row of a reconstruction: it goes where there is a score, else it gets the reason."""
     named = {name: getattr(reconstruction, name) for name in ("frame_id", "attack", "rung")}
     query = select(UnmatchedRow).filter_by(**named, reason=WAITING).order_by(UnmatchedRow.id).limit(1)
     for row in session.scalars(query):

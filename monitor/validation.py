@@ -40,7 +40,7 @@ class CheckedPicture:
     """The picture of a message: its PNG as it came, and its pixels, which are decoded once at most.
 
     Args:
-        message: of which the beginning alone is read.
+        message: only its beginning is read.
 
     Raises:
         WireError: INVALID_ARGUMENT, it does not begin as an RGB PNG, a side is shorter than SSIM's window, there are

@@ -119,7 +119,7 @@ class WhiteBoxRecipe(Recipe):
         """
 
     def steps(self, queries: int | None = None) -> int:  # noqa: ARG002
-        """Those of the optimiser."""
+        """Steps of the optimiser for one frame."""
         return self.iterations
 
     def open(self, access: Access, run: RunSettings) -> AbstractContextManager[Attack]:

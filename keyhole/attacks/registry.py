@@ -58,7 +58,7 @@ def _decoder(known: Known, _steps: int) -> Decoder:
 
 
 def _decoder_on_grid(known: Known, _steps: int) -> Decoder:
-    """For latents that a U-Net works on later."""
+    """A decoder whose latents have a size that the U-Net can take."""
     return Decoder(known.prior().autoencoder, known.size, known.prior().denoiser.multiple)
 
 
@@ -67,7 +67,7 @@ def _white_latents(known: WhiteBox, multiple: int = 1) -> WhiteLatents:
 
 
 def _white_noisy_latents(known: WhiteBox) -> WhiteLatents:
-    """On a grid that the U-Net can take."""
+    """Whitened latents of a size that the U-Net can take."""
     return _white_latents(known, known.prior().denoiser.multiple)
 
 

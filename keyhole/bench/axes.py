@@ -109,7 +109,7 @@ class EmulatedLink:
 
     @property
     def profile(self) -> LinkProfile:
-        """Of the link."""
+        """Rates and delay of the link."""
         return link_profile(self.link)
 
 

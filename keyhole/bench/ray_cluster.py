@@ -128,7 +128,7 @@ class RayCluster:
 
 
 def _of_this_machine() -> str:
-    """Where Ray's environment says that the cluster is, or `ray start` on this machine left its address."""
+    """The cluster's address: from Ray's environment, or as `ray start` left it on this machine."""
     named = os.environ.get("RAY_ADDRESS", "")
     if named not in ("", AUTO):
         return named

@@ -32,7 +32,7 @@ _BASELINES = MappingProxyType({CLOUD_ONLY: INPUT, EDGE_ONLY: OUTPUT})
 
 @dataclass(frozen=True)
 class SweepSettings:
-    """The same for all cells of a run: figures of runs with other settings do not compare.
+    """Settings that all cells of a run share: figures of runs with other settings do not compare.
 
     Attributes:
         preset: names the scale, and the budgets of the attacks.

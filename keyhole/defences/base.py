@@ -89,7 +89,7 @@ class NoDefence(Defence):
         return features
 
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
-        """Both as they are."""
+        """Both unchanged."""
         return features, observed
 
 

@@ -63,7 +63,7 @@ class ChannelFilter(Defence):
         return (found.scores.times(tensor, largest(found.scores(tensor), found.kept).to(tensor.dtype)),)
 
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
-        """The channels of which the frame has anything; which ones those are is the picture's own affair.
+        """The channels of which the frame has anything; the picture decides which ones those are.
 
         A channel that the head itself leaves at zero is not told from one that was stopped, and not compared.
         """

@@ -33,7 +33,7 @@ class NoiseTable:
     numbers: Numbers
 
     def to(self, device: torch.device) -> NoiseTable:
-        """The same on a device."""
+        """The table on a device."""
         return replace(self, location=self.location.to(device), deviation=self.deviation.to(device))
 
     def noisy(self, features: Tensor, generator: torch.Generator) -> Tensor:

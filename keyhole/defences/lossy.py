@@ -38,7 +38,7 @@ class Dropout(Defence):
 
     @property
     def factor(self) -> float:
-        """Of the values that are left."""
+        """Factor of the values that are left."""
         return 1 / (1 - self.share) if self.rescale else 1.0
 
     def protect(self, features: Features, generator: torch.Generator) -> Features:
@@ -75,7 +75,7 @@ class Dropout(Defence):
 
 
 def _found(frames: Tensor) -> Tensor:
-    """Of frames×N×…, the value of largest magnitude at each place."""
+    """The value of largest magnitude at each place, over the first axis of frames×N×…."""
     return frames.gather(0, frames.abs().argmax(0, keepdim=True))[0]
 
 

@@ -122,7 +122,7 @@ class Supervisor:
             self._untold[name] = referee_pb2.Presence(party=name, running=True)
 
     def _notify_monitor(self) -> None:
-        """What the monitor does not take now it is told at the next poll."""
+        """Tell the monitor; what it does not take now is sent again at the next poll."""
         for name, presence in list(self._untold.items()):
             try:
                 self._referee.Attend(presence, timeout=TELL_SECONDS)

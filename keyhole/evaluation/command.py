@@ -168,7 +168,7 @@ def ablation(settings: AblationSettings) -> int:
 
 
 def _lead(metrics: Sequence[Metric]) -> Metric:
-    """The metric whose gain is told: SSIM, or the first that each picture has."""
+    """The metric whose gain is printed: SSIM, or the first that each picture has."""
     scored = {metric.name: metric for metric in metrics if metric.scope == "picture"}
     if not scored:
         raise UsageError(f"--metrics {' '.join(each.name for each in metrics)}: expected one that each picture has too")

@@ -56,12 +56,12 @@ def table(title: str, rows: Sequence[EvaluationRow], metrics: Sequence[Metric] |
 
 
 def column_title(metric: Metric) -> str:
-    """Of a narrow column: ``PSNR dB``."""
+    """Heading of a metric's narrow column: ``PSNR dB``."""
     return f"{metric.title} {metric.unit}".rstrip()
 
 
 def _mean(row: EvaluationRow, metric: Metric) -> str:
-    """With the paper's figure below it, where there is one."""
+    """A row's mean, with the paper's figure below it where there is one."""
     figure = getattr(row.published, metric.name, None)
     paper = "" if figure is None else f"\npaper {figure:.{min(metric.digits, 2)}f}"
     return stacked(row.mean(metric.name).text(metric.digits)) + paper
@@ -105,7 +105,7 @@ def summary(row: EvaluationRow) -> dict[str, Any]:
 
 
 def _finite(scores: Scores) -> dict[str, float | None]:
-    """By name, as JSON can hold it: None for the infinite PSNR of a picture that is met exactly."""
+    """Scores by name as JSON holds them: None for the infinite PSNR of a picture that is met exactly."""
     return {name: value if math.isfinite(value) else None for name, value in scores.items()}
 
 

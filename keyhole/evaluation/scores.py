@@ -27,7 +27,7 @@ class EvaluationRow:
     """What an attack made of one cut.
 
     Attributes:
-        attack: as it was asked for.
+        attack: the word that named it.
         plan: the cut.
         by_seed: one score per picture, by seed of the attack.
         published: the paper's figures of the same setting, if it has any.
@@ -82,7 +82,7 @@ def score(reconstructions: Tensor, truths: Tensor, metrics: Sequence[Metric]) ->
 
 
 def score_set(reconstructions: Tensor, truths: Tensor, metrics: Sequence[Metric]) -> Scores:
-    """Of all pictures together, by the metrics of sets; see `score`."""
+    """Scores of all pictures together, by the metrics of sets; see `score`."""
     return {each.name: each.score_of_set(reconstructions, truths) for each in metrics if each.scope == "set"}
 
 

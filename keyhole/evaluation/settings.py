@@ -172,5 +172,5 @@ def _check_offline(settings: OfflineSettings) -> None:
 
 
 def _refuse_counts(counts: Mapping[str, int | None]) -> None:
-    """Of the counts that are given, those below 1."""
+    """Refuse counts below 1."""
     check_flags((flag, value, value >= 1, "1 or more") for flag, value in counts.items() if value is not None)

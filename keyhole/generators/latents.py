@@ -49,7 +49,7 @@ class Decoder:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the latent, C×h×w."""
+        """Shape of the latent, C×h×w."""
         return self.autoencoder.latent_shape(self.size, self.multiple)
 
     def start(self, count: int, random: torch.Generator) -> Tensor:

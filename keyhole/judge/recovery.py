@@ -90,7 +90,7 @@ class SecretRecovery:
     gallery_mean: float | None
 
     def shares(self) -> dict[str, Share]:
-        """Of what was asked: plate glyphs, driver (all attributes, each as often as it was asked) and vehicle."""
+        """Shares that were read right: plate glyphs, driver (all attributes, each as often as asked) and vehicle."""
         found = {}
         if self.glyph_accuracy is not None:
             found["plate glyphs"] = Share(self.glyph_accuracy, GLYPH_CHANCE, self.glyphs)

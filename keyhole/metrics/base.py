@@ -39,7 +39,7 @@ class Weights:
 
     @property
     def path(self) -> Path:
-        """Where the file is expected."""
+        """The place where the file is expected."""
         import torch  # noqa: PLC0415 - slow to import, and the table of metrics is read without it
 
         return Path(torch.hub.get_dir()) / "checkpoints" / self.url.rpartition("/")[2]

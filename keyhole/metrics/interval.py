@@ -34,7 +34,7 @@ class Mean:
 
     @classmethod
     def of(cls, values: Sequence[float]) -> Mean:
-        """Of at least one value."""
+        """Mean and interval of one or more values."""
         return cls(statistics.fmean(values), mean_interval(values))
 
     def text(self, digits: int) -> str:

@@ -102,7 +102,7 @@ def knn_distance(reconstruction: Tensor, identities: Tensor, private: Tensor, pr
 
     Args:
         reconstruction: N×D embeddings.
-        identities: N integers, whom each shows.
+        identities: N integers, who each picture shows.
         private: M×D embeddings of private pictures.
         private_identities: M integers.
 

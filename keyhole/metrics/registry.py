@@ -13,7 +13,7 @@ from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import SMALLEST
 
 DEFAULT = ("psnr", "ssim")
-"""What every command scores unless it is told otherwise."""
+"""The metrics of every command whose flag names none."""
 ALEXNET = Weights("LPIPS", "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth")
 """torchvision's AlexNet, the backbone of LPIPS."""
 INCEPTION = Weights(

@@ -57,7 +57,7 @@ class NoTail(nn.Module):
 
 
 def head_only(target: Target, partition: Partition) -> Partition:
-    """The same head with `NoTail`.
+    """A partition of the same head, with `NoTail` as its tail.
 
     Args:
         target: what was cut; it may lack weights after the cut.

@@ -49,7 +49,7 @@ class Column:
 
     @classmethod
     def of(cls, heading: str, pictures: Iterable[Tensor]) -> Column:
-        """Without captions, of RGB pictures 3×H×W; values are clamped to [0, 1]."""
+        """A column of RGB pictures 3×H×W without captions; values are clamped to [0, 1]."""
         return cls(heading, [Tile(transform.to_pil_image(picture.clamp(0, 1))) for picture in pictures])
 
 

@@ -37,7 +37,7 @@ class LatentScale:
     centre: Tensor
 
     def to(self, device: torch.device) -> LatentScale:
-        """The same on a device."""
+        """The scale on a device."""
         return LatentScale(self.spread.to(device), self.centre.to(device))
 
     @classmethod

@@ -56,7 +56,7 @@ class Address:
             return self.host == "localhost"
 
     def with_port(self, port: int) -> Address:
-        """The same host with another port, as after binding to port 0."""
+        """This host with another port, as after binding to port 0."""
         return Address(self.host, port)
 
     def __str__(self) -> str:

@@ -64,11 +64,11 @@ class Launcher:
             )
 
     def addresses(self, name: str) -> Mapping[str, str] | None:
-        """Where a process listens, by flag; None as long as it does not."""
+        """The addresses at which a process listens, by flag; None as long as it does not."""
         return published(self._addresses(name))
 
     def wait_for(self, name: str) -> Mapping[str, str]:
-        """Where a process listens, by flag, once it does.
+        """Wait until a process listens; return its addresses by flag.
 
         Raises:
             ProcessError: one of the processes ended with an error.

@@ -50,7 +50,7 @@ def keep_freed() -> bool:
 
 
 def keep_all_freed() -> bool:
-    """The same without a limit, for the steps of a training: each takes and frees gigabytes, in blocks of any size.
+    """`keep_freed` without a limit, for the steps of a training: each takes and frees gigabytes in blocks of any size.
 
     The process keeps the most that it ever had until it ends.
 

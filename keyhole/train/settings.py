@@ -85,7 +85,7 @@ class TrainSettings:
     """Re-identification on streetcam: pictures of each vehicle, by different cameras up to 24."""
     part: str = ""
     """Re-identification on a folder or zip, or on a data set whose owner has no queries: what of it to train on.
-    Absent: its pool `private`, of which `--source` never shows anything. `all`, or a folder in it: whoever is in it may
+    Absent: its pool `private`, which `--source` never shows. `all`, or a folder in it: whoever is in it may
     be attacked later."""
     held_out: int | None = None
     """Re-identification: identities that are kept from training for the test. Absent: 150 of streetcam, a fifth

@@ -81,7 +81,7 @@ def unpack_levels(message: tensor_pb2.Picture, *, field: str) -> Tensor:
 
 
 def measure_picture(message: tensor_pb2.Picture, *, field: str) -> tuple[int, int]:
-    """Height and width of a message's picture, of which no more than its beginning is read.
+    """Height and width of a message's picture; only its beginning is read.
 
     Raises:
         WireError: as `unpack_levels`, as far as its beginning tells.

@@ -32,7 +32,7 @@ def card(title: str, note: str = "", extra: str = "") -> Element:
 
 
 class Photo(Element):
-    """An ``<img>`` of the page's pictures; empty until it is told what to show."""
+    """An ``<img>`` of the page's pictures; empty until it gets one."""
 
     def __init__(self, alternative: str) -> None:
         super().__init__("img")
@@ -48,5 +48,5 @@ class Photo(Element):
 
 
 def picture_url(frame_id: str, name: str, version: int) -> str:
-    """Where the server offers a picture."""
+    """The address at which the server offers a picture."""
     return f"/pictures/{quote(frame_id, safe='')}/{quote(name, safe='')}?v={version}"

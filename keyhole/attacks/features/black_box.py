@@ -223,7 +223,7 @@ class TrainedRecipe(BlackBoxRecipe):
     samples: bool = False
 
     def steps(self, queries: int | None = None) -> int:
-        """Those of the training where it is to end."""
+        """Steps of the training, or ``TRAINING_STEPS`` where it has no end of its own."""
         return self.training.limited(queries).steps or TRAINING_STEPS
 
     def make(self, known: BlackBox, run: RunSettings) -> BlackBoxAttack:

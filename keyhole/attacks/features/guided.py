@@ -155,7 +155,7 @@ class Guided:
 
 
 def _thinned(steps: Sequence[DdimStep], count: int) -> tuple[DdimStep, ...]:
-    """So many of the steps, evenly, each leading to the next."""
+    """An evenly spread selection of so many steps, each leading to the next."""
     chosen = [steps[at * len(steps) // count] for at in range(count)]
     ends = [*(step.alpha for step in chosen[1:]), steps[-1].previous]
     return tuple(DdimStep(step.timestep, step.alpha, end) for step, end in zip(chosen, ends, strict=True))
@@ -169,7 +169,7 @@ class GuidedRecipe(WhiteBoxRecipe):
 
     @property
     def samples(self) -> bool:
-        """Always."""
+        """True: a sampler makes the pictures."""
         return True
 
     @property

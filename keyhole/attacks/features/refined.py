@@ -125,7 +125,7 @@ class _Judged:
         return float(self.distances.mean())
 
     def or_nearer(self, other: _Judged) -> _Judged:
-        """Of each picture the one that matches better."""
+        """For each picture, the version whose features match better."""
         nearer = other.distances < self.distances
         pictures = torch.where(nearer[:, None, None, None], other.pictures, self.pictures)
         return _Judged(pictures, torch.minimum(self.distances, other.distances))
@@ -196,11 +196,11 @@ class LadderRecipe:
     learns: ClassVar[bool] = False
 
     def steps(self, queries: int | None = None) -> int:
-        """Those of the optimiser for one frame, unless the clock ends them."""
+        """Steps of the optimiser for one frame, unless the clock ends them."""
         return self.refined.steps(queries)
 
     def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
-        """Both, ready for frames until the stack closes.
+        """Both rungs, ready for frames until the stack closes.
 
         Raises:
             UsageError: no prior.
@@ -220,4 +220,4 @@ def _without_losses(run: RunSettings) -> RunSettings:
 
 
 def _unnoted(_loss: float) -> None:
-    """Nobody is told."""
+    """A callback that drops the loss."""

@@ -91,7 +91,7 @@ class SeededRecipe(WhiteBoxRecipe):
         return self.first.iterations + self.settings.iterations
 
     def make(self, known: WhiteBox, run: RunSettings) -> Seeded:
-        """Both optimisers."""
+        """The attack with its two optimisers."""
         generator = self.generator(known)
         latents = latent_attack(known, generator, self.settings, run, denoised=self.denoised)
         return Seeded(white_box_attack(known, self.pixels(known), self.first, run), latents, generator, run.budget)

@@ -34,7 +34,7 @@ def unet(shapes: Sequence[Shape], variable: Shape) -> InversionUNet:
 
 
 def one_step(shapes: Sequence[Shape], variable: Shape) -> OneStepUNet:
-    """The same, and a second one that carries a latent on towards the truth."""
+    """Two of the paper's U-Nets: the second one carries the first one's latent on towards the truth."""
     return OneStepUNet(shapes, variable)
 
 
@@ -88,7 +88,7 @@ class InversionTraining:
         return None if self.epochs is None else self.epochs * math.ceil(self.first / self.batch)
 
     def limited(self, pictures: int | None) -> Self:
-        """The same with so many pictures asked for; None: unchanged."""
+        """The training with so many pictures asked for; None leaves the number as it is."""
         if pictures is None:
             return self
         first = pictures if self.epochs else min(pictures, self.first)

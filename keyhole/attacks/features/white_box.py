@@ -83,7 +83,7 @@ class WhiteBoxAttack:
         return self.refine(frames, self.generator.start(len(frames), torch.Generator().manual_seed(self.seed)))
 
     def refine(self, frames: Sequence[Observation], start: Tensor) -> Iterator[Estimate]:
-        """The same from a given variable of the generator, one for each frame.
+        """`reconstruct` from given variables of the generator, one for each frame.
 
         Raises:
             MismatchError: the frames do not come from the head.

@@ -50,7 +50,7 @@ def constraints(
     max_latency: float | None = None,
     max_edge_macs: float | None = None,
 ) -> tuple[Constraint, ...]:
-    """Those that are given.
+    """The constraints whose limits are given.
 
     Args:
         link: over which latency counts.
@@ -171,7 +171,7 @@ def _nearest(judged: Iterable[Option], link: str, constraints: Sequence[Constrai
 
 
 def _order(option: Option, link: str) -> tuple[float, float, Design]:
-    """By latency, of equals the one that leaks less; one whose leak is unknown comes last."""
+    """Sort key: latency, then leak; an unknown leak comes last."""
     latency, leak = option.p50(link), option.leak()
     return float("inf") if latency is None else latency, float("inf") if leak is None else leak, option.design
 

@@ -12,7 +12,7 @@ from keyhole.bench.records import EDGE_ONLY, Design
 from keyhole.metrics.interval import with_interval
 
 _NAMED = 5
-"""Designs of which a list says the names."""
+"""Designs whose names a list gives."""
 
 
 def sentences(advice: Recommendation) -> Iterator[str]:
@@ -77,7 +77,7 @@ def _figures(option: Option) -> str:
 
 
 def _doubts(option: Option, constraints: Sequence[Constraint]) -> Iterator[str]:
-    """Where the figures behind a choice do not settle it."""
+    """Sentences on what the figures behind a choice do not settle."""
     leak, accuracy = option.exposure.get("ssim"), option.accuracy
     limits = {constraint.measurement: constraint.limit for constraint in constraints}
     if leak and leak.interval and leak.interval[1] > limits.get("leak", math.inf):

@@ -103,7 +103,7 @@ def mse_bound(leakage: float) -> float:
 
 
 def psnr_bound(leakage: float) -> float:
-    """The same as the highest PSNR in dB: 10·log10(dFIL), of the mean squared error.
+    """The highest PSNR of an unbiased attacker in dB: 10·log10(dFIL), of the mean squared error.
 
     >>> psnr_bound(100.0)
     20.0

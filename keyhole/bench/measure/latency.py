@@ -134,7 +134,7 @@ def _whole(cell: LatencyCell, sweep: Sweep) -> LatencyRecord:
 
 
 def percentiles(seconds: Sequence[float]) -> Percentiles:
-    """In milliseconds, interpolated between neighbours."""
+    """Percentiles in milliseconds, interpolated between neighbours."""
     return Percentiles(*(float(value) for value in 1e3 * np.percentile(seconds, (50, 95, 99))))
 
 

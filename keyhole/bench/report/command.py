@@ -103,5 +103,5 @@ def _code(text: str) -> Markup:
 
 
 def _cell(text: object) -> str:
-    """As a cell of a Markdown table: on one line, nothing in it is markup."""
+    """A text as a cell of a Markdown table: on one line, with nothing in it read as markup."""
     return re.sub(r"([\\|<>*_`\[\]])", r"\\\1", " ".join(str(text).split()))

@@ -114,7 +114,7 @@ def _strengths(options: Sequence[Option], metric: Metric) -> Iterator[tuple[floa
 
 
 def _curve(panel: Axes, options: Sequence[Option], metric: Metric, name: str, colour: str, marker: str) -> None:
-    """By rising leak, which ends at the undefended design."""
+    """A curve through a defence's designs by rising leak; it ends at the undefended design."""
     mine = [option for option in options if family(option.design.defence) in (name, UNDEFENDED)]
     if not any(family(option.design.defence) == name for option in mine):
         return

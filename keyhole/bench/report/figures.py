@@ -44,12 +44,12 @@ class Plot:
     figure: Figure
 
     def svg(self) -> str:
-        """As an element of a page, in the colour of its text."""
+        """The plot as an SVG element of a page, in the colour of its text."""
         with rc_context(PLOT_STYLE):
             return plots.svg(self.figure)
 
     def png(self) -> bytes:
-        """On white."""
+        """The plot as a PNG file on white."""
         page = io.BytesIO()
         with rc_context(PLOT_STYLE):
             self.figure.savefig(page, format="png", dpi=110, facecolor="white", metadata={"Software": None})

@@ -136,7 +136,7 @@ def _accuracy(option: Option) -> str:
 
 
 def _dfil(option: Option) -> str:
-    """With the PSNR that no unbiased attacker passes."""
+    """The dFIL of a design, with the PSNR that no unbiased attacker passes."""
     found = option.profile.dfil if option.profile else None
     return NOTHING if found is None else f"{found:.3g} (≤ {psnr_bound(found):.1f} dB)"
 

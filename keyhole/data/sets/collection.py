@@ -58,7 +58,7 @@ class Record:
 
     @property
     def camera(self) -> str | None:
-        """Which camera took it."""
+        """The camera that took it."""
         return self.facts.camera
 
     @property

@@ -128,7 +128,7 @@ class View:
         return self.middle[0] + a * scale, self.middle[1] - b * scale, scale
 
     def times(self, factor: int) -> View:
-        """The same view in finer pixels."""
+        """This view in finer pixels."""
         across, down = self.middle
         return View(
             self.eye, self.right, self.up, self.forward, self.focal * factor, (across * factor, down * factor),

@@ -68,7 +68,7 @@ class Passage:
     quality: int
 
     def frame(self, number: int) -> Passage:
-        """The same passage with the noise of another frame."""
+        """This passage with the noise of another frame."""
         return replace(self, grain=(self.grain[0] + 7919 * number, self.grain[1] + 6007 * number))
 
 

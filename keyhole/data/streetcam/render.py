@@ -146,7 +146,7 @@ def sign_faces(view: View, pose: Pose, place: tuple[float, float], depth: float)
     Args:
         view: the camera's view.
         pose: the vehicle's.
-        place: where the sign's middle shall be, shares of the picture (right, down).
+        place: the sign's middle, in shares of the picture (right, down).
         depth: metres from the camera.
 
     Returns:

@@ -161,7 +161,7 @@ class Passes:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """None: vehicles are told apart by identity."""
+        """None: vehicles have identities, not labels."""
         return ()
 
     def __len__(self) -> int:

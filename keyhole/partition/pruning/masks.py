@@ -12,7 +12,7 @@ from keyhole.partition.pruning.structures import Structures, fold
 from keyhole.partition.pruning.surgery import prune
 
 WIDTHS = ("channels", "hidden units")
-"""Kinds of which a place can be left with a multiple of a number."""
+"""Kinds whose places can be left with a multiple of a number of structures."""
 
 
 def removals(

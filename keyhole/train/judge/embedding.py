@@ -53,7 +53,7 @@ def _identified(data: TruePictures, places: Tensor) -> IdentifiedPictures:
 
 @dataclass(frozen=True)
 class TeacherRecipe(ReidRecipe):
-    """As of a target of re-identification, on small pictures only: they tell as much about vehicles."""
+    """Recipe of a re-identification target, on small pictures only: they tell as much about vehicles."""
 
     stages: Stages = ((64, 12),)
 
@@ -86,7 +86,7 @@ def taught_by_teacher(
 
 @dataclass(frozen=True)
 class EmbedderRecipe(ReidRecipe):
-    """As a target of re-identification is trained, with degraded pictures.
+    """Recipe of a re-identification target, with degraded pictures.
 
     Attributes:
         clean: share of the pictures that are not degraded.

@@ -30,7 +30,7 @@ _FIELDS = ("pictures", "identities", "plates", "corners", "drivers", "driver_box
 
 @dataclass(frozen=True)
 class DrawingPlan:
-    """Which pictures are drawn.
+    """Plan of the pictures that are drawn.
 
     Attributes:
         identities, views: so many vehicles before so many cameras each, for the embedding.
@@ -74,11 +74,11 @@ class TruePictures:
     passenger_boxes: Tensor
 
     def each(self, change: Callable[[Tensor], Tensor]) -> TruePictures:
-        """With every tensor changed alike, such as cut to some pictures."""
+        """These pictures with every tensor changed alike, such as cut to some of them."""
         return TruePictures(**{name: change(getattr(self, name)) for name in _FIELDS})
 
     def to(self, device: torch.device) -> TruePictures:
-        """On another device."""
+        """These pictures on another device."""
         return self.each(lambda tensor: tensor.to(device))
 
 

@@ -32,7 +32,7 @@ class Reconstructor(nn.Module):
         self.network: Any = network
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Of RGB pictures in [0, 1], N×3×H×W: the same decoded, and the divergence of their latents, N×C×h×w.
+        """RGB pictures in [0, 1], N×3×H×W, encoded and decoded, and the divergence of their latents, N×C×h×w.
 
         A latent value μ is decoded as a draw from a normal distribution around it of deviation σ = `NOISE`; the
         divergence is that from the standard one (Kingma and Welling 2014, appendix B): ½(μ² + σ² − 1 − ln σ²).

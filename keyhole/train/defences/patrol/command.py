@@ -124,7 +124,7 @@ def _masks(settings: PatrolSettings, recipe: PatrolRecipe, surveyed: Survey) -> 
 
 
 def block_ends(surveyed: Survey, cut: str) -> tuple[str, ...]:
-    """Where the blocks of the head that ends at ``cut`` end; the last is ``cut`` itself, by its own path.
+    """Ends of the blocks of the head that ends at ``cut``; the last is ``cut`` itself, by its own path.
 
     PATROL speaks of four residual blocks of ResNet-18 and gives four weights α: these are its stages ``layer1`` to
     ``layer4`` (elsewhere it counts eight convolution blocks, two to a stage). So blocks are the stages, what comes
