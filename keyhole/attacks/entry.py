@@ -194,8 +194,8 @@ BLACK_BOX_BUDGETS: Mapping[Suite, Spend] = MappingProxyType(
         "paper": Spend(n=100, iterations=3072, queries=4096),
     }
 )
-"""Of attacks that give none. Every cell of an attack gets the same budget, so that two people's numbers compare; dear
-attacks see fewer pictures in `quick` and `standard`: the first of the same ones."""
+"""Budgets of black boxes that give none. Every cell of an attack gets the same budget, so that two people's numbers
+compare; dear attacks see fewer pictures in `quick` and `standard`: the first of the same ones."""
 
 R_co = TypeVar("R_co", bound=OnlineRecipe, covariant=True)
 
@@ -210,6 +210,7 @@ class AttackEntry(Generic[R_co]):
         denoises: whether one of them needs its diffusion model too.
         cost: how long it takes; None: as long as others that know as much.
         budgets: what the benchmark's suites let it spend, where that is not what others that know as much get.
+        colour: its own on the page and in reports, where it is in the registry; empty: one chosen by its name.
     """
 
     recipes: Mapping[str, R_co]
@@ -217,6 +218,7 @@ class AttackEntry(Generic[R_co]):
     denoises: bool = False
     cost: Cost | None = None
     budgets: Mapping[Suite, Spend] = field(default_factory=dict)
+    colour: str = ""
 
 
 def open_prior(

@@ -98,6 +98,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
                 "standard": Spend(n=16, iterations=200),
                 "paper": Spend(n=100, iterations=1500),
             },
+            colour="#e8901a",
         ),
         "decoder-white": AttackEntry(
             {
@@ -107,6 +108,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             },
             uses_prior=True,
             cost=Cost(1.2, 0.0115, 1.1),
+            colour="#2fae7d",
         ),
         "diffusion-white": AttackEntry(
             {
@@ -122,6 +124,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             uses_prior=True,
             denoises=True,
             cost=Cost(1.2, 0.013, 1.1),
+            colour="#e0567a",
         ),
         "pixels-black": AttackEntry(
             {"strong": TrainedRecipe(DEFAULT_TRAINING, _pixels), "paper": TrainedRecipe(PAPER_TRAINING, _pixels)},
@@ -131,11 +134,13 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
                 "standard": Spend(n=100, iterations=300, queries=696, batch=20),
                 "paper": Spend(n=100, iterations=3072, queries=4096, batch=20),
             },
+            colour="#3d9be0",
         ),
         "decoder-black": AttackEntry(
             {"strong": _LEARNED, "paper": TrainedRecipe(PAPER_TRAINING, _decoder), "one-step": _ONE_STEP},
             uses_prior=True,
             cost=Cost(8.0, 0.3, 0.2),
+            colour="#12a5b8",
         ),
         "diffusion-black": AttackEntry(
             {
@@ -147,6 +152,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             denoises=True,
             cost=Cost(8.0, 0.45, 0.1),
             budgets={"standard": Spend(n=24, iterations=300, queries=696)},
+            colour="#a371f7",
         ),
     }
 )

@@ -4,19 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
-_COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "pixels-white": "#e8901a",
-        "pixels-black": "#3d9be0",
-        "decoder-white": "#2fae7d",
-        "decoder-black": "#12a5b8",
-        "diffusion-white": "#e0567a",
-        "diffusion-black": "#a371f7",
-    }
-)
+from keyhole.attacks.registry import ONLINE
+
 _OTHERS = ("#c2a83e", "#7d8ff0", "#d0763f", "#8fae3a", "#c46fc9")
 _GENERATORS = ("pixels", "decoder", "diffusion")
 _KINDS = ("white", "black", "ladder")
@@ -50,7 +41,8 @@ def title(name: str, knowledge: str) -> str:
 
 def colour(name: str) -> str:
     """A colour of the attack's own, legible on dark and light."""
-    return _COLOURS.get(name, _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)])
+    own = ONLINE[name].colour if name in ONLINE else ""
+    return own or _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)]
 
 
 def _parts(name: str) -> tuple[str, str, str, str]:
