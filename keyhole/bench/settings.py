@@ -124,9 +124,9 @@ class BenchReportSettings:
     sheet_codecs: tuple[str, ...] = ()
     """Codecs of the designs whose contact sheets are shown. Absent: all."""
     max_ssim: float = 0.3
-    """Of the recommendation: the mean SSIM of the strongest attack."""
+    """The recommendation's limit on the mean SSIM of the strongest attack."""
     max_accuracy_loss: float = 1.0
-    """Of the recommendation: points of accuracy below the undefended fp32 design."""
+    """The recommendation's limit on points of accuracy below the undefended fp32 design."""
 
     def __post_init__(self) -> None:
         if not -1 <= self.max_ssim <= 1:

@@ -72,7 +72,7 @@ def forecast_system(settings: DemoSettings | LiveSettings) -> SystemForecast:
 
 
 def _memory(held: Sequence[Resident | None]) -> int | None:
-    """Of all processes and of the one that starts them, from what this one held at first and after each was asked."""
+    """Memory of all processes and of this one, from what this one held at first and after each forecast."""
     known = [each for each in held if each]
     if len(known) < len(held):
         return None

@@ -203,7 +203,7 @@ def _diffusers(
     *,
     resolutions: str = "block_out_channels",
 ) -> Autoencoder:
-    """Of a network whose pictures are in [-1, 1], as those of diffusers are.
+    """The autoencoder of a network whose pictures are in [-1, 1], as those of diffusers are.
 
     Args:
         place: its folder.

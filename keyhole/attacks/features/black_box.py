@@ -33,7 +33,7 @@ from keyhole.service.lifecycle import Stop
 
 AWAY_SECONDS = 0.5
 TRAINING_STEPS = 1000
-"""Of a training without an end of its own, before the first frame."""
+"""Steps before the first frame of a training without an end of its own."""
 JOIN_SECONDS = 2.0  # a query under way ends when its channel closes
 _log = logging.getLogger(__name__)
 

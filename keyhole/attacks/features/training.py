@@ -96,19 +96,19 @@ class InversionTraining:
 
 
 DEFAULT_TRAINING = InversionTraining()
-"""Of the mirror network."""
+"""Training of the mirror network."""
 
 LATENT_TRAINING = InversionTraining(network=unet, loss=latent_loss, learning_rate=1e-3, batch=16, sampling_steps=4)
-"""Of the U-Net towards latents, which spares the decoder: dearer by far than network and encoder together."""
+"""Training of the U-Net towards latents. It spares the decoder, dearer by far than network and encoder together."""
 
 NOISE_TRAINING = replace(LATENT_TRAINING, batch=8)
-"""Of the U-Net towards the noise that a sampler of few steps turns into those latents."""
+"""Training of the U-Net towards the noise that a sampler of few steps turns into those latents."""
 
 DENOISED_TRAINING = replace(LATENT_TRAINING, sampling_steps=1)
-"""Of the U-Net towards what a sampler's last step turns into those latents."""
+"""Training of the U-Net towards what a sampler's last step turns into those latents."""
 
 ONE_STEP_TRAINING = replace(LATENT_TRAINING, network=one_step, step_loss=flow_matching)
-"""Of two U-Nets, the second of which refines the first one's latent; on the same queries, in as many steps."""
+"""Training of two U-Nets, the second for the first one's latent; on the same queries, in as many steps."""
 
 PAPER_TRAINING = InversionTraining(
     network=unet,

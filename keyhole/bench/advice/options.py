@@ -133,7 +133,7 @@ def _secrets(leaks: Iterable[LeakRecord]) -> dict[str, SecretExposure]:
 
 
 def _reference(design: Design, accuracies: Mapping[Design, AccuracyRecord]) -> AccuracyRecord | None:
-    """Of the undefended fp32 design of the target: at the same cut, else at any, else the whole model.
+    """Accuracy of the undefended fp32 design of the target: at the same cut, else at any, else the whole model.
 
     Their answers are equal to the bit, so it does not matter which was measured.
     """

@@ -9,7 +9,7 @@ from keyhole.bench.advice.options import Option
 from keyhole.bench.records import Design
 
 _ROUNDING = 1e-9
-"""Of figures that are differences: 70.0 − 69.1 is more than 0.9."""
+"""Tolerance of figures that are differences: 70.0 − 69.1 is more than 0.9."""
 
 
 @dataclass(frozen=True)

@@ -126,7 +126,7 @@ def _dc(network: Any) -> PriorAutoencoder:
 
 
 def _diffusers(network: Any, encode: Callable[[Tensor], Tensor], resolutions: str) -> PriorAutoencoder:
-    """Of a network whose pictures are in [-1, 1], as those of diffusers are.
+    """The autoencoder of a network whose pictures are in [-1, 1], as those of diffusers are.
 
     Args:
         network: of diffusers.

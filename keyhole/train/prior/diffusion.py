@@ -18,7 +18,7 @@ from keyhole.train.optimisation import Optimisation
 GAMMA = 5.0
 """Largest weight of a clean latent's squared error."""
 SAMPLING_STEPS = 20
-"""Of the sampler, as the feature-inversion paper has them."""
+"""Steps of the sampler, as in the feature-inversion paper."""
 _GROUPS = 32
 
 
