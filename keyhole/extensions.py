@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import inspect
 import re
 import sys
 from pathlib import Path
@@ -31,6 +32,20 @@ def load_extension(name: str) -> Any:
         return getattr(importlib.import_module(path), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise ExtensionError(f"{name!r} as package.module:Name: {error}") from error
+
+
+def extension_hash(name: str) -> str:
+    """Twelve hex digits that change with the source file of what ``package.module:Name`` names.
+
+    Raises:
+        ExtensionError: as `load_extension`.
+    """
+    found = load_extension(name)
+    written = inspect.unwrap(found) if callable(found) else found
+    if not (inspect.isclass(written) or inspect.isroutine(written)):
+        written = sys.modules[name.partition(":")[0]]
+    source = inspect.getsourcefile(written)
+    return hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()[:12]
 
 
 LONGEST = 64

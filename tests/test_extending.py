@@ -197,6 +197,29 @@ def test_it_is_attacked_by_what_is_not_registered(here, capsys):
     assert "my_own.parts:Grey" in "".join(capsys.readouterr().out.split())
 
 
+def test_pictures_of_its_earlier_version_are_not_taken_for_its_own(here):
+    flags = ("--source", "shown", "--n", "1", "--attacks", WHITE, "--defence", DEFENCE, "--out", "kept")
+
+    def kept() -> int:
+        assert dispatch(["attack", *FLAGS, *flags], {}) == 0
+        return len(list((here / "kept").rglob("*.png")))
+
+    assert (kept(), kept()) == (1, 1)
+    (here / "my_own" / "parts.py").write_text(MODULE + "# another\n")
+    assert kept() == 2
+
+
+def test_a_benchmark_refuses_figures_of_its_earlier_version(here, capsys):
+    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
+    command = ["bench", *flags, "--attacks", f"{FAMILY}/fast", "--defences", DEFENCE, "--metrics", METRIC]
+    assert dispatch(command, {}) == 0
+    (here / "my_own" / "parts.py").write_text(MODULE + "# another\n")
+    assert dispatch(command, {}) == 2
+    assert "they do not compare" in capsys.readouterr().err
+    for key in (f"defence {DEFENCE}", f"source of {FAMILY}/fast", f"source of {METRIC}"):
+        assert key in open_results(here / "run").about
+
+
 def test_one_setting_of_it_is_varied(here):
     shared = ("--source", "shown", "--n", "1", "--over", "iterations", "--values", "1", "2", "--json", "own.json")
     assert dispatch(["ablation", *FLAGS, "--attack", f"{FAMILY}/fast", "--defence", DEFENCE, *shared], {}) == 0

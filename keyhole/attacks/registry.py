@@ -38,7 +38,7 @@ from keyhole.attacks.features.training import (
 )
 from keyhole.attacks.features.white_box import OptimisedRecipe
 from keyhole.attacks.own import own_attack
-from keyhole.extensions import label
+from keyhole.extensions import extension_hash, label
 from keyhole.generators.diffusion import Denoised, Diffusion
 from keyhole.generators.latents import Decoder, WhiteLatents
 from keyhole.generators.pixels import Pixels, SpectralPixels
@@ -214,6 +214,11 @@ class ChosenAttack(Generic[R_co]):
     def spelled(self) -> str:
         """``ATTACK/RECIPE``."""
         return f"{self.attack}/{self.recipe_name}"
+
+    @property
+    def source_hash(self) -> str:
+        """Of the file of a class of a user's own, see `keyhole.extensions.extension_hash`; else empty."""
+        return extension_hash(self.attack) if ":" in self.attack else ""
 
     @property
     def cost(self) -> Cost:

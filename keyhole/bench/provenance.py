@@ -15,7 +15,9 @@ from typing import Any
 from keyhole.attacks.entry import Spend
 from keyhole.bench.axes import Axes
 from keyhole.bench.plan import SweepPlan
-from keyhole.defences import defence_named, mechanism_hash
+from keyhole.defences import defence_hash
+from keyhole.extensions import extension_hash
+from keyhole.priors.prior import prior_hash
 from keyhole.sizes import size_text
 
 LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
@@ -34,6 +36,7 @@ def facts() -> dict[str, str]:
 def fixed(plan: SweepPlan) -> dict[str, str]:
     """What decides the figures: figures of runs that differ in it do not compare."""
     settings, defences = plan.settings, plan.axes.defences
+    with_prior = any(attack.entry.uses_prior for attack in plan.attacks.values())
     return {
         "terms": _settings_text({field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}),
         "scale": _settings_text(dataclasses.asdict(settings.scale)),
@@ -42,7 +45,10 @@ def fixed(plan: SweepPlan) -> dict[str, str]:
             f"model {name}": f"{model.target.hash}, {size_text(model.target.preprocess.size)} px"
             for name, model in plan.models.items()
         },
-        **{f"defence {spec}": mechanism for spec in defences if (mechanism := mechanism_hash(defence_named(spec)))},
+        **{f"defence {spec}": mechanism for spec in defences if (mechanism := defence_hash(spec))},
+        **{f"source of {word}": source for word, attack in plan.attacks.items() if (source := attack.source_hash)},
+        **{f"source of {metric}": extension_hash(metric) for metric in plan.metrics if ":" in metric},
+        **({"files of the prior": prior_hash(settings.prior)} if with_prior else {}),
     }
 
 

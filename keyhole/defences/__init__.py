@@ -1,8 +1,7 @@
 """Defences at run time: what is done to features before they leave the edge."""
 
 from keyhole.defences.base import UNPROTECTED, Defence, Features, NoDefence, SeveralFrames, randomness
-from keyhole.defences.mechanism_file import mechanism_hash
-from keyhole.defences.registry import DEFENCES, defence_named, spelled
+from keyhole.defences.registry import DEFENCES, defence_hash, defence_named, spelled
 
 __all__ = [
     "DEFENCES",
@@ -11,8 +10,8 @@ __all__ = [
     "Features",
     "NoDefence",
     "SeveralFrames",
+    "defence_hash",
     "defence_named",
-    "mechanism_hash",
     "randomness",
     "spelled",
 ]

@@ -15,8 +15,9 @@ from keyhole.defences.base import Defence, NoDefence
 from keyhole.defences.channel_filter import CHANNEL_FILTER, ChannelFilter
 from keyhole.defences.learned_noise import LEARNED_NOISE, LearnedNoise
 from keyhole.defences.lossy import Dropout, Int8, TopK
+from keyhole.defences.mechanism_file import mechanism_hash
 from keyhole.defences.noise import Gaussian, Laplace
-from keyhole.extensions import ExtensionError, load_extension
+from keyhole.extensions import ExtensionError, extension_hash, load_extension
 from keyhole.named_settings import format_settings, parse_settings
 from keyhole.service.errors import UsageError, unknown_name
 
@@ -70,6 +71,17 @@ def spelled(spec: str) -> str:
     name, _ = _parted(spec)
     settings = format_settings(_dataclass(defence_named(spec)))
     return f"{name}:{settings}" if settings else name
+
+
+def defence_hash(spec: str) -> str:
+    """Changes with the files that a defence is made of: its trained mechanism, the source of a class of a user's own.
+    Empty where it is made of its name and settings alone.
+
+    Raises:
+        UsageError: as `defence_named`.
+    """
+    trained, (name, _) = mechanism_hash(defence_named(spec)), _parted(spec)
+    return trained + (extension_hash(name) if name not in DEFENCES else "")
 
 
 def _parted(spec: str) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.white_box import OwnOracle
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data.public import RememberedPictures, public_pictures
-from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_named, mechanism_hash, randomness, spelled
+from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition
@@ -69,6 +69,7 @@ class Trial:
             "attack": choice.attack,
             "knowledge": choice.recipe.knowledge,
             "recipe": choice.recipe_name,
+            **({"attack_hash": choice.source_hash} if choice.source_hash else {}),
             "iterations": self.steps,
             "batch": settings.batch,
             "public": settings.public,
@@ -81,7 +82,7 @@ class Trial:
 
 def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]:
     """Facts of target, defence and pictures, which all attacks of a run share."""
-    mechanism = mechanism_hash(defence_named(settings.defence))
+    mechanism = defence_hash(settings.defence)
     return {
         "target": target.name,
         "model_hash": target.hash,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from keyhole.extensions import ExtensionError, load_extension
+from keyhole.extensions import ExtensionError, extension_hash, load_extension
 from keyhole.nn.device import CPU
 from keyhole.priors.autoencoder import Autoencoder, check_autoencoder, load_autoencoder
 from keyhole.priors.denoiser import Denoiser, check_denoiser, load_denoiser
@@ -78,8 +76,8 @@ def prior_hash(name: str | None) -> str:
     """
     if not is_extension(name):
         return fingerprint(prior_folder(name))
-    source = inspect.getsourcefile(inspect.unwrap(_factory(str(name))))
-    return hashlib.sha256(Path(source).read_bytes() if source else b"").hexdigest()[:12]
+    _factory(str(name))
+    return extension_hash(str(name))
 
 
 def _own_prior(name: str, device: torch.device) -> Prior:
