@@ -59,8 +59,12 @@ def _value(said: str, name: str, kind: Callable[..., object], key: str, text: st
 
 
 def _syntax(name: str, kind: Any) -> str:
-    listed = ", ".join(f"{field.name} ({field.type})" for field in dataclasses.fields(kind))
+    listed = ", ".join(f"{field.name} ({_type_text(field.type)})" for field in dataclasses.fields(kind))
     return f"settings of {name}: {listed}" if listed else f"{name} has no settings"
+
+
+def _type_text(hint: Any) -> str:
+    return hint.__name__ if isinstance(hint, type) else str(hint)
 
 
 def _text(value: object) -> str:

@@ -142,6 +142,27 @@ class Trained(NoPeek):
 
 
 DARKNESS = Metric("darkness", "Darkness", _darkness, "lower")
+SQUARES = Metric("squares", "Squares", lambda reconstructions, truths: (reconstructions - truths).square(), "lower")
+
+
+class Faulty(Grey):
+    def reconstruct(self, frames):
+        yield from ()
+
+
+class Small(Grey):
+    def reconstruct(self, frames):
+        yield Estimate(torch.zeros(len(frames), 3, 8, 8), 1, 0.1, 0.0, final=True)
+
+
+class Endless(Grey):
+    def reconstruct(self, frames):
+        grey = torch.full((len(frames), 3, *height_width(self.known.size)), float("inf"))
+        yield Estimate(grey, 1, 0.1, 0.0, final=True)
+
+
+class Unable:
+    knowledge = "white box"
 '''
 WHITE, BLACK, FAMILY, LADDER = (f"my_own.parts:{name}" for name in ("Grey", "Mean", "FAMILY", "LADDER"))
 DEFENCE, METRIC, METHOD = (f"my_own.parts:{name}" for name in ("Half", "DARKNESS", "Trained"))
@@ -195,6 +216,20 @@ def test_it_is_attacked_by_what_is_not_registered(here, capsys):
         assert sheet.width > 4 * 192
     assert "<svg" in (here / "own.svg").read_text()
     assert "my_own.parts:Grey" in "".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "message"),
+    [
+        (("--attacks", "my_own.parts:Faulty"), 2, "my_own.parts:Faulty made nothing of frames"),
+        (("--attacks", "my_own.parts:Small"), 2, "Small made (1, 3, 8, 8) of frames whose pictures are (1, 3, 32, 32)"),
+        (("--attacks", "my_own.parts:Endless"), 1, "an estimate's pictures have values that are not finite"),
+        (("--attacks", WHITE, "--metrics", "my_own.parts:SQUARES"), 2, "SQUARES: expected one value of 1 picture"),
+    ],
+)
+def test_what_it_makes_wrong_is_said(capsys, flags, code, message):
+    assert dispatch(["attack", *FLAGS, "--source", "shown", "--n", "1", *flags], {}) == code
+    assert message in capsys.readouterr().err
 
 
 def test_pictures_of_its_earlier_version_are_not_taken_for_its_own(here):
@@ -311,6 +346,7 @@ def test_it_runs_on_frames_as_they_come(settings, victim):  # noqa: F811
             ("my_own.parts:Unsaid",),
             "an AttackEntry, or a class whose `knowledge` is 'white box' or 'black box'",
         ),
+        (("my_own.parts:Unable",), "has no `reconstruct`"),
         ((f"{WHITE}/fast",), "unknown recipe 'fast': my_own.parts:Grey has strong"),
         ((WHITE, f"{WHITE}/strong"), "--attacks names my_own.parts:Grey/strong twice"),
         ((LADDER,), "works on frames as they come, and not on pictures offline"),

@@ -217,6 +217,9 @@ class Estimate:
         loss: the attack's own objective, which it can know; not the distance to the truth.
         final: nothing better follows.
         passes: U-Net passes spent on each picture so far, those for showing it included.
+
+    Raises:
+        ValueError: the pictures have another form, or a value that is not finite.
     """
 
     pictures: Tensor
@@ -225,6 +228,13 @@ class Estimate:
     loss: float
     final: bool
     passes: int = 0
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.pictures.shape)
+        if len(shape) != 4 or shape[1] != 3 or not self.pictures.is_floating_point():
+            raise ValueError(f"an estimate's pictures are N×3×H×W in [0, 1], not {shape} of {self.pictures.dtype}")
+        if not self.pictures.isfinite().all():
+            raise ValueError("an estimate's pictures have values that are not finite")
 
 
 class Attack(Protocol):

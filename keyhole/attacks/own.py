@@ -72,6 +72,10 @@ def own_attack(name: str) -> AttackEntry[Any]:
     kind = _OWN.get(getattr(found, "knowledge", None))
     if kind is None or not callable(found):
         known = " or ".join(map(repr, _OWN))
-        raise UsageError(f"{name} must be an AttackEntry, or a class whose `knowledge` is {known}; got {found!r}")
+        raise UsageError(
+            f"{name} must be an AttackEntry, or a class whose `knowledge` is {known}; got {type(found).__name__}"
+        )
+    if isinstance(found, type) and not hasattr(found, "reconstruct"):
+        raise UsageError(f"{name} has no `reconstruct`, which makes pictures of frames (keyhole.attacks.base.Attack)")
     settings = {field: getattr(found, field) for field in _SETTINGS if hasattr(found, field)}
     return AttackEntry({"strong": kind(found)}, **settings)

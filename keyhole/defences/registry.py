@@ -34,6 +34,7 @@ DEFENCES: Mapping[str, Callable[..., Defence]] = MappingProxyType(
     }
 )
 
+_MEMBERS = tuple(name for name, member in vars(Defence).items() if callable(member) and not name.startswith("_"))
 _METHOD = "--target defended:FOLDER, which `keyhole train defence` wrote; its last line says which --defence to add"
 _PRUNED = "--target resnet18-streetcam-patrol (…-low, …-small), or pruned:FOLDER, which `keyhole train patrol` wrote"
 TRAINED: Mapping[str, str] = MappingProxyType(
@@ -69,7 +70,7 @@ def spelled(spec: str) -> str:
         UsageError: as `defence_named`.
     """
     name, _ = _parted(spec)
-    settings = format_settings(_dataclass(defence_named(spec)))
+    settings = format_settings(defence_named(spec))
     return f"{name}:{settings}" if settings else name
 
 
@@ -99,12 +100,12 @@ def _own(name: str) -> Any:
     if ":" not in name:
         raise unknown_name("defence", name, [*DEFENCES, "package.module:Class"])
     try:
-        return _dataclass(load_extension(name))
+        kind = load_extension(name)
     except ExtensionError as error:
         raise UsageError(f"cannot load the defence {error}") from error
-
-
-def _dataclass(kind: Any) -> Any:
-    if not dataclasses.is_dataclass(kind):
-        raise UsageError(f"{kind}: expected a dataclass, whose fields are the defence's settings")
+    if not (dataclasses.is_dataclass(kind) and all(hasattr(kind, method) for method in _MEMBERS)):
+        raise UsageError(
+            f"--defence {name}: expected a dataclass that inherits from keyhole.defences.Defence and whose fields are "
+            "its settings"
+        )
     return kind

@@ -21,6 +21,7 @@ from keyhole.evaluation.settings import OfflineSettings
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition
 from keyhole.priors.prior import Prior, load_prior, prior_hash
+from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.targets.target import defence_name
@@ -142,10 +143,15 @@ class OfflineAttack:
         """The final estimate of each batch of pictures N×3×H×W, in order.
 
         Raises:
-            UsageError: no such prior, defence or device.
+            UsageError: no such prior, defence or device, or an attack of a user's own makes other pictures.
         """
-        for estimates in self.watched(batches):
-            *_, last = estimates
+        for pictures, estimates in zip(batches, self.watched(batches), strict=True):
+            shape, last = tuple(pictures.shape), None
+            for last in estimates:  # noqa: B007
+                pass
+            if last is None or last.pictures.shape != shape:
+                got = "nothing" if last is None else tuple(last.pictures.shape)
+                raise UsageError(f"{self.trial.choice.word} made {got} of frames whose pictures are {shape}")
             yield last
 
     def watched(self, batches: Sequence[Tensor]) -> Iterator[Iterator[Estimate]]:

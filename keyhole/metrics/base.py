@@ -139,7 +139,7 @@ class Metric:
         if reconstructions.shape != truths.shape:
             raise ValueError(f"shapes differ: {tuple(reconstructions.shape)} and {tuple(truths.shape)}")
         places = (slice(at, at + 1) for at in range(len(truths)))
-        return [float(self.function(reconstructions[place], truths[place])) for place in places]
+        return [self._value(reconstructions[place], truths[place]) for place in places]
 
     def score_of_set(self, reconstructions: Tensor, truths: Tensor) -> float:
         """The value of all pictures together.
@@ -155,7 +155,16 @@ class Metric:
         count = min(len(reconstructions), len(truths))
         if count < self.fewest:
             raise UsageError(f"{self.title} is a value of a set of {self.fewest} pictures or more, not of {count}")
-        return float(self.function(reconstructions, truths))
+        return self._value(reconstructions, truths)
+
+    def _value(self, reconstructions: Tensor, truths: Tensor) -> float:
+        value = self.function(reconstructions, truths)
+        try:
+            return float(value)
+        except (TypeError, ValueError) as error:
+            got = tuple(value.shape) if hasattr(value, "shape") else type(value).__name__
+            pictures = f"{len(truths)} picture{'s' if len(truths) > 1 else ''}"
+            raise UsageError(f"metric {self.name}: expected one value of {pictures}, got {got}") from error
 
 
 def deferred(look_up: Callable[[], PairFunction]) -> PairFunction:

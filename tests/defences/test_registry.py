@@ -50,6 +50,7 @@ def test_each_has_one_spelling(spec, spelling):
         ("int8:bits=4", "int8 has no settings"),
         ("no.such:Thing", "cannot load the defence 'no.such:Thing'"),
         ("keyhole.defences:spelled", "expected a dataclass"),
+        ("keyhole.attacks.base:Estimate", r"expected a dataclass that inherits from keyhole\.defences\.Defence"),
     ],
 )
 def test_what_is_wrong_is_said(spec, message):
