@@ -160,7 +160,7 @@ def _last_scores(session: Session) -> tuple[LastScore, ...]:
 def _last_score(row: Row[Any]) -> LastScore:
     facts: dict[str, Any] = dict(zip(_FACTS, row[1:], strict=False))
     recovery = None if row.score is None else _recovery(row)
-    values = {"psnr": row.psnr, "ssim": row.ssim, **(row.metrics or {})}  # runs of before have no further metrics
+    values = {"psnr": row.psnr, "ssim": row.ssim, **(row.metrics or {})}  # older runs have no further metrics
     return LastScore(**{**facts, "attack": entry_name(row)}, values=values, recovery=recovery)
 
 

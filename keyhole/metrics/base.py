@@ -99,11 +99,6 @@ class Metric:
     buckets: tuple[float, ...] = UNIT_STEPS
 
     @property
-    def available(self) -> bool:
-        """Whether this machine has the weights that it needs."""
-        return self.weights is None or self.weights.present
-
-    @property
     def label(self) -> str:
         """Title with unit, as an axis or a column is headed: ``PSNR, dB``."""
         return f"{self.title}, {self.unit}" if self.unit else self.title

@@ -59,7 +59,7 @@ def _factory(name: str) -> Callable[[], object]:
         raise TargetError(f"{name} must be a function without arguments, got {type(factory).__name__}")
     try:
         inspect.signature(factory).bind()
-    except ValueError:  # of one written in C nobody can tell
+    except ValueError:  # a factory written in C has no signature
         pass
     except TypeError as error:
         raise TargetError(f"{name} must make a model when it is called without arguments: {error}") from error

@@ -83,7 +83,7 @@ def test_metrics_without_their_weights_neither_run_nor_download(name, folder, ph
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     monkeypatch.setattr("torch.hub.urlopen", refuse)
     truth = photographs(2, 64)
-    assert not METRICS[name].available
+    assert not METRICS[name].weights.present
     with pytest.raises(MissingWeightsError, match=r"\.pth"):
         METRICS[name].function(truth, truth)
     assert list(folder.iterdir()) == []

@@ -24,7 +24,7 @@ def test_the_better_direction_is_the_one_of_less_noise(name, photographs, degrad
 
 def test_metrics_that_need_no_weights_are_always_available():
     assert len(PICTURE_METRICS) == 11
-    assert all(METRICS[name].available for name in PICTURE_METRICS)
+    assert all(METRICS[name].weights is None for name in PICTURE_METRICS)
     assert set(DEFAULT) <= set(PICTURE_METRICS)
 
 

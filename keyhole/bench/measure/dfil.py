@@ -97,13 +97,8 @@ def dfil(
     return float(trace.double().mean()) / math.prod(pictures.shape[1:])
 
 
-def mse_bound(leakage: float) -> float:
-    """The least mean squared error of an unbiased attacker, in units of pictures in [0, 1]; infinite for 0."""
-    return 1 / leakage if leakage else math.inf
-
-
 def psnr_bound(leakage: float) -> float:
-    """The highest PSNR of an unbiased attacker in dB: 10·log10(dFIL), of the mean squared error.
+    """The highest PSNR of an unbiased attacker in dB, 10·log10(dFIL): its mean squared error is 1/dFIL at least.
 
     >>> psnr_bound(100.0)
     20.0

@@ -24,7 +24,7 @@ from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.service.errors import UsageError
 
 _LARGEST_SHEET = (300, 1200)  # width and height, pixels
-_LISTED = 6  # designs whose names a list says
+_LISTED = 6  # designs whose names a list gives
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def list_folder(root: Path, part: str) -> Listing:
         places = _once(places, tree.root / under)
     if pool:
         places, assumed = grouped(places)
-    if assumed and pool != "public":  # whoever opens that has a victim who opens another
+    if assumed and pool != "public":  # the attacker's pool: the victim's own opening warned already
         _log.warning("%s: %s", root, assumed)
     listing = _listing(places, Files(tree, root, "pictures", "Expected a folder or zip of pictures", under))
     if not pool:

@@ -13,7 +13,6 @@ from keyhole.data.streetcam.keyed_random import Draw
 
 SIDE = 1152
 PER_METRE = 24
-Pen = ImageDraw.ImageDraw
 
 
 def noise(draw: Draw, width: int, height: int, cells: tuple[int, ...]) -> Image.Image:
