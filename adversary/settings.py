@@ -38,7 +38,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     decoder-black and diffusion-black train a network on the oracle's answers that makes picture, latent or a latent
     that a diffusion model has yet to denoise.
     decoder-ladder and diffusion-ladder answer every frame at once by such a network and refine the newest as far as
-    time allows. ATTACK/RECIPE names the recipe too: diffusion-white/guided."""
+    time allows. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one of your
+    own."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
     the oracle 4096 times before it begins); noise (of diffusion: the noise before a short sampler is what is optimised,

@@ -350,6 +350,10 @@ def test_it_runs_on_frames_as_they_come(settings, victim):  # noqa: F811
         ((f"{WHITE}/fast",), "unknown recipe 'fast': my_own.parts:Grey has strong"),
         ((WHITE, f"{WHITE}/strong"), "--attacks names my_own.parts:Grey/strong twice"),
         ((LADDER,), "works on frames as they come, and not on pictures offline"),
+        (
+            ("diffusion-ladder",),
+            "not on pictures offline: its rungs diffusion-black and diffusion-white/refined do",
+        ),
         (("pixels-whit",), "did you mean pixels-white"),
     ],
 )

@@ -277,6 +277,9 @@ def choose_all(
 
 
 def _own(name: str, attacks: Mapping[str, AttackEntry[Any]]) -> AttackEntry[Any]:
+    if name in LADDERS:
+        rungs = f"{name.replace('ladder', 'black')} and {name.replace('ladder', 'white')}/refined"
+        raise UsageError(f"{name} works on frames as they come, and not on pictures offline: its rungs {rungs} do")
     if ":" not in name:
         raise unknown_name("attack", name, [*attacks, "package.module:Class"])
     entry = own_attack(name)

@@ -42,7 +42,7 @@ class PlanSettings:
     quick, decoder-white and diffusion-white too for standard, all six for paper."""
     metrics: tuple[str, ...] = ()
     """Metrics to score attacks by, as for `keyhole attack`: each is a column and a plot. SSIM, PSNR and FSIM are always
-    scored, for the recommendation and PURI. Cells of before keep what they were scored by. Absent: psnr ssim."""
+    scored, for the recommendation and PURI. A cell that was measured before keeps its scores. Absent: psnr ssim."""
     seeds: tuple[int, ...] = ()
     """Seeds of the attacks; each is a run of its own on the same pictures."""
     source: str = ""

@@ -31,7 +31,7 @@ class SystemSettings(ModelSettings):
     """Frames per second."""
     attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks that run on the tapped frames, side by side; ATTACK/RECIPE names the recipe too, as in
-    diffusion-white/guided (`keyhole adversary --help` lists both)."""
+    diffusion-white/guided (`keyhole adversary --help` lists both). package.module:Class is one of your own."""
     recipe: str = "strong"
     """Recipe of the attacks that name none."""
     prior: str = "streetcam"

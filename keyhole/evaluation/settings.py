@@ -96,7 +96,8 @@ class AttackSettings(OfflineSettings):
 
     attacks: tuple[str, ...] = ("pixels-white",)
     """Attacks to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black, diffusion-black, or
-    `all` six. ATTACK/RECIPE names the recipe too: diffusion-white/guided."""
+    `all` six. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one
+    of your own."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the attacks. With several, each picture's score is its mean over them. The first one also chooses the
     pictures, which are the same for all."""

@@ -187,7 +187,7 @@ def test_all_attacks_run(settings, tmp_path):
         ({"attacks": ("pixel-white",)}, "did you mean pixels-white"),
         ({"recipe": "papr"}, "unknown recipe 'papr': pixels-white has strong, paper"),
         ({"attacks": ("pixels-white/paper", "pixels-white/paper")}, "names pixels-white/paper twice"),
-        ({"attacks": ("decoder-ladder",)}, "unknown attack 'decoder-ladder'"),
+        ({"attacks": ("decoder-ladder",)}, "decoder-ladder works on frames as they come"),
         ({"n": 0}, "--n 0"),
         ({"defence": "gausian:scale=1"}, "did you mean gaussian"),
         ({"cuts": ("blok",)}, "blok"),
