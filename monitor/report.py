@@ -77,6 +77,7 @@ def _page(name: str, history: History, summary: Summary, examples: tuple[Example
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    timed = [frame for frame in history.answered if stages.parts(frame.stages)]
     environment.filters["picture"] = lambda png: "data:image/png;base64," + base64.b64encode(png).decode()
     return environment.get_template("report.html.jinja").render(
         name=name,
@@ -100,7 +101,7 @@ def _page(name: str, history: History, summary: Summary, examples: tuple[Example
             figures.scores_over_time(history.scores, metric, threshold if metric.name == "ssim" else None)
             for metric in sorted(history.metrics, key=lambda metric: metric.name != "ssim")
         ],
-        latency_plot=figures.latency_by_stage(history.answered) if history.answered else None,
+        latency_plot=figures.latency_by_stage(timed) if timed else None,
     )
 
 
