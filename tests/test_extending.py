@@ -252,7 +252,7 @@ def test_a_benchmark_refuses_figures_of_its_earlier_version(here, capsys):
     assert dispatch(command, {}) == 2
     assert "they do not compare" in capsys.readouterr().err
     for key in (f"defence {DEFENCE}", f"source of {FAMILY}/fast", f"source of {METRIC}"):
-        assert key in open_results(here / "run").about
+        assert key in open_results(here / "run").provenance
 
 
 def test_one_setting_of_it_is_varied(here):
@@ -281,7 +281,7 @@ def test_a_benchmark_measures_it_and_reports(here):
         (f"{FAMILY}/fast", DEFENCE, 3),
     }
     assert all(len(leak.scores[METRIC]) == len(leak.scores["ssim"]) for leak in found.leaks)
-    assert found.about[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
+    assert found.provenance[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
     assert dispatch(["bench-report", "run"], {}) == 0
     (written,) = here.joinpath("run").rglob("report.md")
     assert "my\\_own.parts:Grey" in written.read_text()

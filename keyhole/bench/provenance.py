@@ -52,14 +52,14 @@ def fixed(plan: SweepPlan) -> dict[str, str]:
     }
 
 
-def with_budgets(about: Mapping[str, Any]) -> dict[str, Any]:
+def with_budgets(facts: Mapping[str, Any]) -> dict[str, Any]:
     """What a run says of itself, its attacks' budgets one by one; older runs have them all as ``suite``.
 
     >>> with_budgets({"suite": "pixels-white 4 pictures × 150 iterations, 4 at once; pixels-black 16 pictures × 150"})
     {'attack pixels-white': '4 pictures × 150 iterations, 4 at once', 'attack pixels-black': '16 pictures × 150'}
     """
-    parts = [part.partition(" ") for part in about.get("suite", "").split("; ") if part]
-    rest = {key: value for key, value in about.items() if key != "suite"}
+    parts = [part.partition(" ") for part in facts.get("suite", "").split("; ") if part]
+    rest = {key: value for key, value in facts.items() if key != "suite"}
     return {**{f"attack {name}": budget for name, _, budget in parts}, **rest}
 
 

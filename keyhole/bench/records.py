@@ -170,11 +170,11 @@ class Results:
     """All that a run has measured so far.
 
     Attributes:
-        about: plan, machine, versions, seeds and command line, as the report prints them.
+        provenance: plan, machine, versions, seeds and command line, as the report prints them.
         latencies, accuracies, leaks, profiles, failures: the finished cells.
     """
 
-    about: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, str] = field(default_factory=dict)
     latencies: Sequence[LatencyRecord] = ()
     accuracies: Sequence[AccuracyRecord] = ()
     leaks: Sequence[LeakRecord] = ()

@@ -56,7 +56,7 @@ class CellRow(BenchTables):
     machine: Mapped[str]
 
 
-class AboutRow(BenchTables):
+class ProvenanceRow(BenchTables):
     """A fact about the run; the values are JSON."""
 
     __tablename__ = "about"
@@ -96,7 +96,7 @@ class BenchStore:
         Raises:
             UsageError: a figure of this run would not compare with those that are there.
         """
-        before = self.about()
+        before = self.provenance()
         for key, value in fixed.items():
             if key in before and before[key] != value:
                 raise UsageError(
@@ -106,7 +106,7 @@ class BenchStore:
         known = read_axes(before[_AXES]).joined(axes) if _AXES in before else axes
         with Session(self._engine) as session, session.begin():
             for key, value in {**facts, **fixed, _AXES: dataclasses.asdict(known)}.items():
-                session.merge(AboutRow(key=key, value=value))
+                session.merge(ProvenanceRow(key=key, value=value))
 
     def keep(self, finished: Finished) -> None:
         """Store a cell that ended; one that was there before is replaced."""
@@ -122,10 +122,10 @@ class BenchStore:
         with Session(self._engine) as session, session.begin():
             session.merge(row)
 
-    def about(self) -> dict[str, Any]:
+    def provenance(self) -> dict[str, Any]:
         """What is known of the run, by name."""
         with Session(self._engine) as session:
-            return with_budgets({row.key: row.value for row in session.scalars(select(AboutRow))})
+            return with_budgets({row.key: row.value for row in session.scalars(select(ProvenanceRow))})
 
     def axes(self) -> Axes:
         """All that the run was to measure, over all its starts.
@@ -133,7 +133,7 @@ class BenchStore:
         Raises:
             UsageError: it was never started.
         """
-        known = self.about()
+        known = self.provenance()
         if _AXES not in known:
             raise UsageError(f"{self._engine.url.database} holds no run of `keyhole bench`")
         return read_axes(known[_AXES])
@@ -171,7 +171,7 @@ def open_results(run: Path) -> Results:
         raise UsageError(f"no run of `keyhole bench` at {run}: expected {FILE} in it")
     store = BenchStore(run)
     try:
-        axes, rows, about = store.axes(), store.cells(), store.about()
+        axes, rows, provenance = store.axes(), store.cells(), store.provenance()
     finally:
         store.close()
     records = [
@@ -181,7 +181,7 @@ def open_results(run: Path) -> Results:
         for each in _per_design(read_record(cast("CellKind", row.kind), row.record), axes)
     ]
     return Results(
-        about={**{key: value for key, value in about.items() if isinstance(value, str)}, **plan_facts(axes)},
+        provenance={**{key: value for key, value in provenance.items() if isinstance(value, str)}, **plan_facts(axes)},
         latencies=[each for each in records if isinstance(each, LatencyRecord)],
         accuracies=[each for each in records if isinstance(each, AccuracyRecord)],
         leaks=[each for each in records if isinstance(each, LeakRecord)],

@@ -10,21 +10,21 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 
-def cached_tensors(path: Path, about: Mapping[str, str], make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def cached_tensors(path: Path, facts: Mapping[str, str], make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The tensors that ``make`` gives, or those in a file that was made of the same things.
 
     Args:
         path: a safetensors file; its folder is made where it is missing.
-        about: facts about their origin; a file with other facts is replaced.
+        facts: on their origin; a file with other facts is replaced.
         make: gives contiguous tensors by name.
     """
     if path.is_file():
         with safe_open(str(path), "pt") as file:
-            if file.metadata() == about:
+            if file.metadata() == facts:
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     tensors = dict(make())
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    save_file(tensors, str(partial), metadata=dict(about))
+    save_file(tensors, str(partial), metadata=dict(facts))
     partial.replace(path)
     return tensors

@@ -78,7 +78,7 @@ def accuracy_of(design: Design) -> float:
 def run() -> Results:
     whole, remote = Design(TARGET, EDGE_ONLY, "none", "none"), Design(TARGET, CLOUD_ONLY, "none", "fp32")
     return Results(
-        about={"command": "keyhole bench --preset quick", "machine": "toy box, 2 cores", "seeds": "0, 1"},
+        provenance={"command": "keyhole bench --preset quick", "machine": "toy box, 2 cores", "seeds": "0, 1"},
         latencies=[
             *(latency(design, link, p50_of(design, link)) for design in DESIGNS for link in LINKS),
             *(latency(whole, link, 31.0, 0.0) for link in LINKS),

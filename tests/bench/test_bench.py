@@ -106,7 +106,7 @@ def test_a_leak_has_a_score_for_each_picture_and_a_contact_sheet(finished):
 
 def test_the_run_says_what_it_is(finished):
     folder, run, _ = finished
-    about = open_results(run).about
+    about = open_results(run).provenance
     assert about["command"].startswith(f"keyhole bench --plan {folder / 'plan.yaml'}")
     assert about["seeds"] == "0"
     assert about["attack pixels-white"].startswith("4 pictures")

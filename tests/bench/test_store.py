@@ -56,8 +56,8 @@ def test_records_come_back_as_they_were_and_where_they_are_shared_for_each(tmp_p
     assert found.latencies[0].stages == {"edge_compute": TIMES}
     assert found.profiles == [ProfileRecord(DESIGN, 100.0, 5, 7)]
     assert [failure.cell for failure in found.failures] == ["latency | toy | a | none | int8 | lte"]
-    assert found.about["command"] == "keyhole bench"
-    assert found.about["links"] == "wifi, lte"
+    assert found.provenance["command"] == "keyhole bench"
+    assert found.provenance["links"] == "wifi, lte"
 
 
 def test_the_whole_model_on_a_slower_edge_takes_so_many_times_as_long(tmp_path):
@@ -76,8 +76,8 @@ def test_a_run_of_before_has_the_budgets_of_its_attacks_together(tmp_path):
     store.describe({}, {"attack pixels-white": "4 pictures × 150 iterations, 4 at once", "attack mine": "1"}, AXES)
     with pytest.raises(UsageError, match="with attack pixels-black '16 pictures × 150 iterations', and this run has"):
         store.describe({}, {"attack pixels-black": "17 pictures × 150 iterations"}, AXES)
-    assert {"attack pixels-white", "attack pixels-black", "attack mine"} < set(store.about())
-    assert "suite" not in store.about()
+    assert {"attack pixels-white", "attack pixels-black", "attack mine"} < set(store.provenance())
+    assert "suite" not in store.provenance()
     store.close()
 
 
@@ -94,7 +94,7 @@ def test_figures_that_do_not_compare_are_refused(tmp_path):
     store = filled(tmp_path)
     with pytest.raises(UsageError, match=r"preset quick.*preset paper.*another --out"):
         store.describe({}, {"terms": "preset paper"}, AXES)
-    assert store.about()["terms"] == "preset quick"
+    assert store.provenance()["terms"] == "preset quick"
     store.close()
 
 
@@ -181,5 +181,5 @@ def test_a_run_as_the_first_version_stored_it_is_read(tmp_path):
     assert found.accuracies == [AccuracyRecord(DESIGN, "rank-1", 50.0, 100)]
     assert found.leaks == [LEAK]
     assert found.profiles == [ProfileRecord(DESIGN, 100.0, 5, 7, memory=11)]
-    assert found.about["attack pixels-white"] == "4 pictures × 150 iterations, 4 at once"
-    assert found.about["terms"] == "preset quick"
+    assert found.provenance["attack pixels-white"] == "4 pictures × 150 iterations, 4 at once"
+    assert found.provenance["terms"] == "preset quick"

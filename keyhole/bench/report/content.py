@@ -82,13 +82,13 @@ class ReportContent:
     Attributes:
         name: of the run.
         sections: one for each target.
-        about: what was run, on what machine, with which seeds and commands.
+        provenance: what was run, on what machine, with which seeds and commands.
         failures: cells that did not end.
     """
 
     name: str
     sections: Sequence[TargetSection]
-    about: Mapping[str, str]
+    provenance: Mapping[str, str]
     failures: Sequence[Failure]
 
 
@@ -136,7 +136,7 @@ def report_content(
                 thin=any(option.exposure["ssim"].thin for option in mine if "ssim" in option.exposure),
             )
         )
-    return ReportContent(run.resolve().name, sections, results.about, results.failures)
+    return ReportContent(run.resolve().name, sections, results.provenance, results.failures)
 
 
 def contact_sheets(options: Sequence[Option], run: Path) -> Iterator[ContactSheet]:

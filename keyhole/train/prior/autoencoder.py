@@ -211,8 +211,8 @@ class LatentStatistics:
 
 def encoded(autoencoder: PriorAutoencoder, pictures: Tensor, file: Path) -> Tensor:
     """The autoencoder's own latents, N×C×h×w, of uint8 pictures N×3×H×W; from ``file`` where they are in it already."""
-    about = _key(autoencoder, pictures)
-    return cached_tensors(file, about, lambda: {"latents": autoencoder.encode(pictures).contiguous()})["latents"]
+    facts = _key(autoencoder, pictures)
+    return cached_tensors(file, facts, lambda: {"latents": autoencoder.encode(pictures).contiguous()})["latents"]
 
 
 def _key(autoencoder: PriorAutoencoder, pictures: Tensor) -> dict[str, str]:

@@ -82,8 +82,8 @@ def teach(teacher: Target, pictures: Tensor, weight: float, folder: Path, consol
         return {_ANSWERS: embeddings_by(teacher.model, teacher.preprocess, pictures, console)}
 
     asked = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
-    about = {"teacher": teacher.hash, "pictures": asked}
-    return Teaching(cached_tensors(folder / "teacher.safetensors", about, answers)[_ANSWERS], weight)
+    facts = {"teacher": teacher.hash, "pictures": asked}
+    return Teaching(cached_tensors(folder / "teacher.safetensors", facts, answers)[_ANSWERS], weight)
 
 
 def embeddings_by(teacher: nn.Module, preprocess: Preprocess, pictures: Tensor, console: Console) -> Tensor:
