@@ -158,7 +158,8 @@ class SweepProgress:
 
 
 def duration_text(seconds: float) -> str:
-    """
+    """A duration in seconds, minutes or hours, whichever reads best.
+
     >>> duration_text(42), duration_text(600), duration_text(9000)
     ('42 s', '10 min', '2.5 h')
     """

@@ -123,7 +123,8 @@ def summarise(recoveries: Sequence[Recovery]) -> SecretRecovery:
 
 
 def attribute_score(name: str, pairs: Sequence[tuple[str, str]]) -> AttributeScore:
-    """
+    """How often an attribute was read right, beside the rate of guessing its commonest value.
+
     >>> attribute_score("hat", [("cap", "cap"), ("none", "cap"), ("none", "none"), ("none", "none")])
     AttributeScore(n=4, accuracy=0.75, majority=0.5)
 

@@ -118,7 +118,8 @@ class AttackCard:
 
 
 def _recovery_text(found: Recovery) -> str:
-    """
+    """What the judge read from one picture, in a line.
+
     >>> _recovery_text(Recovery(("AB12CD", "AB12CO"), {"hat": ("cap", "cap"), "hair": ("red", "bald")}, True, 30))
     'plate 5 of 6 glyphs · people 1 of 2 · vehicle recognised'
     """

@@ -157,7 +157,7 @@ def _untried(chosen: Option, splits: Iterable[Option]) -> tuple[str, ...]:
 def _fastest(
     judged: Iterable[Option], link: str, constraints: Sequence[Constraint]
 ) -> tuple[Option | None, Option | None]:
-    """The first two."""
+    """The fastest two options that satisfy every constraint."""
     fit = [option for option in judged if not any(constraint.excess(option) for constraint in constraints)]
     first, second, *_ = (*sorted(fit, key=lambda option: _order(option, link)), None, None)
     return first, second
@@ -177,7 +177,8 @@ def _order(option: Option, link: str) -> tuple[float, float, Design]:
 
 
 def points_text(number: float, digits: int | None = None) -> str:
-    """
+    """Points of accuracy in words.
+
     >>> points_text(1), points_text(0.5), points_text(2.504, 2)
     ('1 point', '0.5 points', '2.50 points')
     """
@@ -186,7 +187,8 @@ def points_text(number: float, digits: int | None = None) -> str:
 
 
 def milliseconds_text(number: float) -> str:
-    """
+    """Milliseconds with their unit, with a digit after the point only below ten.
+
     >>> milliseconds_text(37.6), milliseconds_text(3.76)
     ('38 ms', '3.8 ms')
     """
@@ -194,7 +196,8 @@ def milliseconds_text(number: float) -> str:
 
 
 def macs_text(number: float) -> str:
-    """
+    """Multiply-accumulates in millions, in words.
+
     >>> macs_text(512_340_000), macs_text(2e3)
     ('512 M multiply-accumulates', '0.002 M multiply-accumulates')
     """

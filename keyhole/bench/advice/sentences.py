@@ -46,7 +46,8 @@ def sentences(advice: Recommendation) -> Iterator[str]:
 
 
 def design_text(design: Design) -> str:
-    """
+    """A design in words, its cut between backticks.
+
     >>> design_text(Design("resnet18", "layer3.0", "gaussian:scale=0.5", "int8"))
     'cut at `layer3.0`, gaussian:scale=0.5, int8'
     """

@@ -206,7 +206,8 @@ def _capital(text: str) -> str:
 
 
 def slug(text: str) -> str:
-    """
+    """A text as part of a file's name: letters, digits, dots and hyphens.
+
     >>> slug("pruned:runs/patrol large")
     'pruned-runs-patrol-large'
     """
