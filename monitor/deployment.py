@@ -95,7 +95,7 @@ def threat_model(deployment: Deployment, taps: frozenset[str]) -> tuple[PartyVie
         PartyView(
             "monitor",
             "the referee",
-            "PSNR and SSIM of truth against reconstruction",
+            "PSNR, SSIM and what else is asked for, of truth against reconstruction",
             "the picture from the edge, the reconstruction from the adversary",
             "features",
         ),

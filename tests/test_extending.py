@@ -244,6 +244,16 @@ def test_pictures_of_its_earlier_version_are_not_taken_for_its_own(here):
     assert kept() == 2
 
 
+def test_a_benchmark_says_which_metrics_came_too_late(here, capsys):
+    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
+    command = ["bench", *flags, "--attacks", f"{FAMILY}/fast", "--defences", "none", "--metrics", "psnr"]
+    assert dispatch(command, {}) == 0
+    assert "not scored" not in capsys.readouterr().out
+    assert dispatch([*command, "l2", METRIC], {}) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert f"cellsofanearlierstartwerenotscoredbyl2,{METRIC};" in said
+
+
 def test_a_benchmark_refuses_figures_of_its_earlier_version(here, capsys):
     flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
     command = ["bench", *flags, "--attacks", f"{FAMILY}/fast", "--defences", DEFENCE, "--metrics", METRIC]

@@ -67,6 +67,13 @@ def bench(settings: BenchSettings) -> int:
     results = open_results(settings.out)
     print_results(console, results)
     console.print(f"results: {settings.out}")
+    unscored = [
+        name for name in plan.metrics if any(name not in {**leak.scores, **leak.sets} for leak in results.leaks)
+    ]
+    if unscored:
+        console.print(
+            f"cells of an earlier start were not scored by {', '.join(unscored)}; give another --out for that"
+        )
     if results.failures:
         console.print(f"{len(results.failures)} cells failed; --rerun failed tries them again")
     return 1 if results.failures else 0
