@@ -161,6 +161,20 @@ class Endless(Grey):
         yield Estimate(grey, 1, 0.1, 0.0, final=True)
 
 
+class Costly(Grey):
+    cost = 3
+
+
+class Lavish(Grey):
+    budgets = {"quik": Spend(n=3, iterations=2)}
+
+
+class Knowing(Grey):
+    def __init__(self, known, run):
+        super().__init__(known, run)
+        known.prior()
+
+
 class Unable:
     knowledge = "white box"
 '''
@@ -223,6 +237,7 @@ def test_it_is_attacked_by_what_is_not_registered(here, capsys):
     [
         (("--attacks", "my_own.parts:Faulty"), 2, "my_own.parts:Faulty made nothing of frames"),
         (("--attacks", "my_own.parts:Small"), 2, "Small made (1, 3, 8, 8) of frames whose pictures are (1, 3, 32, 32)"),
+        (("--attacks", "my_own.parts:Knowing"), 2, "Knowing uses a prior: its class must say `uses_prior = True`"),
         (("--attacks", "my_own.parts:Endless"), 1, "an estimate's pictures have values that are not finite"),
         (("--attacks", WHITE, "--metrics", "my_own.parts:SQUARES"), 2, "SQUARES: expected one value of 1 picture"),
     ],
@@ -356,6 +371,8 @@ def test_it_runs_on_frames_as_they_come(settings, victim):  # noqa: F811
             ("my_own.parts:Unsaid",),
             "an AttackEntry, or a class whose `knowledge` is 'white box' or 'black box'",
         ),
+        (("my_own.parts:Costly",), "`cost` must be a Cost, not 3"),
+        (("my_own.parts:Lavish",), "`budgets` has keys other than quick, standard, paper"),
         (("my_own.parts:Unable",), "has no `reconstruct`"),
         ((f"{WHITE}/fast",), "unknown recipe 'fast': my_own.parts:Grey has strong"),
         ((WHITE, f"{WHITE}/strong"), "--attacks names my_own.parts:Grey/strong twice"),

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, get_args
 
+from keyhole.attacks import Suite
 from keyhole.attacks.base import Attack, BlackBox, RunSettings, WhiteBox
-from keyhole.attacks.entry import AttackEntry, BlackBoxRecipe, Recipe, WhiteBoxRecipe
+from keyhole.attacks.entry import AttackEntry, BlackBoxRecipe, Cost, Recipe, WhiteBoxRecipe
 from keyhole.extensions import ExtensionError, load_extension
+from keyhole.priors.prior import Prior
 from keyhole.service.errors import UsageError
 
 OWN_ITERATIONS = 100
-_SETTINGS = ("uses_prior", "denoises", "cost", "budgets")
+_SETTINGS: Mapping[str, type] = MappingProxyType(
+    {"uses_prior": bool, "denoises": bool, "cost": Cost, "budgets": Mapping}
+)
+K = TypeVar("K", WhiteBox, BlackBox)
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,7 @@ class OwnWhiteBox(WhiteBoxRecipe):
 
     def make(self, known: WhiteBox, run: RunSettings) -> Attack:
         """The class called."""
-        return self.kind(known, run)
+        return self.kind(_declared(known, self.kind), run)
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,18 @@ class OwnBlackBox(BlackBoxRecipe):
 
     def make(self, known: BlackBox, run: RunSettings) -> Attack:
         """The class called."""
-        return self.kind(known, run)
+        return self.kind(_declared(known, self.kind), run)
+
+
+def _declared(known: K, kind: Callable[..., Attack]) -> K:
+    """The knowledge, without a prior where the class does not say that it uses one: nothing has checked that prior, and
+    pictures that are kept would be taken for those of another.
+    """
+
+    def undeclared() -> Prior:
+        raise UsageError(f"{getattr(kind, '__name__', kind)} uses a prior: its class must say `uses_prior = True`")
+
+    return known if getattr(kind, "uses_prior", False) else replace(known, prior=undeclared)
 
 
 _OWN: Mapping[object, Callable[[Any], Recipe]] = MappingProxyType(
@@ -77,5 +93,10 @@ def own_attack(name: str) -> AttackEntry[Any]:
         )
     if isinstance(found, type) and not hasattr(found, "reconstruct"):
         raise UsageError(f"{name} has no `reconstruct`, which makes pictures of frames (keyhole.attacks.base.Attack)")
+    for field, expected in {**_SETTINGS, "iterations": int}.items():
+        if hasattr(found, field) and not isinstance(getattr(found, field), expected):
+            raise UsageError(f"{name}: `{field}` must be a {expected.__name__}, not {getattr(found, field)!r}")
     settings = {field: getattr(found, field) for field in _SETTINGS if hasattr(found, field)}
+    if not settings.get("budgets", {}).keys() <= set(get_args(Suite)):
+        raise UsageError(f"{name}: `budgets` has keys other than {', '.join(get_args(Suite))}")
     return AttackEntry({"strong": kind(found)}, **settings)
