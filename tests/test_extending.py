@@ -229,7 +229,10 @@ def test_it_is_attacked_by_what_is_not_registered(here, capsys):
     with Image.open(here / "own.png") as sheet:
         assert sheet.width > 4 * 192
     assert "<svg" in (here / "own.svg").read_text()
-    assert "my_own.parts:Grey" in "".join(capsys.readouterr().out.split())
+    said = "".join(capsys.readouterr().out.split())
+    assert "my_own.parts:Grey" in said
+    assert "2/2" in said
+    assert "0/2" not in said
 
 
 @pytest.mark.parametrize(

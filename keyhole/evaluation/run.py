@@ -173,7 +173,8 @@ def reconstruct_all(
         batches = [missing[at : at + size] for at in range(0, len(missing), size)]
         rounds = 1 if trial.choice.recipe.learns else len(batches)
         name = f"{trial.choice.word} {cut}, seed {trial.seed}"
-        task = progress.add_task(name, total=trial.training_steps + rounds * trial.steps)
+        total = trial.training_steps + rounds * trial.steps
+        task = progress.add_task(name, total=total)
         losses: list[float] = []
         offline = OfflineAttack(trial, target, partition, lambda: progress.advance(task), losses.append)
         for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
@@ -181,6 +182,7 @@ def reconstruct_all(
                 ledger.keep(cut, index, picture, last.passes)
             ledger.keep_losses(cut, indices[0], losses)
             losses.clear()
+        progress.update(task, completed=total)  # an attack may stop early, or say nothing of its steps
     every = range(len(truths))
     return Reconstructions(
         [ledger.read(cut, index) for index in every],
