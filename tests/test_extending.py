@@ -272,6 +272,18 @@ def test_a_benchmark_says_which_metrics_came_too_late(here, capsys):
     assert f"cellsofanearlierstartwerenotscoredbyl2,{METRIC};" in said
 
 
+def test_a_benchmark_goes_on_with_what_failed_and_is_mended(here, capsys):
+    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
+    command = ["bench", *flags, "--attacks", "my_own.parts:Faulty", "--rerun", "failed", "--metrics", "psnr"]
+    assert dispatch(command, {}) == 1
+    mended = MODULE.replace("yield from ()", "yield from super().reconstruct(frames)")
+    (here / "my_own" / "parts.py").write_text(mended)
+    assert dispatch(command, {}) == 0
+    (here / "my_own" / "parts.py").write_text(mended + "# another\n")
+    assert dispatch(command, {}) == 2
+    assert "source of my_own.parts:Faulty" in capsys.readouterr().err
+
+
 def test_a_benchmark_refuses_figures_of_its_earlier_version(here, capsys):
     flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
     command = ["bench", *flags, "--attacks", f"{FAMILY}/fast", "--defences", DEFENCE, "--metrics", METRIC]

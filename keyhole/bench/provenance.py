@@ -23,6 +23,10 @@ from keyhole.sizes import size_text
 LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
 
 
+SOURCE, DEFENCE = "source of ", "defence "
+"""Begin the names of facts about files: of an attack or a metric of a user's own, and of a defence."""
+
+
 def facts() -> dict[str, str]:
     """The command, the machine and the versions; they may change from start to start."""
     versions = [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
@@ -45,9 +49,9 @@ def fixed(plan: SweepPlan) -> dict[str, str]:
             f"model {name}": f"{model.target.hash}, {size_text(model.target.preprocess.size)} px"
             for name, model in plan.models.items()
         },
-        **{f"defence {spec}": mechanism for spec in defences if (mechanism := defence_hash(spec))},
-        **{f"source of {word}": source for word, attack in plan.attacks.items() if (source := attack.source_hash)},
-        **{f"source of {metric}": extension_hash(metric) for metric in plan.metrics if ":" in metric},
+        **{f"{DEFENCE}{spec}": mechanism for spec in defences if (mechanism := defence_hash(spec))},
+        **{f"{SOURCE}{word}": source for word, attack in plan.attacks.items() if (source := attack.source_hash)},
+        **{f"{SOURCE}{metric}": extension_hash(metric) for metric in plan.metrics if ":" in metric},
         **({"files of the prior": prior_hash(settings.prior)} if with_prior else {}),
     }
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
 from keyhole.bench.executor import Finished
-from keyhole.bench.provenance import plan_facts, with_budgets
+from keyhole.bench.provenance import DEFENCE, SOURCE, plan_facts, with_budgets
 from keyhole.bench.records import (
     AccuracyRecord,
     CellRecord,
@@ -98,7 +98,7 @@ class BenchStore:
         """
         before = self.provenance()
         for key, value in fixed.items():
-            if key in before and before[key] != value:
+            if key in before and before[key] != value and self._has_figures_of(key):
                 raise UsageError(
                     f"{self._engine.url.database} has figures with {key} {before[key]!r}, and this run has {value!r}: "
                     "they do not compare; give another --out"
@@ -107,6 +107,17 @@ class BenchStore:
         with Session(self._engine) as session, session.begin():
             for key, value in {**facts, **fixed, _AXES: dataclasses.asdict(known)}.items():
                 session.merge(ProvenanceRow(key=key, value=value))
+
+    def _has_figures_of(self, key: str) -> bool:
+        """Whether a figure is there that the fact decides: a class of a user's own may change until it has one."""
+        word = key.removeprefix(SOURCE).removeprefix(DEFENCE)
+        if word == key:
+            return True
+        return any(
+            word in {*row.name.split(" | "), *row.record.get("scores", ()), *row.record.get("sets", ())}
+            for row in self.cells()
+            if row.record is not None
+        )
 
     def keep(self, finished: Finished) -> None:
         """Store a cell that ended; one that was there before is replaced."""
