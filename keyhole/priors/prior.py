@@ -84,6 +84,9 @@ def _own_prior(name: str, device: torch.device) -> Prior:
     prior = _factory(name)(device)
     if not isinstance(prior, Prior):
         raise UsageError(f"--prior {name}: it must make a {Prior.__module__}.Prior, got {type(prior).__name__}")
+    if not isinstance(prior.autoencoder, Autoencoder):
+        got = type(prior.autoencoder).__name__
+        raise UsageError(f"--prior {name}: its autoencoder must be a {Autoencoder.__module__}.Autoencoder, got {got}")
     check_autoencoder(prior.autoencoder, name)
     return Prior(prior.autoencoder, partial(_own_denoiser, prior, name, device))
 

@@ -63,6 +63,10 @@ def needs_more(device, weights):
 
 def none(device):
     return None
+
+
+def raw(device):
+    return Prior(torch.nn.Identity(), None)
 """
 
 
@@ -114,6 +118,7 @@ def test_benchmark_and_demo_accept_it_before_anything_runs(capsys):
         ("own_priors:needs_more", "when it is called with a torch.device: missing a required argument: 'weights'"),
         ("own_priors:MODULE", "has no attribute 'MODULE'"),
         ("own_priors:none", "must make a keyhole.priors.prior.Prior, got NoneType"),
+        ("own_priors:raw", r"must be a keyhole\.priors\.autoencoder\.Autoencoder, got Identity"),
         ("own_priors:Smaller", "own_priors:Smaller makes of latents"),
     ],
 )
