@@ -16,6 +16,7 @@ from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
 from keyhole.judge.recovery import AttributeScore, SecretRecovery, Share
 from keyhole.metrics.registry import DEFAULT, metrics_named
+from keyhole.presentation.stages import stage
 from keyhole.service.files import RUN, alone, clear
 from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
 from keyhole.service.lifecycle import OK, Stop, signals
@@ -90,10 +91,11 @@ class Run:
 
     def _start(self, system: System) -> None:
         settings = self._settings
+        slower = f", an edge {settings.slowdown:g} times slower" if settings.slowdown > 1 else ""
         self.console.print(
             f"{settings.target} cut at {settings.cut}, {settings.codec}, "
-            f"defence {protection(settings.target, settings.defence)}, link {settings.link}, "
-            f"edge slowed by {settings.slowdown:g}; attacks: {', '.join(settings.attacks)}"
+            f"defence {protection(settings.target, settings.defence)}, link {settings.link}{slower}; "
+            f"attacks: {', '.join(settings.attacks)}"
         )
         with self.console.status("starting monitor, cloud, oracle, adversary and edge"):
             system.start()
@@ -163,7 +165,7 @@ def print_summary(console: Console, summary: Mapping[str, Any], scores: Sequence
         console.print(secrets)
     stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
     for name, row in summary["latency_ms"].items():
-        stages.add_row(name, _number(row["p50"], 1), _number(row["p95"], 1))
+        stages.add_row(stage(name).title, _number(row["p50"], 1), _number(row["p95"], 1))
     if stages.rows:
         console.print(stages)
 

@@ -155,6 +155,17 @@ def test_secrets_are_shown_beside_guessing_with_attributes_counted_together() ->
     assert "60% of 40 (5%)" in printed
 
 
+def test_stages_are_called_as_on_the_page() -> None:
+    counts = {"frames_sent": 3, "frames_answered": 3, "frames_scored": 3, "dropped": {}}
+    latency = {"edge_compute": {"p50": 1.0, "p95": None}, "total": {"p50": 2.0, "p95": None}}
+    console = Console(width=100)
+    with console.capture() as caught:
+        print_summary(console, {**counts, "attacks": {}, "latency_ms": latency})
+    printed = caught.get()
+    assert "edge: head" in printed
+    assert "edge_compute" not in printed
+
+
 def test_it_fits_80_columns_whole(monkeypatch, capsys) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     people = {name: {"n": 1000, "accuracy": 0.999, "majority": 0.5} for name in ("hat", "hair")}
