@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.attacks.registry import ATTACKS, choose
+from keyhole.attacks.registry import ATTACKS
 from keyhole.defences.mechanism_file import MECHANISM
 from keyhole.evaluation.command import attack
-from keyhole.evaluation.published import PUBLISHED, published
-from keyhole.evaluation.report import document, table
-from keyhole.evaluation.run import PictureLedger
-from keyhole.evaluation.scores import EvaluationRow, score
-from keyhole.evaluation.settings import AblationSettings, AttackSettings, OfflineSettings, check_ablation, check_attack
+from keyhole.evaluation.scores import score
+from keyhole.evaluation.settings import AblationSettings, AttackSettings, check_ablation
 from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.service.errors import UsageError
-from keyhole.terminal import terminal
 from tests.attacks.tiny import pictures
 from tests.defences.test_learned import noise
 from tests.priors.tiny_priors import stable
 
 OWN = "tests.evaluation.own_metric:spread"
-
-
-def scored(psnr, ssim, eq14):
-    return {"psnr": psnr, "ssim": ssim, "eq14": eq14}
 
 
 @pytest.fixture
@@ -273,98 +263,6 @@ def test_nothing_is_kept_in_a_folder_of_something_else(settings, folder):
     assert sorted(folder.rglob("*")) == before
 
 
-def test_a_folder_from_before_the_mark_is_gone_on_with(tmp_path):
-    (tmp_path / "0123456789ab").mkdir()
-    (tmp_path / "0123456789ab" / "run.json").write_text("{}")
-    check_attack(AttackSettings(out=tmp_path))
-    assert PictureLedger.open(tmp_path, {}).folder.is_dir()
-
-
-def test_pictures_survive_the_ledger(tmp_path):
-    picture = pictures(1)[0]
-    ledger = PictureLedger.open(tmp_path, {"a": 1})
-    assert not ledger.has("layer1.1", 0)
-    ledger.keep("layer1.1", 0, picture)
-    assert torch.equal(PictureLedger.open(tmp_path, {"a": 1}).read("layer1.1", 0), picture)
-    assert not PictureLedger.open(tmp_path, {"a": 2}).has("layer1.1", 0)
-
-
-@pytest.mark.parametrize("attack_name", ["pixels-white", "diffusion-white"])
-def test_published_figures_stand_beside_nothing_but_their_setting(attack_name):
-    where = {"target": "resnet18", "weights": "pretrained", "source": "imagenet:/data", "prior": "/sd"}
-    target = SimpleNamespace(name="torchvision:resnet18", preprocess=SimpleNamespace(size=224))
-    choice = choose(attack_name, "paper", ATTACKS)
-    same = OfflineSettings(**where)
-    assert published(choice, same, target, "L8") is PUBLISHED[attack_name]["resnet18", "L8"]
-    for other in (
-        {"weights": None},
-        {"weights": "mine.pt"},
-        {"source": "streetcam"},
-        {"defence": "gaussian:scale=1"},
-        {"codec": "int8"},
-        {"frames": 2},
-        *([{"prior": "streetcam"}] if attack_name == "diffusion-white" else []),
-    ):
-        assert published(choice, replace(same, **other), target, "L8") is None
-    assert published(choose(attack_name, "strong", ATTACKS), same, target, "L8") is None
-    assert published(choice, same, target, "L7") is None
-    for name, size in (("resnet18", 128), ("resnet18-tinyimagenet", 224), ("timm:resnet18", 224)):
-        changed = SimpleNamespace(name=name, preprocess=SimpleNamespace(size=size))
-        assert published(choice, same, changed, "L8") is None
-
-
-def test_a_table_has_published_figures_where_there_are_some():
-    scores = [scored(20.0 + step, 0.5, 30.0) for step in range(5)]
-    row = EvaluationRow("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: scores}, None)
-    compared = replace(row, published=PUBLISHED["pixels-white"]["resnet18", "L8"])
-    for rows, columns in (([row], 5), ([row, compared], 6)):
-        made = table("a table", rows)
-        assert len(made.columns) == columns
-        assert next(iter(made.columns[3].cells)) == "22.00\n[20.20, 23.80]"
-    few = table("a table", [replace(row, by_seed={0: scores[:4]})])
-    assert list(few.columns[3].cells) == ["21.50"]
-
-
-def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "80")
-    scores = [scored(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(5)]
-    paper = PUBLISHED["pixels-white"]["resnet18", "L8"]
-    plan = SimpleNamespace(cut="layer2.1", alias="L8")
-    row = EvaluationRow("diffusion-white/refined-guided", plan, {0: scores, 1: scores}, paper, passes=12345)
-    terminal().print(table("a table", [row, replace(row, published=None)]))
-    printed = capsys.readouterr().out
-    assert max(map(len, printed.splitlines())) <= 80
-    assert "…" not in printed
-    for part in (
-        "diffusion-white",
-        "/refined-guided",
-        "layer2.1",
-        "22.00",
-        "23.80]",
-        "0.520",
-        "paper 0.58",
-        "12345",
-    ):
-        assert part in printed
-
-
-def test_json_holds_no_infinity():
-    exact = [scored(math.inf, 1.0, math.inf), scored(20.0, 0.5, 30.0)]
-    row = EvaluationRow("pixels-white", SimpleNamespace(cut="layer2.1", alias="L8"), {0: exact}, None)
-    (written,) = json.loads(json.dumps(document({}, [row]), allow_nan=False))["rows"]
-    assert (written["psnr_mean"], written["ssim_mean"]) == (None, 0.75)
-    assert [one["psnr"] for one in written["pictures"]] == [None, 20.0]
-
-
-def test_published_rows_are_those_of_the_paper():
-    assert PUBLISHED["pixels-white"]["resnet18", "L4"].ssim == 0.87
-    assert PUBLISHED["pixels-black"]["resnet18", "L8"].ssim == 0.40
-    assert PUBLISHED["decoder-white"]["resnet18", "L12"].eq14 == 18.6
-    assert PUBLISHED["diffusion-white"]["vit_b_16", "L5"].ssim == 0.91
-    assert PUBLISHED["decoder-black"]["resnet50", "L36"].eq14 == 12.3
-    assert PUBLISHED["diffusion-black"]["resnet18", "L12"].ssim == 0.46
-
-
 def test_losses_are_written_and_drawn(settings, tmp_path):
     kept = replace(settings, out=tmp_path / "kept", curves=tmp_path / "loss.png", iterations=12)
     for _ in range(2):
@@ -374,13 +272,3 @@ def test_losses_are_written_and_drawn(settings, tmp_path):
             assert cut["losses"][-1] < cut["losses"][0]
     with Image.open(kept.curves) as plot:
         assert plot.width > 400
-
-
-def test_losses_of_several_batches_are_averaged_as_far_as_they_go(tmp_path):
-    ledger = PictureLedger.open(tmp_path, {})
-    ledger.keep("stem", 0, pictures(1)[0])
-    ledger.keep_losses("stem", 0, [4.0, 2.0, 1.0])
-    ledger.keep_losses("stem", 2, [2.0, 1.0])
-    ledger.keep_losses("stem", 4, [])
-    assert ledger.losses("stem") == [3.0, 1.5, 1.0]
-    assert ledger.losses("other") == []
