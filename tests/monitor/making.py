@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,3 +81,8 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def rows(run: Path, query: str) -> list[tuple[object, ...]]:
+    with sqlite3.connect(run / "run.sqlite") as database:
+        return database.execute(query).fetchall()
