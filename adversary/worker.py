@@ -17,6 +17,7 @@ from adversary.frame_queue import Backlog, SharedFrame
 from keyhole.attacks.base import Estimate, Knowledge, MismatchError, Observation
 from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
+from keyhole.service.logs import AbsenceLog
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
 from keyhole.wire.client import Retry
@@ -199,7 +200,9 @@ class RefereeClient:
     def __init__(self, channel: grpc.Channel, lost: Callable[[], object] = lambda: None) -> None:
         self._stub = referee_pb2_grpc.RefereeStub(channel)
         self._lost = lost
-        self._away = False
+        self._absence = AbsenceLog(
+            _log, "the monitor takes no reconstructions", "the monitor takes reconstructions again"
+        )
 
     def submit(self, reconstruction: referee_pb2.Reconstruction, stop: Stop | None = None) -> bool:
         """Whether the monitor has it: it may be away, or refuse. A final picture is sent again for a while."""
@@ -208,18 +211,10 @@ class RefereeClient:
             retry.call(lambda left: self._stub.Submit(reconstruction, timeout=left), stop)
         except grpc.RpcError as error:
             self._lost()
-            self._note(away=True, reason=explain(error))
+            self._absence.note(away=True, reason=explain(error))
             return False
         except ValueError:  # how gRPC says that the channel was closed
             self._lost()
             return False
-        self._note(away=False)
+        self._absence.note(away=False)
         return True
-
-    def _note(self, *, away: bool, reason: str = "") -> None:
-        if away != self._away:
-            self._away = away
-            if away:
-                _log.warning("the monitor takes no reconstructions", extra={"reason": reason})
-            else:
-                _log.info("the monitor takes reconstructions again")

@@ -18,6 +18,7 @@ import prometheus_client
 
 from edge.round_trip import BACKLOG, FrameResult
 from keyhole.data import Sample
+from keyhole.service.logs import AbsenceLog
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
 from keyhole.wire.errors import AWAY, explain
@@ -148,7 +149,7 @@ class MonitorClient:
         self._ending = False
         self._changed = threading.Condition()
         self._closed = threading.Event()
-        self._away = False
+        self._absence = AbsenceLog(_log, "the monitor is away; going on without it", "the monitor is back")
         self._thread = threading.Thread(target=self._work, name="monitor-client", daemon=True)
 
     def __enter__(self) -> MonitorClient:
@@ -219,17 +220,12 @@ class MonitorClient:
                 if error.code() not in AWAY:
                     _log.warning("the monitor refused a message", extra={"reason": explain(error)})
                     return False
-                self._note(away=True)
+                self._absence.note(away=True)
                 self._closed.wait(max(0.0, PAUSE_SECONDS - (time.monotonic() - started)))
             else:
-                self._note(away=False)
+                self._absence.note(away=False)
                 return True
         return False
-
-    def _note(self, *, away: bool) -> None:
-        if away != self._away:
-            self._away = away
-            _log.warning("the monitor is away; going on without it") if away else _log.info("the monitor is back")
 
 
 class Reporter:

@@ -69,3 +69,27 @@ def configure(process: str, log_format: LogFormat = "text") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_FORMATTERS[log_format](process))
     logging.basicConfig(level=os.environ.get(LEVEL_VARIABLE, "INFO").upper(), handlers=[handler], force=True)
+
+
+class AbsenceLog:
+    """Whether somebody is away, logged only when that changes.
+
+    Args:
+        log: where to.
+        away: logged as a warning when they go.
+        back: logged when they are there again.
+    """
+
+    def __init__(self, log: logging.Logger, away: str, back: str) -> None:
+        self._log, self._gone, self._returned = log, away, back
+        self._away = False
+
+    def note(self, *, away: bool, reason: str | None = None) -> None:
+        """Note how it is now; the reason is logged with the warning."""
+        if away == self._away:
+            return
+        self._away = away
+        if away:
+            self._log.warning(self._gone, extra=None if reason is None else {"reason": reason})
+        else:
+            self._log.info(self._returned)

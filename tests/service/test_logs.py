@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from keyhole.service.logs import LogFormat, configure
+from keyhole.service.logs import AbsenceLog, LogFormat, configure
 
 
 def emitted(log_format: LogFormat, capsys: pytest.CaptureFixture[str]) -> list[str]:
@@ -50,3 +50,15 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_level_is_the_environments(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEYHOLE_LOG_LEVEL", "debug")
     assert "DEBUG cloud: unseen" in emitted("text", capsys)[0]
+
+
+def test_an_absence_is_logged_when_it_begins_and_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
+    absence = AbsenceLog(logging.getLogger("keyhole.test"), "gone", "here")
+    with caplog.at_level(logging.INFO, "keyhole.test"):
+        for away in (False, True, True, False, False):
+            absence.note(away=away, reason="closed" if away else None)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "gone"),
+        ("INFO", "here"),
+    ]
+    assert vars(caplog.records[0])["reason"] == "closed"

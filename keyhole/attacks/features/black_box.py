@@ -30,6 +30,7 @@ from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTrainin
 from keyhole.generators.base import Generator, with_latents
 from keyhole.generators.pixels import Pixels
 from keyhole.service.lifecycle import Stop
+from keyhole.service.logs import AbsenceLog
 
 AWAY_SECONDS = 0.5
 TRAINING_STEPS = 1000
@@ -81,7 +82,8 @@ class BlackBoxAttack:
         self._replay = Replay(training.megabytes, self._target_loss.levels)
         self._asked = 0
         self._learner: Learner | None = None
-        self._spent = self._away = False
+        self._spent = False
+        self._absence = AbsenceLog(_log, "the oracle is away", "the oracle is back")
         self._failure: Exception | None = None
         self._stop = Stop()
         self._published = threading.Event()
@@ -193,19 +195,14 @@ class BlackBoxAttack:
         try:
             self._replay.add(targets, self._known.oracle.query(pictures))
             self._asked += count
-            self._note(away=False)
+            self._absence.note(away=False)
         except OracleSpentError as error:
             self._spent = True
             _log.warning("the oracle answers no more; going on with what it said", extra={"reason": str(error)})
         except OracleAwayError as error:
-            self._note(away=True, reason=str(error))
+            self._absence.note(away=True, reason=str(error))
             if self._learner is None:
                 self._stop.wait(AWAY_SECONDS)
-
-    def _note(self, *, away: bool, reason: str = "") -> None:
-        if away != self._away:
-            self._away = away
-            _log.warning("the oracle is away", extra={"reason": reason}) if away else _log.info("the oracle is back")
 
 
 @dataclass(frozen=True)
