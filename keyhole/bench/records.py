@@ -13,6 +13,12 @@ from keyhole.metrics.registry import DEFAULT
 EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
 """Baselines, in the place of a cut: the whole model on the edge; pictures, not features, to the cloud."""
 BASELINES = (EDGE_ONLY, CLOUD_ONLY)
+PICTURE = "picture"
+"""Attack of `CLOUD_ONLY`: whoever gets the picture only decodes it. Its leaks hold the scores of what was decoded, so
+that PSNR is infinite where the codec loses nothing. `EDGE_ONLY` has no leak: nothing crosses, and knowing nothing is
+all that is left."""
+LOADED = 0.1
+"""Share of a machine's cores that other processes keep busy, from which on a figure was taken under load."""
 
 
 @dataclass(frozen=True, order=True)
@@ -46,6 +52,33 @@ class Percentiles:
 
 
 @dataclass(frozen=True)
+class MachineLoad:
+    """What else a machine did while something was timed on it.
+
+    Attributes:
+        busy: cores that other processes than those measured kept busy, on average.
+        cores: of the machine.
+    """
+
+    busy: float
+    cores: int
+
+    @property
+    def heavy(self) -> bool:
+        """Whether a figure that was taken meanwhile is one under load: `LOADED` of the cores were busy."""
+        return self.busy >= LOADED * self.cores
+
+    @property
+    def text(self) -> str:
+        """The load in words.
+
+        >>> MachineLoad(1.24, 2).text
+        '1.2 of 2 cores busy with other work'
+        """
+        return f"{self.busy:.1f} of {self.cores} cores busy with other work"
+
+
+@dataclass(frozen=True)
 class LatencyRecord:
     """How long a frame takes, from the picture to the answer, through real processes.
 
@@ -56,6 +89,11 @@ class LatencyRecord:
         total: all stages of a frame together.
         frames: measured, those of the warm-up left out.
         payload: mean bytes that cross the link for a frame.
+        interval: 95 % interval of the median of ``total``, in milliseconds: the order statistics of the frames between
+            which it lies by the binomial test of a quantile (Conover 1999, "Practical Nonparametric Statistics", 3.2),
+            which assumes nothing of the distribution but that frames are independent. None: too few frames, or a run of
+            before intervals were kept.
+        load: of the machine meanwhile; None: not known.
     """
 
     design: Design
@@ -64,6 +102,8 @@ class LatencyRecord:
     total: Percentiles
     frames: int
     payload: float
+    interval: Interval | None = None
+    load: MachineLoad | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +162,9 @@ class LeakRecord:
 class ProfileRecord:
     """What a design costs and gives away without any attack.
 
+    Of `EDGE_ONLY` the head is the whole model and nothing crosses; of `CLOUD_ONLY` the head is nothing. What is None
+    was not kept by older runs, where nothing else is said.
+
     Attributes:
         design: what was measured.
         payload: bytes of a frame's payload.
@@ -129,8 +172,10 @@ class ProfileRecord:
         macs: multiply-accumulates of the head for one picture.
         dfil: diagonal Fisher information leakage (Maeng et al. 2023); None where the defence adds no noise that has a
             density.
-        memory: bytes that the head needs for its weights and for what it computes; None where the cut is not the end of
-            a block.
+        memory: bytes that the head needs for its weights and for what it computes.
+        weights: bytes of the head's parameters and buffers alone.
+        model_parameters: of the whole model.
+        model_macs: multiply-accumulates of the whole model for one picture.
     """
 
     design: Design
@@ -139,6 +184,21 @@ class ProfileRecord:
     macs: int
     dfil: float | None = None
     memory: int | None = None
+    weights: int | None = None
+    model_parameters: int | None = None
+    model_macs: int | None = None
+
+    @property
+    def macs_share(self) -> float | None:
+        """Share of the model's multiply-accumulates that the edge does, in [0, 1]; None: not known."""
+        return self.macs / self.model_macs if self.model_macs else None
+
+    @property
+    def secret_share(self) -> float | None:
+        """Share of the model's parameters that never leaves the cloud, in [0, 1]; None: not known."""
+        if not self.model_parameters:
+            return None
+        return 1 - self.parameters / self.model_parameters
 
 
 CellRecord = LatencyRecord | AccuracyRecord | LeakRecord | ProfileRecord

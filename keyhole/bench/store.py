@@ -25,6 +25,7 @@ from keyhole.bench.records import (
     Failure,
     LatencyRecord,
     LeakRecord,
+    MachineLoad,
     Percentiles,
     ProfileRecord,
     Results,
@@ -217,7 +218,8 @@ def _alone(record: LatencyRecord, link: str) -> LatencyRecord:
     """The whole model over a link with a slower edge: it only computes, so it takes ``slowdown`` times as long."""
     slower = emulated_link(link).slowdown
     stages = {name: taken.times(slower) for name, taken in record.stages.items()}
-    return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower))
+    interval = record.interval and (slower * record.interval[0], slower * record.interval[1])
+    return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower), interval=interval)
 
 
 def read_record(kind: CellKind, fields: Mapping[str, Any]) -> CellRecord:
@@ -241,8 +243,13 @@ def read_axes(fields: Mapping[str, Any]) -> Axes:
 
 
 def _latency(fields: Mapping[str, Any]) -> LatencyRecord:
+    """Older runs store neither interval nor load."""
     stages = {name: Percentiles(**each) for name, each in fields["stages"].items()}
-    return LatencyRecord(**{**fields, "stages": stages, "total": Percentiles(**fields["total"])})
+    known = {
+        "interval": (found := fields.get("interval")) and (found[0], found[1]),
+        "load": (load := fields.get("load")) and MachineLoad(**load),
+    }
+    return LatencyRecord(**{**fields, **known, "stages": stages, "total": Percentiles(**fields["total"])})
 
 
 def _accuracy(fields: Mapping[str, Any]) -> AccuracyRecord:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from keyhole.data.streetcam.lettering import ALPHABET
 from keyhole.data.streetcam.shot import MOST_FREQUENT
+from keyhole.metrics.interval import Interval, share_interval
 
 GLYPH_CHANCE = 1 / len(ALPHABET)
 """Glyph accuracy of a blind guess: glyphs are equally likely."""
@@ -69,6 +70,37 @@ class Share:
     value: float
     guessing: float
     asked: int
+
+    @property
+    def interval(self) -> Interval | None:
+        """95 % interval of the value, see `share_interval`; narrower than it should be for glyphs, for those of one
+        plate are read well or badly together."""
+        return share_interval(round(self.value * self.asked), self.asked)
+
+    @property
+    def as_by_guessing(self) -> bool:
+        """Whether it was not read significantly better than by guessing: the interval reaches down to that, or there
+        is none."""
+        return self.interval is None or self.interval[0] <= self.guessing
+
+    @property
+    def recovered(self) -> float:
+        """Share of what guessing leaves unknown: 1 is all of it, 0 is nothing, also where it was read as by guessing.
+
+        >>> Share(0.75, 0.5, 400).recovered, Share(0.4, 0.5, 400).recovered
+        (0.5, 0.0)
+        """
+        return 0.0 if self.as_by_guessing else (self.value - self.guessing) / (1 - self.guessing)
+
+    def text(self) -> str:
+        """The value, with what guessing gets.
+
+        >>> Share(0.75, 0.5, 400).text(), Share(0.4, 0.5, 400).text()
+        ('75 % (50 % by guessing)', '40 %, as by guessing (50 %)')
+        """
+        if self.as_by_guessing:
+            return f"{100 * self.value:.0f} %, as by guessing ({100 * self.guessing:.0f} %)"
+        return f"{100 * self.value:.0f} % ({100 * self.guessing:.0f} % by guessing)"
 
 
 @dataclass(frozen=True)

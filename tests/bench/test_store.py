@@ -17,6 +17,7 @@ from keyhole.bench.records import (
     Design,
     LatencyRecord,
     LeakRecord,
+    MachineLoad,
     Percentiles,
     ProfileRecord,
 )
@@ -88,6 +89,18 @@ def test_a_run_may_be_extended_and_keeps_what_it_had(tmp_path):
     assert store.axes().seeds == (0, 1)
     store.close()
     assert len(open_results(tmp_path).leaks) == 2
+
+
+def test_an_interval_and_a_load_come_back_and_a_slower_edge_takes_longer_at_both_ends(tmp_path):
+    whole = Design("toy", EDGE_ONLY, codec="none")
+    timed = LatencyRecord(whole, "", {}, TIMES, 30, 0.0, interval=(0.75, 1.5), load=MachineLoad(0.5, 2))
+    store = BenchStore(tmp_path)
+    store.describe({}, FIXED, replace(AXES, links=("wifi", "wifi@4x")))
+    store.keep(Finished(LatencyCell(whole, ""), timed, "", 1.0))
+    store.close()
+    quick, slow = open_results(tmp_path).latencies
+    assert quick == replace(timed, link="wifi")
+    assert (slow.interval, slow.total.p50, slow.load) == ((3.0, 6.0), 4.0, timed.load)
 
 
 def test_figures_that_do_not_compare_are_refused(tmp_path):

@@ -13,6 +13,7 @@ from keyhole.data.streetcam.shot import DRIVER, MOST_FREQUENT
 from keyhole.data.streetcam.stream import Streetcam
 from keyhole.judge.reading import identity_rank_1, near_head, near_plate, read_secrets, streetcam_views
 from keyhole.judge.recovery import GLYPH_CHANCE, AttributeScore, Recovery, Share, attribute_score, summarise
+from keyhole.metrics.interval import share_interval
 from tests.judge.making import LABELS, Parrot, labels
 
 
@@ -151,3 +152,23 @@ def test_its_pictures_are_those_of_no_stream() -> None:
 @pytest.mark.parametrize("word", ["", "Ann", "-1", str(2**40)])
 def test_of_others_there_are_no_pictures(word: str) -> None:
     assert streetcam_views(word) is None
+
+
+@pytest.mark.parametrize(
+    ("share", "recovered"),
+    [
+        (Share(0.75, 0.5, 400), 0.5),
+        (Share(1.0, 1 / 36, 60), 1.0),
+        (Share(0.4, 0.5, 400), 0.0),  # worse than by guessing
+        (Share(0.52, 0.5, 400), 0.0),  # the interval reaches guessing
+        (Share(1.0, 0.5, 4), 0.0),  # too few to tell
+    ],
+)
+def test_what_is_read_as_by_guessing_is_no_share_recovered(share, recovered):
+    assert share.recovered == pytest.approx(recovered)
+    assert share.as_by_guessing == (recovered == 0)
+    assert ("as by guessing" in share.text()) == (recovered == 0)
+
+
+def test_the_interval_of_a_share_is_that_of_the_readings_behind_it():
+    assert Share(0.75, 0.5, 400).interval == share_interval(300, 400)
