@@ -1,4 +1,4 @@
-"""Preparation of an adversary: the oracle, head, prior and public pictures that its settings name, and a forecast."""
+"""Preparation of an adversary: the head, oracle, prior and public pictures that its settings name, and a forecast."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
 
-import grpc
 import torch
 from torch import Tensor
 
+from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
-from keyhole.attacks.base import Access, BlackBox, OracleAwayError, OracleSpentError, WhiteBox, no_public
+from keyhole.attacks.base import Access, BlackBox, WhiteBox, no_public
 from keyhole.attacks.entry import open_prior
 from keyhole.attacks.registry import ONLINE, choose_all
 from keyhole.data.public import public_pictures
@@ -25,68 +25,17 @@ from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue, protection
 from keyhole.targets.load import assemble
-from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
 from keyhole.wire.client import connect
-from keyhole.wire.errors import WireError, explain
-from keyhole.wire.pictures import pack_picture
-from keyhole.wire.tensors import unpack
-
-CALL_SECONDS = 10.0
-_AWAY = frozenset(
-    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN}
-)
 
 
-class RemoteOracle:
-    """The adversary's own device over gRPC: pictures go in, features come out.
-
-    Args:
-        channel: to the oracle.
-        answered: called with the number of pictures of each answer.
-        codec: how the answers are packed; value of the proto's enum.
-    """
-
-    def __init__(
-        self,
-        channel: grpc.Channel,
-        answered: Callable[[int], object] = lambda _: None,
-        codec: tensor_pb2.Codec.ValueType = tensor_pb2.CODEC_FP16,
-    ) -> None:
-        self._stub = oracle_pb2_grpc.OracleStub(channel)
-        self._answered = answered
-        self._codec = codec
-
-    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Features of RGB pictures in [0, 1], N×3×size×size: the live tensors of the cut, N×… each.
-
-        Raises:
-            OracleAwayError: it cannot be reached, or its answer is damaged.
-            OracleSpentError: it refuses: its budget is used up, or it expects other pictures.
-        """
-        request = oracle_pb2.QueryRequest(pictures=[pack_picture(picture) for picture in pictures], codec=self._codec)
-        try:
-            response = self._stub.Query(request, timeout=CALL_SECONDS)
-            features = tuple(unpack(m, field=f"tensors[{i}]").float() for i, m in enumerate(response.tensors))
-        except (ValueError, WireError) as error:  # ValueError: how gRPC says that the channel was closed
-            raise OracleAwayError(str(error)) from error
-        except grpc.RpcError as error:
-            kind = OracleAwayError if error.code() in _AWAY else OracleSpentError
-            raise kind(explain(error)) from error
-        if not features or any(len(tensor) != len(pictures) for tensor in features):
-            raise OracleAwayError(
-                f"expected features of {len(pictures)} pictures, got {len(features)} tensors of others"
-            )
-        self._answered(len(pictures))
-        return features
-
-
-def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> Access:
+def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str, codec: ObservedCodec) -> Access:
     """Knowledge of a running adversary; its channels are closed with the stack.
 
     Args:
         settings: flags.
         stack: outlives the attacks.
         role: whose certificate to show.
+        codec: of the frames, for the oracle.
 
     Raises:
         UsageError: no such defence or device.
@@ -100,7 +49,7 @@ def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str) -> 
 
     def black() -> BlackBox:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
-        return BlackBox(RemoteOracle(channel), public(), picture_size(settings), prior, device)
+        return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device)
 
     return Access(lambda: white_box(settings, prior, public, defence, device), black)
 

@@ -14,6 +14,7 @@ from prometheus_client import Counter
 
 from adversary.frame_queue import SharedFrame
 from adversary.preparation import known_defence, open_knowledge
+from adversary.remote_oracle import ObservedCodec
 from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, FrameFilter, TapSubscription
 from adversary.wire_tap import WireTap
@@ -63,7 +64,8 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
         publish(settings.addresses, places)
         _log.info("listening", extra=places)
-        known, shared_frame = open_knowledge(settings, _closed_with(holds), ROLE), SharedFrame()
+        codec, shared_frame = ObservedCodec(), SharedFrame()
+        known = open_knowledge(settings, _closed_with(holds), ROLE, codec)
         # a worker for each attack, or for each rung of a ladder
         for choice in chosen:
             each = partial(_run_settings, settings, choice, metrics)
@@ -77,7 +79,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         # every readable frame goes to all of them
-        readable = FrameFilter(metrics, settings.target, known_defence(settings))
+        readable = FrameFilter(metrics, settings.target, known_defence(settings), codec)
         for frame in tap.frames(stop):
             if (observation := readable.admit(frame)) is not None:
                 for worker in workers:

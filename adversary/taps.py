@@ -10,6 +10,7 @@ from typing import Protocol
 
 import grpc
 
+from adversary.remote_oracle import ObservedCodec
 from keyhole.attacks.base import Observation
 from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
@@ -120,10 +121,12 @@ class FrameFilter:
         metrics: frames are counted here, by outcome and reason.
         target: which target the attacks are for; frames of another are let through, with one warning.
         defence: which defence they are for; the same.
+        codec: is told how each frame is packed.
     """
 
-    def __init__(self, metrics: Metrics, target: str, defence: str) -> None:
+    def __init__(self, metrics: Metrics, target: str, defence: str, codec: ObservedCodec) -> None:
         self._metrics = metrics
+        self._codec = codec
         self._target, self._defence = target, defence
         self._warned: set[tuple[str, str]] = set()
 
@@ -136,6 +139,7 @@ class FrameFilter:
             _log.warning("malformed frame", extra={"frame": frame.header.frame_id[:64], "reason": str(error)})
             return None
         self._metrics.frames.labels("tapped").inc()
+        self._codec.note(frame.tensors[0].codec)
         self._compare("target", frame.header.target, self._target)
         self._compare("defence", frame.header.defence, self._defence)
         return observation

@@ -25,7 +25,14 @@ class CodecError(ValueError):
 
 
 class Codec(ABC):
-    """How the numbers of a tensor are packed into bytes."""
+    """How the numbers of a tensor are packed into bytes.
+
+    Attributes:
+        together: whether pictures packed in one tensor, along its first dimension, come out as if each were packed
+            alone.
+    """
+
+    together: bool = True
 
     def encode(self, tensor: Tensor) -> bytes:
         """The tensor (any type, shape and device) as bytes."""
@@ -101,6 +108,8 @@ class Int8Codec(Codec):
     is one channel.
     """
 
+    together = False
+
     def view(self, tensor: Tensor) -> memoryview:
         """Scales and integers in one new buffer."""
         numbers = tensor.detach().cpu().to(torch.float32).contiguous()
@@ -151,6 +160,7 @@ class ZstdCodec(Codec):
 
     def __init__(self, inner: Codec) -> None:
         self._inner = inner
+        self.together = inner.together
 
     def view(self, tensor: Tensor) -> memoryview:
         """The inner payload as one compressed frame that states its content size."""

@@ -257,3 +257,13 @@ def test_an_unknown_name_lists_the_nearest() -> None:
 def test_an_unknown_value_has_no_name() -> None:
     with pytest.raises(UsageError, match="unknown codec '99'"):
         codec_name(99)
+
+
+@pytest.mark.parametrize("name", CODEC_NAMES)
+def test_it_says_whether_pictures_packed_together_come_out_as_if_alone(name: str) -> None:
+    batch = (
+        torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(0))
+        * torch.tensor([1.0, 10.0, 100.0])[:, None, None]
+    )
+    alone = torch.cat([round_trip(one, name) for one in batch.split(1)])
+    assert torch.equal(round_trip(batch, name), alone) is CODECS[codec_named(name)].together
