@@ -66,9 +66,18 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
         count = _GROUPS
     draws = min(max(_DRAWN // count, _FEWEST), _MOST)
     means = given[np.random.default_rng(0).integers(count, size=(draws, count))].mean(axis=1)
-    tail = norm.cdf(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025))
+    tail = expanded_tail(count)
     low, high = np.quantile(means, (tail, 1 - tail)).tolist()
     return max(low, float(given.min())), min(high, float(given.max()))
+
+
+def expanded_tail(count: int) -> float:
+    """Share of bootstrap values below a 95 % interval of ``count`` (2 or more) values, see `mean_interval`.
+
+    >>> expanded_tail(10) < 0.025, round(expanded_tail(10_000), 4)
+    (True, 0.025)
+    """
+    return float(norm.cdf(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025)))
 
 
 def share_interval(hits: int, count: int) -> Interval | None:
