@@ -68,7 +68,7 @@ class OfflineSettings(ModelSettings):
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
     metrics: tuple[str, ...] = DEFAULT
     """Metrics to score by: psnr, ssim, ms_ssim, l2, eq14, fsim, vsi, haarpsi, sr_sim, dss, mdsi; with weights that are
-    not shipped (the error says where to get them) lpips, feature_distance; and of all pictures together fid,
+    not shipped (the error says where to get them) stlpips, lpips, feature_distance; and of all pictures together fid,
     inception_score, knn_distance; or package.module:name."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from keyhole.lazy import lazily
 
 if TYPE_CHECKING:
-    from keyhole.metrics.base import Metric, MissingWeightsError, Weights
+    from keyhole.metrics.base import Metric, MissingWeightsError, PackagedWeights, Weights
     from keyhole.metrics.distribution import (
         fid,
         frechet_distance,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         top_k_accuracy,
     )
     from keyhole.metrics.registry import METRICS, metric_named, metrics_named
+    from keyhole.metrics.shift_tolerant import stlpips
     from keyhole.metrics.similarity import eq14, l2, ms_ssim, psnr, ssim
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Embedder",
     "Metric",
     "MissingWeightsError",
+    "PackagedWeights",
     "Retrieval",
     "Views",
     "Weights",
@@ -61,6 +63,7 @@ __all__ = [
     "retrieve",
     "sr_sim",
     "ssim",
+    "stlpips",
     "top_k_accuracy",
     "vsi",
 ]
@@ -68,7 +71,7 @@ __all__ = [
 __getattr__ = lazily(
     __name__,
     {
-        "keyhole.metrics.base": ("Metric", "MissingWeightsError", "Weights"),
+        "keyhole.metrics.base": ("Metric", "MissingWeightsError", "PackagedWeights", "Weights"),
         "keyhole.metrics.distribution": (
             "fid",
             "frechet_distance",
@@ -90,6 +93,7 @@ __getattr__ = lazily(
             "top_k_accuracy",
         ),
         "keyhole.metrics.registry": ("METRICS", "metric_named", "metrics_named"),
+        "keyhole.metrics.shift_tolerant": ("stlpips",),
         "keyhole.metrics.similarity": ("eq14", "l2", "ms_ssim", "psnr", "ssim"),
     },
 )

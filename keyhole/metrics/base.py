@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,6 +64,49 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class PackagedWeights:
+    """A network's file in a package that an extra of Keyhole's installs; the package itself is not imported.
+
+    Attributes:
+        purpose: the metrics that need it.
+        package: as it is imported.
+        version: as it is published.
+        file: in the package's folder.
+        extra: that installs it.
+    """
+
+    purpose: str
+    package: str
+    version: str
+    file: str
+    extra: str
+
+    @property
+    def present(self) -> bool:
+        """Whether the file is there."""
+        return self._path() is not None
+
+    def require(self) -> Path:
+        """The file's path.
+
+        Raises:
+            MissingWeightsError: the package is not installed, or has no such file.
+        """
+        path = self._path()
+        if path is None:
+            raise MissingWeightsError(
+                f"{self.purpose} needs {self.file} of the package {self.package}, which is not here: "
+                f"pip install '.[{self.extra}]' in Keyhole's folder, or pip install {self.package}=={self.version}"
+            )
+        return path
+
+    def _path(self) -> Path | None:
+        found = importlib.util.find_spec(self.package)
+        folders = found.submodule_search_locations or () if found else ()
+        return next((path for folder in folders if (path := Path(folder) / self.file).is_file()), None)
+
+
+@dataclass(frozen=True)
 class Metric:
     """A metric of reconstructions against their truths.
 
@@ -89,7 +133,7 @@ class Metric:
     better: Literal["higher", "lower"]
     unit: str = ""
     scope: Literal["picture", "set"] = "picture"
-    weights: Weights | None = None
+    weights: Weights | PackagedWeights | None = None
     fewest: int = 1
     smallest: int = 1
     digits: int = 3

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from keyhole import metrics
 from keyhole.extensions import ExtensionError, load_extension
-from keyhole.metrics.base import Metric, Weights, deferred
+from keyhole.metrics.base import Metric, PackagedWeights, Weights, deferred
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import SMALLEST
 
@@ -21,6 +21,10 @@ INCEPTION = Weights(
     "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth",
 )
 """TensorFlow's Inception of 2015-12-05 as ported for pytorch-fid."""
+SHIFT_TOLERANT = PackagedWeights(
+    "ST-LPIPS", "stlpips_pytorch", "0.0.2", "weights/vST0.0/alex_shift_tolerant.pth", "perceptual"
+)
+"""An AlexNet without strides that alias, with its calibration, as the authors of ST-LPIPS trained both."""
 
 
 _UNIT = (0.0, 1.0)
@@ -56,6 +60,7 @@ _TABLE = (
     Metric("dss", "DSS", deferred(lambda: metrics.dss), "higher", smallest=32, limits=_UNIT),
     Metric("mdsi", "MDSI", deferred(lambda: metrics.mdsi), "lower"),
     Metric("lpips", "LPIPS", deferred(lambda: metrics.lpips), "lower", weights=ALEXNET, smallest=31),
+    Metric("stlpips", "ST-LPIPS", deferred(lambda: metrics.stlpips), "lower", weights=SHIFT_TOLERANT, smallest=21),
     Metric(
         "feature_distance",
         "Feature distance",

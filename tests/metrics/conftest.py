@@ -7,7 +7,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from keyhole.metrics import distribution, perceptual
+from keyhole.metrics import distribution, perceptual, shift_tolerant
 
 
 @pytest.fixture
@@ -64,3 +64,29 @@ def weights(monkeypatch, tmp_path, state) -> Iterator[dict[str, Tensor]]:
     distribution._network.cache_clear()
     yield state
     distribution._network.cache_clear()
+
+
+@pytest.fixture
+def packaged(monkeypatch, tmp_path) -> Iterator[dict[str, Tensor]]:
+    """The file of ST-LPIPS in its package's place, with random weights."""
+    names = ["net.slice1.0", "net.slice2.5", "net.slice3.9", "net.slice4.11", "net.slice5.13"]
+    torch.manual_seed(0)
+    state, before = {}, 3
+    for level, (name, width, side) in enumerate(zip(names, (64, 192, 384, 256, 256), (11, 5, 3, 3, 3), strict=True)):
+        layer = nn.Conv2d(before, width, side)
+        state |= {f"{name}.weight": layer.weight.detach(), f"{name}.bias": layer.bias.detach()}
+        state[f"lin{level}.model.1.weight"] = torch.rand(1, width, 1, 1)
+        before = width
+    binomial = torch.tensor([1.0, 2.0, 1.0]) / 4
+    for name, width in (("slice1.1", 64), ("slice2.4", 64), ("slice3.8", 192)):
+        state[f"net.{name}.filt"] = (binomial[:, None] * binomial).expand(width, 1, 3, 3).clone()
+    state["scaling_layer.shift"] = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+    state["scaling_layer.scale"] = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+    file = tmp_path / shift_tolerant.SHIFT_TOLERANT.package / shift_tolerant.SHIFT_TOLERANT.file
+    file.parent.mkdir(parents=True)
+    (tmp_path / shift_tolerant.SHIFT_TOLERANT.package / "__init__.py").write_text("raise AssertionError('imported')")
+    torch.save(state, file)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    shift_tolerant._network.cache_clear()
+    yield state
+    shift_tolerant._network.cache_clear()

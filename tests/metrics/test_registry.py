@@ -2,10 +2,11 @@ import pytest
 import torch
 
 from keyhole.metrics import METRICS, Metric, MissingWeightsError, metric_named, metrics_named
-from keyhole.metrics.registry import DEFAULT
+from keyhole.metrics.registry import ALEXNET, DEFAULT, INCEPTION, SHIFT_TOLERANT
 from keyhole.service.errors import UsageError
 
 PICTURE_METRICS = [name for name, metric in METRICS.items() if metric.scope == "picture" and metric.weights is None]
+FILES = {ALEXNET: "backbone", INCEPTION: "weights", SHIFT_TOLERANT: "packaged"}
 OWN = """
 from keyhole.metrics import Metric
 
@@ -54,7 +55,7 @@ def test_a_pictures_value_does_not_depend_on_its_batch(name, size, request, phot
     """Bit for bit, with a black picture, a flat one and an exact one in the batch."""
     metric = METRICS[name]
     if metric.weights:
-        request.getfixturevalue("weights" if metric.weights.purpose.startswith("Inception") else "backbone")
+        request.getfixturevalue(FILES[metric.weights])
     truth = photographs(5, size)
     made = degraded(truth, 0.1)
     made[1], truth[2], made[3] = 0, 0.5, truth[3]
