@@ -18,20 +18,42 @@ from keyhole.sizes import Size
 
 
 @dataclass(frozen=True)
+class Search:
+    """Pictures of identities, some of which are searched for among the others.
+
+    Attributes:
+        pictures: probes and gallery.
+        probes: which of the pictures are searched for.
+        gallery: which of the pictures they are searched for in.
+    """
+
+    pictures: Collection
+    probes: tuple[int, ...]
+    gallery: tuple[int, ...]
+
+    @classmethod
+    def drawn(cls, pictures: Collection, each: int, seed: int) -> Search:
+        """A search for ``each`` random pictures of every identity among its others and all of the rest.
+
+        Raises:
+            UsageError: fewer than one probe each, or a picture has no identity.
+        """
+        return cls(pictures, *divide_views(pictures, each, seed))
+
+
+@dataclass(frozen=True)
 class Parts:
-    """Pictures to train and to test with; no identity is in both.
+    """Pictures to train with, to choose by and to report of; no identity is in two of the three.
 
     Attributes:
         train: every identity has two pictures or more.
-        test: probes and gallery.
-        probes: which pictures of ``test`` are searched for.
-        gallery: which pictures of ``test`` they are searched for in.
+        report: what figures are told of. Nothing is chosen by it.
+        selection: what settings, epochs and the end of a training are chosen by; None: there are too few identities.
     """
 
     train: Collection
-    test: Collection
-    probes: tuple[int, ...]
-    gallery: tuple[int, ...]
+    report: Search
+    selection: Search | None = None
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from keyhole.data.identities import IdentifiedPictures, Parts, numbered
+from keyhole.data.identities import IdentifiedPictures, Parts, Search, numbered
 from keyhole.data.in_memory import read_pictures
 from keyhole.metrics.recognition import Retrieval, Views, retrieve
 from keyhole.sizes import Size
@@ -68,21 +69,65 @@ class ReidentificationTrial:
         return Views(embeddings[chosen], self.data.identities[chosen], self.data.cameras[chosen])
 
 
+@dataclass(frozen=True)
+class Trials:
+    """The trials of a training, of identities that are in neither the other one nor the training.
+
+    Attributes:
+        selection: what may be chosen by; None: nothing is.
+        report: what figures are told of; None: whoever trains measures elsewhere.
+    """
+
+    selection: ReidentificationTrial | None = None
+    report: ReidentificationTrial | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """`ReidentificationTrial.counts` of the report, and of the selection by names with ``selection_`` before."""
+        report = self.report.counts if self.report else {}
+        selection = self.selection.counts if self.selection else {}
+        return {**report, **{f"selection_{name}": count for name, count in selection.items()}}
+
+    @property
+    def text(self) -> str:
+        """Who is tested on, in a few words."""
+        report = f"reported of {self.report.data.count} others" if self.report else "reported elsewhere"
+        if self.selection is None:
+            return f"{report}; none are left to choose by"
+        return f"{report}, to be chosen by {self.selection.data.count} that are in neither"
+
+    def assess(self, network: nn.Module, preprocess: Preprocess) -> str:
+        """Rank-1 and mAP of the selection in a few words."""
+        if self.selection is None:
+            return "not assessed (too few identities are held out)"
+        found = self.selection.retrieval(network, preprocess)
+        return f"rank-1 {100 * found.rank_1:.1f} %, mAP {100 * found.mean_ap:.1f} %"
+
+    def figures(self, network: nn.Module, preprocess: Preprocess) -> Mapping[str, float]:
+        """`ReidentificationTrial.figures` of the report; rank-1 and mAP of the selection by names with ``_selection``
+        behind, to choose by."""
+        report = self.report.figures(network, preprocess) if self.report else {}
+        selection = self.selection.figures(network, preprocess) if self.selection else {}
+        chosen = {f"{name}_selection": selection[name] for name in ("rank_1", "mAP") if name in selection}
+        return {**report, **chosen}
+
+
 def read_parts(
     parts: Parts, size: Size, *, workers: int, folder: Path, console: Console
-) -> tuple[IdentifiedPictures, ReidentificationTrial]:
-    """The pictures to train with, and the trial of those to test with; arguments as of `IdentifiedPictures.load`."""
+) -> tuple[IdentifiedPictures, Trials]:
+    """The pictures to train with, and the trials; arguments as of `IdentifiedPictures.load`."""
+    read = partial(read_trial, size=size, workers=workers, folder=folder, console=console)
     train = IdentifiedPictures.load(parts.train, size, workers=workers, folder=folder, console=console)
-    return train, read_trial(parts, size, workers=workers, folder=folder, console=console)
+    return train, Trials(read(parts.selection) if parts.selection else None, read(parts.report))
 
 
-def read_trial(parts: Parts, size: Size, *, workers: int, folder: Path, console: Console) -> ReidentificationTrial:
-    """The trial of the pictures to test with; arguments as of `IdentifiedPictures.load`."""
-    pictures, kept = read_pictures(parts.test, size, workers=workers, folder=folder, console=console)
-    data = IdentifiedPictures(pictures, *numbered([parts.test.facts(index) for index in kept]))
+def read_trial(search: Search, size: Size, *, workers: int, folder: Path, console: Console) -> ReidentificationTrial:
+    """The trial of a search; arguments as of `IdentifiedPictures.load`."""
+    pictures, kept = read_pictures(search.pictures, size, workers=workers, folder=folder, console=console)
+    data = IdentifiedPictures(pictures, *numbered([search.pictures.facts(index) for index in kept]))
     places = {index: place for place, index in enumerate(kept)}
     probes, gallery = (
-        tuple(places[index] for index in chosen if index in places) for chosen in (parts.probes, parts.gallery)
+        tuple(places[index] for index in chosen if index in places) for chosen in (search.probes, search.gallery)
     )
     return ReidentificationTrial(data, probes, gallery)
 

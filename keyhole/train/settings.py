@@ -88,8 +88,9 @@ class TrainSettings:
     Absent: its pool `private`, which `--source` never shows. `all`, or a folder in it: whoever is in it may
     be attacked later."""
     held_out: int | None = None
-    """Re-identification: identities that are kept from training for the test. Absent: 150 of streetcam, a fifth
-    elsewhere. A data set whose owner has queries is tested on those."""
+    """Re-identification: identities that are kept from training. Absent: 150 of streetcam, a fifth elsewhere. A third
+    of them, of streetcam as many again, are what to choose settings and epochs by (each epoch's line); the figures of
+    the card are of the others. A data set whose owner has queries is reported on those."""
     probes: int = 1
     """Re-identification: pictures of each held-out identity that are searched for among the others."""
     workers: int = 2

@@ -50,7 +50,8 @@ class Task(ABC):
         preprocess: of the finished target.
         data: one line on the training pictures, for the card.
         outputs: what the finished target answers with.
-        tested_on: how many identities and pictures the figures are measured on, by name, for the card.
+        tested_on: how many identities and pictures the figures are measured on, by name, for the card; with
+            ``selection_`` before the name, those of the selection.
     """
 
     module: nn.Module
@@ -80,8 +81,10 @@ class Task(ABC):
 
     @abstractmethod
     def assess(self, network: nn.Module, size: int) -> str:
-        """The target's quality in a few words, on pictures of shorter side ``size`` that it was not trained on."""
+        """The target's quality in a few words, on pictures of shorter side ``size`` that it was not trained on and no
+        figure is told of: settings and epochs may be chosen by it."""
 
     @abstractmethod
     def figures(self, network: nn.Module) -> Mapping[str, float]:
-        """Figures for the card by name, in percent, measured on pictures that the target was not trained on."""
+        """Figures for the card by name, in percent, measured on pictures that the target was not trained on and nothing
+        was chosen by; a name that ends in ``_selection`` is of those that things are chosen by."""

@@ -129,19 +129,19 @@ def _reidentification(
     parts = open_parts(settings.training(size))
     folder = settings.pictures or settings.out
     folder.mkdir(parents=True, exist_ok=True)
-    train, trial = read_parts(parts, size, workers=settings.workers, folder=folder, console=console)
-    console.print(f"{len(train.pictures)} pictures of {train.count} identities; tested on {trial.data.count} others")
+    train, trials = read_parts(parts, size, workers=settings.workers, folder=folder, console=console)
+    console.print(f"{len(train.pictures)} pictures of {train.count} identities; {trials.text}", soft_wrap=True)
     base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
     own = adjusted(base, settings.training(size))
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
     if not recipe.teaching or not own.epochs:
-        return Reidentification(target.model, train, trial, target.preprocess, own, data)
+        return Reidentification(target.model, train, trials, target.preprocess, own, data)
     pictures = train.pictures
     teaching = teach(teacher, pictures, recipe.teaching, folder, console)
     taught = teaching.embeddings
     same = _same(target.model, teacher.model)
     embeddings = taught if same else embeddings_by(target.model, target.preprocess, pictures, console)
-    task = Reidentification(target.model, train, trial, target.preprocess, own, data, teaching)
+    task = Reidentification(target.model, train, trials, target.preprocess, own, data, teaching)
     task.module.imprint(embeddings, taught, train.identities)
     return task
 

@@ -190,7 +190,8 @@ def test_markets_junk_and_distractors_are_nobody_to_train_on(name, made, tmp_pat
 
 def test_market_is_searched_as_its_owner_says(made):
     parts = open_parts(TrainSettings(data=made("market1501"), out=Path("out"), task="re-identification"))
-    probes, gallery = ([parts.test.facts(place) for place in places] for places in (parts.probes, parts.gallery))
+    report = parts.report
+    probes, gallery = ([report.pictures.facts(place) for place in places] for places in (report.probes, report.gallery))
     numbers, cameras = numbered([*probes, *gallery])
     views = [Views(torch.eye(4)[numbers[part]], numbers[part], cameras[part]) for part in (slice(0, 2), slice(2, None))]
     assert retrieve(*views).mean_ap == 1.0

@@ -21,7 +21,7 @@ from keyhole.data.streetcam.passage import _BODIES, _PLACES
 from keyhole.data.streetcam.pools import POOLS, identity_range, style
 from keyhole.data.streetcam.stream import SIZES, Streetcam
 
-GOLDEN = "5ca70ca8fa0b464f"
+GOLDEN = "2f458738702df4c6"
 
 _OTHER_PROCESS = """
 import hashlib

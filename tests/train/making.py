@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torchvision.utils import save_image
 
 from keyhole.data.identities import IdentifiedPictures
-from keyhole.evaluation.reidentification import ReidentificationTrial
+from keyhole.evaluation.reidentification import ReidentificationTrial, Trials
 from keyhole.targets.neck import bn_neck
 from keyhole.targets.target import Preprocess
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
@@ -46,6 +46,11 @@ def trial(data: IdentifiedPictures, views: int) -> ReidentificationTrial:
     )
 
 
+def trials(data: IdentifiedPictures, views: int) -> Trials:
+    """One trial to choose by and to report of."""
+    return Trials(selection=trial(data, views), report=trial(data, views))
+
+
 def network() -> nn.Module:
     torch.manual_seed(0)
     return nn.Sequential(
@@ -69,7 +74,8 @@ def recipe(epochs: int) -> ReidRecipe:
 def lesson(
     train: IdentifiedPictures, tested: ReidentificationTrial, epochs: int, teaching: Teaching | None = None
 ) -> Reidentification:
-    return Reidentification(network(), train, tested, PREPROCESS, recipe(epochs), teaching=teaching)
+    trials = Trials(selection=tested, report=tested)
+    return Reidentification(network(), train, trials, PREPROCESS, recipe(epochs), teaching=teaching)
 
 
 def neck_of(module: nn.Module) -> tuple[Tensor, Tensor]:

@@ -73,6 +73,36 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypat
         torch.testing.assert_close(resumed.state_dict()[name], value)
 
 
+def test_what_is_chosen_by_is_not_what_is_reported() -> None:
+    data = LabelledPictures(torch.arange(11)[:, None, None, None].to(torch.uint8), torch.tensor([0, 1] * 5 + [0]), ())
+    chosen = data.for_selection()
+    assert chosen is not None
+    assert chosen.pictures.flatten().tolist() == [6, 7]
+    assert data.for_report().pictures.flatten().tolist() == [0, 1, 2, 3, 4, 5, 8, 9, 10]
+    few = LabelledPictures(data.pictures[:6], data.labels[:6], ())
+    assert few.for_selection() is None
+    assert torch.equal(few.for_report().pictures, few.pictures)
+
+
+def test_the_card_tells_of_the_report_and_epochs_of_the_selection() -> None:
+    unseen = striped(16, 1)
+    wrong = torch.arange(16) % 8 >= 6  # what is chosen by
+    task = lesson(striped(32, 0), LabelledPictures(unseen.pictures, unseen.labels ^ wrong, unseen.names), 1)
+
+    class Knowing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.zeros(1))
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            down = inputs.std(2).mean((1, 2)) < inputs.std(3).mean((1, 2))
+            return nn.functional.one_hot(down.long(), 2).float()
+
+    assert task.figures(Knowing()) == {"top1": 100, "top5": 100, "top1_selection": 0}
+    assert task.assess(Knowing(), 16) == "top-1 0.0 %"
+    assert task.tested_on == {"pictures": 12, "selection_pictures": 4}
+
+
 def test_crops_keep_the_range_and_are_seeded():
     pictures = torch.rand(6, 3, 20, 20)
     first, again = (random_resized_crop(pictures, 12, torch.Generator().manual_seed(3)) for _ in range(2))

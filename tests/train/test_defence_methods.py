@@ -152,7 +152,7 @@ def test_noise_aware_training_makes_up_for_noise(root: Path, tmp_path: Path) -> 
 def test_noise_is_learned_for_identities_too(tmp_path: Path) -> None:
     network = embedder()
     make_trainable(network)
-    tested = making.trial(making.boards(4, 4, 1), 4)
+    tested = making.trials(making.boards(4, 4, 1), 4)
     task = Reidentification(network, making.boards(8, 8, 0), tested, making.PREPROCESS, making.recipe(2))
     split = Split.of(task, network, "layer1.1", seed=0)
     before = {name: value.clone() for name, value in task.network(task.module).state_dict().items()}

@@ -147,7 +147,7 @@ def test_each_picture_is_blurred_by_its_own_width() -> None:
 
 def test_vehicles_are_told_apart_by_those_that_are_not_kept_for_the_trial(data: TruePictures) -> None:
     task = telling_apart(data, RECIPE.telling)
-    assert task.tested_on == {"identities": 2, "pictures": 4, "probes": 2}
+    assert task.tested_on == {"selection_identities": 2, "selection_pictures": 4, "selection_probes": 2}
     (batch,) = task.batches(32, torch.Generator().manual_seed(0))
     assert batch.inputs.shape == (4, 3, 32, 32)
     assert sorted(batch.labels.tolist()) == [0, 1, 2, 3]

@@ -251,7 +251,7 @@ def test_an_embedding_is_trained_and_pruned_through_its_neck(tmp_path: Path) -> 
     masks = Masks(structures_before(surveyed, "layer2"), network, (1.0, 0.1), torch.Generator().manual_seed(0))
     recipe = dataclasses.replace(QUICK, stages=((1.0, 2),), batch=32)
     own = dataclasses.replace(recipe.task_recipe(making.recipe(1), SIDE), seed=0)
-    train, tested = making.boards(24, 4, seed=0), making.trial(making.boards(8, 3, seed=1), 3)
+    train, tested = making.boards(24, 4, seed=0), making.trials(making.boards(8, 3, seed=1), 3)
     task = Reidentification(network, train, tested, making.PREPROCESS, own)
     masks.make_up_for()
     pruned, plan = Patrol(task, network, ends, recipe, masks, goal, tmp_path).run()

@@ -119,7 +119,10 @@ def test_unseen_identities_are_found_better_after_training_and_the_neck_has_no_b
     tested = trial(boards(24, 4, seed=1), 4)
     before = tested.retrieval(network(), PREPROCESS).rank_1
     task = lesson(boards(48, 6, seed=0), tested, 12)
-    assert task.tested_on == {"identities": 24, "pictures": 96, "probes": 24}
+    assert task.tested_on == {
+        **{"identities": 24, "pictures": 96, "probes": 24},
+        **{"selection_identities": 24, "selection_pictures": 96, "selection_probes": 24},
+    }
     trained = train_task(task, tmp_path)
     after = tested.retrieval(trained, PREPROCESS).rank_1
     assert after > 0.5

@@ -15,13 +15,13 @@ from keyhole.data.in_memory import cached_pictures, drawing_key
 from keyhole.data.sets.collection import PictureFacts
 from keyhole.data.streetcam import Streetcam
 from keyhole.data.streetcam.stream import Passes
-from keyhole.evaluation.reidentification import read_parts
+from keyhole.evaluation.reidentification import Trials, read_parts
 from keyhole.service.errors import UsageError
 from keyhole.targets import TargetError, load_target, read_card
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid_data import open_parts
-from tests.train.making import boards, files
+from tests.train.making import PREPROCESS, boards, files, trial
 
 
 def settings(data: str | Path, out: Path, **flags: object) -> TrainSettings:
@@ -32,14 +32,16 @@ def test_identities_of_a_folder_are_held_out(tmp_path: Path) -> None:
     files(tmp_path / "private", boards(20, 4, seed=0))
     files(tmp_path / "public", boards(2, 1, seed=1))
     parts = open_parts(settings(tmp_path, tmp_path, held_out=3, probes=2))
-    seen, unseen = set(identities_of(parts.train)), identities_of(parts.test)
+    report = parts.report
+    seen, unseen = set(identities_of(parts.train)), identities_of(report.pictures)
     assert (len(seen), len(set(unseen)), len(parts.train)) == (7, 3, 28)
     assert seen.isdisjoint(unseen)
-    assert sorted((*parts.probes, *parts.gallery)) == list(range(12))
-    assert sorted(unseen[place] for place in parts.probes) == sorted(2 * sorted(set(unseen)))
-    again, other = (open_parts(settings(tmp_path, tmp_path, held_out=3, probes=2, seed=seed)) for seed in (0, 1))
-    assert (identities_of(again.test), again.probes) == (unseen, parts.probes)
-    assert identities_of(other.test) != unseen
+    assert parts.selection is None
+    assert sorted((*report.probes, *report.gallery)) == list(range(12))
+    assert sorted(unseen[place] for place in report.probes) == sorted(2 * sorted(set(unseen)))
+    again, other = (open_parts(settings(tmp_path, tmp_path, held_out=3, probes=2, seed=seed)).report for seed in (0, 1))
+    assert (identities_of(again.pictures), again.probes) == (unseen, report.probes)
+    assert identities_of(other.pictures) != unseen
     attacked = set(identities_of(open_collection(str(tmp_path), "audit")))
     assert len(attacked) == 10
     assert attacked.isdisjoint(seen | set(unseen))
@@ -47,10 +49,72 @@ def test_identities_of_a_folder_are_held_out(tmp_path: Path) -> None:
     assert len(set(identities_of(whole.train))) == 17
 
 
+@pytest.mark.parametrize(("held_out", "counts"), [(4, (2, 2)), (7, (5, 2)), (9, (6, 3))])
+def test_what_is_chosen_by_is_not_what_is_reported(held_out: int, counts: tuple[int, int], tmp_path: Path) -> None:
+    files(tmp_path, boards(20, 3, seed=0))
+    parts = open_parts(settings(tmp_path, tmp_path, part="all", held_out=held_out, probes=2))
+    assert parts.selection is not None
+    thirds = [set(identities_of(some)) for some in (parts.report.pictures, parts.selection.pictures, parts.train)]
+    assert tuple(map(len, thirds)) == (*counts, 20 - held_out)
+    assert len(set().union(*thirds)) == 20
+    assert len(parts.selection.probes) == 2 * counts[1]
+
+
+def test_an_owners_queries_are_not_chosen_by(tmp_path: Path) -> None:
+    people = [*((number, "train") for number in range(30)), *((number, "query") for number in range(30, 34))]
+    for number, split in people:
+        for camera, folder in (("c001", split), ("c002", "train" if split == "train" else "test")):
+            path = tmp_path / f"image_{folder}" / f"{number:04d}_{camera}_0_0.jpg"
+            path.parent.mkdir(exist_ok=True)
+            Image.new("RGB", (8, 8)).save(path)
+    parts = open_parts(settings(f"veri:{tmp_path}", tmp_path))
+    assert parts.selection is not None
+    thirds = [set(identities_of(some)) for some in (parts.report.pictures, parts.selection.pictures, parts.train)]
+    assert [len(third) for third in thirds] == [4, 3, 27]
+    assert len(set().union(*thirds)) == 34
+
+
+def test_an_epoch_shows_the_selection_and_the_card_tells_of_both(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files(tmp_path / "people", boards(8, 4, seed=0))
+    flags = {"size": 16, "stages": ("16:1",), "batch": 8, "held_out": 5, "workers": 0}
+    assert train(settings(tmp_path / "people", tmp_path / "out", part="all", **flags)) == 0
+    card = read_card(tmp_path / "out")
+    assert (card.figures["identities"], card.figures["selection_identities"]) == (3, 2)
+    assert (card.figures["pictures"], card.figures["selection_pictures"]) == (12, 8)
+    assert {"rank_1", "rank_1_selection", "mAP_selection", "rank_1_selection_fp32"} <= card.figures.keys()
+    printed = capsys.readouterr().out
+    assert "reported of 3 others, to be chosen by 2 that are in neither" in printed
+
+
+def test_each_trial_is_told_of_by_its_own_pictures() -> None:
+    """A network that knows the selection and not the report is told of as such."""
+    known, unknown = trial(boards(4, 3, seed=1), 3), trial(boards(4, 3, seed=2), 3)
+
+    class Memory(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(1))
+            self.seen = PREPROCESS(known.data.pictures.float() / 255)
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            met = (inputs[:, None] == self.seen[None]).flatten(2).all(2)
+            own = torch.nn.functional.one_hot(known.data.identities).float()
+            return torch.where(met.any(1, keepdim=True), met.float() @ own, torch.ones(len(inputs), 4))
+
+    figures = Trials(selection=known, report=unknown).figures(Memory(), PREPROCESS)
+    assert figures["rank_1_selection"] == 100
+    assert figures["mAP"] < 100
+    assert Trials(selection=known, report=unknown).assess(Memory(), PREPROCESS) == "rank-1 100.0 %, mAP 100.0 %"
+
+
 def test_streetcam_is_tested_on_vehicles_of_another_pool(tmp_path: Path) -> None:
     parts = open_parts(settings("streetcam", tmp_path, identities=3, views=2, held_out=2, size=64))
-    assert (len(parts.train), len(parts.test)) == (6, 4)
-    assert set(identities_of(parts.train)).isdisjoint(identities_of(parts.test))
+    assert parts.selection is not None
+    thirds = [parts.train, parts.report.pictures, parts.selection.pictures]
+    assert [len(pictures) for pictures in thirds] == [6, 4, 4]
+    assert len(set().union(*map(identities_of, thirds))) == 3 + 2 + 2
     assert isinstance(parts.train, Passes)
     assert (parts.train.source.pool, parts.train.source.size) == ("private-train", 64)
 
@@ -63,8 +127,8 @@ def test_the_owners_queries_and_gallery_are_used(tmp_path: Path) -> None:
             path.parent.mkdir(exist_ok=True)
             Image.new("RGB", (8, 8)).save(path)
     parts = open_parts(settings(f"veri:{tmp_path}", tmp_path))
-    assert (len(parts.train), parts.probes, parts.gallery) == (2, (0,), (1,))
-    assert [parts.test.facts(place).camera for place in (0, 1)] == ["c001", "c003"]
+    assert (len(parts.train), parts.report.probes, parts.report.gallery) == (2, (0,), (1,))
+    assert [parts.report.pictures.facts(place).camera for place in (0, 1)] == ["c001", "c003"]
 
 
 def test_too_few_pictures_or_identities(tmp_path: Path) -> None:
@@ -95,7 +159,9 @@ def test_pictures_that_cannot_be_read_are_left_out(tmp_path: Path, caplog: pytes
     for path in gone:
         path.write_bytes(b"<html>")
     read = {"workers": 0, "folder": tmp_path, "console": Console(quiet=True)}
-    train, trial = read_parts(parts, 8, **read)
+    train, trials = read_parts(parts, 8, **read)
+    trial = trials.report
+    assert trial is not None
     assert (len(train.pictures), len(trial.data.pictures)) == (4, 4)
     assert train.identities.tolist() == [0, 0, 1, 1]
     assert set(trial.probes).isdisjoint(trial.gallery)

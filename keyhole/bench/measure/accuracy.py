@@ -114,7 +114,7 @@ def _validation(root: str, target: Target) -> LabelledPictures:
 
 @lru_cache(maxsize=1)
 def _loaded(root: Path) -> LabelledPictures:
-    return LabelledPictures.load(root, "val")
+    return LabelledPictures.load(root, "val").for_report()
 
 
 def rank_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> AccuracyRecord:
@@ -154,4 +154,4 @@ def identities(settings: SweepSettings, size: Size) -> Parts:
 
 @lru_cache(maxsize=1)
 def _cached_trial(settings: SweepSettings, size: Size, cache: Path) -> ReidentificationTrial:
-    return read_trial(identities(settings, size), size, workers=0, folder=cache, console=terminal(quiet=True))
+    return read_trial(identities(settings, size).report, size, workers=0, folder=cache, console=terminal(quiet=True))

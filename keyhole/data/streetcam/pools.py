@@ -1,4 +1,5 @@
-"""Pools of vehicles that share none: for the victim's training, for an attacker, and for scoring both."""
+"""Pools of vehicles that share none: for the victim's training, for choosing and for measuring its results, for an
+attacker, and for scoring both."""
 
 from __future__ import annotations
 
@@ -7,8 +8,9 @@ from typing import Literal, get_args
 
 from keyhole.service.errors import UsageError
 
-VehiclePool = Literal["private-train", "private-test", "public", "audit", "public-shifted"]
+VehiclePool = Literal["private-train", "private-test", "public", "audit", "public-shifted", "private-report"]
 POOLS: tuple[VehiclePool, ...] = get_args(VehiclePool)
+"""``private-test``: vehicles that a training may be chosen by; ``private-report``: that its figures are of."""
 
 IDENTITIES = 2**20
 """Vehicles in each pool of each world."""

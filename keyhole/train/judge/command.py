@@ -99,10 +99,10 @@ def train_judge(data: TruePictures, recipe: JudgeRecipe, out: Path) -> Judge:
     """
     set_seed(recipe.reading.seed)
     judge = Judge()
-    train, trial = split_vehicles(data)
+    train, trials = split_vehicles(data)
     run_plan(ReadingTraining(judge, data, recipe.reading), out / "reading")
-    teaching = taught_by_teacher(train, trial, recipe.teacher, out / "teacher")
-    telling = EmbedderTask(judge.embedder, train, trial, recipe.telling, teaching)
+    teaching = taught_by_teacher(train, trials, recipe.teacher, out / "teacher")
+    telling = EmbedderTask(judge.embedder, train, trials, recipe.telling, teaching)
     judge.embedder.network = train_task(telling, out / "telling")
     return judge.cpu().eval()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from keyhole.data.identities import IdentifiedPictures
-from keyhole.evaluation.reidentification import ReidentificationTrial
+from keyhole.evaluation.reidentification import ReidentificationTrial, Trials
 from keyhole.judge.judge import PREPROCESS, VehicleEmbedder
 from keyhole.targets.architectures import architecture
 from keyhole.targets.catalogue import SHIPPED
@@ -30,10 +30,11 @@ _HELD_OUT = 15
 """One of so many vehicles is held out for the trial."""
 
 
-def split_vehicles(data: TruePictures) -> tuple[IdentifiedPictures, ReidentificationTrial]:
-    """Pictures to train with and the trial; the last vehicles, one in fifteen and two at least, are in the latter.
+def split_vehicles(data: TruePictures) -> tuple[IdentifiedPictures, Trials]:
+    """Pictures to train with and the trial to choose by.
 
-    A picture of each vehicle in the trial is searched for among the others.
+    The last vehicles, one in fifteen and two at least, are in the trial; a picture of each is searched for among the
+    others.
     """
     known = (data.identities != UNKNOWN).nonzero().flatten()
     count = int(data.identities.max()) + 1
@@ -42,7 +43,7 @@ def split_vehicles(data: TruePictures) -> tuple[IdentifiedPictures, Reidentifica
     train, test = (_identified(data, known[which]) for which in (~unseen, unseen))
     first = torch.cat([torch.tensor([True]), test.identities[1:] != test.identities[:-1]])
     probes, gallery = (which.nonzero().flatten().tolist() for which in (first, ~first))
-    return train, ReidentificationTrial(test, tuple(probes), tuple(gallery))
+    return train, Trials(selection=ReidentificationTrial(test, tuple(probes), tuple(gallery)))
 
 
 def _identified(data: TruePictures, places: Tensor) -> IdentifiedPictures:
@@ -58,9 +59,7 @@ class TeacherRecipe(ReidRecipe):
     stages: Stages = ((64, 12),)
 
 
-def taught_by_teacher(
-    train: IdentifiedPictures, trial: ReidentificationTrial, recipe: TeacherRecipe, out: Path
-) -> Teaching:
+def taught_by_teacher(train: IdentifiedPictures, trials: Trials, recipe: TeacherRecipe, out: Path) -> Teaching:
     """Embeddings of the pictures by a large network that was trained on them.
 
     A small network learns a large one's embedding of each picture far faster than it learns to tell vehicles apart by
@@ -69,7 +68,7 @@ def taught_by_teacher(
 
     Args:
         train: pictures, those that the embedder learns from.
-        trial: by which the progress is measured.
+        trials: by which the progress is measured.
         recipe: the hyper-parameters; the last stage's side is the teacher's.
         out: folder for checkpoints.
 
@@ -80,7 +79,7 @@ def taught_by_teacher(
     torch.manual_seed(recipe.seed)
     network = with_neck(architecture(_ARCHITECTURE), None)
     start_from(network, _START)
-    trained = train_task(Reidentification(network, train, trial, preprocess, recipe), out)
+    trained = train_task(Reidentification(network, train, trials, preprocess, recipe), out)
     return Teaching(embeddings_by(trained, preprocess, train.pictures, terminal()), recipe.teaching)
 
 
@@ -103,7 +102,7 @@ class EmbedderTask(Reidentification):
     Args:
         embedder: the judge's.
         train: true pictures of the pool ``public``.
-        trial: by which the progress is measured.
+        trials: by which the progress is measured.
         recipe: the hyper-parameters.
         teaching: what the teacher says of the pictures as they are.
 
@@ -117,11 +116,11 @@ class EmbedderTask(Reidentification):
         self,
         embedder: VehicleEmbedder,
         train: IdentifiedPictures,
-        trial: ReidentificationTrial,
+        trials: Trials,
         recipe: EmbedderRecipe,
         teaching: Teaching,
     ) -> None:
-        super().__init__(embedder.network, train, trial, PREPROCESS, recipe, teaching=teaching)
+        super().__init__(embedder.network, train, trials, PREPROCESS, recipe, teaching=teaching)
 
     def augmented(self, pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
         return degrade(super().augmented(pictures, size, generator), generator, self.recipe.clean)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from keyhole.train.task import Batch, Outputs, Task
 from keyhole.train.weights import start_from
 
 _DATA = "Tiny-ImageNet, 100 classes"
+_SELECTED = 4
+"""One of so many validation pictures of a class is chosen by; the others are reported."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,27 @@ class LabelledPictures:
             raise UsageError(f"{root}/{split}: pictures of {len(sizes)} sizes; resize them to one first")
         return cls(torch.stack([picture for picture, _ in found]), torch.tensor([n for _, n in found]), listing.classes)
 
+    def for_report(self) -> LabelledPictures:
+        """Those that figures are told of: all but `for_selection`."""
+        return self._of(~self._chosen_by())
+
+    def for_selection(self) -> LabelledPictures | None:
+        """Those that settings, epochs and the end of a training are chosen by: one of four of each class, in the order
+        of their names; None where no class has four."""
+        chosen = self._chosen_by()
+        return self._of(chosen) if chosen.any() else None
+
+    def _chosen_by(self) -> Tensor:
+        seen: Counter[int] = Counter()
+        chosen = []
+        for label in self.labels.tolist():
+            seen[label] += 1
+            chosen.append(seen[label] % _SELECTED == 0)
+        return torch.tensor(chosen)
+
+    def _of(self, chosen: Tensor) -> LabelledPictures:
+        return LabelledPictures(self.pictures[chosen], self.labels[chosen], self.names)
+
 
 def top_k(model: nn.Module, data: LabelledPictures, preprocess: Preprocess, k: int = 1) -> float:
     """Share of pictures whose label is among the model's first ``k`` answers, in percent."""
@@ -74,7 +98,7 @@ class Classification(Task):
     Args:
         model: maps N×3×H×W to N×classes at any picture size of the recipe.
         train: training pictures.
-        validation: never trained on.
+        validation: never trained on; divided into those to choose by and those to report of.
         preprocess: of the target.
         recipe: the hyper-parameters.
         data: one line on the training pictures, for the card.
@@ -92,7 +116,9 @@ class Classification(Task):
         self.module, self.recipe, self.preprocess, self.data = model, recipe, preprocess, data
         self.steps = math.ceil(len(train.labels) / recipe.batch)
         self.outputs = Outputs(labels=tuple(readable(name) for name in train.names))
-        self._train, self._validation = train, validation
+        self._train, self._selection, self._report = train, validation.for_selection(), validation.for_report()
+        chosen_by = {"selection_pictures": len(self._selection.labels)} if self._selection else {}
+        self.tested_on = {"pictures": len(self._report.labels), **chosen_by}
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
         order = torch.randperm(len(self._train.labels), generator=generator)
@@ -109,11 +135,16 @@ class Classification(Task):
         return module
 
     def assess(self, network: nn.Module, size: int) -> str:
+        if self._selection is None:
+            return f"not assessed (no class has {_SELECTED} validation pictures)"
         preprocess = Preprocess(scaled(self.preprocess.size, size), self.preprocess.mean, self.preprocess.std)
-        return f"top-1 {top_k(network, self._validation, preprocess):.1f} %"
+        return f"top-1 {top_k(network, self._selection, preprocess):.1f} %"
 
     def figures(self, network: nn.Module) -> Mapping[str, float]:
-        return {f"top{k}": top_k(network, self._validation, self.preprocess, k) for k in (1, 5)}
+        report = {f"top{k}": top_k(network, self._report, self.preprocess, k) for k in (1, 5)}
+        if self._selection is None:
+            return report
+        return {**report, "top1_selection": top_k(network, self._selection, self.preprocess)}
 
 
 def classification(settings: TrainSettings, console: Console) -> Task:

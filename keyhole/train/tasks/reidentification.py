@@ -14,7 +14,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from keyhole.data.identities import IdentifiedPictures
-from keyhole.evaluation.reidentification import ReidentificationTrial, read_parts
+from keyhole.evaluation.reidentification import Trials, read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import height_width, scaled, size_text
 from keyhole.targets.architectures import architecture
@@ -137,7 +137,7 @@ class Reidentification(Task):
     Args:
         network: N×3×H×W to embeddings, N×D, with a BNNeck, at any picture size of the recipe; it is taken apart.
         train: training pictures.
-        trial: pictures of other identities.
+        trials: of other identities.
         preprocess: of the target.
         recipe: the hyper-parameters.
         data: one line on the training pictures, for the card.
@@ -154,7 +154,7 @@ class Reidentification(Task):
         self,
         network: nn.Module,
         train: IdentifiedPictures,
-        trial: ReidentificationTrial,
+        trials: Trials,
         preprocess: Preprocess,
         recipe: ReidRecipe,
         data: str = "",
@@ -165,8 +165,8 @@ class Reidentification(Task):
         self.module, self.recipe, self.preprocess, self.data = learner, recipe, preprocess, data
         self.steps = len(train.identities) // recipe.batch
         self.outputs = Outputs(embedding=learner.classifier.in_features)
-        self.tested_on = trial.counts
-        self._train, self._trial, self._teaching = train, trial, teaching
+        self.tested_on = trials.counts
+        self._train, self._trials, self._teaching = train, trials, teaching
         self._loss = ReidLoss(recipe.margin, recipe.label_smoothing)
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
@@ -193,13 +193,12 @@ class Reidentification(Task):
         return cast(ReidLearner, module).network()
 
     def assess(self, network: nn.Module, size: int) -> str:
-        found = self._trial.retrieval(
+        return self._trials.assess(
             network, Preprocess(scaled(self.preprocess.size, size), self.preprocess.mean, self.preprocess.std)
         )
-        return f"rank-1 {100 * found.rank_1:.1f} %, mAP {100 * found.mean_ap:.1f} %"
 
     def figures(self, network: nn.Module) -> Mapping[str, float]:
-        return self._trial.figures(network, self.preprocess)
+        return self._trials.figures(network, self.preprocess)
 
 
 def reidentification(settings: TrainSettings, console: Console) -> Task:
@@ -218,16 +217,15 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     leave_out_patches(network, recipe.patch_drop)
     teacher = load_teacher(settings.teacher) if settings.teacher else None
     parts = open_parts(settings)
-    train, trial = read_parts(parts, settings.size, workers=settings.workers, folder=settings.out, console=console)
+    train, trials = read_parts(parts, settings.size, workers=settings.workers, folder=settings.out, console=console)
     pictures = f"{len(train.pictures)} pictures of {train.count} identities"
-    tested = f"tested on {trial.data.count} others, {len(parts.probes)} probes"
-    console.print(f"{pictures}, {recipe.epochs} epochs; {tested}")
+    console.print(f"{pictures}, {recipe.epochs} epochs; {trials.text}", soft_wrap=True)
     data = f"{settings.data_name or settings.data}: {pictures}, {size_text(settings.size)} pixels"
     teaching = None
     if teacher:
         teaching = teach(teacher, train.pictures, recipe.teaching, settings.out, console)
     torch.manual_seed(settings.seed)
-    return Reidentification(network, train, trial, Preprocess(settings.size), recipe, data, teaching)
+    return Reidentification(network, train, trials, Preprocess(settings.size), recipe, data, teaching)
 
 
 def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: TrainingRecipe) -> None:
