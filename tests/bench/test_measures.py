@@ -12,14 +12,14 @@ from torchvision.transforms.v2 import functional as transform
 from keyhole.bench.axes import AccuracyCell, Axes, LatencyCell, ProfileCell
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
-from keyhole.bench.measure.leak import enrol, read_by, recovered
 from keyhole.bench.measure.profile import profile
 from keyhole.bench.plan import SweepPlan
 from keyhole.bench.provenance import fixed
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, AccuracyRecord, Design, LatencyRecord, ProfileRecord
 from keyhole.bench.sweep import Sweep, SweepSettings
 from keyhole.data import Sample, open_source
-from keyhole.judge.recovery import Share
+from keyhole.judge.examination import enrol, examine, recovered
+from keyhole.judge.recovery import Share, summarise
 from keyhole.service.errors import UsageError
 from tests.bench.targets import one_colour
 from tests.defences.test_learned import noise
@@ -117,11 +117,11 @@ def test_secrets_are_the_shares_that_the_judge_reads():
     shown = torch.rand(12, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     known = [labels(identity=str(n)) for n in range(12)]
     gallery = enrol(Parrot(), [label.identity for label in known], lambda number: shown[int(number)][None])
-    found = read_by(Parrot(), shown[:4], known[:4], gallery)
+    found = summarise(examine(Parrot(), shown[:4], known[:4], gallery)).shares()
     assert found["plate glyphs"] == Share(pytest.approx(4 / 6), pytest.approx(1 / 36), 24)
     assert found["driver"] == Share(pytest.approx(2 / 3), pytest.approx((0.5 + 3 / 11.5 + 0.55) / 3), 12)
     assert found["vehicle"] == Share(1.0, pytest.approx(1 / 12), 4)
-    swapped = read_by(Parrot(), shown[:4].roll(1, dims=0), known[:4], gallery)
+    swapped = summarise(examine(Parrot(), shown[:4].roll(1, dims=0), known[:4], gallery)).shares()
     assert swapped["vehicle"].value == 0.0
 
 
@@ -140,9 +140,9 @@ def test_vehicles_are_looked_up_among_ten_or_more_that_are_enrolled():
     shown = torch.rand(12, 3, 96, 96, generator=torch.Generator().manual_seed(0))
     known = [labels(identity=str(n)) for n in range(12)]
     gallery = enrol(Parrot(), map(str, range(9)), lambda number: shown[int(number)][None])
-    assert "vehicle" not in read_by(Parrot(), shown[:4], known[:4], gallery)
+    assert "vehicle" not in summarise(examine(Parrot(), shown[:4], known[:4], gallery)).shares()
     without = enrol(Parrot(), map(str, range(1, 12)), lambda number: shown[int(number)][None])
-    assert "vehicle" not in read_by(Parrot(), shown[:4], known[:4], without)
+    assert "vehicle" not in summarise(examine(Parrot(), shown[:4], known[:4], without)).shares()
     assert enrol(Parrot(), ["0", "1"], {"1": shown[1:2]}.get).keys() == {"1"}
 
 

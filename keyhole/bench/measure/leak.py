@@ -6,9 +6,7 @@ import hashlib
 import io
 import statistics
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Sequence
 
 import torch
 from rich.progress import Progress
@@ -20,27 +18,17 @@ from keyhole.bench.advice.puri import PURI_METRICS
 from keyhole.bench.axes import LeakCell
 from keyhole.bench.records import LeakRecord, Measured
 from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
-from keyhole.data import Sample
-from keyhole.data.sample import SecretLabels
 from keyhole.evaluation.run import reconstruct_all
 from keyhole.evaluation.scores import score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
-from keyhole.judge.judge import Judge
-from keyhole.judge.loading import find_judge
-from keyhole.judge.reading import Enrolment, SecretReader, identity_rank_1, read_secrets, streetcam_views
-from keyhole.judge.recovery import Share, summarise
+from keyhole.judge.examination import GALLERY, recovered
 from keyhole.metrics.registry import metrics_named
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 
 RECONSTRUCTIONS, SHEETS = "reconstructions", "sheets"
 ROWS = 8
 """Pictures on a contact sheet."""
-GALLERY = 100
-"""Pictures of the pool whose vehicles a reconstruction's is looked up among: the same for every attack, so that one
-that saw few pictures has no easier question."""
-LEAST_VEHICLES = 10
-"""That must be enrolled before one is looked up among them, as for the monitor."""
 
 
 def leak(cell: LeakCell, sweep: Sweep) -> Measured:
@@ -112,48 +100,3 @@ def _sheet(cell: LeakCell, truths: Tensor, made: Sequence[Tensor]) -> bytes:
     png = io.BytesIO()
     image.save(png, format="PNG")
     return png.getvalue()
-
-
-def recovered(pictures: Tensor, samples: Sequence[Sample]) -> dict[str, Share]:
-    """`keyhole.judge.recovery.SecretRecovery.shares` of reconstructions.
-
-    Args:
-        pictures: reconstructions, N×3×H×W in [0, 1].
-        samples: the truths of all N, in their order; vehicles are looked up among those of further ones too.
-
-    Returns:
-        Empty where no picture has secrets, or there is no judge.
-    """
-    labels = {place: sample.secrets for place, sample in enumerate(samples) if sample.secrets is not None}
-    shown = [place for place in labels if place < len(pictures)]
-    known = _judge_and_gallery(tuple(dict.fromkeys(label.identity for label in labels.values()))) if shown else None
-    return read_by(known[0], pictures[shown], [labels[place] for place in shown], known[1]) if known else {}
-
-
-@lru_cache(maxsize=1)
-def _judge_and_gallery(identities: tuple[str, ...]) -> tuple[Judge, Mapping[str, Tensor]] | None:
-    judge = find_judge()
-    return (judge, enrol(judge, identities)) if judge else None
-
-
-@torch.inference_mode()
-def enrol(reader: SecretReader, identities: Iterable[str], enrolment: Enrolment = streetcam_views) -> dict[str, Tensor]:
-    """Embeddings of enrolled pictures, by identity; without the identities that have none."""
-    views = {identity: enrolment(identity) for identity in identities}
-    return {identity: reader.embed(shown) for identity, shown in views.items() if shown is not None}
-
-
-@torch.inference_mode()
-def read_by(
-    reader: SecretReader, pictures: Tensor, labels: Sequence[SecretLabels], gallery: Mapping[str, Tensor]
-) -> dict[str, Share]:
-    """`recovered`, by a judge that is given and among vehicles that are given.
-
-    Vehicles are looked up where all of the pictures' and `LEAST_VEHICLES` or more are enrolled.
-    """
-    found = summarise(read_secrets(reader, pictures, labels))
-    names = [label.identity for label in labels]
-    if len(gallery) >= LEAST_VEHICLES and gallery.keys() >= set(names):
-        rank_1 = identity_rank_1(reader.embed(pictures), names, gallery)
-        found = replace(found, identities=len(names), identity_rank_1=rank_1, gallery_mean=float(len(gallery)))
-    return found.shares()
