@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, get_args
 
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, PICTURE, Design
 from keyhole.bench.settings import CellKind
 from keyhole.service.errors import UsageError
 from keyhole.targets.target import NO_DEFENCE
@@ -185,7 +185,20 @@ class LeakCell:
         return _cell_name(self.kind, self.design, self.attack, f"seed {self.seed}")
 
 
-Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell
+@dataclass(frozen=True)
+class PictureCell:
+    """What is seen of a picture that is sent to the cloud whole: no attack is needed to decode it."""
+
+    design: Design
+    kind: ClassVar[CellKind] = "leak"
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return _cell_name(self.kind, self.design, PICTURE)
+
+
+Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell | PictureCell
 
 
 def _cell_name(kind: CellKind, design: Design, *more: str) -> str:
@@ -202,14 +215,15 @@ def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cel
 
     >>> target, codecs = CutTarget("resnet18", ("layer2",)), ("int8", "int8+zstd")
     >>> axes = Axes((target,), ("none",), codecs, ("wifi", "lte"), ("pixels-white",), seeds=(0,))
-    >>> [cell.name for cell in plan_cells(axes, only=["leak"])]
-    ['leak | resnet18 | layer2 | none | int8 | pixels-white | seed 0']
+    >>> print(*(cell.name for cell in plan_cells(axes, only=["leak"])), sep="\n")
+    leak | resnet18 | cloud-only | none | int8 | picture
+    leak | resnet18 | layer2 | none | int8 | pixels-white | seed 0
     """
     return tuple(cell for kind in CELL_KINDS if kind in only for cell in _PLANS[kind](axes))
 
 
 def _profiles(axes: Axes) -> tuple[Cell, ...]:
-    return tuple(ProfileCell(design) for design in (*axes.designs(), *axes.remote()))
+    return tuple(ProfileCell(design) for design in (*axes.designs(), *axes.remote(), *axes.whole()))
 
 
 def _accuracies(axes: Axes) -> tuple[Cell, ...]:
@@ -224,7 +238,8 @@ def _latencies(axes: Axes) -> tuple[Cell, ...]:
 
 def _leaks(axes: Axes) -> tuple[Cell, ...]:
     designs = _without_zstd(axes.designs())
-    return tuple(LeakCell(design, attack, seed) for seed in axes.seeds for attack in axes.attacks for design in designs)
+    attacked = (LeakCell(design, attack, seed) for seed in axes.seeds for attack in axes.attacks for design in designs)
+    return (*map(PictureCell, _without_zstd(axes.remote())), *attacked)
 
 
 _PLANS = {"profile": _profiles, "accuracy": _accuracies, "latency": _latencies, "leak": _leaks}

@@ -27,18 +27,18 @@ from typing import Any, Protocol
 
 import torch
 
-from keyhole.bench.axes import Cell
+from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, PictureCell, ProfileCell
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
 from keyhole.bench.measure.leak import leak
+from keyhole.bench.measure.picture import picture
 from keyhole.bench.measure.profile import profile
 from keyhole.bench.records import CellRecord, Measured
-from keyhole.bench.settings import CellKind
 from keyhole.bench.sweep import Sweep
 
 LOGS = "logs"
-MEASURES: Mapping[CellKind, Callable[[Any, Sweep], Measured]] = MappingProxyType(
-    {"profile": profile, "accuracy": accuracy, "latency": latency, "leak": leak}
+MEASURES: Mapping[type[Cell], Callable[[Any, Sweep], Measured]] = MappingProxyType(
+    {ProfileCell: profile, AccuracyCell: accuracy, LatencyCell: latency, PictureCell: picture, LeakCell: leak}
 )
 
 
@@ -82,7 +82,7 @@ def attempt(cell: Cell, sweep: Sweep, folder: str) -> Finished:
     try:
         os.chdir(folder)
         torch.set_num_threads(sweep.settings.threads)
-        measured = MEASURES[cell.kind](cell, sweep)
+        measured = MEASURES[type(cell)](cell, sweep)
     except Exception as error:
         return Finished(cell, None, _error_text(error), time.perf_counter() - started)
     return Finished(cell, measured.record, "", time.perf_counter() - started, measured.files)

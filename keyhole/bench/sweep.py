@@ -14,9 +14,9 @@ from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.data import Sample, open_source, take_samples
 from keyhole.metrics.registry import DEFAULT
 from keyhole.partition import CutProfile, Partition
-from keyhole.partition.cut_points import profile_surveyed
+from keyhole.partition.cut_points import profile_surveyed, whole
 from keyhole.partition.cutting import cut_at
-from keyhole.partition.memory import footprints
+from keyhole.partition.memory import Footprint, footprints_surveyed, whole_footprint
 from keyhole.partition.model_survey import Survey, survey
 from keyhole.partition.plan import INPUT, OUTPUT
 from keyhole.partition.tracing import TRACING
@@ -102,9 +102,16 @@ class SurveyedTarget:
         return {found.point.cut: found for found in profile_surveyed(self.survey, every=True)}
 
     @cached_property
-    def memory(self) -> Mapping[str, int]:
-        """Bytes that the head up to the end of each block needs, by its path."""
-        return {fit.point.cut: fit.footprint.total for fit in footprints(self.target)}
+    def whole(self) -> CutProfile:
+        """What the whole model costs."""
+        return whole(self.survey)
+
+    @cached_property
+    def footprints(self) -> Mapping[str, Footprint]:
+        """Memory that the head of each cut needs, by its canonical path, and the whole model, as ``output``."""
+        with TRACING:
+            heads = {fit.point.cut: fit.footprint for fit in footprints_surveyed(self.survey, every=True)}
+            return {**heads, OUTPUT: whole_footprint(self.survey)}
 
     @property
     def blocks(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from torch import Tensor, fx, nn
 from keyhole.partition.errors import CutError
 from keyhole.partition.liveness import carried, liveness_at
 from keyhole.partition.model_survey import Survey, survey
-from keyhole.partition.plan import LiveTensor
+from keyhole.partition.plan import OUTPUT, LiveTensor
 from keyhole.wire.codec_registry import CODECS, codec_named
 
 if TYPE_CHECKING:
@@ -108,16 +108,29 @@ def profile_surveyed(surveyed: Survey, *, every: bool = False) -> list[CutProfil
     """`profile` of a model that is surveyed already."""
     macs = list(accumulate(surveyed.macs))
     held = list(accumulate((_tensors(surveyed, node) for node in surveyed.nodes), lambda left, right: left | right))
-    return [
-        CutProfile(
-            point=point,
-            payload={codec: payload_bytes(point.tensors, codec) for codec in PRICED},
-            head_parameters=sum(tensor.numel() for tensor in held[index] if isinstance(tensor, nn.Parameter)),
-            head_bytes=sum(tensor.nbytes for tensor in held[index]),
-            head_macs=macs[index],
-        )
-        for index, point in indexed_points(surveyed, every=every)
-    ]
+    return [_costs(point, held[index], macs[index]) for index, point in indexed_points(surveyed, every=every)]
+
+
+def whole(surveyed: Survey) -> CutProfile:
+    """The whole model as a head, of whose features nothing crosses.
+
+    >>> import torch
+    >>> found = whole(survey(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU()), torch.rand(1, 3, 8, 8)))
+    >>> found.point.cut, found.payload["fp32"], found.head_parameters, found.head_macs
+    ('output', 0, 224, 13824)
+    """
+    held = frozenset[Tensor]().union(*(_tensors(surveyed, node) for node in surveyed.nodes))
+    return _costs(CutPoint(OUTPUT, "", ()), held, sum(surveyed.macs))
+
+
+def _costs(point: CutPoint, held: frozenset[Tensor], macs: int) -> CutProfile:
+    return CutProfile(
+        point=point,
+        payload={codec: payload_bytes(point.tensors, codec) for codec in PRICED},
+        head_parameters=sum(tensor.numel() for tensor in held if isinstance(tensor, nn.Parameter)),
+        head_bytes=sum(tensor.nbytes for tensor in held),
+        head_macs=macs,
+    )
 
 
 def payload_bytes(tensors: tuple[LiveTensor, ...], codec: str) -> int:

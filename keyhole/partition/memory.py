@@ -12,9 +12,9 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils import _pytree as pytree
 
-from keyhole.partition.cut_points import CutPoint, CutProfile, profile_surveyed
+from keyhole.partition.cut_points import CutPoint, CutProfile, profile_surveyed, whole
 from keyhole.partition.errors import CutError
-from keyhole.partition.model_survey import survey
+from keyhole.partition.model_survey import Survey, survey
 from keyhole.partition.tracing import replica
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class SizedHead:
         return self.costs.point
 
 
-def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list[SizedHead]:
+def footprints(model: nn.Module | Target, example: Tensor | None = None, *, every: bool = False) -> list[SizedHead]:
     """The footprint of the head of every cut at the end of a block, in the order in which the model runs.
 
     PATROL (§IV-B) gives the "memory footprint" of parameters alone: 0.6 MB and 2.9 MB for one and two stages of
@@ -67,6 +67,7 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
     Args:
         model: as for `split`.
         example: as for `split`.
+        every: of every cut, as for `points`.
 
     Raises:
         CutError: the model cannot be traced.
@@ -78,7 +79,30 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
     >>> deepest(heads, room=4096, limit="2").point.cut
     '0'
     """
-    surveyed = survey(model, example)
+    return footprints_surveyed(survey(model, example), every=every)
+
+
+def footprints_surveyed(surveyed: Survey, *, every: bool = False) -> list[SizedHead]:
+    """`footprints` of a model that is surveyed already."""
+    peaks = _peaks(surveyed)
+    return [
+        SizedHead(costs, Footprint(costs.head_bytes, peaks[surveyed.index(costs.point.cut)]))
+        for costs in profile_surveyed(surveyed, every=every)
+    ]
+
+
+def whole_footprint(surveyed: Survey) -> Footprint:
+    """The footprint of the whole model.
+
+    >>> net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+    >>> whole_footprint(survey(net, torch.rand(1, 3, 8, 8)))
+    Footprint(weights=21416, activations=4096)
+    """
+    return Footprint(whole(surveyed).head_bytes, _peaks(surveyed)[-1])
+
+
+def _peaks(surveyed: Survey) -> list[int]:
+    """Bytes of activations that the head up to and including each operation needs at most."""
     module = replica(surveyed.module(surveyed.graph))
     recorder = _Peak(module)
     with torch.inference_mode(False), torch.no_grad():
@@ -88,11 +112,7 @@ def footprints(model: nn.Module | Target, example: Tensor | None = None) -> list
         except Exception:  # a model that looks at numbers
             recorder = _Peak(module)
             recorder.run(surveyed.example.clone())
-    peaks = list(accumulate(recorder.live, max))
-    return [
-        SizedHead(costs, Footprint(costs.head_bytes, peaks[surveyed.index(costs.point.cut)]))
-        for costs in profile_surveyed(surveyed)
-    ]
+    return list(accumulate(recorder.live, max))
 
 
 def deepest(fits: Sequence[SizedHead], room: int, limit: str) -> SizedHead:

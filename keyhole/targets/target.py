@@ -57,6 +57,11 @@ class Preprocess:
         std = torch.tensor(self.std, dtype=pictures.dtype, device=pictures.device).view(3, 1, 1)
         return (pictures - mean) / std
 
+    def restore(self, inputs: Tensor) -> Tensor:
+        """The pictures in [0, 1] whose ``normalise`` is nearest to inputs N×3×H×W, of the same shape."""
+        black, white = (self.normalise(torch.full_like(inputs, level)) for level in (0.0, 1.0))
+        return ((inputs - black) / (white - black)).clamp(0, 1)
+
     def __call__(self, picture: Tensor) -> Tensor:
         """``normalise(fit(picture))``."""
         return self.normalise(self.fit(picture))

@@ -12,10 +12,12 @@ from keyhole.bench.axes import (
     EmulatedLink,
     LatencyCell,
     LeakCell,
+    PictureCell,
+    ProfileCell,
     emulated_link,
     plan_cells,
 )
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.service.errors import UsageError
 from keyhole.wire.link_profiles import link_profile
 
@@ -36,10 +38,10 @@ def counts(axes: Axes) -> Counter[str]:
 
 def test_every_kind_has_the_cells_that_its_figures_depend_on():
     assert counts(AXES) == {
-        "profile": DESIGNS + 2 * 3,
+        "profile": DESIGNS + 2 * 3 + 2,
         "accuracy": 4 * 2 * 2 + 2 * 2 + 2,
         "latency": (DESIGNS + 2 * 3) * 3 + 2,
-        "leak": 4 * 2 * 2 * 2 * 2,
+        "leak": 4 * 2 * 2 * 2 * 2 + 2 * 2,
     }
 
 
@@ -67,13 +69,18 @@ def test_what_loses_nothing_leaks_and_answers_the_same():
     assert {cell.kind for cell in set(plan_cells(more)) - set(plan_cells(AXES))} == {"latency", "profile"}
 
 
-def test_baselines_have_latency_and_accuracy_and_are_not_attacked():
+def test_baselines_have_all_but_attacks_and_of_pictures_that_are_sent_what_is_seen_of_them():
     found = [cell for cell in plan_cells(AXES) if cell.design.cut in (EDGE_ONLY, CLOUD_ONLY)]
     assert not any(isinstance(cell, LeakCell) for cell in found)
     assert {cell.design.defence for cell in found} == {"none"}
     alone = [cell for cell in found if cell.design.cut == EDGE_ONLY]
     assert [type(cell) for cell in alone].count(LatencyCell) == 2
     assert [type(cell) for cell in alone].count(AccuracyCell) == 2
+    assert [type(cell) for cell in alone].count(ProfileCell) == 2
+    sent = [cell.design for cell in found if isinstance(cell, PictureCell)]
+    assert sent == [
+        Design(target, CLOUD_ONLY, "none", codec) for target in ("resnet18", "vit") for codec in ("fp32", "int8")
+    ]
 
 
 def test_only_some_kinds():

@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import itertools
+import math
+import os
+from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.bench.axes import AccuracyCell, Axes, LatencyCell, ProfileCell
+from keyhole.bench.axes import AccuracyCell, Axes, LatencyCell, PictureCell, ProfileCell
 from keyhole.bench.measure.accuracy import accuracy
-from keyhole.bench.measure.latency import latency
+from keyhole.bench.measure.latency import latency, median_interval
+from keyhole.bench.measure.machine_load import LoadWatch
+from keyhole.bench.measure.picture import picture
 from keyhole.bench.measure.profile import profile
 from keyhole.bench.plan import SweepPlan
 from keyhole.bench.provenance import fixed
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, AccuracyRecord, Design, LatencyRecord, ProfileRecord
+from keyhole.bench.records import (
+    CLOUD_ONLY,
+    EDGE_ONLY,
+    AccuracyRecord,
+    Design,
+    LatencyRecord,
+    LeakRecord,
+    MachineLoad,
+    ProfileRecord,
+)
 from keyhole.bench.sweep import Sweep, SweepSettings
 from keyhole.data import Sample, open_source
 from keyhole.judge.examination import enrol, examine, recovered
@@ -24,6 +39,7 @@ from keyhole.service.errors import UsageError
 from tests.bench.targets import one_colour
 from tests.defences.test_learned import noise
 from tests.judge.making import Parrot, labels
+from tests.system.tiny_target import tiny
 
 TINY, LOOKER, EMBEDDER = (
     "tests.system.tiny_target:tiny",
@@ -106,9 +122,64 @@ def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):
     assert (pictures.payload, pictures.parameters, pictures.macs) == (3 * 32 * 32 * 4, 0, 0)
 
 
+def test_a_profile_says_what_share_of_the_model_the_edge_has(tmp_path):
+    whole, head, nothing = (
+        profile(ProfileCell(design), sweep(tmp_path)).record
+        for design in (Design(TINY, EDGE_ONLY, codec="none"), Design(TINY, "stem"), Design(TINY, CLOUD_ONLY))
+    )
+    model = tiny().model
+    parameters = sum(each.numel() for each in model.parameters())
+    held = sum(each.nbytes for each in (*model.parameters(), *model.buffers()))
+    assert (whole.payload, whole.parameters, whole.weights, whole.secret_share) == (0.0, parameters, held, 0.0)
+    assert whole.macs == whole.model_macs > head.macs
+    assert whole.memory >= head.memory > head.weights == 4 * head.parameters
+    assert (head.secret_share, head.macs_share) == (1 - (8 * 3 * 9 + 8) / parameters, head.macs / whole.macs)
+    assert (nothing.secret_share, nothing.macs_share, nothing.weights) == (1.0, 0.0, 0)
+
+
+@pytest.mark.parametrize(("codec", "least", "most"), [("fp32", 100, 100), ("int8", 40, 70)])
+def test_a_picture_that_is_sent_shows_all_that_its_codec_leaves(tmp_path, codec, least, most):
+    measured = picture(PictureCell(Design(TINY, CLOUD_ONLY, codec=codec)), sweep(tmp_path))
+    record = measured.record
+    assert isinstance(record, LeakRecord)
+    assert (record.attack, len(record.scores["ssim"])) == ("picture", 100)
+    assert min(record.scores["ssim"]) > 0.97
+    assert least <= min(record.scores["psnr"]) <= max(record.scores["psnr"]) <= most
+    assert list(measured.files) == [record.sheet]
+
+
+def test_the_interval_of_a_median_holds_it_in_95_of_100_samples():
+    draws = np.random.default_rng(0).exponential(size=(2000, 30))
+    found = [median_interval(seconds) for seconds in draws]
+    held = [low <= 1e3 * math.log(2) <= high for low, high in found]
+    assert 0.94 < sum(held) / len(held) < 0.99
+    assert median_interval([0.1] * 5) is None
+    assert median_interval([0.1] * 6) == (100.0, 100.0)
+
+
+def test_load_is_what_others_do_and_neither_what_is_measured_nor_waiting(monkeypatch):
+    fields = "user nice system idle iowait steal guest"
+    readings = iter(
+        [dict.fromkeys(fields.split(), 10.0), dict(zip(fields.split(), (15, 11, 12, 19, 30, 20, 11), strict=True))]
+    )
+    times = namedtuple("times", fields)
+    monkeypatch.setattr("psutil.cpu_times", lambda: times(**next(readings)))
+    own = iter([os.times_result((1.0, 1.0, 0.0, 0.0, 0.0)), os.times_result((2.0, 1.5, 1.5, 0.0, 0.0))])
+    monkeypatch.setattr("os.times", lambda: next(own))
+    clock = iter([100.0, 110.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    found = LoadWatch().load()
+    assert found == MachineLoad(pytest.approx((5 + 1 + 2 - 3) / 10), 4)
+    assert found.heavy
+    assert not MachineLoad(0.3, 4).heavy
+
+
 def test_the_whole_model_on_the_edge_crosses_nothing(tmp_path):
     record = latency(LatencyCell(Design(TINY, EDGE_ONLY, codec="none"), ""), sweep(tmp_path)).record
     assert isinstance(record, LatencyRecord)
+    assert record.interval[0] <= record.total.p50 <= record.interval[1]
+    assert record.load.cores == os.cpu_count()
     assert (record.payload, record.frames, list(record.stages)) == (0.0, 30, ["edge_compute"])
     assert 0 < record.total.p50 <= record.total.p95 <= record.total.p99
 

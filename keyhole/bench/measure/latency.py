@@ -6,21 +6,26 @@ stage is what that stage takes. Both processes have the run's number of threads.
 
 from __future__ import annotations
 
+import math
 import statistics
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import grpc
 import numpy as np
 import torch
+from scipy.stats import quantile_test
 
 from keyhole.bench.axes import LatencyCell, emulated_link
+from keyhole.bench.measure.machine_load import LoadWatch
 from keyhole.bench.records import EDGE_ONLY, LatencyRecord, Measured, Percentiles
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
+from keyhole.metrics.interval import Interval
 from keyhole.presentation.stages import EDGE_COMPUTE, TOTAL, parts
 from keyhole.service.launcher import Launcher
 from keyhole.service.memory import keep_freed
@@ -45,8 +50,9 @@ def latency(cell: LatencyCell, sweep: Sweep) -> Measured:
         ProcessError: the edge or the cloud ended with an error.
         UnansweredError: not every frame was answered.
     """
-    measure = _whole if cell.design.cut == EDGE_ONLY else _split
-    return Measured(measure(cell, sweep))
+    measure, watch = _whole if cell.design.cut == EDGE_ONLY else _split, LoadWatch()
+    record = measure(cell, sweep)
+    return Measured(replace(record, load=watch.load()))
 
 
 def _split(cell: LatencyCell, sweep: Sweep) -> LatencyRecord:
@@ -60,14 +66,15 @@ def _split(cell: LatencyCell, sweep: Sweep) -> LatencyRecord:
             f"{DEADLINE_SECONDS:.0f} s)"
         )
     measured = answered[scale.warm_up :]
-    names = parts(measured[0].stages)
+    names, totals = parts(measured[0].stages), [outcome.stages[TOTAL] for outcome in measured]
     return LatencyRecord(
         design=cell.design,
         link=cell.link,
         stages={name: percentiles([outcome.stages[name] for outcome in measured]) for name in names},
-        total=percentiles([outcome.stages[TOTAL] for outcome in measured]),
+        total=percentiles(totals),
         frames=len(measured),
         payload=statistics.fmean(outcome.payload_bytes for outcome in measured),
+        interval=median_interval(totals),
     )
 
 
@@ -129,13 +136,21 @@ def _whole(cell: LatencyCell, sweep: Sweep) -> LatencyRecord:
         captured = time.perf_counter()
         target.model(target.preprocess.normalise(sample.picture[None]))
         seconds.append(time.perf_counter() - captured)
-    found = percentiles(seconds[scale.warm_up :])
-    return LatencyRecord(cell.design, cell.link, {EDGE_COMPUTE: found}, found, scale.frames, 0.0)
+    measured = seconds[scale.warm_up :]
+    found, interval = percentiles(measured), median_interval(measured)
+    return LatencyRecord(cell.design, cell.link, {EDGE_COMPUTE: found}, found, scale.frames, 0.0, interval)
 
 
 def percentiles(seconds: Sequence[float]) -> Percentiles:
     """Percentiles in milliseconds, interpolated between neighbours."""
     return Percentiles(*(float(value) for value in 1e3 * np.percentile(seconds, (50, 95, 99))))
+
+
+def median_interval(seconds: Sequence[float]) -> Interval | None:
+    """95 % interval of the median in milliseconds, see `LatencyRecord`; None below six durations."""
+    found = quantile_test(seconds, p=0.5).confidence_interval(0.95)
+    low, high = 1e3 * float(found.low), 1e3 * float(found.high)
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 class Stopwatch:

@@ -7,6 +7,7 @@ import io
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from rich.progress import Progress
@@ -16,8 +17,9 @@ from keyhole.attacks.entry import Spend
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
 from keyhole.bench.advice.puri import PURI_METRICS
 from keyhole.bench.axes import LeakCell
-from keyhole.bench.records import LeakRecord, Measured
+from keyhole.bench.records import Design, LeakRecord, Measured
 from keyhole.bench.sweep import Sweep, audit_pictures, cut_of
+from keyhole.data import Sample
 from keyhole.evaluation.run import reconstruct_all
 from keyhole.evaluation.scores import score_set
 from keyhole.evaluation.settings import OfflineSettings
@@ -57,21 +59,45 @@ def leak(cell: LeakCell, sweep: Sweep) -> Measured:
         )
     seconds = time.perf_counter() - started
 
-    pictures, metrics = torch.stack(made.pictures), metrics_named((*sweep.metrics, *PURI_METRICS))
-    sheet = f"{SHEETS}/{hashlib.sha256(cell.name.encode()).hexdigest()[:16]}.png"
-    record = LeakRecord(
-        design=cell.design,
-        attack=cell.attack,
-        seed=cell.seed,
-        scores={each.name: each.scores(pictures, truths) for each in metrics if each.scope == "picture"},
+    found = scored(cell.design, cell.attack, torch.stack(made.pictures), samples, sweep)
+    record = replace(found, seed=cell.seed, passes=statistics.fmean(made.passes), seconds=seconds / max(1, made.fresh))
+    return with_sheet(cell.name, record, truths, made.pictures)
+
+
+def scored(design: Design, attack: str, pictures: Tensor, samples: Sequence[Sample], sweep: Sweep) -> LeakRecord:
+    """Scores of what was made of a design's pictures, by the sweep's metrics and by the judge.
+
+    Args:
+        design: what was attacked.
+        attack: by what.
+        pictures: what was made, N×3×H×W in [0, 1].
+        samples: the truths of all N, in their order; vehicles are looked up among those of further ones too.
+        sweep: names the metrics.
+    """
+    truths = torch.stack([sample.picture for sample in samples[: len(pictures)]])
+    metrics = metrics_named((*sweep.metrics, *PURI_METRICS))
+    return LeakRecord(
+        design=design,
+        attack=attack,
+        seed=0,
+        scores={
+            each.name: [min(value, each.ceiling) for value in each.scores(pictures, truths)]
+            for each in metrics
+            if each.scope == "picture"
+        },
         sets=score_set(pictures, truths, metrics),
         shown=sweep.metrics,
         secrets=recovered(pictures, samples),
-        passes=statistics.fmean(made.passes),
-        seconds=seconds / max(1, made.fresh),
-        sheet=sheet,
     )
-    return Measured(record, {sheet: _sheet(cell, truths, made.pictures)})
+
+
+def with_sheet(cell: str, record: LeakRecord, truths: Tensor, made: Sequence[Tensor]) -> Measured:
+    """The record of a cell with its contact sheet: the first `ROWS` pictures."""
+    name = f"{SHEETS}/{hashlib.sha256(cell.encode()).hexdigest()[:16]}.png"
+    image = contact_sheet([Column.of("truth", truths[:ROWS]), Column.of(record.attack, made[:ROWS])])
+    png = io.BytesIO()
+    image.save(png, format="PNG")
+    return Measured(replace(record, sheet=name), {name: png.getvalue()})
 
 
 def _settings(cell: LeakCell, sweep: Sweep, spend: Spend) -> OfflineSettings:
@@ -93,10 +119,3 @@ def _settings(cell: LeakCell, sweep: Sweep, spend: Spend) -> OfflineSettings:
         threads=settings.threads,
         out=sweep.folder / RECONSTRUCTIONS,
     )
-
-
-def _sheet(cell: LeakCell, truths: Tensor, made: Sequence[Tensor]) -> bytes:
-    image = contact_sheet([Column.of("truth", truths[:ROWS]), Column.of(cell.attack, made[:ROWS])])
-    png = io.BytesIO()
-    image.save(png, format="PNG")
-    return png.getvalue()

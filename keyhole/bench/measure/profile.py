@@ -9,10 +9,10 @@ from torch import Tensor
 
 from keyhole.bench.axes import ProfileCell
 from keyhole.bench.measure.dfil import dfil
-from keyhole.bench.records import Measured, ProfileRecord
-from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of
+from keyhole.bench.records import EDGE_ONLY, Measured, ProfileRecord
+from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, audit_pictures, cut_of
 from keyhole.defences import Defence, defence_named, randomness
-from keyhole.partition import Partition, ProtectedHead
+from keyhole.partition import CutProfile, Partition, ProtectedHead
 from keyhole.targets import Target
 from keyhole.v1.inference_pb2 import FrameHeader
 from keyhole.wire.codec_registry import codec_named
@@ -23,22 +23,37 @@ PICTURES = 8
 
 
 def profile(cell: ProfileCell, sweep: Sweep) -> Measured:
-    """Bytes of payload, parameters, multiply-accumulates and memory of the head, and dFIL.
+    """Bytes of payload, parameters, multiply-accumulates and memory of the head and of the whole model, and dFIL.
 
     Raises:
         UsageError: no such target, cut, defence or codec.
     """
     known = sweep.target(cell.design.target)
+    if cell.design.cut == EDGE_ONLY:
+        return Measured(_record(cell, known, known.whole, payload=0.0))
     target, partition = known.target, known.cut(cut_of(cell.design))
-    costs = known.profiles[partition.plan.cut]
     defence = defence_named(cell.design.defence)
     samples = audit_pictures(sweep.settings, target.preprocess.size, PICTURES)
     pictures = torch.stack([sample.picture for sample in samples])
     payload = _payload(target, partition, defence, cell.design.codec, pictures)
     known_without_attack = dfil(partition.head, target.preprocess.normalise, pictures, defence)
-    memory = known.memory.get(partition.plan.cut)
-    return Measured(
-        ProfileRecord(cell.design, payload, costs.head_parameters, costs.head_macs, known_without_attack, memory)
+    return Measured(_record(cell, known, known.profiles[partition.plan.cut], payload, known_without_attack))
+
+
+def _record(
+    cell: ProfileCell, known: SurveyedTarget, costs: CutProfile, payload: float, dfil: float | None = None
+) -> ProfileRecord:
+    footprint = known.footprints[costs.point.cut]
+    return ProfileRecord(
+        cell.design,
+        payload,
+        costs.head_parameters,
+        costs.head_macs,
+        dfil,
+        memory=footprint.total,
+        weights=footprint.weights,
+        model_parameters=known.whole.head_parameters,
+        model_macs=known.whole.head_macs,
     )
 
 
