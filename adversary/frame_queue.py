@@ -79,6 +79,12 @@ class SharedFrame:
         self._frame: Observation | None = None
         self._lock = threading.Lock()
 
+    @property
+    def frame(self) -> Observation | None:
+        """The common frame; None before the first."""
+        with self._lock:
+            return self._frame
+
     def settle(self, fresh: Observation, done: Container[str]) -> Observation:
         """The frame to attack: the common one, or ``fresh`` for an attack that is done with that.
 

@@ -14,11 +14,13 @@ from prometheus_client import Counter
 
 from adversary.frame_queue import SharedFrame
 from adversary.preparation import known_defence, open_knowledge
+from adversary.referee_client import RefereeClient
 from adversary.remote_oracle import ObservedCodec
+from adversary.roster import AttackRoster
 from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, FrameFilter, TapSubscription
 from adversary.wire_tap import WireTap
-from adversary.worker import Origin, RefereeClient, Submit, Worker
+from adversary.worker import Origin, Submit, Worker
 from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.registry import ONLINE, ChosenAttack, choose_all
@@ -56,7 +58,8 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
     with ExitStack() as stack:  # closed from the last line to the first
         stack.callback(metrics.close)
         # the monitor, the tap, and the knowledge that attacks share
-        submit = _submit(settings, metrics, stop, stack)
+        roster = AttackRoster(chosen, settings.tap, settings.queries)
+        submit = _submit(settings, metrics, stop, stack, roster)
         workers: list[Worker] = []
         holds: list[Callable[[], object]] = []
         stack.callback(_close_all, holds)
@@ -68,14 +71,14 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         known = open_knowledge(settings, _closed_with(holds), ROLE, codec)
         # a worker for each attack, or for each rung of a ladder
         for choice in chosen:
-            each = partial(_run_settings, settings, choice, metrics)
+            each = partial(_run_settings, settings, choice, metrics, roster)
             for rung in choice.recipe.rungs(known, each, _closed_with(holds)):
                 by = choice.name, choice.recipe_name, rung.name
                 origin = Origin(*by, rung.knowledge, settings.tap, settings.seed)
-                shared = shared_frame if rung.together == 1 else None
                 room, threads = settings.backlog, settings.threads
-                workers.append(Worker(origin, rung, submit, metrics, stop, room, threads, shared))
+                workers.append(Worker(origin, rung, submit, metrics, stop, room, threads, shared_frame))
                 holds.append(partial(workers[-1].close, DRAIN_SECONDS))
+            roster.ready(choice.name)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         # every readable frame goes to all of them
@@ -91,14 +94,23 @@ def _place(settings: AdversarySettings) -> dict[str, str]:
 
 
 def _run_settings(
-    settings: AdversarySettings, choice: ChosenAttack[OnlineRecipe], metrics: Metrics, rung: str
+    settings: AdversarySettings,
+    choice: ChosenAttack[OnlineRecipe],
+    metrics: Metrics,
+    roster: AttackRoster,
+    rung: str,
 ) -> RunSettings:
     rate = StepRate(metrics.attack_iterations.labels(choice.name, rung).inc)
     metrics.attack_rate.labels(choice.name, rung).set_function(rate.per_second)
+
+    def stepped() -> None:
+        rate.step()
+        roster.stepped(choice.name, rung)
+
     return RunSettings(
         Budget(choice.recipe.steps(), settings.budget_seconds),
         settings.seed,
-        Watch(settings.interval, rate.step),
+        Watch(settings.interval, stepped),
         settings.threads,
         sampling_steps=settings.sampling_steps,
         queries=settings.queries,
@@ -145,11 +157,15 @@ def _wire_tap(settings: AdversarySettings, metrics: Metrics) -> TapSubscription:
 TAPS: dict[str, Callable[[AdversarySettings, Metrics], TapSubscription]] = {"cloud": _cloud_tap, "wire": _wire_tap}
 
 
-def _submit(settings: AdversarySettings, metrics: Metrics, stop: Stop, stack: ExitStack) -> Submit:
+def _submit(
+    settings: AdversarySettings, metrics: Metrics, stop: Stop, stack: ExitStack, roster: AttackRoster
+) -> Submit:
+    """What hands reconstructions to the monitor, which is told the roster from now on, if there is a monitor."""
     if settings.referee is None:
         return lambda _: None
     channel = stack.enter_context(connect(settings.referee, tls=settings.tls, role=ROLE))
     referee = RefereeClient(channel, metrics.dropped.labels("unsubmitted").inc)
+    roster.announce(referee.announce, stop)
     return lambda reconstruction: referee.submit(reconstruction, stop)
 
 

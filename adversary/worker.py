@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import grpc
 import torch
 from torch import Tensor
 
@@ -17,16 +16,11 @@ from adversary.frame_queue import Backlog, SharedFrame
 from keyhole.attacks.base import Estimate, Knowledge, MismatchError, Observation
 from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
-from keyhole.service.logs import AbsenceLog
 from keyhole.service.metrics import Metrics
-from keyhole.v1 import referee_pb2, referee_pb2_grpc
-from keyhole.wire.client import Retry
-from keyhole.wire.errors import explain
+from keyhole.v1 import referee_pb2
 from keyhole.wire.pictures import entry_name, pack_picture
 
 Submit = Callable[[referee_pb2.Reconstruction], object]
-FLEETING_SECONDS = 1.0  # for a picture that a better one will follow
-FINAL_SECONDS = 4.0
 _REMEMBERED = 256  # frames, more than ever wait
 _log = logging.getLogger(__name__)
 
@@ -59,7 +53,8 @@ class Worker:
         stop: the running attack hands in what it has, and no other frame is begun.
         backlog: frames that may wait, unless the rung says so.
         threads: of one tensor operation.
-        shared_frame: the frame that others attack too, where the rung takes one at a time; None: its own choice alone.
+        shared_frame: the frame that others attack too. A rung that takes one frame at a time takes this one; one that
+            takes several takes it along with the newest. None: its own choice alone.
     """
 
     def __init__(
@@ -107,6 +102,8 @@ class Worker:
         while frames := self._backlog.take(self._rung.together):
             if self._shared_frame is None:
                 return frames
+            if self._rung.together > 1:
+                return self._with_shared(self._shared_frame, frames)
             (fresh,) = frames
             if fresh.frame_id in self._done:
                 continue
@@ -116,6 +113,15 @@ class Worker:
             self._done.append(frame.frame_id)
             return [frame]
         return []
+
+    def _with_shared(self, shared: SharedFrame, frames: Sequence[Observation]) -> Sequence[Observation]:
+        """The frames, and the common one where it was never among them."""
+        self._done.extend(frame.frame_id for frame in frames)
+        common = shared.frame
+        if common is None or common.frame_id in self._done:
+            return frames
+        self._done.append(common.frame_id)
+        return [*frames, common]
 
     def _attempt(self, frames: Sequence[Observation]) -> None:
         try:
@@ -186,35 +192,3 @@ class Worker:
         known = isinstance(error, MismatchError) or fault in self._faults
         self._faults.add(fault)
         return not known
-
-
-class RefereeClient:
-    """Hands reconstructions to the monitor, which alone holds the truth and tells nobody here how good they are. One
-    that does not arrive is counted and given up.
-
-    Args:
-        channel: to the monitor's submit port.
-        lost: called for each that did not arrive.
-    """
-
-    def __init__(self, channel: grpc.Channel, lost: Callable[[], object] = lambda: None) -> None:
-        self._stub = referee_pb2_grpc.RefereeStub(channel)
-        self._lost = lost
-        self._absence = AbsenceLog(
-            _log, "the monitor takes no reconstructions", "the monitor takes reconstructions again"
-        )
-
-    def submit(self, reconstruction: referee_pb2.Reconstruction, stop: Stop | None = None) -> bool:
-        """Whether the monitor has it: it may be away, or refuse. A final picture is sent again for a while."""
-        retry = Retry(FINAL_SECONDS if reconstruction.final else FLEETING_SECONDS)
-        try:
-            retry.call(lambda left: self._stub.Submit(reconstruction, timeout=left), stop)
-        except grpc.RpcError as error:
-            self._lost()
-            self._absence.note(away=True, reason=explain(error))
-            return False
-        except ValueError:  # how gRPC says that the channel was closed
-            self._lost()
-            return False
-        self._absence.note(away=False)
-        return True

@@ -22,7 +22,8 @@ from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from keyhole.wire.server import serve
-from monitor.live_state import Alarm, LiveState
+from monitor.alarm import Alarm
+from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.report import REPORT, write_report

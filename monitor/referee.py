@@ -7,76 +7,27 @@ import itertools
 import logging
 import threading
 import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
 
 from torch import Tensor
 
 from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
-from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
+from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Roster, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from keyhole.wire.pictures import entry_name
 from monitor import scoring, validation
+from monitor.bounded_entries import BoundedEntries
+from monitor.name_limit import NameLimit
 from monitor.scoring import Listener, ScoredReconstruction
 from monitor.settings import DEFAULT_LIMITS, Limits
-from monitor.validation import CheckedReconstruction, CheckedTruth, NameLimit
+from monitor.validation import CheckedReconstruction, CheckedTruth
 
 _TURNS = 64
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 _log = logging.getLogger(__name__)
-
-
-class BoundedEntries(Generic[Key, Value]):
-    """Entries in the order they came. The oldest leave when they are too many, or have too many bytes together.
-
-    Args:
-        most: entries.
-        most_bytes: of all entries; the newest stays however large it is.
-    """
-
-    def __init__(self, most: int, most_bytes: int) -> None:
-        self._most = most
-        self._most_bytes = most_bytes
-        self._entries: OrderedDict[Key, tuple[Value, int]] = OrderedDict()
-        self._bytes = 0
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __iter__(self) -> Iterator[Value]:
-        return (value for value, _ in self._entries.values())
-
-    def get(self, key: Key) -> Value | None:
-        """The entry of a key, if it is there."""
-        return self._entries[key][0] if key in self._entries else None
-
-    def put(self, key: Key, value: Value, size: int) -> list[Value]:
-        """Add an entry of ``size`` bytes, in the place of one of the same key; those that leave for it."""
-        self.pop(key)
-        self._entries[key] = value, size
-        self._bytes += size
-        left = []
-        while len(self._entries) > self._most or (self._bytes > self._most_bytes and len(self._entries) > 1):
-            left.append(self.pop_oldest())
-        return left
-
-    def pop(self, key: Key) -> Value | None:
-        """Take an entry out, if it is there."""
-        value, size = self._entries.pop(key, (None, 0))
-        self._bytes -= size
-        return value
-
-    def pop_oldest(self) -> Value:
-        """Take the oldest entry out; KeyError where there is none."""
-        _, (value, size) = self._entries.popitem(last=False)
-        self._bytes -= size
-        return value
 
 
 @dataclass
@@ -105,7 +56,7 @@ class Referee:
         score_secrets: says what an attack's last picture of a frame gives away of its truth's secrets, from their
             labels and the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it.
         names: of the attacks that may submit; none: whichever come first, as many as
-            `monitor.validation.NameLimit` takes.
+            `monitor.name_limit.NameLimit` takes.
         metrics: of pictures, PSNR and SSIM among them; None: those two.
     """
 
@@ -206,6 +157,19 @@ class Referee:
             self._reasons.check("dropped", reason)
         for listener in self._listeners:
             listener.settled(account)
+
+    def announce(self, roster: Roster) -> None:
+        """Take what an adversary says that it runs, in the place of what it said before.
+
+        Raises:
+            WireError: see `monitor.validation.check_roster`, or a name that is not expected.
+        """
+        validation.check_roster(roster)
+        for status in roster.attacks:
+            self._attacks.check("attacks.attack", status.attack)
+            self._entries.check("attacks.rung", entry_name(status))
+        for listener in self._listeners:
+            listener.announced(roster)
 
     def submit(self, reconstruction: Reconstruction) -> Score | None:
         """The score of a reconstruction, which whoever made it must not see.

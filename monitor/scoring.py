@@ -15,7 +15,7 @@ from keyhole.judge.reading import Enrolment, SecretReader, identity_rank_1, read
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import DEFAULT, metrics_named
-from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Score, Truth
+from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Roster, Score, Truth
 
 NO_TRUTH, CROWDED_OUT, UNFIT, REPEATED, ENDED = "no truth", "crowded out", "unfit", "repeated", "monitor ended"
 """Why a reconstruction has no score."""
@@ -146,6 +146,9 @@ class Listener:
 
     def settled(self, account: Account) -> None:
         """An edge says what it counted so far."""
+
+    def announced(self, roster: Roster) -> None:
+        """An adversary says what it runs."""
 
     def waits(self, reconstruction: Reconstruction) -> None:
         """A reconstruction came before its truth."""

@@ -1,4 +1,4 @@
-"""The referee on the wire: the truth port takes every call and streams events, the submit port takes `Submit` alone."""
+"""The referee on the wire: a truth port for every call and a stream of events, a submit port for what attacks say."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import NoReturn
 import grpc
 
 from keyhole.service.lifecycle import Stop
-from keyhole.v1.referee_pb2 import Account, Ack, Event, Outcome, Presence, Reconstruction, Truth, WatchRequest
+from keyhole.v1.referee_pb2 import Account, Ack, Event, Outcome, Presence, Reconstruction, Roster, Truth, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from keyhole.wire.methods import REFEREE
 from keyhole.wire.server import Registration
-from monitor.referee import BoundedEntries, Referee
+from monitor.bounded_entries import BoundedEntries
+from monitor.referee import Referee
 from monitor.scoring import Listener, ScoredReconstruction
 from monitor.validation import check_presence
 
@@ -147,6 +148,11 @@ class TruthPort(RefereeServicer):
         self._referee.submit(request)
         return Ack()
 
+    def Announce(self, request: Roster, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Take what an adversary runs."""
+        self._referee.announce(request)
+        return Ack()
+
     def Attend(self, request: Presence, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Take whether a process is there."""
         check_presence(request)
@@ -162,7 +168,7 @@ class TruthPort(RefereeServicer):
 
 
 class SubmitPort(RefereeServicer):
-    """Takes `Submit` alone and answers that it has been taken, nothing else.
+    """Takes `Submit` and `Announce` alone and answers that they have been taken, nothing else.
 
     Args:
         referee: judges.
@@ -174,6 +180,11 @@ class SubmitPort(RefereeServicer):
     def Submit(self, request: Reconstruction, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Score a reconstruction and keep the score."""
         self._referee.submit(request)
+        return Ack()
+
+    def Announce(self, request: Roster, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Take what an adversary runs."""
+        self._referee.announce(request)
         return Ack()
 
     def Witness(self, request: Truth, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
@@ -206,5 +217,6 @@ def _refuse(call: str) -> NoReturn:
     raise WireError(
         grpc.StatusCode.PERMISSION_DENIED,
         "call",
-        f"the submit port takes Submit alone; {call} is served at the truth port, which an adversary has no access to",
+        f"the submit port takes Submit and Announce alone; {call} is served at the truth port, which an adversary has "
+        "no access to",
     )

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 import re
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import grpc
 from google.protobuf.message import Message
 from torch import Tensor
 
 from keyhole.data.sample import SecretLabels
 from keyhole.sizes import SMALLEST
-from keyhole.v1.referee_pb2 import Account, Box, Outcome, Point, Presence, Reconstruction, Truth
+from keyhole.v1.referee_pb2 import Account, Box, Outcome, Point, Presence, Reconstruction, Roster, Truth
 from keyhole.v1.tensor_pb2 import Picture
-from keyhole.wire.errors import WireError, invalid
+from keyhole.wire.errors import invalid
 from keyhole.wire.pictures import measure_picture, unpack_levels
 from keyhole.wire.secrets import unpack_secrets
 
@@ -153,6 +152,15 @@ def check_reconstruction(reconstruction: Reconstruction) -> CheckedReconstructio
     return CheckedReconstruction(reconstruction, CheckedPicture(reconstruction.picture))
 
 
+def check_roster(roster: Roster) -> None:
+    """Refuse a roster unless each of its attacks could submit what it makes."""
+    check_fields(roster)
+    for at, status in enumerate(roster.attacks):
+        _check_attack(status.attack, f"attacks[{at}].attack")
+        for field in ("recipe", "rung"):
+            _check_word(f"attacks[{at}].{field}", getattr(status, field))
+
+
 def _measured(picture: Picture) -> HeightWidth:
     """Height and width; refuses as `CheckedPicture` says."""
     height, width = size = measure_picture(picture, field="picture")
@@ -195,10 +203,10 @@ def _check_frame_id(frame_id: str) -> None:
         )
 
 
-def _check_attack(attack: str) -> None:
+def _check_attack(attack: str, field: str = "attack") -> None:
     if attack == TRUTH or not ATTACK.fullmatch(attack):
         raise invalid(
-            "attack",
+            field,
             f"{shown(attack)} is no attack name: expected 1 to 64 lower-case letters, digits or '-', "
             "a letter or digit first, as in 'pixels-white', and not 'truth'",
         )
@@ -267,33 +275,3 @@ def _check_length(length: int, path: str) -> None:
 def shown(text: str) -> str:
     """A text as an error may quote it."""
     return repr(text if len(text) <= 40 else text[:40] + "…")
-
-
-class NameLimit:
-    """The names of one kind that a run holds: each is a file, a line of the page, a series of metrics.
-
-    Args:
-        expected: the only ones that are taken; none: whichever come first.
-        most: names, where none is expected.
-    """
-
-    def __init__(self, expected: Iterable[str] = (), most: int = MOST) -> None:
-        self._expected = frozenset(expected)
-        self._most = most
-        self._seen: set[str] = set()
-
-    def check(self, field: str, name: str) -> None:
-        """Refuse a name that is one too many.
-
-        Raises:
-            WireError: INVALID_ARGUMENT where it is not expected, RESOURCE_EXHAUSTED where there are too many.
-        """
-        if self._expected and name not in self._expected:
-            raise invalid(field, f"{shown(name)}: expected one of {', '.join(sorted(self._expected))}")
-        if name not in self._seen and len(self._seen) >= self._most:
-            raise WireError(
-                grpc.StatusCode.RESOURCE_EXHAUSTED,
-                field,
-                f"{shown(name)} is one more than the {self._most} of this run",
-            )
-        self._seen.add(name)

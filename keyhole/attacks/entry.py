@@ -36,6 +36,21 @@ class Rung:
     waiting: int | None = None
 
 
+@dataclass(frozen=True)
+class RungOutline:
+    """What is known of a rung before it is opened.
+
+    Attributes:
+        name: of the rung; empty: it is no ladder's.
+        knowledge: what it is made from.
+        training: steps after which its network counts as trained; 0: it trains none.
+    """
+
+    name: str
+    knowledge: Knowledge
+    training: int = 0
+
+
 class OnlineRecipe(Protocol):
     """How an attack works on frames that come while it runs."""
 
@@ -49,6 +64,14 @@ class OnlineRecipe(Protocol):
 
         Args:
             queries: pictures that the oracle is asked about; None: the recipe's own number.
+        """
+        ...
+
+    def outline(self, queries: int | None = None) -> tuple[RungOutline, ...]:
+        """Its rungs as `rungs` will open them.
+
+        Args:
+            queries: see `steps`.
         """
         ...
 
@@ -94,6 +117,10 @@ class Recipe(ABC):
         Raises:
             UsageError: no prior where one is needed.
         """
+
+    def outline(self, queries: int | None = None) -> tuple[RungOutline, ...]:
+        """The attack alone; see `OnlineRecipe`."""
+        return (RungOutline("", self.knowledge, self.steps(queries) if self.learns else 0),)
 
     def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """The attack alone; see `OnlineRecipe`."""

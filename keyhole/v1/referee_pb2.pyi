@@ -380,6 +380,66 @@ class Reconstruction(google.protobuf.message.Message):
 Global___Reconstruction: typing_extensions.TypeAlias = Reconstruction
 
 @typing.final
+class AttackStatus(google.protobuf.message.Message):
+    """An attack that an adversary runs, or one rung of a ladder, and how far it has got."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTACK_FIELD_NUMBER: builtins.int
+    RECIPE_FIELD_NUMBER: builtins.int
+    RUNG_FIELD_NUMBER: builtins.int
+    KNOWLEDGE_FIELD_NUMBER: builtins.int
+    TAP_FIELD_NUMBER: builtins.int
+    READY_FIELD_NUMBER: builtins.int
+    STEPS_FIELD_NUMBER: builtins.int
+    TRAINING_FIELD_NUMBER: builtins.int
+    attack: builtins.str
+    """as in its reconstructions; so are recipe, rung, knowledge and tap"""
+    recipe: builtins.str
+    rung: builtins.str
+    knowledge: builtins.str
+    tap: builtins.str
+    ready: builtins.bool
+    """it takes frames; before that it loads and prepares"""
+    steps: builtins.int
+    """of its training so far"""
+    training: builtins.int
+    """steps after which its network counts as trained; 0: it trains none"""
+    def __init__(
+        self,
+        *,
+        attack: builtins.str = ...,
+        recipe: builtins.str = ...,
+        rung: builtins.str = ...,
+        knowledge: builtins.str = ...,
+        tap: builtins.str = ...,
+        ready: builtins.bool = ...,
+        steps: builtins.int = ...,
+        training: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "knowledge", b"knowledge", "ready", b"ready", "recipe", b"recipe", "rung", b"rung", "steps", b"steps", "tap", b"tap", "training", b"training"]) -> None: ...
+
+Global___AttackStatus: typing_extensions.TypeAlias = AttackStatus
+
+@typing.final
+class Roster(google.protobuf.message.Message):
+    """All attacks of an adversary, sent from its start on and again and again."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTACKS_FIELD_NUMBER: builtins.int
+    @property
+    def attacks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___AttackStatus]: ...
+    def __init__(
+        self,
+        *,
+        attacks: collections.abc.Iterable[Global___AttackStatus] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attacks", b"attacks"]) -> None: ...
+
+Global___Roster: typing_extensions.TypeAlias = Roster
+
+@typing.final
 class Score(google.protobuf.message.Message):
     """Of a reconstruction beside its truth. Nobody who reconstructs is told: enough scores of chosen pictures give the truth away."""
 

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RefereeStub(object):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone.
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone.
     """
 
     def __init__(self, channel):
@@ -55,6 +55,11 @@ class RefereeStub(object):
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
                 response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
                 _registered_method=True)
+        self.Announce = channel.unary_unary(
+                '/keyhole.v1.Referee/Announce',
+                request_serializer=keyhole_dot_v1_dot_referee__pb2.Roster.SerializeToString,
+                response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+                _registered_method=True)
         self.Attend = channel.unary_unary(
                 '/keyhole.v1.Referee/Attend',
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Presence.SerializeToString,
@@ -68,7 +73,7 @@ class RefereeStub(object):
 
 
 class RefereeServicer(object):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone.
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone.
     """
 
     def Witness(self, request, context):
@@ -90,6 +95,12 @@ class RefereeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Submit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Announce(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -130,6 +141,11 @@ def add_RefereeServicer_to_server(servicer, server):
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Reconstruction.FromString,
                     response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
             ),
+            'Announce': grpc.unary_unary_rpc_method_handler(
+                    servicer.Announce,
+                    request_deserializer=keyhole_dot_v1_dot_referee__pb2.Roster.FromString,
+                    response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
+            ),
             'Attend': grpc.unary_unary_rpc_method_handler(
                     servicer.Attend,
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Presence.FromString,
@@ -149,7 +165,7 @@ def add_RefereeServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Referee(object):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone.
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone.
     """
 
     @staticmethod
@@ -249,6 +265,33 @@ class Referee(object):
             target,
             '/keyhole.v1.Referee/Submit',
             keyhole_dot_v1_dot_referee__pb2.Reconstruction.SerializeToString,
+            keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Announce(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/keyhole.v1.Referee/Announce',
+            keyhole_dot_v1_dot_referee__pb2.Roster.SerializeToString,
             keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
             options,
             channel_credentials,

@@ -89,6 +89,22 @@ _RefereeSubmitType = typing_extensions.TypeVar(
     ],
 )
 
+_RefereeAnnounceType = typing_extensions.TypeVar(
+    '_RefereeAnnounceType',
+    grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Roster,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Roster,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Roster,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+)
+
 _RefereeAttendType = typing_extensions.TypeVar(
     '_RefereeAttendType',
     grpc.UnaryUnaryMultiCallable[
@@ -121,8 +137,8 @@ _RefereeWatchType = typing_extensions.TypeVar(
     ],
 )
 
-class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSettleType, _RefereeSubmitType, _RefereeAttendType, _RefereeWatchType]):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone."""
+class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSettleType, _RefereeSubmitType, _RefereeAnnounceType, _RefereeAttendType, _RefereeWatchType]):
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone."""
 
     @typing.overload
     def __init__(self: RefereeStub[
@@ -140,6 +156,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
         ],
         grpc.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Reconstruction,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.Roster,
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.UnaryUnaryMultiCallable[
@@ -171,6 +191,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.Roster,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Presence,
             keyhole.v1.referee_pb2.Ack,
         ],
@@ -187,6 +211,8 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
     Settle: _RefereeSettleType
 
     Submit: _RefereeSubmitType
+
+    Announce: _RefereeAnnounceType
 
     Attend: _RefereeAttendType
 
@@ -210,6 +236,10 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
         keyhole.v1.referee_pb2.Ack,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.Roster,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Presence,
         keyhole.v1.referee_pb2.Ack,
     ],
@@ -220,7 +250,7 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
 ]
 
 class RefereeServicer(metaclass=abc.ABCMeta):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit alone."""
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone."""
 
     @abc.abstractmethod
     def Witness(
@@ -247,6 +277,13 @@ class RefereeServicer(metaclass=abc.ABCMeta):
     def Submit(
         self,
         request: keyhole.v1.referee_pb2.Reconstruction,
+        context: _ServicerContext,
+    ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
+
+    @abc.abstractmethod
+    def Announce(
+        self,
+        request: keyhole.v1.referee_pb2.Roster,
         context: _ServicerContext,
     ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
 

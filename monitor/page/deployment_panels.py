@@ -1,4 +1,4 @@
-"""Panels on the deployment: latency by stage, losses and queues, and what runs where."""
+"""Panels on the deployment: latency by stage, losses and queues."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import Any
 from nicegui import ui
 
 from keyhole.presentation import attacks, stages
-from monitor.deployment import PartyView, threat_model
-from monitor.live_state import LiveSnapshot
 from monitor.page.elements import CHART_GREY, CHART_TEXT, card
+from monitor.snapshot import LiveSnapshot
 from monitor.summary import latency
 
 _QUEUES = {
@@ -91,7 +90,7 @@ class LossesPanel:
         dropped = sorted(snapshot.dropped.items())
         rows = [("frames the edge dropped", f"{sum(snapshot.dropped.values()):,}", "")]
         rows += [(f"because of {reason}", f"{count:,}", "kh-inset") for reason, count in dropped]
-        for name in snapshot.attacks:
+        for name in (name for name in snapshot.attacks if name in snapshot.current):
             attempt = snapshot.current[name]
             dot = f'<i class="kh-dot" style="background: {attacks.colour(name)}"></i>'
             rows.append((f"{dot}{escape(attempt.title)}: frames in its backlog", f"{attempt.backlog:,}", "kh-html"))
@@ -104,41 +103,3 @@ class LossesPanel:
 def _loss(name: str, value: str, kind: str) -> str:
     shown = name if kind == "kh-html" else escape(name)
     return f'<tr class="{kind}"><td>{shown}</td><td>{escape(value)}</td></tr>'
-
-
-class DeploymentDiagram:
-    """Four boxes and what passes between them: a square on a wide screen, a column on a phone."""
-
-    def __init__(self) -> None:
-        with card("What runs where", "and who sees what"):
-            self._html = ui.html("", sanitize=True).classes("kh-diagram").props("data-testid=diagram")
-
-    def update(self, snapshot: LiveSnapshot) -> None:
-        """Show the present."""
-        where = snapshot.deployment
-        if where is None:
-            self._html.set_content('<p class="kh-empty">Waiting for the first frame.</p>')
-            return
-        taps = frozenset(attempt.tap for attempt in snapshot.current.values() if attempt.tap)
-        payload = snapshot.outcomes[-1].payload_bytes if snapshot.outcomes else 0
-        features = [f"{payload / 1024:,.0f} KiB of features" if payload else "features", where.codec]
-        features += [where.conditions, "mutual TLS" if where.tls else "no TLS"]
-        arrows = (
-            ("wire", "right", ", ".join(features)),
-            ("tap", "down", f"tap: {' and '.join(sorted(taps)) or 'none'}"),
-            ("back", "left", "reconstruction; nothing comes back"),
-            ("truth", "down", "truth: from edge to monitor, never through the cloud"),
-        )
-        boxes = "".join(_box(party) for party in threat_model(where, taps))
-        self._html.set_content(boxes + "".join(_arrow(*arrow) for arrow in arrows))
-
-
-def _box(party: PartyView) -> str:
-    rows = (("runs", party.runs), ("sees", party.sees), ("never sees", party.never))
-    lines = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows if text != "–")
-    head = f"<h3>{escape(party.name)}</h3><span>{escape(party.role)}</span>"
-    return f'<div class="kh-box kh-{party.name}"><div class="kh-box-head">{head}</div><dl>{lines}</dl></div>'
-
-
-def _arrow(name: str, direction: str, text: str) -> str:
-    return f'<div class="kh-arrow kh-at-{name} kh-{direction}"><span>{escape(text)}</span><i></i></div>'

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from nicegui import ui
 from nicegui.element import Element
 
-from monitor.live_state import LiveSnapshot
+from monitor.snapshot import LiveSnapshot
 
 CHART_GREY = "#8a93a0"
 CHART_TEXT = {"color": CHART_GREY, "fontSize": 13}
@@ -50,3 +50,17 @@ class Photo(Element):
 def picture_url(frame_id: str, name: str, version: int) -> str:
     """The address at which the server offers a picture."""
     return f"/pictures/{quote(frame_id, safe='')}/{quote(name, safe='')}?v={version}"
+
+
+def ago(seconds: float) -> str:
+    """How long ago something was, as a label says it.
+
+    >>> ago(0.4), ago(12.7), ago(95.0), ago(7300.0)
+    ('now', '12 s ago', '1 min ago', '2 h ago')
+    """
+    if seconds < 1:
+        return "now"
+    for length, unit in ((3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit} ago"
+    return f"{seconds // 1:.0f} s ago"

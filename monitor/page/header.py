@@ -1,4 +1,4 @@
-"""The top of the page: deployment and counts, processes that have ended, and the alarm."""
+"""The top of the page: name and deployment, processes that have ended, and counts."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from datetime import datetime
 from html import escape
 
 from nicegui import ui
-from nicegui.events import ValueChangeEventArguments
 
 from keyhole.presentation.stages import TOTAL
 from monitor.deployment import Deployment
-from monitor.live_state import Absence, Alarm, LiveSnapshot
+from monitor.snapshot import Absence, LiveSnapshot
 from monitor.summary import latency
 
 _MARK = (
@@ -22,8 +21,8 @@ _MARK = (
 _STALE_SECONDS = 6.0
 
 
-class PageHeader:
-    """Name, deployment in one line, and tiles with the counts that matter."""
+class Masthead:
+    """Name, and the deployment in one line."""
 
     def __init__(self) -> None:
         self._dark = ui.dark_mode(value=None)
@@ -36,8 +35,6 @@ class PageHeader:
             with ui.element("nav").classes("kh-nav"):
                 ui.link("Report", "/report", new_tab=True).classes("kh-button")
                 ui.button("Light / dark", on_click=self._toggle, color=None).props("flat no-caps").classes("kh-button")
-        with ui.element("div").classes("kh-tiles"):
-            self._tiles = {name: self._tile(name) for name in ("seen", "answered", "dropped", "in flight", "latency")}
 
     def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
@@ -45,28 +42,10 @@ class PageHeader:
         fresh = snapshot.age is not None and snapshot.age < _STALE_SECONDS and not snapshot.absences
         self._pulse.classes(add="kh-fresh" if fresh else "kh-stale", remove="kh-stale" if fresh else "kh-fresh")
         self._pulse.set_text(_freshness(snapshot.age, snapshot.rate, sorted(snapshot.absences)))
-        dropped = sum(snapshot.dropped.values())
-        total = latency(outcome.stages for outcome in snapshot.outcomes).get(TOTAL)
-        values = {
-            "seen": f"{snapshot.seen:,}",
-            "answered": f"{snapshot.answered:,}",
-            "dropped": f"{dropped:,}",
-            "in flight": f"{max(0, snapshot.seen - snapshot.answered - dropped):,}",
-            "latency": f"{total.p50:,.0f} ms" if total else "–",
-        }
-        for name, value in values.items():
-            self._tiles[name].set_text(value)
 
     async def _toggle(self) -> None:
         """Turn to the other scheme than the one that is seen, which may be the reader's own."""
         self._dark.value = not await ui.run_javascript("document.body.classList.contains('body--dark')")
-
-    @staticmethod
-    def _tile(name: str) -> ui.label:
-        with ui.element("div").classes("kh-tile"):
-            value = ui.label("–").classes("kh-tile-value").props(f"data-testid=tile-{name.replace(' ', '-')}")
-            ui.label({"seen": "frames seen", "latency": "median latency"}.get(name, name)).classes("kh-faint")
-        return value
 
 
 def _deployment_line(where: Deployment | None) -> str:
@@ -107,39 +86,30 @@ def _missing(name: str, absence: Absence) -> str:
     return f'<div class="kh-absence"><b>No {escape(name)} since {since}: {escape(how.rstrip(":"))}</b>{words}</div>'
 
 
-class AlarmStrip:
-    """The strip that turns red when a reconstruction is recognisable. It is always there, so that nothing moves.
+class CounterTiles:
+    """Tiles with the counts that matter."""
 
-    Args:
-        alarm: holds the threshold, which the strip can move.
-    """
-
-    def __init__(self, alarm: Alarm) -> None:
-        self._alarm = alarm
-        with ui.element("div").classes("kh-alarm").props("data-testid=alarm").props("role=status") as self._strip:
-            self._text = ui.label().classes("kh-alarm-text")
-            with ui.element("div").classes("kh-alarm-control"):
-                ui.label("recognisable from SSIM").classes("kh-faint")
-                self._number = (
-                    ui.number(value=alarm.threshold, min=-1, max=1, step=0.05, format="%.2f", on_change=self._move)
-                    .props("dense borderless debounce=400 aria-label=threshold")
-                    .classes("kh-threshold")
-                )
+    def __init__(self) -> None:
+        with ui.element("div").classes("kh-tiles"):
+            self._tiles = {name: self._tile(name) for name in ("seen", "answered", "dropped", "in flight", "latency")}
 
     def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
-        if self._number.value is not None and self._number.value != self._alarm.threshold:
-            self._number.set_value(self._alarm.threshold)
-        raised = self._alarm.raised_by(snapshot)
-        self._strip.classes(add="kh-raised" if raised else "kh-calm", remove="kh-calm" if raised else "kh-raised")
-        if raised:
-            told = ", ".join(f"{attempt.title} {attempt.ssim:.2f}" for attempt in raised)
-            self._text.set_text(f"Recognisable, by SSIM:  {told}")
-        elif snapshot.current:
-            self._text.set_text("Nothing recognisable in what the attacks show now")
-        else:
-            self._text.set_text("No reconstruction yet")
+        dropped = sum(snapshot.dropped.values())
+        total = latency(outcome.stages for outcome in snapshot.outcomes).get(TOTAL)
+        values = {
+            "seen": f"{snapshot.seen:,}",
+            "answered": f"{snapshot.answered:,}",
+            "dropped": f"{dropped:,}",
+            "in flight": f"{max(0, snapshot.seen - snapshot.answered - dropped):,}",
+            "latency": f"{total.p50:,.0f} ms" if total else "–",
+        }
+        for name, value in values.items():
+            self._tiles[name].set_text(value)
 
-    def _move(self, event: ValueChangeEventArguments[float | None]) -> None:
-        if event.value is not None and -1 <= event.value <= 1:
-            self._alarm.threshold = float(event.value)
+    @staticmethod
+    def _tile(name: str) -> ui.label:
+        with ui.element("div").classes("kh-tile"):
+            value = ui.label("–").classes("kh-tile-value").props(f"data-testid=tile-{name.replace(' ', '-')}")
+            ui.label({"seen": "frames seen", "latency": "median latency"}.get(name, name)).classes("kh-faint")
+        return value

@@ -14,12 +14,17 @@ from fastapi.responses import FileResponse
 from nicegui import ui
 
 from keyhole.service.address import Address, listening
-from monitor.live_state import Alarm, LiveState
+from monitor.alarm import Alarm
+from monitor.live_state import LiveState
 from monitor.page.access import PageAccess
-from monitor.page.attack_panels import AttackCards, RecentFrames, ScoreCurves
-from monitor.page.deployment_panels import DeploymentDiagram, LatencyPanel, LossesPanel
+from monitor.page.alarm_strip import AlarmStrip
+from monitor.page.curves import ScoreCurves
+from monitor.page.deployment_panels import LatencyPanel, LossesPanel
+from monitor.page.diagram import DeploymentDiagram
 from monitor.page.elements import Panel
-from monitor.page.header import AlarmStrip, MissingProcesses, PageHeader
+from monitor.page.header import CounterTiles, Masthead, MissingProcesses
+from monitor.page.recent import RecentFrames
+from monitor.page.stage import AttackStage
 
 _GRACE_SECONDS = 1
 _CONNECTIONS = 128
@@ -104,16 +109,17 @@ def draw_page(live: LiveState, alarm: Alarm) -> None:
     ui.add_head_html(f"<style>{_STYLE}</style>")  # before the first paint; add_css would do it by a script
     with ui.element("main").classes("kh-page"):
         panels: list[Panel] = [
-            PageHeader(),
+            Masthead(),
             MissingProcesses(),
+            DeploymentDiagram(),
+            CounterTiles(),
             AlarmStrip(alarm),
-            AttackCards(alarm, live.metrics),
+            AttackStage(alarm, live.metrics),
             ScoreCurves(alarm, live.metrics),
             RecentFrames(alarm),
         ]
         with ui.element("div").classes("kh-lower"):
             panels += [LatencyPanel(), LossesPanel()]
-        panels.append(DeploymentDiagram())
 
     def refresh() -> None:
         snapshot = live.snapshot()

@@ -121,10 +121,15 @@ class Oracle(oracle_pb2_grpc.OracleServicer):
 
 
 class Monitor(referee_pb2_grpc.RefereeServicer):
-    """Keeps every reconstruction."""
+    """Keeps every reconstruction and every roster."""
 
     def __init__(self) -> None:
         self.got: list[referee_pb2.Reconstruction] = []
+        self.rosters: list[referee_pb2.Roster] = []
+
+    def Announce(self, request, _context):  # noqa: N802
+        self.rosters.append(request)
+        return referee_pb2.Ack()
 
     def Submit(self, request, _context):  # noqa: N802
         self.got.append(request)

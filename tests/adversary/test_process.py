@@ -113,6 +113,14 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
         wait_until(lambda: 'keyhole_frames_total{outcome="reconstructed"} 4.0' in page(settings))
         text = page(settings)
         cloud.end()
+    first, last = monitor.rosters[0], monitor.rosters[-1]
+    assert [(one.attack, one.ready, one.steps) for one in first.attacks] == [
+        ("pixels-white", False, 0),
+        ("pixels-black", False, 0),
+    ]
+    assert all(one.ready for one in last.attacks)
+    assert [one.training for one in last.attacks] == [0, 1000]
+    assert last.attacks[0].steps == 0 < last.attacks[1].steps
     white = [one for one in monitor.got if (one.attack, one.frame_id) == ("pixels-white", "edge-0")]
     assert len(white) >= 3
     assert [one.final for one in white] == [False] * (len(white) - 1) + [True]

@@ -126,6 +126,25 @@ def test_slow_attacks_work_on_the_same_frames_though_they_are_free_at_different_
         assert len({name for (name,) in attack.asked}) == len(attack.asked)  # none twice
 
 
+def test_an_attack_that_takes_several_answers_the_common_frame_too_and_once(metrics):
+    shared_frame, slow, quick = SharedFrame(), Scripted(), Scripted()
+    workers = [
+        Worker(BY, rung, lambda _: None, metrics, Stop(), backlog=2, shared_frame=shared_frame)
+        for rung in (Rung("", "white box", slow), Rung("amortised", "black box", quick, together=2))
+    ]
+    offered(workers[0], "1")
+    wait_until(lambda: shared_frame.frame is not None)
+    quick.go.set()
+    offered(workers[1], "7")
+    wait_until(lambda: quick.asked)
+    offered(workers[1], "8")
+    wait_until(lambda: len(quick.asked) == 2)
+    slow.go.set()
+    for worker in workers:
+        worker.close(5)
+    assert quick.asked == [["7", "1"], ["8"]]
+
+
 def test_a_fault_in_an_attack_shows_where_once(metrics, caplog):
     worker = Worker(BY, Rung("amortised", "black box", attack := Scripted(), together=1), list, metrics, Stop())
     attack.go.set()

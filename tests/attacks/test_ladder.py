@@ -55,6 +55,9 @@ def test_the_second_rung_starts_where_the_first_one_ends():
         "refined",
         "white box",
     )
+    outline = LadderRecipe(WAY).outline()
+    assert [(one.name, one.knowledge) for one in outline] == [(one.name, one.knowledge) for one in (quick, thorough)]
+    assert [one.training for one in outline] == [WAY.first.steps(), 0]
     assert quick.together > 1
     assert (thorough.together, thorough.waiting) == (1, 1)
     assert first.final

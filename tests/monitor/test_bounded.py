@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from keyhole.v1.referee_pb2 import Account
 from keyhole.wire.errors import WireError
-from monitor.referee import BoundedEntries, Referee
+from monitor.bounded_entries import BoundedEntries
+from monitor.referee import Referee
 from monitor.scoring import Listener
 from tests.monitor.making import guess, outcome
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.live_state import FRAMES, Alarm, LiveState
+from monitor.alarm import Alarm
+from monitor.live_state import FRAMES, LiveState
 from monitor.referee import Referee
 from tests.monitor.making import FRAME, guess, outcome, truth
 
@@ -68,6 +69,55 @@ def test_memory_is_bounded_and_frames_that_all_attacks_met_stay_longest(live: Li
     assert len(frames) == FRAMES
     assert frames[0] == f"edge-0-{FRAMES + 9}"
     assert frames[-2:] == ["edge-0-1", "edge-0-0"]
+
+
+def test_the_frame_shown_is_the_newest_that_most_attacks_finished(live: LiveState) -> None:
+    assert live.snapshot().shown is None
+    referee = Referee([live])
+    for name in "abcd":
+        referee.witness(truth(name))
+
+    def shown() -> str:
+        frame = live.snapshot().shown
+        assert frame is not None
+        return frame.frame_id
+
+    referee.submit(guess("a"))
+    assert shown() == "a"  # under way, for want of a finished one
+    for name in "ab":
+        referee.submit(guess(name, "pixels-black", final=True))
+    assert shown() == "a"  # two attacks met it
+    referee.submit(guess("a", final=True))
+    referee.submit(guess("c", "pixels-black", final=True))
+    assert shown() == "a"
+    referee.submit(guess("c"))
+    assert shown() == "a"  # the white box is not done with the newer one
+    referee.submit(guess("c", final=True))
+    referee.submit(guess("d", "pixels-black", final=True))
+    assert shown() == "c"
+    frame = live.snapshot().shown
+    assert frame is not None
+    assert (frame.seen_at, frame.finished, sorted(frame.attempts)) == (1000.0, 2, ["pixels-black", "pixels-white"])
+
+
+def test_a_frame_that_nobody_works_on_any_more_gives_way(live: LiveState, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("time.time", lambda: now[0])
+    referee = Referee([live])
+    referee.witness(truth("a"))
+    for attack in ("pixels-white", "pixels-black"):
+        referee.submit(guess("a", attack, final=True, seconds=20.0))
+    now[0] += 100
+    referee.witness(truth("b"))
+    referee.submit(guess("b", "pixels-black", final=True))
+    frame = live.snapshot().shown
+    assert frame is not None
+    assert frame.frame_id == "a"  # three times the longest that an attack took, and a minute
+    now[0] += 25
+    referee.submit(guess("c", "pixels-black", final=True))
+    frame = live.snapshot().shown
+    assert frame is not None
+    assert frame.frame_id == "b"
 
 
 def test_the_alarm_is_raised_at_the_threshold_and_clears_with_the_next_finished_picture(live: LiveState) -> None:

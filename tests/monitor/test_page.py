@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from keyhole.judge.recovery import Recovery
-from keyhole.v1.referee_pb2 import Presence, Score
-from monitor.live_state import Alarm, LiveState
+from keyhole.v1.referee_pb2 import AttackStatus, Presence, Roster, Score
+from monitor.alarm import Alarm
+from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction
@@ -89,25 +91,72 @@ def _loaded(page: Page, mark: str) -> str:
 
 
 def test_it_says_that_it_waits(live: Live) -> None:
-    for waiting in ("waiting for the first frame", "No reconstruction yet", "Pictures appear here"):
+    for waiting in ("waiting for the first frame", "No reconstruction yet", "Pictures appear here", "who sees what"):
         assert waiting in live.empty
 
 
+def test_an_attack_has_its_card_before_its_first_picture_and_says_how_far_it_is(page: Page, live: Live) -> None:
+    learning = AttackStatus(attack="decoder-black", knowledge="black box", training=1000)
+    live.referee.announce(Roster(attacks=[learning, AttackStatus(attack="pixels-white", knowledge="white box")]))
+    expect(page.get_by_test_id("attack-decoder-black")).to_contain_text("Black box · decoder")
+    expect(page.get_by_test_id("state-decoder-black")).to_have_text("preparing")
+    expect(page.get_by_test_id("state-pixels-white")).to_have_text("preparing")
+    learning.ready, learning.steps = True, 340
+    live.referee.announce(Roster(attacks=[learning, AttackStatus(attack="pixels-white", ready=True)]))
+    expect(page.get_by_test_id("state-decoder-black")).to_have_text("learning, 34%")
+    expect(page.get_by_test_id("doing-decoder-black")).to_contain_text("340 of 1,000 training steps")
+    expect(page.get_by_test_id("state-pixels-white")).to_have_text("waiting")
+    live.referee.announce(Roster())
+    expect(page.get_by_test_id("attack-decoder-black")).to_have_count(0)
+
+
 def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
-    live.referee.witness(truth("edge-0-1"))
+    live.referee.witness(truth("edge-0-1", captured_at=time.time() - 95))
     live.referee.conclude(outcome("edge-0-1", edge_compute=0.02, network=0.05, total=0.1))
     first = live.referee.submit(guess("edge-0-1", noise=0.6, iteration=10))
     black = live.referee.submit(guess("edge-0-1", "pixels-black", noise=0.5))
     expect(page.get_by_test_id("ssim-pixels-white")).to_have_text(f"{first.ssim:.3f}")
     expect(page.get_by_test_id("psnr-pixels-black")).to_have_text(f"{black.psnr:.1f}")
     before = _loaded(page, "made-pixels-white")
-    assert "edge-0-1/truth" in _loaded(page, "truth-pixels-white")
+    assert "edge-0-1/truth" in _loaded(page, "truth")
+    expect(page.get_by_test_id("truth-age")).to_have_text("seen 1 min ago")
+    expect(page.get_by_test_id("age-pixels-white")).to_have_text(re.compile(r"made (now|\d+ s ago)"))
 
     second = live.referee.submit(guess("edge-0-1", noise=0.5, iteration=20))
     expect(page.get_by_test_id("ssim-pixels-white")).to_have_text(f"{second.ssim:.3f}")
     expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("20 steps")
     expect(page.get_by_test_id("made-pixels-white")).not_to_have_attribute("src", before)
     _loaded(page, "made-pixels-white")
+
+
+def test_all_attacks_show_the_same_frame_and_what_is_under_way_is_small(page: Page, live: Live) -> None:
+    names = ["pixels-white", "pixels-black"]
+    for frame in ("edge-0-20", "edge-0-21"):
+        live.referee.witness(truth(frame))
+    for name in names:
+        live.referee.submit(guess("edge-0-20", name, final=True))
+    live.referee.submit(guess("edge-0-21", "pixels-black", final=True))
+    live.referee.submit(guess("edge-0-21", "pixels-white", iteration=7))
+    assert "edge-0-20/truth" in _loaded(page, "truth")
+    for name in names:
+        assert f"edge-0-20/{name}" in _loaded(page, f"made-{name}")
+        assert f"edge-0-21/{name}" in _loaded(page, f"now-{name}")
+    expect(page.get_by_test_id("state-pixels-white")).to_have_text("working")
+    expect(page.get_by_test_id("doing-pixels-white")).to_contain_text("now edge-0-21")
+    live.referee.submit(guess("edge-0-21", "pixels-white", final=True))
+    expect(page.get_by_test_id("truth-frame")).to_have_text("edge-0-21")
+    for name in names:
+        assert f"edge-0-21/{name}" in _loaded(page, f"made-{name}")
+        expect(page.get_by_test_id(f"now-{name}")).to_be_hidden()
+
+
+def test_what_runs_where_stands_above_the_counters(page: Page, live: Live) -> None:
+    live.referee.witness(truth("edge-0-2"))
+    expect(page.get_by_test_id("diagram")).to_contain_text("never through the cloud")
+    tops = [page.get_by_test_id(mark).bounding_box() for mark in ("diagram", "tile-seen", "alarm", "truth")]
+    heights = [box["y"] for box in tops if box]
+    assert len(heights) == 4
+    assert heights == sorted(heights)
 
 
 def test_who_has_died_is_named_with_its_last_words_until_it_is_back(page: Page, live: Live) -> None:
@@ -128,7 +177,7 @@ def test_who_has_died_is_named_with_its_last_words_until_it_is_back(page: Page, 
 def test_three_generators_stand_side_by_side(page: Page, live: Live) -> None:
     live.referee.witness(truth("edge-0-5"))
     names = ["pixels-white", "decoder-white", "diffusion-white-guided"]
-    made = [guess("edge-0-5", name, 0.8 + 0.1 * at, knowledge="white box") for at, name in enumerate(names)]
+    made = [guess("edge-0-5", name, 0.8 + 0.1 * at, knowledge="white box", final=True) for at, name in enumerate(names)]
     scores = {one.attack: live.referee.submit(one) for one in made}
     titles = ["White box · pixels", "White box · decoder", "White box · diffusion, guided"]
     for name, title in zip(names, titles, strict=True):
@@ -148,6 +197,8 @@ def test_three_generators_stand_side_by_side(page: Page, live: Live) -> None:
 
 def test_both_rungs_of_a_ladder_are_shown(page: Page, live: Live) -> None:
     live.referee.witness(truth("edge-0-6"))
+    for name in ("pixels-white", "pixels-black"):
+        live.referee.submit(guess("edge-0-6", name, 0.9, final=True))
     rungs = {"amortised": ("black box", 1.0), "refined": ("white box", 0.8)}
     for rung, (knowledge, noise) in rungs.items():
         made = guess("edge-0-6", "decoder-ladder", noise=noise, rung=rung, knowledge=knowledge, final=True)
@@ -163,7 +214,7 @@ def test_what_the_judge_read_is_shown_where_it_was_asked(page: Page, live: Live)
     seen, made = truth("edge-0-1"), guess("edge-0-1", "judged-white", final=True)
     score = Score(frame_id="edge-0-1", attack="judged-white", values={"psnr": 20, "ssim": 0.1})
     live.state.judged(ScoredReconstruction(seen, made, score, 2000.0))
-    expect(page.get_by_test_id("ssim-judged-white")).to_have_text("0.100")
+    expect(page.get_by_test_id("state-judged-white")).to_have_text("finished")
     expect(page.get_by_test_id("secrets-judged-white")).to_be_hidden()
     live.state.judged(ScoredReconstruction(seen, made, score, 2001.0, Recovery(("AB12CD", "AB12XX"), {}, True, 30)))
     expect(page.get_by_test_id("secrets-judged-white")).to_contain_text("plate 4 of 6 glyphs · vehicle recognised")

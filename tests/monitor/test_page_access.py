@@ -32,7 +32,7 @@ SOCKET = {
 SERVER = """
 import sys
 from pathlib import Path
-from monitor.live_state import Alarm
+from monitor.alarm import Alarm
 from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.v1.referee_pb2 import Account, Presence, Score, WatchRequest
+from keyhole.v1.referee_pb2 import Account, AttackStatus, Presence, Roster, Score, WatchRequest
 from keyhole.v1.referee_pb2_grpc import RefereeStub
 from keyhole.wire.client import connect
 from keyhole.wire.errors import explain, violations
@@ -28,6 +28,7 @@ from monitor.process import MonitorMetrics
 from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction, SecretScorer, scoring_metrics
 from monitor.service import Broadcast, SubmitPort, TruthPort, registration
+from monitor.snapshot import AttackProgress
 from monitor.store import RunStore
 from tests.judge.making import Parrot, labels
 from tests.monitor.making import guess, outcome, pixels, truth
@@ -107,7 +108,7 @@ def test_the_edge_witnesses_and_concludes(ports: Ports) -> None:
     assert value("keyhole_ssim_count", {"attack": "pixels-white", "rung": ""}) == 1
 
 
-def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
+def test_the_submit_port_refuses_all_but_what_attacks_say(ports: Ports) -> None:
     with ports.stubs() as (_, adversary):
         for call in (
             lambda: adversary.Witness(truth()),
@@ -118,8 +119,38 @@ def test_the_submit_port_refuses_all_but_submit(ports: Ports) -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 call()
             assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-            assert "submit port takes Submit alone" in explain(refused.value)
+            assert "submit port takes Submit and Announce alone" in explain(refused.value)
         adversary.Submit(guess())
+
+
+def test_what_an_adversary_says_that_it_runs_is_shown_and_nothing_is_told_in_return(ports: Ports) -> None:
+    learning = AttackStatus(attack="decoder-ladder", rung="amortised", knowledge="black box", ready=True, training=100)
+    with ports.stubs() as (_, adversary):
+        for steps in (0, 25):
+            learning.steps = steps
+            answer = adversary.Announce(Roster(attacks=[learning, AttackStatus(attack="pixels-white")]))
+            assert answer.SerializeToString() == b""
+    shown = ports.live.snapshot()
+    assert shown.attacks == ("pixels-white", "decoder-ladder.amortised")
+    assert shown.progress["decoder-ladder.amortised"] == AttackProgress("black box", True, 25, 100)
+    assert shown.progress["decoder-ladder.amortised"].trained == 0.25
+    assert not shown.progress["pixels-white"].ready
+
+
+@pytest.mark.parametrize(
+    ("status", "field"),
+    [
+        (AttackStatus(attack="truth"), "attacks[0].attack"),
+        (AttackStatus(attack="a", rung="../b"), "attacks[0].rung"),
+        (AttackStatus(attack="a", knowledge="x" * 129), "attacks[0].knowledge"),
+        (AttackStatus(attack="a", steps=2**63), "attacks[0].steps"),
+    ],
+)
+def test_a_roster_that_cannot_be_shown_is_refused(ports: Ports, status: AttackStatus, field: str) -> None:
+    with ports.stubs() as (_, adversary), pytest.raises(grpc.RpcError) as refused:
+        adversary.Announce(Roster(attacks=[status]))
+    assert violations(refused.value)[0][0] == field
+    assert ports.live.snapshot().attacks == ()
 
 
 def test_who_is_missing_is_shown_until_he_is_back(ports: Ports) -> None:

@@ -68,12 +68,13 @@ def test_the_table_has_every_method_of_the_protos_and_nothing_else() -> None:
 
 
 def test_the_adversary_may_tap_query_and_submit_and_nothing_else_of_ours() -> None:
-    """The threat model in one line: frames, its own device, scores. No truth, no answer, no events."""
+    """The threat model in one line: frames, its own device, what it made and runs. No truth, no answer, no events."""
     allowed = {name for name, method in METHODS.items() if "adversary" in method.roles}
     assert allowed - HEALTH == {
         "/keyhole.v1.Tap/Subscribe",
         "/keyhole.v1.Oracle/Query",
         "/keyhole.v1.Referee/Submit",
+        "/keyhole.v1.Referee/Announce",
     }
     assert all(METHODS[name].roles == set(ROLES) for name in HEALTH)
 

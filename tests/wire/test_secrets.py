@@ -58,7 +58,8 @@ def test_no_message_but_the_truth_can_hold_secrets() -> None:
 
 
 def test_the_adversarys_calls_give_and_take_neither_secrets_nor_scores() -> None:
-    submit = referee_pb2.DESCRIPTOR.services_by_name["Referee"].methods_by_name["Submit"]
-    for message in (submit.input_type, submit.output_type):
+    methods = referee_pb2.DESCRIPTOR.services_by_name["Referee"].methods_by_name
+    calls = [methods[name] for name in ("Submit", "Announce")]
+    for message in (each for call in calls for each in (call.input_type, call.output_type)):
         assert referee_pb2.Secrets.DESCRIPTOR.full_name not in reached(message, set())
         assert referee_pb2.Score.DESCRIPTOR.full_name not in reached(message, set())

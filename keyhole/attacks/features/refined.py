@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, WhiteBox
-from keyhole.attacks.entry import TOGETHER, Rung, WhiteBoxRecipe
+from keyhole.attacks.entry import TOGETHER, Rung, RungOutline, WhiteBoxRecipe
 from keyhole.attacks.features.black_box import TRAINING_STEPS, BlackBoxAttack, TrainedRecipe
 from keyhole.attacks.features.denoising import latent_attack
 from keyhole.attacks.features.guided import Guided, GuidedRecipe
@@ -198,6 +198,13 @@ class LadderRecipe:
     def steps(self, queries: int | None = None) -> int:
         """Steps of the optimiser for one frame, unless the clock ends them."""
         return self.refined.steps(queries)
+
+    def outline(self, queries: int | None = None) -> tuple[RungOutline, ...]:
+        """The network's rung and the optimiser's."""
+        return (
+            RungOutline("amortised", "black box", self.refined.first.steps(queries)),
+            RungOutline("refined", "white box"),
+        )
 
     def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """Both rungs, ready for frames until the stack closes.

@@ -1,0 +1,171 @@
+"""A snapshot of a run: what the page shows at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keyhole.judge.recovery import Recovery
+from keyhole.presentation import attacks
+from keyhole.v1.referee_pb2 import Outcome
+from monitor.deployment import Deployment
+
+_STALE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attack's newest reconstruction of a frame.
+
+    Attributes:
+        attack: with its rung, see `keyhole.wire.pictures.entry_name`; so in the other classes here.
+        values: by metric.
+        version: changes with every new picture.
+        at: Unix time, seconds.
+        recovery: what the judge read from it; None where it was not asked.
+    """
+
+    frame_id: str
+    attack: str
+    knowledge: str
+    tap: str
+    values: Mapping[str, float]
+    iteration: int
+    seconds: float
+    final: bool
+    backlog: int
+    skipped: int
+    at: float
+    version: int
+    recovery: Recovery | None = None
+
+    @property
+    def ssim(self) -> float:
+        """SSIM, which raises the alarm."""
+        return self.values["ssim"]
+
+    @property
+    def title(self) -> str:
+        """The attack as a heading."""
+        return attacks.title(self.attack, self.knowledge)
+
+
+@dataclass(frozen=True)
+class AttackProgress:
+    """How far an attack has got, as its adversary says.
+
+    Attributes:
+        ready: it takes frames.
+        steps: of its training so far.
+        training: steps after which its network counts as trained; 0: it trains none.
+    """
+
+    knowledge: str
+    ready: bool
+    steps: int
+    training: int
+
+    @property
+    def trained(self) -> float:
+        """Share of its training that is done, 1 where there is none."""
+        return min(1.0, self.steps / self.training) if self.training else 1.0
+
+
+@dataclass(frozen=True)
+class ScorePoint:
+    """Values by metric on the time axis; ``at`` is Unix time, seconds."""
+
+    at: float
+    values: Mapping[str, float]
+    final: bool
+
+
+@dataclass(frozen=True)
+class AttackedFrame:
+    """A frame and what was made of it, by attack.
+
+    Attributes:
+        seen_at: when its picture was taken: Unix time, seconds.
+    """
+
+    frame_id: str
+    label: str
+    seen_at: float
+    attempts: Mapping[str, Attempt]
+
+    @property
+    def finished(self) -> int:
+        """Attacks that are finished with it."""
+        return sum(attempt.final for attempt in self.attempts.values())
+
+    @property
+    def worked_at(self) -> float:
+        """When the newest of its reconstructions came: Unix time, seconds."""
+        return max(attempt.at for attempt in self.attempts.values())
+
+
+@dataclass(frozen=True)
+class Absence:
+    """A process that has ended.
+
+    Attributes:
+        since: Unix time, seconds.
+        last_words: how it ended, then the end of its log.
+    """
+
+    since: float
+    last_words: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LiveSnapshot:
+    """What the page shows.
+
+    Attributes:
+        version: changes whenever anything does.
+        deployment: of the newest frame; none before the first.
+        now: Unix time, seconds.
+        attacks: names in the order of display: those that have a score, and those that an adversary says it runs.
+        progress: by attack, what its adversary says; without those that none spoke of.
+        current: by attack, its newest reconstruction.
+        settled: by attack, its newest final reconstruction.
+        frames: attacked frames, the newest first.
+        points: scores by attack, oldest first.
+        outcomes: of the newest frames, oldest first.
+        seen: frames witnessed since the monitor started.
+        dropped: frames by reason.
+        rate: frames a second, over the last ten.
+        age: seconds since the newest frame; none before the first.
+        queues: depths by name.
+        absences: processes that have ended, by name.
+    """
+
+    version: int
+    now: float
+    deployment: Deployment | None
+    attacks: tuple[str, ...]
+    progress: Mapping[str, AttackProgress]
+    current: Mapping[str, Attempt]
+    settled: Mapping[str, Attempt]
+    frames: tuple[AttackedFrame, ...]
+    points: Mapping[str, tuple[ScorePoint, ...]]
+    outcomes: tuple[Outcome, ...]
+    seen: int
+    answered: int
+    dropped: Mapping[str, int]
+    unmatched: int
+    rate: float
+    age: float | None
+    queues: Mapping[str, int]
+    absences: Mapping[str, Absence]
+
+    @property
+    def shown(self) -> AttackedFrame | None:
+        """The frame that is shown large, by all attacks together: the newest of those that most attacks finished or,
+        where none did, work on. One that nobody has worked on for long gives way, or an attack that ended would hold
+        it for ever. None before the first reconstruction.
+        """
+        longest = max((each.seconds for frame in self.frames for each in frame.attempts.values()), default=0.0)
+        oldest = self.now - _STALE_SECONDS - 3 * longest
+        fresh = [frame for frame in self.frames if frame.worked_at >= oldest]
+        return max(fresh or self.frames, key=lambda frame: (frame.finished, len(frame.attempts)), default=None)
