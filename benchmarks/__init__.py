@@ -1,1 +1,1 @@
-"""Scripts that measure the code's own speed, as ratios."""
+"""Scripts that measure the code's own speed, as ratios, and what its scores say."""
