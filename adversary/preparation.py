@@ -11,7 +11,7 @@ from torch import Tensor
 
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
-from keyhole.attacks.base import Access, BlackBox, WhiteBox, no_public
+from keyhole.attacks.base import Access, BlackBox, Blind, WhiteBox, no_public
 from keyhole.attacks.entry import open_prior
 from keyhole.attacks.registry import ONLINE, choose_all
 from keyhole.data.public import public_pictures
@@ -51,7 +51,8 @@ def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str, cod
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
         return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device)
 
-    return Access(lambda: white_box(settings, prior, public, defence, device), black)
+    blind = cache(lambda: Blind(public, picture_size(settings), prior, device))
+    return Access(lambda: white_box(settings, prior, public, defence, device), black, blind)
 
 
 def white_box(

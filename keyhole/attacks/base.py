@@ -1,6 +1,6 @@
 """Contracts of attacks: knowledge, observations, budgets, run settings and estimates.
 
-An attack is built from a `WhiteBox` or a `BlackBox` and nothing else, so it cannot know more.
+An attack is built from a `WhiteBox`, a `BlackBox` or a `Blind` and nothing else, so it cannot know more.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from typing import Literal, Protocol
 
 import torch
@@ -19,7 +21,9 @@ from keyhole.nn.device import CPU
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.sizes import Size
 
-Knowledge = Literal["white box", "black box"]
+Knowledge = Literal["white box", "black box", "blind"]
+REMEMBERED = 256
+"""Public pictures that a blind attacker looks at."""
 
 
 def no_prior() -> Prior:
@@ -103,6 +107,33 @@ class BlackBox:
     device: torch.device = CPU
 
 
+@dataclass(frozen=True)
+class Blind:
+    """What the blind attacker knows: the world, and nothing of the victim.
+
+    Attributes:
+        public: opens endless RGB pictures in [0, 1], 3×H×W, none of them the victim's.
+        size: of the picture in pixels.
+        prior: loads what it knows of pictures.
+        device: where it computes.
+    """
+
+    public: Callable[[], Iterator[Tensor]]
+    size: Size
+    prior: Callable[[], Prior]
+    device: torch.device = CPU
+
+    @cached_property
+    def pictures(self) -> Tensor:
+        """The first `REMEMBERED` public pictures, N×3×H×W."""
+        return torch.stack(list(islice(self.public(), REMEMBERED)))
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """Their mean, 3×H×W."""
+        return self.pictures.mean(dim=0)
+
+
 Known = WhiteBox | BlackBox
 
 
@@ -113,10 +144,12 @@ class Access:
     Attributes:
         white: the head.
         black: the oracle and public pictures.
+        blind: public pictures and the prior, the same object each time.
     """
 
     white: Callable[[], WhiteBox]
     black: Callable[[], BlackBox]
+    blind: Callable[[], Blind]
 
 
 class MismatchError(ValueError):

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from keyhole.attacks import Suite
 from keyhole.attacks.base import Known, WhiteBox
+from keyhole.attacks.blind import BLIND, BLIND_ONLINE, BlindRecipe
 from keyhole.attacks.entry import (
     BLACK_BOX_BUDGETS,
     BLACK_BOX_COST,
@@ -180,7 +181,9 @@ LADDERS: Mapping[str, AttackEntry[LadderRecipe]] = MappingProxyType(
 Frames come from the start, when the network has hardly learned: one for the decoder alone is good sooner than one that
 learns through a U-Net."""
 
-ONLINE: Mapping[str, AttackEntry[OnlineRecipe]] = MappingProxyType({**ATTACKS, **LADDERS})
+FLOOR = "blind"
+"""The attack that sees nothing."""
+ONLINE: Mapping[str, AttackEntry[OnlineRecipe]] = MappingProxyType({**ATTACKS, **LADDERS, FLOOR: BLIND_ONLINE})
 """All that the adversary's process can run."""
 
 DEFAULT_RECIPE = "strong"
@@ -256,6 +259,11 @@ def choose(word: str, recipe: str, attacks: Mapping[str, AttackEntry[R_co]]) -> 
             f"unknown recipe {chosen!r}: {attack} has {', '.join(names)}; one is named as in {attack}/{names[0]}"
         )
     return ChosenAttack(attack, chosen, word, entry, entry.recipes[chosen])
+
+
+def blind_recipes() -> tuple[ChosenAttack[BlindRecipe], ...]:
+    """The blind attacker offline, once for each of its recipes; the best of them is its score."""
+    return tuple(choose(f"{FLOOR}/{recipe}", DEFAULT_RECIPE, {FLOOR: BLIND}) for recipe in BLIND.recipes)
 
 
 def choose_all(

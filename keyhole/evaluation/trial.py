@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
+from keyhole.attacks.base import Access, BlackBox, Blind, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.white_box import OwnOracle
@@ -188,6 +188,7 @@ class OfflineAttack:
         return Access(
             lambda: known,
             lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, prior, device),
+            lambda: Blind(public, known.size, prior, device),
         )
 
     def _white(self, defence: Defence) -> WhiteBox:

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Access, BlackBox, Budget, RunSettings, Watch
+from keyhole.attacks.base import Access, BlackBox, Blind, Budget, RunSettings, Watch
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING
 from keyhole.attacks.features.refined import LadderRecipe
-from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
+from keyhole.attacks.registry import ATTACKS, FLOOR, LADDERS, ONLINE
 from keyhole.generators.diffusion import Denoised
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
@@ -29,7 +29,9 @@ WAY = replace(REFINED, settings=replace(REFINING, iterations=20))
 def climb(way, stack, oracle, folder=None, training=30):
     """The two rungs over a tiny head, the network trained on the test's own thread."""
     box = known(folder)
-    access = Access(lambda: box, lambda: BlackBox(oracle, public(), SIZE, box.prior))
+    access = Access(
+        lambda: box, lambda: BlackBox(oracle, public(), SIZE, box.prior), lambda: Blind(public, SIZE, box.prior)
+    )
     steps = {"amortised": 0, "refined": 0}
 
     def terms(rung: str) -> RunSettings:
@@ -99,7 +101,7 @@ def test_what_the_network_leaves_to_a_denoiser_is_denoised_on_both_rungs(tmp_pat
 
 
 def test_ladders_are_for_frames_that_come():
-    assert set(ONLINE) == set(ATTACKS) | set(LADDERS)
+    assert set(ONLINE) == {*ATTACKS, *LADDERS, FLOOR}
     for ladder in LADDERS.values():
         assert {recipe.steps() for recipe in ladder.recipes.values()} == {REFINING.iterations}
 

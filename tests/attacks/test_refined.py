@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Access, Budget, RunSettings, Watch, WhiteBox
+from keyhole.attacks.base import Access, Blind, Budget, RunSettings, Watch, WhiteBox
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING
@@ -56,6 +56,10 @@ def run(way, box, truth, training=60):
         return list(attack.reconstruct(seen))
 
 
+def _nothing() -> Blind:
+    pytest.fail("nobody here is blind")
+
+
 def test_the_network_is_the_start_and_the_optimiser_goes_on_from_there():
     box, truth = known(), pictures(3, seed=1)
     estimates = run(WAY, box, truth)
@@ -92,7 +96,7 @@ def test_what_matches_worse_is_not_kept():
 def test_it_trains_beside_the_frames_where_nothing_ends_it():
     box = known()
     seen = frames(box, pictures(1))
-    access = Access(lambda: box, lambda: pytest.fail("a white box needs no oracle"))
+    access = Access(lambda: box, lambda: pytest.fail("a white box needs no oracle"), _nothing)
     with WAY.open(access, RunSettings(Budget(2))) as attack:
         *_, last = attack.reconstruct(seen)
     assert last.final
