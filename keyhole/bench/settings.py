@@ -9,6 +9,7 @@ from typing import Literal
 from tyro.conf import Positional
 
 from keyhole.attacks import Suite
+from keyhole.bench.quantity import OptionalQuantityFlag
 from keyhole.service.errors import UsageError
 from keyhole.sizes import OptionalSizeFlag
 
@@ -139,7 +140,11 @@ class BenchReportSettings:
 class RecommendSettings:
     """Where to cut: the fastest design of a measured run that satisfies every constraint.
 
-    keyhole recommend runs/bench --link lte --max-ssim 0.3 --max-accuracy-loss 1 --max-latency 50
+    The whole model on the edge and the pictures to the cloud are candidates too: where one of them satisfies
+    everything, nothing forces a split. Of designs whose latencies cannot be told apart it is the one that leaks least.
+
+        keyhole recommend runs/bench --link lte --max-ssim 0.3 --max-accuracy-loss 1 --max-latency 50
+        keyhole recommend runs/bench --link lte --max-edge-mib 8 --keep-model-secret 0.5
     """
 
     run: Positional[Path]
@@ -151,18 +156,27 @@ class RecommendSettings:
     defended: tuple[str, ...] = ()
     """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
     max_ssim: float | None = None
-    """Leak: the mean SSIM of the strongest attack."""
+    """Leak: the SSIM of the strongest attack. A design satisfies it where the upper end of the interval does; one of
+    which only the mean does is chosen where there is no other, and called probable."""
     max_accuracy_loss: float | None = None
-    """Points of accuracy below the undefended fp32 design of the same target."""
+    """Points of accuracy below the undefended fp32 design of the same target, as measured."""
     max_latency: float | None = None
-    """Median milliseconds from picture to answer."""
-    max_edge_macs: float | None = None
-    """Multiply-accumulates of the head for one picture, as 5e8."""
+    """Median milliseconds from picture to answer, as measured."""
+    max_edge_mib: float | None = None
+    """MiB that the edge has for the head: its weights and what it computes."""
+    max_edge_macs: OptionalQuantityFlag = None
+    """Multiply-accumulates of the head for one picture, as 5e8, or as 40%: a share of the whole undefended model's."""
+    keep_model_secret: float | None = None
+    """Share of the model's parameters, 0 to 1, that may not leave the cloud."""
+    details: bool = False
+    """Also what each constraint costs, all baselines and what was left out."""
 
     def __post_init__(self) -> None:
         if self.max_ssim is not None and not -1 <= self.max_ssim <= 1:
             raise UsageError(f"--max-ssim {self.max_ssim:g}: SSIM lies between -1 and 1")
-        for flag in ("max_accuracy_loss", "max_latency", "max_edge_macs"):
+        if self.keep_model_secret is not None and not 0 <= self.keep_model_secret <= 1:
+            raise UsageError(f"--keep-model-secret {self.keep_model_secret:g}: expected a share, 0 to 1")
+        for flag in ("max_accuracy_loss", "max_latency", "max_edge_mib"):
             value = getattr(self, flag)
             if value is not None and not value >= 0:
                 raise UsageError(f"--{flag.replace('_', '-')} {value:g}: expected 0 or more")

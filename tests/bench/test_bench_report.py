@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from keyhole.bench.advice.options import options
-from keyhole.bench.advice.sentences import design_text
+from keyhole.bench.advice.wording import design_text
 from keyhole.bench.measure.dfil import psnr_bound
 from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, Results
 from keyhole.bench.report.command import bench_report, write_report

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import options, trained_defences, with_trained_defences
-from keyhole.bench.advice.recommendation import constraints, recommendation
-from keyhole.bench.advice.sentences import sentences
+from keyhole.bench.advice.recommendation import recommendation
+from keyhole.bench.advice.sentences import headline, sentences
 from keyhole.bench.records import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.store import open_results
@@ -43,7 +44,9 @@ def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = ope
         max_ssim=settings.max_ssim,
         max_accuracy_loss=settings.max_accuracy_loss,
         max_latency=settings.max_latency,
+        max_edge_mib=settings.max_edge_mib,
         max_edge_macs=settings.max_edge_macs,
+        keep_model_secret=settings.keep_model_secret,
     )
     console, weighed = terminal(), options(results)
     advised = [
@@ -52,6 +55,6 @@ def recommend(settings: RecommendSettings, load: Callable[[Path], Results] = ope
     for advice in advised:
         if len(advised) > 1:
             console.print(f"\n{advice.target}", style="bold")
-        for sentence in sentences(advice):
+        for sentence in (sentences if settings.details else headline)(advice):
             console.print(sentence, soft_wrap=True)
     return 0 if all(advice.chosen for advice in advised) else 1

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TypeVar
 
 from keyhole.bench.records import LeakRecord
+from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, mean_interval
 
 PICTURES, SEEDS = 100, 3
@@ -26,6 +27,7 @@ class Exposure:
         interval: see `mean_interval`; None where there are too few values to tell.
         pictures: behind the mean.
         seeds: behind the mean.
+        values: of each picture, mean over seeds, in the order of the audit pool; empty where there are none.
     """
 
     attack: str
@@ -33,6 +35,7 @@ class Exposure:
     interval: Interval | None
     pictures: int
     seeds: int
+    values: tuple[float, ...] = field(default=(), kw_only=True)
 
     @property
     def thin(self) -> bool:
@@ -49,6 +52,11 @@ class SecretExposure(Exposure):
     """
 
     guessing: float
+
+    @property
+    def share(self) -> Share:
+        """As a share of a secret, with its interval over all that was asked."""
+        return Share(self.mean, self.guessing, self.pictures)
 
 
 def picture_exposures(leaks: Iterable[LeakRecord], metric: str) -> tuple[Exposure, ...]:
@@ -71,7 +79,9 @@ def picture_exposures(leaks: Iterable[LeakRecord], metric: str) -> tuple[Exposur
             statistics.fmean(value for value in values if value is not None)
             for values in zip_longest(*(leak.scores[metric] for leak in seeds))
         ]
-        found.append(Exposure(attack, statistics.fmean(means), mean_interval(means), len(means), len(seeds)))
+        found.append(
+            Exposure(attack, statistics.fmean(means), mean_interval(means), len(means), len(seeds), values=tuple(means))
+        )
     return tuple(found)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_expo
 from keyhole.bench.advice.puri import PURI_METRICS, privacy, puri, utility
 from keyhole.bench.records import (
     BASELINES,
+    CLOUD_ONLY,
     EDGE_ONLY,
     AccuracyRecord,
     Design,
@@ -20,6 +22,7 @@ from keyhole.bench.records import (
     Results,
 )
 from keyhole.metrics.base import Metric
+from keyhole.metrics.interval import Interval
 from keyhole.metrics.registry import metric_named
 from keyhole.service.errors import UsageError
 from keyhole.targets.target import defence_name
@@ -42,6 +45,7 @@ class Option:
         loss: points of accuracy below the undefended fp32 design of the same target; negative for a gain.
         profile: cost without being run.
         puri: one number for its defence and codec, beside the undefended fp32 design at the same cut.
+        model_macs: multiply-accumulates of the target's whole undefended model.
     """
 
     design: Design
@@ -53,21 +57,52 @@ class Option:
     loss: float | None
     profile: ProfileRecord | None
     puri: float | None
+    model_macs: int | None = None
 
     @property
     def splits(self) -> bool:
         """Whether the design splits the model, unlike a baseline."""
         return self.design.cut not in BASELINES
 
+    @property
+    def alone(self) -> bool:
+        """Whether the whole model is on the edge, so that nothing crosses."""
+        return self.design.cut == EDGE_ONLY
+
+    @property
+    def remote(self) -> bool:
+        """Whether the whole model is in the cloud, so that the picture crosses."""
+        return self.design.cut == CLOUD_ONLY
+
     def p50(self, link: str) -> float | None:
         """Median milliseconds from picture to answer."""
         found = self.latencies.get(link)
         return found.total.p50 if found else None
 
+    def p50_interval(self, link: str) -> Interval | None:
+        """95 % interval of the median; None where it was not kept."""
+        found = self.latencies.get(link)
+        return found.interval if found else None
+
     def leak(self, metric: str = "ssim") -> float | None:
-        """The greatest mean over attacks."""
+        """The greatest mean over attacks; SSIM 1 where the picture crosses and was not scored."""
         found = self.exposure.get(metric)
-        return found.mean if found else None
+        if found is None:
+            return 1.0 if self.remote and metric == "ssim" else None
+        return found.mean
+
+    @property
+    def leak_order(self) -> float:
+        """Ranks designs of a target by what leaks: from nothing crosses to the picture crosses, or not known."""
+        leak = self.leak()
+        if self.alone:
+            return -math.inf
+        return math.inf if self.remote or leak is None else leak
+
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """Names of the attacks that were tried on it."""
+        return tuple(dict.fromkeys(leak.attack for leak in self.leaks))
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -78,12 +113,25 @@ class Option:
     @property
     def macs(self) -> int | None:
         """Multiply-accumulates on the edge for one picture."""
-        return self.profile.macs if self.profile else None
+        return 0 if self.remote else self.profile.macs if self.profile else None
+
+    @property
+    def macs_share(self) -> float | None:
+        """The same as a share of the target's whole undefended model, in [0, 1]."""
+        return self.macs / self.model_macs if self.macs is not None and self.model_macs else None
 
     @property
     def memory(self) -> int | None:
         """Bytes that the head needs on the edge."""
-        return self.profile.memory if self.profile else None
+        return 0 if self.remote else self.profile.memory if self.profile else None
+
+    @property
+    def edge_share(self) -> float | None:
+        """Share of its model's parameters that are on the edge, in [0, 1]."""
+        if not self.splits:
+            return float(self.alone)
+        secret = self.profile.secret_share if self.profile else None
+        return None if secret is None else 1 - secret
 
 
 def metrics_of(options: Iterable[Option]) -> tuple[Metric, ...]:
@@ -112,9 +160,10 @@ def options(results: Results) -> tuple[Option, ...]:
             exposure=_pictures(leaks[design]),
             secrets=_secrets(leaks[design]),
             accuracy=accuracy,
-            loss=reference.value - accuracy.value if accuracy and reference else None,
+            loss=_loss(design, accuracy, reference),
             profile=profiles.get(design),
             puri=None,
+            model_macs=_model_macs(design, profiles),
         )
     return tuple(replace(option, puri=_puri(option, made, accuracies)) for option in made.values())
 
@@ -141,6 +190,20 @@ def _reference(design: Design, accuracies: Mapping[Design, AccuracyRecord]) -> A
     bare = replace(design, defence=UNDEFENDED, codec=EXACT)
     whole = Design(design.target, EDGE_ONLY, UNDEFENDED, "none")
     return next((accuracies[other] for other in (bare, *exact, whole) if other in accuracies), None)
+
+
+def _loss(design: Design, accuracy: AccuracyRecord | None, reference: AccuracyRecord | None) -> float | None:
+    """Points below the reference; the whole undefended model loses none, whether it was measured or not."""
+    if accuracy and reference:
+        return reference.value - accuracy.value
+    return 0.0 if (design.cut, design.defence) == (EDGE_ONLY, UNDEFENDED) else None
+
+
+def _model_macs(design: Design, profiles: Mapping[Design, ProfileRecord]) -> int | None:
+    """Those of the undefended model of the target, which a trained defence may have made smaller."""
+    bare = (found for other, found in profiles.items() if (other.target, other.defence) == (design.target, UNDEFENDED))
+    own = profiles.get(design)
+    return next((found.model_macs for found in bare if found.model_macs), own.model_macs if own else None)
 
 
 def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Design, AccuracyRecord]) -> float | None:

@@ -11,9 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import Option, options
-from keyhole.bench.advice.recommendation import constraints, recommendation
-from keyhole.bench.advice.sentences import design_text, sentences
+from keyhole.bench.advice.recommendation import recommendation
+from keyhole.bench.advice.sentences import sentences
+from keyhole.bench.advice.wording import design_text
 from keyhole.bench.records import Failure, LeakRecord, Results
 from keyhole.bench.report import tables
 from keyhole.bench.report.cost_bars import payload_bars, stage_bars
