@@ -1,96 +1,39 @@
-"""Figures of a run's report: the frames that it shows, its contact sheet and its plots."""
+"""Figures of a run's report: its contact sheet and its plots."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 from matplotlib import rc_context
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import DEFAULT, METRICS
 from keyhole.presentation import attacks, stages
 from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet
 from keyhole.presentation.plots import INK, STYLE, svg, wide_axes
+from monitor.examples import ExampleFrame, ExamplePicture, Examples
 from monitor.history import AnsweredFrame, LastScore
-from monitor.validation import TRUTH
 
 _BARS, _DOTS = 60, 500
 
 
-@dataclass(frozen=True)
-class ExamplePicture:
-    """A reconstruction: PNG bytes and its score."""
-
-    png: bytes
-    score: LastScore
-
-
-@dataclass(frozen=True)
-class ExampleFrame:
-    """A frame whose pictures are kept: its truth as PNG bytes, and by attack what was made of it."""
-
-    frame_id: str
-    truth: bytes
-    shown: Mapping[str, ExamplePicture]
-
-
-def choose_examples(pictures: Path, scores: Sequence[LastScore], most: int) -> tuple[ExampleFrame, ...]:
-    """Frames to show: those that most attacks worked on, the newest first among equals; never by their score.
-
-    Args:
-        pictures: the run's folder of pictures.
-        scores: the scores that count, oldest first.
-        most: frames at most.
-
-    Returns:
-        In the order of time.
-    """
-    newest = {score.frame_id: score.frame for score in sorted(scores, key=lambda score: score.frame)}
-    frames: dict[str, dict[str, LastScore]] = {}
-    for score in scores:
-        if score.frame == newest[score.frame_id]:
-            frames.setdefault(score.frame_id, {})[score.attack] = score
-    chosen: list[ExampleFrame] = []
-    for frame_id in sorted(frames, key=lambda name: (len(frames[name]), newest[name]), reverse=True):
-        example = _example(pictures / frame_id, frames[frame_id])
-        if example is not None:
-            chosen.append(example)
-        if len(chosen) == most:
-            break
-    return tuple(sorted(chosen, key=lambda example: newest[example.frame_id]))
-
-
-def _example(folder: Path, scores: Mapping[str, LastScore]) -> ExampleFrame | None:
-    truth = _picture(folder / f"{TRUTH}.png")
-    found = {name: _picture(folder / f"{name}.png") for name in scores}
-    shown = {name: ExamplePicture(png, scores[name]) for name, png in found.items() if png is not None}
-    return ExampleFrame(folder.name, truth, shown) if truth is not None and shown else None
-
-
-def _picture(path: Path) -> bytes | None:
-    try:
-        png = path.read_bytes()
-        with Image.open(io.BytesIO(png)) as picture:
-            picture.verify()
-    except (OSError, UnidentifiedImageError, SyntaxError):
-        return None
-    return png
-
-
-def frame_sheet(examples: Sequence[ExampleFrame], titles: Mapping[str, str]) -> Image.Image:
-    """A row for each frame: its truth, then each attack's last reconstruction with its PSNR and SSIM."""
-    truths = Column("Truth", [Tile.of_png(example.truth, example.frame_id) for example in examples])
+def frame_sheet(examples: Examples, titles: Mapping[str, str]) -> Image.Image:
+    """A row for each frame: its truth and place, then each attack's last reconstruction with its PSNR and SSIM."""
+    truths = [Tile.of_png(example.truth, _place(example)) for example in examples.frames]
     made = (
         Column(
-            title.replace(" · ", "\n"), [_tile(example.shown.get(name)) for example in examples], attacks.colour(name)
+            title.replace(" · ", "\n"),
+            [_tile(example.shown.get(name)) for example in examples.frames],
+            attacks.colour(name),
         )
         for name, title in titles.items()
     )
-    return contact_sheet([truths, *made])
+    return contact_sheet([Column("Truth", truths), *made])
+
+
+def _place(example: ExampleFrame) -> str:
+    return f"{example.place}: {example.frame_id}" if example.place else example.frame_id
 
 
 def _tile(shown: ExamplePicture | None) -> Tile:

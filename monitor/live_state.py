@@ -98,7 +98,9 @@ class LiveState(Listener):
 
     def announced(self, roster: Roster) -> None:
         progress = {
-            entry_name(status): AttackProgress(status.knowledge, status.ready, status.steps, status.training)
+            entry_name(status): AttackProgress(
+                status.knowledge, status.tap, status.ready, status.steps, status.training
+            )
             for status in roster.attacks
         }
         with self._lock:

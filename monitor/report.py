@@ -18,14 +18,14 @@ from keyhole.judge.recovery import GLYPH_CHANCE, SecretRecovery
 from keyhole.presentation import attacks, stages
 from monitor import figures
 from monitor.deployment import threat_model
-from monitor.figures import ExampleFrame, choose_examples
+from monitor.examples import Examples, choose_examples
 from monitor.history import History, read_history
 from monitor.settings import ReportSettings
 from monitor.store import PICTURES
 from monitor.summary import Summary, summarise
 
 SUMMARY, CONTACT_SHEET, REPORT = "summary.json", "contact-sheet.png", "report.html"
-_SHEET_ROWS, _FRAMES = 8, 16
+_SHEET_ROWS, _FRAMES = 7, 15
 
 
 def report(settings: ReportSettings) -> int:
@@ -58,7 +58,7 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
     _write(run / SUMMARY, (json.dumps(summary.as_json(), indent=2) + "\n").encode())
     examples = choose_examples(run / PICTURES, history.scores, _FRAMES)
     titles = _titles(summary)
-    if examples:
+    if examples.frames:
         page = io.BytesIO()
         figures.frame_sheet(choose_examples(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(
             page, "PNG", compress_level=2
@@ -68,7 +68,7 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
     return summary
 
 
-def _page(name: str, history: History, summary: Summary, examples: tuple[ExampleFrame, ...], threshold: float) -> str:
+def _page(name: str, history: History, summary: Summary, examples: Examples, threshold: float) -> str:
     environment = Environment(
         loader=ChoiceLoader(
             [PackageLoader("monitor", "templates"), PackageLoader("keyhole.presentation", "templates")]

@@ -61,6 +61,7 @@ class AttackProgress:
     """
 
     knowledge: str
+    tap: str
     ready: bool
     steps: int
     training: int

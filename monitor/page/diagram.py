@@ -23,7 +23,8 @@ class DeploymentDiagram:
         if where is None:
             self._html.set_content('<p class="kh-faint">What runs where, and who sees what: waiting for a frame.</p>')
             return
-        taps = frozenset(attempt.tap for attempt in snapshot.current.values() if attempt.tap)
+        told = {each.tap for each in snapshot.progress.values()} | {each.tap for each in snapshot.current.values()}
+        taps = frozenset(told - {""})
         payload = snapshot.outcomes[-1].payload_bytes if snapshot.outcomes else 0
         features = [f"{payload / 1024:,.0f} KiB of features" if payload else "features", where.codec]
         features += [where.conditions, "mutual TLS" if where.tls else "no TLS"]

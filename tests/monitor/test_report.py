@@ -12,7 +12,7 @@ from keyhole.metrics import METRICS
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import Deployment
 from monitor import figures
-from monitor.figures import choose_examples
+from monitor.examples import choose_examples
 from monitor.history import LastScore, read_history
 from monitor.referee import Referee
 from monitor.report import report, write_report
@@ -45,7 +45,7 @@ def test_a_stored_runs_report_holds_its_numbers_and_pictures(tmp_path: Path) -> 
         assert f"{attack.scores['psnr'].mean:.2f}" in page
         assert f"{attack.scores['ssim'].mean:.3f}" in page
     assert "62.50" in page
-    assert page.count("data:image/png;base64,") == 5 + 5 + 3
+    assert page.count("data:image/png;base64,") == 3 * 3
     assert page.count("<svg") == 3
     assert json.loads((tmp_path / "summary.json").read_text())["attacks"]["pixels-black"]["n"] == 5
 
@@ -75,21 +75,52 @@ def test_the_contact_sheet_has_a_column_for_truth_and_each_attack(tmp_path: Path
     write_report(tmp_path)
     with Image.open(tmp_path / "contact-sheet.png") as sheet:
         assert sheet.width == 16 + 3 * (224 + 16)
-        assert sheet.height == 66 + 5 * (224 + 30 + 16)
+        assert sheet.height == 66 + 3 * (224 + 30 + 16)
 
 
-def test_frames_are_chosen_by_the_attacks_that_met_them_and_not_by_score(tmp_path: Path) -> None:
-    store_run(tmp_path, frames=7)
-    exhibits = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
-    assert [exhibit.frame_id for exhibit in exhibits] == ["edge-0-2", "edge-0-4", "edge-0-6"]
+def chosen(run: Path, most: int) -> list[tuple[str, str]]:
+    examples = choose_examples(run / "pictures", read_history(run).scores, most)
+    return [(example.frame_id, example.place) for example in examples.frames]
+
+
+def test_frames_that_most_attacks_finished_are_shown_with_the_best_the_median_and_the_worst_named(
+    tmp_path: Path,
+) -> None:
+    store = RunStore(tmp_path, keep=50)
+    referee = Referee([store])
+    noise = {0: 0.9, 1: 0.1, 2: 0.5, 3: 0.3, 4: 0.7, 5: 0.2, 6: 0.6}
+    for number in range(12):
+        referee.witness(truth(f"edge-0-{number}"))
+        referee.submit(guess(f"edge-0-{number}", "pixels-black", noise=0.95, final=True))
+        if number in noise:
+            referee.submit(guess(f"edge-0-{number}", "pixels-white", noise=noise[number], final=True))
+    referee.submit(guess("edge-0-11", "pixels-white", noise=0.01))  # the best, and not finished
+    store.close()
+    examples = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, 50)
+    assert (examples.strongest, examples.count) == ("pixels-white", 7)
+    best_first = [f"edge-0-{number}" for number in sorted(noise, key=noise.__getitem__)]
+    named = list(zip(best_first, ("best", "", "", "median", "", "", "worst"), strict=True))
+    assert chosen(tmp_path, 50) == chosen(tmp_path, 7) == named
+    assert chosen(tmp_path, 4) == [named[0], named[3], named[6]]
+    write_report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "The 7 frames that most attacks finished" in page
+    assert "<b>Truth</b>median" in page
+
+
+def test_a_frame_that_the_strongest_attack_never_met_has_no_place_in_its_order(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=4)
+    found = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    assert (found.strongest, found.count) == ("pixels-white", 2)
+    assert {example.frame_id for example in found.frames} == {"edge-0-0", "edge-0-2"}
 
 
 def test_pictures_that_are_gone_or_broken_are_left_out(tmp_path: Path) -> None:
     store_run(tmp_path, frames=2)
     (tmp_path / "pictures" / "edge-0-0" / "pixels-white.png").write_bytes(b"\x89PNG")
     (tmp_path / "pictures" / "edge-0-1" / "truth.png").unlink()
-    exhibits = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
-    assert [(exhibit.frame_id, list(exhibit.shown)) for exhibit in exhibits] == [("edge-0-0", ["pixels-black"])]
+    examples = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    assert [(one.frame_id, list(one.shown)) for one in examples.frames] == [("edge-0-0", ["pixels-black"])]
 
 
 def test_a_run_without_scores_has_a_report_and_no_contact_sheet(tmp_path: Path) -> None:

@@ -124,7 +124,9 @@ def test_the_submit_port_refuses_all_but_what_attacks_say(ports: Ports) -> None:
 
 
 def test_what_an_adversary_says_that_it_runs_is_shown_and_nothing_is_told_in_return(ports: Ports) -> None:
-    learning = AttackStatus(attack="decoder-ladder", rung="amortised", knowledge="black box", ready=True, training=100)
+    learning = AttackStatus(
+        attack="decoder-ladder", rung="amortised", knowledge="black box", tap="wire", training=100, ready=True
+    )
     with ports.stubs() as (_, adversary):
         for steps in (0, 25):
             learning.steps = steps
@@ -132,7 +134,7 @@ def test_what_an_adversary_says_that_it_runs_is_shown_and_nothing_is_told_in_ret
             assert answer.SerializeToString() == b""
     shown = ports.live.snapshot()
     assert shown.attacks == ("pixels-white", "decoder-ladder.amortised")
-    assert shown.progress["decoder-ladder.amortised"] == AttackProgress("black box", True, 25, 100)
+    assert shown.progress["decoder-ladder.amortised"] == AttackProgress("black box", "wire", True, 25, 100)
     assert shown.progress["decoder-ladder.amortised"].trained == 0.25
     assert not shown.progress["pixels-white"].ready
 
