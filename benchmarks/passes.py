@@ -53,7 +53,7 @@ def measure(choice: ChosenAttack[Recipe], settings: PassesSettings) -> PassesRow
     target, partition = partitioned(terms)
     truths = attacked_pictures(terms, target, 0)
     offline = OfflineAttack(Trial(terms, choice, 0, 0), target, partition, lambda: None, interval=INTERVAL)
-    (estimates,) = offline.watched([truths])
+    (estimates,) = offline.watched(truths, [range(settings.n)])
     course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]
     last, likeness = course[-1]
     return PassesRow(choice.recipe_name, reached(course), last.passes, likeness, last.seconds / settings.n)

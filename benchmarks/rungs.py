@@ -72,7 +72,7 @@ def measure(choice: ChosenAttack[Recipe], together: int, settings: RungsSettings
     target, partition = partitioned(terms)
     pictures = attacked_pictures(terms, target, 0)
     attack = OfflineAttack(Trial(terms, choice, 0, 0), target, partition, lambda: None)
-    estimates = list(attack.reconstruct([pictures] * (1 + REPEATS if learns else 1)))
+    estimates = list(attack.reconstruct(pictures, [range(together)] * (1 + REPEATS if learns else 1)))
     seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))
     steps = 1 if learns else estimates[-1].iteration
     each = seconds / together

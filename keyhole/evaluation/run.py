@@ -156,6 +156,9 @@ def reconstruct_all(
 ) -> Reconstructions:
     """Reconstruct every picture from one cut; those that an earlier run left in the folder are read from there.
 
+    A batch that an earlier run left unfinished is attacked whole again, for the pictures of a batch may be attacked
+    otherwise beside others; those that were there stay as they were.
+
     Args:
         trial: which attack, how, and the folder; pictures and cuts of its settings are not looked at.
         target: the whole model.
@@ -168,22 +171,24 @@ def reconstruct_all(
     """
     cut, size = partition.plan.cut, trial.settings.batch
     ledger = PictureLedger.open(trial.settings.out, trial.description(target))
-    missing = [index for index in range(len(truths)) if not ledger.has(cut, index)]
+    every = range(len(truths))
+    missing = {index for index in every if not ledger.has(cut, index)}
     if missing:
-        batches = [missing[at : at + size] for at in range(0, len(missing), size)]
+        whole = (every[at : at + size] for at in range(0, len(truths), size))
+        batches = [batch for batch in whole if not missing.isdisjoint(batch)]
         rounds = 1 if trial.choice.recipe.learns else len(batches)
         name = f"{trial.choice.word} {cut}, seed {trial.seed}"
         total = trial.training_steps + rounds * trial.steps
         task = progress.add_task(name, total=total)
         losses: list[float] = []
         offline = OfflineAttack(trial, target, partition, lambda: progress.advance(task), losses.append)
-        for indices, last in zip(batches, offline.reconstruct([truths[i] for i in batches]), strict=True):
+        for indices, last in zip(batches, offline.reconstruct(truths, batches), strict=True):
             for index, picture in zip(indices, last.pictures, strict=True):
-                ledger.keep(cut, index, picture, last.passes)
+                if index in missing:
+                    ledger.keep(cut, index, picture, last.passes)
             ledger.keep_losses(cut, indices[0], losses)
             losses.clear()
         progress.update(task, completed=total)  # an attack may stop early, or say nothing of its steps
-    every = range(len(truths))
     return Reconstructions(
         [ledger.read(cut, index) for index in every],
         [ledger.passes(cut, index) for index in every],

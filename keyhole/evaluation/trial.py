@@ -13,7 +13,7 @@ from torch import Tensor
 from keyhole.attacks.base import Access, BlackBox, Blind, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack
-from keyhole.attacks.features.white_box import OwnOracle
+from keyhole.attacks.features.white_box import OwnOracle, head_features
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_hash, defence_named, randomness, spelled
@@ -120,6 +120,35 @@ class LocalOracle:
 
 
 @dataclass(frozen=True)
+class Victim:
+    """The edge as the attack meets it: its pictures' features as they arrive.
+
+    Each picture's random numbers are its own, whichever were sent before it: a run that was stopped and goes on meets
+    the noise of one that was not.
+
+    Attributes:
+        known: head and defence.
+        seed: of the random numbers.
+        codec: of the frames.
+    """
+
+    known: WhiteBox
+    seed: int
+    codec: str
+
+    def send(self, pictures: Tensor, numbers: Sequence[int]) -> tuple[Tensor, ...]:
+        """Protected features of RGB pictures in [0, 1], N×3×H×W, the ``numbers``-th of the run."""
+        features = tuple(tensor.cpu() for tensor in head_features(self.known, pictures))
+        sent = [
+            self.known.defence.protect(
+                tuple(tensor[place : place + 1] for tensor in features), randomness(self.seed, f"edge {number}")
+            )
+            for place, number in enumerate(numbers)
+        ]
+        return through_codec(tuple(torch.cat(tensors) for tensors in zip(*sent, strict=True)), self.codec)
+
+
+@dataclass(frozen=True)
 class OfflineAttack:
     """An attack on one cut.
 
@@ -139,14 +168,18 @@ class OfflineAttack:
     noted: Callable[[float], object] = lambda _: None
     interval: float = math.inf
 
-    def reconstruct(self, batches: Sequence[Tensor]) -> Iterator[Estimate]:
-        """The final estimate of each batch of pictures N×3×H×W, in order.
+    def reconstruct(self, pictures: Tensor, batches: Sequence[Sequence[int]]) -> Iterator[Estimate]:
+        """The final estimate of each batch, in order.
+
+        Args:
+            pictures: of the run, N×3×H×W.
+            batches: numbers of those that are attacked together.
 
         Raises:
             UsageError: no such prior, defence or device, or an attack of a user's own makes other pictures.
         """
-        for pictures, estimates in zip(batches, self.watched(batches), strict=True):
-            shape, last = tuple(pictures.shape), None
+        for batch, estimates in zip(batches, self.watched(pictures, batches), strict=True):
+            shape, last = (len(batch), *pictures.shape[1:]), None
             for last in estimates:  # noqa: B007
                 pass
             if last is None or last.pictures.shape != shape:
@@ -154,8 +187,8 @@ class OfflineAttack:
                 raise UsageError(f"{self.trial.choice.word} made {got} of frames whose pictures are {shape}")
             yield last
 
-    def watched(self, batches: Sequence[Tensor]) -> Iterator[Iterator[Estimate]]:
-        """The estimates of each batch of pictures N×3×H×W as they get better, the final one last.
+    def watched(self, pictures: Tensor, batches: Sequence[Sequence[int]]) -> Iterator[Iterator[Estimate]]:
+        """The estimates of each batch as they get better, the final one last; see `reconstruct`.
 
         Raises:
             UsageError: no such prior, defence or device.
@@ -174,9 +207,9 @@ class OfflineAttack:
         with trial.choice.recipe.open(self._access, terms) as attack:
             if isinstance(attack, BlackBoxAttack):
                 attack.wait()
-            victim = self._oracle("edge", self._seen)
-            for pictures in batches:
-                yield attack.reconstruct(_frames(victim.query(pictures)))
+            victim = Victim(self._white(self._seen), trial.seed, settings.codec)
+            for batch in batches:
+                yield attack.reconstruct(_frames(victim.send(pictures[list(batch)], batch)))
 
     @property
     def _access(self) -> Access:
