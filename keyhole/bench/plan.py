@@ -18,7 +18,7 @@ from keyhole.bench.axes import Axes, CutTarget, emulated_link
 from keyhole.bench.measure.accuracy import identities
 from keyhole.bench.presets import PRESETS
 from keyhole.bench.settings import PlanSettings
-from keyhole.bench.sweep import SurveyedTarget, SweepSettings, surveyed_target
+from keyhole.bench.sweep import SurveyedTarget, SweepSettings, audit_pictures, surveyed_target
 from keyhole.data import check_apart, open_source
 from keyhole.data.sets.folders import list_folder
 from keyhole.defences import spelled
@@ -27,6 +27,7 @@ from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import Size, read_size
+from keyhole.targets.membership import TrainedOn, warn_of_members
 from keyhole.wire.codec_registry import codec_named
 
 _DEFAULT: Suite = "quick"
@@ -150,7 +151,18 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     metrics = metrics_named(flags.metrics or DEFAULT)
     for model, attack in itertools.product(models.values(), attacks.values()):
         check_scorable(metrics, model.target.preprocess.size, attack.spend(settings.preset).n)
+    most = max((attack.spend(settings.preset).n for attack in attacks.values()), default=0)
+    for name, model in models.items():
+        _warn_of_members(name, model, settings, most)
     return SweepPlan(axes, settings, models, attacks, tuple(metric.name for metric in metrics))
+
+
+def _warn_of_members(name: str, model: SurveyedTarget, settings: SweepSettings, count: int) -> None:
+    """Warn where the pictures that are attacked show whom the target was trained on."""
+    trained = TrainedOn.of_target(settings.model(name))
+    if trained.keys and count:
+        samples = audit_pictures(settings, model.target.preprocess.size, count)
+        warn_of_members(trained, name, settings.source, [sample.label for sample in samples])
 
 
 def _sweep_settings(flags: PlanSettings) -> SweepSettings:

@@ -22,7 +22,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.data import check_apart, open_source, take_samples
+from keyhole.data import Sample, check_apart, open_source, take_samples
 from keyhole.defences import defence_named
 from keyhole.evaluation.published import published
 from keyhole.evaluation.scores import EvaluationRow, check_scorable, score, score_set
@@ -35,6 +35,7 @@ from keyhole.partition import Partition, partitioned_at
 from keyhole.service.files import OFFLINE, claim
 from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
+from keyhole.targets.membership import TrainedOn, warn_of_members
 from keyhole.terminal import progress_bar
 from keyhole.wire.codec_registry import codec_named
 
@@ -90,7 +91,10 @@ def evaluate(
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
     check_scorable(metrics, target.preprocess.size, settings.n)
-    truths = attacked_pictures(settings, target, seeds[0])
+    samples = attacked_samples(settings, target, seeds[0])
+    truths = torch.stack([sample.picture for sample in samples])
+    shown = [sample.label for sample in samples]
+    members = warn_of_members(TrainedOn.of_target(settings), target.name, settings.source, shown)
 
     rows, columns = [], {}
     with progress_bar(console) as progress:
@@ -99,7 +103,8 @@ def evaluate(
             made = [reconstruct_all(trial, target, partition, truths, progress) for trial in trials]
             rows.append(_row(trials, target, partition, truths, made, metrics))
             columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
-    return Evaluation(target, {**common_facts(settings, target), "seeds": list(seeds)}, rows, truths, columns, metrics)
+    facts = {**common_facts(settings, target), "seeds": list(seeds), **({"trained_on": members} if members else {})}
+    return Evaluation(target, facts, rows, truths, columns, metrics)
 
 
 @dataclass(frozen=True)
@@ -141,14 +146,19 @@ def _row(
     )
 
 
-def attacked_pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
-    """The pictures that settings say are attacked, N×3×H×W.
+def attacked_samples(settings: OfflineSettings, target: Target, seed: int) -> Sequence[Sample]:
+    """The samples that settings say are attacked.
 
     Raises:
         FileNotFoundError: no such pictures.
     """
     source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
-    return torch.stack([sample.picture for sample in take_samples(source, settings.n, settings.every)])
+    return take_samples(source, settings.n, settings.every)
+
+
+def attacked_pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
+    """The pictures of `attacked_samples`, N×3×H×W."""
+    return torch.stack([sample.picture for sample in attacked_samples(settings, target, seed)])
 
 
 def reconstruct_all(

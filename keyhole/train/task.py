@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from keyhole.targets.membership import TrainedOn
 from keyhole.targets.target import Preprocess
 from keyhole.train.recipe import TrainingRecipe
 
@@ -52,6 +53,7 @@ class Task(ABC):
         outputs: what the finished target answers with.
         tested_on: how many identities and pictures the figures are measured on, by name, for the card; with
             ``selection_`` before the name, those of the selection.
+        trained_on: the identities of the training pictures; empty where they are classes, or no source shows them.
     """
 
     module: nn.Module
@@ -61,6 +63,7 @@ class Task(ABC):
     data: str
     outputs: Outputs
     tested_on: Mapping[str, int] = MappingProxyType({})
+    trained_on: TrainedOn = TrainedOn()
 
     @abstractmethod
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:

@@ -21,7 +21,7 @@ from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
 from keyhole.train.settings import TuningSettings
 from keyhole.train.task import Outputs, Task
 from keyhole.train.tasks.classification import Classification, LabelledPictures
-from keyhole.train.tasks.reid_data import open_parts
+from keyhole.train.tasks.reid_data import open_parts, trained_on
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
 from keyhole.train.tasks.teacher import embeddings_by, teach
 from keyhole.train.weights import Figures, write_target_card
@@ -134,14 +134,15 @@ def _reidentification(
     base = recipe.task_recipe(ReidRecipe(per_identity=settings.per_identity), size)
     own = adjusted(base, settings.training(size))
     data = f"{settings.data}: {len(train.pictures)} pictures of {train.count} identities, {size} pixels"
+    seen = trained_on(settings.data, parts)
     if not recipe.teaching or not own.epochs:
-        return Reidentification(target.model, train, trials, target.preprocess, own, data)
+        return Reidentification(target.model, train, trials, target.preprocess, own, data, trained_on=seen)
     pictures = train.pictures
     teaching = teach(teacher, pictures, recipe.teaching, folder, console)
     taught = teaching.embeddings
     same = _same(target.model, teacher.model)
     embeddings = taught if same else embeddings_by(target.model, target.preprocess, pictures, console)
-    task = Reidentification(target.model, train, trials, target.preprocess, own, data, teaching)
+    task = Reidentification(target.model, train, trials, target.preprocess, own, data, teaching, seen)
     task.module.imprint(embeddings, taught, train.identities)
     return task
 

@@ -9,6 +9,7 @@ from rich.console import Console
 from torch import nn
 
 from keyhole.targets.catalogue import SHIPPED
+from keyhole.targets.membership import TrainedOn
 from keyhole.targets.neck import find_neck
 from keyhole.targets.state_dicts import load_state, read_state
 from keyhole.targets.stored_weights import CARD, WEIGHTS, Card, load_weights, read_card, save_quantised, write_card
@@ -83,7 +84,7 @@ def write_target_card(
     recipe: Mapping[str, object],
     command: str,
 ) -> None:
-    """Write the card of a target whose weights are in ``settings.out``, and print its figures.
+    """Write the card of a target whose weights are in ``settings.out``, and whom it was trained on; print its figures.
 
     Args:
         settings: flags of the training.
@@ -113,7 +114,16 @@ def write_target_card(
         embedding=outputs.embedding,
     )
     write_card(card, settings.out)
+    (_started_from(settings) | task.trained_on).write(settings.out)
     console.print({name: f"{value:.1f} %" for name, value in figures.items()})
+
+
+def _started_from(settings: TrainSettings | TuningSettings) -> TrainedOn:
+    """Who was seen in the training of the weights that another one started from."""
+    if isinstance(settings, TuningSettings):
+        return TrainedOn.of_target(settings)
+    place = settings.init and place_of(settings.init)
+    return TrainedOn.read(place if place.is_dir() else place.parent) if place else TrainedOn()
 
 
 def named(figures: Mapping[str, float], state: str) -> Figures:

@@ -13,6 +13,7 @@ from keyhole.data.sets.collection import Joined, Subset
 from keyhole.data.streetcam.pools import VehiclePool
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
+from keyhole.targets.membership import TrainedOn
 from keyhole.train.settings import TrainSettings
 
 _STREETCAM_HELD_OUT = 150
@@ -36,6 +37,11 @@ def open_parts(settings: TrainSettings) -> Parts:
         ValueError: pictures without identity, too few identities or pictures of one, or no such part.
     """
     return next(parts for opener in _OPENERS if (parts := opener(settings)))
+
+
+def trained_on(spec: str, parts: Parts) -> TrainedOn:
+    """The identities that a training on the parts sees; none of streetcam, whose pools no source mixes."""
+    return TrainedOn() if spec == "streetcam" else TrainedOn.of(spec, identities_of(parts.train))
 
 
 def _streetcam(settings: TrainSettings) -> Parts | None:

@@ -18,13 +18,14 @@ from keyhole.evaluation.reidentification import Trials, read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import height_width, scaled, size_text
 from keyhole.targets.architectures import architecture
+from keyhole.targets.membership import TrainedOn
 from keyhole.targets.neck import with_neck
 from keyhole.targets.target import Preprocess, TargetError, count_outputs
 from keyhole.train.augment import erase, random_resized_crop, recolour
 from keyhole.train.recipe import OptimiserName, Stages, TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Batch, Outputs, Task
-from keyhole.train.tasks.reid_data import open_parts
+from keyhole.train.tasks.reid_data import open_parts, trained_on
 from keyhole.train.tasks.reid_learner import Answers, ReidLearner, ReidLoss, leave_out_patches
 from keyhole.train.tasks.teacher import Teaching, load_teacher, teach
 from keyhole.train.weights import start_from
@@ -142,6 +143,7 @@ class Reidentification(Task):
         recipe: the hyper-parameters.
         data: one line on the training pictures, for the card.
         teaching: embeddings of the training pictures to be met besides; None: no teacher.
+        trained_on: who is seen in the training pictures.
 
     Raises:
         ValueError: the pictures do not suffice for PK batches.
@@ -159,13 +161,14 @@ class Reidentification(Task):
         recipe: ReidRecipe,
         data: str = "",
         teaching: Teaching | None = None,
+        trained_on: TrainedOn = TrainedOn(),  # noqa: B008  (frozen)
     ) -> None:
         check_pk(train.identities, recipe.batch, recipe.per_identity)
         learner = ReidLearner(network, train.count, teaching.length if teaching else None)
         self.module, self.recipe, self.preprocess, self.data = learner, recipe, preprocess, data
         self.steps = len(train.identities) // recipe.batch
         self.outputs = Outputs(embedding=learner.classifier.in_features)
-        self.tested_on = trials.counts
+        self.tested_on, self.trained_on = trials.counts, trained_on
         self._train, self._trials, self._teaching = train, trials, teaching
         self._loss = ReidLoss(recipe.margin, recipe.label_smoothing)
 
@@ -225,7 +228,8 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     if teacher:
         teaching = teach(teacher, train.pictures, recipe.teaching, settings.out, console)
     torch.manual_seed(settings.seed)
-    return Reidentification(network, train, trials, Preprocess(settings.size), recipe, data, teaching)
+    preprocess, seen = Preprocess(settings.size), trained_on(settings.data, parts)
+    return Reidentification(network, train, trials, preprocess, recipe, data, teaching, seen)
 
 
 def _check_sizes(network: nn.Module, settings: TrainSettings, recipe: TrainingRecipe) -> None:
