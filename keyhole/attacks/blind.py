@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Access, Attack, Blind, Estimate, Knowledge, Observation, RunSettings
-from keyhole.attacks.entry import TOGETHER, AttackEntry, Recipe, Rung
+from keyhole.attacks.entry import TOGETHER, AttackEntry, Recipe, Rung, RungOutline
 from keyhole.generators.diffusion import Diffusion
 from keyhole.service.errors import UsageError
 
@@ -114,6 +114,10 @@ class BlindRungs:
     def steps(self, queries: int | None = None) -> int:  # noqa: ARG002
         """See `BlindRecipe`."""
         return 1
+
+    def outline(self, queries: int | None = None) -> tuple[RungOutline, ...]:  # noqa: ARG002
+        """All recipes; which of them can be made shows when they are opened."""
+        return tuple(RungOutline(name, recipe.knowledge) for name, recipe in self.recipes.items())
 
     def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """A rung for each recipe whose picture can be made."""
