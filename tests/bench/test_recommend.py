@@ -11,9 +11,10 @@ from rich.console import Console
 
 from keyhole.bench.advice.command import recommend
 from keyhole.bench.advice.constraints import constraints
-from keyhole.bench.advice.options import options, trained_defences, with_trained_defences
+from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import headline, sentences
+from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.command import print_results
 from keyhole.bench.records import (
     BASELINES,

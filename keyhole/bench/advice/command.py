@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keyhole.bench.advice.constraints import constraints
-from keyhole.bench.advice.options import options, trained_defences, with_trained_defences
+from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import recommendation
 from keyhole.bench.advice.sentences import headline, sentences
+from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.records import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.store import open_results

@@ -10,7 +10,7 @@ from pathlib import Path
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from keyhole.bench.advice.options import trained_defences, with_trained_defences
+from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.records import Results
 from keyhole.bench.report.content import ContactSheet, ReportContent, TargetSection, report_content, slug
 from keyhole.bench.settings import BenchReportSettings
