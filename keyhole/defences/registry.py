@@ -39,7 +39,7 @@ _METHOD = "--target defended:FOLDER, which `keyhole train defence` wrote; its la
 _PRUNED = "--target resnet18-streetcam-patrol (…-low, …-small), or pruned:FOLDER, which `keyhole train patrol` wrote"
 TRAINED: Mapping[str, str] = MappingProxyType(
     {
-        "patrol": _PRUNED,
+        **dict.fromkeys(("patrol", "pruning"), _PRUNED),
         **dict.fromkeys(("nopeek", "app", "disco", "shredder", "noise-aware", "skip"), _METHOD),
     }
 )

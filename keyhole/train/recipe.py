@@ -109,6 +109,7 @@ class Tuning:
         stages: (share of the target's picture side, epochs), in order.
         batch: pictures in a step.
         steps: batches of an epoch at most; None: all of the data.
+        batches: of all epochs together, in place of ``steps``; None: as ``steps`` says.
         learning_rate: peak of the model's.
         weight_decay: of the model's weights of two or more dimensions.
         optimiser: of the model.
@@ -121,6 +122,7 @@ class Tuning:
     stages: tuple[tuple[float, int], ...] = ((1.0, 90),)
     batch: int = 512
     steps: int | None = None
+    batches: int | None = None
     learning_rate: float = 3e-4
     weight_decay: float = 5e-4
     optimiser: OptimiserName = "adamw"

@@ -127,6 +127,9 @@ class TuningSettings(ModelSettings):
     seed: int = 0
     """Seed of all random choices, and of which identities are held out: that of the target's own training, so that the
     same are."""
+    batches: int | None = None
+    """Batches of pictures that the training takes altogether: the same number makes methods comparable. The card says
+    what was spent, steps of a method's own networks included. Absent: as epochs and steps say."""
     licence: str = "Apache-2.0"
     """Licence of the weights, for the card."""
 

@@ -45,6 +45,15 @@ def test_the_result_is_a_target_that_every_process_can_load(data: Path, tmp_path
     assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
 
 
+@pytest.mark.parametrize(("method", "companion"), [("nopeek", 0), ("app:turns=2", 14), ("skip", 0)])
+def test_a_method_takes_as_many_batches_as_it_is_told(method: str, companion: int, data: Path, tmp_path: Path) -> None:
+    told = settings(data, tmp_path / "out", method=method, epochs=None, steps=2, batches=7)
+    assert defence(told) == 0
+    card = read_card(tmp_path / "out")
+    assert card.recipe["spent"] == {"batches": 7, "pictures": 112, "model_steps": 7, "companion_steps": companion}
+    assert (tmp_path / "out" / "checkpoint" / "steps").read_text() == "7"
+
+
 def test_a_method_of_ones_own_is_named_by_its_class(data: Path, tmp_path: Path) -> None:
     name = "tests.train.defence_making:Shrinking"
     assert defence(settings(data, tmp_path / "out", method=f"{name}:weight=0.5", epochs=1)) == 0
@@ -99,7 +108,7 @@ def test_bad_flags_are_explained(flags: dict, message: str, data: Path, tmp_path
 
 
 def test_a_defence_by_training_that_is_asked_for_as_one_at_run_time_says_where_it_is() -> None:
-    assert TRAINED.keys() == {"patrol", *METHODS}
+    assert TRAINED.keys() == {"patrol", "pruning", *METHODS}
     for name in TRAINED:
         with pytest.raises(UsageError, match=f"{name} is trained into the target.*--target .*`keyhole train"):
             defence_named(f"{name}:share=0.5")

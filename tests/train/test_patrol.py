@@ -20,7 +20,7 @@ from keyhole.train.defences.patrol.loop import Patrol
 from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.memory import MemoryGoal
 from keyhole.train.defences.patrol.objective import Objective, Surrogate
-from keyhole.train.defences.patrol.settings import FAST, PAPER, PatrolRecipe, PatrolSettings
+from keyhole.train.defences.patrol.settings import FAST, PAPER, NormName, PatrolRecipe, PatrolSettings
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Blocks
 from keyhole.train.task import Batch, Task
@@ -111,14 +111,15 @@ def test_the_surrogate_learns_to_invert_and_the_head_learns_to_mislead_it(pictur
     assert float(objective.inversion(batch)) > learned
 
 
+@pytest.mark.parametrize("norm", ["picture", "batch"])
 @pytest.mark.parametrize(("inverted", "apart"), [(None, 1), (3, 3), (2, 4)])
 def test_equation_9_is_the_prediction_loss_less_beta_times_the_distance(
-    inverted: int | None, apart: int, pictures
+    inverted: int | None, apart: int, norm: NormName, pictures
 ) -> None:
     task, network = lesson(pictures)
     batch, values = a_batch(task), {}
     for beta in (0.0, 0.5, 2.0):
-        recipe = dataclasses.replace(QUICK, beta=beta, inverted=inverted)
+        recipe = dataclasses.replace(QUICK, beta=beta, inverted=inverted, norm=norm)
         objective, surrogate, masks = objective_of(task, network, recipe)
         surrogate.load_state_dict(values.setdefault("surrogate", surrogate.state_dict()))
         values[beta] = float(objective.adversarial(batch))
@@ -129,7 +130,10 @@ def test_equation_9_is_the_prediction_loss_less_beta_times_the_distance(
     true = batch.inputs[::apart] * torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
     true += torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
     guess = surrogate.eval()(features[::apart]).clamp(0, 1)
-    distance = sum(math.sqrt(float((a - b).square().sum())) for a, b in zip(true, guess, strict=True)) / len(true)
+    squares = [float((a - b).square().sum()) for a, b in zip(true, guess, strict=True)]
+    distance = sum(map(math.sqrt, squares)) / len(true)
+    if norm == "batch":
+        distance = math.sqrt(len(batch.inputs) / len(true) * sum(squares))
     assert values[0.0] == pytest.approx(values["prediction"], abs=1e-5)
     assert values[0.0] - values[0.5] == pytest.approx(0.5 * distance, rel=1e-3)
     assert values[0.0] - values[2.0] == pytest.approx(2 * distance, rel=1e-3)
@@ -265,6 +269,7 @@ def test_an_embedding_is_trained_and_pruned_through_its_neck(tmp_path: Path) -> 
 def test_the_recipes_hyper_parameters_are_the_papers() -> None:
     assert (PAPER.l1, PAPER.l2, PAPER.beta, PAPER.alpha) == (1, 10, 4e-4, (5, 0.2, 0.01, 0.005))
     assert (PAPER.start, PAPER.threshold, PAPER.mask_rate(100)) == ((0, 1), 0, 1e-6)
+    assert (PAPER.norm, FAST.norm) == ("batch", "picture")
     assert (PAPER.stages, PAPER.batch, PAPER.learning_rate, PAPER.surrogate_every) == (((1, 90),), 512, 3e-4, 10)
     assert FAST.mask_rate(480) * FAST.l1 * (480 / 2) ** 2 / 8 == pytest.approx(1)
     second = FAST.second()
@@ -283,12 +288,12 @@ def test_a_training_that_is_stopped_within_an_epoch_goes_on_as_if_unbroken(
     step, steps = stopped._step, count()
 
     def interrupted(*given: Tensor) -> Tensor:
-        if next(steps) == stopped._steps + 1:
+        if next(steps) == stopped._budget.counts[0] + 1:
             raise KeyboardInterrupt
         return step(*given)
 
     monkeypatch.setattr(stopped, "_step", interrupted)
-    with pytest.raises(KeyboardInterrupt, match=f"{stopped._steps + 1} of .* steps are kept"):
+    with pytest.raises(KeyboardInterrupt, match=f"{stopped._budget.counts[0] + 1} of .* steps are kept"):
         stopped.run()
     resumed, again = training(*lesson(pictures), QUICK, tmp_path / "b").run()
     assert again == plan

@@ -14,7 +14,7 @@ from keyhole.targets import ModelSettings, TargetError, load_target
 from keyhole.targets.catalogue import Catalogue, ShippedFamily
 from keyhole.targets.stored_weights import read_card
 from keyhole.train.defences.patrol.command import patrol
-from keyhole.train.defences.patrol.settings import PatrolSettings
+from keyhole.train.defences.patrol.settings import PatrolSettings, TermName
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders, classifier
 
 EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)
@@ -58,6 +58,42 @@ def test_the_result_is_a_target_that_every_process_can_load(result: Path) -> Non
     assert torch.equal(parts.tail(parts.head(inputs)), loaded.model(inputs))
     gone = sum(len(removal.indices) for removal in plan.removed if removal.path == "layer2.0.conv2")
     assert parts.plan.tensors[0].shape[1] == 12 - gone
+
+
+@pytest.mark.parametrize(
+    ("terms", "named"),
+    [
+        (("pruning",), ("pruning alone", "pruning", 0)),
+        (("pruning", "lipschitz"), ("PATROL without adversarial", "patrol", 0)),
+        (("pruning", "adversarial", "lipschitz"), ("PATROL", "patrol", 7)),
+    ],
+)
+def test_a_result_is_named_after_what_it_is_and_says_what_it_took(
+    terms: tuple[TermName, ...], named: tuple[str, str, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class_folders(tmp_path / "data")
+    settings = PatrolSettings(
+        target=TARGET,
+        cut="layer2",
+        ratio=0.5,
+        terms=terms,
+        data=str(tmp_path / "data"),
+        out=tmp_path / "out",
+        batch=8,
+        batches=7,
+        stages=("8:1", "16:1"),
+        rest=("16:1",),
+    )
+    assert patrol(settings) == 0
+    card, target = read_card(tmp_path / "out"), load_target(f"pruned:{tmp_path / 'out'}")
+    algorithm, defence, companion = named
+    assert (card.recipe["algorithm"], target.defence) == (algorithm, defence)
+    assert card.recipe["batches"] == 7
+    assert card.recipe["spent"] == {
+        **{"batches": 7, "pictures": 56, "model_steps": 14},
+        "companion_steps": companion,
+    }
+    assert "spent: 7 batches, 56 pictures, 14 model steps" in capsys.readouterr().out
 
 
 def test_an_embedding_may_get_shorter_and_is_taught_by_the_longer_one(
@@ -120,6 +156,10 @@ def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
         ({"beta": -1.0}, "--beta -1: expected 0 or more"),
         ({"alpha": ()}, "--alpha : expected one number or more"),
         ({"terms": ("lipschitz",), "room": "layer1"}, "they need `pruning` among --terms"),
+        ({"steps": 5, "batches": 5}, "--steps and --batches: expected one of them"),
+        ({"batches": 0}, "--batches 0: expected more than 0"),
+        ({"batches": 14}, "--batches 14: expected at least one for each of 15 epochs"),
+        ({"batches": 1500}, "expected 1 to 1 in each, which is what the data has"),
         ({"head_only": True}, "needs the whole model's weights"),
         ({"cut": "layer9"}, "no point 'layer9'"),
         ({"room": "layer9"}, "Narrow has no point 'layer9'"),

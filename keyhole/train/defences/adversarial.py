@@ -77,7 +77,7 @@ class AdversarialTraining(DefenceTraining):
     def __init__(self, settings: AdversarialMethod, split: Split, typical: Tensor, realism: float = 0.0) -> None:
         self.module = split.task.module
         self.reconstructor = AdversarialReconstructor(typical, split.size, realism, split.seed)
-        self.companions = (self.reconstructor,)
+        self.companions, self.companion_steps = (self.reconstructor,), settings.turns
         self._settings, self._split = settings, split
         self._distance = DISTANCES[settings.distance]
 

@@ -43,10 +43,12 @@ class DefenceTraining(ABC):
     Attributes:
         module: the loop trains and stores it; the task's module is part of it.
         companions: objects with an optimiser of their own; checkpoints hold them too.
+        companion_steps: that they take for each batch.
     """
 
     module: nn.Module
     companions: Sequence[Any] = ()
+    companion_steps: int = 0
 
     @abstractmethod
     def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:

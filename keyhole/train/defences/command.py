@@ -19,6 +19,7 @@ from keyhole.sizes import side_of
 from keyhole.targets.catalogue import DEFENDED
 from keyhole.targets.target import NO_DEFENCE
 from keyhole.terminal import terminal
+from keyhole.train.budget import spent_text
 from keyhole.train.defences.base import DefenceStep, DefenceTraining
 from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
@@ -76,12 +77,15 @@ class DefenceEpochs(TrainingPlan):
         split: the target.
         cut: where its head ends, by its own path.
         steps: batches of an epoch at most; None: all of the data.
+        batches: of the whole training; None: as the recipe's epochs make.
     """
 
-    def __init__(self, training: DefenceTraining, split: Split, cut: str, steps: int | None) -> None:
+    def __init__(
+        self, training: DefenceTraining, split: Split, cut: str, steps: int | None, batches: int | None = None
+    ) -> None:
         recipe = split.task.recipe
         self.every = min(split.task.steps, steps or split.task.steps)
-        self.steps = recipe.epochs * self.every
+        self.steps = batches or recipe.epochs * self.every
         self.module, self.companions = training.module, training.companions
         self.optimisation = dataclasses.replace(Optimisation.of(recipe), ema=None)
         self._training, self._split, self._cut = training, split, cut
@@ -103,8 +107,18 @@ class DefenceEpochs(TrainingPlan):
         network = task.network(task.module)
         quality = task.assess(Deployed(network, self._cut, size, self._training.protect, self._split.seed), size)
         means = "  ".join(f"{name} {value:.3f}" for name, value in done.losses.items())
-        epoch = done.steps // self.every
-        return f"epoch {epoch}/{task.recipe.epochs}  {means}  {quality}  {done.seconds:.0f} s"
+        epoch, epochs = (-(-steps // self.every) for steps in (done.steps, self.steps))
+        return f"epoch {epoch}/{epochs}  {means}  {quality}  {done.seconds:.0f} s"
+
+    @property
+    def spent(self) -> Mapping[str, int]:
+        """What the whole training takes."""
+        return {
+            "batches": self.steps,
+            "pictures": self.steps * self._split.task.recipe.batch,
+            "model_steps": self.steps,
+            "companion_steps": self.steps * self._training.companion_steps,
+        }
 
 
 def defence(settings: DefenceSettings) -> int:
@@ -131,8 +145,10 @@ def defence(settings: DefenceSettings) -> int:
 
         split = Split.of(task, network, cut, settings.seed)
         training = method.training(split)
-        if task.recipe.epochs:
-            run_plan(DefenceEpochs(training, split, cut, tuning.steps), settings.out)
+        epochs = DefenceEpochs(training, split, cut, tuning.steps, tuning.batches)
+        if epochs.steps:
+            run_plan(epochs, settings.out)
+        console.print(spent_text(epochs.spent), soft_wrap=True)
         defended = task.network(task.module).cpu().eval()
         applied = training.store(settings.out)
         mechanism = defence_named(applied)
@@ -142,7 +158,8 @@ def defence(settings: DefenceSettings) -> int:
 
         figures |= store_weights(defended, settings.out, measured)
         write_plan(plan, settings.out)
-        recipe = {"method": name, **dataclasses.asdict(method), **dataclasses.asdict(tuning), "defence": applied}
+        settled = {**dataclasses.asdict(method), **dataclasses.asdict(tuning)}
+        recipe = {"method": name, **settled, "defence": applied, "spent": dict(epochs.spent)}
         write_tuned_card(settings, target, defended, task, recipe, figures, console)
         at_run_time = "" if applied == NO_DEFENCE else f" --defence {applied}"
         console.print(f"use it with --target {DEFENDED}:{settings.out} --cut {cut}{at_run_time}", soft_wrap=True)

@@ -30,11 +30,11 @@ class DefenceSettings(TuningSettings):
     """NAME[:SETTING=VALUE,…], such as nopeek or nopeek:weight=2, or package.module:Class[:…] of your own; an error
     lists the names and settings there are."""
     epochs: int | None = None
-    """Epochs. Absent: the method's."""
+    """Epochs. Absent: the method's, or as many as `--batches` makes."""
     batch: int | None = None
     """Pictures in a step. Absent: 64."""
     steps: int | None = None
-    """Batches of an epoch at most. Absent: 80."""
+    """Batches of an epoch at most; with `--batches`, about so many. Absent: 80."""
     learning_rate: float | None = None
     """Peak rate. Absent: the method's."""
 
@@ -47,14 +47,21 @@ class DefenceSettings(TuningSettings):
         own = method.tuning
         ((share, epochs),) = own.stages
         epochs = epochs if self.epochs is None else self.epochs
+        if self.batches and self.epochs is None:
+            epochs = -(-self.batches // (self.steps or own.steps or self.batches))
         if epochs < method.least_epochs:
             raise UsageError(f"--epochs {epochs}: expected {method.least_epochs} or more")
-        given: dict[str, Any] = {"batch": self.batch, "steps": self.steps, "learning_rate": self.learning_rate}
+        given: dict[str, Any] = {
+            "batch": self.batch,
+            "steps": self.steps,
+            "batches": self.batches,
+            "learning_rate": self.learning_rate,
+        }
         changed = {name: value for name, value in given.items() if value is not None}
         return dataclasses.replace(own, stages=((share, epochs),), **changed)
 
     def __post_init__(self) -> None:
-        for name in ("batch", "steps", "learning_rate"):
+        for name in ("batch", "steps", "batches", "learning_rate"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected more than 0")

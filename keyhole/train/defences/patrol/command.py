@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Sequence, Set
 from dataclasses import asdict, replace
 
@@ -18,11 +19,11 @@ from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
 from keyhole.targets.catalogue import SHIPPED, ShippedFamily
 from keyhole.terminal import terminal
+from keyhole.train.budget import spent_text
 from keyhole.train.defences.patrol.loop import Patrol
 from keyhole.train.defences.patrol.masks import Masks
 from keyhole.train.defences.patrol.memory import MemoryGoal, report_memory
 from keyhole.train.defences.patrol.settings import PatrolRecipe, PatrolSettings
-from keyhole.train.recipe import stages_of
 from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
 from keyhole.train.weights import named, store_weights
 
@@ -48,7 +49,9 @@ def patrol(settings: PatrolSettings) -> int:
     head = cut_at(surveyed, ends[-1]).head
     goal = _goal(room, recipe, before, head, ends[-1])
     masks = _masks(settings, recipe, surveyed)
-    goes_on = bool(stages_of(settings.rest) or recipe.rest)
+    epochs = settings.epochs(recipe)
+    goes_on = epochs[1] > 0
+    recipe, left = recipe.dealt(*epochs)
     first = replace(settings, stages=_as_they_are(recipe, size)) if goes_on and not settings.stages else settings
     as_it_was = replace(target, model=copy.deepcopy(network))
     part = frozenset(head.state_dict()) if kept else None
@@ -59,20 +62,25 @@ def patrol(settings: PatrolSettings) -> int:
         unpruned = task.figures(task.network(task.module))
         if masks is not None:
             masks.make_up_for()
-        pruned, plan = Patrol(task, network, ends, recipe, masks, goal, settings.out).run()
+        training = Patrol(task, network, ends, recipe, masks, goal, settings.out)
+        pruned, plan = training.run()
+        spent = Counter(training.spent)
 
         if goes_on:
             _let_learn(pruned, part)
-            left = recipe.second()
             again = replace(settings, stages=settings.rest, learning_rate=left.learning_rate)
             task = own_task(replace(target, model=pruned), left, again, console, as_it_was)
             said["rest"] = task.recipe.stages
-            pruned, _ = Patrol(task, pruned, ends, left, None, None, settings.out / REST).run()
+            training = Patrol(task, pruned, ends, left, None, None, settings.out / REST)
+            pruned, _ = training.run()
+            spent.update(training.spent)
 
+        console.print(spent_text(spent), soft_wrap=True)
         stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), part)
         figures = named(unpruned, "unpruned") | stored
         write_plan(replace(plan, tail=kept), settings.out)
-        hyper_parameters = {"algorithm": "PATROL", **asdict(recipe), **asdict(task.recipe), **said}
+        whole = {"algorithm": recipe.algorithm, **asdict(recipe), "batches": settings.batches}
+        hyper_parameters = {**whole, **asdict(task.recipe), **said, "spent": dict(spent)}
         write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
         report_memory(before, footprints(pruned, example), plan.cut, goal, settings.out, console)
         return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from keyhole.partition.pruning.plan import PruningPlan
 from keyhole.service.memory import keep_all_freed
 from keyhole.sizes import side_of
 from keyhole.terminal import progress_bar
+from keyhole.train.budget import EpochBudget
 from keyhole.train.checkpoint import TrainingCheckpoint
 from keyhole.train.defences.patrol.masks import Fista, Masks
 from keyhole.train.defences.patrol.memory import MemoryGoal, fewest_gone, least_threshold
@@ -30,7 +31,7 @@ from keyhole.train.optimisation import Optimisation, make_optimiser, one_cycle
 from keyhole.train.split import Blocks, paths_in
 from keyhole.train.task import Batch, Task
 
-DEFENCE = "patrol"
+DEFENCE, PRUNING = "patrol", "pruning"
 _CHECKS = 5  # of the goal in an epoch
 
 
@@ -83,7 +84,7 @@ class Patrol:
         self._layout.module(module)
         self._ends = paths_in(module, network, ends)
         self._masks = None if masks is None else masks.to(device)
-        self._steps = min(task.steps, recipe.steps or task.steps)
+        self._budget = EpochBudget.of(task.recipe.epochs, task.steps, recipe.steps, recipe.batches)
         self._size = task.recipe.size_at(0)
         blocks = Blocks.of(module, self._ends, self._example(self._size))
         self._surrogate = Surrogate(blocks.shape, self._size, mirrored_layers(blocks.head)).to(device)
@@ -93,7 +94,7 @@ class Patrol:
     def _prepare(self) -> None:
         """Make the optimisers, and register everything that a checkpoint holds."""
         recipe, accelerator = self._recipe, self._accelerator
-        total = self._task.recipe.epochs * self._steps
+        total = self._budget.total
         optimiser = make_optimiser(self._task.module, Optimisation.of(self._task.recipe))
         schedule = one_cycle(optimiser, self._task.recipe.learning_rate, self._task.recipe.warm_up, 2 * total)
         inverter = torch.optim.AdamW(self._surrogate.parameters(), recipe.surrogate_learning_rate)
@@ -112,13 +113,14 @@ class Patrol:
         """
         recipe, task = self._task.recipe, self._task
         keep_all_freed()
-        total, done = recipe.epochs * self._steps, self._checkpoint.load()
+        budget = self._budget
+        total, done = budget.total, self._checkpoint.load()
         if self._masks is not None and not done:
             self._last_mask.entries = self._entries(self._masks)
         with self._checkpoint.explained(total), progress_bar() as progress:
             bar = progress.add_task("training", total=total, completed=done)
-            for epoch in range(done // self._steps, recipe.epochs):  # line 3
-                started, before = time.perf_counter(), done % self._steps
+            for epoch in range(budget.epoch_of(done), recipe.epochs):  # line 3
+                started, before, steps = time.perf_counter(), done - budget.starts[epoch], budget.counts[epoch]
                 size = recipe.size_at(epoch)
                 self._resize(size)
                 # Lines 4 to 10: the surrogate, on the model as it is.
@@ -132,16 +134,16 @@ class Patrol:
                         continue
                     losses += self._step(batch, noise)
                     done += 1
-                    if number % max(1, self._steps // _CHECKS) == 0:
+                    if number % max(1, steps // _CHECKS) == 0:
                         self._check_goal(last=2 * done >= total)
                     progress.advance(bar)
-                    if number < self._steps:
+                    if number < steps:
                         self._checkpoint.save_if_due(done)
                 self._checkpoint.save(done)
                 with torch.random.fork_rng(devices=[]):
                     quality = task.assess(self._pruned()[0], size)
                 gone = "" if self._masks is None else f"  masks {100 * self._masks.zeros():.0f} % zero"
-                means = "  ".join(f"{value:.3f}" for value in (losses / (self._steps - before)).tolist())
+                means = "  ".join(f"{value:.3f}" for value in (losses / (steps - before)).tolist())
                 progress.console.print(
                     f"epoch {epoch + 1}/{recipe.epochs}  {size} px  losses {means}{inverted}{gone}  {quality} at "
                     f"{size} px  {time.perf_counter() - started:.0f} s",
@@ -176,7 +178,7 @@ class Patrol:
 
     def _train_surrogate(self, epoch: int, size: int) -> str:
         """Lines 4 to 10: every so many epochs, train the surrogate on the model; return its mean loss as text."""
-        if "adversarial" not in self._recipe.terms or (epoch + 1) % self._recipe.surrogate_every:
+        if not self._inverts(epoch):
             return ""
         total = 0.0
         for number, batch in enumerate(self._batches(epoch, size, 2)):
@@ -188,7 +190,21 @@ class Patrol:
             self._accelerator.backward(loss)
             self._inverter.step()
             total += float(loss.detach())
-        return f"  surrogate {total / self._steps:.2f}"
+        return f"  surrogate {total / self._budget.counts[epoch]:.2f}"
+
+    def _inverts(self, epoch: int) -> bool:
+        return "adversarial" in self._recipe.terms and (epoch + 1) % self._recipe.surrogate_every == 0
+
+    @property
+    def spent(self) -> Mapping[str, int]:
+        """What the whole training takes; a batch that the model learns from makes two steps of it."""
+        counts = self._budget.counts
+        return {
+            "batches": sum(counts),
+            "pictures": sum(counts) * self._task.recipe.batch,
+            "model_steps": 2 * sum(counts),
+            "companion_steps": sum(count for epoch, count in enumerate(counts) if self._inverts(epoch)),
+        }
 
     def _check_goal(self, *, last: bool) -> None:
         """Stop training the mask once the memory goal is reached, which Algorithm 1 does not have.
@@ -236,7 +252,7 @@ class Patrol:
             example,
             threshold=threshold,
             round_to=self._recipe.round_to,
-            defence=DEFENCE,
+            defence=PRUNING if self._recipe.terms == ("pruning",) else DEFENCE,
             cut=self._cut,
         )
         return network, plan
@@ -248,7 +264,8 @@ class Patrol:
 
     def _batches(self, epoch: int, size: int, stream: int) -> Iterator[Batch]:
         device = self._accelerator.device
-        for batch in itertools.islice(self._task.batches(size, self._generator(epoch, stream)), self._steps):
+        batches = self._task.batches(size, self._generator(epoch, stream))
+        for batch in itertools.islice(batches, self._budget.counts[epoch]):
             yield Batch(self._layout.tensor(batch.inputs.to(device)), batch.labels.to(device))
 
     def _generator(self, epoch: int, stream: int) -> torch.Generator:

@@ -6,16 +6,19 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from keyhole.partition.pruning.surgery import Granularity
 from keyhole.service.errors import UsageError
-from keyhole.train.recipe import Tuning
+from keyhole.train.budget import shared
+from keyhole.train.recipe import Tuning, stages_of
 from keyhole.train.settings import TuningSettings
 
 RecipeName = Literal["paper", "fast"]
 TailName = Literal["trained", "kept"]
 TermName = Literal["pruning", "adversarial", "lipschitz"]
+NormName = Literal["picture", "batch"]
+_TERMS: tuple[TermName, ...] = get_args(TermName)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class PatrolRecipe(Tuning):
         ratio: share of the bytes of the head's weights; once so many are gone, the mask stays as it is. 1: it is
             trained to the end, as in Algorithm 1.
         beta: β of Eq. 9.
+        norm: of Eq. 8, over a ``picture`` or over the ``batch``; `reconstruction_distance` says why it is not known.
         inverted: pictures of a step that the surrogate sees, spread over the batch; None: all of them.
         surrogate_every: epochs from one training of the surrogate to the next.
         surrogate_learning_rate: of its AdamW, as the black-box attack trains the same network.
@@ -58,14 +62,38 @@ class PatrolRecipe(Tuning):
     round_to: int = 1
     ratio: float = 1.0
     beta: float = 4e-4
+    norm: NormName = "batch"
     inverted: int | None = None
     surrogate_every: int = 10
     surrogate_learning_rate: float = 3e-3
     alpha: tuple[float, ...] = (5.0, 0.2, 0.01, 0.005)
     tail: TailName = "trained"
-    terms: tuple[TermName, ...] = ("pruning", "adversarial", "lipschitz")
+    terms: tuple[TermName, ...] = _TERMS
     rest: tuple[tuple[float, int], ...] = ()
     rest_learning_rate: float | None = None
+
+    @property
+    def algorithm(self) -> str:
+        """What this is, as cards name it: PATROL, or what is left of it."""
+        left_out = [term for term in _TERMS if term not in self.terms]
+        if self.terms == ("pruning",):
+            return "pruning alone"
+        return f"PATROL without {' and '.join(left_out)}" if left_out else "PATROL"
+
+    def dealt(self, first: int, rest: int) -> tuple[PatrolRecipe, PatrolRecipe]:
+        """This recipe and `second`, with the batches that each may take.
+
+        Args:
+            first: epochs of the first training.
+            rest: of the second.
+
+        Raises:
+            UsageError: there are fewer batches than epochs.
+        """
+        if self.batches is None:
+            return self, self.second()
+        own, left = shared(self.batches, (first, rest))
+        return dataclasses.replace(self, batches=own), dataclasses.replace(self.second(), batches=left)
 
     def second(self) -> PatrolRecipe:
         """The recipe of the second training, without the mask."""
@@ -92,6 +120,7 @@ FAST = PatrolRecipe(
     l2=0.1,
     ratio=2 / 3,
     beta=4e-3,
+    norm="picture",
     inverted=16,
     surrogate_every=1,
     teaching=10.0,
@@ -141,7 +170,7 @@ class PatrolSettings(TuningSettings):
     structures: Granularity = "channels"
     """What is removed: `channels` of convolutions (heads and hidden units of a timm ViT), or `blocks`, whole residual
     mappings."""
-    terms: tuple[TermName, ...] = ("pruning", "adversarial", "lipschitz")
+    terms: tuple[TermName, ...] = _TERMS
     """What is trained for besides the task: any of pruning, adversarial, lipschitz."""
     tail: TailName | None = None
     """`kept`: the head alone learns, the cloud goes on with the tail that it has, and the head alone is stored; for
@@ -155,7 +184,7 @@ class PatrolSettings(TuningSettings):
     batch: int | None = None
     """Pictures in a step. Absent: the recipe's, 512 or 64."""
     steps: int | None = None
-    """Batches of an epoch at most. Absent: the recipe's, all or 80."""
+    """Batches of an epoch at most. Absent: the recipe's, all or 80, or as `--batches` makes."""
     learning_rate: float | None = None
     """Peak rate of the model. Absent: the recipe's, 0.0003 or 0.001."""
     rest_learning_rate: float | None = None
@@ -176,6 +205,9 @@ class PatrolSettings(TuningSettings):
     to the end. Absent: the recipe's, 1 or 2/3."""
     beta: float | None = None
     """β of Eq. 9. Absent: the recipe's, 0.0004 or 0.004."""
+    norm: NormName | None = None
+    """What the distance of Eq. 8 is a norm of: each `picture`, or the whole `batch`, by which it is about as many times
+    larger as the root of its pictures. Absent: the recipe's, batch for paper and picture for fast."""
     alpha: tuple[float, ...] | None = None
     """α of Eq. 6, one for each block; further blocks take the last. Absent: 5 0.2 0.01 0.005."""
     seed: int = 0
@@ -189,9 +221,14 @@ class PatrolSettings(TuningSettings):
         changed = {name: value for name, value in given.items() if value is not None and name not in ("stages", "rest")}
         return dataclasses.replace(recipe, **changed)
 
+    def epochs(self, recipe: PatrolRecipe) -> tuple[int, int]:
+        """Epochs of the first training and of the second, by the flags or else by the recipe."""
+        first, rest = stages_of(self.stages) or recipe.stages, stages_of(self.rest) or recipe.rest
+        return sum(epochs for _, epochs in first), sum(epochs for _, epochs in rest)
+
     def __post_init__(self) -> None:
         rates = ("learning_rate", "rest_learning_rate", "mask_learning_rate")
-        given = {name: getattr(self, name) for name in ("batch", "steps", *rates, "l1")}
+        given = {name: getattr(self, name) for name in ("batch", "steps", "batches", *rates, "l1")}
         for name, value in given.items():
             if value is not None and value <= 0:
                 raise UsageError(f"--{name.replace('_', '-')} {value:g}: expected more than 0")
@@ -201,6 +238,8 @@ class PatrolSettings(TuningSettings):
                 raise UsageError(f"--{name} {value:g}: expected 0 or more")
         if self.ratio is not None and not 0 < self.ratio <= 1:
             raise UsageError(f"--ratio {self.ratio:g}: expected more than 0 and 1 at most")
+        if self.steps is not None and self.batches is not None:
+            raise UsageError("--steps and --batches: expected one of them; --batches is of all epochs together")
         if self.round_to < 1:
             raise UsageError(f"--round-to {self.round_to}: expected 1 or more")
         if self.alpha is not None and (not self.alpha or min(self.alpha) < 0):
