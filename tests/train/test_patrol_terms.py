@@ -161,6 +161,16 @@ def test_the_reconstruction_distance_is_the_mean_norm_of_equation_8() -> None:
     assert float(reconstruction_distance(x, y)) == pytest.approx(sum(norms) / 3, rel=1e-5)
 
 
+@pytest.mark.parametrize("part", [1, 2, 4])
+def test_the_norm_of_a_batch_is_that_of_all_its_numbers(part: int) -> None:
+    one, other = torch.rand(1, 3, 4, 4), torch.rand(1, 3, 4, 4)
+    x, y = one.expand(part, 3, 4, 4), other.expand(part, 3, 4, 4)
+    whole = math.sqrt(4 * sum(v * v for v in (one - other).flatten().tolist()))
+    assert float(reconstruction_distance(x, y, "batch", 4)) == pytest.approx(whole, rel=1e-5)
+    if part == 4:
+        assert float(reconstruction_distance(x, y, "batch")) == pytest.approx(whole, rel=1e-5)
+
+
 def test_normalising_is_undone() -> None:
     preprocess, x = Preprocess(8), torch.rand(2, 3, 8, 8)
     assert torch.allclose(denormalised(preprocess.normalise(x), preprocess), x, atol=1e-6)
