@@ -97,6 +97,11 @@ _TOOLS = {
         "keyhole.train.judge.command:judge",
         "Train the judge that reads secrets from reconstructions",
     ),
+    "legibility": Command(
+        "keyhole.judge.settings:LegibilitySettings",
+        "keyhole.judge.command:legibility",
+        "Measure from which thumbnails on a judge reads secrets; alarms start there",
+    ),
     "train prior": Command(
         "keyhole.train.prior.settings:PriorSettings",
         "keyhole.train.prior.command:prior",

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from keyhole.judge.judge import VehicleEmbedder
 from keyhole.judge.loading import load_judge
+from keyhole.judge.thresholds import read_legibility
 from keyhole.service.errors import UsageError
 from keyhole.train.judge import embedding, reading
 from keyhole.train.judge.command import JudgeRecipe, judge, train_judge
@@ -108,6 +109,7 @@ def test_the_command_leaves_a_judge_with_its_card(tmp_path: Path) -> None:
         batch=4,
         every=2,
         audit=2,
+        thumbnails=10,
         workers=0,
     )
     assert judge(settings) == 0
@@ -118,6 +120,9 @@ def test_the_command_leaves_a_judge_with_its_card(tmp_path: Path) -> None:
     assert card["recipe"]["telling"]["stages"] == [[64, 1]]
     assert card["recipe"]["teacher"]["stages"] == [[32, 1]]
     assert "public" in card["data"]
+    legible = read_legibility(tmp_path)
+    assert legible is not None
+    assert (legible.pictures, legible.seed, legible.judge) == (10, 1, card["sha256"])
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"views": 25}, {"clean": 1.5}])

@@ -16,6 +16,7 @@ from keyhole.data.sample import SecretLabels, eight_bit
 from keyhole.data.streetcam.camera import CAMERAS
 from keyhole.data.streetcam.shot import secret_labels
 from keyhole.data.streetcam.stream import Streetcam
+from keyhole.judge.command import measure_and_keep
 from keyhole.judge.judge import ARCHITECTURE, Judge
 from keyhole.judge.loading import JudgeCard, load_judge
 from keyhole.judge.reading import identity_rank_1, read_secrets, streetcam_views
@@ -48,7 +49,7 @@ class JudgeRecipe:
 
 
 def judge(settings: JudgeSettings) -> int:
-    """Draw, train, store as int8, measure what is stored, write the card; return the exit code."""
+    """Draw, train, store as int8, measure what is stored, write the card and what is legible; return the exit code."""
     console = terminal()
     with alone(settings.out, TRAINING):
         plan = DrawingPlan(settings.identities, settings.views, settings.near, settings.seed)
@@ -82,6 +83,7 @@ def judge(settings: JudgeSettings) -> int:
         rounded = {name: round(value, 4) for name, value in figures.items()}
         write_card(dataclasses.replace(card, figures=rounded), settings.out)
         console.print(rounded)
+        measure_and_keep(settings.out, settings.thumbnails, settings.seed + 1, console)
         console.print(f"{(settings.out / WEIGHTS).stat().st_size / 2**20:.2f} MiB in {settings.out / WEIGHTS}")
         return 0
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.judge.settings import FEWEST
 from keyhole.service.errors import UsageError
 
 
@@ -13,11 +14,11 @@ from keyhole.service.errors import UsageError
 class JudgeSettings:
     """Train the judge that reads plates, people and identities from pictures of streetcam; write int8 weights with a
     card. It sees true pictures of the pool `public` alone, half of them degraded to look like reconstructions. A
-    stopped run goes on where it was. model.safetensors and card.json are what `keyhole monitor --judge` needs; the
-    shipped ones lie in keyhole/judge/weights."""
+    stopped run goes on where it was. model.safetensors, card.json and legibility.json are what `keyhole monitor
+    --judge` needs; the shipped ones lie in keyhole/judge/weights."""
 
     out: Path
-    """Folder for the drawn pictures (1.3 GB by default), checkpoints, model.safetensors and card.json."""
+    """Folder for the drawn pictures (1.3 GB by default), checkpoints and what the judge is stored in."""
     identities: int = 1500
     """Vehicles that the embedding learns to tell apart; one in fifteen is kept to see how well."""
     views: int = 10
@@ -40,6 +41,8 @@ class JudgeSettings:
     """Steps between lines of progress on plates and people; on identities there is a line after each epoch."""
     audit: int = 200
     """Vehicles of the pool `audit` that the card's figures are measured on, each before all 24 cameras."""
+    thumbnails: int = 400
+    """Audit pictures from whose thumbnails the judge reads at the end, as `keyhole legibility` does."""
     workers: int = 2
     """Processes that draw the pictures; 0: this one."""
     precision: Literal["no", "bf16"] = "no"
@@ -50,7 +53,15 @@ class JudgeSettings:
     """Licence of the weights, for the card."""
 
     def __post_init__(self) -> None:
-        for name, least in {"identities": 4, "near": 2, "steps": 2, "batch": 4, "every": 2, "audit": 2}.items():
+        for name, least in {
+            "identities": 4,
+            "near": 2,
+            "steps": 2,
+            "batch": 4,
+            "every": 2,
+            "audit": 2,
+            "thumbnails": FEWEST,
+        }.items():
             if getattr(self, name) < least:
                 raise UsageError(f"--{name} {getattr(self, name)}: expected {least} or more")
         if not 2 <= self.views <= 24:
