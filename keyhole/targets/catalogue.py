@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from torch import Tensor, nn
 
-from keyhole.partition.pruning.plan import PLAN, Tail, read_plan
+from keyhole.partition.pruning.plan import PLAN, PruningPlan, Tail, read_plan
 from keyhole.service.errors import warn_of_folder_named_alike
 from keyhole.service.files import checksum
 from keyhole.sizes import Size, height_width, size_text
@@ -129,16 +129,35 @@ class PrunedFamily(Family):
 
 
 def architecture_of(name: str) -> str:
-    """The architecture, as cards spell it, of a target that a defence can be trained from.
+    """The architecture, as cards spell it, of a target; of one from which something was removed, that of the whole.
 
     Raises:
-        TargetError: the target is pruned itself, so that its plan would be lost.
+        TargetError: no card there, where the name is that of a folder which should have one.
     """
-    folder = SHIPPED / name if name in ShippedFamily(SHIPPED).names() else Path(name)
-    prefixed = name.partition(":")[0] in (PRUNED, DEFENDED)
-    if prefixed or name in PrunedFamily(SHIPPED).names() or (folder / PLAN).is_file():
-        raise TargetError(f"{name} is pruned already: start from the target that it was made of")
-    return read_card(folder).architecture if (folder / CARD).is_file() else name
+    folder = _folder_of(name)
+    return read_card(folder).architecture if is_defended(name) or (folder / CARD).is_file() else name
+
+
+def is_defended(name: str) -> bool:
+    """Whether a target is one that a defence was trained into."""
+    return name.partition(":")[0] in (PRUNED, DEFENDED) or (_folder_of(name) / PLAN).is_file()
+
+
+def plan_of(name: str) -> PruningPlan | None:
+    """What was removed from a target, and by which defence; None where no defence was trained into it.
+
+    Raises:
+        CutError: the plan cannot be read.
+    """
+    return read_plan(_folder_of(name)) if is_defended(name) else None
+
+
+def _folder_of(name: str) -> Path:
+    """The folder of a target's files, which need not be there."""
+    prefix, _, rest = name.partition(":")
+    if prefix in (PRUNED, DEFENDED):
+        return Path(rest)
+    return SHIPPED / name if (SHIPPED / name).is_dir() else Path(name)
 
 
 def _kept(tail: Tail, folder: Path, size: Size) -> nn.Module:

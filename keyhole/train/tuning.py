@@ -36,9 +36,8 @@ def trained_target(settings: TuningSettings, who: str) -> Target:
 
     Raises:
         UsageError: its weights are random.
-        TargetError: no such target or weights, or the target is pruned or defended already.
+        TargetError: no such target or weights.
     """
-    architecture_of(settings.target)
     target = load_target(settings.target, settings.weights, size=settings.size)
     if target.weights.startswith("random"):
         raise UsageError(f"{settings.target} has random weights: {who} starts from a trained target (--weights FILE)")

@@ -8,10 +8,13 @@ import torch
 from keyhole.defences import defence_named
 from keyhole.defences.registry import TRAINED
 from keyhole.partition import partitioned
+from keyhole.partition.pruning.plan import read_plan
 from keyhole.service.errors import UsageError
 from keyhole.targets import ModelSettings, load_target
 from keyhole.targets.stored_weights import read_card
 from keyhole.train.defences.command import defence
+from keyhole.train.defences.patrol.command import patrol
+from keyhole.train.defences.patrol.settings import PatrolSettings
 from keyhole.train.defences.registry import METHODS, method_named
 from keyhole.train.defences.settings import DefenceSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders
@@ -52,6 +55,45 @@ def test_a_method_takes_as_many_batches_as_it_is_told(method: str, companion: in
     card = read_card(tmp_path / "out")
     assert card.recipe["spent"] == {"batches": 7, "pictures": 112, "model_steps": 7, "companion_steps": companion}
     assert (tmp_path / "out" / "checkpoint" / "steps").read_text() == "7"
+
+
+def test_what_was_pruned_before_stays_gone(data: Path, tmp_path: Path) -> None:
+    pruning = PatrolSettings(
+        target=TARGET,
+        cut="layer2",
+        ratio=0.5,
+        terms=("pruning",),
+        data=str(data),
+        out=tmp_path / "pruned",
+        batch=8,
+        batches=4,
+        stages=("16:1",),
+        rest=("16:1",),
+    )
+    assert patrol(pruning) == 0
+    pruned = f"pruned:{tmp_path / 'pruned'}"
+    given = {"target": pruned, "cut": "layer2", "epochs": None, "batches": 2}
+    assert defence(settings(data, tmp_path / "out", method="skip:share=0.3", **given)) == 0
+    before, after = (load_target(name) for name in (pruned, f"defended:{tmp_path / 'out'}"))
+    plans = [read_plan(tmp_path / name) for name in ("pruned", "out")]
+    assert plans[1].removed[:-1] == plans[0].removed
+    assert plans[1].removed[-1].kind == "connection"
+    assert (before.defence, after.defence) == ("pruning", "pruning+skip")
+    shapes = [{name: value.shape for name, value in target.model.state_dict().items()} for target in (before, after)]
+    assert shapes[0] == shapes[1] | {name: shape for name, shape in shapes[0].items() if "downsample" in name}
+    assert read_card(tmp_path / "out").architecture == TARGET
+
+
+def test_another_target_may_be_the_teacher(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = {**REIDENTIFICATION, "cut": "layer1", "pictures": tmp_path}
+    assert defence(DefenceSettings(**common, method="skip", out=tmp_path / "skipped", epochs=0)) == 0
+    again = {**common, "target": f"defended:{tmp_path / 'skipped'}", "method": "nopeek", "batches": 2}
+    embeddings = []
+    for name, teacher in (("own", None), ("whole", REIDENTIFICATION["target"])):
+        assert defence(DefenceSettings(**again, out=tmp_path / name, teacher=teacher)) == 0
+        embeddings.append((tmp_path / "teacher.safetensors").read_bytes())
+    assert embeddings[0] != embeddings[1]
+    assert capsys.readouterr().out.count("asking the teacher") == 3  # once for the pruned target's own classifier
 
 
 def test_a_method_of_ones_own_is_named_by_its_class(data: Path, tmp_path: Path) -> None:
@@ -99,7 +141,7 @@ def test_a_re_identification_is_taught_by_what_it_was(
         ({"head_only": True}, "trained with the whole model's weights"),
         ({"cut": "layer9"}, "no point 'layer9'"),
         ({"target": "resnet18"}, "has random weights"),
-        ({"target": "pruned:somewhere"}, "is pruned already"),
+        ({"target": "pruned:somewhere"}, "no folder somewhere"),
     ],
 )
 def test_bad_flags_are_explained(flags: dict, message: str, data: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from keyhole.partition.pruning.plan import PruningPlan, write_plan
 from keyhole.partition.pruning.surgery import prune
 from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
-from keyhole.targets.catalogue import DEFENDED
+from keyhole.targets import load_target
+from keyhole.targets.catalogue import DEFENDED, plan_of
 from keyhole.targets.target import NO_DEFENCE
 from keyhole.terminal import terminal
 from keyhole.train.budget import spent_text
@@ -137,9 +138,10 @@ def defence(settings: DefenceSettings) -> int:
     cut = surveyed.name(surveyed.index(settings.cut))
     removals = method.removals(surveyed, cut, settings.seed)
     plan = PruningPlan(name if method.changes_target else "", cut, removals)
+    teacher = load_target(settings.teacher, size=target.preprocess.size) if settings.teacher else target
     make_trainable(network)
     with alone(settings.out, TRAINING):
-        task = own_task(target, tuning, settings, console, teacher=target)
+        task = own_task(target, tuning, settings, console, teacher)
         figures = named(task.figures(task.network(task.module)), "undefended")
         prune(network, plan, torch.zeros(1, 3, size, size))
 
@@ -157,13 +159,21 @@ def defence(settings: DefenceSettings) -> int:
             return task.figures(Deployed(defended, cut, size, _single(mechanism), settings.seed))
 
         figures |= store_weights(defended, settings.out, measured)
-        write_plan(plan, settings.out)
+        write_plan(_after(plan_of(settings.target), plan), settings.out)
         settled = {**dataclasses.asdict(method), **dataclasses.asdict(tuning)}
         recipe = {"method": name, **settled, "defence": applied, "spent": dict(epochs.spent)}
         write_tuned_card(settings, target, defended, task, recipe, figures, console)
         at_run_time = "" if applied == NO_DEFENCE else f" --defence {applied}"
         console.print(f"use it with --target {DEFENDED}:{settings.out} --cut {cut}{at_run_time}", soft_wrap=True)
         return 0
+
+
+def _after(earlier: PruningPlan | None, plan: PruningPlan) -> PruningPlan:
+    """What was removed altogether, from the architecture on."""
+    if earlier is None:
+        return plan
+    names = [name for name in (earlier.defence, plan.defence) if name]
+    return dataclasses.replace(plan, defence="+".join(names), removed=(*earlier.removed, *plan.removed))
 
 
 def _single(mechanism: Defence) -> Protect:

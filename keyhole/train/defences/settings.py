@@ -22,6 +22,8 @@ class DefenceSettings(TuningSettings):
 
         keyhole train defence --method noise-aware:defence=gaussian:scale=0.5 --cut layer2 --data streetcam \\
             --out runs/noise-aware
+        keyhole train defence --method nopeek:weight=2 --target pruned:runs/pruned --teacher resnet18-streetcam \\
+            --cut layer3 --data streetcam --out runs/pruned-nopeek
         keyhole train defence --method nopeek:weight=2 --target resnet18-tinyimagenet --cut layer2 \\
             --data tiny-imagenet-100.zip --out runs/nopeek
     """
@@ -29,6 +31,9 @@ class DefenceSettings(TuningSettings):
     method: str
     """NAME[:SETTING=VALUE,…], such as nopeek or nopeek:weight=2, or package.module:Class[:…] of your own; an error
     lists the names and settings there are."""
+    teacher: str | None = None
+    """Re-identification: target whose embeddings are learned besides the task, as for `--target`; of a pruned target,
+    the one that it was made of. Absent: the target itself."""
     epochs: int | None = None
     """Epochs. Absent: the method's, or as many as `--batches` makes."""
     batch: int | None = None

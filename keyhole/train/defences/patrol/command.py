@@ -17,7 +17,8 @@ from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
-from keyhole.targets.catalogue import SHIPPED, ShippedFamily
+from keyhole.targets.catalogue import SHIPPED, ShippedFamily, is_defended
+from keyhole.targets.target import TargetError
 from keyhole.terminal import terminal
 from keyhole.train.budget import spent_text
 from keyhole.train.defences.patrol.loop import Patrol
@@ -39,6 +40,8 @@ def patrol(settings: PatrolSettings) -> int:
         ValueError: no such target or cut, nothing to prune, or data or settings that cannot be trained with.
     """
     console = terminal()
+    if is_defended(settings.target):
+        raise TargetError(f"{settings.target} is pruned already: start from the target that it was made of")
     target, kept = trained_target(settings, "PATROL"), _kept_tail(settings)
     recipe, size = settings.hyper_parameters(), side_of(target.preprocess.size, "training")
     network, example = target.model, torch.zeros(1, 3, size, size)
