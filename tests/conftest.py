@@ -2,19 +2,23 @@
 
 import gc
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from keyhole.service import memory
 from keyhole.service.address import Address
 
 os.environ["OMP_NUM_THREADS"] = "1"
 CLOSING_SECONDS = 20
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -57,3 +61,20 @@ def quiet_address() -> Iterator[Callable[[], Address]]:
             return Address("127.0.0.1", holder.getsockname()[1])
 
         yield hold
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a window."""
+    installed = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        executable = installed or playwright.chromium.executable_path
+        if not Path(executable).exists():
+            message = f"no Chromium: none of {', '.join(BROWSERS)} is installed, nor Playwright's own"
+            if os.environ.get("CI"):
+                pytest.fail(message)
+            pytest.skip(message)
+        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        running = playwright.chromium.launch(executable_path=executable, args=flags)
+        yield running
+        running.close()

@@ -1,16 +1,13 @@
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import AttackStatus, Presence, Roster, Score
@@ -21,7 +18,6 @@ from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction
 from tests.monitor.making import guess, outcome, truth
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -35,22 +31,6 @@ class Live:
     state: LiveState
     alarm: Alarm
     empty: str
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    installed = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        executable = installed or playwright.chromium.executable_path
-        if not Path(executable).exists():
-            message = f"no Chromium: none of {', '.join(BROWSERS)} is installed, nor Playwright's own"
-            if os.environ.get("CI"):
-                pytest.fail(message)
-            pytest.skip(message)
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        running = playwright.chromium.launch(executable_path=executable, args=flags)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
