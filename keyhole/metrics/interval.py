@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import stdtrit
@@ -57,6 +58,12 @@ def mean_interval(values: Sequence[float]) -> Interval | None:
 
     >>> mean_interval([0.0, 0.0, 0.5, 1.0])
     """
+    return _bootstrapped(tuple(values))
+
+
+@lru_cache(maxsize=4096)
+def _bootstrapped(values: tuple[float, ...]) -> Interval | None:
+    """Tables and plots ask for the interval of the same values many times."""
     count = len(values)
     if count < LEAST or not all(map(math.isfinite, values)):
         return None
