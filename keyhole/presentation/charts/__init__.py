@@ -1,0 +1,1 @@
+"""Charts: described once, drawn as PNG for Markdown and as interactive plots for HTML."""
