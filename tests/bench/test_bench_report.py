@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import re
 from dataclasses import fields, replace
@@ -14,22 +15,25 @@ from PIL import Image
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.wording import design_text
 from keyhole.bench.measure.dfil import psnr_bound
-from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, Results
+from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, MachineLoad, Results
 from keyhole.bench.report.command import bench_report, write_report
-from keyhole.bench.report.content import contact_sheets, missing_measurements, report_content
-from keyhole.bench.report.cost_bars import payload_bars, stage_bars
-from keyhole.bench.report.figures import name_marks, panels
+from keyhole.bench.report.content import missing_measurements, report_content
+from keyhole.bench.report.costs import payload_dots, stage_bars
+from keyhole.bench.report.sheets import contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
+from keyhole.bench.report.view import Limits, TargetView
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
 from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets
+from tests.bench.standard import standard_run
 
 Report = tuple[str, str, Path]
+LIMITS = Limits(ssim=0.3, accuracy_loss=2)
 
 
 def written(results: Results, folder: Path) -> Report:
     """HTML and Markdown as text, and where they are."""
-    write_report(report_content(results, folder, max_ssim=0.3, max_accuracy_loss=2), folder / "report")
+    write_report(report_content(results, folder, LIMITS), folder / "report")
     page, text = ((folder / "report" / f"report.{kind}").read_text() for kind in ("html", "md"))
     return page, text, folder / "report"
 
@@ -52,9 +56,23 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return written(with_sheets(run(), folder), folder)
 
 
-@pytest.mark.parametrize("kind", [0, 1], ids=["html", "markdown"])
-def test_every_figure_is_there(full: Report, kind: int) -> None:
-    text = full[kind].replace("\\[", "[")
+def view(results: Results, limits: Limits = LIMITS) -> TargetView:
+    return TargetView("toy", options(results), results.links, limits)
+
+
+def rows_of(page: str, table: str) -> list[dict[str, str]]:
+    """The text of a table's cells in the page, row by row, by heading."""
+    ((head, body),) = re.findall(rf'id="{table}">\s*<thead>(.*?)</thead>\s*<tbody>(.*?)</tbody>', page, re.DOTALL)
+    headings = [html.unescape(text) for text in re.findall(r"<button[^>]*>([^<]*)", head)]
+    found = []
+    for row in body.split("<tr>")[1:]:
+        cells = [re.sub(r"<[^>]*>", "", cell.partition(">")[2]) for cell in row.split("<td")[1:]]
+        found.append(dict(zip(headings, (" ".join(html.unescape(cell).split()) for cell in cells), strict=True)))
+    return found
+
+
+def test_every_figure_is_in_the_page(full: Report) -> None:
+    text = "\n".join(" ".join(row.values()) for row in rows_of(full[0], "designs-toy"))
     for option in options(run()):
         if option.splits:
             assert f"{ssim_of(option.design):.3f} [" in text
@@ -66,62 +84,145 @@ def test_every_figure_is_there(full: Report, kind: int) -> None:
             assert f"{option.profile.dfil:.3g} (≤ {psnr_bound(option.profile.dfil):.1f} dB)" in text
         if option.puri:
             assert f"{option.puri:.3f}" in text
-    assert "5 × 2" in text
-    assert "keyhole bench --preset quick" in text
-    assert "toy box, 2 cores" in text
-    assert "70 ms" in text
-    assert "pixels-black" in text
+    for page in full[:2]:
+        assert "keyhole bench --preset quick" in page
+        assert "toy box, 2 cores" in page
+        assert "31 ms" in page
+    assert "pixels-black" in full[0]
 
 
 def test_a_row_holds_the_figures_of_its_design(full: Report) -> None:
-    row = next(
-        line for line in full[1].splitlines() if line.startswith("| layer2.0 | gaussian:scale=1 | int8 | pixels-white")
+    (row,) = (
+        row
+        for row in rows_of(full[0], "designs-toy")
+        if [*row.values()][:3] == ["layer2.0", "gaussian:scale=1", "int8"]
     )
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[4:9] == ["24.0", "64.0", r"0.350 \[0.324, 0.376\]", r"17.0 \[17.0, 17.0\]", "17.5 of 8 (5.0)"]
-    assert cells[10:18] == ["3.00", "5 × 2", r"76.8 \[74.8, 78.5\]", "3.25", "2.0", "1.0", "20.0", "2.0"]
+    expected = {
+        "driver, % (guessing)": "25.0 (5.0) of 8",
+        "SSIM": "0.350 [0.324, 0.376]",
+        "PSNR, dB": "17.0 [17.0, 17.0]",
+        "strongest attack": "pixels-white",
+        "pictures × seeds": "5 × 2",
+        "top-1, %": "76.8 [74.8, 78.5]",
+        "lost": "3.25",
+        "p50 wifi, ms": "24.0",
+        "p50 lte, ms": "64.0",
+        "payload, KiB": "2.0",
+        "edge parameters, k": "1.0",
+        "edge MACs, M": "20.0",
+        "edge memory, MiB": "2.0",
+    }
+    assert {heading: row[heading] for heading in expected} == expected
+
+
+def test_the_decision_holds_what_matters_over_all_links_and_marks_what_breaks_a_limit(full: Report) -> None:
+    by_name = {row["design"]: row for row in rows_of(full[0], "decision-toy")}
+    assert next(iter(by_name)) == "cloud-only · fp32"
+    assert [*by_name][-1] == "edge-only"
+    assert "recommended (wifi, lte)" not in by_name["edge-only"]["why it is here"]
+    assert "recommended (lte)" in by_name["edge-only"]["why it is here"]
+    chosen = by_name["layer3.0 · gaussian:scale=0.5 · int8"]
+    assert "runner-up (lte)" in chosen["why it is here"]
+    assert "recommended (wifi)" in chosen["why it is here"]
+    assert chosen["SSIM"] == "0.250 [0.224, 0.276]"
+    assert by_name["layer1.0 · int8"]["SSIM"].startswith("0.900 ✗")
+    lost = by_name["layer3.0 · gaussian:scale=1 · int8"]
+    assert lost["top-1, %"].startswith("76.8 ✗")
+    assert "✗" not in lost["SSIM"]
+    assert "layer2.0 · gaussian:scale=0.5 · fp32" not in by_name
+
+
+def test_the_whole_model_on_the_edge_shows_nothing_and_pictures_in_the_cloud_show_all(full: Report) -> None:
+    by_name = {row["design"]: row for row in rows_of(full[0], "decision-toy")}
+    for heading in ("SSIM", "driver, % (guessing)"):
+        assert by_name["edge-only"][heading] == "nothing"
+        assert by_name["cloud-only · fp32"][heading].startswith("all")
+    assert by_name["cloud-only · fp32"]["SSIM"] == "all ✗"
+
+
+def test_the_strongest_of_one_attack_is_no_strongest(tmp_path: Path) -> None:
+    results = run()
+    one = replace(results, leaks=[found for found in results.leaks if found.attack == "pixels-white"])
+    page, _, _ = written(one, tmp_path)
+    said = {row["strongest attack"] for row in rows_of(page, "designs-toy")}
+    assert said == {"only pixels-white", "none needed", "none helps"}
+
+
+def test_a_secret_that_is_not_read_better_than_by_guessing_is_read_as_by_guessing(tmp_path: Path) -> None:
+    results = run()
+    leaks = [leak(found.design, found.attack, 0.5, found.seed, plate=0.01) for found in results.leaks]
+    page, _, _ = written(replace(results, leaks=leaks), tmp_path)
+    said = {row["plate, % (guessing)"] for row in rows_of(page, "designs-toy")}
+    assert said == {"as guessing (5.0) of 8", "nothing", "all"}
+
+
+def test_latencies_have_their_intervals(tmp_path: Path) -> None:
+    results = run()
+    timed = [replace(found, interval=(found.total.p50 - 2, found.total.p50 + 3)) for found in results.latencies]
+    page, _, _ = written(replace(results, latencies=timed), tmp_path)
+    assert "64.0 [62.0, 67.0]" in {row["p50 lte, ms"] for row in rows_of(page, "designs-toy")}
+
+
+def test_latencies_that_were_taken_under_load_are_told(tmp_path: Path) -> None:
+    results = run()
+    loads = [MachineLoad(1.2, 2) if at < 3 else MachineLoad(0.0, 2) for at in range(len(results.latencies))]
+    timed = [replace(found, load=load) for found, load in zip(results.latencies, loads, strict=True)]
+    for text in written(replace(results, latencies=timed), tmp_path)[:2]:
+        assert "3 of 40 latencies were taken while other work kept up to 1.2 of 2 cores busy" in text
+    calm = [replace(found, load=MachineLoad(0.0, 2)) for found in results.latencies]
+    assert "cores busy" not in written(replace(results, latencies=calm), tmp_path)[0]
 
 
 def test_the_page_needs_nothing_beside_it(full: Report) -> None:
-    links = re.findall(r"(?:src|href)\s*=\s*[\"']([^\"']+)", full[0])
+    page = re.sub(r"<script>.*?</script>", "", full[0], flags=re.DOTALL)
+    links = re.findall(r"(?:src|href)\s*=\s*[\"']([^\"']+)", page)
     assert links
     assert all(link.startswith(("data:", "#")) for link in links)
-    assert "@import" not in full[0]
+    assert "@import" not in page
 
 
 def test_the_page_holds_a_plot_for_each_question_and_says_how_to_read_it(full: Report) -> None:
-    page = full[0]
-    assert page.count("<svg") == page.count('<div class="plot">') == 2 * len(LINKS) + 2 + len(LINKS) + 1
-    for label in ("layer3.0", "cloud: tail", "scale=0.5", "KiB for each frame", "plate, share recovered", "edge-only"):
-        assert label in page
-    assert len(
-        re.findall(r"<h3>[^<]+</h3>\s*<p class=\"faint\">[^<]{40,}</p>\s*<div class=\"plot\">", page)
-    ) == page.count("<svg")
+    charts = re.findall(
+        r'<section class="chart" id="([^"]+)">\s*<h3>[^<]+</h3>\s*<p class="faint">[^<]{40,}</p>', full[0]
+    )
+    assert charts == ["toy-leak", "toy-secrets", "toy-defences-ssim", "toy-defences-psnr", "toy-stages", "toy-payload"]
+    assert len(re.findall('type="application/json"', full[0])) == 4 * len(LINKS) + 2 * len(CUTS) + 1
 
 
 def test_markdown_shows_plots_and_sheets_that_lie_beside_it(full: Report) -> None:
     names = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", full[1])
-    plots = [name for name in names if name.endswith(".png")]
-    assert len(plots) == 9
-    assert len(names) - len(plots) == len(DESIGNS)  # the worst attack's
+    assert {name for name in names if name.endswith(".png")} == {"toy-leak.png"}
+    assert len([name for name in names if name.endswith(".jpg")]) > 2
     for name in names:
         with Image.open(full[2] / name) as picture:
             picture.load()
-            assert len(set(picture.convert("L").tobytes())) > 1 or name.endswith(".jpg")
     assert {path.name for path in full[2].iterdir()} == {*names, "report.html", "report.md"}
 
 
-def test_a_contact_sheet_of_every_attack_is_in_the_page(full: Report) -> None:
+def test_a_sheet_of_every_attack_is_in_the_page_and_rows_lead_to_that_of_the_strongest(full: Report) -> None:
     pictures = re.findall(r"data:image/jpeg;base64,([A-Za-z0-9+/=]+)", full[0])
     assert len(pictures) == 2 * len(DESIGNS)
     with Image.open(io.BytesIO(base64.b64decode(pictures[0]))) as picture:
         assert picture.size == (64, 48)
+    shown = re.findall(r'<figure id="([^"]+)"', full[0])
+    assert len(set(shown)) == len(shown) == len(pictures)
+    led_to = set(re.findall(r'<a href="#([^"]+)"', full[0]))
+    assert led_to < set(shown)
+    assert len(led_to) == len(DESIGNS)
+    assert all(name.endswith("pixels-white-0") for name in led_to)
 
 
 def test_contact_sheets_may_be_those_of_some_codecs(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
-    (section,) = report_content(results, tmp_path, max_ssim=0.3, max_accuracy_loss=2, sheet_codecs=["int8"]).sections
-    assert {sheet.leak.design for sheet in section.sheets} == {each for each in DESIGNS if each.codec == "int8"}
+    (section,) = report_content(results, tmp_path, LIMITS, sheet_codecs=["int8"]).sections
+    shown = {design for sheet in (*section.sheets, *section.other_sheets) for design in sheet.designs}
+    assert shown == {each for each in DESIGNS if each.codec == "int8"}
+
+
+def test_markdown_of_a_standard_run_fits_250_lines_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    _, text, _ = written(with_sheets(standard_run(), tmp_path), tmp_path)
+    assert len(text.splitlines()) <= 250
+    assert "12 more are in the page" in text
 
 
 def test_failed_cells_are_told_with_their_errors_and_cannot_become_markup(full: Report) -> None:
@@ -181,21 +282,24 @@ def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
     (tmp_path / str(results.leaks[0].sheet)).unlink()
     (tmp_path / str(results.leaks[1].sheet)).write_bytes(b"\x89PNG")
     shown = [sheet.leak for sheet in contact_sheets(options(results), tmp_path)]
-    assert shown == [found for found in results.leaks[2:] if found.seed == 0]
+    kept = [found for found in results.leaks[2:] if found.seed == 0]
+    assert sorted(shown, key=kept.index) == kept
 
 
 def test_designs_that_share_a_sheet_show_it_once(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
     alike = replace(results, leaks=[replace(found, sheet="sheets/0.png") for found in results.leaks])
-    assert len(list(contact_sheets(options(alike), tmp_path))) == 1
+    (sheet,) = contact_sheets(options(alike), tmp_path)
+    assert set(sheet.designs) == set(DESIGNS)
 
 
 def test_bars_of_a_frame_are_as_long_as_its_stages() -> None:
-    (plot,) = stage_bars(options(run()), "lte")
-    axes = plot.figure.axes[0]
-    names = [label.get_text() for label in axes.get_yticklabels()]
+    (chart,) = stage_bars(view(run()))
+    panel = dict(zip(LINKS, chart.panels, strict=True))["lte"]
+    names = [name for _, name in panel.y.ticks]
     assert names == [*(f"{cut} · {codec}" for cut in CUTS for codec in CODECS), "edge-only", "cloud-only · fp32"]
-    ends = [max(bar.get_x() + bar.get_width() for bar in bars) for bars in zip(*axes.containers, strict=True)]
+    last = panel.bars[-1]
+    ends = [start + length for start, length in zip(last.starts, last.lengths, strict=True)]
     assert ends == pytest.approx([60, 55, 67, 62, 74, 69, 31, 123])
 
 
@@ -209,15 +313,17 @@ def test_stages_that_one_frame_lacks_are_no_hole_in_its_bar() -> None:
             ),
         ]
     )
-    (plot,) = stage_bars(options(results), "lte")
-    network = plot.figure.axes[0].containers[1]
-    assert [bar.get_x() for bar in network] == [0, 2]
+    (chart,) = stage_bars(view(results))
+    assert chart.panels[0].bars[1].starts == (0, 2)
 
 
-def test_payloads_are_bars_for_each_cut_and_codec() -> None:
-    (plot,) = payload_bars(options(run()))
-    heights = [[bar.get_height() for bar in bars] for bars in plot.figure.axes[0].containers]
-    assert heights == [[8.0] * 3, [2.0] * 3]
+def test_payloads_are_dots_for_each_cut_and_codec_on_an_axis_from_zero() -> None:
+    (chart,) = payload_dots(view(run()))
+    (panel,) = chart.panels
+    assert panel.x.span[0] == 0
+    sizes = {dots.names[1]: [(mark.y, mark.x) for mark in dots.marks] for dots in panel.dots}
+    assert sizes == {"fp32": [(0, 8.0), (1, 8.0), (2, 8.0)], "int8": [(0, 2.0), (1, 2.0), (2, 2.0)]}
+    assert [name for _, name in panel.y.ticks] == list(CUTS)
 
 
 def test_the_front_is_drawn_through_the_designs_that_no_other_beats() -> None:
@@ -225,18 +331,32 @@ def test_the_front_is_drawn_through_the_designs_that_no_other_beats() -> None:
         latencies=[latency(Design("toy", cut), "lte", p50) for cut, p50 in (("a", 1), ("b", 2), ("c", 3), ("d", 4))],
         leaks=[leak(Design("toy", cut), "x", ssim) for cut, ssim in (("a", 0.9), ("b", 0.3), ("c", 0.5), ("d", 0.1))],
     )
-    (plot,) = tradeoffs(options(results), "lte")
-    axes = plot.figure.axes[0]
-    assert [note.get_text() for note in axes.texts] == ["a", "b", "d", "c"]
-    steps = [line for line in axes.lines if line.get_drawstyle() == "steps-post"]
-    assert [list(line.get_xdata()) for line in steps] == [[1, 2, 4]]
+    (chart,) = tradeoffs(view(results))
+    (panel,) = chart.panels
+    (front,) = panel.curves
+    assert front.stepped
+    assert front.points == ((1, pytest.approx(0.9)), (2, pytest.approx(0.3)), (4, pytest.approx(0.1)))
 
 
-def test_a_name_that_would_cover_another_is_left_out() -> None:
-    _, (panel,) = panels(1)
-    panel.set(xlim=(0, 100), ylim=(0, 1))
-    name_marks(panel, [(50, 0.5, "first"), (52, 0.51, "over it"), (52, 0.7, "above"), (80, 0.5, "beside")])
-    assert [note.get_text() for note in panel.texts] == ["first", "above", "beside"]
+def test_limits_are_lines_and_what_they_allow_is_a_region() -> None:
+    chart, *_ = tradeoffs(view(run(), Limits(ssim=0.4, latency=70)))
+    for panel in chart.panels:
+        assert {(level.on, level.at) for level in panel.levels if level.name == "limit"} == {("y", 0.4), ("x", 70)}
+        (region,) = panel.regions
+        assert region.within(panel.x, panel.y)[1] == (0.0, 0.4)
+        assert region.within(panel.x, panel.y)[0] == (0.0, 70)
+    unlimited, *_ = tradeoffs(view(run(), Limits()))
+    assert not any(panel.regions or panel.levels for panel in unlimited.panels)
+
+
+def test_designs_that_do_not_split_are_marks_at_the_ends_of_what_leaks() -> None:
+    chart, *_ = tradeoffs(view(run()))
+    for panel in chart.panels:
+        (whole,) = (dots for dots in panel.dots if dots.names == ("no split",))
+        assert {(mark.label, mark.x, mark.y) for mark in whole.marks} == {
+            ("edge-only", 31, 0.0),
+            ("cloud-only", 123, 1.0),
+        }
 
 
 def test_the_command_writes_where_it_is_told_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -252,8 +372,9 @@ def test_the_command_writes_where_it_is_told_and_says_so(tmp_path: Path, capsys:
     text = (tmp_path / "docs" / "report.md").read_text()
     assert "## t\n" in text
     assert "## pruned:p" not in text
-    assert "| a | patrol | fp32 |" in text
-    assert "| 10.00 |" in text
+    page = (tmp_path / "docs" / "report.html").read_text()
+    (row,) = (row for row in rows_of(page, "designs-t") if row["defence"] == "patrol")
+    assert (row["cut"], row["codec"], row["lost"]) == ("a", "fp32", "10.00")
 
 
 @pytest.mark.parametrize("flags", [{"max_ssim": 2.0}, {"max_accuracy_loss": -1.0}])
@@ -272,13 +393,13 @@ def test_metrics_that_were_asked_for_have_columns_and_curves_and_the_others_have
         replace(found, scores={**found.scores, "l2": [0.0125] * 5}, sets={"fid": 12.5}, shown=("psnr", "l2", "fid"))
         for found in results.leaks
     ]
-    _, text, folder = written(replace(results, leaks=scored), tmp_path)
-    designs, attacks = (line for line in text.splitlines() if line.startswith("| cut "))
-    for table in (designs, attacks):
-        headings = [cell.strip() for cell in table.strip("|").split("|")]
-        at = headings.index("SSIM")
-        assert headings[at : at + 4] == ["SSIM", "PSNR, dB", "L2", "FID"]
-        assert "FSIM" not in headings
-    assert "0.0125 [0.0125, 0.0125]" in text.replace("\\", "")
-    assert "| 12.5 |" in text
-    assert {path.stem.rpartition("-")[2] for path in folder.rglob("*defences-*")} == {"ssim", "psnr", "l2", "fid"}
+    page, _, _ = written(replace(results, leaks=scored), tmp_path)
+    for table in ("designs-toy", "attacks-toy"):
+        row = rows_of(page, table)[0]
+        at = [*row].index("SSIM")
+        assert [*row][at : at + 4] == ["SSIM", "PSNR, dB", "L2", "FID"]
+        assert "FSIM" not in row
+        assert row["L2"] == "0.0125 [0.0125, 0.0125]"
+        assert row["FID"].startswith("12.5")
+    shown = re.findall(r'class="chart" id="toy-defences-([^"]+)"', page)
+    assert set(shown) == {"ssim", "psnr", "l2", "fid"}

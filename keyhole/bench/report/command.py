@@ -12,11 +12,17 @@ from markupsafe import Markup, escape
 
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.records import Results
-from keyhole.bench.report.content import ContactSheet, ReportContent, TargetSection, report_content, slug
+from keyhole.bench.report.content import ReportContent, report_content
+from keyhole.bench.report.view import Limits
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.bench.store import open_results
+from keyhole.presentation.charts import page
+from keyhole.presentation.charts.chart import INK
+from keyhole.presentation.charts.png import png
 
 HTML, MARKDOWN = "report.html", "report.md"
+SHEETS, FAILURES = 8, 8
+"""Contact sheets of a target and failures that Markdown shows; the page has all."""
 
 
 def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] = open_results) -> int:
@@ -34,8 +40,7 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
     content = report_content(
         results,
         settings.run,
-        max_ssim=settings.max_ssim,
-        max_accuracy_loss=settings.max_accuracy_loss,
+        Limits(ssim=settings.max_ssim, accuracy_loss=settings.max_accuracy_loss),
         sheet_codecs=settings.sheet_codecs,
         room=settings.room,
     )
@@ -46,7 +51,7 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
 
 
 def write_report(content: ReportContent, folder: Path) -> tuple[Path, ...]:
-    """Write ``report.html``, ``report.md``, its plots as PNG and its contact sheets as JPEG.
+    """Write ``report.html``, ``report.md``, its first plots as PNG and its first contact sheets as JPEG.
 
     Returns:
         The files, the page first.
@@ -63,20 +68,13 @@ def write_report(content: ReportContent, folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in written)
 
 
-def sheet_file(section: TargetSection, sheet: ContactSheet) -> str:
-    """Name of a contact sheet's file."""
-    design = sheet.leak.design
-    words = (section.target, design.cut, design.defence, design.codec, sheet.leak.attack, sheet.leak.seed)
-    return f"{slug('-'.join(map(str, words)))}.jpg"
-
-
 def _pictures(content: ReportContent) -> Iterator[tuple[str, bytes]]:
+    """What Markdown shows: the first charts and contact sheets."""
     for section in content.sections:
-        for plot in section.plots:
-            yield f"{plot.name}.png", plot.png()
-        for sheet in section.sheets:
-            if sheet.worst:
-                yield sheet_file(section, sheet), sheet.jpeg
+        for chart in section.charts:
+            yield f"{chart.name}.png", png(chart)
+        for sheet in section.sheets[:SHEETS]:
+            yield f"{sheet.name}.jpg", sheet.jpeg
 
 
 def _environment(*, autoescape: bool) -> Environment:
@@ -93,7 +91,15 @@ def _environment(*, autoescape: bool) -> Environment:
     environment.filters["code"] = _code
     environment.filters["cell"] = _cell
     environment.filters["headline"] = lambda error: next(iter(error.splitlines()), "")
-    environment.globals["sheet_file"] = sheet_file
+    environment.globals.update(
+        figures=page.figures,
+        plotly=page.library,
+        outlines=page.OUTLINES,
+        strokes=page.STROKES,
+        ink=INK,
+        most_sheets=SHEETS,
+        most_failures=FAILURES,
+    )
     return environment
 
 

@@ -1,55 +1,30 @@
-"""Content of a report: sections with advice, plots, tables and contact sheets, and what was not measured."""
+"""Content of a report: for each target what it leaks, what to choose, charts, tables, and what was not measured."""
 
 from __future__ import annotations
 
-import io
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain
 from pathlib import Path
-
-from PIL import Image
 
 from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import Option, options
-from keyhole.bench.advice.recommendation import recommendation
+from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.advice.wording import design_text
-from keyhole.bench.records import Failure, LeakRecord, Results
+from keyhole.bench.records import Design, Failure, Results
 from keyhole.bench.report import tables
-from keyhole.bench.report.cost_bars import payload_bars, stage_bars
+from keyhole.bench.report.cells import ReportTable
+from keyhole.bench.report.costs import payload_dots, stage_bars
+from keyhole.bench.report.decision import decision, reasons
 from keyhole.bench.report.defence_curves import curves_within, defence_curves, undefended_heads
-from keyhole.bench.report.figures import Plot
-from keyhole.bench.report.tables import ReportTable
+from keyhole.bench.report.sheets import ContactSheet, contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
+from keyhole.bench.report.verdict import verdict
+from keyhole.bench.report.view import Limits, TargetView, slug
+from keyhole.presentation.charts.chart import Chart
 from keyhole.service.errors import UsageError
 
-_LARGEST_SHEET = (300, 1200)  # width and height, pixels
 _LISTED = 6  # designs whose names a list gives
-
-
-@dataclass(frozen=True)
-class ContactSheet:
-    """Truths beside what an attack made of them.
-
-    Attributes:
-        leak: whose.
-        jpeg: the picture, small.
-        size: of it, width and height.
-        worst: whether no attack on the design got more.
-    """
-
-    leak: LeakRecord
-    jpeg: bytes
-    size: tuple[int, int]
-    worst: bool
-
-    @property
-    def ssim(self) -> float | None:
-        """Mean over the pictures of this attack and seed."""
-        values = self.leak.scores.get("ssim")
-        return sum(values) / len(values) if values else None
 
 
 @dataclass(frozen=True)
@@ -58,22 +33,32 @@ class TargetSection:
 
     Attributes:
         target: its name.
+        verdict: the recommendation over all links, a paragraph.
         advice: by link, the recommendation in sentences.
-        plots: in the order in which they are shown.
+        decision: the designs that matter.
         designs: what every design costs and leaks.
         attacks: what every attack got.
-        sheets: contact sheets.
+        sheets: contact sheets of the strongest attack on the designs that matter.
+        other_sheets: those of other attacks and designs.
+        charts: what to look at first.
+        other_charts: the others.
         missing: what was not measured, a line each.
+        loaded: that latencies were taken while the machine did other work; empty: none were.
         thin: whether fewer than 100 pictures or 3 seeds are behind some leak.
     """
 
     target: str
+    verdict: str
     advice: Mapping[str, Sequence[str]]
-    plots: Sequence[Plot]
+    decision: ReportTable
     designs: ReportTable
     attacks: ReportTable
     sheets: Sequence[ContactSheet]
+    other_sheets: Sequence[ContactSheet]
+    charts: Sequence[Chart]
+    other_charts: Sequence[Chart]
     missing: Sequence[str]
+    loaded: str
     thin: bool
 
 
@@ -97,9 +82,8 @@ class ReportContent:
 def report_content(
     results: Results,
     run: Path,
+    limits: Limits,
     *,
-    max_ssim: float,
-    max_accuracy_loss: float,
     sheet_codecs: Sequence[str] = (),
     room: str | None = None,
 ) -> ReportContent:
@@ -108,66 +92,68 @@ def report_content(
     Args:
         results: what was measured; any part may be missing.
         run: folder that the contact sheets lie in.
-        max_ssim, max_accuracy_loss: constraints of the recommendation.
+        limits: of the recommendation.
         sheet_codecs: of the designs whose contact sheets are shown; empty: all.
         room: cut whose undefended head has the memory that the edge has; None: that is not asked.
 
     Raises:
         UsageError: no such cut, or its memory was not measured.
     """
-    weighed, links = options(results), results.links
+    weighed = options(results)
     _check_room(room, weighed)
     sections = []
     for target in results.targets:
         mine = [option for option in weighed if option.design.target == target]
         pictured = [option for option in mine if not sheet_codecs or option.design.codec in sheet_codecs]
-        advice = {
-            link: tuple(sentences(recommendation(mine, target, link, limits)))
-            for link in links
-            for limits in [constraints(link, max_ssim=max_ssim, max_accuracy_loss=max_accuracy_loss)]
-        }
-        sections.append(
-            TargetSection(
-                target=target,
-                advice=advice,
-                plots=tuple(_plots(target, mine, links, room)),
-                designs=tables.designs(mine, links),
-                attacks=tables.attacks(mine),
-                sheets=tuple(contact_sheets(pictured, run)),
-                missing=tuple(missing_measurements(mine, links)),
-                thin=any(option.exposure["ssim"].thin for option in mine if "ssim" in option.exposure),
-            )
-        )
+        sheets = tuple(contact_sheets(pictured, run))
+        view = TargetView(target, mine, results.links, limits, _shown_by(sheets))
+        sections.append(_section(view, sheets, room))
     return ReportContent(run.resolve().name, sections, results.provenance, results.failures)
 
 
-def contact_sheets(options: Sequence[Option], run: Path) -> Iterator[ContactSheet]:
-    """One for each attack on each design, of its first seed; those that are gone or broken are left out.
-
-    Designs that leak the same share a sheet, which comes once.
-    """
-    shown: set[str] = set()
-    for option in options:
-        first: dict[str, LeakRecord] = {}
-        for leak in sorted(option.leaks, key=lambda leak: leak.seed):
-            first.setdefault(leak.attack, leak)
-        most = option.exposure.get("ssim")
-        for leak in first.values():
-            if leak.sheet and leak.sheet not in shown and (small := _small(run / leak.sheet)):
-                shown.add(leak.sheet)
-                yield ContactSheet(leak, *small, worst=bool(most and most.attack == leak.attack))
+def _shown_by(sheets: Sequence[ContactSheet]) -> dict[Design, str]:
+    """By design, the sheet of the strongest attack."""
+    return {design: sheet.name for sheet in sheets if sheet.strongest for design in sheet.designs}
 
 
-def _small(path: Path) -> tuple[bytes, tuple[int, int]] | None:
-    try:
-        with Image.open(path) as image:
-            picture = image.convert("RGB")
-    except OSError:
-        return None
-    picture.thumbnail(_LARGEST_SHEET)
-    page = io.BytesIO()
-    picture.save(page, "JPEG", quality=75)
-    return page.getvalue(), picture.size
+def _section(view: TargetView, sheets: Sequence[ContactSheet], room: str | None) -> TargetSection:
+    advice = {link: _advice(view, link) for link in view.links}
+    matter = reasons(view, advice)
+    first = [sheet for sheet in sheets if sheet.strongest and not matter.keys().isdisjoint(sheet.designs)]
+    charts = [_of_target(view, chart) for chart in _charts(view, room)]
+    return TargetSection(
+        target=view.target,
+        verdict=verdict(advice),
+        advice={link: tuple(sentences(found)) for link, found in advice.items()},
+        decision=decision(view, advice),
+        designs=tables.designs(view),
+        attacks=tables.attacks(view),
+        sheets=first,
+        other_sheets=[sheet for sheet in sheets if sheet not in first],
+        charts=charts[:1],
+        other_charts=charts[1:],
+        missing=tuple(missing_measurements(view.options, view.links)),
+        loaded=_loaded(view),
+        thin=any(option.exposure["ssim"].thin for option in view.options if "ssim" in option.exposure),
+    )
+
+
+def _loaded(view: TargetView) -> str:
+    loads = [found.load for option in view.options for found in option.latencies.values() if found.load]
+    heavy = [load for load in loads if load.heavy]
+    if not heavy:
+        return ""
+    most = max(heavy, key=lambda load: load.busy)
+    return (
+        f"{len(heavy)} of {len(loads)} latencies were taken while other work kept up to {most.busy:.1f} of "
+        f"{most.cores} cores busy: they may be too long, and what seems a tie none."
+    )
+
+
+def _advice(view: TargetView, link: str) -> Recommendation:
+    limits = view.limits
+    asked = constraints(link, max_ssim=limits.ssim, max_accuracy_loss=limits.accuracy_loss, max_latency=limits.latency)
+    return recommendation(view.options, view.target, link, asked)
 
 
 def missing_measurements(options: Sequence[Option], links: Sequence[str]) -> Iterator[str]:
@@ -207,15 +193,6 @@ def _capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def slug(text: str) -> str:
-    """A text as part of a file's name: letters, digits, dots and hyphens.
-
-    >>> slug("pruned:runs/patrol large")
-    'pruned-runs-patrol-large'
-    """
-    return re.sub(r"[^A-Za-z0-9.]+", "-", text).strip("-")
-
-
 def _check_room(room: str | None, weighed: Sequence[Option]) -> None:
     known = undefended_heads(weighed)
     if room is not None and room not in known:
@@ -224,13 +201,13 @@ def _check_room(room: str | None, weighed: Sequence[Option]) -> None:
         )
 
 
-def _plots(target: str, mine: Sequence[Option], links: Sequence[str], room: str | None) -> Iterator[Plot]:
-    drawn = (
-        *(tradeoffs(mine, link) for link in links),
-        defence_curves(mine),
-        curves_within(mine, room) if room else (),
-        *(stage_bars(mine, link) for link in links),
-        payload_bars(mine),
-    )
-    for plot in chain.from_iterable(drawn):
-        yield replace(plot, name=f"{slug(target)}-{slug(plot.name)}")
+def _charts(view: TargetView, room: str | None) -> Iterator[Chart]:
+    yield from tradeoffs(view)
+    yield from defence_curves(view)
+    yield from curves_within(view, room) if room else ()
+    yield from stage_bars(view)
+    yield from payload_dots(view)
+
+
+def _of_target(view: TargetView, chart: Chart) -> Chart:
+    return replace(chart, name=f"{view.name}-{slug(chart.name)}")

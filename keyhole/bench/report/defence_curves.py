@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from keyhole.bench.advice.options import UNDEFENDED, Option, metrics_of
-from keyhole.bench.report.figures import PLOT_STYLE, Plot, colours, key, markers, name_marks, panels
-from keyhole.metrics.base import Metric
+from keyhole.bench.report.leakage import Leakage, by_metric
+from keyhole.bench.report.looks import ALLOWED, BLIND, LIMIT, Looks
+from keyhole.bench.report.view import TargetView
+from keyhole.presentation.charts.chart import Axis, Chart, Curve, Level, Mark, Panel, Region, around
 
 _FILE = re.compile(r"(^|[:,])file=")
 _READING = (
@@ -20,72 +18,47 @@ _READING = (
 )
 
 
-def defence_curves(options: Sequence[Option]) -> Iterator[Plot]:
-    """Accuracy against leak, a panel for each cut, a plot for each metric; none without a defence."""
-    for metric in metrics_of(options):
-        shown = _comparable(options, metric)
-        if all(option.design.defence == UNDEFENDED for option in shown):
-            continue
+def defence_curves(view: TargetView) -> Iterator[Chart]:
+    """Accuracy against leak, a panel for each cut, a chart for each metric; none without a defence."""
+    for measure in _measures(view):
+        shown = _comparable(view.options, measure)
         cuts = list(dict.fromkeys(option.design.cut for option in shown))
-        panels_of = {cut: [option for option in shown if option.design.cut == cut] for cut in cuts}
-        yield Plot(
-            f"defences-{metric.name}",
-            f"Accuracy against leak, by defence ({metric.title})",
+        panels = {cut: [option for option in shown if option.design.cut == cut] for cut in cuts}
+        yield from _chart(
+            view,
+            measure,
+            panels,
+            f"defences-{measure.name}",
+            f"Accuracy against leak, by defence ({measure.title})",
             _READING,
-            _curves(panels_of, metric),
         )
 
 
-def curves_within(options: Sequence[Option], room: str) -> Iterator[Plot]:
+def curves_within(view: TargetView, room: str) -> Iterator[Chart]:
     """Accuracy against leak of all defences whose head, wherever it ends, needs no more memory than the undefended one
-    that ends at a cut: a plot for each metric (PATROL, Fig. 5); none where there is no such head."""
-    whole = undefended_heads(options)
+    that ends at a cut: a chart for each metric (PATROL, Fig. 5); none where there is no such head."""
+    whole = undefended_heads(view.options)
     if room not in whole:
         return
-    defended = (option for option in options if option.design.defence != UNDEFENDED)
+    defended = (option for option in view.splits if option.design.defence != UNDEFENDED)
     fitting = [option for option in defended if option.memory and option.memory <= whole[room]]
-    bare = [option for option in options if (option.design.cut, option.design.defence) == (room, UNDEFENDED)]
-    for metric in metrics_of(options):
-        shown = _comparable([*bare, *fitting], metric)
-        if all(option.design.defence == UNDEFENDED for option in shown):
-            continue
-        yield Plot(
-            f"defences-within-{room}-{metric.name}",
-            f"Accuracy against leak in the memory of {room} ({metric.title})",
+    bare = [option for option in view.options if (option.design.cut, option.design.defence) == (room, UNDEFENDED)]
+    for measure in _measures(view):
+        yield from _chart(
+            view,
+            measure,
+            {f"in the memory of {room}": _comparable([*bare, *fitting], measure)},
+            f"defences-within-{room}-{measure.name}",
+            f"Accuracy against leak in the memory of {room} ({measure.title})",
             f"{_READING} Heads that were pruned may end deeper than {room}; all need {whole[room] / 2**20:.1f} MiB at "
             "most.",
-            _curves({f"in the memory of {room}": shown}, metric, height=4.5),
         )
 
 
 def undefended_heads(options: Sequence[Option]) -> dict[str, int]:
     """Bytes that heads need without a defence, by the cut at which they end, as far as that was measured."""
-    bare = (option for option in options if option.design.defence == UNDEFENDED)
+    bare = (option for option in options if option.splits and option.design.defence == UNDEFENDED)
     return {option.design.cut: option.memory for option in bare if option.memory}
-
-
-def _comparable(options: Sequence[Option], metric: Metric) -> list[Option]:
-    return [option for option in options if option.splits and option.accuracy and metric.name in option.exposure]
-
-
-def _curves(panels_of: Mapping[str, Sequence[Option]], metric: Metric, height: float = 3.2) -> Figure:
-    shown = [option for options in panels_of.values() for option in options]
-    families = colours(family(option.design.defence) for option in shown)
-    marker_of = markers(option.design.codec for option in shown)
-    with rc_context(PLOT_STYLE):
-        figure, axes = panels(len(panels_of), height=height, alike=True)
-        for panel, (title, here) in zip(axes, panels_of.items(), strict=True):
-            for codec, marker in marker_of.items():
-                for name, colour in families.items():
-                    _curve(panel, [o for o in here if o.design.codec == codec], metric, name, colour, marker)
-            panel.set_title(title, fontsize=10)
-            panel.set_xlabel(f"{metric.label} of the best attack")
-            panel.xaxis.set_inverted(metric.better == "lower")  # less leaks to the left
-            panel.set_ylabel(f"{shown[0].accuracy.measure if shown[0].accuracy else ''}, %")
-        for panel, here in zip(axes, panels_of.values(), strict=True):
-            name_marks(panel, _strengths(here, metric))
-        key(figure, families, marker_of)
-    return figure
 
 
 def family(defence: str) -> str:
@@ -106,24 +79,78 @@ def strength(defence: str) -> str:
     return "+".join(part for part in defence.partition(":")[2].split("+") if not _FILE.search(part))
 
 
-def _strengths(options: Sequence[Option], metric: Metric) -> Iterator[tuple[float, float, str]]:
-    """The marks of defences that have settings."""
-    for option in options:
-        if option.accuracy and strength(option.design.defence):
-            yield option.exposure[metric.name].mean, option.accuracy.value, strength(option.design.defence)
+def _measures(view: TargetView) -> Iterable[Leakage]:
+    return (by_metric(view, metric) for metric in metrics_of(view.options))
 
 
-def _curve(panel: Axes, options: Sequence[Option], metric: Metric, name: str, colour: str, marker: str) -> None:
-    """A curve through a defence's designs by rising leak; it ends at the undefended design."""
-    mine = [option for option in options if family(option.design.defence) in (name, UNDEFENDED)]
-    if not any(family(option.design.defence) == name for option in mine):
+def _comparable(options: Sequence[Option], measure: Leakage) -> list[Option]:
+    return [option for option in options if option.splits and option.accuracy and measure.read(option)]
+
+
+def _chart(
+    view: TargetView, measure: Leakage, panels_of: Mapping[str, Sequence[Option]], name: str, title: str, reading: str
+) -> Iterator[Chart]:
+    shown = [option for options in panels_of.values() for option in options]
+    if all(option.design.defence == UNDEFENDED for option in shown):
         return
-    points = sorted(
-        (option.exposure[metric.name].mean, option.accuracy.value, option.design.defence)
-        for option in mine
-        if option.accuracy
+    looks = Looks.of((family(option.design.defence) for option in shown), (option.design.codec for option in shown))
+    values = Axis(
+        f"{shown[0].accuracy.measure if shown[0].accuracy else ''}, %",
+        around([option.accuracy.value for option in shown if option.accuracy]),
     )
-    panel.plot([leak for leak, _, _ in points], [value for _, value, _ in points], color=colour, linewidth=1, alpha=0.6)
-    for leak, value, defence in points:
-        if family(defence) == name:
-            panel.plot(leak, value, marker, color=colour, markersize=5)
+    panels = tuple(_panel(view, measure, title, here, values, looks) for title, here in panels_of.items())
+    yield Chart(name, title, reading, panels, looks.keys(panels), height=300 if len(panels) > 1 else 400)
+
+
+def _panel(view: TargetView, measure: Leakage, title: str, here: Sequence[Option], values: Axis, looks: Looks) -> Panel:
+    least = _least_accuracy(view)
+    levels = [
+        *([Level(LIMIT, "x", measure.limit)] if measure.limit is not None else []),
+        *([Level(LIMIT, "y", least)] if least is not None else []),
+        *([Level(BLIND, "x", measure.blind, "dotted")] if measure.blind is not None else []),
+    ]
+    return Panel(
+        title,
+        measure.axis,
+        values,
+        regions=(Region(ALLOWED, (None, measure.limit), (least, None)),) if measure.limit is not None else (),
+        levels=tuple(levels),
+        curves=tuple(_curves(measure, here, looks)),
+        dots=looks.dots(
+            (family(option.design.defence), option.design.codec, _mark(view, measure, option)) for option in here
+        ),
+    )
+
+
+def _least_accuracy(view: TargetView) -> float | None:
+    """The accuracy that may not be fallen below, where the limit and what is lost from are known."""
+    most = view.limits.accuracy_loss
+    whole = [each.accuracy.value + each.loss for each in view.options if each.accuracy and each.loss is not None]
+    return None if most is None or not whole else max(whole) - most
+
+
+def _mark(view: TargetView, measure: Leakage, option: Option) -> Mark:
+    reading, accuracy = measure.read(option), option.accuracy
+    assert reading and accuracy  # noqa: PT018 - only those are shown
+    label = "" if option.design.defence == UNDEFENDED else strength(option.design.defence)
+    link = view.pictures.get(option.design, "")
+    return Mark(
+        reading[0], accuracy.value, view.facts(option), label, across=reading[1], up=accuracy.interval, link=link
+    )
+
+
+def _curves(measure: Leakage, here: Sequence[Option], looks: Looks) -> Iterator[Curve]:
+    """A curve for each defence and codec by rising leak; it ends at the undefended design."""
+    for codec in looks.symbols:
+        mine = [option for option in here if option.design.codec == codec]
+        for name, colour in looks.colours.items():
+            if name == UNDEFENDED or not any(family(option.design.defence) == name for option in mine):
+                continue
+            points = sorted(
+                (reading[0], option.accuracy.value)
+                for option in mine
+                if family(option.design.defence) in (name, UNDEFENDED)
+                and option.accuracy
+                and (reading := measure.read(option))
+            )
+            yield Curve(name, colour, tuple(points))

@@ -1,0 +1,111 @@
+"""Columns of the report's tables: what a design is, leaks, keeps and costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from keyhole.bench.advice.options import Option
+from keyhole.bench.measure.dfil import psnr_bound
+from keyhole.bench.records import Design, ProfileRecord
+from keyhole.bench.report.cells import MISSING, Cell, Column, evidence, figure, mean, number, seen, share
+from keyhole.metrics.base import Metric
+from keyhole.presentation.stages import PROTECT
+
+_SECRETS = ("plate glyphs", "driver", "vehicle")
+Links = Mapping[Design, str]
+"""Names of elements of the page that show a design's pictures."""
+
+
+def design(pictures: Links) -> tuple[Column, ...]:
+    """What a design is; its cut leads to its pictures."""
+    return (
+        Column("cut", lambda option: Cell(option.design.cut, link=pictures.get(option.design, ""))),
+        Column("defence", lambda option: Cell(option.design.defence)),
+        Column("codec", lambda option: Cell(option.design.codec)),
+    )
+
+
+def secrets(options: Iterable[Option]) -> list[Column]:
+    """A column for each secret that the judge was asked for."""
+    return [Column(secret_heading(name), _secret(name)) for name in secret_names(options)]
+
+
+def secret_names(options: Iterable[Option]) -> list[str]:
+    """Names of secrets that the judge was asked for: plate, driver, vehicle, then others."""
+    asked = dict.fromkeys(name for option in options for name in option.secrets)
+    return sorted(asked, key=lambda name: _SECRETS.index(name) if name in _SECRETS else len(_SECRETS))
+
+
+def secret_heading(name: str) -> str:
+    """The heading of a secret's column."""
+    return f"{name}, % (guessing)"
+
+
+def metric(metric: Metric, limit: float | None = None) -> Column:
+    """What the strongest attack got, by a metric."""
+    return Column(
+        metric.label,
+        lambda option: seen(option, mean(option.exposure.get(metric.name), metric.brief)),
+        lambda option: option.leak(metric.name),
+        limit,
+    )
+
+
+def accuracy(options: Iterable[Option], most_lost: float | None = None) -> Column:
+    """Accuracy with its interval, under the name of its measure; the limit is on the points lost."""
+    measures = dict.fromkeys(option.accuracy.measure for option in options if option.accuracy)
+    return Column(f"{' / '.join(measures) or 'accuracy'}, %", _accuracy, lambda option: option.loss, most_lost)
+
+
+def latency(link: str, limit: float | None = None) -> Column:
+    """Median milliseconds over a link, with their interval."""
+
+    def cell(option: Option) -> Cell:
+        p50 = option.p50(link)
+        return Cell(MISSING) if p50 is None else figure(p50, option.p50_interval(link), 1)
+
+    return Column(f"p50 {link}, ms", cell, lambda option: option.p50(link), limit)
+
+
+def profile(heading: str, figure: Callable[[ProfileRecord], float]) -> Column:
+    """A figure of the profile."""
+    return Column(heading, lambda option: number(figure(option.profile) if option.profile else None, 1))
+
+
+def _strongest(option: Option) -> Cell:
+    found = option.exposure.get("ssim")
+    if not option.splits:
+        return Cell("none needed" if option.remote else "none helps")
+    return Cell(MISSING) if found is None else Cell(found.attack if len(option.attacks) > 1 else f"only {found.attack}")
+
+
+def _protecting(option: Option) -> Cell:
+    """Median of what the defence takes, which no link changes but one with a slower edge: the quickest."""
+    times = [found.stages[PROTECT].p50 for found in option.latencies.values() if PROTECT in found.stages]
+    return number(min(times, default=None), 2)
+
+
+def _secret(name: str) -> Callable[[Option], Cell]:
+    return lambda option: seen(option, share(option.secrets.get(name)))
+
+
+def _accuracy(option: Option) -> Cell:
+    found = option.accuracy
+    return figure(found.value, found.interval, 1) if found else Cell(MISSING)
+
+
+def _dfil(option: Option) -> Cell:
+    """The dFIL of a design, with the PSNR that no unbiased attacker passes."""
+    found = option.profile.dfil if option.profile else None
+    return Cell(MISSING) if found is None else Cell(f"{found:.3g}", f"(≤ {psnr_bound(found):.1f} dB)", found)
+
+
+MEMORY = Column("edge memory, MiB", lambda option: number(None if option.memory is None else option.memory / 2**20, 1))
+MACS = Column("edge MACs, %", lambda option: number(None if option.macs_share is None else 100 * option.macs_share, 1))
+"""Multiply-accumulates on the edge, as a share of the whole undefended model's."""
+STRONGEST = Column("strongest attack", _strongest)
+EVIDENCE = Column("pictures × seeds", lambda option: evidence(option.exposure.get("ssim")))
+LOST = Column("lost", lambda option: number(option.loss, 2))
+DEFENDING = Column("defence, ms", _protecting)
+DFIL = Column("dFIL", _dfil)
+PURI = Column("PURI", lambda option: number(option.puri, 3))
