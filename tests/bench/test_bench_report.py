@@ -21,14 +21,14 @@ from keyhole.bench.report.content import missing_measurements, report_content
 from keyhole.bench.report.costs import payload_dots, stage_bars
 from keyhole.bench.report.sheets import contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
-from keyhole.bench.report.view import Limits, TargetView
+from keyhole.bench.report.view import ReaderLimits, TargetView
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
 from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets
 from tests.bench.standard import standard_run
 
 Report = tuple[str, str, Path]
-LIMITS = Limits(ssim=0.3, accuracy_loss=2)
+LIMITS = ReaderLimits(ssim=0.3, accuracy_loss=2)
 
 
 def written(results: Results, folder: Path) -> Report:
@@ -56,7 +56,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Report:
     return written(with_sheets(run(), folder), folder)
 
 
-def view(results: Results, limits: Limits = LIMITS) -> TargetView:
+def view(results: Results, limits: ReaderLimits = LIMITS) -> TargetView:
     return TargetView("toy", options(results), results.links, limits)
 
 
@@ -339,13 +339,13 @@ def test_the_front_is_drawn_through_the_designs_that_no_other_beats() -> None:
 
 
 def test_limits_are_lines_and_what_they_allow_is_a_region() -> None:
-    chart, *_ = tradeoffs(view(run(), Limits(ssim=0.4, latency=70)))
+    chart, *_ = tradeoffs(view(run(), ReaderLimits(ssim=0.4, latency=70)))
     for panel in chart.panels:
         assert {(level.on, level.at) for level in panel.levels if level.name == "limit"} == {("y", 0.4), ("x", 70)}
         (region,) = panel.regions
         assert region.within(panel.x, panel.y)[1] == (0.0, 0.4)
         assert region.within(panel.x, panel.y)[0] == (0.0, 70)
-    unlimited, *_ = tradeoffs(view(run(), Limits()))
+    unlimited, *_ = tradeoffs(view(run(), ReaderLimits()))
     assert not any(panel.regions or panel.levels for panel in unlimited.panels)
 
 

@@ -11,13 +11,13 @@ from keyhole.bench.advice.options import options
 from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord, Results
 from keyhole.bench.report.content import report_content
 from keyhole.bench.report.defence_curves import curves_within, defence_curves
-from keyhole.bench.report.view import Limits, TargetView
+from keyhole.bench.report.view import ReaderLimits, TargetView
 from keyhole.service.errors import UsageError
 from tests.bench.making import CUTS, DESIGNS, leak, run, ssim_of
 
 
 def view(results: Results) -> TargetView:
-    return TargetView("toy", options(results), results.links, Limits(ssim=0.3, accuracy_loss=2))
+    return TargetView("toy", options(results), results.links, ReaderLimits(ssim=0.3, accuracy_loss=2))
 
 
 def test_a_curve_is_a_defence_at_its_strengths_with_the_undefended_design() -> None:
@@ -67,6 +67,6 @@ def test_in_one_memory_stand_all_defences_that_fit_into_it_wherever_they_end() -
 
 def test_a_memory_that_was_not_measured_is_asked_for_by_its_cut(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"--room layer9: the memory of undefended heads was measured at {CUTS[0]}"):
-        report_content(run(), tmp_path, Limits(), room="layer9")
-    (section,) = report_content(run(), tmp_path, Limits(), room=CUTS[1]).sections
+        report_content(run(), tmp_path, ReaderLimits(), room="layer9")
+    (section,) = report_content(run(), tmp_path, ReaderLimits(), room=CUTS[1]).sections
     assert sum("within" in chart.name for chart in section.other_charts) == 2

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from keyhole.bench.report.command import write_report
 from keyhole.bench.report.content import report_content
-from keyhole.bench.report.view import Limits
+from keyhole.bench.report.view import ReaderLimits
 from tests.bench.making import run, with_sheets
 
 PATIENCE_MS = 30_000
@@ -19,7 +19,7 @@ PATIENCE_MS = 30_000
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("run")
-    content = report_content(with_sheets(run(), folder), folder, Limits(ssim=0.3, accuracy_loss=2))
+    content = report_content(with_sheets(run(), folder), folder, ReaderLimits(ssim=0.3, accuracy_loss=2))
     page, *_ = write_report(content, folder / "report")
     return page.as_uri()
 

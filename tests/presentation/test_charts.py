@@ -13,28 +13,28 @@ from PIL import Image
 
 from keyhole.presentation.charts.chart import (
     INK,
-    Axis,
     Bars,
     Chart,
+    ChartAxis,
+    ChartPanel,
     Curve,
     Dots,
     Key,
     Level,
     Mark,
-    Panel,
     Region,
     around,
     from_zero,
 )
-from keyhole.presentation.charts.labels import FONT, SMALLEST, Label, placed
+from keyhole.presentation.charts.labels import FONT, SMALLEST, PlacedLabel, placed
 from keyhole.presentation.charts.page import figures
 from keyhole.presentation.charts.png import drawn, png
 
 A = Mark(2.0, 1.0, ("a <b>", "2 ms"), "a", up=(0.5, 1.75), link="p-a")
-PANEL = Panel(
+PANEL = ChartPanel(
     "wifi",
-    Axis("ms", (0.0, 10.0)),
-    Axis("leak", (-1.0, 3.0), ((-1.0, "nothing"), (0.0, "1 px"), (3.0, "8 px"))),
+    ChartAxis("ms", (0.0, 10.0)),
+    ChartAxis("leak", (-1.0, 3.0), ((-1.0, "nothing"), (0.0, "1 px"), (3.0, "8 px"))),
     regions=(Region("allowed", (None, 8.0), (None, 2.0)),),
     levels=(Level("limit", "y", 2.0), Level("limit", "x", 8.0), Level("blind", "y", -1.0, "dotted")),
     curves=(Curve("front", INK, ((2.0, 1.0), (4.0, 0.0)), stepped=True),),
@@ -74,7 +74,9 @@ def test_the_page_shows_every_mark_with_its_interval_its_facts_and_its_link() ->
 
 
 def test_a_figure_cannot_end_the_script_that_holds_it() -> None:
-    panel = Panel("</script>", Axis("x", (0, 1)), Axis("y", (0, 1)), dots=(Dots(("<",), INK, "circle", (Mark(0, 0),)),))
+    panel = ChartPanel(
+        "</script>", ChartAxis("x", (0, 1)), ChartAxis("y", (0, 1)), dots=(Dots(("<",), INK, "circle", (Mark(0, 0),)),)
+    )
     (text,) = figures(Chart("n", "t", "r", (panel,), ()))
     assert "<" not in text
     assert json.loads(text)["data"][0]["name"] == "<"
@@ -115,7 +117,7 @@ def test_what_the_key_can_take_out_is_what_is_drawn() -> None:
     assert CHART.toggled == {"none", "noise", "int8", "front", "tail"}
 
 
-def label_box(panel: Panel, label: Label, scale: float) -> tuple[float, float, float, float]:
+def label_box(panel: ChartPanel, label: PlacedLabel, scale: float) -> tuple[float, float, float, float]:
     """Left, low, right and high of a label in pixels, on an area so many times the smallest one."""
     (left, right), (low, high) = panel.x.span, panel.y.span
     x = scale * SMALLEST[0] * (label.mark.x - left) / (right - left) + 4 * label.right
@@ -137,7 +139,9 @@ marks = st.builds(
 @settings(max_examples=150, deadline=None)
 @given(st.lists(marks, max_size=14), st.sampled_from([1.0, 1.7, 4.0]))
 def test_no_label_covers_another_however_large_the_panel_is_drawn(made: list[Mark], scale: float) -> None:
-    panel = Panel("", Axis("", (0.0, 10.0)), Axis("", (0.0, 1.0)), dots=(Dots(("a",), INK, "circle", tuple(made)),))
+    panel = ChartPanel(
+        "", ChartAxis("", (0.0, 10.0)), ChartAxis("", (0.0, 1.0)), dots=(Dots(("a",), INK, "circle", tuple(made)),)
+    )
     found = [label_box(panel, label, scale) for label in placed(panel)]
     for (left, low, right, high), (other_left, other_low, other_right, other_high) in combinations(found, 2):
         apart = right <= other_left or other_right <= left or high <= other_low or other_high <= low
@@ -151,7 +155,7 @@ def test_no_label_covers_another_however_large_the_panel_is_drawn(made: list[Mar
 
 def test_the_first_marks_are_named_where_there_is_room_for_one_alone() -> None:
     marks = (*(Mark(5, 0.5, label=f"later {number}") for number in range(9)), Mark(5, 0.5, label="first", first=True))
-    panel = Panel("", Axis("", (0, 10)), Axis("", (0, 1)), dots=(Dots(("a",), INK, "circle", marks),))
+    panel = ChartPanel("", ChartAxis("", (0, 10)), ChartAxis("", (0, 1)), dots=(Dots(("a",), INK, "circle", marks),))
     named = [label.mark.label for label in placed(panel)]
     assert named[0] == "first"
     assert len(named) < len(marks)

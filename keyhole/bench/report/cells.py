@@ -47,7 +47,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A heading with what stands under it for a design.
 
     Attributes:
@@ -85,7 +85,7 @@ class ReportTable:
     words: int
 
 
-def table(name: str, columns: Sequence[Column], options: Iterable[Option], words: int) -> ReportTable:
+def table(name: str, columns: Sequence[TableColumn], options: Iterable[Option], words: int) -> ReportTable:
     """A row for each design."""
     rows = tuple(tuple(column.cell(option) for column in columns) for option in options)
     return ReportTable(name, tuple(column.heading for column in columns), rows, words)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from keyhole.bench.advice.options import Option
 from keyhole.bench.measure.dfil import psnr_bound
 from keyhole.bench.records import Design, ProfileRecord
-from keyhole.bench.report.cells import MISSING, Cell, Column, evidence, figure, mean, number, seen, share
+from keyhole.bench.report.cells import MISSING, Cell, TableColumn, evidence, figure, mean, number, seen, share
 from keyhole.metrics.base import Metric
 from keyhole.presentation.stages import PROTECT
 
@@ -16,18 +16,18 @@ Links = Mapping[Design, str]
 """Names of elements of the page that show a design's pictures."""
 
 
-def design(pictures: Links) -> tuple[Column, ...]:
+def design(pictures: Links) -> tuple[TableColumn, ...]:
     """What a design is; its cut leads to its pictures."""
     return (
-        Column("cut", lambda option: Cell(option.design.cut, link=pictures.get(option.design, ""))),
-        Column("defence", lambda option: Cell(option.design.defence)),
-        Column("codec", lambda option: Cell(option.design.codec)),
+        TableColumn("cut", lambda option: Cell(option.design.cut, link=pictures.get(option.design, ""))),
+        TableColumn("defence", lambda option: Cell(option.design.defence)),
+        TableColumn("codec", lambda option: Cell(option.design.codec)),
     )
 
 
-def secrets(options: Iterable[Option]) -> list[Column]:
+def secrets(options: Iterable[Option]) -> list[TableColumn]:
     """A column for each secret that the judge was asked for."""
-    return [Column(secret_heading(name), _secret(name)) for name in secret_names(options)]
+    return [TableColumn(secret_heading(name), _secret(name)) for name in secret_names(options)]
 
 
 def secret_names(options: Iterable[Option]) -> list[str]:
@@ -41,9 +41,9 @@ def secret_heading(name: str) -> str:
     return f"{name}, % (guessing)"
 
 
-def metric(metric: Metric, limit: float | None = None) -> Column:
+def metric(metric: Metric, limit: float | None = None) -> TableColumn:
     """What the strongest attack got, by a metric."""
-    return Column(
+    return TableColumn(
         metric.label,
         lambda option: seen(option, mean(option.exposure.get(metric.name), metric.brief)),
         lambda option: option.leak(metric.name),
@@ -51,25 +51,25 @@ def metric(metric: Metric, limit: float | None = None) -> Column:
     )
 
 
-def accuracy(options: Iterable[Option], most_lost: float | None = None) -> Column:
+def accuracy(options: Iterable[Option], most_lost: float | None = None) -> TableColumn:
     """Accuracy with its interval, under the name of its measure; the limit is on the points lost."""
     measures = dict.fromkeys(option.accuracy.measure for option in options if option.accuracy)
-    return Column(f"{' / '.join(measures) or 'accuracy'}, %", _accuracy, lambda option: option.loss, most_lost)
+    return TableColumn(f"{' / '.join(measures) or 'accuracy'}, %", _accuracy, lambda option: option.loss, most_lost)
 
 
-def latency(link: str, limit: float | None = None) -> Column:
+def latency(link: str, limit: float | None = None) -> TableColumn:
     """Median milliseconds over a link, with their interval."""
 
     def cell(option: Option) -> Cell:
         p50 = option.p50(link)
         return Cell(MISSING) if p50 is None else figure(p50, option.p50_interval(link), 1)
 
-    return Column(f"p50 {link}, ms", cell, lambda option: option.p50(link), limit)
+    return TableColumn(f"p50 {link}, ms", cell, lambda option: option.p50(link), limit)
 
 
-def profile(heading: str, figure: Callable[[ProfileRecord], float]) -> Column:
+def profile(heading: str, figure: Callable[[ProfileRecord], float]) -> TableColumn:
     """A figure of the profile."""
-    return Column(heading, lambda option: number(figure(option.profile) if option.profile else None, 1))
+    return TableColumn(heading, lambda option: number(figure(option.profile) if option.profile else None, 1))
 
 
 def _strongest(option: Option) -> Cell:
@@ -100,12 +100,16 @@ def _dfil(option: Option) -> Cell:
     return Cell(MISSING) if found is None else Cell(f"{found:.3g}", f"(≤ {psnr_bound(found):.1f} dB)", found)
 
 
-MEMORY = Column("edge memory, MiB", lambda option: number(None if option.memory is None else option.memory / 2**20, 1))
-MACS = Column("edge MACs, %", lambda option: number(None if option.macs_share is None else 100 * option.macs_share, 1))
+MEMORY = TableColumn(
+    "edge memory, MiB", lambda option: number(None if option.memory is None else option.memory / 2**20, 1)
+)
+MACS = TableColumn(
+    "edge MACs, %", lambda option: number(None if option.macs_share is None else 100 * option.macs_share, 1)
+)
 """Multiply-accumulates on the edge, as a share of the whole undefended model's."""
-STRONGEST = Column("strongest attack", _strongest)
-EVIDENCE = Column("pictures × seeds", lambda option: evidence(option.exposure.get("ssim")))
-LOST = Column("lost", lambda option: number(option.loss, 2))
-DEFENDING = Column("defence, ms", _protecting)
-DFIL = Column("dFIL", _dfil)
-PURI = Column("PURI", lambda option: number(option.puri, 3))
+STRONGEST = TableColumn("strongest attack", _strongest)
+EVIDENCE = TableColumn("pictures × seeds", lambda option: evidence(option.exposure.get("ssim")))
+LOST = TableColumn("lost", lambda option: number(option.loss, 2))
+DEFENDING = TableColumn("defence, ms", _protecting)
+DFIL = TableColumn("dFIL", _dfil)
+PURI = TableColumn("PURI", lambda option: number(option.puri, 3))

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.records import Results
 from keyhole.bench.report.content import ReportContent, report_content
-from keyhole.bench.report.view import Limits
+from keyhole.bench.report.view import ReaderLimits
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.bench.store import open_results
 from keyhole.presentation.charts import page
@@ -40,7 +40,7 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
     content = report_content(
         results,
         settings.run,
-        Limits(ssim=settings.max_ssim, accuracy_loss=settings.max_accuracy_loss),
+        ReaderLimits(ssim=settings.max_ssim, accuracy_loss=settings.max_accuracy_loss),
         sheet_codecs=settings.sheet_codecs,
         room=settings.room,
     )

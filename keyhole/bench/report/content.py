@@ -20,7 +20,7 @@ from keyhole.bench.report.defence_curves import curves_within, defence_curves, u
 from keyhole.bench.report.sheets import ContactSheet, contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.bench.report.verdict import verdict
-from keyhole.bench.report.view import Limits, TargetView, slug
+from keyhole.bench.report.view import ReaderLimits, TargetView, slug
 from keyhole.presentation.charts.chart import Chart
 from keyhole.service.errors import UsageError
 
@@ -82,7 +82,7 @@ class ReportContent:
 def report_content(
     results: Results,
     run: Path,
-    limits: Limits,
+    limits: ReaderLimits,
     *,
     sheet_codecs: Sequence[str] = (),
     room: str | None = None,

@@ -9,7 +9,7 @@ from keyhole.bench.records import LatencyRecord
 from keyhole.bench.report.looks import Looks
 from keyhole.bench.report.view import TargetView, design_name
 from keyhole.presentation import stages
-from keyhole.presentation.charts.chart import Axis, Bars, Chart, Key, Mark, Panel, from_zero, places
+from keyhole.presentation.charts.chart import Bars, Chart, ChartAxis, ChartPanel, Key, Mark, from_zero, places
 
 _BAR = 26
 """Height of a bar with its gap, pixels."""
@@ -52,10 +52,10 @@ def payload_dots(view: TargetView) -> Iterator[Chart]:
         )
         for (cut, codec), size in sizes.items()
     )
-    panel = Panel(
+    panel = ChartPanel(
         "",
-        Axis("KiB a frame", from_zero(sizes.values())),
-        Axis("", (len(cuts) - 0.5, -0.5), places(cuts)),
+        ChartAxis("KiB a frame", from_zero(sizes.values())),
+        ChartAxis("", (len(cuts) - 0.5, -0.5), places(cuts)),
         dots=looks.dots(marks),
     )
     yield Chart(
@@ -73,7 +73,7 @@ def _timed(view: TargetView, link: str) -> list[tuple[Option, LatencyRecord]]:
     return [(option, found) for option in _plain(view.options) if (found := option.latencies.get(link))]
 
 
-def _stages(view: TargetView, link: str) -> Panel:
+def _stages(view: TargetView, link: str) -> ChartPanel:
     timed = _timed(view, link)
     rows = tuple(float(row) for row in range(len(timed)))
     starts = [0.0] * len(timed)
@@ -83,10 +83,10 @@ def _stages(view: TargetView, link: str) -> Panel:
         shown = stages.stage(name)
         bars.append(Bars(shown.title, shown.colour, rows, tuple(starts), lengths))
         starts = [start + length for start, length in zip(starts, lengths, strict=True)]
-    return Panel(
+    return ChartPanel(
         link,
-        Axis("ms, medians of the stages", from_zero(starts, room=0.03)),
-        Axis("", (len(timed) - 0.5, -0.5), places([design_name(option.design) for option, _ in timed])),
+        ChartAxis("ms, medians of the stages", from_zero(starts, room=0.03)),
+        ChartAxis("", (len(timed) - 0.5, -0.5), places([design_name(option.design) for option, _ in timed])),
         bars=tuple(bars),
     )
 

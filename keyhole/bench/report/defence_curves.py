@@ -9,7 +9,7 @@ from keyhole.bench.advice.options import UNDEFENDED, Option, metrics_of
 from keyhole.bench.report.leakage import Leakage, by_metric
 from keyhole.bench.report.looks import ALLOWED, BLIND, LIMIT, Looks
 from keyhole.bench.report.view import TargetView
-from keyhole.presentation.charts.chart import Axis, Chart, Curve, Level, Mark, Panel, Region, around
+from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Level, Mark, Region, around
 
 _FILE = re.compile(r"(^|[:,])file=")
 _READING = (
@@ -94,7 +94,7 @@ def _chart(
     if all(option.design.defence == UNDEFENDED for option in shown):
         return
     looks = Looks.of((family(option.design.defence) for option in shown), (option.design.codec for option in shown))
-    values = Axis(
+    values = ChartAxis(
         f"{shown[0].accuracy.measure if shown[0].accuracy else ''}, %",
         around([option.accuracy.value for option in shown if option.accuracy]),
     )
@@ -102,14 +102,16 @@ def _chart(
     yield Chart(name, title, reading, panels, looks.keys(panels), height=300 if len(panels) > 1 else 400)
 
 
-def _panel(view: TargetView, measure: Leakage, title: str, here: Sequence[Option], values: Axis, looks: Looks) -> Panel:
+def _panel(
+    view: TargetView, measure: Leakage, title: str, here: Sequence[Option], values: ChartAxis, looks: Looks
+) -> ChartPanel:
     least = _least_accuracy(view)
     levels = [
         *([Level(LIMIT, "x", measure.limit)] if measure.limit is not None else []),
         *([Level(LIMIT, "y", least)] if least is not None else []),
         *([Level(BLIND, "x", measure.blind, "dotted")] if measure.blind is not None else []),
     ]
-    return Panel(
+    return ChartPanel(
         title,
         measure.axis,
         values,

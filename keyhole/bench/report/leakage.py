@@ -11,7 +11,7 @@ from keyhole.bench.advice.options import Option
 from keyhole.bench.report.view import TargetView
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Interval
-from keyhole.presentation.charts.chart import Axis, around
+from keyhole.presentation.charts.chart import ChartAxis, around
 
 Reading = tuple[float, Interval | None]
 """Where a leak stands on its axis, with its interval."""
@@ -32,7 +32,7 @@ class Leakage:
 
     name: str
     title: str
-    axis: Axis
+    axis: ChartAxis
     read: Callable[[Option], Reading | None]
     limit: float | None = None
     blind: float | None = None
@@ -51,7 +51,7 @@ def by_metric(view: TargetView, metric: Metric) -> Leakage:
         return _reading(exposure, within=span)
 
     limit = view.limits.ssim if metric.name == "ssim" else None
-    return Leakage(metric.name, metric.title, Axis(metric.label, span), read, limit)
+    return Leakage(metric.name, metric.title, ChartAxis(metric.label, span), read, limit)
 
 
 def by_secret(view: TargetView, name: str) -> Leakage:
@@ -62,7 +62,7 @@ def by_secret(view: TargetView, name: str) -> Leakage:
     def read(option: Option) -> Reading | None:
         return (blind, None) if option.alone else _reading(option.secrets.get(name))
 
-    return Leakage(name, name, Axis(f"{name}: share read right", (0.0, 1.0)), read, blind=blind)
+    return Leakage(name, name, ChartAxis(f"{name}: share read right", (0.0, 1.0)), read, blind=blind)
 
 
 def _reading(found: Exposure | None, within: tuple[float, float] = (-math.inf, math.inf)) -> Reading | None:

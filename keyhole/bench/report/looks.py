@@ -8,7 +8,7 @@ from itertools import cycle
 from typing import get_args
 
 from keyhole.bench.advice.options import UNDEFENDED
-from keyhole.presentation.charts.chart import INK, Dots, Key, Mark, Panel, Symbol
+from keyhole.presentation.charts.chart import INK, ChartPanel, Dots, Key, Mark, Symbol
 
 BLIND, LIMIT, ALLOWED, WHOLE = "blind attacker, guessing", "limit", "allowed", "no split"
 GREY, GREEN = "#8d99ae", "#2fae7d"
@@ -54,7 +54,7 @@ class Looks:
         found = tuple(marks)
         return (Dots((WHOLE,), INK, "star", found),) if found else ()
 
-    def keys(self, panels: Iterable[Panel]) -> tuple[Key, ...]:
+    def keys(self, panels: Iterable[ChartPanel]) -> tuple[Key, ...]:
         """The key of the panels: a coloured dot for each defence, an outline for each codec, and what else is drawn."""
         panels = tuple(panels)
         regions = dict.fromkeys(region.name for panel in panels for region in panel.regions)

@@ -12,7 +12,7 @@ from keyhole.bench.report.leakage import Leakage, Reading, by_metric, by_secret
 from keyhole.bench.report.looks import ALLOWED, BLIND, LIMIT, Looks
 from keyhole.bench.report.view import TargetView
 from keyhole.metrics.registry import METRICS
-from keyhole.presentation.charts.chart import INK, Axis, Chart, Curve, Level, Mark, Panel, Region, from_zero
+from keyhole.presentation.charts.chart import INK, Chart, ChartAxis, ChartPanel, Curve, Level, Mark, Region, from_zero
 
 T = TypeVar("T")
 Point = tuple[float, Reading, Option]
@@ -57,7 +57,7 @@ def _points(view: TargetView, link: str, measure: Leakage) -> list[Point]:
     return [(p50, leak, option) for p50, leak, option in found if p50 is not None and leak is not None]
 
 
-def _panel(view: TargetView, link: str, measure: Leakage, looks: Looks) -> Panel:
+def _panel(view: TargetView, link: str, measure: Leakage, looks: Looks) -> ChartPanel:
     points = _points(view, link, measure)
     front = _front(points, measure)
     named = {option.design for _, _, option in front}
@@ -68,9 +68,9 @@ def _panel(view: TargetView, link: str, measure: Leakage, looks: Looks) -> Panel
         *([Level(LIMIT, "x", slowest)] if slowest is not None else []),
         *([Level(BLIND, "y", measure.blind, "dotted")] if measure.blind is not None else []),
     ]
-    return Panel(
+    return ChartPanel(
         f"{measure.title} over {link}",
-        Axis(f"p50 over {link}, ms", from_zero(p50 for p50, _, _ in points)),
+        ChartAxis(f"p50 over {link}, ms", from_zero(p50 for p50, _, _ in points)),
         measure.axis,
         regions=(region,) if measure.limit is not None or slowest is not None else (),
         levels=tuple(levels),

@@ -9,13 +9,13 @@ from functools import cached_property
 
 from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import Design
-from keyhole.bench.report.cells import Column
+from keyhole.bench.report.cells import TableColumn
 from keyhole.bench.report.columns import MACS, MEMORY, accuracy, latency, metric, secrets
 from keyhole.metrics.registry import METRICS
 
 
 @dataclass(frozen=True)
-class Limits:
+class ReaderLimits:
     """What a reader allows at most; None: anything.
 
     Attributes:
@@ -44,7 +44,7 @@ class TargetView:
     target: str
     options: Sequence[Option]
     links: Sequence[str]
-    limits: Limits = Limits()
+    limits: ReaderLimits = ReaderLimits()
     pictures: Mapping[Design, str] = field(default_factory=dict)
 
     @property
@@ -58,7 +58,7 @@ class TargetView:
         return [option for option in self.options if option.splits]
 
     @cached_property
-    def columns(self) -> tuple[Column, ...]:
+    def columns(self) -> tuple[TableColumn, ...]:
         """What decides, in the order in which it is read: what the judge read, what leaks, accuracy, cost, latency."""
         return (
             *secrets(self.options),

@@ -17,7 +17,7 @@ Dash = Literal["solid", "dashed", "dotted"]
 
 
 @dataclass(frozen=True)
-class Axis:
+class ChartAxis:
     """One direction of a panel.
 
     Attributes:
@@ -93,7 +93,7 @@ class Region:
     x: tuple[float | None, float | None]
     y: tuple[float | None, float | None]
 
-    def within(self, x: Axis, y: Axis) -> tuple[Interval, Interval]:
+    def within(self, x: ChartAxis, y: ChartAxis) -> tuple[Interval, Interval]:
         """Its ends along x and y, on these axes."""
         return _clipped(self.x, x), _clipped(self.y, y)
 
@@ -126,12 +126,12 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Panel:
+class ChartPanel:
     """Two axes with what is drawn over them, the first drawn undermost: regions, levels, curves, bars, dots."""
 
     title: str
-    x: Axis
-    y: Axis
+    x: ChartAxis
+    y: ChartAxis
     regions: tuple[Region, ...] = ()
     levels: tuple[Level, ...] = ()
     curves: tuple[Curve, ...] = ()
@@ -155,7 +155,7 @@ class Chart:
     name: str
     title: str
     reading: str
-    panels: tuple[Panel, ...]
+    panels: tuple[ChartPanel, ...]
     keys: tuple[Key, ...]
     height: int = 300
 
@@ -201,6 +201,6 @@ def places(names: Sequence[str]) -> tuple[tuple[float, str], ...]:
     return tuple((float(place), name) for place, name in enumerate(names))
 
 
-def _clipped(ends: tuple[float | None, float | None], axis: Axis) -> Interval:
+def _clipped(ends: tuple[float | None, float | None], axis: ChartAxis) -> Interval:
     low, high = sorted(axis.span)
     return low if ends[0] is None else ends[0], high if ends[1] is None else ends[1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from keyhole.presentation.charts.chart import Axis, Mark, Panel
+from keyhole.presentation.charts.chart import ChartAxis, ChartPanel, Mark
 
 SMALLEST = (250.0, 200.0)
 """Width and height in pixels of the smallest area that a panel's marks are drawn on; labels find room on that."""
@@ -16,7 +16,7 @@ _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 
 
 @dataclass(frozen=True)
-class Label:
+class PlacedLabel:
     """A mark's name where it is written.
 
     Attributes:
@@ -47,7 +47,7 @@ class _Box:
         return first.right <= second.left or lower.high <= upper.low
 
 
-def placed(panel: Panel) -> Iterator[Label]:
+def placed(panel: ChartPanel) -> Iterator[PlacedLabel]:
     """The labels of a panel's marks that have room."""
     marks = [(mark, dots.names) for dots in panel.dots for mark in dots.marks]
     taken = [_dot(mark, panel) for mark, _ in marks]
@@ -59,16 +59,16 @@ def placed(panel: Panel) -> Iterator[Label]:
             box = _text(taken[place], mark.label, right, up)
             if _inside(box) and all(box.clear_of(other) for other in others):
                 taken.append(box)
-                yield Label(mark, names, right, up)
+                yield PlacedLabel(mark, names, right, up)
                 break
 
 
-def _dot(mark: Mark, panel: Panel) -> _Box:
+def _dot(mark: Mark, panel: ChartPanel) -> _Box:
     x, y = _at(mark.x, panel.x) * SMALLEST[0], _at(mark.y, panel.y) * SMALLEST[1]
     return _Box(x, y, x - _DOT / 2, y - _DOT / 2, x + _DOT / 2, y + _DOT / 2)
 
 
-def _at(value: float, axis: Axis) -> float:
+def _at(value: float, axis: ChartAxis) -> float:
     low, high = axis.span
     return (value - low) / (high - low)
 

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from plotly.offline import get_plotlyjs
 
 from keyhole.metrics.interval import Interval, arms
-from keyhole.presentation.charts.chart import INK, Axis, Chart, Curve, Dash, Dots, Panel, Symbol
+from keyhole.presentation.charts.chart import INK, Chart, ChartAxis, ChartPanel, Curve, Dash, Dots, Symbol
 from keyhole.presentation.charts.labels import FONT, placed
 
 SYMBOLS: Mapping[Symbol, str] = MappingProxyType(
@@ -58,7 +58,7 @@ def figures(chart: Chart) -> list[str]:
     return [_figure(panel, chart).to_json().replace("<", "\\u003c") for panel in chart.panels]
 
 
-def _figure(panel: Panel, chart: Chart) -> go.Figure:
+def _figure(panel: ChartPanel, chart: Chart) -> go.Figure:
     figure = go.Figure(data=list(_traces(panel)))
     figure.update_layout(
         template=go.layout.Template(),
@@ -81,7 +81,7 @@ def _figure(panel: Panel, chart: Chart) -> go.Figure:
     return figure
 
 
-def _axis(axis: Axis) -> dict[str, Any]:
+def _axis(axis: ChartAxis) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "title": {"text": html.escape(axis.title), "standoff": 8},
         "range": list(axis.span),
@@ -97,7 +97,7 @@ def _axis(axis: Axis) -> dict[str, Any]:
     return shown
 
 
-def _traces(panel: Panel) -> Iterator[go.Scatter | go.Bar]:
+def _traces(panel: ChartPanel) -> Iterator[go.Scatter | go.Bar]:
     for curve in panel.curves:
         yield _curve(curve)
     for bars in panel.bars:
@@ -165,7 +165,7 @@ def _arms(middles: list[float], ends: list[Interval | None], colour: str) -> dic
     }
 
 
-def _shapes(panel: Panel) -> Iterator[dict[str, Any]]:
+def _shapes(panel: ChartPanel) -> Iterator[dict[str, Any]]:
     for region in panel.regions:
         (left, right), (low, high) = region.within(panel.x, panel.y)
         yield {
@@ -181,7 +181,7 @@ def _shapes(panel: Panel) -> Iterator[dict[str, Any]]:
         }
 
 
-def _annotations(panel: Panel) -> Iterator[dict[str, Any]]:
+def _annotations(panel: ChartPanel) -> Iterator[dict[str, Any]]:
     for label in placed(panel):
         yield {
             **{"x": label.mark.x, "y": label.mark.y, "text": html.escape(label.mark.label), "showarrow": False},

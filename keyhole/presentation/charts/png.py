@@ -14,7 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from keyhole.metrics.interval import arms
-from keyhole.presentation.charts.chart import Axis, Chart, Dash, Dots, Key, Mark, Panel, Symbol
+from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Dash, Dots, Key, Mark, Symbol
 from keyhole.presentation.charts.labels import FONT, placed
 from keyhole.presentation.plots import STYLE
 
@@ -59,7 +59,7 @@ def drawn(chart: Chart) -> Figure:
     return figure
 
 
-def _panel(area: Axes, panel: Panel) -> None:
+def _panel(area: Axes, panel: ChartPanel) -> None:
     area.grid(axis="both")
     area.set_axisbelow(True)
     area.set_title(panel.title, fontsize=10, loc="left")
@@ -119,7 +119,7 @@ def _dot(area: Axes, dots: Dots, mark: Mark) -> None:
     )
 
 
-def _ticks(side: Any, axis: Axis) -> None:
+def _ticks(side: Any, axis: ChartAxis) -> None:
     if axis.ticks:
         side.set_ticks([place for place, _ in axis.ticks], [text for _, text in axis.ticks])
 
