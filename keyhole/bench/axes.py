@@ -198,7 +198,25 @@ class PictureCell:
         return _cell_name(self.kind, self.design, PICTURE)
 
 
-Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell | PictureCell
+@dataclass(frozen=True)
+class ScaleCell:
+    """What the leaks of a target's pictures are told by: the blind attacker, and thumbnails."""
+
+    target: str
+    kind: ClassVar[CellKind] = "scale"
+
+    @property
+    def design(self) -> Design:
+        """The target on the edge alone, of which nothing crosses."""
+        return Design(self.target, EDGE_ONLY, NO_DEFENCE, "none")
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return f"{self.kind} | {self.target}"
+
+
+Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell | PictureCell | ScaleCell
 
 
 def _cell_name(kind: CellKind, design: Design, *more: str) -> str:
@@ -210,16 +228,19 @@ def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cel
     """The cells of a run, each once whatever shares it, in the order in which they are measured.
 
     A leak and an accuracy depend on neither link nor zstd, a latency on no attack and no seed, a profile on none of
-    them. What the whole model does on the edge is measured once, for all links. The first seed of every attack comes
-    before the second, so that a run that is stopped has seen all designs.
+    them, a scale on the target's pictures alone; it is measured before the leaks that it is for. What the whole model
+    does on the edge is measured once, for all links. The first seed of every attack comes before the second, so that a
+    run that is stopped has seen all designs.
 
     >>> target, codecs = CutTarget("resnet18", ("layer2",)), ("int8", "int8+zstd")
     >>> axes = Axes((target,), ("none",), codecs, ("wifi", "lte"), ("pixels-white",), seeds=(0,))
     >>> print(*(cell.name for cell in plan_cells(axes, only=["leak"])), sep="\n")
+    scale | resnet18
     leak | resnet18 | cloud-only | none | int8 | picture
     leak | resnet18 | layer2 | none | int8 | pixels-white | seed 0
     """
-    return tuple(cell for kind in CELL_KINDS if kind in only for cell in _PLANS[kind](axes))
+    wanted = {*only, "scale"} if "leak" in only else {*only}
+    return tuple(cell for kind in CELL_KINDS if kind in wanted for cell in _PLANS[kind](axes))
 
 
 def _profiles(axes: Axes) -> tuple[Cell, ...]:
@@ -242,7 +263,17 @@ def _leaks(axes: Axes) -> tuple[Cell, ...]:
     return (*map(PictureCell, _without_zstd(axes.remote())), *attacked)
 
 
-_PLANS = {"profile": _profiles, "accuracy": _accuracies, "latency": _latencies, "leak": _leaks}
+def _scales(axes: Axes) -> tuple[Cell, ...]:
+    return tuple(ScaleCell(target.name) for target in axes.targets)
+
+
+_PLANS = {
+    "profile": _profiles,
+    "accuracy": _accuracies,
+    "latency": _latencies,
+    "scale": _scales,
+    "leak": _leaks,
+}
 
 
 def _without_zstd(designs: tuple[Design, ...]) -> tuple[Design, ...]:

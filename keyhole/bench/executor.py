@@ -27,18 +27,26 @@ from typing import Any, Protocol
 
 import torch
 
-from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, PictureCell, ProfileCell
+from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, PictureCell, ProfileCell, ScaleCell
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
 from keyhole.bench.measure.leak import leak
 from keyhole.bench.measure.picture import picture
 from keyhole.bench.measure.profile import profile
+from keyhole.bench.measure.scale import scale
 from keyhole.bench.records import CellRecord, Measured
 from keyhole.bench.sweep import Sweep
 
 LOGS = "logs"
 MEASURES: Mapping[type[Cell], Callable[[Any, Sweep], Measured]] = MappingProxyType(
-    {ProfileCell: profile, AccuracyCell: accuracy, LatencyCell: latency, PictureCell: picture, LeakCell: leak}
+    {
+        ProfileCell: profile,
+        AccuracyCell: accuracy,
+        LatencyCell: latency,
+        PictureCell: picture,
+        LeakCell: leak,
+        ScaleCell: scale,
+    }
 )
 
 

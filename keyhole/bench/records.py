@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from keyhole.judge.legibility import Legibility
 from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, share_interval
-from keyhole.metrics.registry import DEFAULT
+from keyhole.metrics.registry import DEFAULT, metric_named
+from keyhole.metrics.thumbnails import ThumbnailScale
 
 EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
 """Baselines, in the place of a cut: the whole model on the edge; pictures, not features, to the cloud."""
@@ -159,6 +162,44 @@ class LeakRecord:
 
 
 @dataclass(frozen=True)
+class ScaleRecord:
+    """Both ends of the scale on which the leaks of a target's pictures stand: what knowing nothing gives, and what the
+    victim's own pictures give as thumbnails. All of the same pictures as the leaks, in the same order: a leak of n
+    pictures is of the first n.
+
+    Attributes:
+        design: the target on the edge alone, of which nothing crosses.
+        blind: by recipe (mean, nearest, flat, sample), what the blind attacker got; without ``sample`` where the prior
+            has no diffusion model.
+        thumbnails: scores of the true pictures' thumbnails by the metrics of the leaks.
+        legibility: what the judge reads of those thumbnails; None where no picture has secrets, or there is no judge.
+        sheet: contact sheet of truths, blind pictures and thumbnails, relative to the run's folder.
+    """
+
+    design: Design
+    blind: Mapping[str, LeakRecord]
+    thumbnails: ThumbnailScale
+    legibility: Legibility | None = None
+    sheet: str | None = None
+
+    def floor(self, metric: str, pictures: int | None = None) -> LeakRecord | None:
+        """The blind attacker's best recipe by the mean of a metric; None where it was not scored by it.
+
+        Args:
+            metric: of pictures.
+            pictures: over how many, the first ones; None: over all.
+        """
+        scored = [leak for leak in self.blind.values() if leak.scores.get(metric)]
+        turn = metric_named(metric).leak
+        return max(scored, key=lambda leak: turn(statistics.fmean(leak.scores[metric][:pictures])), default=None)
+
+    def guessed(self, secret: str) -> Share | None:
+        """The most of a secret that was read from the blind attacker's pictures; None where nothing was asked."""
+        shares = [leak.secrets[secret] for leak in self.blind.values() if secret in leak.secrets]
+        return max(shares, key=lambda share: share.value, default=None)
+
+
+@dataclass(frozen=True)
 class ProfileRecord:
     """What a design costs and gives away without any attack.
 
@@ -201,7 +242,7 @@ class ProfileRecord:
         return 1 - self.parameters / self.model_parameters
 
 
-CellRecord = LatencyRecord | AccuracyRecord | LeakRecord | ProfileRecord
+CellRecord = LatencyRecord | AccuracyRecord | LeakRecord | ProfileRecord | ScaleRecord
 
 
 @dataclass(frozen=True)
@@ -232,6 +273,7 @@ class Results:
     Attributes:
         provenance: plan, machine, versions, seeds and command line, as the report prints them.
         latencies, accuracies, leaks, profiles, failures: the finished cells.
+        scales: one for each target; none in a run of before there were any.
     """
 
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -240,6 +282,11 @@ class Results:
     leaks: Sequence[LeakRecord] = ()
     profiles: Sequence[ProfileRecord] = ()
     failures: Sequence[Failure] = ()
+    scales: Sequence[ScaleRecord] = ()
+
+    def scale(self, target: str) -> ScaleRecord | None:
+        """The scale of a target's pictures; None where it was not measured."""
+        return next((record for record in self.scales if record.design.target == target), None)
 
     @property
     def designs(self) -> tuple[Design, ...]:

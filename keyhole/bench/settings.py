@@ -13,8 +13,8 @@ from keyhole.bench.quantity import OptionalQuantityFlag
 from keyhole.service.errors import UsageError
 from keyhole.sizes import OptionalSizeFlag
 
-CellKind = Literal["profile", "accuracy", "latency", "leak"]
-"""What is measured of a design: one cell each."""
+CellKind = Literal["profile", "accuracy", "latency", "scale", "leak"]
+"""What is measured of a design: one cell each; of a target's pictures a scale, whenever leaks are."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class BenchSettings(PlanSettings):
     out: Path = Path("runs/bench")
     """The run's folder. A run that is there goes on."""
     only: tuple[CellKind, ...] = ()
-    """Measure only cells of these kinds: latency, accuracy, leak, profile."""
+    """Measure only cells of these kinds: latency, accuracy, leak (with the scale that leaks are told on), profile,
+    scale."""
     dry_run: bool = False
     """Print the plan, the number of cells and an estimate of the time; measure nothing."""
     rerun: Literal["failed"] | None = None

@@ -29,10 +29,13 @@ from keyhole.bench.records import (
     Percentiles,
     ProfileRecord,
     Results,
+    ScaleRecord,
 )
 from keyhole.bench.settings import CellKind
+from keyhole.judge.legibility import Legibility
 from keyhole.judge.recovery import Share
 from keyhole.metrics.registry import DEFAULT
+from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
 
 FILE = "bench.sqlite"
@@ -199,6 +202,7 @@ def open_results(run: Path) -> Results:
         leaks=[each for each in records if isinstance(each, LeakRecord)],
         profiles=[each for each in records if isinstance(each, ProfileRecord)],
         failures=[Failure(row.name, row.error) for row in rows if row.record is None],
+        scales=[each for each in records if isinstance(each, ScaleRecord)],
     )
 
 
@@ -263,11 +267,21 @@ def _leak(fields: Mapping[str, Any]) -> LeakRecord:
     return LeakRecord(**{**fields, "secrets": secrets, "shown": tuple(fields.get("shown", DEFAULT))})
 
 
+def _scale(fields: Mapping[str, Any]) -> ScaleRecord:
+    blind = {name: _leak({**each, "design": Design(**each["design"])}) for name, each in fields["blind"].items()}
+    read = {
+        "thumbnails": ThumbnailScale.from_json(fields["thumbnails"]),
+        "legibility": (stored := fields["legibility"]) and Legibility.from_json(stored),
+    }
+    return ScaleRecord(**{**fields, **read, "blind": blind})
+
+
 _READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], CellRecord]] = MappingProxyType(
     {
         "latency": _latency,
         "accuracy": _accuracy,
         "leak": _leak,
         "profile": lambda fields: ProfileRecord(**fields),
+        "scale": _scale,
     }
 )

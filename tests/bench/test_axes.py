@@ -41,6 +41,7 @@ def test_every_kind_has_the_cells_that_its_figures_depend_on():
         "profile": DESIGNS + 2 * 3 + 2,
         "accuracy": 4 * 2 * 2 + 2 * 2 + 2,
         "latency": (DESIGNS + 2 * 3) * 3 + 2,
+        "scale": 2,
         "leak": 4 * 2 * 2 * 2 * 2 + 2 * 2,
     }
 
@@ -84,7 +85,14 @@ def test_baselines_have_all_but_attacks_and_of_pictures_that_are_sent_what_is_se
 
 
 def test_only_some_kinds():
-    assert {cell.kind for cell in plan_cells(AXES, ("leak", "profile"))} == {"leak", "profile"}
+    assert {cell.kind for cell in plan_cells(AXES, ("accuracy", "profile"))} == {"accuracy", "profile"}
+    assert {cell.kind for cell in plan_cells(AXES, ("scale",))} == {"scale"}
+
+
+def test_leaks_come_with_the_scales_that_they_are_told_on_and_after_them():
+    kinds = [cell.kind for cell in plan_cells(AXES, ("leak",))]
+    assert kinds[:3] == ["scale", "scale", "leak"]
+    assert kinds.count("scale") == len(AXES.targets)
 
 
 def test_all_designs_are_attacked_with_the_first_seed_before_the_second():

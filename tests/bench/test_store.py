@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell
+from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell, ScaleCell
 from keyhole.bench.executor import Finished
 from keyhole.bench.records import (
     EDGE_ONLY,
@@ -20,9 +21,13 @@ from keyhole.bench.records import (
     MachineLoad,
     Percentiles,
     ProfileRecord,
+    ScaleRecord,
 )
 from keyhole.bench.store import BenchStore, open_results, read_record
+from keyhole.judge.legibility import Legibility, ReadSecret
 from keyhole.judge.recovery import Share
+from keyhole.metrics.registry import metrics_named
+from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
 
 AXES = Axes((CutTarget("toy", ("a", "b")),), ("none",), ("int8", "int8+zstd"), ("wifi", "lte"), ("pixels-white",), (0,))
@@ -89,6 +94,46 @@ def test_a_run_may_be_extended_and_keeps_what_it_had(tmp_path):
     assert store.axes().seeds == (0, 1)
     store.close()
     assert len(open_results(tmp_path).leaks) == 2
+
+
+def test_a_scale_comes_back_as_it_was(tmp_path):
+    design = Design("toy", EDGE_ONLY, codec="none")
+    pictures = torch.rand(3, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    stored = ScaleRecord(
+        design,
+        {"flat": replace(LEAK, design=design, attack="blind/flat"), "mean": LEAK},
+        ThumbnailScale.measure(pictures, metrics_named(("ssim",))),
+        Legibility((1, 32), {"vehicle": ReadSecret([[0, 1], [1, 1]], [1, 1], 0.1)}),
+        "sheets/a.png",
+    )
+    store = BenchStore(tmp_path)
+    store.describe({}, FIXED, AXES)
+    store.keep(Finished(ScaleCell("toy"), stored, "", 1.0))
+    store.close()
+    (found,) = open_results(tmp_path).scales
+    assert json.dumps(dataclasses.asdict(found)) == json.dumps(dataclasses.asdict(stored))
+    assert found.thumbnails.equivalent("ssim", [1.0] * 3, [0.0] * 3).side == 32
+    assert found.legibility.legible_from("vehicle") == stored.legibility.legible_from("vehicle")
+    assert open_results(tmp_path).scale("toy") == found
+    assert open_results(tmp_path).scale("other") is None
+
+
+def test_the_floor_is_the_best_recipe_and_by_another_metric_or_over_fewer_pictures_it_may_be_another():
+    blind = {
+        "mean": LeakRecord(
+            DESIGN, "blind/mean", 0, {"ssim": [0.5, 0.1], "l2": [0.1, 0.2]}, {"driver": Share(0.5, 0.4, 9)}
+        ),
+        "flat": LeakRecord(
+            DESIGN, "blind/flat", 0, {"ssim": [0.2, 0.5], "l2": [0.3, 0.4]}, {"driver": Share(0.3, 0.4, 9)}
+        ),
+    }
+    scale = ScaleRecord(DESIGN, blind, ThumbnailScale(32, (32,), {}))
+    assert scale.floor("ssim").attack == "blind/flat"
+    assert scale.floor("ssim", 1).attack == "blind/mean"
+    assert scale.floor("l2").attack == "blind/mean"
+    assert scale.floor("psnr") is None
+    assert scale.guessed("driver").value == 0.5
+    assert scale.guessed("vehicle") is None
 
 
 def test_an_interval_and_a_load_come_back_and_a_slower_edge_takes_longer_at_both_ends(tmp_path):

@@ -25,6 +25,7 @@ from keyhole.evaluation.scores import score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
 from keyhole.judge.examination import GALLERY, recovered
+from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import metrics_named
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 
@@ -75,7 +76,7 @@ def scored(design: Design, attack: str, pictures: Tensor, samples: Sequence[Samp
         sweep: names the metrics.
     """
     truths = torch.stack([sample.picture for sample in samples[: len(pictures)]])
-    metrics = metrics_named((*sweep.metrics, *PURI_METRICS))
+    metrics = scoring(sweep)
     return LeakRecord(
         design=design,
         attack=attack,
@@ -91,13 +92,22 @@ def scored(design: Design, attack: str, pictures: Tensor, samples: Sequence[Samp
     )
 
 
+def scoring(sweep: Sweep) -> tuple[Metric, ...]:
+    """The metrics that leaks are scored by: those asked for, and those of PURI."""
+    return metrics_named((*sweep.metrics, *PURI_METRICS))
+
+
 def with_sheet(cell: str, record: LeakRecord, truths: Tensor, made: Sequence[Tensor]) -> Measured:
     """The record of a cell with its contact sheet: the first `ROWS` pictures."""
-    name = f"{SHEETS}/{hashlib.sha256(cell.encode()).hexdigest()[:16]}.png"
-    image = contact_sheet([Column.of("truth", truths[:ROWS]), Column.of(record.attack, made[:ROWS])])
+    name, png = sheet_of(cell, [Column.of("truth", truths[:ROWS]), Column.of(record.attack, made[:ROWS])])
+    return Measured(replace(record, sheet=name), {name: png})
+
+
+def sheet_of(cell: str, columns: Sequence[Column]) -> tuple[str, bytes]:
+    """A cell's contact sheet: its path in the run's folder, and the PNG."""
     png = io.BytesIO()
-    image.save(png, format="PNG")
-    return Measured(replace(record, sheet=name), {name: png.getvalue()})
+    contact_sheet(columns).save(png, format="PNG")
+    return f"{SHEETS}/{hashlib.sha256(cell.encode()).hexdigest()[:16]}.png", png.getvalue()
 
 
 def _settings(cell: LeakCell, sweep: Sweep, spend: Spend) -> OfflineSettings:

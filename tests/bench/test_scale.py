@@ -1,0 +1,65 @@
+"""The scale of a target's pictures: the blind attacker and thumbnails, on the pictures that are attacked."""
+
+from __future__ import annotations
+
+import io
+import statistics
+
+import pytest
+import torch
+from PIL import Image
+
+from keyhole.bench.axes import ScaleCell
+from keyhole.bench.measure.scale import scale
+from keyhole.bench.records import ScaleRecord
+from keyhole.bench.sweep import audit_pictures
+from keyhole.metrics.registry import metrics_named
+from tests.bench.test_measures import TINY, sweep
+from tests.judge.making import Parrot, labels
+
+
+def measured(at) -> tuple[ScaleRecord, dict[str, bytes]]:
+    made = scale(ScaleCell(TINY), at)
+    assert isinstance(made.record, ScaleRecord)
+    return made.record, dict(made.files)
+
+
+def test_it_has_the_blind_attacker_and_thumbnails_of_the_pictures_that_are_attacked(tmp_path):
+    at = sweep(tmp_path, prior="streetcam")
+    record, files = measured(at)
+    assert set(record.blind) == {"mean", "nearest", "flat", "sample"}
+    assert {leak.attack for leak in record.blind.values()} == {f"blind/{recipe}" for recipe in record.blind}
+    truths = torch.stack([sample.picture for sample in audit_pictures(at.settings, 32, 100)])
+    (ssim,) = metrics_named(("ssim",))
+    assert record.thumbnails.scores["ssim"][-1] == pytest.approx([1.0] * 100, abs=1e-4)
+    assert record.thumbnails.full == 32
+    for leak in record.blind.values():
+        assert len(leak.scores["ssim"]) == len(leak.scores["psnr"]) == len(leak.scores["fsim"]) == 100
+    colour = torch.stack([picture.mean((1, 2)) for picture in truths]).mean(0)
+    near = ssim.scores(colour[:, None, None].expand(100, 3, 32, 32).contiguous(), truths)
+    assert statistics.fmean(record.blind["flat"].scores["ssim"]) == pytest.approx(statistics.fmean(near), abs=0.1)
+    assert record.legibility is None, "leaves have no secrets"
+    with Image.open(io.BytesIO(files[record.sheet])) as sheet:
+        assert sheet.width > 5 * 32
+
+
+def test_the_blind_attackers_pictures_do_not_depend_on_the_victims(tmp_path):
+    at = sweep(tmp_path, prior="streetcam")
+    measured(at)
+    for recipe in (at.folder / "reconstructions").iterdir():
+        if recipe.is_dir():
+            assert len({path.read_bytes() for path in recipe.rglob("*.png")}) == 1
+
+
+def test_what_the_judge_reads_of_thumbnails_is_asked_where_pictures_have_secrets(tmp_path, monkeypatch):
+    samples = audit_pictures(sweep(tmp_path).settings, 32, 12)
+    known = [type(sample)(sample.picture, labels(identity=str(n % 11))) for n, sample in enumerate(samples)]
+    judge = Parrot()
+    gallery = {str(n): judge.embed(known[n].picture[None]) for n in range(11)}
+    monkeypatch.setattr("keyhole.bench.measure.scale.audit_pictures", lambda *_, **__: known)
+    monkeypatch.setattr("keyhole.bench.measure.scale.judge_and_gallery", lambda _: (judge, gallery))
+    monkeypatch.setattr("keyhole.judge.examination.judge_and_gallery", lambda _: (judge, gallery))
+    record, _ = measured(sweep(tmp_path, prior="streetcam"))
+    assert record.legibility.sides == record.thumbnails.sides
+    assert record.legibility.secrets["vehicle"].share(-1).value == pytest.approx(11 / 12)
+    assert record.guessed("vehicle").value < 0.3
