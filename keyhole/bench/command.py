@@ -67,6 +67,8 @@ def bench(settings: BenchSettings) -> int:
     results = open_results(settings.out)
     print_results(console, results)
     console.print(f"results: {settings.out}")
+    if any(latency.load and latency.load.heavy for latency in results.latencies):
+        console.print(f"latencies under load: {results.provenance['load']}; another --out on an idle machine tells")
     unscored = [
         name for name in plan.metrics if any(name not in {**leak.scores, **leak.sets} for leak in results.leaks)
     ]

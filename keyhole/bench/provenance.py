@@ -8,13 +8,14 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from keyhole.attacks.entry import Spend
 from keyhole.bench.axes import Axes
 from keyhole.bench.plan import SweepPlan
+from keyhole.bench.records import LatencyRecord
 from keyhole.defences import defence_hash
 from keyhole.extensions import extension_hash
 from keyhole.priors.prior import prior_hash
@@ -70,6 +71,22 @@ def with_budgets(facts: Mapping[str, Any]) -> dict[str, Any]:
 def _budget(spend: Spend) -> str:
     queries = f", {spend.queries} queries" if spend.queries else ""
     return f"{spend.n} pictures × {spend.iterations} iterations{queries}, {spend.batch} at once"
+
+
+def load_facts(latencies: Iterable[LatencyRecord]) -> dict[str, str]:
+    """What else the machine did while latencies were taken; nothing where no run has said so.
+
+    >>> from keyhole.bench.records import Design, MachineLoad, Percentiles
+    >>> taken = LatencyRecord(Design("toy", "a"), "lte", {}, Percentiles(1, 2, 3), 30, 9.0, load=MachineLoad(1.4, 2))
+    >>> load_facts([taken])["load"]
+    '1.4 of 2 cores busy with other work at most while latencies were taken; 1 of 1 taken under load, and so too long'
+    """
+    loads = [record.load for record in latencies if record.load]
+    if not loads:
+        return {}
+    heavy = sum(load.heavy for load in loads)
+    most = f"{max(loads, key=lambda load: load.busy).text} at most while latencies were taken"
+    return {"load": most + (f"; {heavy} of {len(loads)} taken under load, and so too long" if heavy else "")}
 
 
 def plan_facts(axes: Axes) -> dict[str, str]:

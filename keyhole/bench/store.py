@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
 from keyhole.bench.executor import Finished
-from keyhole.bench.provenance import DEFENCE, SOURCE, plan_facts, with_budgets
+from keyhole.bench.provenance import DEFENCE, SOURCE, load_facts, plan_facts, with_budgets
 from keyhole.bench.records import (
     AccuracyRecord,
     CellRecord,
@@ -195,9 +195,11 @@ def open_results(run: Path) -> Results:
         if row.record is not None
         for each in _per_design(read_record(cast("CellKind", row.kind), row.record), axes)
     ]
+    latencies = [each for each in records if isinstance(each, LatencyRecord)]
+    stored = {key: value for key, value in provenance.items() if isinstance(value, str)}
     return Results(
-        provenance={**{key: value for key, value in provenance.items() if isinstance(value, str)}, **plan_facts(axes)},
-        latencies=[each for each in records if isinstance(each, LatencyRecord)],
+        provenance={**stored, **plan_facts(axes), **load_facts(latencies)},
+        latencies=latencies,
         accuracies=[each for each in records if isinstance(each, AccuracyRecord)],
         leaks=[each for each in records if isinstance(each, LeakRecord)],
         profiles=[each for each in records if isinstance(each, ProfileRecord)],

@@ -61,12 +61,17 @@ def arguments(folder: Path) -> tuple[str, ...]:
 
 def test_every_cell_ends_and_the_table_has_every_design(finished):
     _, run, printed = finished
-    assert len(rows(run)) == 3 + 4 + 4 + 2
+    assert len(rows(run)) == 4 + 4 + 4 + 1 + 3
     assert not any(error for _, error in rows(run).values())
     found = open_results(run)
     assert [each.design for each in found.latencies] == [WHOLE, REMOTE, *SPLIT]
     assert {each.design for each in found.accuracies} == {WHOLE, REMOTE, *SPLIT}
-    assert [each.design for each in found.leaks] == SPLIT
+    assert {each.design for each in found.profiles} == {WHOLE, REMOTE, *SPLIT}
+    assert [(each.design, each.attack) for each in found.leaks] == [
+        (REMOTE, "picture"),
+        *((design, "pixels-white") for design in SPLIT),
+    ]
+    assert [each.design for each in found.scales] == [WHOLE]
     for text in ("10mbit:15ms", "stem", "block", EDGE_ONLY, CLOUD_ONLY, str(run)):
         assert text in printed
 
@@ -79,6 +84,8 @@ def test_latency_is_by_stage_and_the_link_takes_its_time(finished):
         assert latency.frames == 30
         assert latency.stages["network"].p50 >= 30, "there and back"
         assert latency.total.p50 <= latency.total.p95 <= latency.total.p99
+        assert latency.interval[0] <= latency.total.p50 <= latency.interval[1]
+        assert latency.load.busy >= 0
         (profile,) = (each for each in found.profiles if each.design == latency.design)
         assert latency.payload == pytest.approx(profile.payload, rel=0.3)
     assert list(found.latencies[0].stages) == ["edge_compute"]
@@ -105,7 +112,7 @@ def test_accuracy_is_that_of_the_whole_model_but_for_the_codec(finished):
 
 def test_a_leak_has_a_score_for_each_picture_and_a_contact_sheet(finished):
     _, run, _ = finished
-    for leak in open_results(run).leaks:
+    for leak in open_results(run).leaks[1:]:
         assert {name: len(values) for name, values in leak.scores.items()} == {"l2": 4, "psnr": 4, "ssim": 4, "fsim": 4}
         assert leak.shown == ("l2", "psnr")
         assert min(leak.scores["ssim"]) > 0.2
@@ -124,6 +131,7 @@ def test_the_run_says_what_it_is(finished):
     assert labelled().hash in about[f"model {TARGET}"]
     assert "torch" in about["versions"]
     assert about["machine"]
+    assert "cores busy with other work" in about["load"]
 
 
 def test_again_measures_nothing_and_other_terms_are_refused(finished):
@@ -131,7 +139,7 @@ def test_again_measures_nothing_and_other_terms_are_refused(finished):
     before = rows(run)
     code, printed = bench(*arguments(folder))
     assert code == 0
-    assert "13 of 13 cells ended before" in printed
+    assert "16 of 16 cells ended before" in printed
     code, printed = bench(*arguments(folder), "--preset", "standard")
     assert code == 2
     assert "give another --out" in printed
@@ -144,7 +152,7 @@ def test_a_dry_run_counts_cells_and_touches_nothing(finished):
     code, printed = bench(*flags, "--dry-run")
     assert code == 0
     counted = dict(line.split()[:2] for line in printed.splitlines() if line.split()[:1] in (["latency"], ["leak"]))
-    assert counted == {"latency": "7", "leak": "2"}
+    assert counted == {"latency": "7", "leak": "3"}
     assert not (folder / "other").exists()
 
 

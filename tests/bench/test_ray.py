@@ -56,7 +56,7 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path):
     code, printed = finish(process)
     assert code == 0, printed
     ended = rows(run)
-    assert len(ended) == 4 + 1 + 4
+    assert len(ended) == 6 + 1 + 5
     assert not any(error for _, error in ended.values())
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from keyhole.bench.records import CLOUD_ONLY
 from keyhole.bench.store import open_results
 from tests.bench.running import TINY, alive, bench, children, finish, rows, start
 from tests.bench.targets import MOOD
@@ -36,20 +37,21 @@ def test_a_run_that_is_killed_leaves_no_process_and_goes_on_where_it_was(tmp_pat
     process.wait()
     before = rows(run)
     assert started
-    assert len(before) < 13
+    assert len(before) < 8 + 1 + 7
 
     code, printed = bench(*plan)
     assert code == 0, printed
     after = rows(run)
-    assert len(after) == 6 + 1 + 6
+    assert len(after) == 8 + 1 + 7
     assert {name: after[name] for name in before} == before, "what was measured is not measured again"
-    assert f"{len(before)} of 13 cells ended before" in printed
+    assert f"{len(before)} of 16 cells ended before" in printed
     assert not any(map(alive, started))
 
     found = open_results(run)
     assert all((run / leak.sheet).is_file() for leak in found.leaks if leak.sheet)
     assert {(leak.design.cut, leak.design.defence) for leak in found.leaks} == {
-        (cut, defence) for cut in ("stem", "block") for defence in ("none", "topk:share=0.5", "dropout:share=0.5")
+        *((cut, defence) for cut in ("stem", "block") for defence in ("none", "topk:share=0.5", "dropout:share=0.5")),
+        (CLOUD_ONLY, "none"),
     }
 
 
@@ -65,7 +67,7 @@ def test_a_run_that_is_interrupted_says_what_is_kept_and_how_to_go_on(tmp_path):
     process.send_signal(signal.SIGINT)
     printed = " ".join(process.communicate(timeout=200)[0].split())
     assert process.returncode == 130, printed
-    assert f"{len(rows(run))} of 5 cells are kept in {run}, and the same command goes on" in printed
+    assert f"{len(rows(run))} of 8 cells are kept in {run}, and the same command goes on" in printed
     assert "Traceback" not in printed
 
 
@@ -79,7 +81,7 @@ def test_a_cell_that_fails_is_recorded_and_tried_again_only_when_told(tmp_path):
     assert "not in the mood" in printed
     errors = {name: error for name, (_, error) in rows(run).items() if error}
     assert {name.split(" | ")[1] for name in errors} == {moody}
-    assert len(errors) == 2
+    assert len(errors) == 3
     assert all(
         error.startswith("RuntimeError: not in the mood\n") and "Traceback" in error for error in errors.values()
     )
@@ -107,7 +109,7 @@ def test_a_process_that_dies_takes_no_other_cell_with_it(tmp_path):
     )
     assert code == 1, printed
     ended = rows(run)
-    assert len(ended) == 5
+    assert len(ended) == 7
     for name, (_, error) in ended.items():
         assert bool(error) == (deadly in name), error
     assert "the process that measured it ended" in printed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import statistics
+from dataclasses import replace
 
 import pytest
 import torch
@@ -53,7 +54,7 @@ def test_the_blind_attackers_pictures_do_not_depend_on_the_victims(tmp_path):
 
 def test_what_the_judge_reads_of_thumbnails_is_asked_where_pictures_have_secrets(tmp_path, monkeypatch):
     samples = audit_pictures(sweep(tmp_path).settings, 32, 12)
-    known = [type(sample)(sample.picture, labels(identity=str(n % 11))) for n, sample in enumerate(samples)]
+    known = [replace(sample, secrets=labels(identity=str(n % 11))) for n, sample in enumerate(samples)]
     judge = Parrot()
     gallery = {str(n): judge.embed(known[n].picture[None]) for n in range(11)}
     monkeypatch.setattr("keyhole.bench.measure.scale.audit_pictures", lambda *_, **__: known)
