@@ -234,7 +234,8 @@ def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cel
 
     >>> target, codecs = CutTarget("resnet18", ("layer2",)), ("int8", "int8+zstd")
     >>> axes = Axes((target,), ("none",), codecs, ("wifi", "lte"), ("pixels-white",), seeds=(0,))
-    >>> print(*(cell.name for cell in plan_cells(axes, only=["leak"])), sep="\n")
+    >>> for cell in plan_cells(axes, only=["leak"]):
+    ...     print(cell.name)
     scale | resnet18
     leak | resnet18 | cloud-only | none | int8 | picture
     leak | resnet18 | layer2 | none | int8 | pixels-white | seed 0

@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, emulated_link
+from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, ScaleCell, emulated_link
 from keyhole.bench.executor import Finished
 from keyhole.bench.plan import SweepPlan
 from keyhole.bench.records import BASELINES, Design
@@ -28,6 +28,8 @@ from keyhole.terminal import described
 
 CELL_SECONDS = 1.0
 """Seconds of any cell: the model is cut and proven."""
+SCALE_SECONDS = 60.0
+"""Seconds of a scale: the judge reads a hundred pictures at a dozen sizes, and four metrics score them."""
 PROCESSES_SECONDS = 12.0
 """Seconds in which an edge and a cloud start and end."""
 
@@ -61,7 +63,7 @@ class CostForecast:
             return CELL_SECONDS + pictures * forward
         if isinstance(cell, LeakCell):
             return CELL_SECONDS + self._attack(cell, forward)
-        return CELL_SECONDS
+        return SCALE_SECONDS if isinstance(cell, ScaleCell) else CELL_SECONDS
 
     def _crossing(self, cell: LatencyCell, forward: float) -> float:
         """Seconds of a frame on the edge, on the link and in the cloud."""
