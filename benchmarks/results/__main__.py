@@ -1,0 +1,112 @@
+"""``python -m benchmarks.results``: run studies, print their tables, and write them into a page."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import tyro
+
+from benchmarks.results.defences import Defences
+from benchmarks.results.designs import World
+from benchmarks.results.faces import Faces
+from benchmarks.results.page import filled
+from benchmarks.results.steps import Step, in_order, run_steps
+from benchmarks.results.terms import Terms
+from keyhole.service.errors import UsageError
+
+StudyName = Literal["defences", "terms", "faces"]
+
+
+class Study(Protocol):
+    """A study: its commands, and its tables by the name of their marks."""
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All commands."""
+
+    def tables(self, root: Path) -> Mapping[str, str]:
+        """Tables in Markdown of what is measured so far, by name."""
+
+
+@dataclass(frozen=True)
+class ResultsSettings:
+    """Run the studies behind tables of docs/results.md, and write the tables.
+
+    Every study is a list of `keyhole` commands with JSON behind each; a run that is stopped goes on where it was, and
+    what is done is not done again. Nothing that a training chooses by is reported: the vehicles of an epoch's line are
+    others than those of the card.
+
+        python -m benchmarks.results --out runs/results --studies defences terms --page docs/results.md
+        python -m benchmarks.results --out runs/results --studies faces --faces lfw-112.zip --autoencoder taef2
+        python -m benchmarks.results --out runs/results --studies defences --dry-run
+    """
+
+    out: Path
+    """Folder of all results; one for all studies, which share what is the same."""
+    studies: tuple[StudyName, ...] = ("defences", "terms")
+    """Which: defences (PATROL and its rivals), terms (of PATROL), faces (LFW; needs --faces and --autoencoder)."""
+    page: Path | None = None
+    """Page of Markdown whose marks the tables are written between."""
+    trainings: int = World.trainings
+    """Trainings of each design, with seeds 0, 1, …"""
+    batches: int = World.batches
+    """Batches of 64 pictures that each training takes."""
+    faces: Path | None = None
+    """Zip or folder of faces, a folder for each person."""
+    autoencoder: Path | None = None
+    """Folder of the autoencoder for the faces' prior, as for `keyhole train prior --autoencoder`."""
+    jobs: int = 2
+    """Commands at a time, of one thread each."""
+    dry_run: bool = False
+    """Print the commands, run none."""
+    tables_only: bool = False
+    """Run nothing; tell what is there."""
+
+
+def studies_of(settings: ResultsSettings) -> dict[str, Study]:
+    """The studies that flags name.
+
+    Raises:
+        UsageError: a number below 1, or a study lacks its data.
+    """
+    for name in ("trainings", "batches", "jobs"):
+        if getattr(settings, name) < 1:
+            raise UsageError(f"--{name} {getattr(settings, name)}: expected 1 or more")
+    world = World(trainings=settings.trainings, batches=settings.batches)
+    found: dict[str, Study] = {"defences": Defences(world), "terms": Terms(world)}
+    if settings.faces and settings.autoencoder:
+        found["faces"] = Faces(settings.faces.absolute(), settings.autoencoder.absolute())
+    elif "faces" in settings.studies:
+        raise UsageError("--studies faces: give --faces and --autoencoder too")
+    return {name: found[name] for name in settings.studies}
+
+
+def main(settings: ResultsSettings) -> int:
+    """Run, print and write; return the exit code: 1 where a command failed."""
+    studies, root = studies_of(settings), settings.out.absolute()
+    steps = [step for study in studies.values() for step in study.steps]
+    if settings.dry_run:
+        for step in in_order(steps):
+            mark = "done" if step.done(root) else "    "
+            print(f"{mark}  keyhole {shlex.join(step.command(root))}")
+        return 0
+    failed = [] if settings.tables_only else run_steps(steps, root, settings.jobs)
+    tables = {name: text for study in studies.values() for name, text in study.tables(root).items()}
+    for name, text in tables.items():
+        print(f"\n{name}\n\n{text}")
+    if settings.page:
+        page = settings.page.read_text(encoding="utf-8")
+        settings.page.write_text(filled(page, tables), encoding="utf-8")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(ResultsSettings)))
+    except UsageError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,206 @@
+"""Studies: what is run, that it is run once, and what the tables say of it."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.results.__main__ import ResultsSettings, main, studies_of
+from benchmarks.results.defences import Defences
+from benchmarks.results.designs import World
+from benchmarks.results.faces import Faces
+from benchmarks.results.page import filled
+from benchmarks.results.scores import Leak, less_text, score_text
+from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
+from benchmarks.results.terms import Terms
+from keyhole.cli import parsed
+from keyhole.metrics.registry import metrics_named
+from keyhole.metrics.thumbnails import ThumbnailScale
+from keyhole.service.errors import UsageError
+
+SMALL = World(trainings=2, batches=12, black=6, white=6)
+
+
+def steps(*told: str) -> tuple[Step, Step, Step]:
+    base = Step("base", "training", ("train", *told))
+    made = Step("made", "training", ("train", "more", "{base}"), {"base": base})
+    return base, made, Step("leak", "scores", ("attack", "{made}"), {"made": made})
+
+
+def test_steps_run_once_in_the_order_of_their_needs(tmp_path: Path) -> None:
+    base, made, leak = steps()
+    ran: list[tuple[str, ...]] = []
+
+    def run(command: Sequence[str], log: Path) -> int:
+        assert log.parent == tmp_path
+        ran.append(tuple(command))
+        return 0 if len(ran) != 2 else 1
+
+    for step in (base, made):
+        step.folder(tmp_path).mkdir()
+    assert run_steps([leak], tmp_path, 2, lambda _: None, run) == [made, leak]
+    assert len(ran) == 2
+    assert run_steps([leak], tmp_path, 2, lambda _: None, run) == []
+    assert [command[0] for command in ran] == ["train", "train", "train", "attack"]
+    assert ran[1] == ran[2] == ("train", "more", str(base.folder(tmp_path)), "--out", str(made.folder(tmp_path)))
+    assert ran[3][-1] == str(leak.folder(tmp_path) / SCORES)
+    assert run_steps([leak], tmp_path, 2, lambda _: None, run) == []
+    assert len(ran) == 4
+
+
+def test_a_changed_command_is_another_step_and_so_is_what_needs_it(tmp_path: Path) -> None:
+    before, after = steps(), steps("--batches", "3")
+    for old, new in zip(before, after, strict=True):
+        assert old.folder(tmp_path) != new.folder(tmp_path)
+    assert [step.name for step in in_order([after[2], after[0]])] == ["base", "made", "leak"]
+
+
+def test_what_comes_after_waits_but_is_not_changed_by_what_came_before(tmp_path: Path) -> None:
+    base, made, _ = steps()
+    late = Step("late", "training", ("train", "late"), after=(base,))
+    assert late.digest == Step("late", "training", ("train", "late")).digest
+    assert [step.name for step in in_order([late])] == ["base", "late"]
+    assert run_steps([late], tmp_path, 1, lambda _: None, lambda *_: 1) == [base, late]
+    assert made.needs == {"base": base}
+
+
+@pytest.mark.parametrize("study", [Defences(SMALL), Terms(SMALL), Faces(Path("/lfw.zip"), Path("/taef2"))], ids=repr)
+def test_every_command_is_one_that_keyhole_takes(study: Defences | Terms | Faces, tmp_path: Path) -> None:
+    for step in in_order(study.steps):
+        name, *arguments = step.command(tmp_path)
+        if name == "train":
+            name, arguments = f"train {arguments[0]}", arguments[1:]
+        assert "{" not in " ".join(arguments)
+        assert parsed(name, arguments, {}).out in (step.folder(tmp_path), tmp_path / "pictures")
+
+
+def test_every_design_gets_the_same_batches_cut_and_memory(tmp_path: Path) -> None:
+    study = Defences(SMALL)
+    for setup in study.setups[2:]:
+        assert setup.cut == "layer3"
+        assert len(setup.trainings) == SMALL.trainings
+        for training in setup.trainings:
+            taken = [training, *training.needs.values()]
+            settings = [parsed(f"train {step.arguments[1]}", step.command(tmp_path)[2:], {}) for step in taken]
+            assert sum(each.batches for each in settings) == SMALL.batches
+            assert {each.batch for each in settings} == {64}
+            assert settings[-1].room == "layer2"
+            assert len({(each.seed, each.data, each.identities, each.held_out) for each in settings}) == 1
+
+
+def test_studies_share_what_is_the_same() -> None:
+    shared = {step.digest for step in Defences(SMALL).steps} & {step.digest for step in Terms(SMALL).steps}
+    pruning, patrol = Defences(SMALL).setups[2:4]
+    assert {
+        step.digest for setup in (pruning, patrol) for step in (*setup.trainings, *setup.attacks["black"])
+    } <= shared
+
+
+def scores_of(values: Sequence[float], read: float | None = None) -> dict[str, object]:
+    row: dict[str, object] = {"pictures": [{"ssim": value, "psnr": 10 * value} for value in values]}
+    if read is not None:
+        row["read"] = {"plate": {"share": read, "guessing": 0.03}}
+    return {"rows": [row]}
+
+
+def test_a_leak_is_the_mean_over_trainings_and_differences_are_by_picture() -> None:
+    first, second = [0.5, 0.6, 0.7, 0.8, 0.9, 0.4], [0.7, 0.6, 0.5, 0.8, 0.9, 0.6]
+    leak = Leak.of([scores_of(first, 0.2), scores_of(second, 0.4)])
+    assert leak.pictures("ssim") == pytest.approx([0.6, 0.6, 0.6, 0.8, 0.9, 0.5])
+    assert leak.read_text() == "plate 30 % (3 %)"
+    assert leak.thumbnail is None
+    other = Leak.of([scores_of([value + 0.1 for value in leak.pictures("ssim")])])
+    less = leak.less(other, "ssim")
+    assert less.interval is not None
+    assert (less.mean, *less.interval) == pytest.approx((0.1, 0.1, 0.1))
+    assert less_text(leak, other).startswith("+0.100 [+0.100, +0.100]")
+    twice = Leak.of([scores_of([value + 0.2 for value in first]), scores_of(second)])
+    assert less_text(leak, twice).endswith("; trainings +0.000 to +0.200")
+
+
+def test_a_thumbnail_stands_above_the_best_blind_attacker() -> None:
+    truths = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    scale = ThumbnailScale.measure(truths, metrics_named(("ssim", "psnr")))
+    at_four = [row[:] for row in scale.scores["ssim"]][scale.sides.index(4)]
+    run = scores_of(at_four)
+    recipes = {name: {"pictures": [{"ssim": each, "psnr": 1.0}] * 6} for name, each in (("flat", -1.0), ("mean", -0.5))}
+    leak = Leak.of([{**run, "blind": {"recipes": recipes}, "scale": scale.as_json()}])
+    assert statistics.fmean(leak.blind["ssim"]) == -0.5
+    assert leak.thumbnail is not None
+    assert leak.thumbnail.side == pytest.approx(4)
+    assert score_text(leak).startswith(leak.thumbnail.text)
+
+
+def finish(step: Step, root: Path, ssim: float) -> None:
+    folder = step.folder(root)
+    folder.mkdir(parents=True)
+    if step.kind == "scores":
+        (folder / SCORES).write_text(json.dumps(scores_of([ssim + place / 100 for place in range(6)])))
+    else:
+        figures = {"rank_1": 80.0, "rank_1_unpruned": 90.0}
+        card = {"figures": figures, "recipe": {"spent": {"batches": 6, "model_steps": 12}}}
+        (folder / "card.json").write_text(json.dumps(card))
+    (folder / DONE).touch()
+
+
+def test_tables_tell_what_is_measured_and_what_is_not(tmp_path: Path) -> None:
+    study = Terms(SMALL)
+    assert study.tables(tmp_path)["terms"].count("not measured") == 18
+    for step in in_order(study.steps):
+        finish(
+            step, tmp_path, 0.5 if "term-adversarial-30" in step.name else 0.6 if "shallow" not in step.name else 0.8
+        )
+    (table,) = study.tables(tmp_path).values()
+    assert "not measured" not in table
+    (row,) = (line for line in table.splitlines() if "30 times" in line)
+    assert "80.0 %" in row
+    assert "+0.100 [+0.100, +0.100]; trainings +0.100 to +0.100" in row
+    assert "10.0 points, 36 %, 36 %" in row
+    whole = Defences(SMALL).tables(tmp_path)["defences"]
+    assert "| PATROL, recipe `fast` | 6; 12 | 80.0 % (80.0 to 80.0) | not measured | 0.625" in whole
+
+
+def test_faces_of_people_who_were_trained_on_make_no_table(tmp_path: Path) -> None:
+    study = Faces(Path("/lfw.zip"), Path("/taef2"))
+    (step, *_) = study.setups[0][1].values()
+    finish(step, tmp_path, 0.5)
+    path = step.folder(tmp_path) / SCORES
+    told = json.loads(path.read_text())
+    with pytest.raises(UsageError, match="does not say whom its target was trained on"):
+        study.tables(tmp_path)
+    for members, message in ((3, "3 of 6 attacked faces are of people"), (0, None)):
+        path.write_text(json.dumps({**told, "trained_on": {"pictures": 6, "of_training_identities": members}}))
+        if message:
+            with pytest.raises(UsageError, match=message):
+                study.tables(tmp_path)
+    assert "0.525" in study.tables(tmp_path)["faces"]
+
+
+def test_tables_stand_between_their_marks() -> None:
+    end = "<!-- end of results -->"
+    page = f"a\n<!-- results: one -->\nold\n{end}\nb\n<!-- results: two -->\nkept\n{end}\n"
+    made = filled(page, {"one": "| new |\n"})
+    assert "old" not in made
+    assert made == page.replace("old", "| new |")
+    assert filled(made, {"one": "| new |\n"}) == made
+    with pytest.raises(UsageError, match="the page lacks <!-- results: three -->"):
+        filled(page, {"three": ""})
+
+
+def test_the_command_writes_the_page_and_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- results: terms -->\n<!-- end of results -->\n")
+    settings = ResultsSettings(out=tmp_path / "out", studies=("terms",), page=page, tables_only=True)
+    assert main(settings) == 0
+    assert "| all: PATROL | not measured |" in page.read_text()
+    assert main(ResultsSettings(out=tmp_path / "out", studies=("terms",), dry_run=True)) == 0
+    assert "keyhole train patrol --cut layer3 --room layer2" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="give --faces and --autoencoder"):
+        studies_of(ResultsSettings(out=tmp_path, studies=("faces",)))
+    with pytest.raises(UsageError, match="--jobs 0: expected 1 or more"):
+        studies_of(ResultsSettings(out=tmp_path, jobs=0))
