@@ -87,6 +87,7 @@ def expanded_tail(count: int) -> float:
     return float(norm.cdf(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025)))
 
 
+@lru_cache(maxsize=4096)
 def share_interval(hits: int, count: int) -> Interval | None:
     """95 % interval of a share in [0, 1] by Wilson's score, which has a width at 0 and 1 too.
 

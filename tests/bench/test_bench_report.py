@@ -65,7 +65,7 @@ def rows_of(page: str, table: str) -> list[dict[str, str]]:
     ((head, body),) = re.findall(rf'id="{table}">\s*<thead>(.*?)</thead>\s*<tbody>(.*?)</tbody>', page, re.DOTALL)
     headings = [html.unescape(text) for text in re.findall(r"<button[^>]*>([^<]*)", head)]
     found = []
-    for row in body.split("<tr>")[1:]:
+    for row in re.split("<tr[^>]*>", body)[1:]:
         cells = [re.sub(r"<[^>]*>", "", cell.partition(">")[2]) for cell in row.split("<td")[1:]]
         found.append(dict(zip(headings, (" ".join(html.unescape(cell).split()) for cell in cells), strict=True)))
     return found
@@ -124,6 +124,8 @@ def test_the_decision_holds_what_matters_over_all_links_and_marks_what_breaks_a_
     chosen = by_name["layer3.0 · gaussian:scale=0.5 · int8"]
     assert "runner-up (lte)" in chosen["why it is here"]
     assert "recommended (wifi)" in chosen["why it is here"]
+    stand_out = re.findall(r'<tr class="chosen">.*?<td class="">(?:<a[^>]*>)?([^<]*)', full[0])
+    assert stand_out == ["layer3.0 · gaussian:scale=0.5 · int8", "edge-only"]
     assert chosen["SSIM"] == "0.250 [0.224, 0.276]"
     assert by_name["layer1.0 · int8"]["SSIM"].startswith("0.900 ✗")
     lost = by_name["layer3.0 · gaussian:scale=1 · int8"]

@@ -26,6 +26,7 @@ class Cell:
         note: what qualifies it, an interval, in smaller letters.
         value: what it sorts by; None: its text.
         over: whether the figure breaks a limit.
+        chosen: whether it says that its row is what to choose.
         link: name of the element of the page that it leads to; empty: none.
     """
 
@@ -33,6 +34,7 @@ class Cell:
     note: str = ""
     value: float | None = None
     over: bool = False
+    chosen: bool = False
     link: str = ""
 
     @property

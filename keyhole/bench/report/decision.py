@@ -34,7 +34,7 @@ def decision(view: TargetView, advice: Mapping[str, Recommendation]) -> ReportTa
     rows = tuple(
         (
             Cell(design_name(option.design), link=view.pictures.get(option.design, "")),
-            Cell("; ".join(why[option.design])),
+            Cell("; ".join(why[option.design]), chosen=any(RECOMMENDED in reason for reason in why[option.design])),
             *(_marked(column.cell(option), over=column.breaks(option)) for column in view.columns),
         )
         for option in shown

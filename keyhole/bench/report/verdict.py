@@ -60,9 +60,12 @@ def _splits(advice: Advice) -> Iterator[str]:
     over: dict[str, list[str]] = {}
     for link, option in best.items():
         over.setdefault(design_text(option.design), []).append(link)
-    for text, links in over.items():
-        where = listed([f"`{link}`" for link in links])
-        yield f"Who splits all the same: over {where} {text}{_times([best[link] for link in links], links)}."
+    parts = [
+        f"over {listed([f'`{link}`' for link in links])} {text}{_times([best[link] for link in links], links)}"
+        for text, links in over.items()
+    ]
+    if parts:
+        yield f"The best split all the same: {'; '.join(parts)}."
 
 
 def _times(options: Sequence[Option], links: Sequence[str]) -> str:
