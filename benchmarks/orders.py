@@ -17,7 +17,7 @@ from keyhole.judge.legibility import DRIVER, PLATE, VEHICLE
 from keyhole.judge.loading import load_judge
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import expanded_tail, with_interval
-from keyhole.metrics.registry import METRICS
+from keyhole.metrics.registry import METRICS, metrics_named
 from keyhole.metrics.thumbnails import shrunk
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import terminal
@@ -29,6 +29,8 @@ ALONE, BESIDE = "reconstructions", "with thumbnails"
 class OrdersSettings(SpecimenSettings):
     """Compare the order in which metrics put reconstructions with that in which the judge reads secrets from them."""
 
+    metrics: tuple[str, ...] = ()
+    """Metrics of pictures. Absent: all whose weights are here."""
     draws: int = 400
     """Draws of the bootstrap over pictures."""
 
@@ -116,7 +118,10 @@ def measurement(settings: OrdersSettings) -> Measurement:
     judge = load_judge()
     gallery = enrol(judge, dict.fromkeys(label.identity for label in labels))
     shares = {name: read(judge, pictures, labels, gallery) for name, pictures in both.items()}
-    metrics = [one for one in METRICS.values() if one.scope == "picture" and (not one.weights or one.weights.present)]
+    there = [
+        name for name, one in METRICS.items() if one.scope == "picture" and (not one.weights or one.weights.present)
+    ]
+    metrics = metrics_named(settings.metrics or there, scope="picture")
     rows: dict[str, list[OrdersRow]] = {ALONE: [], BESIDE: []}
     for metric in metrics:
         terminal(stderr=True).print(f"{metric.title} of {len(both)} × {len(truths)} pictures")
@@ -129,8 +134,9 @@ def measurement(settings: OrdersSettings) -> Measurement:
         [*rows[ALONE], *rows[BESIDE]],
         "Which metric orders reconstructions as the judge does",
         f"""{len(truths)} audit pictures of streetcam that show a near plate, {drivers} of them a near driver,
-        {len(gallery)} vehicles; {", ".join(settings.attacks)} with {settings.iterations} steps at
-        {", ".join(settings.cuts)}; thumbnails of {", ".join(map(str, settings.thumbnails))} px.
+        {len(gallery)} vehicles; {", ".join(settings.attacks)} ({settings.training} steps of training,
+        {settings.iterations} of a white box) at {", ".join(settings.cuts)};
+        thumbnails of {", ".join(map(str, settings.thumbnails))} px.
         τ: Kendall's τ-b over all pictures of all conditions; ρ: Spearman's over the conditions' means.
         1: the same order, 0: none in common. In brackets 95 % intervals by a bootstrap over the pictures.""",
         {

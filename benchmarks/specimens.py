@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,12 +36,14 @@ class SpecimenSettings(MeasurementSettings):
 
     attacks: tuple[str, ...] = ("decoder-black", "pixels-white")
     """Attacks whose reconstructions are looked at."""
-    cuts: tuple[str, ...] = ("layer1", "layer2", "layer3", "layer4")
+    cuts: tuple[str, ...] = ("layer1", "layer2", "layer3")
     """Cuts of resnet18-streetcam that they attack."""
     n: int = 40
     """Pictures: the first of the audit pool that show a plate near enough to be read."""
-    iterations: int = 300
-    """Steps of an optimiser, or of a black box's training."""
+    training: int = 300
+    """Steps of a black box's training."""
+    iterations: int = 100
+    """Steps of a white box's optimiser."""
     thumbnails: tuple[int, ...] = (4, 8, 12, 16, 24, 32, 48, 64)
     """Shorter sides of the true pictures' thumbnails that are looked at beside them."""
     out: Path = Path("runs/specimens")
@@ -56,12 +58,14 @@ def legible(count: int) -> list[Sample]:
 
 def reconstructions(settings: SpecimenSettings, truths: Tensor) -> dict[str, Tensor]:
     """What every attack makes of N×3×H×W at every cut, by attack and cut."""
-    terms = OfflineSettings(batch=20, iterations=settings.iterations, out=settings.out, n=len(truths))
+    terms = OfflineSettings(batch=20, out=settings.out, n=len(truths))
     target, partitions = partitioned_at(terms, settings.cuts)
     made = {}
     with progress_bar() as progress:
         for choice, partition in itertools.product(choose_all(settings.attacks, "strong", ATTACKS), partitions):
-            done = reconstruct_all(Trial(terms, choice, 0, 0), target, partition, truths, progress)
+            steps = settings.training if choice.recipe.learns else settings.iterations
+            trial = Trial(replace(terms, iterations=steps), choice, 0, 0)
+            done = reconstruct_all(trial, target, partition, truths, progress)
             made[f"{choice.word}, {partition.plan.cut}"] = torch.stack(done.pictures)
     return made
 
