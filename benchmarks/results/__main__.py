@@ -14,12 +14,13 @@ import tyro
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
 from benchmarks.results.faces import Faces
+from benchmarks.results.heads import Heads
 from benchmarks.results.page import filled
 from benchmarks.results.steps import Step, in_order, run_steps
 from benchmarks.results.terms import Terms
 from keyhole.service.errors import UsageError
 
-StudyName = Literal["defences", "terms", "faces"]
+StudyName = Literal["heads", "defences", "terms", "faces"]
 
 
 class Study(Protocol):
@@ -48,8 +49,9 @@ class ResultsSettings:
 
     out: Path
     """Folder of all results; one for all studies, which share what is the same."""
-    studies: tuple[StudyName, ...] = ("defences", "terms")
-    """Which: defences (PATROL and its rivals), terms (of PATROL), faces (LFW; needs --faces and --autoencoder)."""
+    studies: tuple[StudyName, ...] = ("heads", "defences", "terms")
+    """Which: heads (the shipped ones of PATROL), defences (PATROL and its rivals at 64 px, all trained anew), terms (of
+    PATROL, at 64 px), faces (LFW; needs --faces and --autoencoder)."""
     page: Path | None = None
     """Page of Markdown whose marks the tables are written between."""
     trainings: int = World.trainings
@@ -78,7 +80,7 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         if getattr(settings, name) < 1:
             raise UsageError(f"--{name} {getattr(settings, name)}: expected 1 or more")
     world = World(trainings=settings.trainings, batches=settings.batches)
-    found: dict[str, Study] = {"defences": Defences(world), "terms": Terms(world)}
+    found: dict[str, Study] = {"heads": Heads(World(side=128)), "defences": Defences(world), "terms": Terms(world)}
     if settings.faces and settings.autoencoder:
         found["faces"] = Faces(settings.faces.absolute(), settings.autoencoder.absolute())
     elif "faces" in settings.studies:

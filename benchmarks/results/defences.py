@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.results.designs import CUT, ROOM, Box, Setup, World, patrol_setup, patrol_trainings, spread
+from benchmarks.results.designs import BOXES, CUT, ROOM, Box, Setup, World, patrol_setup, patrol_trainings, spread
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, less_text, score_text, stronger
 from benchmarks.results.steps import Step
@@ -26,7 +26,6 @@ RIVALS: Mapping[str, tuple[str, str, str]] = {
     "skip": ("a quarter of the connections skipped", "skip:share=0.25", "none"),
 }
 """By name: what the row is called, ``--method`` and ``--defence``."""
-_BOXES: tuple[Box, Box] = ("white", "black")
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class Defences:
 
     def tables(self, root: Path) -> dict[str, str]:
         """The tables as far as they are measured."""
-        leaks = {setup.name: {box: setup.leak(box, root) for box in _BOXES} for setup in self.setups}
+        leaks = {setup.name: {box: setup.leak(box, root) for box in BOXES} for setup in self.setups}
         alone = leaks["pruning"]
         unpruned = spread(self.setups[2].figures("rank_1_unpruned", root), 1, " %")
         costs = table(
@@ -93,7 +92,7 @@ class Defences:
         gains = table(
             ["SSIM less than pruning alone", "white box", "black box"],
             [
-                [setup.title, *(_less(leaks[setup.name][box], alone[box]) for box in _BOXES)]
+                [setup.title, *(_less(leaks[setup.name][box], alone[box]) for box in BOXES)]
                 for setup in self.setups
                 if setup.name != "pruning"
             ],
@@ -118,7 +117,7 @@ class Defences:
         budget = ("--teacher", "resnet18-streetcam", "--batches", str(world.batches - first))
         told = ("train", "defence", "--method", method, "--target", "pruned:{pruned}", "--cut", CUT, *world.data)
         trainings = tuple(
-            Step(f"{name}-{seed}", "training", (*told, *budget, "--seed", str(seed)), {"pruned": pruned})
+            Step(f"{name}-{seed}", "folder", (*told, *budget, "--seed", str(seed)), {"pruned": pruned})
             for seed, pruned in enumerate(before)
         )
         return Setup(name, f"pruning, then {title}", world, CUT, trainings, "defended:{model}", defence)
@@ -126,7 +125,7 @@ class Defences:
 
 def _read(leaks: Mapping[Box, Leak | None]) -> str:
     found: Sequence[Leak] = [leak for leak in leaks.values() if leak]
-    return stronger(*found).read_text() if len(found) == len(_BOXES) else NOT_YET
+    return stronger(*found).read_text() if len(found) == len(BOXES) else NOT_YET
 
 
 def _less(leak: Leak | None, other: Leak | None) -> str:

@@ -13,6 +13,7 @@ from benchmarks.results.scores import NOT_YET, Leak
 from benchmarks.results.steps import Step
 
 Box = Literal["white", "black"]
+BOXES: tuple[Box, Box] = ("white", "black")
 CUT, ROOM = "layer3", "layer2"
 """Where heads of the studies end, and the unpruned one in whose memory they must fit."""
 PRUNING, PRUNING_FLAGS = "pruning", ("--terms", "pruning")
@@ -20,9 +21,10 @@ PRUNING, PRUNING_FLAGS = "pruning", ("--terms", "pruning")
 
 @dataclass(frozen=True)
 class World:
-    """The small world of the studies of trainings: streetcam at 64 px and the shipped ResNet-18, as cheap as it gets.
+    """Sizes and budgets of a study on streetcam with the shipped ResNet-18; at 64 px it is as cheap as it gets.
 
     Attributes:
+        side: of the pictures, in pixels.
         trainings: seeds of each training, from 0 on.
         batches: of 64 pictures that every training takes.
         white: pictures of a white box.
@@ -30,6 +32,7 @@ class World:
         steps: of a black box's training.
     """
 
+    side: int = 64
     trainings: int = 3
     batches: int = 240
     white: int = 32
@@ -39,7 +42,7 @@ class World:
     @property
     def model(self) -> tuple[str, ...]:
         """Flags of the target's size."""
-        return ("--size", "64")
+        return ("--size", str(self.side))
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -125,9 +128,9 @@ def patrol_trainings(world: World, name: str, batches: int, flags: tuple[str, ..
     The first training of all comes before the others, because it draws the pictures.
     """
     told = ("train", "patrol", "--cut", CUT, "--room", ROOM, *world.data)
-    first = Step(f"{PRUNING}-0", "training", (*told, *_budget(world.batches, PRUNING_FLAGS), "--seed", "0"))
+    first = Step(f"{PRUNING}-0", "folder", (*told, *_budget(world.batches, PRUNING_FLAGS), "--seed", "0"))
     made = (
-        Step(f"{name}-{seed}", "training", (*told, *_budget(batches, flags), "--seed", str(seed)), after=(first,))
+        Step(f"{name}-{seed}", "folder", (*told, *_budget(batches, flags), "--seed", str(seed)), after=(first,))
         for seed in range(world.trainings)
     )
     return tuple(first if step.digest == first.digest else step for step in made)

@@ -82,7 +82,7 @@ class Faces:
         told = ("train", "target", "--task", "re-identification", "--data", str(self.data), "--size", "112")
         return Step(
             "faces-target",
-            "training",
+            "folder",
             (
                 *told,
                 *("--stages", "64:8", "96:3", "112:2", "--init", "resnet18-tinyimagenet"),
@@ -95,13 +95,13 @@ class Faces:
         told = ("train", "patrol", "--target", "resnet18", "--weights", "{whole}/model.safetensors", "--size", "112")
         stages = ("--stages", "56:6", "--rest", "56:8", "112:20", "--held-out", "12", "--probes", "6", "--workers", "1")
         arguments = (*told, "--cut", "layer3", "--room", "layer2", "--data", str(self.data), *stages)
-        return Step("faces-patrol", "training", arguments, {"whole": self._target})
+        return Step("faces-patrol", "folder", arguments, {"whole": self._target})
 
     @property
     def _prior(self) -> Step:
         told = ("train", "prior", "--data", str(self.data), "--size", "128", "--autoencoder", str(self.autoencoder))
         widths = ("--unet-widths", "64", "96", "96", "--unet-steps", str(self.unet_steps))
-        return Step("faces-prior", "training", (*told, *widths))
+        return Step("faces-prior", "folder", (*told, *widths))
 
     def _attacks(self, name: str, told: tuple[str, ...], model: Step, prior: Step) -> dict[str, Step]:
         pictures = ("--size", "112", "--source", str(self.data), "--public", str(self.data), "--prior", "{prior}")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["training", "scores"]
+Kind = Literal["folder", "scores"]
 SCORES, DONE = "scores.json", "done"
 PICTURES, CACHE = "pictures", "cache"
 Run = Callable[[Sequence[str], Path], int]
@@ -29,7 +29,7 @@ class Step:
 
     Attributes:
         name: for people.
-        kind: a ``training`` is told ``--out``; ``scores`` are told ``--json`` and share their pictures.
+        kind: a ``folder`` (a training, a benchmark) is told ``--out``; ``scores`` are told ``--json``.
         arguments: after ``keyhole``; ``{name}`` stands for the folder of a step that is needed, ``{cache}`` for the
             folder of drawn pictures.
         needs: steps by the names that the arguments use.
@@ -61,7 +61,7 @@ class Step:
         places = {name: str(step.folder(root)) for name, step in self.needs.items()} | {"cache": str(root / CACHE)}
         told = tuple(argument.format(**places) for argument in self.arguments)
         folder = self.folder(root)
-        if self.kind == "training":
+        if self.kind == "folder":
             return (*told, "--out", str(folder))
         return (*told, "--out", str(root / PICTURES), "--json", str(folder / SCORES))
 

@@ -6,18 +6,21 @@ import json
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks.results.__main__ import ResultsSettings, main, studies_of
+from benchmarks.results.__main__ import ResultsSettings, Study, main, studies_of
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
 from benchmarks.results.faces import Faces
+from benchmarks.results.heads import Heads
 from benchmarks.results.page import filled
 from benchmarks.results.scores import Leak, less_text, score_text
 from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
 from benchmarks.results.terms import Terms
+from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord
 from keyhole.cli import parsed
 from keyhole.metrics.registry import metrics_named
 from keyhole.metrics.thumbnails import ThumbnailScale
@@ -27,8 +30,8 @@ SMALL = World(trainings=2, batches=12, black=6, white=6)
 
 
 def steps(*told: str) -> tuple[Step, Step, Step]:
-    base = Step("base", "training", ("train", *told))
-    made = Step("made", "training", ("train", "more", "{base}"), {"base": base})
+    base = Step("base", "folder", ("train", *told))
+    made = Step("made", "folder", ("train", "more", "{base}"), {"base": base})
     return base, made, Step("leak", "scores", ("attack", "{made}"), {"made": made})
 
 
@@ -62,15 +65,17 @@ def test_a_changed_command_is_another_step_and_so_is_what_needs_it(tmp_path: Pat
 
 def test_what_comes_after_waits_but_is_not_changed_by_what_came_before(tmp_path: Path) -> None:
     base, made, _ = steps()
-    late = Step("late", "training", ("train", "late"), after=(base,))
-    assert late.digest == Step("late", "training", ("train", "late")).digest
+    late = Step("late", "folder", ("train", "late"), after=(base,))
+    assert late.digest == Step("late", "folder", ("train", "late")).digest
     assert [step.name for step in in_order([late])] == ["base", "late"]
     assert run_steps([late], tmp_path, 1, lambda _: None, lambda *_: 1) == [base, late]
     assert made.needs == {"base": base}
 
 
-@pytest.mark.parametrize("study", [Defences(SMALL), Terms(SMALL), Faces(Path("/lfw.zip"), Path("/taef2"))], ids=repr)
-def test_every_command_is_one_that_keyhole_takes(study: Defences | Terms | Faces, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "study", [Defences(SMALL), Terms(SMALL), Heads(SMALL), Faces(Path("/lfw.zip"), Path("/taef2"))], ids=repr
+)
+def test_every_command_is_one_that_keyhole_takes(study: Study, tmp_path: Path) -> None:
     for step in in_order(study.steps):
         name, *arguments = step.command(tmp_path)
         if name == "train":
@@ -163,6 +168,27 @@ def test_tables_tell_what_is_measured_and_what_is_not(tmp_path: Path) -> None:
     assert "10.0 points, 36 %, 36 %" in row
     whole = Defences(SMALL).tables(tmp_path)["defences"]
     assert "| PATROL, recipe `fast` | 6; 12 | 80.0 % (80.0 to 80.0) | not measured | 0.625" in whole
+
+
+def test_heads_are_told_beside_the_unpruned_one_of_their_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = Heads(SMALL)
+    for step in study.steps:
+        finish(step, tmp_path, 0.4 if "patrol" in step.name else 0.8)
+    accuracies, profiles = [], []
+    for setup in study.setups:
+        design = Design(setup.target, f"{setup.cut}.1")
+        accuracies.append(AccuracyRecord(design, "rank-1", 80.0 if "patrol" in setup.target else 90.0, 150))
+        profiles.append(ProfileRecord(design, 1.0, 1, 5_000_000, memory=2**21))
+    found = SimpleNamespace(accuracies=accuracies, profiles=profiles)
+    monkeypatch.setattr("benchmarks.results.heads.open_results", lambda _: found)
+    lines = study.tables(tmp_path)["heads"].splitlines()
+    (low,) = (line for line in lines if "patrol-low" in line)
+    assert low.endswith("| 10.0 points; 48 %, 48 % |")
+    assert "| 2.00; 5 | 80.0 % [" in low
+    (unpruned,) = (line for line in lines if "streetcam@layer2`" in line)
+    assert unpruned.endswith("|  |")
 
 
 def test_faces_of_people_who_were_trained_on_make_no_table(tmp_path: Path) -> None:

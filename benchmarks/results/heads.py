@@ -1,0 +1,114 @@
+"""The shipped PATROL heads beside unpruned ones of the same memory (Tables I, IV and V)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from benchmarks.results.designs import BOXES, Box, Setup, World
+from benchmarks.results.page import table
+from benchmarks.results.scores import NOT_YET, Leak, score_text, stronger
+from benchmarks.results.steps import Step
+from keyhole.bench.records import AccuracyRecord, ProfileRecord
+from keyhole.bench.store import open_results
+
+_WHOLE, _MIB = "resnet18-streetcam", 2**20
+_ROOMS: Mapping[str, tuple[str, ...]] = {
+    "layer1": (f"{_WHOLE}-patrol-small@layer3",),
+    "layer2": (f"{_WHOLE}-patrol-low@layer3", f"{_WHOLE}-patrol@layer4"),
+}
+"""By the unpruned head whose memory they have."""
+
+
+@dataclass(frozen=True)
+class Heads:
+    """One table: what each shipped head costs and leaks, and how much less than the unpruned one of its memory."""
+
+    world: World
+
+    @cached_property
+    def setups(self) -> tuple[Setup, ...]:
+        """A row each; in every room the unpruned head first, and the other unpruned ones at the end."""
+        names = [name for room, pruned in _ROOMS.items() for name in (f"{_WHOLE}@{room}", *pruned)]
+        return tuple(self._setup(name) for name in (*names, f"{_WHOLE}@layer3", f"{_WHOLE}@layer4"))
+
+    @property
+    def figures(self) -> Step:
+        """Costs, and rank-1 of vehicles that no training was chosen by."""
+        told = ("bench", "--preset", "paper", "--only", "profile", "accuracy", "--defences", "none", "--codecs", "fp32")
+        targets: dict[str, list[str]] = {}
+        for setup in self.setups:
+            targets.setdefault(setup.target, []).append(setup.cut)
+        named = (f"{target}@{','.join(cuts)}" for target, cuts in targets.items())
+        return Step("heads-figures", "folder", (*told, "--links", "none", "--targets", *named))
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps."""
+        return (self.figures, *(step for setup in self.setups for step in setup.steps()))
+
+    def tables(self, root: Path) -> dict[str, str]:
+        """The table as far as it is measured."""
+        known = self._known(root)
+        leaks = {setup.title: {box: setup.leak(box, root) for box in BOXES} for setup in self.setups}
+        room_of = {name: f"{_WHOLE}@{room}" for room, pruned in _ROOMS.items() for name in pruned}
+        rows = []
+        for setup in self.setups:
+            own, base = leaks[setup.title], room_of.get(setup.title)
+            accuracy, profile = known.get(setup.title, (None, None))
+            memory = f"{profile.memory / _MIB:.2f}; {profile.macs / 1e6:.0f}" if profile and profile.memory else NOT_YET
+            strongest = _strongest(own)
+            rows.append(
+                [
+                    f"`{setup.title}`",
+                    memory,
+                    _rank(accuracy),
+                    *(score_text(leak) if leak else NOT_YET for leak in own.values()),
+                    strongest.read_text() if strongest else NOT_YET,
+                    _less(strongest, _strongest(leaks[base]), accuracy, known.get(base, (None, None))[0])
+                    if base
+                    else "",
+                ]
+            )
+        less = "less than unpruned in the same memory: rank-1; PSNR, SSIM of the strongest attack"
+        headings = ["head", "MiB; MMAC", "rank-1", "white box", "black box", "the judge reads", less]
+        return {"heads": table(headings, rows)}
+
+    def _setup(self, name: str) -> Setup:
+        target, _, cut = name.partition("@")
+        return Setup(f"heads-{name.replace('@', '-')}", name, self.world, cut, target=target)
+
+    def _known(self, root: Path) -> dict[str, tuple[AccuracyRecord | None, ProfileRecord | None]]:
+        if not self.figures.done(root):
+            return {}
+        found = open_results(self.figures.folder(root))
+        accuracies = {_name(each): each for each in found.accuracies}
+        profiles = {_name(each): each for each in found.profiles}
+        return {name: (accuracies.get(name), profile) for name, profile in profiles.items()}
+
+
+def _name(record: AccuracyRecord | ProfileRecord) -> str:
+    """``TARGET@CUT`` with the stage in place of its last block."""
+    return f"{record.design.target}@{record.design.cut.partition('.')[0]}"
+
+
+def _rank(accuracy: AccuracyRecord | None) -> str:
+    if accuracy is None:
+        return NOT_YET
+    low, high = accuracy.interval or (float("nan"),) * 2
+    return f"{accuracy.value:.1f} % [{low:.1f}, {high:.1f}]"
+
+
+def _strongest(leaks: Mapping[Box, Leak | None]) -> Leak | None:
+    found = [leak for leak in leaks.values() if leak]
+    return stronger(*found) if len(found) == len(leaks) else None
+
+
+def _less(leak: Leak | None, base: Leak | None, accuracy: AccuracyRecord | None, before: AccuracyRecord | None) -> str:
+    if not (leak and base and accuracy and before):
+        return NOT_YET
+    shares = (100 * (1 - leak.mean(metric).mean / base.mean(metric).mean) for metric in ("psnr", "ssim"))
+    points = f"{before.value - accuracy.value:.1f} points"
+    return f"{points}; {', '.join(f'{share:.0f} %' for share in shares)}"
