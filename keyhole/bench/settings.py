@@ -144,8 +144,8 @@ class RecommendSettings:
     The whole model on the edge and the pictures to the cloud are candidates too: where one of them satisfies
     everything, nothing forces a split. Of designs whose latencies cannot be told apart it is the one that leaks least.
 
-        keyhole recommend runs/bench --link lte --max-ssim 0.3 --max-accuracy-loss 1 --max-latency 50
-        keyhole recommend runs/bench --link lte --max-edge-mib 8 --keep-model-secret 0.5
+        keyhole recommend runs/bench --link lte --max-accuracy-loss 1 --max-latency 50
+        keyhole recommend runs/bench --link lte --max-thumbnail 16 --max-edge-mib 8 --keep-model-secret 0.5
     """
 
     run: Positional[Path]
@@ -156,9 +156,13 @@ class RecommendSettings:
     """Model. Absent: each target of the run by itself."""
     defended: tuple[str, ...] = ()
     """Targets that are another one under a trained defence, as TARGET=BASE+DEFENCE: they count as designs of BASE."""
+    max_thumbnail: float | None = None
+    """Leak: pixels of the shorter side of the true picture's thumbnail that is as sharp as what the strongest attack
+    makes. A design satisfies it where the upper end of the interval does; one of which only the mean does is chosen
+    where there is no other, and called probable. Absent, without --max-ssim too: the smallest thumbnail from which the
+    judge reads a plate glyph, a driver or a vehicle better than by guessing, 8 where no judge reads the pictures."""
     max_ssim: float | None = None
-    """Leak: the SSIM of the strongest attack. A design satisfies it where the upper end of the interval does; one of
-    which only the mean does is chosen where there is no other, and called probable."""
+    """Leak: the SSIM of the strongest attack, in the same way. Who has seen nothing scores something too."""
     max_accuracy_loss: float | None = None
     """Points of accuracy below the undefended fp32 design of the same target, as measured."""
     max_latency: float | None = None
@@ -177,7 +181,7 @@ class RecommendSettings:
             raise UsageError(f"--max-ssim {self.max_ssim:g}: SSIM lies between -1 and 1")
         if self.keep_model_secret is not None and not 0 <= self.keep_model_secret <= 1:
             raise UsageError(f"--keep-model-secret {self.keep_model_secret:g}: expected a share, 0 to 1")
-        for flag in ("max_accuracy_loss", "max_latency", "max_edge_mib"):
+        for flag in ("max_thumbnail", "max_accuracy_loss", "max_latency", "max_edge_mib"):
             value = getattr(self, flag)
             if value is not None and not value >= 0:
                 raise UsageError(f"--{flag.replace('_', '-')} {value:g}: expected 0 or more")

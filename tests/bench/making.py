@@ -18,15 +18,22 @@ from keyhole.bench.records import (
     Percentiles,
     ProfileRecord,
     Results,
+    ScaleRecord,
 )
+from keyhole.judge.legibility import Legibility, ReadSecret
 from keyhole.judge.recovery import Share
+from keyhole.metrics.thumbnails import ThumbnailScale
 
 CUTS = ("layer1.0", "layer2.0", "layer3.0")
 DEFENCES = ("none", "gaussian:scale=0.5", "gaussian:scale=1")
 CODECS = ("fp32", "int8")
 LINKS = ("wifi", "lte")
 TARGET = "toy"
+WHOLE = Design(TARGET, EDGE_ONLY, "none", "none")
 DESIGNS = tuple(Design(TARGET, cut, defence, codec) for cut in CUTS for defence in DEFENCES for codec in CODECS)
+SPREAD = (-0.03, -0.01, 0.0, 0.01, 0.03)
+"""How the pictures of a leak differ; their thumbnails differ in the same way."""
+SIDES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def percentiles(p50: float) -> Percentiles:
@@ -45,14 +52,42 @@ def latency(design: Design, link: str, p50: float, payload: float = 4096.0) -> L
 
 def leak(design: Design, attack: str, ssim: float, seed: int = 0, **read: float) -> LeakRecord:
     """Five pictures whose mean SSIM is as given, and shares of secrets that were asked for eight times."""
-    spread = (-0.03, -0.01, 0.0, 0.01, 0.03)
-    scores = {
-        "ssim": [ssim + step for step in spread],
-        "psnr": [10 + 20 * ssim + step for step in spread],
-        "fsim": [0.5 + ssim / 2 + step for step in spread],
-    }
     secrets = {name: Share(value, 0.05, 8) for name, value in read.items()}
-    return LeakRecord(design, attack, seed, scores, secrets, passes=3.0, seconds=1.25)
+    return LeakRecord(design, attack, seed, scores_of(ssim), secrets, passes=3.0, seconds=1.25)
+
+
+def scores_of(ssim: float) -> dict[str, list[float]]:
+    """Scores of five pictures by a mean SSIM."""
+    return {
+        "ssim": [ssim + step for step in SPREAD],
+        "psnr": [10 + 20 * ssim + step for step in SPREAD],
+        "fsim": [0.5 + ssim / 2 + step for step in SPREAD],
+    }
+
+
+def score(side: int) -> float:
+    """Mean SSIM of thumbnails: 0.2 at a pixel, 0.1 more with each doubling."""
+    return 0.2 + 0.1 * SIDES.index(side)
+
+
+def legibility(**legible: int) -> Legibility:
+    """Of forty questions for each secret the judge answers half right from a side on, before that one in twenty."""
+    secrets = {}
+    for name, least in legible.items():
+        right = [[int(n % 2 == 0 if side >= least else n % 20 == 0) for n in range(40)] for side in SIDES]
+        secrets[name] = ReadSecret(right, [1] * 40, 0.05)
+    return Legibility(SIDES, secrets)
+
+
+def scale(blind: float = 0.15, read: Legibility | None = None, **secrets: float) -> ScaleRecord:
+    """Of pictures of 64 px, with the blind attacker's SSIM and shares of secrets."""
+    unseen = {
+        recipe: leak(WHOLE, f"blind/{recipe}", ssim, **secrets)
+        for recipe, ssim in (("mean", blind - 0.05), ("flat", blind))
+    }
+    rows = [scores_of(score(side)) for side in SIDES]
+    by_metric = {metric: [row[metric] for row in rows] for metric in rows[0]}
+    return ScaleRecord(WHOLE, unseen, ThumbnailScale(64, SIDES, by_metric), read)
 
 
 def strength(design: Design) -> int:
@@ -76,7 +111,7 @@ def accuracy_of(design: Design) -> float:
 
 
 def run() -> Results:
-    whole, remote = Design(TARGET, EDGE_ONLY, "none", "none"), Design(TARGET, CLOUD_ONLY, "none", "fp32")
+    whole, remote = WHOLE, Design(TARGET, CLOUD_ONLY, "none", "fp32")
     return Results(
         provenance={"command": "keyhole bench --preset quick", "machine": "toy box, 2 cores", "seeds": "0, 1"},
         latencies=[
@@ -109,6 +144,7 @@ def run() -> Results:
             for design in DESIGNS
             for dfil in [None if design.defence == "none" else 2500.0 / strength(design)]
         ],
+        scales=[scale()],
         failures=[Failure("leak | toy | layer1.0 | topk:share=0.1 | fp32", "RuntimeError: <out of> memory\nat line 3")],
     )
 

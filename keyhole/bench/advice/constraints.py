@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from keyhole.bench.advice.options import Option
+from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.wording import macs_text, mebibytes_text, milliseconds_text, points_text, share_text
 from keyhole.bench.quantity import Quantity
 
@@ -25,6 +26,7 @@ class Constraint:
         value: what the design has; None if it was not measured.
         wording: writes a value of it with its unit.
         reach: the most that the design may have by what was measured, the end of an interval; None: the value itself.
+        source: a sentence on where the limit is from; empty where it was asked for.
     """
 
     phrase: str
@@ -33,6 +35,7 @@ class Constraint:
     value: Callable[[Option], float | None]
     wording: Callable[[float], str]
     reach: Callable[[Option], float | None] | None = None
+    source: str = ""
 
     def excess(self, option: Option) -> float:
         """How far a measured design is above the limit, in the constraint's unit; 0 where it is not."""
@@ -62,6 +65,7 @@ class Constraint:
 def constraints(
     link: str,
     *,
+    max_thumbnail: ThumbnailLimit | float | None = None,
     max_ssim: float | None = None,
     max_accuracy_loss: float | None = None,
     max_latency: float | None = None,
@@ -76,6 +80,8 @@ def constraints(
 
     Args:
         link: over which latency counts.
+        max_thumbnail: side in pixels of the true picture's thumbnail that the strongest attack equals, or a
+            `ThumbnailLimit`.
         max_ssim: the greatest mean SSIM over attacks.
         max_accuracy_loss: points below the undefended fp32 design of the target.
         max_latency: median milliseconds.
@@ -84,6 +90,10 @@ def constraints(
         keep_model_secret: the share of the model's parameters that stay in the cloud, at least.
     """
     given: list[Constraint] = []
+    if max_thumbnail is not None:
+        given.append(
+            _thumbnail(max_thumbnail if isinstance(max_thumbnail, ThumbnailLimit) else ThumbnailLimit(max_thumbnail))
+        )
     if max_ssim is not None:
         given.append(
             Constraint(
@@ -113,13 +123,30 @@ def constraints(
         given.append(
             Constraint(
                 f"at least {share_text(keep_model_secret)} of the parameters kept in the cloud",
-                "share of the parameters",
+                "the model's parameters",
                 1 - keep_model_secret,
                 lambda option: option.edge_share,
                 lambda x: f"{share_text(x)} on the edge",
             )
         )
     return tuple(given)
+
+
+def _thumbnail(most: ThumbnailLimit) -> Constraint:
+    phrase = f"thumbnail ≤ {most.side:g} px"
+    return Constraint(
+        phrase,
+        "equivalent thumbnail",
+        most.side,
+        lambda option: option.side,
+        _side_text,
+        lambda option: option.side_reach,
+        most.source,
+    )
+
+
+def _side_text(side: float) -> str:
+    return "the picture itself" if math.isinf(side) else f"{side:.0f} px"
 
 
 def _ssim(option: Option) -> float | None:
@@ -131,7 +158,7 @@ def _ssim_reach(option: Option) -> float | None:
     if option.alone or option.remote:
         return _ssim(option)
     found = option.exposure.get("ssim")
-    return found.interval[1] if found and found.interval else None
+    return found.interval[1] if found and found.interval else 1.0
 
 
 def _macs(most: Quantity) -> Constraint:
@@ -141,7 +168,7 @@ def _macs(most: Quantity) -> Constraint:
     phrase = f"at most {share_text(most.number)} of the model's multiply-accumulates on the edge"
     return Constraint(
         phrase,
-        "share of the multiply-accumulates",
+        "the model's multiply-accumulates",
         most.number,
         lambda option: option.macs_share,
         lambda x: f"{share_text(x)} of them",

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TypeVar
 
-from keyhole.bench.records import LeakRecord
+from keyhole.bench.records import LeakRecord, ScaleRecord
 from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, mean_interval
+from keyhole.metrics.thumbnails import HEADLINE, Thumbnail
 
 PICTURES, SEEDS = 100, 3
 """That a conclusion needs."""
@@ -49,14 +50,19 @@ class SecretExposure(Exposure):
 
     Attributes:
         guessing: the share that a guess would have.
+        blind: the share read from the blind attacker's pictures; None where that was not measured.
     """
 
     guessing: float
+    blind: float | None = field(default=None, kw_only=True)
 
     @property
     def share(self) -> Share:
-        """As a share of a secret, with its interval over all that was asked."""
-        return Share(self.mean, self.guessing, self.pictures)
+        """As a share of a secret, with its interval over all that was asked.
+
+        What counts as guessing is the better of a guess and what was read from the blind attacker's pictures.
+        """
+        return Share(self.mean, max(self.guessing, self.blind or 0.0), self.pictures)
 
 
 def picture_exposures(leaks: Iterable[LeakRecord], metric: str) -> tuple[Exposure, ...]:
@@ -85,21 +91,54 @@ def picture_exposures(leaks: Iterable[LeakRecord], metric: str) -> tuple[Exposur
     return tuple(found)
 
 
-def secret_exposures(leaks: Iterable[LeakRecord], secret: str) -> tuple[SecretExposure, ...]:
+def secret_exposures(
+    leaks: Iterable[LeakRecord], secret: str, scale: ScaleRecord | None = None
+) -> tuple[SecretExposure, ...]:
     """One for each attack whose reconstructions were read for the secret: the mean share over seeds.
 
     The interval is over seeds, for a leak holds one share for all pictures of a seed.
+
+    Args:
+        leaks: of one design.
+        secret: its name.
+        scale: of the target's pictures; None: what is read from the blind attacker's is not known.
     """
-    found = []
+    found, unseen = [], scale.guessed(secret) if scale else None
     for attack, seeds in _by_attack(leak for leak in leaks if secret in leak.secrets):
         shares = [leak.secrets[secret] for leak in seeds]
         values = [share.value for share in shares]
         guessing = statistics.fmean(share.guessing for share in shares)
         asked = max(share.asked for share in shares)
-        found.append(
-            SecretExposure(attack, statistics.fmean(values), mean_interval(values), asked, len(seeds), guessing)
-        )
+        mean, interval, blind = statistics.fmean(values), mean_interval(values), unseen.value if unseen else None
+        found.append(SecretExposure(attack, mean, interval, asked, len(seeds), guessing, blind=blind))
     return tuple(found)
+
+
+def blind_exposure(scale: ScaleRecord, metric: str, pictures: int) -> Exposure | None:
+    """What the blind attacker gets by its best recipe on the first pictures; None where the metric was not scored."""
+    leak = scale.floor(metric, pictures)
+    if leak is None or not pictures:
+        return None
+    values = tuple(leak.scores[metric][:pictures])
+    return Exposure(leak.attack, statistics.fmean(values), mean_interval(values), len(values), seeds=1, values=values)
+
+
+def equivalent_thumbnail(found: Exposure, scale: ScaleRecord, metric: str = HEADLINE) -> Thumbnail | None:
+    """The true pictures' thumbnail that an attack's reconstructions equal, on the pictures that it was tried on.
+
+    Args:
+        found: by the metric; a picture counts with its mean over seeds.
+        scale: of the target's pictures, the same in the same order.
+        metric: of pictures.
+
+    Returns:
+        None where no picture has a score on both sides.
+    """
+    count = min(len(found.values), scale.thumbnails.count)
+    blind = blind_exposure(scale, metric, count)
+    if blind is None or metric not in scale.thumbnails.scores:
+        return None
+    return scale.thumbnails.first(count).equivalent(metric, found.values[:count], blind.values)
 
 
 def worst(exposures: Iterable[E], leak: Callable[[float], float] = float) -> E | None:

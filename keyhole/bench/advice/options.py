@@ -7,7 +7,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from keyhole.bench.advice.exposure import Exposure, SecretExposure, picture_exposures, secret_exposures, worst
+from keyhole.bench.advice.exposure import (
+    Exposure,
+    SecretExposure,
+    blind_exposure,
+    equivalent_thumbnail,
+    picture_exposures,
+    secret_exposures,
+    worst,
+)
 from keyhole.bench.advice.puri import PURI_METRICS, privacy, puri, utility
 from keyhole.bench.records import (
     BASELINES,
@@ -19,10 +27,13 @@ from keyhole.bench.records import (
     LeakRecord,
     ProfileRecord,
     Results,
+    ScaleRecord,
 )
+from keyhole.judge.legibility import SECRETS
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Interval
 from keyhole.metrics.registry import metric_named
+from keyhole.metrics.thumbnails import HEADLINE, Thumbnail
 
 UNDEFENDED, EXACT = "none", "fp32"
 
@@ -42,6 +53,9 @@ class Option:
         profile: cost without being run.
         puri: one number for its defence and codec, beside the undefended fp32 design at the same cut.
         model_macs: multiply-accumulates of the target's whole undefended model.
+        thumbnail: that the strongest attack by SSIM equals; nothing on the edge alone, the picture in the cloud alone.
+            None too where the target's pictures have no scale.
+        blind: what the blind attacker gets by SSIM on the pictures of that attack.
     """
 
     design: Design
@@ -54,6 +68,8 @@ class Option:
     profile: ProfileRecord | None
     puri: float | None
     model_macs: int | None = None
+    thumbnail: Thumbnail | None = None
+    blind: Exposure | None = None
 
     @property
     def splits(self) -> bool:
@@ -88,11 +104,28 @@ class Option:
         return found.mean
 
     @property
+    def side(self) -> float | None:
+        """Pixels of that thumbnail's shorter side; 0 where nothing crosses, whatever was measured."""
+        if self.thumbnail is None:
+            return {EDGE_ONLY: 0.0, CLOUD_ONLY: math.inf}.get(self.design.cut)
+        return self.thumbnail.side
+
+    @property
+    def side_reach(self) -> float | None:
+        """The upper end of its interval, where there is none the picture itself; None where it was not measured."""
+        if not self.splits or self.thumbnail is None:
+            return self.side
+        return self.thumbnail.interval[1] if self.thumbnail.interval else float(self.thumbnail.full)
+
+    @property
     def leak_order(self) -> float:
-        """Ranks designs of a target by what leaks: from nothing crosses to the picture crosses, or not known."""
-        leak = self.leak()
+        """Ranks designs of a target by what leaks: from nothing crosses to the picture crosses, or not known.
+
+        Between them it is the thumbnail, so that all that leaks nothing is equal; SSIM where there is no scale.
+        """
         if self.alone:
             return -math.inf
+        leak = self.leak() if self.thumbnail is None else self.thumbnail.side
         return math.inf if self.remote or leak is None else leak
 
     @property
@@ -149,17 +182,20 @@ def options(results: Results) -> tuple[Option, ...]:
     made = {}
     for design in results.designs:
         accuracy, reference = accuracies.get(design), _reference(design, accuracies)
+        exposure, scale = _pictures(leaks[design]), results.scale(design.target)
         made[design] = Option(
             design=design,
             latencies=latencies[design],
             leaks=tuple(leaks[design]),
-            exposure=_pictures(leaks[design]),
-            secrets=_secrets(leaks[design]),
+            exposure=exposure,
+            secrets=_secrets(leaks[design], scale),
             accuracy=accuracy,
             loss=_loss(design, accuracy, reference),
             profile=profiles.get(design),
             puri=None,
             model_macs=_model_macs(design, profiles),
+            thumbnail=_thumbnail(design, exposure.get(HEADLINE), scale) if scale else None,
+            blind=_blind(exposure.get(HEADLINE), scale) if scale else None,
         )
     return tuple(replace(option, puri=_puri(option, made, accuracies)) for option in made.values())
 
@@ -171,10 +207,21 @@ def _pictures(leaks: Iterable[LeakRecord]) -> dict[str, Exposure]:
     return {name: exposure for name, exposure in found.items() if exposure}
 
 
-def _secrets(leaks: Iterable[LeakRecord]) -> dict[str, SecretExposure]:
+def _secrets(leaks: Iterable[LeakRecord], scale: ScaleRecord | None) -> dict[str, SecretExposure]:
     leaks = tuple(leaks)
-    names = dict.fromkeys(name for leak in leaks for name in leak.secrets)
-    return {name: found for name in names if (found := worst(secret_exposures(leaks, name)))}
+    names = dict.fromkeys(name for known in (SECRETS, *(leak.secrets for leak in leaks)) for name in known)
+    return {name: found for name in names if (found := worst(secret_exposures(leaks, name, scale)))}
+
+
+def _thumbnail(design: Design, found: Exposure | None, scale: ScaleRecord) -> Thumbnail | None:
+    full = scale.thumbnails.full
+    if design.cut in BASELINES:
+        return Thumbnail(0.0 if design.cut == EDGE_ONLY else float(full), None, full)
+    return equivalent_thumbnail(found, scale) if found else None
+
+
+def _blind(found: Exposure | None, scale: ScaleRecord) -> Exposure | None:
+    return blind_exposure(scale, HEADLINE, len(found.values) if found else scale.thumbnails.count)
 
 
 def _reference(design: Design, accuracies: Mapping[Design, AccuracyRecord]) -> AccuracyRecord | None:

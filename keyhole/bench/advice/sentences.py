@@ -50,6 +50,7 @@ def headline(advice: Recommendation) -> Iterator[str]:
         yield f"{capital(_asked(advice))}: no design of `{advice.target}` has all the measurements that this needs."
     yield from _alternatives(advice)
     yield from _unweighed(advice)
+    yield from (constraint.source for constraint in advice.constraints if constraint.source)
 
 
 def details(advice: Recommendation) -> Iterator[str]:

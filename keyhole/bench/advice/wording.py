@@ -64,11 +64,11 @@ def mebibytes_text(number: float) -> str:
 def share_text(share: float) -> str:
     """A share in percent, with a digit after the point only below ten.
 
-    >>> share_text(0.2), share_text(0.0049), share_text(1.0)
-    ('20 %', '0.5 %', '100 %')
+    >>> share_text(0.204), share_text(0.0049), share_text(0.05), share_text(1.0)
+    ('20 %', '0.5 %', '5 %', '100 %')
     """
     percent = 100 * share
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
+    return f"{percent:.0f} %" if percent >= 10 else f"{percent:.1f}".removesuffix(".0") + " %"
 
 
 def listed(texts: Sequence[str], last: str = "and") -> str:
