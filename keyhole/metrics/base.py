@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from keyhole.service.errors import UsageError
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 PairFunction = Callable[["Tensor", "Tensor"], "Tensor"]
@@ -248,3 +249,13 @@ def check_pair(reconstruction: Tensor, truth: Tensor, metric: Metric | None = No
         raise ValueError(
             f"{metric.title} needs pictures of at least {metric.smallest} pixels a side, not {tuple(truth.shape[-2:])}"
         )
+
+
+def at_least_single(pictures: Tensor) -> torch.dtype:
+    """The precision in which a network scores pictures: theirs, or single where it is less.
+
+    A network that is kept and once made half as precise would stay so for all later pictures.
+    """
+    import torch  # noqa: PLC0415 - slow to import, and the table of metrics is read without it
+
+    return torch.promote_types(pictures.dtype, torch.float32)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torchmetrics.image.lpip import LearnedPerceptualImagePatchSimilarity
 
-from keyhole.metrics.base import check_pair
+from keyhole.metrics.base import at_least_single, check_pair
 from keyhole.metrics.registry import ALEXNET, METRICS
 
 
@@ -106,8 +106,9 @@ def lpips(reconstruction: Tensor, truth: Tensor) -> Tensor:
         ValueError: shapes differ, values leave [0, 1] or are not finite, or a side is shorter than 31 pixels.
     """
     check_pair(reconstruction, truth, METRICS["lpips"])
-    network = _metric().net.to(truth.device, truth.dtype)
-    return torch.as_tensor(network(reconstruction, truth, normalize=True)).reshape(len(truth))
+    dtype = at_least_single(truth)
+    network = _metric().net.to(truth.device, dtype)
+    return torch.as_tensor(network(reconstruction.to(dtype), truth.to(dtype), normalize=True)).reshape(len(truth))
 
 
 @cache

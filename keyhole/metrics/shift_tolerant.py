@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.metrics.base import check_pair
+from keyhole.metrics.base import at_least_single, check_pair
 from keyhole.metrics.registry import METRICS, SHIFT_TOLERANT
 
 _COMPARED = (2, 6, 10, 12, 14)
@@ -36,7 +36,8 @@ def stlpips(reconstruction: Tensor, truth: Tensor) -> Tensor:
         ValueError: shapes differ, values leave [0, 1] or are not finite, or a side is shorter than 21 pixels.
     """
     check_pair(reconstruction, truth, METRICS["stlpips"])
-    distance: Tensor = _network().to(truth.device, truth.dtype)(reconstruction, truth)
+    dtype = at_least_single(truth)
+    distance: Tensor = _network().to(truth.device, dtype)(reconstruction.to(dtype), truth.to(dtype))
     return distance
 
 

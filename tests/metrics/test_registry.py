@@ -65,6 +65,17 @@ def test_a_pictures_value_does_not_depend_on_its_batch(name, size, request, phot
     assert together == alone == backwards
 
 
+@pytest.mark.parametrize("name", ["lpips", "stlpips"])
+def test_pictures_of_half_precision_leave_the_network_as_it_is(name, request, photographs, degraded):
+    request.getfixturevalue(FILES[METRICS[name].weights])
+    function, truth = METRICS[name].function, photographs(1, 64)
+    made = degraded(truth, 0.1)
+    before = function(made, truth)
+    half = function(made.half(), truth.half())
+    assert torch.allclose(half, before, rtol=0.1)
+    assert torch.equal(function(made, truth), before)
+
+
 def test_dss_of_a_batch_is_that_of_its_pictures(photographs, degraded):
     """In single precision values of one picture differ by 1e-6 and more between batches."""
     truth = photographs(9, 224)
