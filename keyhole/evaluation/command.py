@@ -15,8 +15,10 @@ from rich.table import Table
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose, choose_all
 from keyhole.defences import spelled
+from keyhole.evaluation.learning import goes_on, learn_once
 from keyhole.evaluation.report import (
     INTERVALS,
+    by_picture,
     column_title,
     document,
     loss_curves,
@@ -35,7 +37,7 @@ from keyhole.presentation.contact_sheet import Column, contact_sheet
 from keyhole.service.errors import UsageError
 from keyhole.sizes import size_text
 from keyhole.targets.target import NO_DEFENCE
-from keyhole.terminal import terminal
+from keyhole.terminal import progress_bar, terminal
 
 ALL = "all"
 
@@ -142,7 +144,11 @@ def ablation(settings: AblationSettings) -> int:
     field = settings.over.replace("-", "_")
     points: dict[int, Sequence[EvaluationRow]] = {}
     columns: list[Column] = []
-    for value in settings.values or axis.values:
+    values = settings.values or axis.values
+    if settings.out and settings.over == "iterations" and goes_on(choice):
+        with progress_bar(console) as progress:
+            learn_once(settings, choice, settings.seed, values, progress)
+    for value in values:
         changed: dict[str, Any] = {field: value}
         done = evaluate(replace(settings, **changed), (choice,), (settings.seed,), console)
         points[value] = done.rows
@@ -152,7 +158,13 @@ def ablation(settings: AblationSettings) -> int:
     if settings.json:
         gained = f"{lead.name}_gain"
         rows = [
-            {settings.over: value, **summary(row), f"{gained}_mean": gain.mean, f"{gained}_ci95": gain.interval}
+            {
+                settings.over: value,
+                **summary(row),
+                f"{gained}_mean": gain.mean,
+                f"{gained}_ci95": gain.interval,
+                "pictures": by_picture(row),
+            }
             for value, row, gain in _gains(points, lead)
         ]
         text = json.dumps({**done.run, "over": settings.over, "rows": rows}, indent=2, default=str)

@@ -80,7 +80,7 @@ def document(run: dict[str, object], rows: Sequence[EvaluationRow]) -> dict[str,
             {
                 **summary(row),
                 "published": asdict(row.published) if row.published else None,
-                "pictures": [_finite(scores) for scores in row.scores],
+                "pictures": by_picture(row),
                 "by_seed": {seed: [_finite(one) for one in scores] for seed, scores in row.by_seed.items()},
                 **({"sets_by_seed": {seed: _finite(one) for seed, one in row.sets.items()}} if row.sets else {}),
                 "losses": list(row.losses),
@@ -102,6 +102,11 @@ def summary(row: EvaluationRow) -> dict[str, Any]:
         **(_finite(average(list(row.sets.values()))) if row.sets else {}),
         "unet_passes": row.passes,
     }
+
+
+def by_picture(row: EvaluationRow) -> list[dict[str, float | None]]:
+    """A row's scores picture by picture, for JSON."""
+    return [_finite(scores) for scores in row.scores]
 
 
 def _finite(scores: Scores) -> dict[str, float | None]:

@@ -113,7 +113,8 @@ class AblationSettings(OfflineSettings):
     """Seed of the choice of pictures and of the attack."""
     over: Literal["sampling-steps", "queries", "iterations"] = "sampling-steps"
     """What is varied: steps of a diffusion's sampler (Table 3 of the feature-inversion paper), pictures that a learned
-    attack asks about (its Fig. 20 b), or steps of the optimiser or the training."""
+    attack asks about (its Fig. 20 b), or steps of the optimiser or the training. With `--out` a black box without an
+    end of its own is trained once, to the most steps, and looked at on the way."""
     values: tuple[int, ...] = ()
     """Values to try. Absent: 10 15 20 25 30 sampling steps, 512 1024 2048 4096 queries, 100 300 600 1500 iterations."""
     plot: Path | None = None

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from keyhole.attacks.base import Access, BlackBox, Blind, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.entry import Recipe
-from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
 from keyhole.attacks.features.white_box import OwnOracle, head_features
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data.public import RememberedPictures, public_pictures
@@ -193,8 +193,44 @@ class OfflineAttack:
         Raises:
             UsageError: no such prior, defence or device.
         """
+        with self.trial.choice.recipe.open(self._access, self._terms) as attack:
+            if isinstance(attack, BlackBoxAttack):
+                attack.wait()
+            for batch in batches:
+                yield attack.reconstruct(self._sent(pictures, batch))
+
+    def course(
+        self, pictures: Tensor, batches: Sequence[Sequence[int]], steps: Sequence[int]
+    ) -> Iterator[list[Estimate]]:
+        """What an attack that learns makes of all batches, each time that one training has come to so many steps.
+
+        It is to the bit what trainings of so many steps would make, one for each number.
+
+        Args:
+            pictures: see `reconstruct`.
+            batches: see `reconstruct`.
+            steps: ascending.
+
+        Raises:
+            TypeError: the recipe's training has an end of its own, or the attack does not learn.
+        """
+        recipe = self.trial.choice.recipe
+        if not (isinstance(recipe, TrainedRecipe) and recipe.training.epochs is None):
+            raise TypeError(f"{self.trial.choice.spelled} has no training that could go on")
+        attack, done = recipe.make(self._access.black(), self._terms), 0
+        for more in steps:
+            attack.train(more - done)
+            done = more
+            yield [list(attack.reconstruct(self._sent(pictures, batch)))[-1] for batch in batches]
+
+    def _sent(self, pictures: Tensor, batch: Sequence[int]) -> list[Observation]:
+        victim = Victim(self._white(self._seen), self.trial.seed, self.trial.settings.codec)
+        return _frames(victim.send(pictures[list(batch)], batch))
+
+    @property
+    def _terms(self) -> RunSettings:
         trial, settings = self.trial, self.trial.settings
-        terms = RunSettings(
+        return RunSettings(
             Budget(trial.steps),
             trial.seed,
             Watch(self.interval, self.stepped, self.noted),
@@ -204,12 +240,6 @@ class OfflineAttack:
             settings.queries,
             settings.patience,
         )
-        with trial.choice.recipe.open(self._access, terms) as attack:
-            if isinstance(attack, BlackBoxAttack):
-                attack.wait()
-            victim = Victim(self._white(self._seen), trial.seed, settings.codec)
-            for batch in batches:
-                yield attack.reconstruct(_frames(victim.send(pictures[list(batch)], batch)))
 
     @property
     def _access(self) -> Access:

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
+from keyhole.attacks.features.learner import Learner
 from keyhole.evaluation.command import AXES, ablation
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import AblationSettings
@@ -108,3 +109,31 @@ def test_what_cannot_be_varied_is_refused(settings, change, message):
 def test_the_papers_values():
     assert AXES["sampling-steps"].values == (10, 15, 20, 25, 30)
     assert AXES["queries"].values[-1] == 4096
+
+
+def test_a_black_box_is_trained_once_and_is_at_every_number_of_steps_what_a_training_of_so_many_makes(
+    settings, tmp_path, monkeypatch
+):
+    """Steps between the numbers are no multiples of those between queries."""
+    black = replace(
+        settings,
+        attack="pixels-black",
+        over="iterations",
+        values=(5, 3, 14),
+        public="leaves",
+        defence="dropout:share=0.5",
+    )
+    assert ablation(black) == 0
+    alone = json.loads(settings.json.read_text())["rows"]
+    taken: list[int] = []
+    step = Learner.step
+    monkeypatch.setattr(Learner, "step", lambda learner: taken.append(1) or step(learner))
+    assert ablation(replace(black, out=tmp_path / "kept")) == 0
+    together = json.loads(settings.json.read_text())["rows"]
+    assert [(row["iterations"], row["cut"], row["pictures"]) for row in together] == [
+        (row["iterations"], row["cut"], row["pictures"]) for row in alone
+    ]
+    assert len({row["ssim_mean"] for row in together}) == 6
+    assert len(taken) == 2 * 14, "once at each cut"
+    assert ablation(replace(black, out=tmp_path / "kept")) == 0
+    assert len(taken) == 2 * 14

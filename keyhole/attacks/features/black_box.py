@@ -153,17 +153,22 @@ class BlackBoxAttack:
             raise self._failure
 
     def train(self, steps: int | None = None) -> None:
-        """Train for so many steps, or until the context closes; on the caller's thread."""
+        """Train for so many more steps, or until the context closes; on the caller's thread.
+
+        Trainings in turn are as one: 100 steps and 200 more make the network of 300.
+        """
         training = self._training
         while not self._stop.is_set() and self._learner is None:
             self._begin()
-        for step in itertools.count(1):
-            if self._stop.is_set() or self._learner is None or (steps is not None and step > steps):
+        begun = self._learner.steps if self._learner else 0
+        last = None if steps is None else begun + steps
+        for step in itertools.count(begun + 1):
+            if self._stop.is_set() or self._learner is None or (last is not None and step > last):
                 return
             if training.epochs is None and step % training.every == 0:
                 self._ask(training.query)
             self._noted(self._learner.step())
-            if step % training.publish == 0 or step == steps:
+            if step % training.publish == 0 or step == last:
                 self._publish(self._learner)
             self._stepped()
 
