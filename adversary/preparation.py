@@ -12,8 +12,8 @@ from torch import Tensor
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
 from keyhole.attacks.base import Access, BlackBox, Blind, WhiteBox, no_public
-from keyhole.attacks.entry import open_prior
-from keyhole.attacks.registry import ONLINE, choose_all
+from keyhole.attacks.entry import OnlineRecipe, open_prior
+from keyhole.attacks.registry import DEFAULT_RECIPE, FLOOR, ONLINE, ChosenAttack, choose, choose_all
 from keyhole.data.public import public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
@@ -26,6 +26,18 @@ from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue, protection
 from keyhole.targets.load import assemble
 from keyhole.wire.client import connect
+
+
+def chosen_attacks(
+    settings: AdversarySettings,
+) -> tuple[tuple[ChosenAttack[OnlineRecipe], ...], ChosenAttack[OnlineRecipe]]:
+    """The attacks that the flags name, and the blind attacker, which always runs beside them.
+
+    Raises:
+        UsageError: no such attack or recipe, or two words for the same.
+    """
+    words = [word for word in settings.attacks if word != FLOOR]
+    return choose_all(words, settings.recipe, ONLINE), choose(FLOOR, DEFAULT_RECIPE, ONLINE)
 
 
 def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str, codec: ObservedCodec) -> Access:
@@ -107,7 +119,7 @@ def forecast(settings: AdversarySettings) -> Forecast:
     check(settings)
     for address in filter(None, (settings.cloud, settings.listen, settings.oracle, settings.referee, settings.metrics)):
         Address.parse(address)
-    chosen = choose_all(settings.attacks, settings.recipe, ONLINE)
+    chosen, _ = chosen_attacks(settings)
     device = device_named(settings.device)
     known_defence(settings)
     next(public_pictures(settings.public, picture_size(settings), settings.seed))
@@ -116,6 +128,6 @@ def forecast(settings: AdversarySettings) -> Forecast:
     open_prior(entries, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
     prior = f"; prior {settings.prior}" if any(entry.uses_prior for entry in entries) else ""
     return Forecast(
-        f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each; tap {settings.tap}{prior}; public "
-        f"pictures of {settings.public}"
+        f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each, beside the blind attacker; tap "
+        f"{settings.tap}{prior}; public pictures of {settings.public}"
     )

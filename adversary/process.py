@@ -13,7 +13,7 @@ from functools import partial
 from prometheus_client import Counter
 
 from adversary.frame_queue import SharedFrame
-from adversary.preparation import known_defence, open_knowledge
+from adversary.preparation import chosen_attacks, known_defence, open_knowledge
 from adversary.referee_client import RefereeClient
 from adversary.remote_oracle import ObservedCodec
 from adversary.roster import AttackRoster
@@ -23,7 +23,7 @@ from adversary.wire_tap import WireTap
 from adversary.worker import Origin, Submit, Worker
 from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.entry import OnlineRecipe
-from keyhole.attacks.registry import ONLINE, ChosenAttack, choose_all
+from keyhole.attacks.registry import ChosenAttack
 from keyhole.nn.device import device_named
 from keyhole.service import lifecycle
 from keyhole.service.address import Address, publish
@@ -51,7 +51,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         OSError: it cannot listen on an address.
     """
     check(settings)
-    chosen = choose_all(settings.attacks, settings.recipe, ONLINE)
+    chosen, blind = chosen_attacks(settings)
     metrics = Metrics(ROLE)
     page = metrics.serve(settings.metrics)
 
@@ -69,8 +69,9 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         _log.info("listening", extra=places)
         codec, shared_frame = ObservedCodec(), SharedFrame()
         known = open_knowledge(settings, _closed_with(holds), ROLE, codec)
-        # a worker for each attack, or for each rung of a ladder
-        for choice in chosen:
+
+        def begin(choice: ChosenAttack[OnlineRecipe]) -> None:
+            """A worker for the attack, or for each of its rungs."""
             each = partial(_run_settings, settings, choice, metrics, roster)
             for rung in choice.recipe.rungs(known, each, _closed_with(holds)):
                 by = choice.name, choice.recipe_name, rung.name
@@ -79,6 +80,10 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
                 workers.append(Worker(origin, rung, submit, metrics, stop, room, threads, shared_frame))
                 holds.append(partial(workers[-1].close, DRAIN_SECONDS))
             roster.ready(choice.name)
+
+        _attempted(partial(begin, blind))  # first: later it would wait for the others' threads
+        for choice in chosen:
+            begin(choice)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         # every readable frame goes to all of them
@@ -87,6 +92,14 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             if (observation := readable.admit(frame)) is not None:
                 for worker in workers:
                     worker.offer(observation)
+
+
+def _attempted(begin: Callable[[], object]) -> None:
+    """Begin the blind attacker, without which attacks go on all the same."""
+    try:
+        begin()
+    except Exception:
+        _log.exception("the blind attacker does not run, so nothing says what its score is without any frame")
 
 
 def _place(settings: AdversarySettings) -> dict[str, str]:

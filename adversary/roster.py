@@ -46,8 +46,9 @@ class AttackRoster:
     def stepped(self, attack: str, rung: str) -> None:
         """Count a step, if it is one of a training."""
         with self._lock:
-            entry = self._entries[attack, rung]
-            entry.steps += entry.training > 0
+            entry = self._entries.get((attack, rung))
+            if entry is not None and entry.training:
+                entry.steps += 1
 
     def message(self) -> Roster:
         """The roster as it is now."""

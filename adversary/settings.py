@@ -39,7 +39,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     that a diffusion model has yet to denoise.
     decoder-ladder and diffusion-ladder answer every frame at once by such a network and refine the newest as far as
     time allows. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one of your
-    own."""
+    own. The blind attacker, who sees no frame, always runs beside them: what it scores is no leak."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
     the oracle 4096 times before it begins); noise (of diffusion: the noise before a short sampler is what is optimised,

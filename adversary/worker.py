@@ -18,6 +18,7 @@ from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2
+from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.pictures import entry_name, pack_picture
 
 Submit = Callable[[referee_pb2.Reconstruction], object]
@@ -76,6 +77,7 @@ class Worker:
         self._threads = threads
         self._shared_frame = shared_frame
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
+        self._packed: tuple[Tensor, Picture] | None = None
         self._faults: set[tuple[str, str, int | None]] = set()
         room = backlog if rung.waiting is None else rung.waiting
         self._backlog: Backlog[Observation] = Backlog(room, metrics.dropped.labels("backlog").inc)
@@ -141,7 +143,7 @@ class Worker:
             final = estimate.final or self._stop.is_set()
             for frame, picture in zip(frames, estimate.pictures, strict=True):
                 self._submit(self._message(frame, picture, estimate, final))
-                if final:
+                if final and self._origin.knowledge != "blind":
                     self._conclude(frame, estimate)
             if final:
                 return
@@ -156,7 +158,7 @@ class Worker:
             rung=self._origin.rung,
             knowledge=self._origin.knowledge,
             tap=self._origin.tap,
-            picture=pack_picture(picture),
+            picture=self._pack(picture),
             iteration=estimate.iteration,
             seconds=estimate.seconds,
             final=final,
@@ -164,6 +166,12 @@ class Worker:
             dropped=self._backlog.dropped,
             seed=self._origin.seed,
         )
+
+    def _pack(self, picture: Tensor) -> Picture:
+        """The picture as PNG, which an attack that shows the same one again has already."""
+        if self._packed is None or not torch.equal(self._packed[0], picture):
+            self._packed = picture, pack_picture(picture)
+        return self._packed[1]
 
     def _conclude(self, frame: Observation, estimate: Estimate) -> None:
         self._metrics.frames.labels("reconstructed").inc()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -114,6 +114,24 @@ class RecoveryRow(RunTables):
     attributes: Mapped[dict[str, list[str]]] = mapped_column(JSON)  # true, read
     identified: Mapped[bool | None]
     gallery: Mapped[int]  # vehicles
+
+
+class ScaleRow(RunTables):
+    """The thumbnail scale of a frame's truth."""
+
+    __tablename__ = "scales"
+
+    frame: Mapped[int] = mapped_column(ForeignKey("frames.id"), primary_key=True)
+    scale: Mapped[dict[str, Any]] = mapped_column(JSON)  # of `keyhole.metrics.thumbnails.ThumbnailScale`
+
+
+class FactRow(RunTables):
+    """What holds for a whole run, by name."""
+
+    __tablename__ = "facts"
+
+    name: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class AccountRow(RunTables):

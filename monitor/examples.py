@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from monitor.history import LastScore
+from keyhole.presentation import attacks
+from monitor.history import History, LastScore
+from monitor.store import BLIND, PICTURES
 from monitor.validation import TRUTH
 
 _ENOUGH = 5
@@ -32,7 +34,7 @@ class ExampleFrame:
 
     Attributes:
         truth: PNG bytes.
-        shown: by attack, what was made of it.
+        shown: by attack, what was made of it, and what the blind attacker shows of everything.
         place: "best", "median" or "worst" among the frames that it stands for; of others empty.
     """
 
@@ -57,18 +59,22 @@ class Examples:
     count: int
 
 
-def choose_examples(pictures: Path, scores: Sequence[LastScore], most: int) -> Examples:
+def choose_examples(run: Path, history: History, most: int) -> Examples:
     """Frames that most attacks finished: the best, the median, the worst, and some in between at even steps.
 
     Whoever shows only the newest shows what the last attack to finish left; whoever shows only the best shows what no
     attacker knows to pick.
 
     Args:
-        pictures: the run's folder of pictures.
-        scores: the scores that count, oldest first.
+        run: its folder.
+        history: the run.
         most: frames at most.
     """
-    frames = {name: found for name, found in _by_frame(scores).items() if (pictures / name / f"{TRUTH}.png").is_file()}
+    pictures, floor = run / PICTURES, {score.frame: score for score in history.floor}
+    shown_blind = _picture(run / BLIND / f"{history.leaks.blind}.png")
+    frames = {
+        name: found for name, found in _by_frame(history.scores).items() if (pictures / name / f"{TRUTH}.png").is_file()
+    }
     finished = {name: sum(score.final for score in found.values()) for name, found in frames.items()}
     if not frames:
         return Examples((), "", 0)
@@ -82,7 +88,9 @@ def choose_examples(pictures: Path, scores: Sequence[LastScore], most: int) -> E
     for at in sorted(places):
         example = _example(pictures / ranked[at], frames[ranked[at]])
         if example is not None:
-            chosen.append(replace(example, place=_place(at, len(ranked))))
+            frame = next(iter(frames[ranked[at]].values())).frame
+            blind = {attacks.BLIND: ExamplePicture(shown_blind, floor[frame])} if shown_blind and frame in floor else {}
+            chosen.append(replace(example, shown={**example.shown, **blind}, place=_place(at, len(ranked))))
     return Examples(tuple(chosen), strongest, len(ranked))
 
 

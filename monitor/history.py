@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ from sqlalchemy.orm import Session
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import metric_named
+from keyhole.metrics.thumbnails import ThumbnailScale
+from keyhole.presentation import attacks
 from keyhole.service.errors import UsageError
 from keyhole.wire.pictures import entry_name
-from monitor.database import FILE, FrameRow, RecoveryRow, ScoreRow, UnmatchedRow, open_database
+from monitor.alarm_threshold import AlarmThreshold, read_threshold
+from monitor.database import FILE, FrameRow, RecoveryRow, ScaleRow, ScoreRow, UnmatchedRow, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
+from monitor.leaks import LeakScale
 from monitor.ledger import FrameLedger, read_ledger
 
 TIMED_FRAMES = 20_000
@@ -52,7 +57,7 @@ class LastScore:
         return self.values["ssim"]
 
 
-_FACTS = tuple(field.name for field in fields(LastScore) if field.name not in ("values", "recovery"))
+_FACTS = tuple(each.name for each in fields(LastScore) if each.name not in ("values", "recovery"))
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,9 @@ class History:
         answered: the newest answered frames (at most 20,000), oldest first.
         deployments: the newest first.
         labels: frame id to label and prediction of the newest frame of that id among those scored.
+        blind: the scores of all that the blind attacker showed, oldest first; they are no part of `scores`.
+        scales: thumbnail scales of single truths, by the frame's row.
+        threshold: of the alarm, as it was stored; None in runs that are older than it.
     """
 
     frames: int
@@ -92,6 +100,25 @@ class History:
     deployments: tuple[Deployment, ...]
     labels: Mapping[str, tuple[str, str]]
     ledger: FrameLedger
+    blind: tuple[LastScore, ...] = ()
+    scales: Mapping[int, ThumbnailScale] = field(default_factory=dict)
+    threshold: AlarmThreshold | None = None
+
+    @cached_property
+    def floor(self) -> tuple[LastScore, ...]:
+        """The scores of the blind attacker's best picture; empty where it showed none."""
+        best = self.leaks.blind
+        return tuple(score for score in self.blind if _rung(score) == best)
+
+    @cached_property
+    def leaks(self) -> LeakScale[int]:
+        """States leaks of the run's frames."""
+        found: LeakScale[int] = LeakScale(max(len(self.scales), len(self.blind)) + 1)
+        for frame, scale in self.scales.items():
+            found.add_scale(frame, scale)
+        for score in self.blind:
+            found.add_blind(score.frame, _rung(score), score.ssim)
+        return found
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
@@ -121,16 +148,20 @@ def read_history(run: Path, url: str | None = None) -> History:
 def _read(engine: Engine) -> History:
     answered = and_(FrameRow.concluded_at.is_not(None), FrameRow.dropped == "")
     with Session(engine) as session:
+        scores = _last_scores(session)
         return History(
             frames=_count(session, FrameRow.id > 0),
             frames_answered=_count(session, answered),
             dropped=_dropped(session),
             unmatched=_unmatched(session),
-            scores=_last_scores(session),
+            scores=tuple(score for score in scores if not attacks.is_blind(score.attack)),
             answered=_timed(session, answered),
             deployments=_deployments(session),
             labels=_labels(session),
             ledger=read_ledger(session),
+            blind=tuple(score for score in scores if attacks.is_blind(score.attack)),
+            scales=_scales(session),
+            threshold=read_threshold(session),
         )
 
 
@@ -168,6 +199,15 @@ def _recovery(row: Row[Any]) -> Recovery:
     plate = (row.plate[0], row.plate[1]) if row.plate else None
     attributes = {name: (true, read) for name, (true, read) in row.attributes.items()}
     return Recovery(plate, attributes, row.identified, row.gallery)
+
+
+def _rung(score: LastScore) -> str:
+    return score.attack.partition(".")[2] or score.attack
+
+
+def _scales(session: Session) -> dict[int, ThumbnailScale]:
+    rows = session.execute(select(ScaleRow.frame, ScaleRow.scale).order_by(ScaleRow.frame))
+    return {frame: ThumbnailScale.from_json(scale) for frame, scale in rows}
 
 
 def _timed(session: Session, answered: ColumnElement[bool]) -> tuple[AnsweredFrame, ...]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from keyhole.presentation import attacks
 from monitor.database import AccountRow, FrameRow, ScoreRow
 
 NOT_TOLD, NO_TRUTH, DROPPED, NOT_ATTACKED = "not told of", "no truth", "dropped", "not attacked"
@@ -24,7 +25,7 @@ class FrameLedger:
         taken: pictures, those that the monitor was not told of included.
         dropped: by reason.
         unfinished: on their way, or on their way when their edge died.
-        scored: with a score of at least one reconstruction.
+        scored: with a score of at least one reconstruction; the blind attacker's are none.
         unscored: by reason.
         undelivered: messages that the edges could not deliver.
     """
@@ -93,7 +94,7 @@ def _counted(session: Session) -> dict[str, _Count]:
 
 def _scored(session: Session) -> tuple[int, Counter[str]]:
     """Frames with a score, and those without by reason."""
-    scored = FrameRow.id.in_(select(ScoreRow.frame))
+    scored = FrameRow.id.in_(select(ScoreRow.frame).where(ScoreRow.attack != attacks.BLIND))
     columns = scored, FrameRow.dropped != "", FrameRow.captured_at.is_not(None)
     count, unscored = 0, Counter[str]()
     for has_score, dropped, has_truth, frames in session.execute(select(*columns, func.count()).group_by(*columns)):

@@ -8,12 +8,23 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 
 from keyhole.metrics.base import Metric
+from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Roster, Truth
 from keyhole.wire.pictures import entry_name
 from monitor.deployment import Deployment
+from monitor.leak_meter import LeakMeter
 from monitor.scoring import Listener, ScoredReconstruction, scoring_metrics
-from monitor.snapshot import Absence, AttackedFrame, AttackProgress, Attempt, LiveSnapshot, ScorePoint
+from monitor.snapshot import (
+    BLIND,
+    Absence,
+    AttackedFrame,
+    AttackProgress,
+    Attempt,
+    BlindPicture,
+    LiveSnapshot,
+    ScorePoint,
+)
 from monitor.validation import TRUTH
 
 FRAMES, POINTS, OUTCOMES, ARRIVALS = 32, 600, 40, 200
@@ -26,10 +37,17 @@ class LiveState(Listener):
     Args:
         clock: seconds, monotonic.
         metrics: that scores have values of; None: PSNR and SSIM.
+        meter: knows the attacks' leaks; None: nobody measures them.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic, metrics: Sequence[Metric] | None = None) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        metrics: Sequence[Metric] | None = None,
+        meter: LeakMeter | None = None,
+    ) -> None:
         self._clock = clock
+        self._meter = meter or LeakMeter()
         self.metrics = scoring_metrics() if metrics is None else tuple(metrics)
         self._lock = threading.Lock()
         self._version = 0
@@ -41,6 +59,9 @@ class LiveState(Listener):
         self._current: dict[str, Attempt] = {}
         self._settled: dict[str, Attempt] = {}
         self._points: dict[str, deque[ScorePoint]] = {}
+        self._blind: dict[str, int] = {}  # version of the picture by rung
+        self._blind_pictures: dict[str, bytes] = {}
+        self._blind_points: dict[str, deque[ScorePoint]] = {}
         self._outcomes: deque[Outcome] = deque(maxlen=OUTCOMES)
         self._arrivals: deque[float] = deque(maxlen=ARRIVALS)
         self._seen = self._answered = self._unmatched = 0
@@ -53,9 +74,13 @@ class LiveState(Listener):
         self._queues = queues
 
     def picture(self, frame_id: str, name: str) -> bytes | None:
-        """PNG bytes of the truth or of an attack's newest reconstruction, or none if the frame is no longer shown."""
+        """PNG bytes of the truth or of an attack's newest reconstruction, or none if the frame is no longer shown.
+
+        The frame `monitor.snapshot.BLIND` has the blind attacker's pictures by rung.
+        """
         with self._lock:
-            return self._pictures.get(frame_id, {}).get(name)
+            pictures = self._blind_pictures if frame_id == BLIND else self._pictures.get(frame_id, {})
+            return pictures.get(name)
 
     def witnessed(self, truth: Truth) -> None:
         with self._lock:
@@ -78,6 +103,9 @@ class LiveState(Listener):
         told = scored.reconstruction
         with self._lock:
             self._version += 1
+            if attacks.is_blind(told.attack):
+                self._show_blind(scored)
+                return
             pictures = self._pictures.setdefault(told.frame_id, {TRUTH: scored.truth.picture.png})
             entry = entry_name(told)
             pictures[entry] = told.picture.png
@@ -90,6 +118,15 @@ class LiveState(Listener):
             self._points.setdefault(entry, deque(maxlen=POINTS)).append(point)
             while len(self._pictures) > FRAMES:
                 self._forget(min(self._pictures, key=lambda name: len(self._attempts[name])))
+
+    def _show_blind(self, scored: ScoredReconstruction) -> None:
+        """Keep a picture of the blind attacker, which belongs to no frame, and its score."""
+        told = scored.reconstruction
+        if self._blind_pictures.get(told.rung) != told.picture.png:
+            self._blind_pictures[told.rung] = told.picture.png
+            self._blind[told.rung] = self._version
+        point = ScorePoint(scored.at, dict(scored.score.values), told.final)
+        self._blind_points.setdefault(told.rung, deque(maxlen=POINTS)).append(point)
 
     def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:  # noqa: ARG002
         with self._lock:
@@ -118,6 +155,7 @@ class LiveState(Listener):
 
     def snapshot(self) -> LiveSnapshot:
         """The present."""
+        leaks, leak_points, rung = self._meter.leaks, self._meter.points, self._meter.blind
         with self._lock:
             now = self._clock()
             frames = [self._frame(name) for name in self._pictures]
@@ -130,7 +168,11 @@ class LiveState(Listener):
                 current=dict(self._current),
                 settled=dict(self._settled),
                 frames=tuple(reversed(frames)),
-                points={name: tuple(points) for name, points in self._points.items()},
+                points=self._all_points(rung),
+                leaks=leaks,
+                leak_points=leak_points,
+                thumbnails=self._thumbnails(frames),
+                blind=self._blind_picture(rung),
                 outcomes=tuple(self._outcomes),
                 seen=self._seen,
                 answered=self._answered,
@@ -141,6 +183,24 @@ class LiveState(Listener):
                 queues={name: depth() for name, depth in self._queues.items()},
                 absences=dict(self._absences),
             )
+
+    def _all_points(self, rung: str | None) -> dict[str, tuple[ScorePoint, ...]]:
+        points = {name: tuple(found) for name, found in self._points.items()}
+        return {**points, attacks.BLIND: tuple(self._blind_points[rung])} if rung in self._blind_points else points
+
+    def _blind_picture(self, rung: str | None) -> BlindPicture | None:
+        if rung is None or rung not in self._blind:
+            return None
+        points = self._blind_points[rung]
+        names = dict.fromkeys(name for point in points for name in point.values)
+        found = {name: [point.values[name] for point in points if name in point.values] for name in names}
+        means = {name: sum(values) / len(values) for name, values in found.items()}
+        return BlindPicture(rung, self._blind[rung], means)
+
+    def _thumbnails(self, frames: Sequence[AttackedFrame]) -> dict[tuple[str, str], Thumbnail]:
+        pairs = [(frame.frame_id, name, each.ssim) for frame in frames for name, each in frame.attempts.items()]
+        leaks = {(frame, name): self._meter.of_frame(frame, ssim) for frame, name, ssim in pairs}
+        return {key: leak.thumbnail for key, leak in leaks.items() if leak}
 
     def _frame(self, frame_id: str) -> AttackedFrame:
         return AttackedFrame(frame_id, *self._truths[frame_id], dict(self._attempts[frame_id]))

@@ -3,31 +3,31 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import torch
-from prometheus_client import Counter, Histogram
 
 from keyhole.judge.loading import find_judge
-from keyhole.judge.recovery import Recovery
-from keyhole.metrics.base import Metric
+from keyhole.presentation.attacks import BLIND
 from keyhole.service.address import Address, publish
 from keyhole.service.files import RUN, claim
 from keyhole.service.lifecycle import FAILED, OK, Stop
 from keyhole.service.lifecycle import run as run_process
 from keyhole.service.metrics import Metrics
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from keyhole.wire.server import serve
-from monitor.alarm import Alarm
+from monitor.alarm import Alarm, SecretsWatch
+from monitor.alarm_threshold import chosen_threshold, judged_threshold
+from monitor.exported_metrics import MonitorMetrics
+from monitor.leak_meter import KEPT, LeakMeter
 from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.report import REPORT, write_report
-from monitor.scoring import Listener, ScoredReconstruction, SecretScorer, scoring_metrics
+from monitor.scoring import SecretScorer, scoring_metrics
 from monitor.service import Broadcast, SubmitPort, TruthPort, registration
 from monitor.settings import MonitorSettings, check_page
 from monitor.store import RunStore
@@ -64,12 +64,18 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
     with ExitStack() as open_:
         metrics = Metrics("monitor")
         store = RunStore(settings.run, settings.keep, settings.database)
-        live, broadcast, exported = LiveState(metrics=scored_by), Broadcast(), MonitorMetrics(metrics, scored_by)
+        alarm = Alarm(chosen_threshold(settings) or judged_threshold(settings.judge, judge))
+        store.set_threshold(alarm.threshold)
+        meter = LeakMeter(store.add_scale)
+        meter.know(*store.known_scales(KEPT))
+        live, broadcast = LiveState(metrics=scored_by, meter=meter), Broadcast()
+        exported = MonitorMetrics(metrics, scored_by, meter)
         score_secrets = SecretScorer(judge) if judge else None
         known = store.known_truths(settings.limits.truths)
-        listeners = (store, live, broadcast, exported)
+        listeners = (store, meter, live, broadcast, exported, SecretsWatch(alarm, store.set_threshold))
+        names = (*settings.names, BLIND) if settings.names else ()
         referee = Referee(
-            listeners, settings.limits, known, score_secrets=score_secrets, names=settings.names, metrics=scored_by
+            listeners, settings.limits, known, score_secrets=score_secrets, names=names, metrics=scored_by
         )
         queues: dict[str, Callable[[], int]] = {
             "unmatched": lambda: referee.waiting,
@@ -82,8 +88,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         places: dict[str, Address] = {"metrics": metrics.serve(settings.metrics)}
         open_.callback(metrics.close)
         if settings.page:
-            alarm, report = Alarm(settings.alarm_ssim), partial(_report, settings)
-            token = settings.page_token or None
+            report, token = partial(_report, settings), settings.page_token or None
             page = PageServer(live, alarm, report, settings.page, token, settings.page_names)
             open_.callback(page.join)
             places["page"] = page.address
@@ -98,85 +103,18 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
             server = serve([registration(port)], address, metrics=metrics, tls=settings.tls)
             open_.callback(server.stop, _GRACE_SECONDS)
             places[name] = server.address
+        measuring = threading.Thread(target=meter.measure, args=(stop,), name="scale")
+        measuring.start()
+        open_.callback(measuring.join)
+        open_.callback(stop.set)  # an error may have ended the run
         publish(settings.addresses, places)
         _log.info("ready", extra={"run": settings.run, "judge": judge is not None, **places})
 
         while not stop.wait(_TICK_SECONDS):
             referee.expire()
+            exported.show_leaks(alarm.threshold)
 
 
 def _report(settings: MonitorSettings) -> Path:
-    write_report(settings.run, settings.database, settings.alarm_ssim)
+    write_report(settings.run, settings.database, chosen_threshold(settings))
     return settings.run / REPORT
-
-
-class MonitorMetrics(Listener):
-    """What the monitor exports to Prometheus beyond the calls that its servers count.
-
-    Args:
-        metrics: of the process.
-        scored_by: that scores have values of; None: PSNR and SSIM.
-    """
-
-    def __init__(self, metrics: Metrics, scored_by: Sequence[Metric] | None = None) -> None:
-        self._metrics = metrics
-        self.registry = metrics.registry
-        self._unmatched = Counter(
-            "keyhole_unmatched_total",
-            "Reconstructions that waited for their truth and have no score.",
-            ["attack", "reason"],
-            registry=metrics.registry,
-        )
-        self._scores = {
-            metric.name: Histogram(
-                _exported(metric),
-                f"{metric.title} of final reconstructions.",
-                ["attack", "rung"],  # of an attack that is no ladder the rung is empty
-                buckets=metric.buckets,
-                registry=metrics.registry,
-            )
-            for metric in (scoring_metrics() if scored_by is None else scored_by)
-        }
-        self._secrets = Counter(
-            "keyhole_secrets_total",
-            "What the judge was asked of final reconstructions: glyphs, attributes and identities, right or wrong.",
-            ["attack", "rung", "secret", "result"],
-            registry=metrics.registry,
-        )
-
-    def watch_queues(self, queues: Mapping[str, Callable[[], float]]) -> None:
-        """Export the depths of queues by name."""
-        for name, depth in queues.items():
-            self._metrics.queue_depth.labels(name).set_function(depth)
-
-    def witnessed(self, truth: Truth) -> None:  # noqa: ARG002
-        self._metrics.frames.labels("witnessed").inc()
-
-    def concluded(self, outcome: Outcome) -> None:
-        self._metrics.frames.labels("dropped" if outcome.dropped else "answered").inc()
-
-    def judged(self, scored: ScoredReconstruction) -> None:
-        if scored.reconstruction.final:
-            labels = scored.reconstruction.attack, scored.reconstruction.rung
-            for name, value in scored.score.values.items():
-                self._scores[name].labels(*labels).observe(value)
-        if scored.recovery:
-            self._recovered(scored.reconstruction, scored.recovery)
-
-    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
-        self._unmatched.labels(reconstruction.attack, reason).inc()
-
-    def _recovered(self, made: Reconstruction, found: Recovery) -> None:
-        right, asked = found.glyphs
-        counts = {"glyph": (right, asked - right)} if asked else {}
-        counts |= {name: (int(true == read), int(true != read)) for name, (true, read) in found.attributes.items()}
-        if found.identified is not None:
-            counts["identity"] = (int(found.identified), int(not found.identified))
-        for secret, (hits, misses) in counts.items():
-            self._secrets.labels(made.attack, made.rung, secret, "right").inc(hits)
-            self._secrets.labels(made.attack, made.rung, secret, "wrong").inc(misses)
-
-
-def _exported(metric: Metric) -> str:
-    """A name for Prometheus: ``keyhole_ssim``, ``keyhole_psnr_db``."""
-    return re.sub(r"\W+", "_", f"keyhole_{metric.name}_{metric.unit.lower()}").rstrip("_")

@@ -15,6 +15,7 @@ from torch import Tensor
 from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
+from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Roster, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
@@ -54,7 +55,8 @@ class Referee:
         known: truths of an earlier life of the same run, oldest first; nobody is told of them again.
         clock: seconds, monotonic.
         score_secrets: says what an attack's last picture of a frame gives away of its truth's secrets, from their
-            labels and the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it.
+            labels and the picture's pixels (RGB, 3×H×W in [0, 1]); no answer to `submit` tells it. Never asked about
+            the blind attacker's one picture: what guessing gets is known.
         names: of the attacks that may submit; none: whichever come first, as many as
             `monitor.name_limit.NameLimit` takes.
         metrics: of pictures, PSNR and SSIM among them; None: those two.
@@ -243,7 +245,7 @@ class Referee:
         pixels = reconstruction.picture.pixels
         score = scoring.score(told, pixels, truth.picture.pixels, self._metrics)
         recovery = None
-        if self._score_secrets and told.final and truth.labels:
+        if self._score_secrets and told.final and truth.labels and not attacks.is_blind(entry):
             recovery = self._score_secrets(truth.labels, pixels)
         scored = ScoredReconstruction(truth.message, told, score, time.time(), recovery, waited)
         for listener in self._listeners:

@@ -8,20 +8,24 @@ import json
 import os
 import platform
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
+from keyhole.judge.legibility import SECRETS
 from keyhole.judge.recovery import GLYPH_CHANCE, SecretRecovery
+from keyhole.metrics.base import Metric
+from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.presentation import attacks, stages
 from monitor import figures
+from monitor.alarm_threshold import AlarmThreshold, chosen_threshold, unjudged_threshold
 from monitor.deployment import threat_model
 from monitor.examples import Examples, choose_examples
-from monitor.history import History, read_history
+from monitor.history import History, LastScore, read_history
+from monitor.leaks import AttackLeak
 from monitor.settings import ReportSettings
-from monitor.store import PICTURES
 from monitor.summary import Summary, summarise
 
 SUMMARY, CONTACT_SHEET, REPORT = "summary.json", "contact-sheet.png", "report.html"
@@ -30,7 +34,7 @@ _SHEET_ROWS, _FRAMES = 7, 15
 
 def report(settings: ReportSettings) -> int:
     """Write summary, contact sheet and report beside the run and say where they are."""
-    summary = write_report(settings.run, url=settings.database, threshold=settings.alarm_ssim)
+    summary = write_report(settings.run, url=settings.database, threshold=chosen_threshold(settings))
     if settings.json:
         settings.json.parent.mkdir(parents=True, exist_ok=True)
         settings.json.write_text(json.dumps(summary.as_json(), indent=2) + "\n")
@@ -40,7 +44,7 @@ def report(settings: ReportSettings) -> int:
     return 0
 
 
-def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> Summary:
+def write_report(run: Path, url: str | None = None, threshold: AlarmThreshold | None = None) -> Summary:
     """Write the three files into the run's folder; each appears whole or not at all.
 
     Without a scored picture that is still kept there is no contact sheet.
@@ -48,7 +52,7 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
     Args:
         run: the run's folder. The monitor that writes it may be at work.
         url: the run's database, where it is not the one in the folder.
-        threshold: SSIM from which a reconstruction counts as recognisable.
+        threshold: from which on a leak counts; None: as the run has it, or that where no judge can be asked.
 
     Raises:
         keyhole.service.errors.UsageError: there is no run.
@@ -56,19 +60,19 @@ def write_report(run: Path, url: str | None = None, threshold: float = 0.3) -> S
     history = read_history(run, url)
     summary = summarise(history)
     _write(run / SUMMARY, (json.dumps(summary.as_json(), indent=2) + "\n").encode())
-    examples = choose_examples(run / PICTURES, history.scores, _FRAMES)
+    threshold = threshold or history.threshold or unjudged_threshold("the run has none of its own")
+    examples = choose_examples(run, history, _FRAMES)
     titles = _titles(summary)
     if examples.frames:
+        sheet = figures.frame_sheet(choose_examples(run, history, _SHEET_ROWS), titles, history.leaks)
         page = io.BytesIO()
-        figures.frame_sheet(choose_examples(run / PICTURES, history.scores, _SHEET_ROWS), titles).save(
-            page, "PNG", compress_level=2
-        )
+        sheet.save(page, "PNG", compress_level=2)
         _write(run / CONTACT_SHEET, page.getvalue())
     _write(run / REPORT, _page(run.resolve().name, history, summary, examples, threshold).encode())
     return summary
 
 
-def _page(name: str, history: History, summary: Summary, examples: Examples, threshold: float) -> str:
+def _page(name: str, history: History, summary: Summary, examples: Examples, threshold: AlarmThreshold) -> str:
     environment = Environment(
         loader=ChoiceLoader(
             [PackageLoader("monitor", "templates"), PackageLoader("keyhole.presentation", "templates")]
@@ -78,6 +82,9 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         trim_blocks=True,
     )
     timed = [frame for frame in history.answered if stages.parts(frame.stages)]
+    leaks = frame_leaks(history)
+    read = {name: row.secrets.shares() for name, row in summary.attacks.items() if row.secrets}
+    metrics = sorted(history.metrics, key=lambda metric: metric.name != HEADLINE)
     environment.filters["picture"] = lambda png: "data:image/png;base64," + base64.b64encode(png).decode()
     return environment.get_template("report.html.jinja").render(
         name=name,
@@ -86,9 +93,13 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         summary=summary,
         titles=_titles(summary),
         colours={attack: attacks.colour(attack) for attack in summary.attacks},
-        recognised={attack: _recognised(history, attack, threshold) for attack in summary.attacks},
+        leaks={(score.frame, score.attack): leak for score, leak in leaks},
+        reached=_reached(leaks, threshold),
         threshold=threshold,
+        read=read,
+        asked=[name for name in SECRETS if any(name in shares for shares in read.values())],
         secrets={name: tuple(_secret_rows(row.secrets)) for name, row in summary.attacks.items() if row.secrets},
+        missing=_missing(history),
         examples=examples,
         labels=history.labels,
         stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},
@@ -96,22 +107,66 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         threat_model=threat_model(summary.deployment, frozenset(score.tap for score in history.scores))
         if summary.deployment
         else (),
-        metrics=history.metrics,
-        score_plots=[
-            figures.scores_over_time(history.scores, metric, threshold if metric.name == "ssim" else None)
-            for metric in sorted(history.metrics, key=lambda metric: metric.name != "ssim")
-        ],
+        metrics=metrics,
+        score_plots=_plots(history, summary, leaks, threshold, metrics),
         latency_plot=figures.latency_by_stage(timed) if timed else None,
     )
+
+
+def frame_leaks(history: History) -> list[tuple[LastScore, AttackLeak]]:
+    """What each score that counts gives away of its frame, where the frame's scale was measured."""
+    found = ((score, history.leaks.leak({score.frame: score.ssim})) for score in (*history.scores, *history.floor))
+    return [(score, leak) for score, leak in found if leak]
+
+
+def _reached(leaks: Sequence[tuple[LastScore, AttackLeak]], threshold: AlarmThreshold) -> dict[str, tuple[int, int]]:
+    """By attack, frames whose leak reaches the threshold, and frames whose leak is known."""
+    counts: dict[str, tuple[int, int]] = {}
+    for score, leak in leaks:
+        name = attacks.BLIND if attacks.is_blind(score.attack) else score.attack
+        over, known = counts.get(name, (0, 0))
+        counts[name] = over + threshold.reached(leak), known + 1
+    return counts
+
+
+def _plots(
+    history: History,
+    summary: Summary,
+    leaks: Sequence[tuple[LastScore, AttackLeak]],
+    threshold: AlarmThreshold,
+    metrics: Sequence[Metric],
+) -> list[str]:
+    """Thumbnails over time, where there are any, then each metric."""
+    if not history.scores:
+        return []
+    in_pixels = threshold.unit == "px"
+    sides: dict[str, list[tuple[float, float]]] = {}
+    for score, leak in leaks:
+        if not attacks.is_blind(score.attack):
+            sides.setdefault(score.attack, []).append((score.at, leak.thumbnail.side))
+    plots = [figures.thumbnails_over_time(sides, threshold.value if in_pixels else None)] if sides else []
+    blind = summary.attacks.get(attacks.BLIND)
+    for metric in metrics:
+        line = threshold.value if metric.name == HEADLINE and not in_pixels else None
+        mean = blind.scores.get(metric.name) if blind else None
+        plots.append(figures.scores_over_time(history.scores, metric, line, mean.mean if mean else None))
+    return plots
+
+
+def _missing(history: History) -> str:
+    """What a run lacks for its leaks to be stated as thumbnails; empty where it lacks nothing."""
+    if not history.scores:
+        return ""
+    if not history.blind:
+        return "No blind attacker ran: nothing says what is scored without any frame, so no thumbnail is stated."
+    if not history.scales:
+        return "No thumbnails of the true pictures were scored, so no thumbnail is stated."
+    return ""
 
 
 def _titles(summary: Summary) -> dict[str, str]:
     """Heading by attack, in the order in which attacks are shown."""
     return {name: attacks.title(name, summary.attacks[name].knowledge) for name in attacks.in_order(summary.attacks)}
-
-
-def _recognised(history: History, attack: str, threshold: float) -> int:
-    return sum(score.ssim >= threshold for score in history.scores if score.attack == attack)
 
 
 def _write(path: Path, content: bytes) -> None:

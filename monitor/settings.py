@@ -40,8 +40,11 @@ class MonitorSettings(ServiceSettings):
     """SQLAlchemy URL of a database for this run alone, in place of run.sqlite in the folder."""
     scores: tuple[str, ...] = ()
     """Metrics to score by besides PSNR and SSIM, as for `keyhole attack --metrics`; not those of sets of pictures."""
-    alarm_ssim: float = 0.3
-    """SSIM from which a reconstruction counts as recognisable and the page raises its alarm."""
+    alarm_thumbnail: float | None = None
+    """Pixels of the equivalent thumbnail from which on a leak raises the alarm. Absent: the smallest thumbnail of which
+    the judge reads more than by guessing; 8 where no judge can be asked."""
+    alarm_ssim: float | None = None
+    """Raise the alarm by mean SSIM, from this value on, and not by the thumbnail."""
     judge: Path | None = None
     """Folder of the judge that reads secrets from reconstructions, as `keyhole train judge` makes it. Absent: the
     shipped one; where there is none, secrets are not scored."""
@@ -57,7 +60,7 @@ class MonitorSettings(ServiceSettings):
     def __post_init__(self) -> None:
         check_flags(
             (
-                ("--alarm-ssim", self.alarm_ssim, -1 <= self.alarm_ssim <= 1, "an SSIM, from -1 to 1"),
+                *_alarm_rules(self.alarm_thumbnail, self.alarm_ssim),
                 ("--keep", self.keep, self.keep >= 1, "1 or more"),
                 ("--wait-seconds", self.wait_seconds, self.wait_seconds >= 0, "0 or more"),
                 ("--waiting", self.waiting, self.waiting >= 1, "1 or more"),
@@ -120,7 +123,20 @@ class ReportSettings:
     """Folder that `keyhole monitor --run` wrote."""
     database: str | None = None
     """SQLAlchemy URL of the run's database, where it is not run.sqlite in the folder."""
-    alarm_ssim: float = 0.3
-    """SSIM from which a reconstruction counts as recognisable."""
+    alarm_thumbnail: float | None = None
+    """Pixels of the equivalent thumbnail from which on a leak counts. Absent: as the monitor had it, or 8."""
+    alarm_ssim: float | None = None
+    """Count by SSIM, from this value on, and not by the thumbnail."""
     json: Path | None = None
     """Also write the summary to this file."""
+
+    def __post_init__(self) -> None:
+        check_flags(_alarm_rules(self.alarm_thumbnail, self.alarm_ssim))
+
+
+def _alarm_rules(pixels: float | None, ssim: float | None) -> tuple[tuple[str, float | None, bool, str], ...]:
+    """Rules for `keyhole.service.errors.check_flags`."""
+    return (
+        ("--alarm-thumbnail", pixels, pixels is None or pixels > 0, "more than 0 pixels"),
+        ("--alarm-ssim", ssim, ssim is None or -1 <= ssim <= 1, "an SSIM, from -1 to 1"),
+    )

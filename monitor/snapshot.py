@@ -6,10 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from keyhole.judge.recovery import Recovery
+from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome
 from monitor.deployment import Deployment
+from monitor.leak_meter import LeakPoint
+from monitor.leaks import AttackLeak
 
+BLIND = "~blind"
+"""In the place of a frame id, which begins with a letter or digit."""
 _STALE_SECONDS = 60.0
 
 
@@ -41,13 +46,8 @@ class Attempt:
 
     @property
     def ssim(self) -> float:
-        """SSIM, which raises the alarm."""
+        """SSIM."""
         return self.values["ssim"]
-
-    @property
-    def title(self) -> str:
-        """The attack as a heading."""
-        return attacks.title(self.attack, self.knowledge)
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,21 @@ class AttackedFrame:
 
 
 @dataclass(frozen=True)
+class BlindPicture:
+    """What the blind attacker shows of every frame.
+
+    Attributes:
+        rung: how it was chosen.
+        version: changes with the picture.
+        values: mean by metric over the newest frames.
+    """
+
+    rung: str
+    version: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Absence:
     """A process that has ended.
 
@@ -131,7 +146,11 @@ class LiveSnapshot:
         current: by attack, its newest reconstruction.
         settled: by attack, its newest final reconstruction.
         frames: attacked frames, the newest first.
-        points: scores by attack, oldest first.
+        points: scores by attack, oldest first; the blind attacker's best picture among them.
+        leaks: by attack, over its newest finished frames.
+        leak_points: what they were from time to time, oldest first.
+        thumbnails: what single reconstructions equal, by frame and attack, where the frame's scale is measured.
+        blind: the blind attacker's best picture; None: it has shown none.
         outcomes: of the newest frames, oldest first.
         seen: frames witnessed since the monitor started.
         dropped: frames by reason.
@@ -150,6 +169,10 @@ class LiveSnapshot:
     settled: Mapping[str, Attempt]
     frames: tuple[AttackedFrame, ...]
     points: Mapping[str, tuple[ScorePoint, ...]]
+    leaks: Mapping[str, AttackLeak]
+    leak_points: Mapping[str, tuple[LeakPoint, ...]]
+    thumbnails: Mapping[tuple[str, str], Thumbnail]
+    blind: BlindPicture | None
     outcomes: tuple[Outcome, ...]
     seen: int
     answered: int
@@ -159,6 +182,11 @@ class LiveSnapshot:
     age: float | None
     queues: Mapping[str, int]
     absences: Mapping[str, Absence]
+
+    def title(self, name: str) -> str:
+        """An attack as a heading."""
+        told = self.progress.get(name) or self.current.get(name)
+        return attacks.title(name, told.knowledge if told else "")
 
     @property
     def shown(self) -> AttackedFrame | None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import shutil
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,25 +14,31 @@ from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.registry import DEFAULT
+from keyhole.metrics.thumbnails import ThumbnailScale
+from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import entry_name
+from monitor.alarm_threshold import AlarmThreshold
 from monitor.database import (
     AccountRow,
     FrameRow,
     GroupCommit,
     RecoveryRow,
+    ScaleRow,
     ScoreRow,
     SecretsRow,
     UnmatchedRow,
     open_database,
 )
 from monitor.deployment import DEPLOYMENT_FIELDS
+from monitor.picture_store import BlindPictures, PictureStore
 from monitor.scoring import ENDED, Listener, ScoredReconstruction
 from monitor.validation import TRUTH
 
 PICTURES = "pictures"
+BLIND = "blind"
 WAITING = "waiting"
 _UNSTORED = "cannot be stored; the monitor's log says why"
 _log = logging.getLogger(__name__)
@@ -61,6 +64,7 @@ class RunStore(Listener):
         run.mkdir(parents=True, exist_ok=True)
         self._engine = open_database(run, url)
         self._pictures = PictureStore(run / PICTURES, keep)
+        self._blind = BlindPictures(run / BLIND)
         self._commit: GroupCommit[Callable[[Session], object]] = GroupCommit(self._write)
         self._well = True
         self._store(_give_up_waiting)
@@ -80,6 +84,30 @@ class RunStore(Listener):
             secrets = {row.frame: row.message for row in found}
         pictures = ((row, self._pictures.read(row.frame_id, TRUTH)) for row in rows.values())
         return [_truth(row, png, secrets.get(row.id)) for row, png in pictures if png is not None]
+
+    def add_scale(self, truth: Truth, scale: ThumbnailScale) -> None:
+        """Keep the scale of a frame's truth."""
+
+        def add(session: Session) -> None:
+            row = _newest(session, truth.frame_id)
+            if row is not None and row.captured_at == truth.captured_at:
+                session.merge(ScaleRow(frame=row.id, scale=scale.as_json()))
+
+        self._store(add)
+
+    def known_scales(self, limit: int) -> tuple[list[tuple[str, ThumbnailScale]], list[tuple[str, str, float]]]:
+        """The newest scales by frame id, oldest first; frame id, rung and SSIM of what was shown blind of the same."""
+        query = select(FrameRow.id, FrameRow.frame_id, ScaleRow.scale).join(ScaleRow, ScaleRow.frame == FrameRow.id)
+        with Session(self._engine) as session:
+            rows = session.execute(query.order_by(FrameRow.id.desc()).limit(limit)).all()
+            of_these = ScoreRow.frame.in_([row.id for row in rows]) & (ScoreRow.attack == attacks.BLIND)
+            blind = session.execute(select(ScoreRow.frame_id, ScoreRow.rung, ScoreRow.ssim).where(of_these)).all()
+        scales = [(row.frame_id, ThumbnailScale.from_json(row.scale)) for row in reversed(rows)]
+        return scales, [(frame_id, rung, ssim) for frame_id, rung, ssim in blind]
+
+    def set_threshold(self, threshold: AlarmThreshold) -> None:
+        """Keep the alarm's threshold with the run."""
+        self._store(lambda session: session.merge(threshold.row()))
 
     def witnessed(self, truth: Truth) -> None:
         self._store(lambda session: self._add_truth(session, truth))
@@ -156,7 +184,11 @@ class RunStore(Listener):
                 session.add(_recovery(row.id, scored.recovery))
             if scored.waited:
                 _resolve(session, scored.reconstruction, None)
-            self._pictures.add(frame.frame_id, entry_name(scored.reconstruction), scored.reconstruction.picture.png)
+            told = scored.reconstruction
+            if attacks.is_blind(told.attack):
+                self._blind.add(told.rung or told.attack, told.picture.png)
+            else:
+                self._pictures.add(frame.frame_id, entry_name(told), told.picture.png)
 
 
 def _newest(session: Session, frame_id: str) -> FrameRow | None:
@@ -238,58 +270,3 @@ def _truth(row: FrameRow, png: bytes, secrets: bytes | None) -> Truth:
         captured_at=row.captured_at or 0.0,
         secrets=None if secrets is None else Secrets.FromString(secrets),
     )
-
-
-class PictureStore:
-    """``root/<frame id>/truth.png`` and ``root/<frame id>/<attack>.png`` of at most ``keep`` frames.
-
-    Names are checked where they come in (`monitor.validation`). Used by one thread.
-
-    Args:
-        root: folder; made if it is not there. Frames that it holds already are kept, newest first.
-        keep: frames, at least 1.
-    """
-
-    def __init__(self, root: Path, keep: int) -> None:
-        self.root = root
-        self._keep = keep
-        root.mkdir(parents=True, exist_ok=True)
-        self._frames = OrderedDict.fromkeys(folder.name for folder in sorted(root.iterdir(), key=_age))
-        self._drop_oldest()
-
-    def begin(self, frame_id: str, png: bytes) -> None:
-        """Store a frame's truth; pictures of an earlier frame of that name go."""
-        shutil.rmtree(self.root / frame_id, ignore_errors=True)
-        (self.root / frame_id).mkdir(parents=True)
-        self._frames[frame_id] = None
-        self._frames.move_to_end(frame_id)
-        self._write(frame_id, TRUTH, png)
-        self._drop_oldest()
-
-    def add(self, frame_id: str, attack: str, png: bytes) -> None:
-        """Store an attack's newest picture of a frame; nothing happens when the frame is no longer kept."""
-        if frame_id in self._frames:
-            self._write(frame_id, attack, png)
-
-    def read(self, frame_id: str, name: str) -> bytes | None:
-        """PNG bytes, or none if the picture is not kept."""
-        try:
-            return (self.root / frame_id / f"{name}.png").read_bytes()
-        except OSError:
-            return None
-
-    def _write(self, frame_id: str, name: str, png: bytes) -> None:
-        path = self.root / frame_id / f"{name}.png"
-        partial = path.with_suffix(".part")
-        partial.write_bytes(png)
-        os.replace(partial, path)
-
-    def _drop_oldest(self) -> None:
-        while len(self._frames) > self._keep:
-            frame_id, _ = self._frames.popitem(last=False)
-            shutil.rmtree(self.root / frame_id, ignore_errors=True)
-
-
-def _age(folder: Path) -> tuple[int, str]:
-    truth = folder / f"{TRUTH}.png"
-    return (truth.stat().st_mtime_ns if truth.exists() else 0), folder.name

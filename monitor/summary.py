@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from keyhole.metrics.interval import Mean
 from keyhole.presentation import attacks, stages
 from monitor.deployment import Deployment
 from monitor.history import History, LastScore
+from monitor.leaks import AttackLeak
 from monitor.ledger import FrameLedger
 
 _FOR_P95 = 20
@@ -28,6 +29,8 @@ class AttackSummary:
         seconds_mean: spent on a frame.
         iterations_mean: steps behind a picture.
         secrets: what the judge read from the frames that it was asked about; none where it was not asked.
+        leak: as a thumbnail, over the frames whose scale was measured and that the blind attacker was scored on.
+        shows: of the blind attacker, how its best picture was chosen.
     """
 
     n: int
@@ -37,10 +40,19 @@ class AttackSummary:
     seconds_mean: float
     iterations_mean: float
     secrets: SecretRecovery | None = None
+    leak: AttackLeak | None = None
+    shows: str = ""
+
+    @property
+    def thumbnail(self) -> str:
+        """The equivalent thumbnail in words; a dash where none was measured."""
+        if self.shows:
+            return "nothing"
+        return self.leak.thumbnail.text if self.leak else "–"
 
     def as_json(self) -> dict[str, object]:
         """Flat: ``ssim_mean``, ``ssim_ci95`` and the like for every metric."""
-        flat: dict[str, object] = {"n": self.n}
+        flat: dict[str, object] = {"n": self.n, "thumbnail": self.thumbnail}
         for name, mean in self.scores.items():
             flat |= {f"{name}_mean": mean.mean, f"{name}_ci95": mean.interval}
         return {**flat, **{name: value for name, value in asdict(self).items() if name not in ("n", "scores")}}
@@ -99,7 +111,10 @@ def summarise(history: History) -> Summary:
         frames_scored=len({score.frame for score in history.scores}),
         dropped=dict(history.dropped),
         unmatched=dict(history.unmatched),
-        attacks={name: _attack(by_attack[name]) for name in attacks.in_order(by_attack)},
+        attacks={
+            **{name: _attack(by_attack[name], history) for name in attacks.in_order(by_attack)},
+            **_blind(history),
+        },
         latency_ms=latency(frame.stages for frame in history.answered),
         deployment=history.deployments[0] if history.deployments else None,
         deployments=len(history.deployments),
@@ -121,7 +136,16 @@ def _percentiles(values: Sequence[float]) -> LatencyPercentiles:
     return LatencyPercentiles(p50, p95 if len(values) >= _FOR_P95 else None)
 
 
-def _attack(scores: Sequence[LastScore]) -> AttackSummary:
+def _blind(history: History) -> dict[str, AttackSummary]:
+    """The blind attacker's best picture as an attack of its own; nothing where there was none."""
+    floor = history.floor
+    if not floor:
+        return {}
+    shows = history.leaks.blind or ""
+    return {attacks.BLIND: replace(_attack(floor, history), leak=None, shows=shows, seconds_mean=0.0)}
+
+
+def _attack(scores: Sequence[LastScore], history: History) -> AttackSummary:
     names = dict.fromkeys(name for score in scores for name in score.values)
     recoveries = [score.recovery for score in scores if score.recovery]
     return AttackSummary(
@@ -132,4 +156,5 @@ def _attack(scores: Sequence[LastScore]) -> AttackSummary:
         seconds_mean=float(np.mean([score.seconds for score in scores])),
         iterations_mean=float(np.mean([score.iteration for score in scores])),
         secrets=recovery.summarise(recoveries) if recoveries else None,
+        leak=history.leaks.leak({score.frame: score.ssim for score in scores}),
     )

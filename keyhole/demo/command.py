@@ -11,6 +11,7 @@ from typing import cast
 import grpc
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keyhole.attacks.registry import FLOOR
 from keyhole.demo.check import GRACE_SECONDS, forecast_system
 from keyhole.demo.run import ORDER, SUMMARY, Run
 from keyhole.demo.settings import DemoSettings, LiveSettings
@@ -85,7 +86,7 @@ class RunProgress:
             self.sent += 1
         elif kind == "outcome":
             self.finished += 1
-        elif kind == "score":
+        elif kind == "score" and event.score.attack != FLOOR:
             self.latest[f"{event.score.attack} {event.score.rung}".rstrip()] = event.score.ssim
 
     def __str__(self) -> str:

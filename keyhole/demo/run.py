@@ -14,8 +14,10 @@ from rich.table import Column, Table
 from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
+from keyhole.judge.legibility import SECRETS
 from keyhole.judge.recovery import AttributeScore, SecretRecovery, Share
 from keyhole.metrics.registry import DEFAULT, metrics_named
+from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.presentation.stages import stage
 from keyhole.service.files import RUN, alone, clear
 from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
@@ -131,11 +133,12 @@ def _interrupt() -> NoReturn:
     raise KeyboardInterrupt
 
 
-_SECRETS = "Secrets read right, guessing in brackets"
+_READ = "What the judge read right, guessing in brackets"
+_LEAKED = "What leaked: true thumbnails of this size score the same"
 
 
 def print_summary(console: Console, summary: Mapping[str, Any], scores: Sequence[str] = ()) -> None:
-    """Print attacks × scores, attacks × secrets where a judge read some, and latency × stages.
+    """Print attacks × secrets where a judge read some, attacks × thumbnails and scores, and latency × stages.
 
     Args:
         console: where to.
@@ -149,20 +152,21 @@ def print_summary(console: Console, summary: Mapping[str, Any], scores: Sequence
         f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, "
         f"{sum(dropped.values())} dropped{why}, {summary['frames_scored']} attacked and scored\n"
     )
-    metrics = metrics_named((*DEFAULT, *scores))
-    labels = (metric.label for metric in metrics)
-    attacks = Table(Column("attack", overflow="fold"), "frames", *labels, title="What leaked", title_justify="left")
-    for name, row in summary["attacks"].items():
-        means = (_number(row.get(f"{metric.name}_mean"), metric.brief) for metric in metrics)
-        attacks.add_row(_words(name), str(row["n"]), *means)
-    console.print(attacks if attacks.rows else "Nothing was reconstructed and scored; logs/adversary.log says more")
+    metrics = sorted(metrics_named((*DEFAULT, *scores)), key=lambda metric: metric.name != HEADLINE)
     read = {name: _shares(row["secrets"]) for name, row in summary["attacks"].items() if row.get("secrets")}
-    asked = tuple(dict.fromkeys(secret for shares in read.values() for secret in shares))
+    asked = [secret for secret in SECRETS if any(secret in shares for shares in read.values())]
     if asked:
-        secrets = Table(Column("attack", overflow="fold"), *asked, title=_SECRETS, title_justify="left")
+        secrets = Table(Column("attack", overflow="fold"), *asked, title=_READ, title_justify="left")
         for name, shares in read.items():
             secrets.add_row(_words(name), *(_share(shares.get(secret)) for secret in asked))
         console.print(secrets)
+    labels = (metric.label for metric in metrics)
+    first = Column("attack", overflow="fold")
+    attacks = Table(first, "frames", "thumbnail", *labels, title=_LEAKED, title_justify="left")
+    for name, row in summary["attacks"].items():
+        means = (_number(row.get(f"{metric.name}_mean"), metric.brief) for metric in metrics)
+        attacks.add_row(_words(name), str(row["n"]), str(row.get("thumbnail", "–")), *means)
+    console.print(attacks if attacks.rows else "Nothing was reconstructed and scored; logs/adversary.log says more")
     stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
     for name, row in summary["latency_ms"].items():
         stages.add_row(stage(name).title, _number(row["p50"], 1), _number(row["p95"], 1))

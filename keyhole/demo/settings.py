@@ -39,6 +39,9 @@ class SystemSettings(ModelSettings):
     owner/name on the Hugging Face hub, or package.module:Class of your own."""
     scores: tuple[str, ...] = ()
     """Metrics to score by besides PSNR and SSIM, as for `keyhole attack --metrics`; not those of sets of pictures."""
+    alarm_thumbnail: float | None = None
+    """Pixels of the equivalent thumbnail from which on a leak raises the alarm. Absent: the smallest thumbnail of which
+    the judge reads more than by guessing; 8 where no judge can be asked."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
     tap: Literal["cloud", "wire"] = "cloud"

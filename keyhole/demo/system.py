@@ -79,6 +79,7 @@ class System:
     def _monitor(self) -> Sequence[str]:
         ports = {port: self._at("monitor", port) for port in ("truth", "submit")}
         flags = _flags(**ports, page=self.settings.page or "None", run=self.settings.out)
+        flags = [*flags, *_flags(alarm_thumbnail=self.settings.alarm_thumbnail)]
         scores = ("--scores", *self.settings.scores) if self.settings.scores else ()
         return (*flags, "--attacks", *self.settings.attacks, *scores)
 

@@ -6,8 +6,10 @@ import re
 import zlib
 from collections.abc import Iterable
 
-from keyhole.attacks.registry import ONLINE
+from keyhole.attacks.registry import FLOOR, ONLINE
 
+BLIND = FLOOR
+"""The attacker that sees no frame."""
 _OTHERS = ("#c2a83e", "#7d8ff0", "#d0763f", "#8fae3a", "#c46fc9")
 _GENERATORS = ("pixels", "decoder", "diffusion")
 _KINDS = ("white", "black", "ladder")
@@ -15,8 +17,17 @@ _RUNGS = ("", "amortised", "refined")
 _NAME = re.compile(rf"(?P<generator>.+?)-(?P<kind>{'|'.join(_KINDS)})(?:-(?P<recipe>[^.]+))?(?:\.(?P<rung>.+))?")
 
 
+def is_blind(name: str) -> bool:
+    """Whether a name is the blind attacker's, or that of one of its pictures.
+
+    >>> is_blind("blind"), is_blind("blind.mean"), is_blind("pixels-white")
+    (True, True, False)
+    """
+    return name.partition(".")[0] == FLOOR
+
+
 def in_order(names: Iterable[str]) -> list[str]:
-    """Attacks by generator, white box before black box, plain before other recipes, rung after rung.
+    """Attacks by generator, white box before black box, plain before other recipes, rung after rung; blind ones last.
 
     >>> in_order(["decoder-white", "pixels-black", "pixels-white-guided", "pixels-white"])
     ['pixels-white', 'pixels-white-guided', 'pixels-black', 'decoder-white']
@@ -35,13 +46,16 @@ def title(name: str, knowledge: str) -> str:
     if not knowledge:
         return name
     generator, kind, recipe, rung = _parts(name)
+    if is_blind(name):
+        return "Blind attacker"
     ladder = " ladder" if kind == "ladder" else ""
     return f"{knowledge[:1].upper()}{knowledge[1:]} · {', '.join(filter(None, (generator + ladder, recipe, rung)))}"
 
 
 def colour(name: str) -> str:
     """A colour of the attack's own, legible on dark and light."""
-    own = ONLINE[name].colour if name in ONLINE else ""
+    known = FLOOR if is_blind(name) else name
+    own = ONLINE[known].colour if known in ONLINE else ""
     return own or _OTHERS[zlib.crc32(name.encode()) % len(_OTHERS)]
 
 
@@ -55,6 +69,8 @@ def _parts(name: str) -> tuple[str, str, str, str]:
 
 def _place(name: str) -> tuple[int, str, int, str, int, str]:
     generator, kind, recipe, rung = _parts(name)
+    if is_blind(name):
+        return (len(_GENERATORS) + 1, name, 0, "", 0, "")
     return (_index(_GENERATORS, generator), generator, _index(_KINDS, kind), recipe, _index(_RUNGS, rung), rung)
 
 

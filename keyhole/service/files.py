@@ -39,7 +39,7 @@ RUN = FolderKind(
     "run.sqlite",
     (
         *("run.sqlite*", "summary.json*", "contact-sheet.png*", "report.html*"),
-        *("pictures/*/*.png", "pictures/*/*.part", "logs/*.log", "logs/*.json*"),
+        *("pictures/*/*.png", "pictures/*/*.part", "blind/*.png", "blind/*.part", "logs/*.log", "logs/*.json*"),
         *("certs/*.crt", "certs/*.key", "certs/*/*.crt", "certs/*/*.key"),
     ),
 )

@@ -6,11 +6,14 @@ from nicegui import ui
 from nicegui.events import ValueChangeEventArguments
 
 from monitor.alarm import Alarm
+from monitor.alarm_threshold import AlarmThreshold
 from monitor.snapshot import LiveSnapshot
+
+_LARGEST = 4096
 
 
 class AlarmStrip:
-    """The strip that turns red when a reconstruction is recognisable. It is always there, so that nothing moves.
+    """The strip that turns red when an attack leaks too much. It is always there, so that nothing moves.
 
     Args:
         alarm: holds the threshold, which the strip can move.
@@ -21,27 +24,41 @@ class AlarmStrip:
         with ui.element("div").classes("kh-alarm").props("data-testid=alarm").props("role=status") as self._strip:
             self._text = ui.label().classes("kh-alarm-text")
             with ui.element("div").classes("kh-alarm-control"):
-                ui.label("recognisable from SSIM").classes("kh-faint")
+                self._origin = ui.label().classes("kh-faint").props("data-testid=threshold-origin")
                 self._number = (
-                    ui.number(value=alarm.threshold, min=-1, max=1, step=0.05, format="%.2f", on_change=self._move)
-                    .props("dense borderless debounce=400 aria-label=threshold")
+                    ui.number(value=alarm.threshold.value, min=-1, max=_LARGEST, on_change=self._move)
+                    .props("dense borderless debounce=400 step=any aria-label=threshold")
                     .classes("kh-threshold")
                 )
+                self._unit = ui.label().classes("kh-faint")
 
     def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
-        if self._number.value is not None and self._number.value != self._alarm.threshold:
-            self._number.set_value(self._alarm.threshold)
+        threshold = self._alarm.threshold
+        if self._number.value is not None and self._number.value != threshold.value:
+            self._number.set_value(threshold.value)
+        self._origin.set_text(f"Alarm from ({threshold.origin})")
+        self._unit.set_text(threshold.unit)
         raised = self._alarm.raised_by(snapshot)
         self._strip.classes(add="kh-raised" if raised else "kh-calm", remove="kh-calm" if raised else "kh-raised")
-        if raised:
-            told = ", ".join(f"{attempt.title} {attempt.ssim:.2f}" for attempt in raised)
-            self._text.set_text(f"Recognisable, by SSIM:  {told}")
-        elif snapshot.current:
-            self._text.set_text("Nothing recognisable in what the attacks show now")
-        else:
-            self._text.set_text("No reconstruction yet")
+        self._text.set_text(_told(raised, snapshot, threshold))
 
     def _move(self, event: ValueChangeEventArguments[float | None]) -> None:
-        if event.value is not None and -1 <= event.value <= 1:
-            self._alarm.threshold = float(event.value)
+        if event.value is not None and event.value != self._alarm.threshold.value and -1 <= event.value <= _LARGEST:
+            self._alarm.move(float(event.value))
+
+
+def _told(raised: list[str], snapshot: LiveSnapshot, threshold: AlarmThreshold) -> str:
+    if raised:
+        leaks = ((snapshot.title(name), snapshot.leaks[name]) for name in raised)
+        told = (
+            f"{title} {leak.thumbnail.text if threshold.unit == 'px' else round(leak.ssim, 3)}" for title, leak in leaks
+        )
+        return f"AttackLeak:  {',  '.join(told)}"
+    if snapshot.leaks:
+        return "No attack leaks as much as that over its newest finished frames"
+    if not snapshot.current:
+        return "No reconstruction yet"
+    if snapshot.blind is None:
+        return "No blind attacker has shown what it scores without any frame, so leaks cannot be told"
+    return "No finished frame has been compared with its thumbnails yet"

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from nicegui import ui
 
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
-from keyhole.metrics.registry import METRICS
 from keyhole.presentation import attacks
-from monitor.alarm import Alarm
+from monitor.alarm_threshold import AlarmThreshold
 from monitor.page.elements import Photo, ago
 from monitor.snapshot import AttackedFrame, AttackProgress, Attempt, LiveSnapshot
+
+_SMALLEST = 0.5
 
 
 class AttackCard:
@@ -35,34 +37,36 @@ class AttackCard:
             with ui.element("div").classes("kh-caption"):
                 self._effort = ui.label()
                 self._age = ui.label().classes("kh-faint").props(f"data-testid=age-{name}")
+            self._secrets = ui.label().classes("kh-secrets").props(f"data-testid=secrets-{name}")
             with ui.element("div").classes("kh-scores"):
-                self._ssim = self._score(METRICS["ssim"])
+                self._thumbnail = self._score("thumbnail", "thumbnail", "kh-large")
                 with ui.element("div").classes("kh-meter"):
                     self._level = ui.element("i")
                     self._mark = ui.element("b")
-                self._others = {metric: self._score(metric) for metric in metrics if metric.name != "ssim"}
-            self._secrets = ui.label().classes("kh-faint").props(f"data-testid=secrets-{name}")
+            self._leak = ui.label().classes("kh-faint").props(f"data-testid=leak-{name}")
+            with ui.element("div").classes("kh-others"):
+                self._values = {
+                    metric: self._score(metric.name, f"{metric.unit} {metric.title}".lstrip())
+                    for metric in sorted(metrics, key=lambda metric: metric.name != "ssim")
+                }
             with ui.element("div").classes("kh-now"):
                 self._bar = ui.element("i").classes("kh-bar")
                 self._inset = Photo(f"{name}, under way").props(f"data-testid=now-{name}")
                 self._doing = ui.label().classes("kh-faint").props(f"data-testid=doing-{name}")
 
-    def update(self, snapshot: LiveSnapshot, frame: AttackedFrame | None, alarm: Alarm) -> None:
+    def update(self, snapshot: LiveSnapshot, frame: AttackedFrame | None, threshold: AlarmThreshold) -> None:
         """Show the attack's reconstruction of the frame, and what it does now."""
         progress, current = snapshot.progress.get(self._name), snapshot.current.get(self._name)
-        knowledge = progress.knowledge if progress else current.knowledge if current else ""
-        self._title.set_text(attacks.title(self._name, knowledge))
-        self._show(frame.attempts.get(self._name) if frame else None, snapshot.now, alarm.threshold)
+        self._title.set_text(snapshot.title(self._name))
+        self._show_picture(frame.attempts.get(self._name) if frame else None, snapshot.now)
+        self._show_leak(snapshot, frame, threshold)
         settled = snapshot.settled.get(self._name)
         self._secrets.set_visibility(settled is not None and settled.recovery is not None)
         if settled is not None and settled.recovery is not None:
             self._secrets.set_text(f"Judge, last finished: {_recovery_text(settled.recovery)}")
         self._show_work(progress, current, frame)
 
-    def _show(self, attempt: Attempt | None, now: float, threshold: float) -> None:
-        over = attempt is not None and attempt.ssim >= threshold
-        self._card.classes(add="kh-over" if over else "", remove="" if over else "kh-over")
-        self._mark.style(f"left: {100 * min(1.0, max(0.0, threshold)):.1f}%")
+    def _show_picture(self, attempt: Attempt | None, now: float) -> None:
         if attempt is None:
             self._photo.show(None, "")
             self._effort.set_text("no picture of this frame")
@@ -71,11 +75,23 @@ class AttackCard:
             self._photo.show(attempt.frame_id, self._name, attempt.version)
             self._effort.set_text(f"{attempt.iteration:,} steps, {attempt.seconds:.1f} s")
             self._age.set_text(f"made {ago(now - attempt.at)}")
-        self._ssim.set_text(f"{attempt.ssim:.3f}" if attempt else "–")
-        self._level.style(f"width: {100 * min(1.0, max(0.0, attempt.ssim if attempt else 0.0)):.1f}%")
-        for metric, shown in self._others.items():
+        for metric, shown in self._values.items():
             value = attempt.values.get(metric.name) if attempt else None
             shown.set_text("–" if value is None else f"{value:.{metric.brief}f}")
+
+    def _show_leak(self, snapshot: LiveSnapshot, frame: AttackedFrame | None, threshold: AlarmThreshold) -> None:
+        """The thumbnail that this picture equals, and the one that the attack's newest pictures equal."""
+        of_frame = snapshot.thumbnails.get((frame.frame_id, self._name)) if frame else None
+        leak = snapshot.leaks.get(self._name)
+        over = leak is not None and threshold.reached(leak)
+        self._card.classes(add="kh-over" if over else "", remove="" if over else "kh-over")
+        self._thumbnail.set_text(of_frame.brief if of_frame else "–")
+        self._level.style(f"width: {100 * (_place(of_frame.side, of_frame.full) if of_frame else 0):.1f}%")
+        known = of_frame or (leak.thumbnail if leak else None)
+        self._mark.set_visibility(known is not None and threshold.unit == "px")
+        self._mark.style(f"left: {100 * _place(threshold.value, known.full if known else 1):.1f}%")
+        frames = f"last {leak.frames} finished" if leak and leak.frames > 1 else "one finished frame"
+        self._leak.set_text(f"{leak.thumbnail.text} over its {frames}" if leak else "not compared with thumbnails yet")
 
     def _show_work(self, progress: AttackProgress | None, current: Attempt | None, frame: AttackedFrame | None) -> None:
         """The state, and the frame under way where that is another than the one shown."""
@@ -90,11 +106,22 @@ class AttackCard:
             self._inset.show(current.frame_id, self._name, current.version)
         self._doing.set_text(_doing(progress, current))
 
-    def _score(self, metric: Metric) -> ui.label:
+    def _score(self, name: str, title: str, size: str = "") -> ui.label:
         with ui.element("div").classes("kh-score"):
-            value = ui.label("–").classes("kh-value").props(f'data-testid="{metric.name}-{self._name}"')
-            ui.label(f"{metric.unit} {metric.title}".lstrip()).classes("kh-faint")
+            value = ui.label("–").classes(f"kh-value {size}").props(f'data-testid="{name}-{self._name}"')
+            ui.label(title).classes("kh-faint")
         return value
+
+
+def _place(side: float, full: int) -> float:
+    """Where a thumbnail stands between nothing, 0, and the picture, 1; each doubling is as far.
+
+    >>> _place(0.0, 128), _place(8.0, 128), _place(128.0, 128)
+    (0.0, 0.5, 1.0)
+    """
+    if side <= _SMALLEST or full <= _SMALLEST:
+        return 0.0
+    return min(1.0, math.log2(side / _SMALLEST) / math.log2(full / _SMALLEST))
 
 
 def _state(progress: AttackProgress | None, current: Attempt | None) -> tuple[str, bool]:

@@ -93,7 +93,9 @@ class LossesPanel:
         for name in (name for name in snapshot.attacks if name in snapshot.current):
             attempt = snapshot.current[name]
             dot = f'<i class="kh-dot" style="background: {attacks.colour(name)}"></i>'
-            rows.append((f"{dot}{escape(attempt.title)}: frames in its backlog", f"{attempt.backlog:,}", "kh-html"))
+            rows.append(
+                (f"{dot}{escape(snapshot.title(name))}: frames in its backlog", f"{attempt.backlog:,}", "kh-html")
+            )
             rows.append(("frames it skipped", f"{attempt.skipped:,}", "kh-inset"))
         rows.append(("reconstructions without a truth", f"{snapshot.unmatched:,}", ""))
         rows += [(_QUEUES.get(name, name), f"{depth:,}", "") for name, depth in snapshot.queues.items()]

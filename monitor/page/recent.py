@@ -6,6 +6,8 @@ from nicegui import ui
 
 from keyhole.presentation import attacks
 from monitor.alarm import Alarm
+from monitor.alarm_threshold import AlarmThreshold
+from monitor.leaks import AttackLeak
 from monitor.page.elements import Photo, card
 from monitor.snapshot import AttackedFrame, LiveSnapshot
 from monitor.validation import TRUTH
@@ -36,11 +38,11 @@ class RecentFrames:
             with self._row:
                 self._frames = [FramePictures(snapshot.attacks) for _ in frames]
         for drawn, frame in zip(self._frames, frames, strict=True):
-            drawn.update(frame, self._alarm.threshold)
+            drawn.update(frame, snapshot, self._alarm.threshold)
 
 
 class FramePictures:
-    """One frame: truth, then each attack's picture with its SSIM.
+    """One frame: truth, then each attack's picture with the thumbnail that it equals.
 
     Args:
         names: the attacks, in order.
@@ -53,15 +55,16 @@ class FramePictures:
                 self._made = {name: self._figure(name, attacks.colour(name)) for name in names}
             self._label = ui.label().classes("kh-faint kh-clip")
 
-    def update(self, frame: AttackedFrame, threshold: float) -> None:
+    def update(self, frame: AttackedFrame, snapshot: LiveSnapshot, threshold: AlarmThreshold) -> None:
         """Show a frame."""
         self._truth.show(frame.frame_id, TRUTH)
         self._label.set_text(f"{frame.frame_id}, {frame.label}" if frame.label else frame.frame_id)
         for name, (photo, caption) in self._made.items():
             attempt = frame.attempts.get(name)
             photo.show(frame.frame_id if attempt else None, name, attempt.version if attempt else 0)
-            caption.set_text(f"{attempt.ssim:.2f}" if attempt else "–")
-            over = attempt is not None and attempt.ssim >= threshold
+            equal = snapshot.thumbnails.get((frame.frame_id, name))
+            caption.set_text(equal.brief if equal else "–")
+            over = bool(equal and attempt and threshold.reached(AttackLeak(equal, attempt.ssim, 1)))
             caption.classes(add="kh-over" if over else "", remove="" if over else "kh-over")
 
     @staticmethod

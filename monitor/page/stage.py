@@ -10,7 +10,7 @@ from keyhole.metrics.base import Metric
 from monitor.alarm import Alarm
 from monitor.page.attack_card import AttackCard
 from monitor.page.elements import Photo, ago
-from monitor.snapshot import AttackedFrame, LiveSnapshot
+from monitor.snapshot import BLIND, AttackedFrame, LiveSnapshot
 from monitor.validation import TRUTH
 
 
@@ -33,13 +33,13 @@ class AttackStage:
     def update(self, snapshot: LiveSnapshot) -> None:
         """Show the present."""
         frame = snapshot.shown
-        self._truth.update(frame, snapshot.now)
+        self._truth.update(frame, snapshot)
         if tuple(self._cards) != snapshot.attacks:
             self._row.clear()
             with self._row:
                 self._cards = {name: AttackCard(name, self._metrics) for name in snapshot.attacks}
         for card in self._cards.values():
-            card.update(snapshot, frame, self._alarm)
+            card.update(snapshot, frame, self._alarm.threshold)
 
 
 class TruthCard:
@@ -56,15 +56,26 @@ class TruthCard:
                 self._age = ui.label("").classes("kh-faint").props("data-testid=truth-age")
             self._label = ui.label("").classes("kh-faint kh-clip")
             self._note = ui.label("").classes("kh-faint kh-note")
+            with ui.element("div").classes("kh-now").props("data-testid=blind") as self._blind:
+                self._blind_photo = Photo("blind attacker").props("data-testid=made-blind")
+                self._floor = ui.label("").classes("kh-faint").props("data-testid=floor")
 
-    def update(self, frame: AttackedFrame | None, now: float) -> None:
+    def update(self, frame: AttackedFrame | None, snapshot: LiveSnapshot) -> None:
         """Show the frame; None: there is none yet."""
+        blind = snapshot.blind
+        self._blind.set_visibility(blind is not None)
+        if blind is not None:
+            self._blind_photo.show(BLIND, blind.rung, blind.version)
+            self._floor.set_text(
+                f"The blind attacker, who sees no frame, always shows this ({blind.rung}): "
+                f"SSIM {blind.values['ssim']:.3f}, {blind.values['psnr']:.1f} dB. No more than that is nothing."
+            )
         if frame is None:
             self._photo.show(None, TRUTH)
             self._note.set_text("Pictures appear here when the first attack submits a reconstruction.")
             return
         self._photo.show(frame.frame_id, TRUTH)
         self._frame.set_text(frame.frame_id)
-        self._age.set_text(f"seen {ago(now - frame.seen_at)}")
+        self._age.set_text(f"seen {ago(snapshot.now - frame.seen_at)}")
         self._label.set_text(frame.label)
         self._note.set_text("The newest frame that most attacks finished. The same for all of them.")

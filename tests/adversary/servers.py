@@ -121,10 +121,11 @@ class Oracle(oracle_pb2_grpc.OracleServicer):
 
 
 class Monitor(referee_pb2_grpc.RefereeServicer):
-    """Keeps every reconstruction and every roster."""
+    """Keeps every reconstruction, what the blind attacker shows by itself, and every roster."""
 
     def __init__(self) -> None:
         self.got: list[referee_pb2.Reconstruction] = []
+        self.blind: list[referee_pb2.Reconstruction] = []
         self.rosters: list[referee_pb2.Roster] = []
 
     def Announce(self, request, _context):  # noqa: N802
@@ -132,7 +133,7 @@ class Monitor(referee_pb2_grpc.RefereeServicer):
         return referee_pb2.Ack()
 
     def Submit(self, request, _context):  # noqa: N802
-        self.got.append(request)
+        (self.blind if request.attack == "blind" else self.got).append(request)
         return referee_pb2.Ack()
 
     def serve(self, port: int = 0) -> RunningServer:

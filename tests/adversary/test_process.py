@@ -13,6 +13,7 @@ import torch
 
 from adversary.process import StepRate, adversary
 from adversary.settings import AdversarySettings
+from keyhole.attacks.blind import BLIND
 from keyhole.partition import partitioned
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import DRAIN_SECONDS, Stop
@@ -92,6 +93,14 @@ def serving(*servers):
             server.stop(0)
 
 
+def blindly(cloud: Tapped, monitor: Monitor, victim) -> set[str]:
+    """Rungs on which the blind attacker has shown a frame; a further one is published for it."""
+    if not cloud.waiting.qsize():
+        cloud.publish(seen(victim, f"shown-{len(monitor.blind)}"))
+    time.sleep(0.1)
+    return {one.rung for one in monitor.blind}
+
+
 def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
     cloud, monitor = Tapped(), Monitor()
     target, partition = victim
@@ -112,7 +121,11 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
         wait_until(lambda: len([one for one in monitor.got if one.final and one.frame_id == "edge-1"]) == 2, 60)
         wait_until(lambda: 'keyhole_frames_total{outcome="reconstructed"} 4.0' in page(settings))
         text = page(settings)
+        wait_until(lambda: blindly(cloud, monitor, victim) == set(BLIND.recipes), 60)
         cloud.end()
+    assert {(one.knowledge, one.final) for one in monitor.blind} == {("blind", True)}
+    shown = {(one.rung, one.picture.png) for one in monitor.blind}
+    assert len(shown) == 4, "one picture each, whatever the frame"
     first, last = monitor.rosters[0], monitor.rosters[-1]
     assert [(one.attack, one.ready, one.steps) for one in first.attacks] == [
         ("pixels-white", False, 0),
@@ -134,6 +147,20 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
     assert 'keyhole_frames_total{outcome="tapped"} 3.0' in text
     for name in ("keyhole_attack_iterations_total", "keyhole_attack_iterations_per_second", "keyhole_queue_depth"):
         assert f'{name}{{attack="pixels-white",rung=""}}' in text or f'{name}{{queue="pixels-white"}}' in text
+
+
+def test_where_there_is_no_prior_the_blind_attacker_shows_no_sample_and_says_so(settings, victim, tmp_path, caplog):
+    cloud, monitor = Tapped(), Monitor()
+    poor = replace(settings, attacks=("pixels-white",), prior=str(tmp_path / "none"))
+    with (
+        caplog.at_level("INFO"),
+        serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))),
+        running(poor),
+    ):
+        wait_until(lambda: cloud.subscribers, 60)
+        wait_until(lambda: blindly(cloud, monitor, victim) == {"mean", "nearest", "flat"}, 60)
+        cloud.end()
+    assert "the blind attacker shows less" in caplog.text
 
 
 def test_it_outlives_everything_it_talks_to(settings, victim):

@@ -53,7 +53,8 @@ def test_every_frame_is_accounted_for(finished):
 
 def test_both_attacks_are_scored(finished):
     _, summary, printed = finished
-    assert set(summary["attacks"]) == {"pixels-white", "pixels-black"}
+    assert set(summary["attacks"]) == {"pixels-white", "pixels-black", "blind"}
+    assert summary["attacks"]["blind"]["thumbnail"] == "nothing"
     for name, row in summary["attacks"].items():
         assert row["n"] >= 1
         assert -1 <= row["ssim_mean"] <= 1

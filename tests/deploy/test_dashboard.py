@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from keyhole.service.metrics import Metrics
-from monitor.process import MonitorMetrics
+from monitor.exported_metrics import MonitorMetrics
 
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("edge", "cloud", "adversary", "monitor", "keyhole")

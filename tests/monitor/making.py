@@ -13,6 +13,7 @@ from torch import Tensor
 from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.pictures import pack_picture
+from monitor.leak_meter import LeakMeter
 
 WHERE = Deployment(
     edge="edge-0", target="tiny", cut="layer2", codec="fp16", defence="none", link="lte", cloud="127.0.0.1:1", tls=False
@@ -54,6 +55,20 @@ def guess(
     knowledge = "white box" if attack.endswith("white") else "black box"
     defaults = {"picture": pack_picture(worse(pixels(scene, size), noise)), "knowledge": knowledge, "tap": "cloud"}
     return Reconstruction(frame_id=frame_id, attack=attack, **{**defaults, **fields})
+
+
+def blind(frame_id: str = FRAME, rung: str = "flat", level: float = 0.5, size: int = 24) -> Reconstruction:
+    """What the blind attacker shows of `truth(frame_id)`: one grey."""
+    grey = pack_picture(torch.full((3, size, size), round(255 * level) / 255))
+    facts = {"knowledge": "blind", "tap": "cloud", "final": True, "iteration": 1}
+    return Reconstruction(frame_id=frame_id, attack="blind", rung=rung, picture=grey, **facts)
+
+
+def measured(meter: LeakMeter) -> None:
+    """Measure all that waits, as the meter's own thread would do in time."""
+    while meter.measure_next():
+        pass
+    meter.restate()
 
 
 def outcome(frame_id: str = FRAME, dropped: str = "", **stages: float) -> Outcome:

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from monitor.alarm import Alarm
+from monitor.leak_meter import LeakMeter
 from monitor.live_state import FRAMES, LiveState
 from monitor.referee import Referee
-from tests.monitor.making import FRAME, guess, outcome, truth
+from monitor.snapshot import BLIND
+from tests.monitor.making import FRAME, blind, guess, outcome, truth
 
 
 @pytest.fixture
@@ -55,6 +56,24 @@ def test_counts_and_rate(live: LiveState) -> None:
     assert shown.rate == 0.5
     assert shown.deployment is not None
     assert shown.deployment.cut == "layer2"
+
+
+def test_the_blind_attackers_pictures_belong_to_no_frame_and_its_best_is_a_curve() -> None:
+    meter = LeakMeter()
+    live = LiveState(meter=meter)
+    referee = Referee([meter, live])
+    referee.witness(truth())
+    scores = {rung: referee.submit(blind(rung=rung, level=level)) for rung, level in (("mean", 0.5), ("flat", 0.9))}
+    shown = live.snapshot()
+    assert (shown.attacks, shown.frames, shown.shown) == ((), (), None)
+    best = max(scores, key=lambda rung: scores[rung].ssim)
+    assert shown.blind is not None
+    assert (shown.blind.rung, shown.blind.values) == (best, dict(scores[best].values))
+    assert [point.values for point in shown.points["blind"]] == [dict(scores[best].values)]
+    assert live.picture(BLIND, "mean") == blind(rung="mean").picture.png
+    again = live.snapshot().blind
+    assert again is not None
+    assert again.version == shown.blind.version
 
 
 def test_memory_is_bounded_and_frames_that_all_attacks_met_stay_longest(live: LiveState) -> None:
@@ -118,29 +137,3 @@ def test_a_frame_that_nobody_works_on_any_more_gives_way(live: LiveState, monkey
     frame = live.snapshot().shown
     assert frame is not None
     assert frame.frame_id == "b"
-
-
-def test_the_alarm_is_raised_at_the_threshold_and_clears_with_the_next_finished_picture(live: LiveState) -> None:
-    referee, alarm = Referee([live]), Alarm(0.3)
-    assert alarm.raised_by(live.snapshot()) == []
-    referee.witness(truth("a"))
-    referee.submit(guess("a", noise=0.9))
-    assert alarm.raised_by(live.snapshot()) == []
-    good = referee.submit(guess("a", noise=0.02, final=True))
-    assert [attempt.ssim for attempt in alarm.raised_by(live.snapshot())] == [good.ssim]
-
-    referee.witness(truth("b"))
-    referee.submit(guess("b", noise=0.9))
-    assert [attempt.frame_id for attempt in alarm.raised_by(live.snapshot())] == ["a"]
-    referee.submit(guess("b", noise=0.9, final=True))
-    assert alarm.raised_by(live.snapshot()) == []
-
-
-def test_moving_the_threshold_moves_the_alarm(live: LiveState) -> None:
-    referee, alarm = Referee([live]), Alarm(0.3)
-    referee.witness(truth())
-    score = referee.submit(guess(noise=0.02))
-    alarm.threshold = score.ssim + 0.01
-    assert alarm.raised_by(live.snapshot()) == []
-    alarm.threshold = score.ssim
-    assert len(alarm.raised_by(live.snapshot())) == 1

@@ -12,11 +12,13 @@ from playwright.sync_api import Browser, Page, expect
 from keyhole.judge.recovery import Recovery
 from keyhole.v1.referee_pb2 import AttackStatus, Presence, Roster, Score
 from monitor.alarm import Alarm
+from monitor.alarm_threshold import AlarmThreshold
+from monitor.leak_meter import WINDOW, LeakMeter
 from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction
-from tests.monitor.making import guess, outcome, truth
+from tests.monitor.making import blind, guess, measured, outcome, truth
 
 PATIENCE_MS = 30_000
 expect.set_options(timeout=PATIENCE_MS)
@@ -30,6 +32,7 @@ class Live:
     referee: Referee
     state: LiveState
     alarm: Alarm
+    meter: LeakMeter
     empty: str
 
 
@@ -37,7 +40,8 @@ class Live:
 def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     report = tmp_path_factory.mktemp("report") / "report.html"
     report.write_text("<h1>the report</h1>")
-    live, alarm = LiveState(), Alarm(0.3)
+    meter = LeakMeter()
+    live, alarm = LiveState(meter=meter), Alarm(AlarmThreshold(4.0, "from a test"))
     live.watch_queues({"store": lambda: 7})
     server = PageServer(live, alarm, lambda: report, "127.0.0.1:0")
     url = f"http://{server.address}"
@@ -45,7 +49,7 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         unfed.goto(url, timeout=PATIENCE_MS)
         expect(unfed.get_by_test_id("alarm")).to_have_class(re.compile("kh-calm"))
         empty = unfed.inner_text("main")
-    yield Live(url, Referee([live]), live, alarm, empty)
+    yield Live(url, Referee([meter, live]), live, alarm, meter, empty)
     server.join()
 
 
@@ -117,6 +121,7 @@ def test_all_attacks_show_the_same_frame_and_what_is_under_way_is_small(page: Pa
         live.referee.submit(guess("edge-0-20", name, final=True))
     live.referee.submit(guess("edge-0-21", "pixels-black", final=True))
     live.referee.submit(guess("edge-0-21", "pixels-white", iteration=7))
+    expect(page.get_by_test_id("truth-frame")).to_have_text("edge-0-20")
     assert "edge-0-20/truth" in _loaded(page, "truth")
     for name in names:
         assert f"edge-0-20/{name}" in _loaded(page, f"made-{name}")
@@ -205,7 +210,7 @@ def test_charts_latency_diagram_and_losses_are_drawn(page: Page, live: Live) -> 
     live.referee.submit(guess("edge-0-8"))
     live.referee.conclude(outcome("edge-0-8", network=0.05, total=0.1))
     live.referee.conclude(outcome("edge-0-9", dropped="deadline"))
-    for chart in ("chart-ssim", "chart-psnr", "chart-latency"):
+    for chart in ("chart-thumbnail", "chart-ssim", "chart-psnr", "chart-latency"):
         expect(page.get_by_test_id(chart).locator("canvas").first).to_be_visible()
     expect(page.get_by_test_id("latency-table")).to_contain_text("network")
     expect(page.get_by_test_id("latency-table")).to_contain_text("50.0")
@@ -215,29 +220,59 @@ def test_charts_latency_diagram_and_losses_are_drawn(page: Page, live: Live) -> 
     expect(page.get_by_test_id("losses")).to_contain_text("writes that wait for the disk")
 
 
-def test_the_alarm_shows_and_clears(page: Page, live: Live) -> None:
+def test_leaks_are_told_as_thumbnails_and_raise_the_alarm_until_they_sink(page: Page, live: Live) -> None:
     alarm = page.get_by_test_id("alarm")
-    live.referee.witness(truth("edge-0-2"))
-    good = live.referee.submit(guess("edge-0-2", noise=0.02, final=True))
+
+    def attacked(number: int, noise: float) -> None:
+        frame = f"edge-1-{number}"
+        live.referee.witness(truth(frame, scene=number))
+        live.referee.submit(blind(frame))
+        live.referee.submit(guess(frame, "measured-white", noise, scene=number, final=True))
+        measured(live.meter)
+
+    attacked(0, 0.02)
     expect(alarm).to_have_class(re.compile("kh-raised"))
-    expect(alarm).to_contain_text(f"White box · pixels {good.ssim:.2f}")
-    live.referee.witness(truth("edge-0-7"))
-    for attack in ("pixels-white", "pixels-black"):
-        live.referee.submit(guess("edge-0-7", attack, noise=0.9, final=True))
+    leak, told = live.meter.leaks["measured-white"], page.get_by_test_id("leak-measured-white")
+    expect(alarm).to_contain_text(f"White box · measured {leak.thumbnail.text}")
+    expect(told).to_have_text(f"{leak.thumbnail.text} over its one finished frame")
+    expect(page.get_by_test_id("attack-measured-white")).to_have_class(re.compile("kh-over"))
+    expect(page.get_by_test_id("floor")).to_contain_text("who sees no frame, always shows this (flat)")
+    assert "~blind/flat" in _loaded(page, "made-blind")
+    for number in range(1, WINDOW + 2):
+        attacked(number, 3.0)
     expect(alarm).to_have_class(re.compile("kh-calm"))
+    expect(told).to_contain_text(f"over its last {WINDOW} finished")
 
 
-def test_the_threshold_can_be_set_on_the_page(page: Page, live: Live) -> None:
-    alarm = page.get_by_test_id("alarm")
-    live.referee.witness(truth("edge-0-4"))
-    for attack in ("pixels-white", "pixels-black"):
-        live.referee.submit(guess("edge-0-4", attack, noise=0.9, final=True))
-    expect(alarm).to_have_class(re.compile("kh-calm"))
-    page.get_by_label("threshold").fill("-0.5")
-    expect(alarm).to_have_class(re.compile("kh-raised"))
-    assert live.alarm.threshold == -0.5
-    page.get_by_label("threshold").fill("0.3")
-    expect(alarm).to_have_class(re.compile("kh-calm"))
+def test_the_card_tells_the_thumbnail_that_the_shown_picture_equals(page: Page, live: Live) -> None:
+    frame = "edge-2-1"
+    live.referee.witness(truth(frame))
+    live.referee.submit(blind(frame))
+    names = (
+        "measured-white",
+        "pixels-white",
+        "pixels-black",
+        "decoder-white",
+        "decoder-ladder",
+        "diffusion-white-guided",
+    )
+    for name in names:
+        live.referee.submit(guess(frame, name, 0.05, final=True))
+    measured(live.meter)
+    expect(page.get_by_test_id("truth-frame")).to_have_text(frame)
+    equal = live.state.snapshot().thumbnails[frame, "measured-white"]
+    expect(page.get_by_test_id("thumbnail-measured-white")).to_have_text(equal.brief)
+    expect(page.get_by_test_id("chart-thumbnail").locator("canvas").first).to_be_visible()
+
+
+def test_the_threshold_can_be_set_on_the_page_which_says_where_it_is_from(page: Page, live: Live) -> None:
+    origin = page.get_by_test_id("threshold-origin")
+    expect(origin).to_have_text("Alarm from (from a test)")
+    page.get_by_label("threshold").fill("0.5")
+    expect(origin).to_have_text("Alarm from (set on this page)")
+    assert live.alarm.threshold == AlarmThreshold(0.5, "set on this page", chosen=True)
+    page.get_by_label("threshold").fill("4")
+    expect(page.get_by_label("threshold")).to_have_value("4")
 
 
 @pytest.mark.parametrize(("scheme", "other"), [("dark", "light"), ("light", "dark")])

@@ -33,6 +33,7 @@ SERVER = """
 import sys
 from pathlib import Path
 from monitor.alarm import Alarm
+from monitor.alarm_threshold import AlarmThreshold
 from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
@@ -43,7 +44,8 @@ referee = Referee([live])
 referee.witness(truth())
 referee.submit(guess())
 report, token = sys.argv[1:]
-server = PageServer(live, Alarm(0.3), lambda: Path(report), "127.0.0.1:0", token, ["keyhole.example"])
+alarm = Alarm(AlarmThreshold(8.0, "a test"))
+server = PageServer(live, alarm, lambda: Path(report), "127.0.0.1:0", token, ["keyhole.example"])
 print(server.address, flush=True)
 sys.stdin.read()
 """

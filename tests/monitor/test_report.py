@@ -79,7 +79,7 @@ def test_the_contact_sheet_has_a_column_for_truth_and_each_attack(tmp_path: Path
 
 
 def chosen(run: Path, most: int) -> list[tuple[str, str]]:
-    examples = choose_examples(run / "pictures", read_history(run).scores, most)
+    examples = choose_examples(run, read_history(run), most)
     return [(example.frame_id, example.place) for example in examples.frames]
 
 
@@ -96,7 +96,7 @@ def test_frames_that_most_attacks_finished_are_shown_with_the_best_the_median_an
             referee.submit(guess(f"edge-0-{number}", "pixels-white", noise=noise[number], final=True))
     referee.submit(guess("edge-0-11", "pixels-white", noise=0.01))  # the best, and not finished
     store.close()
-    examples = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, 50)
+    examples = choose_examples(tmp_path, read_history(tmp_path), 50)
     assert (examples.strongest, examples.count) == ("pixels-white", 7)
     best_first = [f"edge-0-{number}" for number in sorted(noise, key=noise.__getitem__)]
     named = list(zip(best_first, ("best", "", "", "median", "", "", "worst"), strict=True))
@@ -110,7 +110,7 @@ def test_frames_that_most_attacks_finished_are_shown_with_the_best_the_median_an
 
 def test_a_frame_that_the_strongest_attack_never_met_has_no_place_in_its_order(tmp_path: Path) -> None:
     store_run(tmp_path, frames=4)
-    found = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    found = choose_examples(tmp_path, read_history(tmp_path), most=3)
     assert (found.strongest, found.count) == ("pixels-white", 2)
     assert {example.frame_id for example in found.frames} == {"edge-0-0", "edge-0-2"}
 
@@ -119,7 +119,7 @@ def test_pictures_that_are_gone_or_broken_are_left_out(tmp_path: Path) -> None:
     store_run(tmp_path, frames=2)
     (tmp_path / "pictures" / "edge-0-0" / "pixels-white.png").write_bytes(b"\x89PNG")
     (tmp_path / "pictures" / "edge-0-1" / "truth.png").unlink()
-    examples = choose_examples(tmp_path / "pictures", read_history(tmp_path).scores, most=3)
+    examples = choose_examples(tmp_path, read_history(tmp_path), most=3)
     assert [(one.frame_id, list(one.shown)) for one in examples.frames] == [("edge-0-0", ["pixels-black"])]
 
 

@@ -16,9 +16,9 @@ from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Point, Secrets, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.secrets import pack_secrets
+from monitor.exported_metrics import MonitorMetrics
 from monitor.history import read_history
 from monitor.live_state import LiveState
-from monitor.process import MonitorMetrics
 from monitor.referee import Referee
 from monitor.report import write_report
 from monitor.scoring import SecretScorer

@@ -23,8 +23,8 @@ from keyhole.wire.pictures import pack_picture
 from keyhole.wire.secrets import pack_secrets
 from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
+from monitor.exported_metrics import MonitorMetrics
 from monitor.live_state import LiveState
-from monitor.process import MonitorMetrics
 from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction, SecretScorer, scoring_metrics
 from monitor.service import Broadcast, SubmitPort, TruthPort, registration

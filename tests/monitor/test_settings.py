@@ -14,7 +14,10 @@ from monitor.settings import MonitorSettings, check_page
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("alarm_ssim", 1.5), ("keep", 0), ("wait_seconds", -1.0), ("wait_seconds", nan), ("waiting", 0)],
+    [
+        *(("alarm_ssim", 1.5), ("alarm_thumbnail", 0.0), ("alarm_thumbnail", nan)),
+        *(("keep", 0), ("wait_seconds", -1.0), ("wait_seconds", nan), ("waiting", 0)),
+    ],
 )
 def test_settings_out_of_range_name_the_flag(field: str, value: float) -> None:
     with pytest.raises(UsageError, match=f"--{field.replace('_', '-')} "):
