@@ -92,6 +92,11 @@ _TOOLS = {
         "keyhole.train.command:train",
         "Train a target: classes or identities",
     ),
+    "trial": Command(
+        "keyhole.train.settings:TrialSettings",
+        "keyhole.train.trial:trial",
+        "How well a target finds again who it was not trained on",
+    ),
     "train judge": Command(
         "keyhole.train.judge.settings:JudgeSettings",
         "keyhole.train.judge.command:judge",

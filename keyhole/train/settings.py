@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.sizes import SizeFlag
+from keyhole.sizes import Size, SizeFlag
 from keyhole.targets.settings import ModelSettings, TaskName
 
 
@@ -142,3 +142,45 @@ class TuningSettings(ModelSettings):
         shared = {field.name for field in dataclasses.fields(TrainSettings)} - {"size"}
         own = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return TrainSettings(size=size, **{name: value for name, value in own.items() if name in shared})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSettings(ModelSettings):
+    """Measure how well a target finds vehicles or people again that it was not trained on, from their other pictures.
+
+    The report is of identities that neither a training nor a choice has seen. For example
+
+        keyhole trial --target resnet18-streetcam
+        keyhole trial --target pruned:runs/patrol --selection
+        keyhole trial --target runs/resnet18-lfw --data lfw-112.zip --held-out 12
+    """
+
+    data: str = "streetcam"
+    """As for `keyhole train target`."""
+    part: str = ""
+    """As for `keyhole train target`."""
+    views: int = 12
+    """On streetcam: pictures of each vehicle."""
+    held_out: int | None = None
+    """As for `keyhole train target`: the same, so that the same identities are told of."""
+    probes: int = 4
+    """Pictures of each identity that are searched for among the others."""
+    seed: int = 0
+    """Seed of the choice of identities and probes: that of the target's training."""
+    selection: bool = False
+    """Also measure those that settings and epochs are chosen by."""
+    pictures: Path | None = None
+    """Folder where drawn pictures are kept for the next time."""
+    workers: int = 2
+    """Processes that draw or read the pictures."""
+    json: Path | None = None
+    """File that the figures are also written to, as JSON."""
+
+    def training(self, size: Size) -> TrainSettings:
+        """The flags of the training whose identities are told of.
+
+        Args:
+            size: of the target's pictures.
+        """
+        shared = {name: getattr(self, name) for name in ("data", "part", "views", "held_out", "probes", "seed")}
+        return TrainSettings(out=Path(), task="re-identification", size=size, identities=2, **shared)
