@@ -45,6 +45,9 @@ class ResultsSettings:
         python -m benchmarks.results --out runs/results --studies defences terms --page docs/results.md
         python -m benchmarks.results --out runs/results --studies faces --faces lfw-112.zip --autoencoder taef2
         python -m benchmarks.results --out runs/results --studies defences --dry-run
+
+    On two idle cores about an hour for heads, two and a half for defences, one more for terms, two for faces: guesses
+    from the times of single steps.
     """
 
     out: Path

@@ -11,8 +11,9 @@ from benchmarks.results.designs import BOXES, Box, Setup, World
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, score_text, stronger
 from benchmarks.results.steps import Step
-from keyhole.bench.records import AccuracyRecord, ProfileRecord
+from keyhole.bench.records import ProfileRecord
 from keyhole.bench.store import open_results
+from keyhole.metrics.interval import share_interval, with_interval
 
 _WHOLE, _MIB = "resnet18-streetcam", 2**20
 _ROOMS: Mapping[str, tuple[str, ...]] = {
@@ -34,42 +35,51 @@ class Heads:
         names = [name for room, pruned in _ROOMS.items() for name in (f"{_WHOLE}@{room}", *pruned)]
         return tuple(self._setup(name) for name in (*names, f"{_WHOLE}@layer3", f"{_WHOLE}@layer4"))
 
-    @property
-    def figures(self) -> Step:
-        """Costs, and rank-1 of vehicles that no training was chosen by."""
-        told = ("bench", "--preset", "paper", "--only", "profile", "accuracy", "--defences", "none", "--codecs", "fp32")
+    @cached_property
+    def ranks(self) -> dict[str, Step]:
+        """Rank-1 of vehicles that no training was chosen by, by target."""
+        told = ("trial", "--pictures", "{cache}", "--target")
+        first = Step(f"heads-{_WHOLE}-trial", "figures", (*told, _WHOLE))  # draws the pictures of all
+        others = dict.fromkeys(setup.target for setup in self.setups if setup.target != _WHOLE)
+        return {_WHOLE: first} | {
+            target: Step(f"heads-{target}-trial", "figures", (*told, target), after=(first,)) for target in others
+        }
+
+    @cached_property
+    def costs(self) -> Step:
+        """Memory and multiply-accumulates of each head."""
+        told = ("bench", "--preset", "quick", "--only", "profile", "--defences", "none", "--codecs", "fp32")
         targets: dict[str, list[str]] = {}
         for setup in self.setups:
             targets.setdefault(setup.target, []).append(setup.cut)
         named = (f"{target}@{','.join(cuts)}" for target, cuts in targets.items())
-        return Step("heads-figures", "folder", (*told, "--links", "none", "--targets", *named))
+        return Step("heads-costs", "folder", (*told, "--links", "none", "--targets", *named))
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All steps."""
-        return (self.figures, *(step for setup in self.setups for step in setup.steps()))
+        return (self.costs, *self.ranks.values(), *(step for setup in self.setups for step in setup.steps()))
 
     def tables(self, root: Path) -> dict[str, str]:
         """The table as far as it is measured."""
-        known = self._known(root)
+        profiles = self._profiles(root)
+        ranks = {target: step.scores(root)["report"] for target, step in self.ranks.items() if step.done(root)}
         leaks = {setup.title: {box: setup.leak(box, root) for box in BOXES} for setup in self.setups}
         room_of = {name: f"{_WHOLE}@{room}" for room, pruned in _ROOMS.items() for name in pruned}
         rows = []
         for setup in self.setups:
             own, base = leaks[setup.title], room_of.get(setup.title)
-            accuracy, profile = known.get(setup.title, (None, None))
+            profile, rank = profiles.get(setup.title), ranks.get(setup.target)
             memory = f"{profile.memory / _MIB:.2f}; {profile.macs / 1e6:.0f}" if profile and profile.memory else NOT_YET
             strongest = _strongest(own)
             rows.append(
                 [
                     f"`{setup.title}`",
                     memory,
-                    _rank(accuracy),
+                    _rank(rank),
                     *(score_text(leak) if leak else NOT_YET for leak in own.values()),
                     strongest.read_text() if strongest else NOT_YET,
-                    _less(strongest, _strongest(leaks[base]), accuracy, known.get(base, (None, None))[0])
-                    if base
-                    else "",
+                    _less(strongest, _strongest(leaks[base]), rank, ranks.get(_WHOLE)) if base else "",
                 ]
             )
         less = "less than unpruned in the same memory: rank-1; PSNR, SSIM of the strongest attack"
@@ -80,25 +90,23 @@ class Heads:
         target, _, cut = name.partition("@")
         return Setup(f"heads-{name.replace('@', '-')}", name, self.world, cut, target=target)
 
-    def _known(self, root: Path) -> dict[str, tuple[AccuracyRecord | None, ProfileRecord | None]]:
-        if not self.figures.done(root):
+    def _profiles(self, root: Path) -> dict[str, ProfileRecord]:
+        """By ``TARGET@CUT`` with the stage in place of its last block."""
+        if not self.costs.done(root):
             return {}
-        found = open_results(self.figures.folder(root))
-        accuracies = {_name(each): each for each in found.accuracies}
-        profiles = {_name(each): each for each in found.profiles}
-        return {name: (accuracies.get(name), profile) for name, profile in profiles.items()}
+        found = open_results(self.costs.folder(root)).profiles
+        return {f"{each.design.target}@{each.design.cut.partition('.')[0]}": each for each in found}
 
 
-def _name(record: AccuracyRecord | ProfileRecord) -> str:
-    """``TARGET@CUT`` with the stage in place of its last block."""
-    return f"{record.design.target}@{record.design.cut.partition('.')[0]}"
+Figures = Mapping[str, float]
 
 
-def _rank(accuracy: AccuracyRecord | None) -> str:
-    if accuracy is None:
+def _rank(rank: Figures | None) -> str:
+    if rank is None:
         return NOT_YET
-    low, high = accuracy.interval or (float("nan"),) * 2
-    return f"{accuracy.value:.1f} % [{low:.1f}, {high:.1f}]"
+    probes = int(rank["probes"])
+    found = share_interval(round(rank["rank_1"] * probes / 100), probes)
+    return f"{with_interval(rank['rank_1'], found and (100 * found[0], 100 * found[1]), 1)} %"
 
 
 def _strongest(leaks: Mapping[Box, Leak | None]) -> Leak | None:
@@ -106,9 +114,8 @@ def _strongest(leaks: Mapping[Box, Leak | None]) -> Leak | None:
     return stronger(*found) if len(found) == len(leaks) else None
 
 
-def _less(leak: Leak | None, base: Leak | None, accuracy: AccuracyRecord | None, before: AccuracyRecord | None) -> str:
-    if not (leak and base and accuracy and before):
+def _less(leak: Leak | None, base: Leak | None, rank: Figures | None, before: Figures | None) -> str:
+    if not (leak and base and rank and before):
         return NOT_YET
     shares = (100 * (1 - leak.mean(metric).mean / base.mean(metric).mean) for metric in ("psnr", "ssim"))
-    points = f"{before.value - accuracy.value:.1f} points"
-    return f"{points}; {', '.join(f'{share:.0f} %' for share in shares)}"
+    return f"{before['rank_1'] - rank['rank_1']:.1f} points; {', '.join(f'{share:.0f} %' for share in shares)}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-Kind = Literal["folder", "scores"]
+Kind = Literal["folder", "scores", "figures"]
 SCORES, DONE = "scores.json", "done"
 PICTURES, CACHE = "pictures", "cache"
 Run = Callable[[Sequence[str], Path], int]
@@ -29,7 +29,8 @@ class Step:
 
     Attributes:
         name: for people.
-        kind: a ``folder`` (a training, a benchmark) is told ``--out``; ``scores`` are told ``--json``.
+        kind: a ``folder`` (a training, a benchmark) is told ``--out``; ``scores`` are of attacks
+            and are told ``--json`` and where pictures are kept; ``figures`` are told ``--json`` alone.
         arguments: after ``keyhole``; ``{name}`` stands for the folder of a step that is needed, ``{cache}`` for the
             folder of drawn pictures.
         needs: steps by the names that the arguments use.
@@ -63,10 +64,11 @@ class Step:
         folder = self.folder(root)
         if self.kind == "folder":
             return (*told, "--out", str(folder))
-        return (*told, "--out", str(root / PICTURES), "--json", str(folder / SCORES))
+        kept = ("--out", str(root / PICTURES)) if self.kind == "scores" else ()
+        return (*told, *kept, "--json", str(folder / SCORES))
 
     def scores(self, root: Path) -> dict[str, Any]:
-        """The JSON of its attacks."""
+        """The JSON of its attacks, or its figures."""
         told: dict[str, Any] = json.loads((self.folder(root) / SCORES).read_text(encoding="utf-8"))
         return told
 
@@ -132,7 +134,7 @@ def run_steps(
                 open_steps.remove(step)
                 folder = step.folder(root)
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                if step.kind == "scores":
+                if step.kind != "folder":
                     folder.mkdir(exist_ok=True)
                 running[pool.submit(run, step.command(root), folder.with_suffix(".log"))] = step, time.monotonic()
             if not running:

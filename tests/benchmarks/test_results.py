@@ -20,7 +20,7 @@ from benchmarks.results.page import filled
 from benchmarks.results.scores import Leak, less_text, score_text
 from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
 from benchmarks.results.terms import Terms
-from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord
+from keyhole.bench.records import Design, ProfileRecord
 from keyhole.cli import parsed
 from keyhole.metrics.registry import metrics_named
 from keyhole.metrics.thumbnails import ThumbnailScale
@@ -81,7 +81,11 @@ def test_every_command_is_one_that_keyhole_takes(study: Study, tmp_path: Path) -
         if name == "train":
             name, arguments = f"train {arguments[0]}", arguments[1:]
         assert "{" not in " ".join(arguments)
-        assert parsed(name, arguments, {}).out in (step.folder(tmp_path), tmp_path / "pictures")
+        settings = parsed(name, arguments, {})
+        if step.kind != "figures":
+            assert settings.out in (step.folder(tmp_path), tmp_path / "pictures")
+        if step.kind != "folder":
+            assert settings.json == step.folder(tmp_path) / SCORES
 
 
 def test_every_design_gets_the_same_batches_cut_and_memory(tmp_path: Path) -> None:
@@ -144,7 +148,7 @@ def test_a_thumbnail_stands_above_the_best_blind_attacker() -> None:
 def finish(step: Step, root: Path, ssim: float) -> None:
     folder = step.folder(root)
     folder.mkdir(parents=True)
-    if step.kind == "scores":
+    if step.kind != "folder":
         (folder / SCORES).write_text(json.dumps(scores_of([ssim + place / 100 for place in range(6)])))
     else:
         figures = {"rank_1": 80.0, "rank_1_unpruned": 90.0}
@@ -176,17 +180,16 @@ def test_heads_are_told_beside_the_unpruned_one_of_their_memory(
     study = Heads(SMALL)
     for step in study.steps:
         finish(step, tmp_path, 0.4 if "patrol" in step.name else 0.8)
-    accuracies, profiles = [], []
-    for setup in study.setups:
-        design = Design(setup.target, f"{setup.cut}.1")
-        accuracies.append(AccuracyRecord(design, "rank-1", 80.0 if "patrol" in setup.target else 90.0, 150))
-        profiles.append(ProfileRecord(design, 1.0, 1, 5_000_000, memory=2**21))
-    found = SimpleNamespace(accuracies=accuracies, profiles=profiles)
-    monkeypatch.setattr("benchmarks.results.heads.open_results", lambda _: found)
+    designs = [Design(setup.target, f"{setup.cut}.1") for setup in study.setups]
+    profiles = [ProfileRecord(design, 1.0, 1, 5_000_000, memory=2**21) for design in designs]
+    for target, step in study.ranks.items():
+        report = {"rank_1": 80.0 if "patrol" in target else 90.0, "probes": 600}
+        (step.folder(tmp_path) / SCORES).write_text(json.dumps({"report": report}))
+    monkeypatch.setattr("benchmarks.results.heads.open_results", lambda _: SimpleNamespace(profiles=profiles))
     lines = study.tables(tmp_path)["heads"].splitlines()
     (low,) = (line for line in lines if "patrol-low" in line)
     assert low.endswith("| 10.0 points; 48 %, 48 % |")
-    assert "| 2.00; 5 | 80.0 % [" in low
+    assert "| 2.00; 5 | 80.0 [76.6, 83.0] % |" in low
     (unpruned,) = (line for line in lines if "streetcam@layer2`" in line)
     assert unpruned.endswith("|  |")
 
