@@ -60,21 +60,23 @@ class Equivalents:
         truths: N×3×H×W.
         scale: of their thumbnails.
         blind: what each of the blind attacker's recipes shows, N×3×H×W, by name.
+        floors: by metric's name, the recipe that scores best on average, and its scores.
     """
 
     truths: Tensor
     scale: ThumbnailScale
     blind: Mapping[str, Tensor]
+    floors: Mapping[str, tuple[str, list[float]]]
 
-    def floor(self, metric: Metric) -> tuple[str, list[float]]:
-        """The recipe that scores best on average, and its scores."""
-        scores = {name: metric.scores(pictures, self.truths) for name, pictures in self.blind.items()}
-        best = max(scores, key=lambda name: metric.leak(float(np.mean(scores[name]))))
-        return best, scores[best]
+    @classmethod
+    def measure(cls, truths: Tensor, metrics: Sequence[Metric], blind: Mapping[str, Tensor]) -> Equivalents:
+        """The scale and the floors by some metrics."""
+        floors = {metric.name: _best(metric, truths, blind) for metric in metrics}
+        return cls(truths, ThumbnailScale.measure(truths, metrics), blind, floors)
 
     def of(self, metric: Metric, pictures: Tensor) -> Thumbnail:
         """The thumbnail that reconstructions equal by a metric."""
-        return self.scale.equivalent(metric.name, metric.scores(pictures, self.truths), self.floor(metric)[1])
+        return self.scale.equivalent(metric.name, metric.scores(pictures, self.truths), self.floors[metric.name][1])
 
     def shown(self, thumbnail: Thumbnail) -> Tensor | None:
         """The truths as their thumbnails of that size show them; None where it is nothing."""
@@ -82,6 +84,12 @@ class Equivalents:
         if not pixels:
             return None
         return self.truths if pixels >= thumbnail.full else shrunk(self.truths, pixels)
+
+
+def _best(metric: Metric, truths: Tensor, blind: Mapping[str, Tensor]) -> tuple[str, list[float]]:
+    scores = {name: metric.scores(pictures, truths) for name, pictures in blind.items()}
+    best = max(scores, key=lambda name: metric.leak(float(np.mean(scores[name]))))
+    return best, scores[best]
 
 
 def compared(mine: Floats, theirs: Floats | None) -> str:
@@ -110,7 +118,7 @@ def sheet(equivalents: Equivalents, made: Mapping[str, Tensor], places: Sequence
         columns.append(_column(name.replace(", ", "\n"), pictures, equivalents, places))
         if (shown := equivalents.shown(thumbnail)) is not None:
             columns.append(_column(f"truth at\n{thumbnail.brief}", shown, equivalents, places))
-    recipe, _ = equivalents.floor(headline)
+    recipe, _ = equivalents.floors[HEADLINE]
     return [*columns, _column(f"blind attacker\n{recipe}", equivalents.blind[recipe], equivalents, places)]
 
 
@@ -135,7 +143,7 @@ def measurement(settings: EquivalentsSettings) -> Measurement:
     recipes = {name.partition(",")[0].rpartition("/")[2]: one for name, one in reconstructions(first, truths).items()}
     wanted = [METRICS[name] for name in (HEADLINE, *OTHERS)]
     metrics = {one.name: one for one in wanted if not one.weights or one.weights.present}
-    equivalents = Equivalents(truths, ThumbnailScale.measure(truths, list(metrics.values())), recipes)
+    equivalents = Equivalents.measure(truths, list(metrics.values()), recipes)
     judge = load_judge()
     gallery = enrol(judge, dict.fromkeys(label.identity for label in labels))
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from keyhole.judge.loading import JudgeError, find_judge, load_judge
     from keyhole.judge.reading import SecretReader, identity_rank_1, read_secrets
     from keyhole.judge.recovery import AttributeScore, Recovery, SecretRecovery, summarise
-    from keyhole.judge.thresholds import MeasuredLegibility, default_threshold, read_legibility
+    from keyhole.judge.thresholds import MeasuredLegibility, read_legibility
 
 __all__ = [
     "AttributeScore",
@@ -19,7 +19,6 @@ __all__ = [
     "Recovery",
     "SecretReader",
     "SecretRecovery",
-    "default_threshold",
     "find_judge",
     "identity_rank_1",
     "load_judge",
@@ -35,6 +34,6 @@ __getattr__ = lazily(
         "keyhole.judge.loading": ("JudgeError", "find_judge", "load_judge"),
         "keyhole.judge.reading": ("SecretReader", "identity_rank_1", "read_secrets"),
         "keyhole.judge.recovery": ("AttributeScore", "Recovery", "SecretRecovery", "summarise"),
-        "keyhole.judge.thresholds": ("MeasuredLegibility", "default_threshold", "read_legibility"),
+        "keyhole.judge.thresholds": ("MeasuredLegibility", "read_legibility"),
     },
 )

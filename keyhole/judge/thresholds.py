@@ -95,19 +95,3 @@ def read_legibility(folder: Path = SHIPPED) -> MeasuredLegibility | None:
     if found.judge != read_judge_card(folder).sha256:
         raise JudgeError(f"{path} is of other weights than those that {folder / CARD} describes; {again}")
     return found
-
-
-def default_threshold(folder: Path | None = None) -> int | None:
-    """The smallest thumbnail, in pixels, from which on the judge reads any secret better than by guessing.
-
-    Args:
-        folder: of the judge. None: the shipped one.
-
-    Returns:
-        None where it reads none, was not measured, or is not shipped.
-
-    Raises:
-        JudgeError: see `read_legibility`.
-    """
-    found = read_legibility(folder or SHIPPED)
-    return found.legibility.threshold if found else None

@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.equivalents import Equivalents, compared, sheet
 from keyhole.metrics.registry import METRICS
-from keyhole.metrics.thumbnails import ThumbnailScale, shrunk
+from keyhole.metrics.thumbnails import shrunk
 
 SSIM = METRICS["ssim"]
 
@@ -18,11 +18,11 @@ def equivalents() -> Equivalents:
     coarse = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     truths = torch.nn.functional.interpolate(coarse, size=32, mode="bicubic").clamp(0, 1)
     grey = truths.mean(dim=0, keepdim=True).expand_as(truths)
-    return Equivalents(truths, ThumbnailScale.measure(truths, [SSIM]), {"mean": grey, "black": 0 * grey})
+    return Equivalents.measure(truths, [SSIM], {"black": 0 * grey, "mean": grey})
 
 
 def test_the_floor_is_the_best_blind_picture(equivalents: Equivalents) -> None:
-    assert equivalents.floor(SSIM)[0] == "mean"
+    assert equivalents.floors["ssim"][0] == "mean"
 
 
 def test_a_thumbnail_equals_itself_and_the_blind_picture_nothing(equivalents: Equivalents) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.cli import dispatch
-from keyhole.judge import JudgeError, MeasuredLegibility, default_threshold, read_legibility
+from keyhole.judge import JudgeError, MeasuredLegibility, read_legibility
 from keyhole.judge.legibility import DRIVER, PLATE, SECRETS, VEHICLE, Legibility, ReadSecret
 from keyhole.judge.loading import SHIPPED
 from keyhole.judge.settings import LegibilitySettings
@@ -39,11 +39,11 @@ def test_the_shipped_judge_was_measured_on_pictures_of_another_seed_than_attacks
     assert found.legibility.secrets[VEHICLE].guessing == pytest.approx(1 / found.vehicles)
 
 
-def test_the_default_threshold_is_where_the_shipped_judge_begins_to_read() -> None:
+def test_the_threshold_is_where_the_shipped_judge_begins_to_read() -> None:
     found = kept().legibility
     sides = [found.legible_from(secret) for secret in SECRETS]
     assert None not in sides
-    assert default_threshold() == min(side for side in sides if side)
+    assert found.threshold == min(side for side in sides if side)
     plate, driver, vehicle = (side or 0 for side in sides)
     assert 0 < vehicle < min(plate, driver)
 
@@ -73,7 +73,7 @@ def test_all_that_is_kept_is_what_measuring_gives() -> None:
 
 def test_the_command_measures_a_judge_and_keeps_what_it_read(folder, capsys) -> None:
     (folder / LEGIBILITY).unlink(missing_ok=True)
-    assert default_threshold(folder) is None
+    assert read_legibility(folder) is None
     assert dispatch(["legibility", "--judge", str(folder), "--n", "10", "--seed", "2"], {}) == 0
     found = read_legibility(folder)
     assert found is not None
@@ -88,7 +88,7 @@ def test_what_was_read_with_other_weights_is_refused(folder) -> None:
     stored = json.loads((folder / LEGIBILITY).read_text())
     (folder / LEGIBILITY).write_text(json.dumps({**stored, "judge": "0" * 64}))
     with pytest.raises(JudgeError, match="is of other weights than those"):
-        default_threshold(folder)
+        read_legibility(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"legibility": {}}', '{"legibility": {"sides": [1], "secrets": {}}}'])
@@ -103,7 +103,10 @@ def test_a_file_that_is_none_is_refused(text, folder) -> None:
 def test_a_judge_that_reads_nothing_gives_no_threshold(folder) -> None:
     nothing = Legibility((1, 128), {VEHICLE: ReadSecret([[0] * 10, [1, *[0] * 9]], [1] * 10, 0.1)})
     MeasuredLegibility(nothing, 10, 10, 1, "", kept().judge).save(folder)
-    assert default_threshold(folder) is None
+    found = read_legibility(folder)
+    assert found is not None
+    assert found.legibility == nothing
+    assert found.legibility.threshold is None
 
 
 def test_too_few_pictures_are_refused() -> None:
