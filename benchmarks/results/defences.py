@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.results.claims import Claim, Leaks, claims
 from benchmarks.results.designs import BOXES, CUT, ROOM, Box, Setup, World, patrol_setup, patrol_trainings, spread
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, less_text, score_text, stronger
@@ -97,7 +98,24 @@ class Defences:
                 if setup.name != "pruning"
             ],
         )
-        return {"defences": costs, "defences-gains": gains, "defences-convergence": self._convergence(root)}
+        return {
+            "defences": costs,
+            "defences-gains": f"{gains}\n\n{self._claims(leaks)}",
+            "defences-convergence": self._convergence(root),
+        }
+
+    def _claims(self, leaks: Mapping[str, Leaks]) -> str:
+        patrol, alone = leaks["patrol"], leaks["pruning"]
+        shorter = {name: title for name, (title, _, _) in RIVALS.items()}
+        return claims(
+            [
+                Claim("a pruned, deeper head leaks less than the unpruned one in its memory", alone, leaks["shallow"]),
+                Claim("pruning itself protects: less than the unpruned head at the same cut", alone, leaks["whole"]),
+                Claim("PATROL's two terms protect further than pruning alone", patrol, alone),
+                Claim("the paper's own recipe protects further than pruning alone", leaks["patrol-paper"], alone),
+                *(Claim(f"PATROL leaks less than {title}", patrol, leaks[name]) for name, title in shorter.items()),
+            ]
+        )
 
     def _convergence(self, root: Path) -> str:
         rows = []

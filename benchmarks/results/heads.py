@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.results.claims import Claim, claims
 from benchmarks.results.designs import BOXES, Box, Setup, World
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, score_text, stronger
@@ -84,7 +85,11 @@ class Heads:
             )
         less = "less than unpruned in the same memory: rank-1; PSNR, SSIM of the strongest attack"
         headings = ["head", "MiB; MMAC", "rank-1", "white box", "black box", "the judge reads", less]
-        return {"heads": table(headings, rows)}
+        less_by = [
+            Claim(f"`{name}` leaks less than the unpruned head in its memory", leaks[name], leaks[base])
+            for name, base in room_of.items()
+        ]
+        return {"heads": f"{table(headings, rows)}\n\n{claims(less_by)}"}
 
     def _setup(self, name: str) -> Setup:
         target, _, cut = name.partition("@")

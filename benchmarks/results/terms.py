@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from benchmarks.results.claims import Claim, Leaks, claims
 from benchmarks.results.designs import PRUNING, PRUNING_FLAGS, ROOM, Setup, World, patrol_setup
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, less_text, score_text
@@ -74,7 +76,26 @@ class Terms:
             rows.append([setup.title, setup.rank_1(root), told, less, drops, PUBLISHED.get(setup.name, "")])
         drop = "drop of rank-1, PSNR, SSIM"
         headings = ["", "rank-1", "black box", "SSIM less than pruning alone", drop, "published"]
-        return {"terms": table(headings, rows)}
+        return {"terms": f"{table(headings, rows)}\n\n{self._claims({name: {'black': leaks[name]} for name in leaks})}"}
+
+    def _claims(self, leaks: Mapping[str, Leaks]) -> str:
+        """Table II of the paper, claim by claim."""
+        alone = leaks[PRUNING]
+        terms = {
+            "adversarial training": "term-adversarial",
+            "adversarial training with 10 times β": "term-adversarial-10",
+            "adversarial training with 30 times β": "term-adversarial-30",
+            "Lipschitz regularisation": "term-lipschitz",
+        }
+        return claims(
+            [
+                *(
+                    Claim(f"{text} protects further than pruning alone", leaks[name], alone)
+                    for text, name in terms.items()
+                ),
+                Claim("both together protect further than pruning alone", leaks["patrol"], alone),
+            ]
+        )
 
 
 def _mean(values: list[float]) -> float:

@@ -159,14 +159,16 @@ def finish(step: Step, root: Path, ssim: float) -> None:
 
 def test_tables_tell_what_is_measured_and_what_is_not(tmp_path: Path) -> None:
     study = Terms(SMALL)
-    assert study.tables(tmp_path)["terms"].count("not measured") == 18
+    assert study.tables(tmp_path)["terms"].count("not measured") == 18 + 5
     for step in in_order(study.steps):
         finish(
             step, tmp_path, 0.5 if "term-adversarial-30" in step.name else 0.6 if "shallow" not in step.name else 0.8
         )
     (table,) = study.tables(tmp_path).values()
     assert "not measured" not in table
-    (row,) = (line for line in table.splitlines() if "30 times" in line)
+    (row, claim) = (line for line in table.splitlines() if "30 times" in line)
+    assert claim.endswith(": seen by the black box (SSIM +0.100 [+0.100, +0.100]).")
+    assert "- *both together protect further than pruning alone*: not seen by the black box (SSIM +0.000" in table
     assert "80.0 %" in row
     assert "+0.100 [+0.100, +0.100]; trainings +0.100 to +0.100" in row
     assert "10.0 points, 36 %, 36 %" in row
@@ -187,7 +189,8 @@ def test_heads_are_told_beside_the_unpruned_one_of_their_memory(
         (step.folder(tmp_path) / SCORES).write_text(json.dumps({"report": report}))
     monkeypatch.setattr("benchmarks.results.heads.open_results", lambda _: SimpleNamespace(profiles=profiles))
     lines = study.tables(tmp_path)["heads"].splitlines()
-    (low,) = (line for line in lines if "patrol-low" in line)
+    low, claim = (line for line in lines if "patrol-low" in line)
+    assert claim.count("seen by the") == 2
     assert low.endswith("| 10.0 points; 48 %, 48 % |")
     assert "| 2.00; 5 | 80.0 [76.6, 83.0] % |" in low
     (unpruned,) = (line for line in lines if "streetcam@layer2`" in line)

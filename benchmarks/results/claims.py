@@ -1,0 +1,61 @@
+"""Claims of a paper, each with what was measured of it: seen, not seen, or its reverse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.results.designs import Box
+from benchmarks.results.scores import NOT_YET, Leak
+from keyhole.metrics.interval import Mean
+from keyhole.metrics.thumbnails import HEADLINE
+
+Leaks = Mapping[Box, Leak | None]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One design leaks less than another.
+
+    Attributes:
+        text: the claim.
+        leaks: of the design that leaks less, by box.
+        others: of the other.
+    """
+
+    text: str
+    leaks: Leaks
+    others: Leaks
+
+    def line(self) -> str:
+        """The claim and the verdict of each box that both were attacked by, as a point of a list."""
+        found = {
+            box: leak.less(other, HEADLINE)
+            for box, leak in self.leaks.items()
+            if leak and (other := self.others.get(box))
+        }
+        told = (f"{verdict(less)} by the {box} box ({bounds(less)})" for box, less in found.items())
+        return f"- *{self.text}*: {'; '.join(told) or NOT_YET}."
+
+
+def claims(found: Sequence[Claim]) -> str:
+    """A list of claims in Markdown."""
+    return "\n".join(claim.line() for claim in found)
+
+
+def verdict(less: Mean) -> str:
+    """What the 95 % interval of a difference says of the claim that it is above 0.
+
+    >>> verdict(Mean(0.02, (0.01, 0.03))), verdict(Mean(0.02, (-0.01, 0.05))), verdict(Mean(-0.02, (-0.03, -0.01)))
+    ('seen', 'not seen', 'the reverse is seen')
+    """
+    if less.interval is None:
+        return "too few pictures to tell"
+    low, high = less.interval
+    return "seen" if low > 0 else "the reverse is seen" if high < 0 else "not seen"
+
+
+def bounds(less: Mean) -> str:
+    """A difference of SSIM with its interval."""
+    low, high = less.interval or (float("nan"),) * 2
+    return f"SSIM {less.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
