@@ -54,7 +54,7 @@ def _told(raised: list[str], snapshot: LiveSnapshot, threshold: AlarmThreshold) 
         told = (
             f"{title} {leak.thumbnail.text if threshold.unit == 'px' else round(leak.ssim, 3)}" for title, leak in leaks
         )
-        return f"AttackLeak:  {',  '.join(told)}"
+        return f"Leak:  {',  '.join(told)}"
     if snapshot.leaks:
         return "No attack leaks as much as that over its newest finished frames"
     if not snapshot.current:

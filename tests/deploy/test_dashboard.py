@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from keyhole.service.metrics import Metrics
 from monitor.exported_metrics import MonitorMetrics
@@ -13,6 +14,7 @@ from monitor.exported_metrics import MonitorMetrics
 ROOT = Path(__file__).parents[2]
 PROCESSES = ("edge", "cloud", "adversary", "monitor", "keyhole")
 (DASHBOARD,) = ROOT.glob("deploy/grafana/dashboards/*.json")
+ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 PANELS: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
 
 
@@ -30,6 +32,12 @@ def test_a_panel_asks_for_metrics_that_there_are(panel: dict[str, Any], exported
     asked = {name for target in panel["targets"] for name in re.findall(r"keyhole_[a-z_]+", target["expr"])}
     assert asked
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in asked} <= exported
+
+
+def test_an_alert_asks_for_metrics_that_there_are(exported: set[str]) -> None:
+    (group,) = yaml.safe_load(ALERTS.read_text())["groups"]
+    asked = {name for rule in group["rules"] for name in re.findall(r"keyhole_[a-z_]+", rule["expr"])}
+    assert {"keyhole_thumbnail_pixels", "keyhole_alarm_threshold"} <= asked <= exported
 
 
 def test_no_two_panels_overlap() -> None:

@@ -93,7 +93,12 @@ def test_every_process_is_scraped(stack):
 def test_scores_of_all_attacks_reach_prometheus(stack):
     def scored() -> bool:
         rows = prometheus('keyhole_ssim_count{process="monitor"} > 0')
-        return {row["metric"]["attack"] for row in rows} == {"pixels-white", "decoder-white", "diffusion-ladder"}
+        return {row["metric"]["attack"] for row in rows} == {
+            "pixels-white",
+            "decoder-white",
+            "diffusion-ladder",
+            "blind",
+        }
 
     eventually(scored, 300, "scores of all attacks")
     mean = prometheus('sum(keyhole_ssim_sum{process="monitor"}) / sum(keyhole_ssim_count{process="monitor"})')
