@@ -15,12 +15,13 @@ from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
 from benchmarks.results.faces import Faces
 from benchmarks.results.heads import Heads
+from benchmarks.results.knowledge import Knowledge
 from benchmarks.results.page import filled
 from benchmarks.results.steps import Step, in_order, run_steps
 from benchmarks.results.terms import Terms
 from keyhole.service.errors import UsageError
 
-StudyName = Literal["heads", "defences", "terms", "faces"]
+StudyName = Literal["heads", "defences", "terms", "knowledge", "faces"]
 
 
 class Study(Protocol):
@@ -46,15 +47,15 @@ class ResultsSettings:
         python -m benchmarks.results --out runs/results --studies faces --faces lfw-112.zip --autoencoder taef2
         python -m benchmarks.results --out runs/results --studies defences --dry-run
 
-    On two idle cores about an hour for heads, two and a half for defences, one more for terms, two for faces: guesses
-    from the times of single steps.
+    On two idle cores about an hour for heads, two and a half for defences, one more for terms, one for knowledge, two
+    for faces: guesses from the times of single steps.
     """
 
     out: Path
     """Folder of all results; one for all studies, which share what is the same."""
-    studies: tuple[StudyName, ...] = ("heads", "defences", "terms")
-    """Which: heads (the shipped ones of PATROL), defences (PATROL and its rivals at 64 px, all trained anew), terms (of
-    PATROL, at 64 px), faces (LFW; needs --faces and --autoencoder)."""
+    studies: tuple[StudyName, ...] = ("heads", "defences", "terms", "knowledge")
+    """Which: heads (the shipped ones of PATROL), and at 64 px defences (PATROL and its rivals, all trained anew), terms
+    (of PATROL) and knowledge (who knows of a defence); faces (LFW; needs --faces and --autoencoder)."""
     page: Path | None = None
     """Page of Markdown whose marks the tables are written between."""
     trainings: int = World.trainings
@@ -83,7 +84,12 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         if getattr(settings, name) < 1:
             raise UsageError(f"--{name} {getattr(settings, name)}: expected 1 or more")
     world = World(trainings=settings.trainings, batches=settings.batches)
-    found: dict[str, Study] = {"heads": Heads(World(side=128)), "defences": Defences(world), "terms": Terms(world)}
+    found: dict[str, Study] = {
+        "heads": Heads(World(side=128)),
+        "defences": Defences(world),
+        "terms": Terms(world),
+        "knowledge": Knowledge(world),
+    }
     if settings.faces and settings.autoencoder:
         found["faces"] = Faces(settings.faces.absolute(), settings.autoencoder.absolute())
     elif "faces" in settings.studies:

@@ -16,6 +16,7 @@ Box = Literal["white", "black"]
 BOXES: tuple[Box, Box] = ("white", "black")
 CUT, ROOM = "layer3", "layer2"
 """Where heads of the studies end, and the unpruned one in whose memory they must fit."""
+HEAD = ("--cut", CUT, "--room", ROOM)
 PRUNING, PRUNING_FLAGS = "pruning", ("--terms", "pruning")
 
 
@@ -122,13 +123,16 @@ class Setup:
         return Step(f"{self.name}{seed}-{box}", "scores", (*self.world.attack(box), *told), needs)
 
 
-def patrol_trainings(world: World, name: str, batches: int, flags: tuple[str, ...]) -> tuple[Step, ...]:
-    """Trainings of PATROL, or of what flags leave of it, at the studies' cut and in their room.
+def patrol_trainings(
+    world: World, name: str, batches: int, flags: tuple[str, ...], head: tuple[str, ...] = HEAD
+) -> tuple[Step, ...]:
+    """Trainings of PATROL, or of what flags leave of it.
 
     The first training of all comes before the others, because it draws the pictures.
     """
-    told = ("train", "patrol", "--cut", CUT, "--room", ROOM, *world.data)
-    first = Step(f"{PRUNING}-0", "folder", (*told, *_budget(world.batches, PRUNING_FLAGS), "--seed", "0"))
+    told = ("train", "patrol", *head, *world.data)
+    budget = (*_budget(world.batches, PRUNING_FLAGS), "--seed", "0")
+    first = Step(f"{PRUNING}-0", "folder", ("train", "patrol", *HEAD, *world.data, *budget))
     made = (
         Step(f"{name}-{seed}", "folder", (*told, *_budget(batches, flags), "--seed", str(seed)), after=(first,))
         for seed in range(world.trainings)

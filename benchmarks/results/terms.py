@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.results.claims import Claim, Leaks, claims
-from benchmarks.results.designs import PRUNING, PRUNING_FLAGS, ROOM, Setup, World, patrol_setup
+from benchmarks.results.designs import PRUNING, PRUNING_FLAGS, ROOM, Setup, World, patrol_setup, patrol_trainings
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, less_text, score_text
 from benchmarks.results.steps import Step
@@ -20,9 +20,11 @@ PUBLISHED = {
     "term-adversarial": "5.0 %, 10.3 %, 10.9 %",
     "term-lipschitz": "5.7 %, 9.5 %, 9.5 %",
     "patrol": "3.2 %, 11.9 %, 10.9 %",
+    "term-blocks": "10.5 %, 9.2 %, 9.5 %",
+    "term-unpruned": "–, 1.8 %, 7.1 %",
 }
-"""Table II of PATROL: drops of accuracy, PSNR and SSIM from two unpruned blocks; it does not say whether that of
-accuracy is in points."""
+"""Tables II, III and V of PATROL: drops of accuracy, PSNR and SSIM from two unpruned blocks; they do not say whether
+that of accuracy is in points."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Terms:
     @cached_property
     def setups(self) -> tuple[Setup, ...]:
         """A row each; the first is not pruned, the second is the one that the others are compared with."""
+        unpruned = ("--terms", "adversarial", "lipschitz")
         world, adversarial = self.world, ("--terms", "pruning", "adversarial")
         louder = (
             patrol_setup(
@@ -51,6 +54,17 @@ class Terms:
             *louder,
             patrol_setup(world, "term-lipschitz", "pruning, Lipschitz", ("--terms", "pruning", "lipschitz")),
             patrol_setup(world, "patrol", "all: PATROL"),
+            patrol_setup(
+                world, "term-blocks", "all, residual mappings in place of channels", ("--structures", "blocks")
+            ),
+            Setup(
+                "term-unpruned",
+                "adversarial, Lipschitz; unpruned, `layer2`",
+                world,
+                ROOM,
+                patrol_trainings(world, "term-unpruned", world.batches, unpruned, ("--cut", ROOM)),
+                "pruned:{model}",
+            ),
         )
 
     @property
@@ -94,6 +108,8 @@ class Terms:
                     for text, name in terms.items()
                 ),
                 Claim("both together protect further than pruning alone", leaks["patrol"], alone),
+                Claim("both protect without pruning too", leaks["term-unpruned"], leaks["shallow"]),
+                Claim("channels protect more than residual mappings", leaks["patrol"], leaks["term-blocks"]),
             ]
         )
 

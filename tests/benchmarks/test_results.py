@@ -16,11 +16,12 @@ from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
 from benchmarks.results.faces import Faces
 from benchmarks.results.heads import Heads
+from benchmarks.results.knowledge import Knowledge
 from benchmarks.results.page import filled
 from benchmarks.results.scores import Leak, less_text, score_text
 from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
 from benchmarks.results.terms import Terms
-from keyhole.bench.records import Design, ProfileRecord
+from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord
 from keyhole.cli import parsed
 from keyhole.metrics.registry import metrics_named
 from keyhole.metrics.thumbnails import ThumbnailScale
@@ -73,7 +74,9 @@ def test_what_comes_after_waits_but_is_not_changed_by_what_came_before(tmp_path:
 
 
 @pytest.mark.parametrize(
-    "study", [Defences(SMALL), Terms(SMALL), Heads(SMALL), Faces(Path("/lfw.zip"), Path("/taef2"))], ids=repr
+    "study",
+    [Defences(SMALL), Terms(SMALL), Heads(SMALL), Knowledge(SMALL), Faces(Path("/lfw.zip"), Path("/taef2"))],
+    ids=lambda study: type(study).__name__,
 )
 def test_every_command_is_one_that_keyhole_takes(study: Study, tmp_path: Path) -> None:
     for step in in_order(study.steps):
@@ -159,7 +162,7 @@ def finish(step: Step, root: Path, ssim: float) -> None:
 
 def test_tables_tell_what_is_measured_and_what_is_not(tmp_path: Path) -> None:
     study = Terms(SMALL)
-    assert study.tables(tmp_path)["terms"].count("not measured") == 18 + 5
+    assert study.tables(tmp_path)["terms"].count("not measured") == 3 * 8 + 7
     for step in in_order(study.steps):
         finish(
             step, tmp_path, 0.5 if "term-adversarial-30" in step.name else 0.6 if "shallow" not in step.name else 0.8
@@ -195,6 +198,21 @@ def test_heads_are_told_beside_the_unpruned_one_of_their_memory(
     assert "| 2.00; 5 | 80.0 [76.6, 83.0] % |" in low
     (unpruned,) = (line for line in lines if "streetcam@layer2`" in line)
     assert unpruned.endswith("|  |")
+
+
+def test_who_knows_of_a_defence_has_a_column_for_each_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = Knowledge(SMALL)
+    for step in study.steps:
+        finish(step, tmp_path, 0.7 if "eight" in step.name else 0.5 if "knows" in step.name else 0.3)
+    accuracies = [AccuracyRecord(Design("t", "layer2.1", "topk:share=0.1"), "rank-1", 87.3, 150)]
+    found = SimpleNamespace(accuracies=accuracies)
+    monkeypatch.setattr("benchmarks.results.knowledge.open_results", lambda _: found)
+    lines = study.tables(tmp_path)["knowledge"].splitlines()
+    (row,) = (line for line in lines if "topk" in line)
+    cells = [cell.strip()[:5].strip() for cell in row.strip("| ").split("|")]
+    assert cells == ["`topk", "87.3", *(["0.325", "0.525", "0.725"] * 2)]
+    (plain,) = (line for line in lines if "`none`" in line)
+    assert plain.count("|  |") == 2
 
 
 def test_faces_of_people_who_were_trained_on_make_no_table(tmp_path: Path) -> None:
