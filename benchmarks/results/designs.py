@@ -35,7 +35,7 @@ class World:
 
     side: int = 64
     trainings: int = 3
-    batches: int = 240
+    batches: int = 360
     white: int = 32
     black: int = 100
     steps: int = 600
