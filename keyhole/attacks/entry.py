@@ -210,14 +210,14 @@ WHITE_BOX_COST, BLACK_BOX_COST = Cost(1.2, 0.012, 1.1), Cost(8.0, 0.3, 0.2)
 WHITE_BOX_BUDGETS: Mapping[Suite, Spend] = MappingProxyType(
     {
         "quick": Spend(n=2, iterations=120, batch=2),
-        "standard": Spend(n=8, iterations=260),
+        "standard": Spend(n=32, iterations=260),
         "paper": Spend(n=100, iterations=600),
     }
 )
 BLACK_BOX_BUDGETS: Mapping[Suite, Spend] = MappingProxyType(
     {
         "quick": Spend(n=8, iterations=100, queries=384),
-        "standard": Spend(n=100, iterations=300, queries=696),
+        "standard": Spend(n=100, iterations=1200, queries=2496),
         "paper": Spend(n=100, iterations=3072, queries=4096),
     }
 )

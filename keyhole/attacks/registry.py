@@ -96,7 +96,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             cost=Cost(1.2, 0.002),
             budgets={
                 "quick": Spend(n=4, iterations=150),
-                "standard": Spend(n=16, iterations=200),
+                "standard": Spend(n=32, iterations=200),
                 "paper": Spend(n=100, iterations=1500),
             },
             colour="#e8901a",
@@ -132,7 +132,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             cost=Cost(8.0, 0.07, 0.05),
             budgets={
                 "quick": Spend(n=16, iterations=150, queries=384, batch=16),
-                "standard": Spend(n=100, iterations=300, queries=696, batch=20),
+                "standard": Spend(n=100, iterations=1200, queries=2496, batch=20),
                 "paper": Spend(n=100, iterations=3072, queries=4096, batch=20),
             },
             colour="#3d9be0",
@@ -152,7 +152,6 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             uses_prior=True,
             denoises=True,
             cost=Cost(8.0, 0.45, 0.1),
-            budgets={"standard": Spend(n=24, iterations=300, queries=696)},
             colour="#a371f7",
         ),
     }
@@ -222,6 +221,11 @@ class ChosenAttack(Generic[R_co]):
     def source_hash(self) -> str:
         """Of the file of a class of a user's own, see `keyhole.extensions.extension_hash`; else empty."""
         return extension_hash(self.attack) if ":" in self.attack else ""
+
+    @property
+    def trains(self) -> bool:
+        """Whether it trains a network, so that its seed matters to all pictures at once."""
+        return self.recipe.learns or (isinstance(self.recipe, Recipe) and self.recipe.prepares > 0)
 
     @property
     def cost(self) -> Cost:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, get_args
 
+from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, PICTURE, Design
 from keyhole.bench.settings import CellKind
 from keyhole.service.errors import UsageError
@@ -228,7 +229,8 @@ def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cel
     """The cells of a run, each once whatever shares it, in the order in which they are measured.
 
     A leak and an accuracy depend on neither link nor zstd, a latency on no attack and no seed, a profile on none of
-    them, a scale on the target's pictures alone; it is measured before the leaks that it is for. What the whole model
+    them, a scale on the target's pictures alone; it is measured before the leaks that it is for. Attacks that train no
+    network are run with the first seed. What the whole model
     does on the edge is measured once, for all links. The first seed of every attack comes before the second, so that a
     run that is stopped has seen all designs.
 
@@ -260,8 +262,21 @@ def _latencies(axes: Axes) -> tuple[Cell, ...]:
 
 def _leaks(axes: Axes) -> tuple[Cell, ...]:
     designs = _without_zstd(axes.designs())
-    attacked = (LeakCell(design, attack, seed) for seed in axes.seeds for attack in axes.attacks for design in designs)
+    seeds = {attack: _seeds(attack, axes) for attack in axes.attacks}
+    attacked = (
+        LeakCell(design, attack, seed)
+        for seed in axes.seeds
+        for attack in axes.attacks
+        if seed in seeds[attack]
+        for design in designs
+    )
     return (*map(PictureCell, _without_zstd(axes.remote())), *attacked)
+
+
+def _seeds(attack: str, axes: Axes) -> tuple[int, ...]:
+    """All for an attack that trains a network. For an optimiser a seed is but where it starts on each picture by
+    itself, so that more pictures tell more than more seeds."""
+    return axes.seeds if choose(attack, DEFAULT_RECIPE, ATTACKS).trains else axes.seeds[:1]
 
 
 def _scales(axes: Axes) -> tuple[Cell, ...]:

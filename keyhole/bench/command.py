@@ -10,7 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.bench.advice.exposure import PICTURES, SEEDS
+from keyhole.bench.advice.evidence import needed_text
 from keyhole.bench.advice.options import options
 from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
 from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
@@ -156,7 +156,7 @@ def print_results(console: Console, results: Results) -> None:
     if thin:
         pictures, seeds = (min(getattr(found, what) for found in thin) for what in ("pictures", "seeds"))
         table.caption = (
-            f"Pictures behind an SSIM: {pictures} at least, seeds: {seeds}; a conclusion needs {PICTURES} and {SEEDS}."
+            f"Pictures behind a leak: {pictures} at least, seeds: {seeds}; a conclusion needs {needed_text()}."
         )
         table.caption_justify = "left"
     console.print(table)

@@ -65,11 +65,11 @@ PRESETS: Mapping[Suite, Preset] = MappingProxyType(
         ),
         "standard": Preset(
             SweepScale(frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),
-            points=5,
-            defences=("none", "gaussian:scale=0.5", "dropout:share=0.5"),
-            codecs=("fp32", "int8"),
+            points=4,
+            defences=("none", "gaussian:scale=0.5"),
+            codecs=("int8",),
             links=("wifi", "lte"),
-            seeds=(0,),
+            seeds=(0, 1, 2),
             targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
         ),
         "paper": Preset(

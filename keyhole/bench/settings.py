@@ -45,7 +45,8 @@ class PlanSettings:
     """Metrics to score attacks by, as for `keyhole attack`: each is a column and a plot. SSIM, PSNR and FSIM are always
     scored, for the recommendation and PURI. A cell that was measured before keeps its scores. Absent: psnr ssim."""
     seeds: tuple[int, ...] = ()
-    """Seeds of the attacks; each is a run of its own on the same pictures."""
+    """Seeds of the attacks that train a network; each is a training of its own, for the same pictures. The others, for
+    which a seed is but where they start, get the first one. Absent: 0; 0 1 2 for standard and paper."""
     source: str = ""
     """Pictures that cross the split and are attacked: streetcam, photos, leaves, a folder or zip, or SET:PATH. Absent:
     streetcam."""

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
+from keyhole.attacks import Suite
+from keyhole.attacks.registry import ATTACKS, choose
 from keyhole.bench.axes import (
     AccuracyCell,
     Axes,
@@ -18,6 +21,7 @@ from keyhole.bench.axes import (
     plan_cells,
 )
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
+from keyhole.judge.examination import GALLERY
 from keyhole.service.errors import UsageError
 from keyhole.wire.link_profiles import link_profile
 
@@ -42,7 +46,7 @@ def test_every_kind_has_the_cells_that_its_figures_depend_on():
         "accuracy": 4 * 2 * 2 + 2 * 2 + 2,
         "latency": (DESIGNS + 2 * 3) * 3 + 2,
         "scale": 2,
-        "leak": 4 * 2 * 2 * 2 * 2 + 2 * 2,
+        "leak": 4 * 2 * 2 * (1 + 2) + 2 * 2,
     }
 
 
@@ -93,6 +97,21 @@ def test_leaks_come_with_the_scales_that_they_are_told_on_and_after_them():
     kinds = [cell.kind for cell in plan_cells(AXES, ("leak",))]
     assert kinds[:3] == ["scale", "scale", "leak"]
     assert kinds.count("scale") == len(AXES.targets)
+
+
+def test_only_attacks_that_train_a_network_are_run_with_every_seed():
+    attacks = ("pixels-white", "decoder-white/refined", "pixels-black")
+    cells = [cell for cell in plan_cells(replace(AXES, attacks=attacks, seeds=(3, 1))) if isinstance(cell, LeakCell)]
+    assert {attack: sorted({cell.seed for cell in cells if cell.attack == attack}) for attack in attacks} == {
+        "pixels-white": [3],
+        "decoder-white/refined": [1, 3],
+        "pixels-black": [1, 3],
+    }
+
+
+def test_no_suite_attacks_more_pictures_than_the_scale_has():
+    spends = [choose(name, "strong", ATTACKS).spend(suite).n for name in ATTACKS for suite in get_args(Suite)]
+    assert max(spends) <= GALLERY
 
 
 def test_all_designs_are_attacked_with_the_first_seed_before_the_second():

@@ -44,6 +44,23 @@ def test_a_secret_is_that_of_the_attack_that_recovers_most_of_it() -> None:
     assert worst(secret_exposures(leaks, "driver")) is None
 
 
+@pytest.mark.parametrize(
+    ("attack", "pictures", "seeds", "thin"),
+    [
+        ("pixels-white", 32, 1, False),
+        ("pixels-white", 31, 3, True),
+        ("pixels-black", 100, 3, False),
+        ("pixels-black", 100, 2, True),
+        ("decoder-white/refined", 32, 3, True),
+        ("of.another:Version", 32, 1, True),
+        ("picture", 100, 1, False),
+    ],
+)
+def test_a_network_needs_more_evidence_than_an_optimiser(attack, pictures, seeds, thin) -> None:
+    leaks = [LeakRecord(DESIGN, attack, seed, {"ssim": [0.5] * pictures}) for seed in range(seeds)]
+    assert picture_exposures(leaks, "ssim")[0].thin == thin
+
+
 def test_without_an_attack_there_is_no_leak() -> None:
     assert worst(picture_exposures([], "ssim")) is None
     assert worst(picture_exposures([LeakRecord(DESIGN, "a", 0, {"psnr": [1.0]})], "ssim")) is None

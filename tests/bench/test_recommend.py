@@ -180,7 +180,7 @@ def test_the_terminal_says_how_few_pictures_are_behind_its_table() -> None:
     with console.capture() as caught:
         print_results(console, run())
     shown = " ".join(caught.get().split())
-    assert "Pictures behind an SSIM: 5 at least, seeds: 2; a conclusion needs 100 and 3." in shown
+    assert "Pictures behind a leak: 5 at least, seeds: 2; a conclusion needs 32 pictures of an optimiser" in shown
 
 
 def test_attacks_that_a_choice_was_not_put_to_are_said() -> None:
@@ -202,7 +202,7 @@ def test_what_is_in_doubt_is_said() -> None:
     assert "with SSIM ≤ 0.26 and at most 2 points of accuracy lost: probably cut at `layer3.0`, gaussian" in lines
     assert "Probably, because the 95 % interval of what leaks reaches over “SSIM ≤ 0.26”." in lines
     assert "of its accuracy goes down to 76.4 %: the loss may be over the limit" in lines
-    assert "5 pictures and 2 seeds; a conclusion needs 100 and 3" in lines
+    assert "5 pictures and 2 seeds; a conclusion needs 32 pictures of an optimiser, 100 and 3 seeds" in lines
 
 
 def test_a_design_whose_leak_is_surely_within_the_limit_goes_before_a_faster_one_that_probably_is() -> None:

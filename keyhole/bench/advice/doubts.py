@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from keyhole.bench.advice.exposure import PICTURES, SEEDS
+from keyhole.bench.advice.evidence import needed_text
 from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.recommendation import Recommendation
 from keyhole.bench.advice.wording import listed
@@ -39,7 +39,7 @@ def doubts(advice: Recommendation, option: Option) -> Iterator[str]:
             yield f"The 95 % interval of its accuracy goes down to {low:.1f} %: the loss may be over the limit."
     if leak and leak.thin and option.splits:
         behind = f"{leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}"
-        yield f"Its leak was measured on {behind}; a conclusion needs {PICTURES} and {SEEDS}."
+        yield f"Its leak was measured on {behind}; a conclusion needs {needed_text()}."
     if option is advice.chosen and advice.untried:
         yield f"It was not attacked by {listed(advice.untried)}, unlike other designs: it may leak more."
     heavy = [load for load in advice.loads if load.heavy]

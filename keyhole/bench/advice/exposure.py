@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TypeVar
 
+from keyhole.bench.advice.evidence import needed
 from keyhole.bench.records import LeakRecord, ScaleRecord
 from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, mean_interval
 from keyhole.metrics.thumbnails import HEADLINE, Thumbnail
 
-PICTURES, SEEDS = 100, 3
-"""That a conclusion needs."""
 E = TypeVar("E", bound="Exposure")
 
 
@@ -40,8 +39,9 @@ class Exposure:
 
     @property
     def thin(self) -> bool:
-        """Whether fewer than `PICTURES` or `SEEDS` are behind it."""
-        return self.pictures < PICTURES or self.seeds < SEEDS
+        """Whether less is behind it than a conclusion needs, see `needed`."""
+        least = needed(self.attack)
+        return self.pictures < least.pictures or self.seeds < least.seeds
 
 
 @dataclass(frozen=True)

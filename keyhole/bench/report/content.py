@@ -44,7 +44,7 @@ class TargetSection:
         other_charts: the others.
         missing: what was not measured, a line each.
         loaded: that latencies were taken while the machine did other work; empty: none were.
-        thin: whether fewer than 100 pictures or 3 seeds are behind some leak.
+        thin: whether less than a conclusion needs is behind some leak; see `keyhole.bench.advice.evidence`.
     """
 
     target: str
