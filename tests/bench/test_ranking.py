@@ -159,3 +159,13 @@ def test_a_run_under_load_says_so() -> None:
     assert sum(told in line for line in lines) == 1
     idle = replace(results, latencies=[timed(BARE, 60, 58, 62, quiet)])
     assert not any("under load" in line for line in headline(recommendation(options(idle), TARGET, "lte", ())))
+
+
+def test_an_interval_that_reaches_over_the_limit_on_latency_is_said() -> None:
+    results = Results(latencies=[timed(BARE, 60, 55, 80)], leaks=[leaking(BARE, 0.6)])
+    told = "The 95 % interval of its latency goes up to 80 ms, over the limit."
+    for limit, said in ((70, True), (80, False)):
+        found = recommendation(options(results), TARGET, "lte", constraints("lte", max_latency=limit))
+        lines = list(headline(found))
+        assert lines[0].endswith(f"at most {limit} ms: cut at `layer3.0`, undefended, fp32: 60 ms [55, 80].")
+        assert (told in lines) == said

@@ -205,3 +205,22 @@ def test_sending_nothing_satisfies_every_limit_and_sending_the_picture_none() ->
         assert not limit.excess(found[WHOLE])
     (limit,) = constraints("lte", max_thumbnail=63)
     assert limit.excess(found[Design(TARGET, CLOUD_ONLY)])
+
+
+def test_a_secret_that_is_read_within_the_judges_limit_is_a_doubt_about_the_unit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    judged = with_scale(scale(read=legibility(vehicle=4)), baselines=False)
+    warning = "Within the limit, and yet the judge reads something: driver and plate."
+    assert warning in told(capsys, judged, max_accuracy_loss=2.0)[1]
+    assert warning not in told(capsys, judged, max_accuracy_loss=2.0, max_thumbnail=4.0)[1]
+    unread = replace(judged, leaks=[replace(each, secrets={}) for each in judged.leaks])
+    assert warning not in told(capsys, unread, max_accuracy_loss=2.0)[1]
+
+
+def test_a_split_that_only_probably_satisfies_all_is_called_that_where_none_is_forced() -> None:
+    few = [replace(each, scores={"ssim": each.scores["ssim"][1:4]}) for each in run().leaks]
+    lines = list(headline(advice_on(replace(with_scale(), leaks=few), max_thumbnail=2, max_accuracy_loss=2)))
+    assert any(line.startswith("Best split that probably satisfies all: cut at `layer3.0`") for line in lines)
+    lines = list(headline(advice_on(with_scale(), max_thumbnail=2, max_accuracy_loss=2)))
+    assert any(line.startswith("Best split that satisfies all: cut at `layer3.0`") for line in lines)

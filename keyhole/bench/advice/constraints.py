@@ -27,6 +27,7 @@ class Constraint:
         wording: writes a value of it with its unit.
         reach: the most that the design may have by what was measured, the end of an interval; None: the value itself.
         source: a sentence on where the limit is from; empty where it was asked for.
+        judged: whether the limit is the least of which a judge reads something.
     """
 
     phrase: str
@@ -36,6 +37,7 @@ class Constraint:
     wording: Callable[[float], str]
     reach: Callable[[Option], float | None] | None = None
     source: str = ""
+    judged: bool = False
 
     def excess(self, option: Option) -> float:
         """How far a measured design is above the limit, in the constraint's unit; 0 where it is not."""
@@ -142,6 +144,7 @@ def _thumbnail(most: ThumbnailLimit) -> Constraint:
         _side_text,
         lambda option: option.side_reach,
         most.source,
+        most.judged,
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from keyhole.bench.advice.evidence import needed_text
 from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.recommendation import Recommendation
-from keyhole.bench.advice.wording import listed
+from keyhole.bench.advice.wording import listed, milliseconds_text
 from keyhole.bench.records import MachineLoad
 from keyhole.metrics.interval import with_interval
 
@@ -20,23 +20,10 @@ def doubts(advice: Recommendation, option: Option) -> Iterator[str]:
         advice: for which the figures are read.
         option: whose figures.
     """
-    leak, accuracy = option.exposure.get("ssim"), option.accuracy
-    if option is advice.chosen and not advice.sure:
-        over = [f"“{limit.phrase}”" for limit in advice.constraints if not limit.sure(option)]
-        known = "reaches over" if leak and leak.interval else "is not known for"
-        yield f"Probably, because the 95 % interval of what leaks {known} {listed(over)}."
-    limits = {limit.measurement: limit.limit for limit in advice.constraints}
-    blind = option.blind
-    if blind and limits.get("leak", math.inf) < blind.mean:
-        yield (
-            f"Knowing nothing scores more than SSIM {limits['leak']:g}: the blind attacker has "
-            f"{with_interval(blind.mean, blind.interval, 3)}. --max-thumbnail limits what is above that."
-        )
-    most = limits.get("accuracy")
-    if most is not None and accuracy and accuracy.interval and option.loss is not None and option.loss <= most:
-        low = accuracy.interval[0]
-        if option.loss + accuracy.value - low > most:
-            yield f"The 95 % interval of its accuracy goes down to {low:.1f} %: the loss may be over the limit."
+    if option is advice.chosen:
+        yield from _of_the_leak(advice, option)
+    yield from _of_the_limits(advice, option)
+    leak = option.exposure.get("ssim")
     if leak and leak.thin and option.splits:
         behind = f"{leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}"
         yield f"Its leak was measured on {behind}; a conclusion needs {needed_text()}."
@@ -48,6 +35,37 @@ def doubts(advice: Recommendation, option: Option) -> Iterator[str]:
             f"{len(heavy)} of {len(advice.loads)} latencies were taken under load ({max(heavy, key=_busy).text} at "
             "most): they may be too long, and ties wrong."
         )
+
+
+def _of_the_leak(advice: Recommendation, chosen: Option) -> Iterator[str]:
+    """Where its interval reaches over a limit, and where more is read than from thumbnails of the limit's size."""
+    if not advice.sure:
+        leak = chosen.exposure.get("ssim")
+        over = [f"“{limit.phrase}”" for limit in advice.constraints if not limit.sure(chosen)]
+        known = "reaches over" if leak and leak.interval else "is not known for"
+        yield f"Probably, because the 95 % interval of what leaks {known} {listed(over)}."
+    read = [name for name, found in chosen.secrets.items() if not found.share.as_by_guessing]
+    if chosen.splits and read and any(limit.judged for limit in advice.constraints):
+        yield f"Within the limit, and yet the judge reads something: {listed(read)}. Reconstructions are no thumbnails."
+
+
+def _of_the_limits(advice: Recommendation, option: Option) -> Iterator[str]:
+    """Where a limit asks for less than nothing, and where an interval reaches over one that the figure satisfies."""
+    limits = {limit.measurement: limit.limit for limit in advice.constraints}
+    blind, accuracy, loss = option.blind, option.accuracy, option.loss
+    if blind and limits.get("leak", math.inf) < blind.mean:
+        yield (
+            f"Knowing nothing scores more than SSIM {limits['leak']:g}: the blind attacker has "
+            f"{with_interval(blind.mean, blind.interval, 3)}. --max-thumbnail limits what is above that."
+        )
+    most = limits.get("accuracy", math.inf)
+    if accuracy and accuracy.interval and loss is not None:
+        low = accuracy.interval[0]
+        if loss <= most < loss + accuracy.value - low:
+            yield f"The 95 % interval of its accuracy goes down to {low:.1f} %: the loss may be over the limit."
+    most, p50, timed = limits.get("latency", math.inf), option.p50(advice.link), option.p50_interval(advice.link)
+    if p50 is not None and timed and p50 <= most < timed[1]:
+        yield f"The 95 % interval of its latency goes up to {milliseconds_text(timed[1])}, over the limit."
 
 
 def _busy(load: MachineLoad) -> float:

@@ -50,6 +50,10 @@ class Recommendation:
     missed: tuple[tuple[Design, tuple[Constraint, ...]], ...]
     loads: tuple[MachineLoad, ...]
 
+    def surely(self, option: Option) -> bool:
+        """Whether a measured design satisfies all with the upper end of what it leaks."""
+        return all(constraint.sure(option) for constraint in self.constraints)
+
     @property
     def unforced(self) -> Option | None:
         """The whole model on the edge where that satisfies all: the fastest, should there be several."""

@@ -38,7 +38,11 @@ def thumbnail_text(thumbnail: Thumbnail) -> str:
     'as sharp as a thumbnail of 20 px [17, 24]'
     >>> thumbnail_text(Thumbnail(0.0, (0.0, 2.1), 128))
     'as sharp as knowing nothing [nothing, 2]'
+    >>> thumbnail_text(Thumbnail(128.0, None, 128))
+    'as sharp as the picture'
     """
+    if thumbnail.side >= thumbnail.full:
+        return f"as sharp as {thumbnail.text}"
     if thumbnail.side:
         return f"as sharp as a thumbnail of {thumbnail.text}"
     return f"as sharp as knowing nothing{thumbnail.text.removeprefix(thumbnail.brief)}"

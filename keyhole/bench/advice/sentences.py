@@ -41,7 +41,7 @@ def headline(advice: Recommendation) -> Iterator[str]:
     elif advice.nearest:
         yield f"{capital(_asked(advice))}: no design of `{advice.target}` satisfies all."
         yield (
-            f"Nearest: {design_text(advice.nearest.design)}: {_p50(advice.nearest, advice.link)}; "
+            f"Nearest: {design_text(advice.nearest.design)}: {_took(advice.nearest, advice.link)}; "
             f"it misses {_misses(advice, advice.nearest)}."
         )
         yield from _described(advice, advice.nearest)
@@ -78,12 +78,12 @@ def _asked(advice: Recommendation) -> str:
 
 
 def _decision(advice: Recommendation, chosen: Option) -> str:
-    asked, took, alone = capital(_asked(advice)), _p50(chosen, advice.link), advice.unforced
+    asked, took, alone = capital(_asked(advice)), _took(chosen, advice.link), advice.unforced
     if not chosen.splits:
         return f"{asked}, nothing forces a split: {design_text(chosen.design)} {_answers(chosen, took)}."
     decided = f"{'' if advice.sure else 'probably '}{design_text(chosen.design)}: {took}"
     if alone:
-        told = f"{design_text(alone.design)} {_answers(alone, _p50(alone, advice.link))}"
+        told = f"{design_text(alone.design)} {_answers(alone, _took(alone, advice.link))}"
         return f"{asked}, nothing but speed forces a split: {told}. Faster is {decided}."
     return f"{asked}: {decided}."
 
@@ -149,9 +149,10 @@ def _alternatives(advice: Recommendation) -> Iterator[str]:
     if not advice.chosen:
         return
     if advice.runner_up:
-        kind = "Next best split" if advice.chosen.splits else "Best split that satisfies all"
         second = advice.runner_up
-        yield f"{kind}: {design_text(second.design)}: {_p50(second, advice.link)}, {_figures(second)}."
+        satisfies = "satisfies" if advice.surely(second) else "probably satisfies"
+        kind = "Next best split" if advice.chosen.splits else f"Best split that {satisfies} all"
+        yield f"{kind}: {design_text(second.design)}: {_took(second, advice.link)}, {_figures(second)}."
     else:
         yield "No other split satisfies all." if advice.chosen.splits else "No split satisfies all."
 
@@ -173,7 +174,7 @@ def _remote(option: Option) -> bool:
 
 def _baseline(advice: Recommendation, option: Option) -> str:
     shown = "sends nothing" if option.alone else "shows everything"
-    costs = ", ".join([_p50(option, advice.link), shown, *_costs(option)])
+    costs = ", ".join([_took(option, advice.link), shown, *_costs(option)])
     if missing := dict(advice.left_out).get(option.design):
         costs += f"; not weighed, for want of {listed(missing)}"
     elif missed := _misses(advice, option):
@@ -218,6 +219,13 @@ def _figures(option: Option) -> str:
 def _p50(option: Option, link: str) -> str:
     found = option.p50(link)
     return "not timed" if found is None else milliseconds_text(found)
+
+
+def _took(option: Option, link: str) -> str:
+    """The median with its interval."""
+    interval = option.p50_interval(link)
+    ends = [milliseconds_text(end).removesuffix(" ms") for end in interval or ()]
+    return _p50(option, link) + (f" [{', '.join(ends)}]" if ends else "")
 
 
 def _unweighed(advice: Recommendation) -> Iterator[str]:

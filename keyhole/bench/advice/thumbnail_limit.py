@@ -19,10 +19,12 @@ class ThumbnailLimit:
     Attributes:
         side: pixels of the thumbnail's shorter side.
         source: a sentence on where it is from; empty where it was asked for.
+        judged: whether it is the smallest from which a judge reads something.
     """
 
     side: float
     source: str = ""
+    judged: bool = False
 
     @classmethod
     def of(cls, scale: ScaleRecord) -> Self:
@@ -38,4 +40,5 @@ class ThumbnailLimit:
             float(legible.threshold),
             f"{legible.threshold} px is the limit because of true thumbnails the judge reads better than by guessing: "
             f"{listed(read)}.",
+            judged=True,
         )
