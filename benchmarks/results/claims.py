@@ -29,13 +29,25 @@ class Claim:
 
     def line(self) -> str:
         """The claim and the verdict of each box that both were attacked by, as a point of a list."""
-        found = {
-            box: leak.less(other, HEADLINE)
-            for box, leak in self.leaks.items()
-            if leak and (other := self.others.get(box))
-        }
+        both = {box: (leak, other) for box, leak in self.leaks.items() if leak and (other := self.others.get(box))}
+        found = {box: less_on_same(*leaks) for box, leaks in both.items()}
         told = (f"{verdict(less)} by the {box} box ({bounds(less)})" for box, less in found.items())
         return f"- *{self.text}*: {'; '.join(told) or NOT_YET}."
+
+
+def less_on_same(leak: Leak, other: Leak) -> Mean:
+    """What a leak has less than another on the pictures that both have, the first ones."""
+    count = min(len(each.pictures(HEADLINE)) for each in (leak, other))
+    return leak.first(count).less(other.first(count), HEADLINE)
+
+
+def white_less_than_black(text: str, leaks: Leaks) -> str:
+    """The claim that a white box gets less than a black box of the same design, as a point of a list."""
+    white, black = leaks["white"], leaks["black"]
+    if not (white and black):
+        return f"- *{text}*: {NOT_YET}."
+    less = less_on_same(white, black)
+    return f"- *{text}*: {verdict(less)} ({bounds(less)})."
 
 
 def claims(found: Sequence[Claim]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.results.claims import Claim, claims
+from benchmarks.results.claims import Claim, claims, white_less_than_black
 from benchmarks.results.designs import BOXES, Box, Setup, World
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, score_text, stronger
@@ -89,7 +89,10 @@ class Heads:
             Claim(f"`{name}` leaks less than the unpruned head in its memory", leaks[name], leaks[base])
             for name, base in room_of.items()
         ]
-        return {"heads": f"{table(headings, rows)}\n\n{claims(less_by)}"}
+        whole = f"`{_WHOLE}@layer4`, nearly the whole model, leaks less than the pruned head at `layer4`"
+        less_by.append(Claim(whole, leaks[f"{_WHOLE}@layer4"], leaks[f"{_WHOLE}-patrol@layer4"]))
+        boxes = (white_less_than_black(f"a white box gets less than a black box from `{n}`", leaks[n]) for n in leaks)
+        return {"heads": "\n".join((f"{table(headings, rows)}\n", claims(less_by), *boxes))}
 
     def _setup(self, name: str) -> Setup:
         target, _, cut = name.partition("@")

@@ -47,6 +47,12 @@ class Leak:
             return cls(trainings, read)
         return cls(trainings, read, _floor(told["blind"]["recipes"]), ThumbnailScale.from_json(told["scale"]))
 
+    def first(self, count: int) -> Leak:
+        """The leak of the first pictures alone; what was read, of all."""
+        trainings = [{name: values[:count] for name, values in each.items()} for each in self.trainings]
+        blind = {name: values[:count] for name, values in self.blind.items()}
+        return Leak(trainings, self.read, blind, self.scale and self.scale.first(count))
+
     def pictures(self, metric: str) -> list[float]:
         """The score of each picture, its mean over the trainings."""
         return [statistics.fmean(same) for same in zip(*(each[metric] for each in self.trainings), strict=True)]

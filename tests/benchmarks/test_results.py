@@ -192,11 +192,12 @@ def test_heads_are_told_beside_the_unpruned_one_of_their_memory(
         (step.folder(tmp_path) / SCORES).write_text(json.dumps({"report": report}))
     monkeypatch.setattr("benchmarks.results.heads.open_results", lambda _: SimpleNamespace(profiles=profiles))
     lines = study.tables(tmp_path)["heads"].splitlines()
-    low, claim = (line for line in lines if "patrol-low" in line)
+    low, claim, boxes = (line for line in lines if "patrol-low" in line)
     assert claim.count("seen by the") == 2
+    assert boxes.endswith("patrol-low@layer3`*: not seen (SSIM +0.000 [+0.000, +0.000]).")
     assert low.endswith("| 10.0 points; 48 %, 48 % |")
     assert "| 2.00; 5 | 80.0 [76.6, 83.0] % |" in low
-    (unpruned,) = (line for line in lines if "streetcam@layer2`" in line)
+    (unpruned,) = (line for line in lines if line.startswith("| `resnet18-streetcam@layer2`"))
     assert unpruned.endswith("|  |")
 
 
