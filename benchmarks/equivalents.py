@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
 from benchmarks.measurement import Measurement, run
-from benchmarks.specimens import Floats, SpecimenSettings, legible, read, reconstructions
+from benchmarks.specimens import Floats, SpecimenSettings, legible, read, reconstructed, reconstructions
 from keyhole.attacks.registry import blind_recipes
 from keyhole.judge.examination import enrol
 from keyhole.judge.legibility import DRIVER, PLATE, VEHICLE
@@ -28,6 +28,8 @@ OTHERS = ("psnr", "stlpips")
 """Metrics whose equivalent thumbnails stand beside those of the headline's."""
 ROWS = 4
 """Pictures on the sheet."""
+TILE = 128
+"""Side of one, pixels."""
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,13 @@ def measurement(settings: EquivalentsSettings) -> Measurement:
     labels = [sample.secrets for sample in samples if sample.secrets]
     truths = torch.stack([sample.picture for sample in samples])
     made = reconstructions(settings, truths)
-    blind = tuple(choice.word for choice in blind_recipes())
-    first = replace(settings, attacks=blind, cuts=settings.cuts[:1])
-    recipes = {name.partition(",")[0].rpartition("/")[2]: one for name, one in reconstructions(first, truths).items()}
+    blind = {
+        choice.recipe_name: next(iter(reconstructed((choice,), settings.cuts[:1], settings, truths).values()))
+        for choice in blind_recipes()
+    }
     wanted = [METRICS[name] for name in (HEADLINE, *OTHERS)]
     metrics = {one.name: one for one in wanted if not one.weights or one.weights.present}
-    equivalents = Equivalents.measure(truths, list(metrics.values()), recipes)
+    equivalents = Equivalents.measure(truths, list(metrics.values()), blind)
     judge = load_judge()
     gallery = enrol(judge, dict.fromkeys(label.identity for label in labels))
 
@@ -162,7 +165,7 @@ def measurement(settings: EquivalentsSettings) -> Measurement:
 
     if settings.sheet:
         settings.sheet.parent.mkdir(parents=True, exist_ok=True)
-        contact_sheet(sheet(equivalents, made, range(min(ROWS, len(truths))))).save(settings.sheet)
+        contact_sheet(sheet(equivalents, made, range(min(ROWS, len(truths)))), TILE).save(settings.sheet)
     return Measurement.of(
         [row(name, pictures) for name, pictures in made.items()],
         "Reconstructions and the thumbnails that they equal",

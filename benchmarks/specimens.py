@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.measurement import MeasurementSettings
-from keyhole.attacks.registry import ATTACKS, choose_all
+from keyhole.attacks.entry import Recipe
+from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
 from keyhole.data import Sample, open_source
 from keyhole.data.sample import SecretLabels
 from keyhole.evaluation.run import reconstruct_all
@@ -58,11 +59,18 @@ def legible(count: int) -> list[Sample]:
 
 def reconstructions(settings: SpecimenSettings, truths: Tensor) -> dict[str, Tensor]:
     """What every attack makes of N×3×H×W at every cut, by attack and cut."""
+    return reconstructed(choose_all(settings.attacks, "strong", ATTACKS), settings.cuts, settings, truths)
+
+
+def reconstructed(
+    choices: Sequence[ChosenAttack[Recipe]], cuts: Sequence[str], settings: SpecimenSettings, truths: Tensor
+) -> dict[str, Tensor]:
+    """`reconstructions` by attacks and at cuts that are given."""
     terms = OfflineSettings(batch=20, out=settings.out, n=len(truths))
-    target, partitions = partitioned_at(terms, settings.cuts)
+    target, partitions = partitioned_at(terms, cuts)
     made = {}
     with progress_bar() as progress:
-        for choice, partition in itertools.product(choose_all(settings.attacks, "strong", ATTACKS), partitions):
+        for choice, partition in itertools.product(choices, partitions):
             steps = settings.training if choice.recipe.learns else settings.iterations
             trial = Trial(replace(terms, iterations=steps), choice, 0, 0)
             done = reconstruct_all(trial, target, partition, truths, progress)
