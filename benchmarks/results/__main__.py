@@ -58,7 +58,7 @@ class ResultsSettings:
     """Which: heads (the shipped ones of PATROL), and at 64 px defences (PATROL and its rivals, all trained anew), terms
     (of PATROL) and knowledge (who knows of a defence); faces (LFW; needs --faces and --autoencoder)."""
     page: Path | None = None
-    """Page of Markdown whose marks the tables are written between."""
+    """Page of Markdown whose marks the tables of every finished study are written between."""
     trainings: int = World.trainings
     """Trainings of each design, with seeds 0, 1, …"""
     batches: int = World.batches
@@ -108,12 +108,19 @@ def main(settings: ResultsSettings) -> int:
             print(f"{mark}  keyhole {shlex.join(step.command(root))}")
         return 0
     failed = [] if settings.tables_only else run_steps(steps, root, settings.jobs)
-    tables = {name: text for study in studies.values() for name, text in study.tables(root).items()}
-    for name, text in tables.items():
-        print(f"\n{name}\n\n{text}")
-    if settings.page:
+    finished: dict[str, str] = {}
+    for name, study in studies.items():
+        tables, every = study.tables(root), in_order(study.steps)
+        missing = [step.name for step in every if not step.done(root)]
+        for table, text in tables.items():
+            print(f"\n{table}\n\n{text}")
+        if missing:
+            print(f"\n{name}: {len(missing)} of {len(every)} steps are not done; its tables are not written")
+        else:
+            finished |= tables
+    if settings.page and finished:
         page = settings.page.read_text(encoding="utf-8")
-        settings.page.write_text(filled(page, tables), encoding="utf-8")
+        settings.page.write_text(filled(page, finished), encoding="utf-8")
     return 1 if failed else 0
 
 

@@ -243,12 +243,22 @@ def test_tables_stand_between_their_marks() -> None:
         filled(page, {"three": ""})
 
 
-def test_the_command_writes_the_page_and_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_finished_studies_into_the_page_and_says_what_the_others_lack(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     page = tmp_path / "page.md"
-    page.write_text("<!-- results: terms -->\n<!-- end of results -->\n")
+    page.write_text("<!-- results: terms -->\nold\n<!-- end of results -->\n")
     settings = ResultsSettings(out=tmp_path / "out", studies=("terms",), page=page, tables_only=True)
+    steps = in_order(Terms(World()).steps)
+    for step in steps[1:]:
+        finish(step, tmp_path / "out", 0.5)
     assert main(settings) == 0
-    assert "| all: PATROL | not measured |" in page.read_text()
+    assert "old" in page.read_text()
+    assert f"terms: 1 of {len(steps)} steps are not done; its tables are not written" in capsys.readouterr().out
+    finish(steps[0], tmp_path / "out", 0.5)
+    assert main(settings) == 0
+    assert "| all: PATROL | 80.0 % (80.0 to 80.0) |" in page.read_text()
+    assert "old" not in page.read_text()
     assert main(ResultsSettings(out=tmp_path / "out", studies=("terms",), dry_run=True)) == 0
     assert "keyhole train patrol --cut layer3 --room layer2" in capsys.readouterr().out
     with pytest.raises(UsageError, match="give --faces and --autoencoder"):
