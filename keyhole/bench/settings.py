@@ -126,14 +126,19 @@ class BenchReportSettings:
     defences that fit into it, wherever they cut."""
     sheet_codecs: tuple[str, ...] = ()
     """Codecs of the designs whose contact sheets are shown. Absent: all."""
-    max_ssim: float = 0.3
-    """The recommendation's limit on the mean SSIM of the strongest attack."""
+    max_thumbnail: float | None = None
+    """The recommendation's limit on what leaks, as for `keyhole recommend`: pixels of the thumbnail that the strongest
+    attack equals. Absent, without --max-ssim too: what the judge needs to read a secret better than by guessing."""
+    max_ssim: float | None = None
+    """The same on SSIM. Who has seen nothing scores something too."""
     max_accuracy_loss: float = 1.0
     """The recommendation's limit on points of accuracy below the undefended fp32 design."""
 
     def __post_init__(self) -> None:
-        if not -1 <= self.max_ssim <= 1:
+        if self.max_ssim is not None and not -1 <= self.max_ssim <= 1:
             raise UsageError(f"--max-ssim {self.max_ssim:g}: SSIM lies between -1 and 1")
+        if self.max_thumbnail is not None and not self.max_thumbnail >= 0:
+            raise UsageError(f"--max-thumbnail {self.max_thumbnail:g}: expected 0 or more")
         if not self.max_accuracy_loss >= 0:
             raise UsageError(f"--max-accuracy-loss {self.max_accuracy_loss:g}: expected 0 or more")
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
 TILE = 224
-"""Side of a tile of a large sheet, pixels; gaps and letters grow with it."""
-_GAP, _CAPTION, _HEAD, _LETTERS, _SMALL = 16, 30, 66, 17, 15  # at that side
-_LEAST = 11  # letters of a small sheet, pixels
+"""Side of a tile of a large sheet, pixels."""
+_GAP, _HEAD = 16, 66  # of a large sheet; they shrink with its tiles
+_CAPTION, _LETTERS, _SMALL = 30, 17, 15  # of any
 _PAPER, _INK, _FAINT, _EMPTY = "#ffffff", "#1b1f24", "#667085", "#eef0f3"
 
 
@@ -74,7 +74,7 @@ def contact_sheet(columns: Sequence[Column], tile: int = TILE) -> Image.Image:
     for at, column in enumerate(columns):
         left, _ = grid.corner(at, 0)
         place = (left, grid.head - grid.gap // 2)
-        draw.text(place, column.heading, column.colour, ImageFont.load_default(grid.letters(_LETTERS)), anchor="ld")
+        draw.text(place, column.heading, column.colour, ImageFont.load_default(_LETTERS), anchor="ld")
         for row, each in enumerate(column.tiles):
             _draw(sheet, draw, grid, grid.corner(at, row), each)
     return sheet
@@ -112,14 +112,11 @@ class _Grid:
     @property
     def head(self) -> int:
         """Height of two lines of heading."""
-        return max(self._scaled(_HEAD), round(3.7 * self.letters(_LETTERS)))
+        return max(self._scaled(_HEAD), round(3.7 * _LETTERS))
 
     @property
     def row(self) -> int:
-        return self.tile + (max(self._scaled(_CAPTION), 2 * self.letters(_SMALL)) if self.captions else 0) + self.gap
-
-    def letters(self, size: int) -> int:
-        return max(self._scaled(size), _LEAST)
+        return self.tile + (_CAPTION if self.captions else 0) + self.gap
 
     def size(self, columns: int, rows: int) -> tuple[int, int]:
         return self.gap + columns * (self.tile + self.gap), self.head + rows * self.row
@@ -139,7 +136,7 @@ def _draw(sheet: Image.Image, draw: ImageDraw.ImageDraw, grid: _Grid, corner: tu
         scale = grid.tile / max(tile.picture.size)
         size = (round(tile.picture.width * scale), round(tile.picture.height * scale))
         sheet.paste(tile.picture.resize(size, Image.Resampling.LANCZOS), corner)
-    draw.text((left, top + grid.tile + 7), tile.caption, fill=_FAINT, font=ImageFont.load_default(grid.letters(_SMALL)))
+    draw.text((left, top + grid.tile + 7), tile.caption, fill=_FAINT, font=ImageFont.load_default(_SMALL))
 
 
 def _end(square: Image.Image) -> tuple[int, int]:

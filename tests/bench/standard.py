@@ -20,8 +20,11 @@ from keyhole.bench.records import (
     Percentiles,
     ProfileRecord,
     Results,
+    ScaleRecord,
 )
+from keyhole.judge.legibility import Legibility, ReadSecret
 from keyhole.judge.recovery import Share
+from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 
 TARGETS = ("resnet18-streetcam", "resnet18-streetcam-patrol", "vit-tiny-streetcam")
@@ -31,7 +34,11 @@ CODECS = ("fp32", "int8")
 LINKS = ("wifi", "lte", "lte@8x")
 ATTACKS = ("pixels-white", "pixels-black", "decoder-white", "diffusion-white")
 _DELAY = {"wifi": 14.0, "lte": 70.0, "lte@8x": 70.0}
-_PICTURES = 100
+_PICTURES, _MACS = 8, 114_000_000
+_SSIM_OF_SIDES = {
+    **{1: 0.444, 2: 0.446, 3: 0.452, 4: 0.462, 6: 0.478, 8: 0.496, 12: 0.535, 16: 0.573, 24: 0.645, 32: 0.71},
+    **{48: 0.80, 64: 0.864, 96: 0.94, 128: 1.0},
+}
 
 
 def standard_run() -> Results:
@@ -46,7 +53,32 @@ def standard_run() -> Results:
         ],
         leaks=[_leak(design, attack) for design in designs for attack in ATTACKS],
         profiles=[_profile(design) for design in designs],
+        scales=[_scale(target) for target in TARGETS],
         failures=[Failure(f"leak | cell {number}", "RuntimeError: broke") for number in range(20)],
+    )
+
+
+def _scale(target: str) -> ScaleRecord:
+    chance = random.Random(0)
+    spread = [chance.gauss(0, 0.02) for _ in range(_PICTURES)]
+    ssim = [[min(1.0, mean + more) if mean < 1 else 1.0 for more in spread] for mean in _SSIM_OF_SIDES.values()]
+    alone = Design(target, EDGE_ONLY, "none", "none")
+    blind = {
+        recipe: _scored(alone, f"blind/{recipe}", [mean + more for more in spread])
+        for recipe, mean in (("mean", 0.424), ("nearest", 0.40), ("flat", 0.445), ("sample", 0.38))
+    }
+    secrets = {
+        name: ReadSecret(
+            [[int(n % 20 == 0 or (side >= least and n % 3 == 0)) for n in range(_PICTURES)] for side in _SSIM_OF_SIDES],
+            [1] * _PICTURES,
+            0.05,
+        )
+        for name, least in (("plate glyphs", 12), ("driver", 24), ("vehicle", 4))
+    }
+    sides = tuple(_SSIM_OF_SIDES)
+    psnr = [[10 + 20 * value for value in row] for row in ssim]
+    return ScaleRecord(
+        alone, blind, ThumbnailScale(128, sides, {"ssim": ssim, "psnr": psnr}), Legibility(sides, secrets)
     )
 
 
@@ -105,6 +137,10 @@ def _leak(design: Design, attack: str) -> LeakRecord:
     mean = 0.88 - 0.11 * _depth(design) - hidden + strength * 0.5
     ssim = [min(0.999, max(0.0, chance.gauss(mean, 0.06))) for _ in range(_PICTURES)]
     read = max(0.0, (mean - 0.45) / 0.5)
+    return _scored(design, attack, ssim, read)
+
+
+def _scored(design: Design, attack: str, ssim: list[float], read: float = 0.0) -> LeakRecord:
     return LeakRecord(
         design,
         attack,
@@ -123,7 +159,15 @@ def _leak(design: Design, attack: str) -> LeakRecord:
 def _profile(design: Design) -> ProfileRecord:
     depth = _depth(design)
     dfil = 47.7 if design.defence.startswith("gaussian") else None
-    return ProfileRecord(design, _payload(design), 80_000 * 4**depth, 114_000_000 * (depth + 1), dfil, 2**21 * 2**depth)
+    return ProfileRecord(
+        design,
+        _payload(design),
+        80_000 * 4**depth,
+        _MACS * (depth + 1),
+        dfil,
+        2**21 * 2**depth,
+        model_macs=595_000_000,
+    )
 
 
 def with_real_sheets(results: Results, folder: Path) -> Results:
@@ -139,4 +183,10 @@ def with_real_sheets(results: Results, folder: Path) -> Results:
         made = torch.nn.functional.interpolate(small, size=64, mode="bilinear")
         contact_sheet([Column.of("truth", truths), Column.of(leak.attack, made)]).save(folder / name)
         leaks.append(replace(leak, sheet=name))
-    return replace(results, leaks=leaks)
+    scales = []
+    for scale in results.scales:
+        name = f"sheets/scale-{scale.design.target}.png"
+        blind = [Column.of(recipe, [truths.mean(dim=0)] * len(truths)) for recipe in scale.blind]
+        contact_sheet([Column.of("truth", truths), *blind, Column.of("8 px", truths)]).save(folder / name)
+        scales.append(replace(scale, sheet=name))
+    return replace(results, leaks=leaks, scales=scales)

@@ -16,7 +16,7 @@ from keyhole.bench.advice.options import options
 from keyhole.bench.advice.wording import design_text
 from keyhole.bench.measure.dfil import psnr_bound
 from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, MachineLoad, Results
-from keyhole.bench.report.command import bench_report, write_report
+from keyhole.bench.report.command import bench_report, markdown, write_report
 from keyhole.bench.report.content import missing_measurements, report_content
 from keyhole.bench.report.costs import payload_dots, stage_bars
 from keyhole.bench.report.sheets import contact_sheets
@@ -118,7 +118,7 @@ def test_a_row_holds_the_figures_of_its_design(full: Report) -> None:
 def test_the_decision_holds_what_matters_over_all_links_and_marks_what_breaks_a_limit(full: Report) -> None:
     by_name = {row["design"]: row for row in rows_of(full[0], "decision-toy")}
     assert next(iter(by_name)) == "cloud-only · fp32"
-    assert [*by_name][-1] == "edge-only"
+    assert [*by_name][-2:] == ["edge-only", "blind attacker"]
     assert "recommended (wifi, lte)" not in by_name["edge-only"]["why it is here"]
     assert "recommended (lte)" in by_name["edge-only"]["why it is here"]
     chosen = by_name["layer3.0 · gaussian:scale=0.5 · int8"]
@@ -147,7 +147,7 @@ def test_the_strongest_of_one_attack_is_no_strongest(tmp_path: Path) -> None:
     one = replace(results, leaks=[found for found in results.leaks if found.attack == "pixels-white"])
     page, _, _ = written(one, tmp_path)
     said = {row["strongest attack"] for row in rows_of(page, "designs-toy")}
-    assert said == {"only pixels-white", "none needed", "none helps"}
+    assert said == {"only pixels-white", "none needed", "none helps", "–"}
 
 
 def test_a_secret_that_is_not_read_better_than_by_guessing_is_read_as_by_guessing(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_secret_that_is_not_read_better_than_by_guessing_is_read_as_by_guessin
     leaks = [leak(found.design, found.attack, 0.5, found.seed, plate=0.01) for found in results.leaks]
     page, _, _ = written(replace(results, leaks=leaks), tmp_path)
     said = {row["plate, % (guessing)"] for row in rows_of(page, "designs-toy")}
-    assert said == {"as guessing (5.0) of 8", "nothing", "all"}
+    assert said == {"as guessing (5.0) of 8", "nothing", "all", "–"}
 
 
 def test_latencies_have_their_intervals(tmp_path: Path) -> None:
@@ -187,8 +187,9 @@ def test_the_page_holds_a_plot_for_each_question_and_says_how_to_read_it(full: R
     charts = re.findall(
         r'<section class="chart" id="([^"]+)">\s*<h3>[^<]+</h3>\s*<p class="faint">[^<]{40,}</p>', full[0]
     )
-    assert charts == ["toy-leak", "toy-secrets", "toy-defences-ssim", "toy-defences-psnr", "toy-stages", "toy-payload"]
-    assert len(re.findall('type="application/json"', full[0])) == 4 * len(LINKS) + 2 * len(CUTS) + 1
+    curves = ["toy-defences-thumbnail", "toy-defences-ssim", "toy-defences-psnr"]
+    assert charts == ["toy-leak", "toy-leak-ssim", "toy-secrets", *curves, "toy-stages", "toy-payload"]
+    assert len(re.findall('type="application/json"', full[0])) == 5 * len(LINKS) + 3 * len(CUTS) + 1
 
 
 def test_markdown_shows_plots_and_sheets_that_lie_beside_it(full: Report) -> None:
@@ -222,7 +223,7 @@ def test_contact_sheets_may_be_those_of_some_codecs(tmp_path: Path) -> None:
 
 
 def test_markdown_of_a_standard_run_fits_250_lines_and_says_what_it_leaves_out(tmp_path: Path) -> None:
-    _, text, _ = written(with_sheets(standard_run(), tmp_path), tmp_path)
+    text = markdown(report_content(with_sheets(standard_run(), tmp_path), tmp_path, ReaderLimits(accuracy_loss=2)))
     assert len(text.splitlines()) <= 250
     assert "12 more are in the page" in text
 
@@ -283,7 +284,7 @@ def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
     (tmp_path / str(results.leaks[0].sheet)).unlink()
     (tmp_path / str(results.leaks[1].sheet)).write_bytes(b"\x89PNG")
-    shown = [sheet.leak for sheet in contact_sheets(options(results), tmp_path)]
+    shown = [sheet.leak for sheet in contact_sheets(options(results), tmp_path, None)]
     kept = [found for found in results.leaks[2:] if found.seed == 0]
     assert sorted(shown, key=kept.index) == kept
 
@@ -291,7 +292,7 @@ def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
 def test_designs_that_share_a_sheet_show_it_once(tmp_path: Path) -> None:
     results = with_sheets(run(), tmp_path)
     alike = replace(results, leaks=[replace(found, sheet="sheets/0.png") for found in results.leaks])
-    (sheet,) = contact_sheets(options(alike), tmp_path)
+    (sheet,) = contact_sheets(options(alike), tmp_path, None)
     assert set(sheet.designs) == set(DESIGNS)
 
 
@@ -404,4 +405,4 @@ def test_metrics_that_were_asked_for_have_columns_and_curves_and_the_others_have
         assert row["L2"] == "0.0125 [0.0125, 0.0125]"
         assert row["FID"].startswith("12.5")
     shown = re.findall(r'class="chart" id="toy-defences-([^"]+)"', page)
-    assert set(shown) == {"ssim", "psnr", "l2", "fid"}
+    assert set(shown) == {"thumbnail", "ssim", "psnr", "l2", "fid"}

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from keyhole.bench.advice.exposure import Exposure, SecretExposure
 from keyhole.bench.advice.options import Option
+from keyhole.bench.records import ScaleRecord
 from keyhole.metrics.interval import Interval, with_interval
+from keyhole.metrics.thumbnails import Thumbnail
 
 MISSING = "–"
 NOTHING, ALL = "nothing", "all"
@@ -56,6 +58,7 @@ class TableColumn:
         heading: with the unit.
         cell: of a design.
         figure: that its limit is on; None: not measured.
+        blind: what the blind attacker has in it, by the scale of the target's pictures.
         limit: the most that is allowed; None: no limit.
     """
 
@@ -63,6 +66,7 @@ class TableColumn:
     cell: Callable[[Option], Cell]
     figure: Callable[[Option], float | None] = lambda _: None
     limit: float | None = None
+    blind: Callable[[ScaleRecord], Cell] = lambda _: Cell(MISSING)
 
     def breaks(self, option: Option) -> bool:
         """Whether a design is over the limit; what was not measured is not."""
@@ -108,6 +112,13 @@ def mean(found: Exposure | None, digits: int) -> Cell:
     return figure(found.mean, found.interval, digits) if found else Cell(MISSING)
 
 
+def equivalent(found: Thumbnail | None) -> Cell:
+    """An equivalent thumbnail with its interval."""
+    if found is None:
+        return Cell(MISSING)
+    return Cell(found.brief, found.text.removeprefix(found.brief).strip(), found.side)
+
+
 def share(found: SecretExposure | None) -> Cell:
     """A share of a secret in percent, with what guessing gets and how often it was asked.
 
@@ -116,7 +127,7 @@ def share(found: SecretExposure | None) -> Cell:
     if found is None:
         return Cell(MISSING)
     read = "as guessing" if found.share.as_by_guessing else f"{100 * found.mean:.1f}"
-    return Cell(read, f"({100 * found.guessing:.1f}) of {found.pictures}", found.mean)
+    return Cell(read, f"({100 * found.share.guessing:.1f}) of {found.pictures}", found.mean)
 
 
 def seen(option: Option, measured: Cell) -> Cell:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
+from keyhole.bench.advice.exposure import blind_exposure
 from keyhole.bench.advice.options import Option
 from keyhole.bench.measure.dfil import psnr_bound
-from keyhole.bench.records import Design, ProfileRecord
-from keyhole.bench.report.cells import MISSING, Cell, TableColumn, evidence, figure, mean, number, seen, share
+from keyhole.bench.records import Design, ProfileRecord, ScaleRecord
+from keyhole.bench.report.cells import (
+    MISSING,
+    NOTHING,
+    Cell,
+    TableColumn,
+    equivalent,
+    evidence,
+    figure,
+    mean,
+    number,
+    seen,
+    share,
+)
+from keyhole.judge.legibility import SECRETS
 from keyhole.metrics.base import Metric
 from keyhole.presentation.stages import PROTECT
 
-_SECRETS = ("plate glyphs", "driver", "vehicle")
+BLIND = "blind attacker"
 Links = Mapping[Design, str]
 """Names of elements of the page that show a design's pictures."""
 
@@ -27,18 +41,34 @@ def design(pictures: Links) -> tuple[TableColumn, ...]:
 
 def secrets(options: Iterable[Option]) -> list[TableColumn]:
     """A column for each secret that the judge was asked for."""
-    return [TableColumn(secret_heading(name), _secret(name)) for name in secret_names(options)]
+    return [TableColumn(secret_heading(name), _secret(name), blind=_unseen(name)) for name in secret_names(options)]
+
+
+def blind_row(columns: Iterable[TableColumn], scale: ScaleRecord) -> tuple[Cell, ...]:
+    """What the blind attacker has in each column, by the best of its recipes for each."""
+    return tuple(column.blind(scale) for column in columns)
 
 
 def secret_names(options: Iterable[Option]) -> list[str]:
     """Names of secrets that the judge was asked for: plate, driver, vehicle, then others."""
     asked = dict.fromkeys(name for option in options for name in option.secrets)
-    return sorted(asked, key=lambda name: _SECRETS.index(name) if name in _SECRETS else len(_SECRETS))
+    return sorted(asked, key=lambda name: SECRETS.index(name) if name in SECRETS else len(SECRETS))
 
 
 def secret_heading(name: str) -> str:
     """The heading of a secret's column."""
     return f"{name}, % (guessing)"
+
+
+def thumbnail(limit: float | None = None) -> TableColumn:
+    """The true pictures' thumbnail that the strongest attack equals."""
+    return TableColumn(
+        "thumbnail",
+        lambda option: equivalent(option.thumbnail),
+        lambda option: option.side,
+        limit,
+        lambda _: Cell(NOTHING, value=-1.0),
+    )
 
 
 def metric(metric: Metric, limit: float | None = None) -> TableColumn:
@@ -48,6 +78,7 @@ def metric(metric: Metric, limit: float | None = None) -> TableColumn:
         lambda option: seen(option, mean(option.exposure.get(metric.name), metric.brief)),
         lambda option: option.leak(metric.name),
         limit,
+        lambda scale: mean(blind_exposure(scale, metric.name, scale.thumbnails.count), metric.brief),
     )
 
 
@@ -87,6 +118,16 @@ def _protecting(option: Option) -> Cell:
 
 def _secret(name: str) -> Callable[[Option], Cell]:
     return lambda option: seen(option, share(option.secrets.get(name)))
+
+
+def _unseen(name: str) -> Callable[[ScaleRecord], Cell]:
+    def cell(scale: ScaleRecord) -> Cell:
+        found = scale.guessed(name)
+        if found is None:
+            return Cell(MISSING)
+        return Cell(f"{100 * found.value:.1f}", f"({100 * found.guessing:.1f}) of {found.asked}", found.value)
+
+    return cell
 
 
 def _accuracy(option: Option) -> Cell:

@@ -40,7 +40,9 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
     content = report_content(
         results,
         settings.run,
-        ReaderLimits(ssim=settings.max_ssim, accuracy_loss=settings.max_accuracy_loss),
+        ReaderLimits(
+            thumbnail=settings.max_thumbnail, ssim=settings.max_ssim, accuracy_loss=settings.max_accuracy_loss
+        ),
         sheet_codecs=settings.sheet_codecs,
         room=settings.room,
     )
@@ -60,12 +62,17 @@ def write_report(content: ReportContent, folder: Path) -> tuple[Path, ...]:
     pictures = dict(_pictures(content))
     written = {
         HTML: _environment(autoescape=True).get_template("report.html.jinja").render(content=content).encode(),
-        MARKDOWN: _environment(autoescape=False).get_template("report.md.jinja").render(content=content).encode(),
+        MARKDOWN: markdown(content).encode(),
         **pictures,
     }
     for name, text in written.items():
         (folder / name).write_bytes(text)
     return tuple(folder / name for name in written)
+
+
+def markdown(content: ReportContent) -> str:
+    """The text of ``report.md``."""
+    return _environment(autoescape=False).get_template("report.md.jinja").render(content=content)
 
 
 def _pictures(content: ReportContent) -> Iterator[tuple[str, bytes]]:

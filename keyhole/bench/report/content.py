@@ -10,13 +10,15 @@ from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import Option, options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import sentences
+from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.wording import design_text
-from keyhole.bench.records import Design, Failure, Results
+from keyhole.bench.records import Design, Failure, Results, ScaleRecord
 from keyhole.bench.report import tables
 from keyhole.bench.report.cells import ReportTable
 from keyhole.bench.report.costs import payload_dots, stage_bars
 from keyhole.bench.report.decision import decision, reasons
 from keyhole.bench.report.defence_curves import curves_within, defence_curves, undefended_heads
+from keyhole.bench.report.equivalents import EquivalentThumbnails
 from keyhole.bench.report.sheets import ContactSheet, contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.bench.report.verdict import verdict
@@ -43,6 +45,7 @@ class TargetSection:
         charts: what to look at first.
         other_charts: the others.
         missing: what was not measured, a line each.
+        source: where the limit on what leaks is from; empty where it was asked for.
         loaded: that latencies were taken while the machine did other work; empty: none were.
         thin: whether less than a conclusion needs is behind some leak; see `keyhole.bench.advice.evidence`.
     """
@@ -60,6 +63,7 @@ class TargetSection:
     missing: Sequence[str]
     loaded: str
     thin: bool
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,10 +109,29 @@ def report_content(
     for target in results.targets:
         mine = [option for option in weighed if option.design.target == target]
         pictured = [option for option in mine if not sheet_codecs or option.design.codec in sheet_codecs]
-        sheets = tuple(contact_sheets(pictured, run))
-        view = TargetView(target, mine, results.links, limits, _shown_by(sheets))
-        sections.append(_section(view, sheets, room))
+        scale = results.scale(target)
+        equivalents = EquivalentThumbnails(scale) if scale else None
+        sheets = tuple(contact_sheets(pictured, run, equivalents))
+        asked, source = _limits(limits, scale)
+        view = TargetView(target, mine, results.links, asked, _shown_by(sheets), equivalents)
+        sections.append(replace(_section(view, sheets, room), source=source))
     return ReportContent(run.resolve().name, sections, results.provenance, results.failures)
+
+
+def _limits(asked: ReaderLimits, scale: ScaleRecord | None) -> tuple[ReaderLimits, str]:
+    """The limits of a target, and a sentence on where that on what leaks is from.
+
+    Without a scale and without a limit there is none on what leaks.
+    """
+    if asked.thumbnail is None and asked.ssim is None and scale:
+        limit = ThumbnailLimit.of(scale)
+        return replace(asked, thumbnail=limit.side), limit.source
+    if asked.thumbnail is not None and scale is None:
+        raise UsageError(
+            "--max-thumbnail: a target's pictures have no scale to tell thumbnails by; `keyhole bench --only scale` "
+            "with the other flags of the run adds it, or give --max-ssim"
+        )
+    return asked, ""
 
 
 def _shown_by(sheets: Sequence[ContactSheet]) -> dict[Design, str]:
@@ -132,7 +155,7 @@ def _section(view: TargetView, sheets: Sequence[ContactSheet], room: str | None)
         other_sheets=[sheet for sheet in sheets if sheet not in first],
         charts=charts[:1],
         other_charts=charts[1:],
-        missing=tuple(missing_measurements(view.options, view.links)),
+        missing=(*missing_measurements(view.options, view.links), *_no_scale(view)),
         loaded=_loaded(view),
         thin=any(option.exposure["ssim"].thin for option in view.options if "ssim" in option.exposure),
     )
@@ -152,8 +175,22 @@ def _loaded(view: TargetView) -> str:
 
 def _advice(view: TargetView, link: str) -> Recommendation:
     limits = view.limits
-    asked = constraints(link, max_ssim=limits.ssim, max_accuracy_loss=limits.accuracy_loss, max_latency=limits.latency)
+    asked = constraints(
+        link,
+        max_thumbnail=limits.thumbnail,
+        max_ssim=limits.ssim,
+        max_accuracy_loss=limits.accuracy_loss,
+        max_latency=limits.latency,
+    )
     return recommendation(view.options, view.target, link, asked)
+
+
+def _no_scale(view: TargetView) -> Iterator[str]:
+    if view.scale is None and any(option.leaks for option in view.options):
+        yield (
+            "Scale: missing, so nobody can tell these leaks from what an attacker gets who has seen no frame, nor "
+            "state them as thumbnails. `keyhole bench --only scale` with the other flags of the run adds it."
+        )
 
 
 def missing_measurements(options: Sequence[Option], links: Sequence[str]) -> Iterator[str]:

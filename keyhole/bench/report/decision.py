@@ -9,10 +9,10 @@ from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.recommendation import Recommendation
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.bench.report.cells import Cell, ReportTable
-from keyhole.bench.report.leakage import by_metric
+from keyhole.bench.report.columns import BLIND, blind_row
+from keyhole.bench.report.leakage import headline
 from keyhole.bench.report.tradeoff import front_over
 from keyhole.bench.report.view import TargetView, design_name
-from keyhole.metrics.registry import METRICS
 
 RECOMMENDED, RUNNER_UP, FRONT = "recommended", "runner-up", "front"
 _WHOLE = {EDGE_ONLY: "whole model on the edge", CLOUD_ONLY: "picture to the cloud"}
@@ -20,7 +20,8 @@ _BREAKS = " ✗"
 
 
 def decision(view: TargetView, advice: Mapping[str, Recommendation]) -> ReportTable:
-    """A row for each design that `reasons` names, from the picture in the cloud to the whole model on the edge.
+    """A row for each design that `reasons` names, from the picture in the cloud to the whole model on the edge, and one
+    for the blind attacker.
 
     Args:
         view: the target.
@@ -39,6 +40,9 @@ def decision(view: TargetView, advice: Mapping[str, Recommendation]) -> ReportTa
         )
         for option in shown
     )
+    if view.scale:
+        blind = blind_row(view.columns, view.scale)
+        rows = (*rows, (Cell(BLIND), Cell("sees no frame"), *blind))
     headings = ("design", "why it is here", *(column.heading for column in view.columns))
     return ReportTable(f"decision-{view.name}", headings, rows, words=2)
 
@@ -50,7 +54,7 @@ def reasons(view: TargetView, advice: Mapping[str, Recommendation]) -> dict[Desi
         named: dict[str, Sequence[Option | None]] = {
             RECOMMENDED: [found.chosen],
             RUNNER_UP: [found.runner_up],
-            FRONT: front_over(view, link, by_metric(view, METRICS["ssim"])),
+            FRONT: front_over(view, link, headline(view)),
         }
         for reason, options in named.items():
             for option in options:

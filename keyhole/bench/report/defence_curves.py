@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from keyhole.bench.advice.options import UNDEFENDED, Option, metrics_of
-from keyhole.bench.report.leakage import Leakage, by_metric
+from keyhole.bench.report.leakage import Leakage, by_metric, headline
 from keyhole.bench.report.looks import ALLOWED, BLIND, LIMIT, Looks
 from keyhole.bench.report.view import TargetView
 from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Level, Mark, Region, around
@@ -79,8 +79,11 @@ def strength(defence: str) -> str:
     return "+".join(part for part in defence.partition(":")[2].split("+") if not _FILE.search(part))
 
 
-def _measures(view: TargetView) -> Iterable[Leakage]:
-    return (by_metric(view, metric) for metric in metrics_of(view.options))
+def _measures(view: TargetView) -> Iterator[Leakage]:
+    """What is against accuracy: the headline first."""
+    if view.scale:
+        yield headline(view)
+    yield from (by_metric(view, metric) for metric in metrics_of(view.options))
 
 
 def _comparable(options: Sequence[Option], measure: Leakage) -> list[Option]:

@@ -6,13 +6,17 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from keyhole.bench.advice.exposure import Exposure
+from keyhole.bench.advice.exposure import Exposure, blind_exposure
 from keyhole.bench.advice.options import Option
+from keyhole.bench.records import ScaleRecord
 from keyhole.bench.report.view import TargetView
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Interval
+from keyhole.metrics.registry import METRICS
 from keyhole.presentation.charts.chart import ChartAxis, around
 
+_NOTHING = -2.0
+"""Place of what tells no more than knowing nothing, one step below half a pixel."""
 Reading = tuple[float, Interval | None]
 """Where a leak stands on its axis, with its interval."""
 
@@ -38,6 +42,33 @@ class Leakage:
     blind: float | None = None
 
 
+def headline(view: TargetView) -> Leakage:
+    """The equivalent thumbnail; SSIM where the target's pictures have no scale."""
+    return by_thumbnail(view.scale, view.limits.thumbnail) if view.scale else by_metric(view, METRICS["ssim"])
+
+
+def by_thumbnail(scale: ScaleRecord, limit: float | None) -> Leakage:
+    """The true pictures' thumbnail that the strongest attack equals; each doubling of its side is as long."""
+    full = scale.thumbnails.full
+    sides = [2**power for power in range(math.ceil(math.log2(full)))]
+    ticks = ((_NOTHING, "nothing"), *((_place(side), str(side)) for side in sides), (_place(full), f"{full} = all"))
+    axis = ChartAxis("as sharp as a thumbnail of … px", (_NOTHING - 0.4, _place(full) + 0.4), ticks)
+
+    def read(option: Option) -> Reading | None:
+        found = option.thumbnail
+        return (_place(found.side), _places(found.interval)) if found else None
+
+    return Leakage("thumbnail", "thumbnail", axis, read, None if limit is None else _place(limit), blind=_NOTHING)
+
+
+def _place(side: float) -> float:
+    return math.log2(side) if side else _NOTHING
+
+
+def _places(interval: Interval | None) -> Interval | None:
+    return interval and (_place(interval[0]), _place(interval[1]))
+
+
 def by_metric(view: TargetView, metric: Metric) -> Leakage:
     """A metric of pictures; the axis is turned so that the leak rises along it."""
     found = [exposure.mean for option in view.splits if (exposure := option.exposure.get(metric.name))]
@@ -51,12 +82,13 @@ def by_metric(view: TargetView, metric: Metric) -> Leakage:
         return _reading(exposure, within=span)
 
     limit = view.limits.ssim if metric.name == "ssim" else None
-    return Leakage(metric.name, metric.title, ChartAxis(metric.label, span), read, limit)
+    floor = blind_exposure(view.scale, metric.name, view.scale.thumbnails.count) if view.scale else None
+    return Leakage(metric.name, metric.title, ChartAxis(metric.label, span), read, limit, floor.mean if floor else None)
 
 
 def by_secret(view: TargetView, name: str) -> Leakage:
     """The share of a secret that a judge reads right."""
-    guessing = [found.guessing for option in view.options if (found := option.secrets.get(name))]
+    guessing = [found.share.guessing for option in view.options if (found := option.secrets.get(name))]
     blind = max(guessing)
 
     def read(option: Option) -> Reading | None:

@@ -1,4 +1,4 @@
-"""Contact sheets of the report, small: true pictures beside what an attack made of them."""
+"""Contact sheets of the report, small: truth, reconstruction, the thumbnail that it equals, what is made blind."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from PIL import Image
+from torchvision.transforms.v2 import functional as transform
 
+from keyhole.attacks.registry import FLOOR
+from keyhole.bench.advice.exposure import picture_exposures
 from keyhole.bench.advice.options import Option
-from keyhole.bench.records import Design, LeakRecord
+from keyhole.bench.records import PICTURE, Design, LeakRecord, ScaleRecord
+from keyhole.bench.report.equivalents import EquivalentThumbnails
 from keyhole.bench.report.view import design_name, slug
+from keyhole.metrics.thumbnails import HEADLINE, SIDES, Thumbnail, shrunk
 from keyhole.presentation import attacks
 from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet, tiles
 
-_TILE, _ROWS = 112, 3
+_TILE, _ROWS = 132, 3
+_DENSITY = 1.5  # of its pixels to those that it is shown on, for screens that have more
 _LARGEST = (300, 1200)  # of a picture that is no contact sheet as they are made now, pixels
 
 
@@ -30,6 +37,7 @@ class ContactSheet:
         jpeg: the picture, small.
         size: of it, width and height.
         strongest: whether no attack on the design got more.
+        thumbnail: that it equals, over all of its pictures; None: not known.
     """
 
     name: str
@@ -38,6 +46,12 @@ class ContactSheet:
     jpeg: bytes
     size: tuple[int, int]
     strongest: bool
+    thumbnail: Thumbnail | None = None
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height at which the page shows it."""
+        return round(self.size[0] / _DENSITY), round(self.size[1] / _DENSITY)
 
     @property
     def ssim(self) -> float | None:
@@ -48,11 +62,14 @@ class ContactSheet:
     @property
     def caption(self) -> str:
         """Whose it is, and what it scores."""
-        attack = f"{self.leak.attack}" + (f", SSIM {self.ssim:.3f}" if self.ssim is not None else "")
-        return f"{' = '.join(map(design_name, self.designs))}: {attack}"
+        equal = [self.thumbnail.text] if self.thumbnail else []
+        ssim = [f"SSIM {self.ssim:.3f}"] if self.ssim is not None else []
+        return f"{' = '.join(map(design_name, self.designs))}: {', '.join([self.leak.attack, *equal, *ssim])}"
 
 
-def contact_sheets(options: Sequence[Option], run: Path) -> Iterator[ContactSheet]:
+def contact_sheets(
+    options: Sequence[Option], run: Path, equivalents: EquivalentThumbnails | None
+) -> Iterator[ContactSheet]:
     """One for each attack on each design, of its first seed; those that are gone or broken are left out.
 
     Designs that leak the same share a sheet.
@@ -60,7 +77,9 @@ def contact_sheets(options: Sequence[Option], run: Path) -> Iterator[ContactShee
     Args:
         options: of one target.
         run: folder that the sheets lie in.
+        equivalents: of the target's pictures; None: the thumbnails that they equal are not known.
     """
+    blind = _blind(run, equivalents.scale) if equivalents else None
     of_sheet: dict[str, list[tuple[Option, LeakRecord]]] = {}
     for option in options:
         first: dict[str, LeakRecord] = {}
@@ -71,11 +90,12 @@ def contact_sheets(options: Sequence[Option], run: Path) -> Iterator[ContactShee
                 of_sheet.setdefault(leak.sheet, []).append((option, leak))
     for path, shared in of_sheet.items():
         option, leak = shared[0]
-        if found := _small(run / path, leak):
+        equal = _thumbnail(option, leak.attack, equivalents) if equivalents else None
+        if found := _small(run / path, leak, equal, blind):
             most = option.exposure.get("ssim")
             designs = tuple(each.design for each, _ in shared)
             strongest = bool(most and most.attack == leak.attack)
-            yield ContactSheet(_name(leak), leak, designs, *found, strongest)
+            yield ContactSheet(_name(leak), leak, designs, *found, strongest, equal)
 
 
 def _name(leak: LeakRecord) -> str:
@@ -83,26 +103,77 @@ def _name(leak: LeakRecord) -> str:
     return slug(f"{design.target}-{design.cut}-{design.defence}-{design.codec}-{leak.attack}-{leak.seed}")
 
 
-def _small(path: Path, leak: LeakRecord) -> tuple[bytes, tuple[int, int]] | None:
-    try:
-        with Image.open(path) as image:
-            sheet = image.convert("RGB")
-    except OSError:
+def _thumbnail(option: Option, attack: str, equivalents: EquivalentThumbnails) -> Thumbnail | None:
+    if not option.splits:
+        return option.thumbnail
+    found = next((each for each in picture_exposures(option.leaks, HEADLINE) if each.attack == attack), None)
+    return equivalents.of(found) if found else None
+
+
+def _blind(run: Path, scale: ScaleRecord) -> list[Tile] | None:
+    """What the blind attacker shows by its best recipe, from the sheet of the scale."""
+    best, names = scale.floor(HEADLINE), list(scale.blind)
+    sheet = _opened(run / scale.sheet) if scale.sheet else None
+    if best is None or sheet is None:
         return None
-    picture = _composed(sheet, leak) or _shrunk(sheet)
+    recipe = next(name for name, leak in scale.blind.items() if leak is best)
+    for columns in range(1 + len(names), 1 + len(names) + len(SIDES)):
+        if found := tiles(sheet, columns):
+            return [Tile(picture) for picture in found[1 + names.index(recipe)][:_ROWS]]
+    return None
+
+
+def _small(
+    path: Path, leak: LeakRecord, equal: Thumbnail | None, blind: list[Tile] | None
+) -> tuple[bytes, tuple[int, int]] | None:
+    sheet = _opened(path)
+    if sheet is None:
+        return None
+    picture = _composed(sheet, leak, equal, blind) or _shrunk(sheet)
     page = io.BytesIO()
     picture.save(page, "JPEG", quality=82)
     return page.getvalue(), picture.size
 
 
-def _composed(sheet: Image.Image, leak: LeakRecord) -> Image.Image | None:
+def _opened(path: Path) -> Image.Image | None:
+    try:
+        with Image.open(path) as image:
+            return image.convert("RGB")
+    except OSError:
+        return None
+
+
+def _composed(
+    sheet: Image.Image, leak: LeakRecord, equal: Thumbnail | None, blind: list[Tile] | None
+) -> Image.Image | None:
     """The first pictures of a sheet once more, with what stands beside them in a report."""
     found = tiles(sheet, columns=2)
     if found is None:
         return None
-    truths, made = ([Tile(picture) for picture in column[:_ROWS]] for column in found)
-    heading = leak.attack.replace("-", "\n", 1)
-    return contact_sheet([Column("truth", truths), Column(heading, made, attacks.colour(leak.attack))], _TILE)
+    truths, made = (column[:_ROWS] for column in found)
+    columns = [
+        Column("truth", _tiles(truths)),
+        Column(leak.attack.replace("-", "\n", 1), _tiles(made), attacks.colour(leak.attack)),
+    ]
+    if equal and leak.attack != PICTURE:
+        columns.append(Column(f"thumbnail\n{equal.brief}", _tiles(_as_thumbnails(truths, equal))))
+    if blind:
+        columns.append(Column("blind\nattacker", blind, attacks.colour(FLOOR)))
+    return contact_sheet(columns, _TILE)
+
+
+def _tiles(pictures: Sequence[Image.Image | None]) -> list[Tile]:
+    return [Tile(picture) for picture in pictures]
+
+
+def _as_thumbnails(truths: Sequence[Image.Image], equal: Thumbnail) -> list[Image.Image | None]:
+    """The truths as such thumbnails, enlarged again; nothing where they equal nothing."""
+    if equal.side < 0.75:
+        return [None for _ in truths]
+    pictures = torch.stack(
+        [transform.to_dtype(transform.to_image(truth), torch.float32, scale=True) for truth in truths]
+    )
+    return [transform.to_pil_image(made) for made in shrunk(pictures, max(1, round(equal.side)))]
 
 
 def _shrunk(sheet: Image.Image) -> Image.Image:

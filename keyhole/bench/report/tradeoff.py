@@ -8,7 +8,7 @@ from typing import TypeVar
 from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import Design
 from keyhole.bench.report.columns import secret_names
-from keyhole.bench.report.leakage import Leakage, Reading, by_metric, by_secret
+from keyhole.bench.report.leakage import Leakage, Reading, by_metric, by_secret, headline
 from keyhole.bench.report.looks import ALLOWED, BLIND, LIMIT, Looks
 from keyhole.bench.report.view import TargetView
 from keyhole.metrics.registry import METRICS
@@ -21,15 +21,25 @@ FRONT = "front of the splits"
 
 
 def tradeoffs(view: TargetView) -> Iterator[Chart]:
-    """SSIM against latency, then each secret against it, as far as both were measured."""
+    """What leaks against latency, as thumbnails and by SSIM, then each secret, as far as both were measured."""
+    leak, ssim = headline(view), by_metric(view, METRICS["ssim"])
     yield from _chart(
         view,
-        [by_metric(view, METRICS["ssim"])],
+        [leak],
         "leak",
         "What leaks against latency",
         "Each mark is a way to split: further left is faster, further down gives less of the picture away. The bar is "
         "the 95 % interval; the line joins the splits that no other split beats in both.",
     )
+    if leak.name != ssim.name:
+        yield from _chart(
+            view,
+            [ssim],
+            "leak-ssim",
+            "SSIM of what leaks against latency",
+            "The same by SSIM, which is 1 for the picture itself and, on these pictures, as much as the dotted line "
+            "for an attacker who has seen no frame.",
+        )
     yield from _chart(
         view,
         [by_secret(view, name) for name in secret_names(view.options)],

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from keyhole.bench.advice.options import UNDEFENDED, Option
-from keyhole.bench.records import Design
+from keyhole.bench.records import Design, ScaleRecord
 from keyhole.bench.report.cells import TableColumn
-from keyhole.bench.report.columns import MACS, MEMORY, accuracy, latency, metric, secrets
+from keyhole.bench.report.columns import MACS, MEMORY, accuracy, latency, metric, secrets, thumbnail
+from keyhole.bench.report.equivalents import EquivalentThumbnails
 from keyhole.metrics.registry import METRICS
 
 
@@ -19,11 +20,13 @@ class ReaderLimits:
     """What a reader allows at most; None: anything.
 
     Attributes:
+        thumbnail: pixels of the thumbnail that the strongest attack equals.
         ssim: mean of the strongest attack.
         accuracy_loss: points below the undefended fp32 design.
         latency: median milliseconds.
     """
 
+    thumbnail: float | None = None
     ssim: float | None = None
     accuracy_loss: float | None = None
     latency: float | None = None
@@ -38,6 +41,7 @@ class TargetView:
         options: its designs, baselines included.
         links: over which anything was timed.
         limits: what a reader asks for.
+        equivalents: by the scale of its pictures; None where that was not measured.
         pictures: by design, the name of the element of the page that shows its pictures.
     """
 
@@ -46,6 +50,12 @@ class TargetView:
     links: Sequence[str]
     limits: ReaderLimits = ReaderLimits()
     pictures: Mapping[Design, str] = field(default_factory=dict)
+    equivalents: EquivalentThumbnails | None = None
+
+    @property
+    def scale(self) -> ScaleRecord | None:
+        """Of its pictures; None where it was not measured."""
+        return self.equivalents.scale if self.equivalents else None
 
     @property
     def name(self) -> str:
@@ -62,6 +72,7 @@ class TargetView:
         """What decides, in the order in which it is read: what the judge read, what leaks, accuracy, cost, latency."""
         return (
             *secrets(self.options),
+            *([thumbnail(self.limits.thumbnail)] if self.scale else []),
             metric(METRICS["ssim"], self.limits.ssim),
             accuracy(self.options, self.limits.accuracy_loss),
             MEMORY,
