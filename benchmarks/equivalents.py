@@ -127,7 +127,7 @@ def sheet(equivalents: Equivalents, made: Mapping[str, Tensor], places: Sequence
 def _column(heading: str, pictures: Tensor, equivalents: Equivalents, places: Sequence[int]) -> Column:
     headline, chosen = METRICS[HEADLINE], list(places)
     scores = headline.scores(pictures[chosen], equivalents.truths[chosen])
-    captions = ["" if score == 1 else headline.caption(score) for score in scores]
+    captions = ["" if pictures is equivalents.truths else headline.caption(score) for score in scores]
     images = [transform.to_pil_image(picture.clamp(0, 1)) for picture in pictures[chosen]]
     return Column(heading, [Tile(image, caption) for image, caption in zip(images, captions, strict=True)])
 

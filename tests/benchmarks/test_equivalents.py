@@ -48,4 +48,5 @@ def test_the_sheet_has_each_reconstruction_beside_its_thumbnail(equivalents: Equ
     headings = [column.heading for column in sheet(equivalents, made, range(2))]
     assert headings == ["truth", "good\nlayer1", "truth at\n12 px", "none\nlayer4", "blind attacker\nmean"]
     columns = sheet(equivalents, made, range(2))
+    assert [tile.caption for tile in columns[0].tiles] == ["", ""]
     assert [tile.caption for tile in columns[1].tiles] == [tile.caption for tile in columns[2].tiles]
