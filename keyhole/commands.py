@@ -63,7 +63,7 @@ _TOOLS = {
     ),
     "ablation": Command(
         "keyhole.evaluation.settings:AblationSettings",
-        "keyhole.evaluation.command:ablation",
+        "keyhole.evaluation.ablation:ablation",
         "Attack at several values of one setting",
     ),
     "bench": Command(

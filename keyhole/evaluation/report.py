@@ -1,58 +1,141 @@
-"""Reports of evaluations: tables, JSON, and plots of losses and scores."""
+"""Tables of evaluations: what the judge read, the equivalent thumbnail, then the scores; the blind attacker last."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.evaluation.scores import EvaluationRow, Scores, average
+from keyhole.attacks.registry import FLOOR
+from keyhole.evaluation.against import Against
+from keyhole.evaluation.judged import ReadShare
+from keyhole.evaluation.scores import COMPARED, UNIT, EvaluationRow
+from keyhole.evaluation.yardstick import Floor
 from keyhole.metrics.base import Metric
-from keyhole.metrics.interval import LEAST, arms
-from keyhole.metrics.registry import DEFAULT, METRICS, metrics_named
+from keyhole.metrics.interval import LEAST, Mean
+from keyhole.metrics.registry import DEFAULT, metrics_named
+from keyhole.metrics.thumbnails import Thumbnail
 
 INTERVALS = f"In brackets the 95 % interval of the mean over pictures, from {LEAST} on."
+_THUMBNAIL = (
+    f" Thumbnail: by {UNIT.title} as near to the truth as the true picture, shrunk to so many pixels and enlarged. "
+    "Nothing: no nearer than the blind attacker, who has seen no frame."
+)
+_NOTHING = Thumbnail(0.0, None, 1).text
+_EQ14 = " Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
 
 
-def table(title: str, rows: Sequence[EvaluationRow], metrics: Sequence[Metric] | None = None) -> Table:
-    """Means with 95 % intervals per attack and cut, above published figures where there are some of the setting.
+@dataclass(frozen=True)
+class Figures:
+    """A column of figures.
+
+    Attributes:
+        heading: above it.
+        of: what it says of a row.
+        blind: what it says of the blind attacker.
+    """
+
+    heading: str
+    of: Callable[[EvaluationRow], str]
+    blind: str = ""
+
+
+def table(
+    title: str,
+    rows: Sequence[EvaluationRow],
+    metrics: Sequence[Metric] | None = None,
+    floor: Floor | None = None,
+    against: Against | None = None,
+) -> Table:
+    """What was measured of each attack and cut, scores above published figures where there are some of the setting.
 
     Args:
         title: of the table.
         rows: what was scored.
         metrics: a column each; None: PSNR and SSIM.
+        floor: what the blind attacker gets, for the last row; None: there is no such row.
+        against: what each row is compared with.
     """
-    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    compared = any(row.published for row in rows)
-    eq14 = METRICS["eq14"]
-    shown = dict.fromkeys((*(metrics or metrics_named(DEFAULT)), *((eq14,) if compared else ())))
-    for heading in ("attack", "cut", "n", *map(column_title, shown)):
-        named = heading in ("attack", "cut")
-        made.add_column(heading, justify="left" if named else "right", no_wrap=named, overflow="fold")
-    diffused = any(row.passes for row in rows)
-    if diffused:
-        made.add_column("U-Net\npasses", justify="right", no_wrap=True)
-    for row in rows:
-        made.add_row(
-            row.attack.replace("/", "\n/"),
-            row.name.replace(" ", "\n"),
-            str(len(row.scores)),
-            *(_mean(row, metric) for metric in shown),
-            *((f"{row.passes:.0f}",) if diffused else ()),
-        )
-    made.caption = INTERVALS
-    if eq14 in shown:
-        made.caption += " Eq. 14: the paper's own PSNR, 10·ln(peak / mean absolute error)."
-    seeds = max((len(row.by_seed) for row in rows), default=1)
-    if seeds > 1:
-        made.caption += f" Each picture counts once, with its mean over {seeds} seeds."
-    made.caption_justify = "left"
+    columns = measured(rows, metrics or metrics_named(DEFAULT), floor)
+    if against:
+        columns.append(Figures(f"{UNIT.title} above", lambda row: _above(against.of(row)), "–"))
+    if any(row.passes for row in rows):
+        columns.append(passes())
+    labels = [((row.attack.replace("/", "\n/"), row.name.replace(" ", "\n")), row) for row in rows]
+    made = tabled(title, ("attack", "cut"), labels, columns, floor)
+    compared = f" {UNIT.title} above: than {against.word}, picture by picture." if against else ""
+    made.caption = caption(rows, floor) + compared + (_EQ14 if any(row.published for row in rows) else "")
     return made
+
+
+def measured(rows: Sequence[EvaluationRow], metrics: Sequence[Metric], floor: Floor | None) -> list[Figures]:
+    """Columns of all tables, in the order in which they say something: secrets, thumbnail, scores."""
+    columns = []
+    if floor:
+        blind = {secret: floor.read[floor.best_read(secret)][secret] for secret in floor.guessing}
+        columns = [
+            Figures(secret.replace(" ", "\n"), partial(_read_of, secret), read_text(found))
+            for secret, found in blind.items()
+        ]
+        columns.append(Figures("thumb-\nnail", _thumbnail, _NOTHING))
+    compared = (COMPARED,) if any(row.published for row in rows) else ()
+    for metric in dict.fromkeys((*metrics, *compared)):
+        blind_mean = stacked(floor.mean(floor.best(metric), metric).text(metric.digits)) if floor else ""
+        columns.append(Figures(column_title(metric), partial(_mean, metric), blind_mean))
+    return columns
+
+
+def passes() -> Figures:
+    """The column of U-Net passes."""
+    return Figures("U-Net\npasses", lambda row: f"{row.passes:.0f}", "0")
+
+
+def tabled(
+    title: str,
+    named: tuple[str, str],
+    rows: Sequence[tuple[tuple[str, str], EvaluationRow]],
+    columns: Sequence[Figures],
+    floor: Floor | None,
+) -> Table:
+    """A table of rows with two labels each.
+
+    Where secrets take room, the labels stand below one another, so that the table fits a terminal of 80 columns.
+
+    Args:
+        title: of the table.
+        named: headings of the labels.
+        rows: with the labels of each.
+        columns: of figures.
+        floor: see `table`.
+    """
+    made = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    joined = bool(floor and floor.guessing)
+    for heading in ("\n".join(named),) if joined else named:
+        made.add_column(heading, no_wrap=True, overflow="fold")
+    for heading in ("n", *(column.heading for column in columns)):
+        made.add_column(heading, justify="right", overflow="fold")
+
+    def add(labels: tuple[str, str], count: int, figures: Sequence[str]) -> None:
+        made.add_row(*(("\n".join(filter(None, labels)),) if joined else labels), str(count), *figures)
+
+    for labels, row in rows:
+        add(labels, len(row.scores), [column.of(row) for column in columns])
+    if floor:
+        add((FLOOR, "" if joined else "any"), floor.count, [column.blind for column in columns])
+    return made
+
+
+def caption(rows: Sequence[EvaluationRow], floor: Floor | None) -> str:
+    """How to read the figures."""
+    text = INTERVALS + (_THUMBNAIL if floor else "")
+    if floor and floor.guessing:
+        guessing = ", ".join(f"{100 * share:.0f} % ({secret})" for secret, share in floor.guessing.items())
+        text += f" Of plates, drivers and vehicles: the share that the judge reads right; guessing gets {guessing}."
+    seeds = max((len(row.by_seed) for row in rows), default=1)
+    return text + (f" Each picture counts once, with its mean over {seeds} seeds." if seeds > 1 else "")
 
 
 def column_title(metric: Metric) -> str:
@@ -60,92 +143,34 @@ def column_title(metric: Metric) -> str:
     return f"{metric.title} {metric.unit}".rstrip()
 
 
-def _mean(row: EvaluationRow, metric: Metric) -> str:
-    """A row's mean, with the paper's figure below it where there is one."""
-    figure = getattr(row.published, metric.name, None)
-    paper = "" if figure is None else f"\npaper {figure:.{min(metric.digits, 2)}f}"
-    return stacked(row.mean(metric.name).text(metric.digits)) + paper
-
-
 def stacked(mean: str) -> str:
     """A mean with its interval below it, so that tables fit a terminal of 80 columns."""
     return mean.replace(" [", "\n[")
 
 
-def document(run: dict[str, object], rows: Sequence[EvaluationRow]) -> dict[str, Any]:
-    """The run and its rows with every picture's scores, for JSON."""
-    return {
-        **run,
-        "rows": [
-            {
-                **summary(row),
-                "published": asdict(row.published) if row.published else None,
-                "pictures": by_picture(row),
-                "by_seed": {seed: [_finite(one) for one in scores] for seed, scores in row.by_seed.items()},
-                **({"sets_by_seed": {seed: _finite(one) for seed, one in row.sets.items()}} if row.sets else {}),
-                "losses": list(row.losses),
-            }
-            for row in rows
-        ],
-    }
+def read_text(found: ReadShare) -> str:
+    """The share read right with its interval, or that it is no more than guessing gets, in two lines."""
+    if found.interval is None:
+        return f"{found.right:.0f} of {found.asked}\ntoo few"
+    low, high = found.interval
+    below = "as by guessing" if found.as_by_guessing else f"[{100 * low:.0f}, {100 * high:.0f}]"
+    return f"{100 * found.value:.0f} %\n{below}"
 
 
-def summary(row: EvaluationRow) -> dict[str, Any]:
-    """A row's figures over all of its pictures, for JSON."""
-    return {
-        **row.facts,
-        "cut": row.plan.cut,
-        "alias": row.plan.alias,
-        "n": len(row.scores),
-        **{f"{metric}_mean": mean for metric, mean in _finite(average(row.scores)).items()},
-        **{f"{metric}_ci95": row.mean(metric).interval for metric in row.scores[0]},
-        **(_finite(average(list(row.sets.values()))) if row.sets else {}),
-        "unet_passes": row.passes,
-    }
+def _read_of(secret: str, row: EvaluationRow) -> str:
+    return read_text(row.standing.read[secret]) if row.standing and secret in row.standing.read else ""
 
 
-def by_picture(row: EvaluationRow) -> list[dict[str, float | None]]:
-    """A row's scores picture by picture, for JSON."""
-    return [_finite(scores) for scores in row.scores]
+def _thumbnail(row: EvaluationRow) -> str:
+    return stacked(row.standing.thumbnails[UNIT.name].text) if row.standing else ""
 
 
-def _finite(scores: Scores) -> dict[str, float | None]:
-    """Scores by name as JSON holds them: None for the infinite PSNR of a picture that is met exactly."""
-    return {name: value if math.isfinite(value) else None for name, value in scores.items()}
+def _above(gain: Mean | None) -> str:
+    return stacked(gain.text(UNIT.digits)) if gain else "–"
 
 
-def loss_curves(curves: Mapping[str, Sequence[float]], title: str) -> Figure:
-    """Loss by step, a line for each cut; as Fig. 12 and 20 (a) of the feature-inversion paper.
-
-    Args:
-        curves: name → losses. Where none is negative the axis is logarithmic.
-        title: of the plot.
-    """
-    figure = Figure((6.4, 4), layout="constrained", dpi=150)
-    axes = figure.add_subplot(title=title, xlabel="step", ylabel="loss")
-    for name, losses in curves.items():
-        axes.plot(range(1, len(losses) + 1), losses, linewidth=1.2, label=name)
-    if all(loss > 0 for losses in curves.values() for loss in losses):
-        axes.set_yscale("log")
-    axes.legend(frameon=False)
-    return figure
-
-
-def scores_over(setting: str, points: Mapping[int, Sequence[EvaluationRow]], metrics: Sequence[Metric]) -> Figure:
-    """Each metric with its 95 % intervals over a setting, a line for each cut; as Table 3 and Fig. 20 (b).
-
-    Args:
-        setting: its name.
-        points: value → rows, of the same cuts each.
-        metrics: a panel each.
-    """
-    figure = Figure((4.5 * len(metrics), 4), layout="constrained", dpi=150)
-    names = [row.name for row in next(iter(points.values()))]
-    for place, metric in enumerate(metrics, 1):
-        axes = figure.add_subplot(1, len(metrics), place, xlabel=setting, ylabel=metric.label)
-        for at, name in enumerate(names):
-            means = [rows[at].mean(metric.name) for rows in points.values()]
-            bars = zip(*(arms(m.mean, m.interval) for m in means), strict=True)
-            axes.errorbar(list(points), [m.mean for m in means], list(bars), capsize=3, label=name)
-        axes.legend(frameon=False)
-    return figure
+def _mean(metric: Metric, row: EvaluationRow) -> str:
+    """A row's mean, with the paper's figure below it where there is one."""
+    figure = getattr(row.published, metric.name, None)
+    paper = "" if figure is None else f"\npaper {figure:.{min(metric.digits, 2)}f}"
+    return stacked(row.mean(metric.name).text(metric.digits)) + paper

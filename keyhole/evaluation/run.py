@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,10 @@ from keyhole.attacks.registry import ChosenAttack
 from keyhole.data import Sample, check_apart, open_source, take_samples
 from keyhole.defences import defence_named
 from keyhole.evaluation.published import published
-from keyhole.evaluation.scores import EvaluationRow, check_scorable, score, score_set
+from keyhole.evaluation.scores import UNIT, EvaluationRow, check_scorable, score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import OfflineAttack, Trial, common_facts, prior_named
-from keyhole.metrics.base import Metric
+from keyhole.evaluation.yardstick import Yardstick
 from keyhole.metrics.registry import metrics_named
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition, partitioned_at
@@ -50,21 +50,23 @@ class Evaluation:
         target: the model under attack.
         run: facts that all attacks share.
         rows: one per attack and cut.
-        truths: the pictures, N×3×H×W.
-        made: their reconstructions with the first seed, by attack and cut.
-        metrics: that they were scored by.
+        made: reconstructions of the pictures with the first seed, in the order of the rows.
+        yardstick: the pictures, and what the rows were measured by.
     """
 
     target: Target
     run: dict[str, object]
     rows: Sequence[EvaluationRow]
-    truths: Tensor
-    made: Mapping[str, Sequence[Tensor]]
-    metrics: Sequence[Metric]
+    made: Sequence[Sequence[Tensor]]
+    yardstick: Yardstick
 
 
 def evaluate(
-    settings: OfflineSettings, chosen: Sequence[ChosenAttack[Recipe]], seeds: Sequence[int], console: Console
+    settings: OfflineSettings,
+    chosen: Sequence[ChosenAttack[Recipe]],
+    seeds: Sequence[int],
+    console: Console,
+    yardstick: Yardstick | None = None,
 ) -> Evaluation:
     """Run every attack on the pictures at every cut, once with each seed.
 
@@ -75,6 +77,7 @@ def evaluate(
         chosen: the attacks.
         seeds: of the attacks; the first one chooses the pictures too.
         console: where progress is shown.
+        yardstick: of an evaluation of the same pictures by the same metrics; None: they are measured.
 
     Raises:
         UsageError: no such prior, defence, codec, device, model, cut or metric, public pictures that are attacked, or
@@ -90,21 +93,22 @@ def evaluate(
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    check_scorable(metrics, target.preprocess.size, settings.n)
+    check_scorable((*metrics, UNIT), target.preprocess.size, settings.n)
     samples = attacked_samples(settings, target, seeds[0])
     truths = torch.stack([sample.picture for sample in samples])
     shown = [sample.label for sample in samples]
     members = warn_of_members(TrainedOn.of_target(settings), target.name, settings.source, shown)
 
-    rows, columns = [], {}
+    rows, pictures = [], []
     with progress_bar(console) as progress:
+        yardstick = yardstick or Yardstick.ready(settings, samples, seeds[0], metrics, progress)
         for choice, partition in itertools.product(chosen, partitions):
             trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
             made = [reconstruct_all(trial, target, partition, truths, progress) for trial in trials]
-            rows.append(_row(trials, target, partition, truths, made, metrics))
-            columns[f"{choice.word}\n{rows[-1].name}"] = made[0].pictures
+            rows.append(_row(trials, target, partition, made, yardstick))
+            pictures.append(made[0].pictures)
     facts = {**common_facts(settings, target), "seeds": list(seeds), **({"trained_on": members} if members else {})}
-    return Evaluation(target, facts, rows, truths, columns, metrics)
+    return Evaluation(target, facts, rows, pictures, yardstick)
 
 
 @dataclass(frozen=True)
@@ -128,21 +132,24 @@ def _row(
     trials: Sequence[Trial],
     target: Target,
     partition: Partition,
-    truths: Tensor,
     made: Sequence[Reconstructions],
-    metrics: Sequence[Metric],
+    yardstick: Yardstick,
 ) -> EvaluationRow:
-    choice, plan = trials[0].choice, partition.plan
+    choice, plan, truths = trials[0].choice, partition.plan, yardstick.truths
     pictures = {trial.seed: torch.stack(one.pictures) for trial, one in zip(trials, made, strict=True)}
+    by_seed = {seed: yardstick.scores(some) for seed, some in pictures.items()}
+    sets = {seed: score_set(some, truths, yardstick.asked) for seed, some in pictures.items()}
     return EvaluationRow(
         attack=choice.word,
         plan=plan,
-        by_seed={seed: score(some, truths, metrics) for seed, some in pictures.items()},
+        by_seed=by_seed,
         published=published(choice, trials[0].settings, target, plan.alias),
         passes=statistics.fmean(count for one in made for count in one.passes),
         losses=made[0].losses,
         facts=trials[0].facts,
-        sets={seed: found for seed, some in pictures.items() if (found := score_set(some, truths, metrics))},
+        sets={seed: found for seed, found in sets.items() if found},
+        beside=yardstick.beside,
+        standing=yardstick.standing(by_seed, list(pictures.values())),
     )
 
 
@@ -152,7 +159,7 @@ def attacked_samples(settings: OfflineSettings, target: Target, seed: int) -> Se
     Raises:
         FileNotFoundError: no such pictures.
     """
-    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed)
+    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed, secrets=settings.judge)
     return take_samples(source, settings.n, settings.every)
 
 

@@ -8,18 +8,37 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.published import Published
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Mean
 from keyhole.metrics.registry import METRICS
+from keyhole.metrics.thumbnails import HEADLINE, Thumbnail
 from keyhole.partition import CutPlan
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size, check_comparable
 
 Scores = Mapping[str, float]
 """Values of one reconstruction, or of one set of them, by the metric's name."""
-_COMPARED = METRICS["eq14"]
+COMPARED = METRICS["eq14"]
 """Always scored, because the feature-inversion paper reports it."""
+UNIT = METRICS[HEADLINE]
+"""The metric that equivalent thumbnails are told by; always scored."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where scores stand between knowing nothing and the truth, on the same pictures.
+
+    Attributes:
+        thumbnails: equivalent thumbnail by metric.
+        above_blind: by metric, the mean of what the scores are more than the blind attacker's, picture by picture.
+        read: what the judge read right, by secret, by secret; empty where there is nothing to read, or no judge.
+    """
+
+    thumbnails: Mapping[str, Thumbnail]
+    above_blind: Mapping[str, Mean]
+    read: Mapping[str, ReadShare]
 
 
 @dataclass(frozen=True)
@@ -35,6 +54,8 @@ class EvaluationRow:
         losses: of the attack with the first seed by step, the mean over its batches.
         facts: how it was run.
         sets: values of all pictures together, by seed of the attack.
+        beside: metrics that nobody asked for, scored for the equivalent thumbnail alone.
+        standing: what the scores mean; None where nothing was measured to compare them with.
     """
 
     attack: str
@@ -45,6 +66,8 @@ class EvaluationRow:
     losses: Sequence[float] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
     sets: Mapping[int, Scores] = field(default_factory=dict)
+    beside: tuple[str, ...] = ()
+    standing: Standing | None = None
 
     @property
     def scores(self) -> list[Scores]:
@@ -68,6 +91,12 @@ class EvaluationRow:
         return f"{self.plan.cut} ({self.plan.alias})" if self.plan.alias else self.plan.cut
 
 
+def strongest(rows: Sequence[EvaluationRow]) -> EvaluationRow | None:
+    """The row with the highest mean of the metric that thumbnails are told by; None where none was scored by it."""
+    scored = [row for row in rows if UNIT.name in row.scores[0]]
+    return max(scored, key=lambda row: row.mean(UNIT.name).mean, default=None)
+
+
 def score(reconstructions: Tensor, truths: Tensor, metrics: Sequence[Metric]) -> list[Scores]:
     """One per picture, by the metrics of pictures and Eq. 14.
 
@@ -76,7 +105,7 @@ def score(reconstructions: Tensor, truths: Tensor, metrics: Sequence[Metric]) ->
         truths: same shape.
         metrics: which; those of sets are left out.
     """
-    chosen = {metric.name: metric for metric in (*metrics, _COMPARED) if metric.scope == "picture"}
+    chosen = {metric.name: metric for metric in (*metrics, COMPARED) if metric.scope == "picture"}
     columns = [metric.scores(reconstructions, truths) for metric in chosen.values()]
     return [dict(zip(chosen, values, strict=True)) for values in zip(*columns, strict=True)]
 

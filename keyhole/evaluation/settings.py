@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from keyhole.metrics.registry import DEFAULT
 from keyhole.service.errors import check_flags, seed_rule
 from keyhole.service.files import DRAWING, OFFLINE, SHEET, check_file, check_folder
 from keyhole.targets.settings import ModelSettings
@@ -66,10 +65,14 @@ class OfflineSettings(ModelSettings):
     recipe's; none but refined (30) stops early."""
     public: str = "streetcam"
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
-    metrics: tuple[str, ...] = DEFAULT
+    metrics: tuple[str, ...] = ("ssim", "psnr")
     """Metrics to score by: psnr, ssim, ms_ssim, l2, eq14, fsim, vsi, haarpsi, sr_sim, dss, mdsi; with weights that are
     not shipped (the error says where to get them) stlpips, lpips, feature_distance; and of all pictures together fid,
     inception_score, knn_distance; or package.module:name."""
+    judge: bool = True
+    """Let the judge say what it reads from reconstructions (number plates, drivers, which vehicle it is), where the
+    pictures have such secrets, as those of streetcam do. It must first be shown a hundred vehicles, which takes half a
+    minute; `--out` keeps that."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
     threads: int = 1
@@ -97,10 +100,13 @@ class AttackSettings(OfflineSettings):
     attacks: tuple[str, ...] = ("pixels-white",)
     """Attacks to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black, diffusion-black, or
     `all` six. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one
-    of your own."""
+    of your own. The blind attacker, who sees nothing, is always there; `blind` alone measures nothing else."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the attacks. With several, each picture's score is its mean over them. The first one also chooses the
     pictures, which are the same for all."""
+    against: str | None = None
+    """Also say what each attack gets more than another row, picture by picture: blind, strongest (of the same cut), one
+    of the attacks (at the same cut), or ATTACK@CUT."""
 
 
 @dataclass(frozen=True)

@@ -243,15 +243,15 @@ class OfflineAttack:
 
     @property
     def _access(self) -> Access:
-        settings, device = self.trial.settings, device_named(self.trial.settings.device)
-        prior = partial(prior_named, settings.prior, device)
-        public = _public(settings.public, self.target.preprocess.size, self.trial.seed)
+        settings = self.trial.settings
+        blind = blind_access(settings, self.target.preprocess.size, self.trial.seed)
+        public = blind.public
         defence = SeveralFrames(self._known, settings.frames, self._known)
-        known = replace(self._white(defence), prior=prior, public=public)
+        known = replace(self._white(defence), prior=blind.prior, public=public)
         return Access(
             lambda: known,
-            lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, prior, device),
-            lambda: Blind(public, known.size, prior, device),
+            lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, blind.prior, blind.device),
+            lambda: blind,
         )
 
     def _white(self, defence: Defence) -> WhiteBox:
@@ -272,6 +272,18 @@ class OfflineAttack:
 
     def _oracle(self, role: str, defence: Defence) -> LocalOracle:
         return LocalOracle(self._white(defence), randomness(self.trial.seed, role), self.trial.settings.codec)
+
+
+def blind_access(settings: OfflineSettings, size: Size, seed: int) -> Blind:
+    """What every attacker knows, whether it sees features or not.
+
+    Args:
+        settings: name the public pictures, the prior and the device.
+        size: of the pictures, in pixels.
+        seed: of the public pictures.
+    """
+    device = device_named(settings.device)
+    return Blind(_public(settings.public, size, seed), size, partial(prior_named, settings.prior, device), device)
 
 
 @lru_cache(maxsize=1)

@@ -103,7 +103,7 @@ class Legibility:
             made = shrunk(pictures, side) if side < full else pictures
             read.append(examine(reader, made, labels, gallery))
             stepped()
-        return cls(sides, {name: found for name in SECRETS if (found := _collected(name, read))})
+        return cls(sides, read_right(read))
 
     def legible_from(self, secret: str) -> int | None:
         """The smallest side from which on, at it and at all larger ones, a secret is read better than by guessing.
@@ -142,6 +142,15 @@ class Legibility:
             KeyError, TypeError: it is none.
         """
         return cls(tuple(stored["sides"]), {name: ReadSecret(**one) for name, one in stored["secrets"].items()})
+
+
+def read_right(read: Sequence[Sequence[Recovery]]) -> dict[str, ReadSecret]:
+    """What was read right, by secret; without those that no picture shows.
+
+    Args:
+        read: a row for each side, or for all else that was made of the same pictures; a column for each picture.
+    """
+    return {name: found for name in SECRETS if (found := _collected(name, read))}
 
 
 def _collected(name: str, read: Sequence[Sequence[Recovery]]) -> ReadSecret | None:

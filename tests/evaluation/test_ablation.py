@@ -11,7 +11,7 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.features.learner import Learner
-from keyhole.evaluation.command import AXES, ablation
+from keyhole.evaluation.ablation import AXES, ablation
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import AblationSettings
 from keyhole.service.errors import UsageError
@@ -28,6 +28,7 @@ def settings(tmp_path):
     return AblationSettings(
         target="tests.system.tiny_target:tiny",
         source=str(place.parent),
+        public="leaves",
         cuts=("stem", "block.first"),
         n=2,
         iterations=2,

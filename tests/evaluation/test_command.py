@@ -38,6 +38,7 @@ def settings(folder, tmp_path):
     return AttackSettings(
         target="tests.system.tiny_target:tiny",
         source=str(folder),
+        public="leaves",
         cuts=("stem", "block.first"),
         n=3,
         batch=2,

@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 
 from keyhole.attacks.registry import ATTACKS, choose
+from keyhole.evaluation.document import document
 from keyhole.evaluation.published import PUBLISHED, published
-from keyhole.evaluation.report import document, table
+from keyhole.evaluation.report import table
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.terminal import terminal

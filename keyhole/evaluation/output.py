@@ -1,0 +1,44 @@
+"""What the commands of offline attacks print and write alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from keyhole.defences import spelled
+from keyhole.evaluation.findings import findings
+from keyhole.evaluation.run import Evaluation
+from keyhole.evaluation.scores import EvaluationRow
+from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.yardstick import Yardstick
+from keyhole.sizes import size_text
+from keyhole.targets.target import NO_DEFENCE
+
+
+def tell(settings: OfflineSettings, rows: Sequence[EvaluationRow], yardstick: Yardstick, console: Console) -> None:
+    """Print what was found."""
+    for sentence in findings(rows, yardstick):
+        console.print(sentence)
+    if settings.public != settings.source:
+        console.print(
+            f"The blind attacker knows --public {settings.public}, and the pictures are --source {settings.source}: "
+            "name the same pool of pictures in both, and it knows the victim's world."
+        )
+
+
+def title_of(settings: OfflineSettings, done: Evaluation) -> str:
+    """Target, size and defence, as the title of a table."""
+    title = f"{done.target.name} at {size_text(done.target.preprocess.size)} px"
+    if settings.defence == NO_DEFENCE:
+        return title
+    frames = f" seen in {settings.frames} frames" if settings.frames > 1 else ""
+    unaware = ", unknown to the attack" if settings.unaware else ""
+    return f"{title}, defence {spelled(settings.defence)}{frames}{unaware}"
+
+
+def in_folder(path: Path) -> Path:
+    """The path, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
