@@ -16,7 +16,7 @@ from keyhole.evaluation.document import by_picture, measures, summary
 from keyhole.evaluation.learning import goes_on, learn_once
 from keyhole.evaluation.output import in_folder, tell, title_of
 from keyhole.evaluation.plots import loss_curves, scores_over
-from keyhole.evaluation.report import Figures, caption, measured, passes, stacked, tabled
+from keyhole.evaluation.report import Figures, caption, crowded, measured, passes, stacked, tabled
 from keyhole.evaluation.run import evaluate
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import AblationSettings, check_ablation
@@ -154,7 +154,8 @@ def _table(
         return "–" if row is start else stacked(row.gain(start, lead.name).text(lead.digits))
 
     every = [row for rows in points.values() for row in rows]
-    columns = [*measured(every, metrics, floor), Figures(f"{lead.title} above", above, "–"), passes()]
+    columns = [*measured(every, metrics, floor), Figures(f"{lead.title} above", above, "–")]
+    columns += [] if crowded(floor) else [passes()]
     labels = [((str(value), row.name.replace(" ", "\n")), row) for value, rows in points.items() for row in rows]
     made = tabled(title, (over, "cut"), labels, columns, floor)
     made.caption = f"{caption(every, floor)} {lead.title} above: than at {over} {first}, picture by picture."

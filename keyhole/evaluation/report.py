@@ -62,7 +62,7 @@ def table(
     columns = measured(rows, metrics or metrics_named(DEFAULT), floor)
     if against:
         columns.append(Figures(f"{UNIT.title} above", lambda row: _above(against.of(row)), "–"))
-    if any(row.passes for row in rows):
+    if any(row.passes for row in rows) and not crowded(floor):
         columns.append(passes())
     labels = [((row.attack.replace("/", "\n/"), row.name.replace(" ", "\n")), row) for row in rows]
     made = tabled(title, ("attack", "cut"), labels, columns, floor)
@@ -102,7 +102,8 @@ def tabled(
 ) -> Table:
     """A table of rows with two labels each.
 
-    Where secrets take room, the labels stand below one another, so that the table fits a terminal of 80 columns.
+    Where it is crowded, the labels stand below one another and the number of pictures in the title, so that the table
+    fits a terminal of 80 columns.
 
     Args:
         title: of the table.
@@ -111,21 +112,27 @@ def tabled(
         columns: of figures.
         floor: see `table`.
     """
-    made = Table(title=title, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    joined = bool(floor and floor.guessing)
-    for heading in ("\n".join(named),) if joined else named:
+    narrow = crowded(floor)
+    counted = f"{title}, {floor.count} pictures" if floor and narrow else title
+    made = Table(title=counted, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("\n".join(named),) if narrow else named:
         made.add_column(heading, no_wrap=True, overflow="fold")
-    for heading in ("n", *(column.heading for column in columns)):
+    for heading in (*(() if narrow else ("n",)), *(column.heading for column in columns)):
         made.add_column(heading, justify="right", overflow="fold")
 
     def add(labels: tuple[str, str], count: int, figures: Sequence[str]) -> None:
-        made.add_row(*(("\n".join(filter(None, labels)),) if joined else labels), str(count), *figures)
+        made.add_row(*(("\n".join(filter(None, labels)),) if narrow else (*labels, str(count))), *figures)
 
     for labels, row in rows:
         add(labels, len(row.scores), [column.of(row) for column in columns])
     if floor:
-        add((FLOOR, "" if joined else "any"), floor.count, [column.blind for column in columns])
+        add((FLOOR, "" if narrow else "any"), floor.count, [column.blind for column in columns])
     return made
+
+
+def crowded(floor: Floor | None) -> bool:
+    """Whether secrets take so much room that other columns give way."""
+    return bool(floor and floor.guessing)
 
 
 def caption(rows: Sequence[EvaluationRow], floor: Floor | None) -> str:

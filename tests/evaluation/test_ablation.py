@@ -11,9 +11,11 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.features.learner import Learner
+from keyhole.evaluation import ablation as ablations
 from keyhole.evaluation.ablation import AXES, ablation
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import AblationSettings
+from keyhole.evaluation.yardstick import Yardstick
 from keyhole.service.errors import UsageError
 from tests.attacks.tiny import pictures
 from tests.priors.tiny_priors import stable
@@ -138,3 +140,20 @@ def test_a_black_box_is_trained_once_and_is_at_every_number_of_steps_what_a_trai
     assert len(taken) == 2 * 14, "once at each cut"
     assert ablation(replace(black, out=tmp_path / "kept")) == 0
     assert len(taken) == 2 * 14
+
+
+def test_what_all_values_are_measured_by_is_measured_once(settings, monkeypatch, capsys):
+    made, drawn = [], []
+    ready, drawing = Yardstick.ready, ablations.scores_over
+    monkeypatch.setattr(Yardstick, "ready", lambda *given: made.append(1) or ready(*given))
+    monkeypatch.setattr(ablations, "scores_over", lambda *given: drawn.append(drawing(*given)) or drawn[-1])
+    assert ablation(replace(settings, over="iterations", values=(2, 40), cuts=("stem",))) == 0
+    written = json.loads(settings.json.read_text())
+    assert made == [1]
+    assert written["rows"][0]["thumbnail"]["side"] <= written["rows"][1]["thumbnail"]["side"]
+    for axes, metric in zip(drawn[0].axes, ("ssim", "psnr"), strict=True):
+        (line,) = (line for line in axes.lines if line.get_label() == "blind attacker")
+        assert set(line.get_ydata()) == {written["blind"]["best"][metric]["mean"]}
+    said = " ".join(capsys.readouterr().out.split())
+    assert "blind any 2 nothing" in said
+    assert "stem: strongest is pixels-white" in said

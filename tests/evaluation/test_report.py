@@ -8,13 +8,21 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from keyhole.attacks.registry import ATTACKS, choose
+from keyhole.evaluation.against import Against
 from keyhole.evaluation.document import document
+from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.published import PUBLISHED, published
 from keyhole.evaluation.report import table
-from keyhole.evaluation.scores import EvaluationRow
+from keyhole.evaluation.scores import EvaluationRow, Standing
 from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.yardstick import Floor
+from keyhole.judge.legibility import DRIVER, PLATE, VEHICLE
+from keyhole.metrics.interval import Mean
+from keyhole.metrics.registry import metrics_named
+from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.terminal import terminal
 
 
@@ -79,6 +87,26 @@ def test_the_widest_table_fits_80_columns_whole(capsys, monkeypatch):
         "12345",
     ):
         assert part in printed
+
+
+@pytest.mark.parametrize("compared", [False, True])
+def test_with_all_secrets_it_fits_too(capsys, monkeypatch, compared):
+    monkeypatch.setenv("COLUMNS", "80")
+    scores = [scored(20.0 + step, 0.5 + step / 100, 30.0 + step) for step in range(32)]
+    guessed = ReadShare(0.44, (0.01, 0.58), 0.44, 20, 192, 32)
+    read = {PLATE: guessed, DRIVER: guessed, VEHICLE: replace(guessed, interval=(0.5, 0.58))}
+    standing = Standing({"ssim": Thumbnail(20.3, (17.0, 24.4), 128)}, {"ssim": Mean(0.2, (0.1, 0.3))}, read)
+    plan = SimpleNamespace(cut="layer2.1", alias="L8")
+    row = EvaluationRow("diffusion-white/refined-guided", plan, {0: scores}, None, passes=12345, standing=standing)
+    floor = Floor({"flat": torch.zeros(3, 8, 8)}, {}, {"flat": scores}, {}, {"flat": read})
+    against = Against.named("blind", [row], ["layer2"]) if compared else None
+    terminal().print(table("a table", [row], metrics_named(("ssim", "psnr")), floor, against))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    parts = ("/refined-guided", "layer2.1", "glyphs", "driver", "vehicle", "guessing", "58]", "20 px", "nothing")
+    for part in (*parts, "38.88]", "0.689]", *(("0.300]",) if compared else ())):
+        assert part in printed
+    assert "a table, 32 pictures" in printed
 
 
 def test_json_holds_no_infinity():
