@@ -69,4 +69,4 @@ def test_a_memory_that_was_not_measured_is_asked_for_by_its_cut(tmp_path: Path) 
     with pytest.raises(UsageError, match=f"--room layer9: the memory of undefended heads was measured at {CUTS[0]}"):
         report_content(run(), tmp_path, ReaderLimits(), room="layer9")
     (section,) = report_content(run(), tmp_path, ReaderLimits(), room=CUTS[1]).sections
-    assert sum("within" in chart.name for chart in section.other_charts) == 3
+    assert sum("within" in chart.name for chart in section.charts) == 3

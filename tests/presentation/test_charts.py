@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from itertools import combinations
 
 import pytest
@@ -151,6 +152,18 @@ def test_no_label_covers_another_however_large_the_panel_is_drawn(made: list[Mar
         assert low >= -1
         assert right <= scale * SMALLEST[0] + 1
         assert high <= scale * SMALLEST[1] + 1
+
+
+def test_a_label_keeps_off_a_line_where_another_side_is_free() -> None:
+    crossed = ChartPanel(
+        "",
+        ChartAxis("", (0, 10)),
+        ChartAxis("", (0, 1)),
+        levels=(Level("limit", "y", 0.5),),
+        dots=(Dots(("a",), INK, "circle", (Mark(5, 0.5, label="here"),)),),
+    )
+    assert [(label.right, label.up) for label in placed(replace(crossed, levels=()))] == [(1, 0)]
+    assert [label.up != 0 for label in placed(crossed)] == [True]
 
 
 def test_the_first_marks_are_named_where_there_is_room_for_one_alone() -> None:

@@ -143,7 +143,8 @@ def _section(view: TargetView, sheets: Sequence[ContactSheet], room: str | None)
     advice = {link: _advice(view, link) for link in view.links}
     matter = reasons(view, advice)
     first = [sheet for sheet in sheets if sheet.strongest and not matter.keys().isdisjoint(sheet.designs)]
-    charts = [_of_target(view, chart) for chart in _charts(view, room)]
+    leak, *others = (*tradeoffs(view), None)
+    charts = [*([leak] if leak else []), *(curves_within(view, room) if room else ())]
     return TargetSection(
         target=view.target,
         verdict=verdict(advice),
@@ -153,8 +154,8 @@ def _section(view: TargetView, sheets: Sequence[ContactSheet], room: str | None)
         attacks=tables.attacks(view),
         sheets=first,
         other_sheets=[sheet for sheet in sheets if sheet not in first],
-        charts=charts[:1],
-        other_charts=charts[1:],
+        charts=[_of_target(view, chart) for chart in charts],
+        other_charts=[_of_target(view, chart) for chart in (*others, *_charts(view)) if chart],
         missing=(*missing_measurements(view.options, view.links), *_no_scale(view)),
         loaded=_loaded(view),
         thin=any(option.exposure["ssim"].thin for option in view.options if "ssim" in option.exposure),
@@ -169,7 +170,7 @@ def _loaded(view: TargetView) -> str:
     most = max(heavy, key=lambda load: load.busy)
     return (
         f"{len(heavy)} of {len(loads)} latencies were taken while other work kept up to {most.busy:.1f} of "
-        f"{most.cores} cores busy: they may be too long, and what seems a tie none."
+        f"{most.cores} cores busy: they may be too long, and ties wrong."
     )
 
 
@@ -238,10 +239,8 @@ def _check_room(room: str | None, weighed: Sequence[Option]) -> None:
         )
 
 
-def _charts(view: TargetView, room: str | None) -> Iterator[Chart]:
-    yield from tradeoffs(view)
+def _charts(view: TargetView) -> Iterator[Chart]:
     yield from defence_curves(view)
-    yield from curves_within(view, room) if room else ()
     yield from stage_bars(view)
     yield from payload_dots(view)
 

@@ -16,7 +16,7 @@ from keyhole.bench.report.view import TargetView, design_name
 
 RECOMMENDED, RUNNER_UP, FRONT = "recommended", "runner-up", "front"
 _WHOLE = {EDGE_ONLY: "whole model on the edge", CLOUD_ONLY: "picture to the cloud"}
-_BREAKS = " ✗"
+_BREAKS = "\N{NO-BREAK SPACE}✗"
 
 
 def decision(view: TargetView, advice: Mapping[str, Recommendation]) -> ReportTable:

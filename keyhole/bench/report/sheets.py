@@ -62,9 +62,10 @@ class ContactSheet:
     @property
     def caption(self) -> str:
         """Whose it is, and what it scores."""
+        attack = [] if self.leak.attack == PICTURE else [self.leak.attack]
         equal = [self.thumbnail.text] if self.thumbnail else []
         ssim = [f"SSIM {self.ssim:.3f}"] if self.ssim is not None else []
-        return f"{' = '.join(map(design_name, self.designs))}: {', '.join([self.leak.attack, *equal, *ssim])}"
+        return f"{' = '.join(map(design_name, self.designs))}: {', '.join([*attack, *equal, *ssim])}"
 
 
 def contact_sheets(
@@ -168,7 +169,7 @@ def _tiles(pictures: Sequence[Image.Image | None]) -> list[Tile]:
 
 def _as_thumbnails(truths: Sequence[Image.Image], equal: Thumbnail) -> list[Image.Image | None]:
     """The truths as such thumbnails, enlarged again; nothing where they equal nothing."""
-    if equal.side < 0.75:
+    if not equal.side:
         return [None for _ in truths]
     pictures = torch.stack(
         [transform.to_dtype(transform.to_image(truth), torch.float32, scale=True) for truth in truths]

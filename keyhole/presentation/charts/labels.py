@@ -55,12 +55,22 @@ def placed(panel: ChartPanel) -> Iterator[PlacedLabel]:
     for place in sorted(named, key=lambda place: not marks[place][0].first):
         mark, names = marks[place]
         others = [*taken[:place], *taken[place + 1 :]]
-        for right, up in _SIDES:
-            box = _text(taken[place], mark.label, right, up)
-            if _inside(box) and all(box.clear_of(other) for other in others):
-                taken.append(box)
-                yield PlacedLabel(mark, names, right, up)
-                break
+        boxes = {side: _text(taken[place], mark.label, *side) for side in _SIDES}
+        free = [side for side, box in boxes.items() if _inside(box) and all(box.clear_of(other) for other in others)]
+        if free:
+            side = min(free, key=lambda side: _crossed(boxes[side], panel))
+            taken.append(boxes[side])
+            yield PlacedLabel(mark, names, *side)
+
+
+def _crossed(box: _Box, panel: ChartPanel) -> int:
+    """How many levels run through a label; it is written there only where nothing else is free."""
+    places = [
+        (level.on, _at(level.at, panel.x if level.on == "x" else panel.y) * SMALLEST[level.on == "y"])
+        for level in panel.levels
+    ]
+    ends = {"x": (box.left, box.right), "y": (box.low, box.high)}
+    return sum(ends[on][0] < place < ends[on][1] for on, place in places)
 
 
 def _dot(mark: Mark, panel: ChartPanel) -> _Box:
