@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from keyhole.attacks.entry import OnlineRecipe
+from keyhole.attacks.entry import OnlineRecipe, outlined
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.service.lifecycle import Stop
 from keyhole.v1.referee_pb2 import AttackStatus, Roster
@@ -34,7 +34,7 @@ class AttackRoster:
                 training=rung.training,
             )
             for choice in chosen
-            for rung in choice.recipe.outline(queries)
+            for rung in outlined(choice.recipe, queries)
         }
 
     def ready(self, attack: str) -> None:

@@ -17,6 +17,7 @@ from torchvision.transforms.v2 import functional as transform
 from adversary.preparation import forecast
 from adversary.settings import AdversarySettings
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ONLINE, choose, choose_all
+from keyhole.bench.records import PICTURE
 from keyhole.bench.store import open_results
 from keyhole.cli import dispatch, parsed
 from keyhole.metrics import metrics_named
@@ -171,6 +172,7 @@ def test_a_benchmark_measures_it_and_reports(here):
     assert dispatch(["bench", *flags, "--defences", DEFENCE, "--attacks", *words, "--metrics", METRIC], {}) == 0
     found = open_results(here / "run")
     assert {(leak.attack, leak.design.defence, len(leak.scores["ssim"])) for leak in found.leaks} == {
+        (PICTURE, "none", 100),
         (WHITE, DEFENCE, 2),
         (f"{FAMILY}/fast", DEFENCE, 3),
     }

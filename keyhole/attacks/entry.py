@@ -89,6 +89,11 @@ class OnlineRecipe(Protocol):
         ...
 
 
+def outlined(recipe: OnlineRecipe, queries: int | None = None) -> tuple[RungOutline, ...]:
+    """See `OnlineRecipe.outline`; nothing where a recipe of a user's own does not say it."""
+    return recipe.outline(queries) if hasattr(recipe, "outline") else ()
+
+
 class Recipe(ABC):
     """How one attack works: its hyper-parameters, and how it is made from what it may know."""
 

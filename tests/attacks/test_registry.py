@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from keyhole.attacks.entry import outlined
 from keyhole.attacks.registry import ATTACKS, ONLINE, choose, choose_all
 from keyhole.service.errors import UsageError
 from monitor.validation import ATTACK
@@ -37,3 +40,8 @@ def test_every_name_can_name_a_file():
 def test_what_there_is_not_is_refused(words, recipe, message):
     with pytest.raises(UsageError, match=message):
         choose_all(words, recipe, ATTACKS)
+
+
+def test_an_own_recipe_need_not_outline_its_rungs():
+    assert outlined(SimpleNamespace(learns=False)) == ()
+    assert [rung.name for rung in outlined(ONLINE["diffusion-ladder"].recipes["strong"])] == ["amortised", "refined"]
