@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keyhole.bench.advice.evidence import needed_text
-from keyhole.bench.advice.options import options
+from keyhole.bench.advice.options import Option, options
 from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
 from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
 from keyhole.bench.forecast import CostForecast, RemainingTime, SweepProgress, duration_text
@@ -22,6 +23,8 @@ from keyhole.bench.records import Results
 from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.store import BenchStore, open_results
 from keyhole.bench.sweep import Sweep
+from keyhole.judge.legibility import SECRETS
+from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.service.errors import UsageError
 from keyhole.service.files import BENCHMARK, alone
 from keyhole.terminal import terminal
@@ -136,22 +139,30 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
 
 
 def print_results(console: Console, results: Results) -> None:
-    """Each design with its worst leak, its p50 over each link, one below the other, and its accuracy; then failures."""
-    links = results.links
-    table = Table(title="What each design costs and leaks", title_justify="left", box=SIMPLE_HEAD)
+    """Each design with what the strongest attack shows of its pictures, its p50 over each link, one below the other,
+    and its accuracy; what is shown by who has seen nothing; then failures."""
+    links, made = results.links, options(results)
+    table = Table(title=_title(made), title_justify="left", box=SIMPLE_HEAD)
     for heading in ("target", "cut", "defence", "codec"):
         table.add_column(heading, overflow="fold")
-    for heading in ("worst\nSSIM", "p50\nms", "accuracy\n%"):
+    for heading in ("read\n%", "thumb-\nnail"):
         table.add_column(heading, justify="right", overflow="fold")
-    made = options(results)
+    for heading in ("SSIM", "p50\nms", "accu-\nracy"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for option in made:
         design, accuracy = option.design, option.accuracy
         table.add_row(
             *(design.target, design.cut, design.defence, design.codec),
+            _read(option),
+            option.thumbnail.brief if option.thumbnail else "nothing" if option.alone else "–",
             _number(option.leak(), 3),
             "\n".join(f"{link} {_number(option.p50(link), 1)}".lstrip() for link in links),
             _number(accuracy.value if accuracy else None, 1),
         )
+    for scale in results.scales:
+        if floor := scale.floor(HEADLINE):
+            blind = _number(statistics.fmean(floor.scores[HEADLINE]), 3)
+            table.add_row(scale.design.target, "blind attacker", "", "", "", "nothing", blind, "", "")
     thin = [found for option in made if (found := option.exposure.get("ssim")) and found.thin]
     if thin:
         pictures, seeds = (min(getattr(found, what) for found in thin) for what in ("pictures", "seeds"))
@@ -164,6 +175,22 @@ def print_results(console: Console, results: Results) -> None:
         console.print(f"failed: {failure.cell}\n    {failure.error.splitlines()[0]}", style="red")
     if len(results.failures) > _FAILURES_SHOWN:
         console.print(f"… and {len(results.failures) - _FAILURES_SHOWN} more", style="red")
+
+
+def _title(made: Sequence[Option]) -> str:
+    """Of the table; it says which attack the strongest is where there was no other."""
+    attacks = {attack for option in made if option.splits for attack in option.attacks}
+    seen = f"{attacks.pop()}, the only attack, shows" if len(attacks) == 1 else "the strongest attack shows"
+    return f"What each design costs, and what {seen} of its pictures"
+
+
+def _read(option: Option) -> str:
+    """What the judge read better than by guessing, in percent, one secret below the other."""
+    if option.alone:
+        return "nothing"
+    better = {name: found for name, found in option.secrets.items() if not found.share.as_by_guessing}
+    lines = [f"{name.partition(' ')[0]} {100 * better[name].mean:.0f}" for name in SECRETS if name in better]
+    return "\n".join(lines) or ("as guessing" if option.secrets else "–")
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -23,7 +23,7 @@ class PlanSettings:
 
     preset: Suite | None = None
     """Values of the flags that you leave out, and how much is measured for each cell: `quick` (ten minutes on two idle
-    cores; its figures are no evidence), `standard` (some hours), `paper` (days). Absent: quick."""
+    cores; its figures are no evidence), `standard` (three hours of two: --workers 2), `paper` (days). Absent: quick."""
     targets: tuple[str, ...] = ()
     """Models, as for `--target` of the other commands; NAME@CUT,CUT gives one cuts of its own."""
     cuts: tuple[str, ...] = ()

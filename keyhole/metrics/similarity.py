@@ -45,7 +45,9 @@ def psnr(reconstruction: Tensor, truth: Tensor) -> Tensor:
 def ssim(reconstruction: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity (Wang et al. 2004, equation 13), one per picture.
 
-    Gaussian window of 11 pixels with σ = 1.5 at every pixel, borders mirrored, channels averaged.
+    Gaussian window of 11 pixels with σ = 1.5 at every pixel, borders mirrored, channels averaged. Implementations that
+    count only windows within the picture (scikit-image, piq) give other values, the more so the smoother the borders
+    are: of thumbnails of streetcam at 128 px 0.005 (64 px) to 0.027 (1 px) less on average.
 
     Args:
         reconstruction: N×3×H×W in [0, 1], at least 11 pixels a side.

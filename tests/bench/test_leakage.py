@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import statistics
 
 import pytest
@@ -88,6 +89,16 @@ def test_puri_is_that_of_the_worst_attacks_beside_the_undefended_design_at_the_s
     expected = puri(accuracy_of(design) / 80, 1 - sum(ratios) / 3)
     assert found[design].puri == pytest.approx(expected)
     assert found[bare].puri == 0
+
+
+def test_puri_is_beside_the_same_codec_where_fp32_was_not_attacked() -> None:
+    made = run()
+    coded = [leak for leak in made.leaks if leak.design.codec == "int8"]
+    found = {option.design: option for option in options(dataclasses.replace(made, leaks=coded))}
+    bare, noisy = (Design("toy", "layer1.0", defence, "int8") for defence in ("none", "gaussian:scale=1"))
+    assert found[bare].puri == 0
+    assert found[noisy].puri > 0
+    assert all(option.puri is None for design, option in found.items() if design.codec == "fp32")
 
 
 def test_accuracy_is_lost_against_the_whole_model_where_no_undefended_design_was_measured() -> None:

@@ -183,6 +183,22 @@ def test_the_terminal_says_how_few_pictures_are_behind_its_table() -> None:
     assert "Pictures behind a leak: 5 at least, seeds: 2; a conclusion needs 32 pictures of an optimiser" in shown
 
 
+def test_the_terminal_shows_what_was_read_then_thumbnails_then_scores_and_who_sees_nothing() -> None:
+    console = Console(width=160)
+    with console.capture() as caught:
+        print_results(console, run())
+    lines = [line for line in caught.get().splitlines() if line.strip()]
+    assert "what the strongest attack shows of its pictures" in lines[0]
+    headings = " ".join(lines[1:4])
+    assert headings.index("read") < headings.index("thumb-") < headings.index("SSIM")
+    (blind,) = (line for line in lines if "blind attacker" in line)
+    assert blind.split()[-2:] == ["nothing", "0.150"]
+    one = replace(run(), leaks=[leak for leak in run().leaks if leak.attack == "pixels-white"])
+    with console.capture() as caught:
+        print_results(console, one)
+    assert "what pixels-white, the only attack, shows of its pictures" in " ".join(caught.get().split())
+
+
 def test_attacks_that_a_choice_was_not_put_to_are_said() -> None:
     whole = advice_on(splits(), max_ssim=0.5)
     assert whole.chosen is not None

@@ -51,7 +51,8 @@ class Option:
         accuracy: measured.
         loss: points of accuracy below the undefended fp32 design of the same target; negative for a gain.
         profile: cost without being run.
-        puri: one number for its defence and codec, beside the undefended fp32 design at the same cut.
+        puri: one number for its defence and codec, beside the undefended design at the same cut: in fp32 where that
+            was attacked, else by the same codec.
         model_macs: multiply-accumulates of the target's whole undefended model.
         thumbnail: that the strongest attack by SSIM equals; nothing on the edge alone, the picture in the cloud alone.
             None too where the target's pictures have no scale.
@@ -251,6 +252,8 @@ def _model_macs(design: Design, profiles: Mapping[Design, ProfileRecord]) -> int
 
 def _puri(option: Option, made: Mapping[Design, Option], accuracies: Mapping[Design, AccuracyRecord]) -> float | None:
     bare = made.get(replace(option.design, defence=UNDEFENDED, codec=EXACT))
+    if bare is None or not bare.exposure:
+        bare = made.get(replace(option.design, defence=UNDEFENDED))
     reference = _reference(option.design, accuracies)
     if not (option.splits and bare and option.accuracy and reference and reference.value > 0):
         return None
