@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 
+import torch
 from prometheus_client import Counter
 
 from adversary.frame_queue import SharedFrame
@@ -52,6 +53,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
     """
     check(settings)
     chosen, blind = chosen_attacks(settings)
+    torch.set_num_threads(settings.threads)
     metrics = Metrics(ROLE)
     page = metrics.serve(settings.metrics)
 
@@ -81,7 +83,8 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
                 holds.append(partial(workers[-1].close, DRAIN_SECONDS))
             roster.ready(choice.name)
 
-        _attempted(partial(begin, blind))  # first: later it would wait for the others' threads
+        # the blind attacker draws and samples its pictures; nobody waits for it
+        threading.Thread(target=_begin_blind, args=(partial(begin, blind), settings.threads), daemon=True).start()
         for choice in chosen:
             begin(choice)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
@@ -90,16 +93,18 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         readable = FrameFilter(metrics, settings.target, known_defence(settings), codec)
         for frame in tap.frames(stop):
             if (observation := readable.admit(frame)) is not None:
-                for worker in workers:
+                for worker in tuple(workers):
                     worker.offer(observation)
 
 
-def _attempted(begin: Callable[[], object]) -> None:
-    """Begin the blind attacker, without which attacks go on all the same."""
+def _begin_blind(begin: Callable[[], object], threads: int) -> None:
+    torch.set_num_threads(threads)
     try:
         begin()
     except Exception:
         _log.exception("the blind attacker does not run, so nothing says what its score is without any frame")
+    else:
+        _log.info("the blind attacker is ready")
 
 
 def _place(settings: AdversarySettings) -> dict[str, str]:

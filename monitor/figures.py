@@ -19,6 +19,7 @@ from monitor.leaks import LeakScale
 
 _BARS, _DOTS = 60, 500
 _NOTHING = 0.5
+_NAME = 16
 
 
 def frame_sheet(examples: Examples, titles: Mapping[str, str], leaks: LeakScale[int]) -> Image.Image:
@@ -29,7 +30,7 @@ def frame_sheet(examples: Examples, titles: Mapping[str, str], leaks: LeakScale[
     made = (
         Column(
             title.replace(" · ", "\n"),
-            [_tile(example.shown.get(name), leaks) for example in examples.frames],
+            [_tile(name, example.shown.get(name), leaks) for example in examples.frames],
             attacks.colour(name),
         )
         for name, title in titles.items()
@@ -38,12 +39,13 @@ def frame_sheet(examples: Examples, titles: Mapping[str, str], leaks: LeakScale[
 
 
 def _place(example: ExampleFrame) -> str:
-    return f"{example.place}: {example.frame_id}" if example.place else example.frame_id
+    name = example.frame_id if len(example.frame_id) <= _NAME else f"…{example.frame_id[-_NAME:]}"
+    return f"{example.place}: {name}" if example.place else name
 
 
-def _tile(shown: ExamplePicture | None, leaks: LeakScale[int]) -> Tile:
+def _tile(attack: str, shown: ExamplePicture | None, leaks: LeakScale[int]) -> Tile:
     if shown is None:
-        return Tile(None, "not attacked")
+        return Tile(None, "not shown yet" if attacks.is_blind(attack) else "not attacked")
     values = [METRICS[name].caption(shown.score.values[name]) for name in reversed(DEFAULT)]
     leak = leaks.leak({shown.score.frame: shown.score.ssim})
     return Tile.of_png(shown.png, "   ".join([*([leak.thumbnail.brief] if leak else []), *values]))

@@ -11,7 +11,7 @@ from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.presentation import attacks
 from monitor.alarm_threshold import AlarmThreshold
-from monitor.page.elements import Photo, ago
+from monitor.page.elements import Photo, ago, brief_name
 from monitor.snapshot import AttackedFrame, AttackProgress, Attempt, LiveSnapshot
 
 _SMALLEST = 0.5
@@ -31,7 +31,9 @@ class AttackCard:
             self._card.style(f"--tone: {attacks.colour(name)}")
             with ui.element("div").classes("kh-card-head"):
                 ui.element("i").classes("kh-dot")
-                self._title = ui.label().classes("kh-card-title")
+                with ui.element("div").classes("kh-titles"):
+                    self._knowledge = ui.label().classes("kh-faint")
+                    self._title = ui.label().classes("kh-card-title")
                 self._state = ui.label().classes("kh-pill").props(f"data-testid=state-{name}")
             self._photo = Photo(name).props(f"data-testid=made-{name}")
             with ui.element("div").classes("kh-caption"):
@@ -57,7 +59,9 @@ class AttackCard:
     def update(self, snapshot: LiveSnapshot, frame: AttackedFrame | None, threshold: AlarmThreshold) -> None:
         """Show the attack's reconstruction of the frame, and what it does now."""
         progress, current = snapshot.progress.get(self._name), snapshot.current.get(self._name)
-        self._title.set_text(snapshot.title(self._name))
+        knowledge, dot, name = snapshot.title(self._name).rpartition(" · ")
+        self._knowledge.set_text(knowledge + dot)
+        self._title.set_text(name)
         self._show_picture(frame.attempts.get(self._name) if frame else None, snapshot.now)
         self._show_leak(snapshot, frame, threshold)
         settled = snapshot.settled.get(self._name)
@@ -143,7 +147,7 @@ def _doing(progress: AttackProgress | None, current: Attempt | None) -> str:
     elif progress is not None and progress.training:
         parts.append(f"{progress.steps:,} of {progress.training:,} training steps; it answers while it learns")
     if current is not None:
-        parts.append(f"{'last' if current.final else 'now'} {current.frame_id}")
+        parts.append(f"{'last' if current.final else 'now'} {brief_name(current.frame_id)}")
         parts.append(f"taps the {current.tap}" if current.tap else "")
     return " · ".join(filter(None, parts)) or "has made no picture yet"
 

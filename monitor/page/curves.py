@@ -35,8 +35,7 @@ class ScoreCurves:
         self._shown: tuple[object, ...] = ()
         self._due = 0.0
         with ui.element("div").classes("kh-curves"):
-            reading = f"pixels, over the newest {WINDOW} finished frames of each attack; the lowest line is nothing"
-            with card("Equivalent thumbnail over time", reading):
+            with card("Equivalent thumbnail over time", f"px, of the newest {WINDOW} finished frames"):
                 self._leaks = ui.echart(_leak_chart()).classes("kh-chart").props("data-testid=chart-thumbnail")
             ordered = sorted(metrics, key=lambda metric: metric.name != "ssim")
             self._charts = {metric: self._chart(metric) for metric in ordered}
@@ -103,7 +102,7 @@ def _score_chart(low: float | None, high: float | None) -> dict[str, Any]:
     return {
         "animation": False,
         "grid": {"left": 8, "right": 14, "top": 34, "bottom": 4, "containLabel": True},
-        "legend": {"left": 0, "top": 0, "icon": "circle", "itemHeight": 9, "textStyle": CHART_TEXT},
+        "legend": {"type": "scroll", "left": 0, "top": 0, "icon": "circle", "itemHeight": 9, "textStyle": CHART_TEXT},
         "tooltip": {"trigger": "axis"},
         "xAxis": {
             **quiet,
@@ -125,5 +124,6 @@ def _score_chart(low: float | None, high: float | None) -> dict[str, Any]:
 def _leak_chart() -> dict[str, Any]:
     """Each doubling of the thumbnail is as high; what is nothing lies on the axis."""
     chart = _score_chart(_NOTHING, None)
-    chart["yAxis"] |= {"type": "log", "logBase": 2}
+    text = f"side => side <= {_NOTHING} ? 'nothing' : side"
+    chart["yAxis"] |= {"type": "log", "logBase": 2, "axisLabel": {**CHART_TEXT, ":formatter": text}}
     return chart

@@ -10,6 +10,7 @@ from nicegui.element import Element
 
 from monitor.snapshot import LiveSnapshot
 
+_NAME = 16
 CHART_GREY = "#8a93a0"
 CHART_TEXT = {"color": CHART_GREY, "fontSize": 13}
 _BLANK = "data:image/svg+xml," + quote('<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>')
@@ -64,3 +65,12 @@ def ago(seconds: float) -> str:
         if seconds >= length:
             return f"{seconds // length:.0f} {unit} ago"
     return f"{seconds // 1:.0f} s ago"
+
+
+def brief_name(frame_id: str) -> str:
+    """A frame's name as a label has room for it: its edge, and its number there.
+
+    >>> brief_name("edge-0-000042"), brief_name("edge-0-6b0cfd663d997a5c-000050")
+    ('edge-0-000042', 'edge-0…-000050')
+    """
+    return frame_id if len(frame_id) <= _NAME else f"{frame_id[:6]}…{frame_id[-7:]}"

@@ -8,7 +8,7 @@ from keyhole.presentation import attacks
 from monitor.alarm import Alarm
 from monitor.alarm_threshold import AlarmThreshold
 from monitor.leaks import AttackLeak
-from monitor.page.elements import Photo, card
+from monitor.page.elements import Photo, brief_name, card
 from monitor.snapshot import AttackedFrame, LiveSnapshot
 from monitor.validation import TRUTH
 
@@ -58,7 +58,7 @@ class FramePictures:
     def update(self, frame: AttackedFrame, snapshot: LiveSnapshot, threshold: AlarmThreshold) -> None:
         """Show a frame."""
         self._truth.show(frame.frame_id, TRUTH)
-        self._label.set_text(f"{frame.frame_id}, {frame.label}" if frame.label else frame.frame_id)
+        self._label.set_text(", ".join(filter(None, (brief_name(frame.frame_id), frame.label))))
         for name, (photo, caption) in self._made.items():
             attempt = frame.attempts.get(name)
             photo.show(frame.frame_id if attempt else None, name, attempt.version if attempt else 0)

@@ -9,7 +9,7 @@ from nicegui import ui
 from keyhole.metrics.base import Metric
 from monitor.alarm import Alarm
 from monitor.page.attack_card import AttackCard
-from monitor.page.elements import Photo, ago
+from monitor.page.elements import Photo, ago, brief_name
 from monitor.snapshot import BLIND, AttackedFrame, LiveSnapshot
 from monitor.validation import TRUTH
 
@@ -75,7 +75,7 @@ class TruthCard:
             self._note.set_text("Pictures appear here when the first attack submits a reconstruction.")
             return
         self._photo.show(frame.frame_id, TRUTH)
-        self._frame.set_text(frame.frame_id)
+        self._frame.set_text(brief_name(frame.frame_id))
         self._age.set_text(f"seen {ago(snapshot.now - frame.seen_at)}")
         self._label.set_text(frame.label)
         self._note.set_text("The newest frame that most attacks finished. The same for all of them.")
