@@ -13,7 +13,7 @@ import tyro
 
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
-from benchmarks.results.faces import Faces
+from benchmarks.results.faces import RealFaces
 from benchmarks.results.heads import Heads
 from benchmarks.results.knowledge import Knowledge
 from benchmarks.results.page import filled
@@ -92,7 +92,7 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         "knowledge": Knowledge(world),
     }
     if settings.faces and settings.autoencoder:
-        found["faces"] = Faces(settings.faces.absolute(), settings.autoencoder.absolute())
+        found["faces"] = RealFaces(settings.faces.absolute(), settings.autoencoder.absolute())
     elif "faces" in settings.studies:
         raise UsageError("--studies faces: give --faces and --autoencoder too")
     return {name: found[name] for name in settings.studies}

@@ -17,7 +17,7 @@ WHITE = ("--attacks", "diffusion-white", "--n", "32", "--batch", "8")
 
 
 @dataclass(frozen=True)
-class Faces:
+class RealFaces:
     """One table: heads of a target that was trained on the pool ``private``, attacked on the pool ``audit``.
 
     Attributes:

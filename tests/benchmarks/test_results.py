@@ -14,7 +14,7 @@ import torch
 from benchmarks.results.__main__ import ResultsSettings, Study, main, studies_of
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
-from benchmarks.results.faces import Faces
+from benchmarks.results.faces import RealFaces
 from benchmarks.results.heads import Heads
 from benchmarks.results.knowledge import Knowledge
 from benchmarks.results.page import filled
@@ -75,7 +75,7 @@ def test_what_comes_after_waits_but_is_not_changed_by_what_came_before(tmp_path:
 
 @pytest.mark.parametrize(
     "study",
-    [Defences(SMALL), Terms(SMALL), Heads(SMALL), Knowledge(SMALL), Faces(Path("/lfw.zip"), Path("/taef2"))],
+    [Defences(SMALL), Terms(SMALL), Heads(SMALL), Knowledge(SMALL), RealFaces(Path("/lfw.zip"), Path("/taef2"))],
     ids=lambda study: type(study).__name__,
 )
 def test_every_command_is_one_that_keyhole_takes(study: Study, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_who_knows_of_a_defence_has_a_column_for_each_box(tmp_path: Path, monkey
 
 
 def test_faces_of_people_who_were_trained_on_make_no_table(tmp_path: Path) -> None:
-    study = Faces(Path("/lfw.zip"), Path("/taef2"))
+    study = RealFaces(Path("/lfw.zip"), Path("/taef2"))
     (step, *_) = study.setups[0][1].values()
     finish(step, tmp_path, 0.5)
     path = step.folder(tmp_path) / SCORES
