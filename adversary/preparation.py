@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache, partial
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -20,6 +21,7 @@ from keyhole.nn.device import CPU, device_named
 from keyhole.partition import partitioned
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.service.address import Address
+from keyhole.service.lifecycle import Stop
 from keyhole.service.settings import Forecast
 from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
@@ -40,7 +42,9 @@ def chosen_attacks(
     return choose_all(words, settings.recipe, ONLINE), choose(FLOOR, DEFAULT_RECIPE, ONLINE)
 
 
-def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str, codec: ObservedCodec) -> Access:
+def open_knowledge(
+    settings: AdversarySettings, stack: ExitStack, role: str, codec: ObservedCodec, stop: Stop
+) -> Access:
     """Knowledge of a running adversary; its channels are closed with the stack.
 
     Args:
@@ -48,6 +52,7 @@ def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str, cod
         stack: outlives the attacks.
         role: whose certificate to show.
         codec: of the frames, for the oracle.
+        stop: the blind attacker draws no more pictures.
 
     Raises:
         UsageError: no such defence or device.
@@ -63,7 +68,10 @@ def open_knowledge(settings: AdversarySettings, stack: ExitStack, role: str, cod
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
         return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device)
 
-    blind = cache(lambda: Blind(public, picture_size(settings), prior, device))
+    def drawn() -> Iterator[Tensor]:
+        return takewhile(lambda _: not stop.is_set(), public())
+
+    blind = cache(lambda: Blind(drawn, picture_size(settings), prior, device))
     return Access(lambda: white_box(settings, prior, public, defence, device), black, blind)
 
 

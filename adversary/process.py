@@ -22,7 +22,8 @@ from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, FrameFilter, TapSubscription
 from adversary.wire_tap import WireTap
 from adversary.worker import Origin, Submit, Worker
-from keyhole.attacks.base import Budget, RunSettings, Watch
+from adversary.worker_pool import WorkerPool
+from keyhole.attacks.base import Budget, OracleAwayError, RunSettings, Watch
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.nn.device import device_named
@@ -35,6 +36,7 @@ from keyhole.wire.client import connect
 
 DRAIN_SECONDS = 3.0
 RATE_SECONDS = 5.0
+RETRY_SECONDS = 1.0
 ROLE = "adversary"
 _log = logging.getLogger(__name__)
 
@@ -62,49 +64,62 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         # the monitor, the tap, and the knowledge that attacks share
         roster = AttackRoster(chosen, settings.tap, settings.queries)
         submit = _submit(settings, metrics, stop, stack, roster)
-        workers: list[Worker] = []
-        holds: list[Callable[[], object]] = []
-        stack.callback(_close_all, holds)
+        pool = WorkerPool()
+        stack.callback(pool.close, DRAIN_SECONDS)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
         places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
         publish(settings.addresses, places)
         _log.info("listening", extra=places)
         codec, shared_frame = ObservedCodec(), SharedFrame()
-        known = open_knowledge(settings, _closed_with(holds), ROLE, codec)
+        known = open_knowledge(settings, _closed_with(pool), ROLE, codec, stop)
 
         def begin(choice: ChosenAttack[OnlineRecipe]) -> None:
             """A worker for the attack, or for each of its rungs."""
             each = partial(_run_settings, settings, choice, metrics, roster)
-            for rung in choice.recipe.rungs(known, each, _closed_with(holds)):
+            for rung in choice.recipe.rungs(known, each, _closed_with(pool)):
                 by = choice.name, choice.recipe_name, rung.name
                 origin = Origin(*by, rung.knowledge, settings.tap, settings.seed)
                 room, threads = settings.backlog, settings.threads
-                workers.append(Worker(origin, rung, submit, metrics, stop, room, threads, shared_frame))
-                holds.append(partial(workers[-1].close, DRAIN_SECONDS))
+                worker = Worker(origin, rung, submit, metrics, stop, room, threads, shared_frame)
+                pool.add(worker, DRAIN_SECONDS)
             roster.ready(choice.name)
 
-        # the blind attacker draws and samples its pictures; nobody waits for it
-        threading.Thread(target=_begin_blind, args=(partial(begin, blind), settings.threads), daemon=True).start()
-        for choice in chosen:
-            begin(choice)
+        # those that ask the oracle first, which may wait for a frame, and the blind attacker begin beside the frames
+        later = [choice for choice in chosen if not _begun(partial(begin, choice))]
+        beginning = threading.Thread(
+            target=_begin_later, args=([partial(begin, choice) for choice in (*later, blind)], settings.threads, stop)
+        )
+        beginning.start()
+        pool.close_with(beginning.join)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         # every readable frame goes to all of them
         readable = FrameFilter(metrics, settings.target, known_defence(settings), codec)
         for frame in tap.frames(stop):
             if (observation := readable.admit(frame)) is not None:
-                for worker in tuple(workers):
-                    worker.offer(observation)
+                pool.offer(observation)
 
 
-def _begin_blind(begin: Callable[[], object], threads: int) -> None:
-    torch.set_num_threads(threads)
+def _begun(begin: Callable[[], object]) -> bool:
+    """Begin an attack; whether the oracle, if it asked one, was there."""
     try:
         begin()
-    except Exception:
-        _log.exception("the blind attacker does not run, so nothing says what its score is without any frame")
-    else:
-        _log.info("the blind attacker is ready")
+    except OracleAwayError as error:
+        _log.info("an attack waits for the oracle", extra={"reason": str(error)})
+        return False
+    return True
+
+
+def _begin_later(begins: Sequence[Callable[[], object]], threads: int, stop: Stop) -> None:
+    """Begin attacks, each as soon as the oracle is there; one that cannot begin does not end the others."""
+    torch.set_num_threads(threads)
+    for begin in begins:
+        try:
+            while not stop.is_set() and not _begun(begin):
+                stop.wait(RETRY_SECONDS)
+        except Exception:
+            if not stop.is_set():
+                _log.exception("an attack does not run")
 
 
 def _place(settings: AdversarySettings) -> dict[str, str]:
@@ -135,21 +150,11 @@ def _run_settings(
     )
 
 
-def _closed_with(holds: list[Callable[[], object]]) -> ExitStack:
-    """A stack that is closed with the others."""
+def _closed_with(pool: WorkerPool) -> ExitStack:
+    """A stack that is closed with the workers."""
     stack = ExitStack()
-    holds.append(stack.close)
+    pool.close_with(stack.close)
     return stack
-
-
-def _close_all(holds: Sequence[Callable[[], object]]) -> None:
-    """Close all at once, within ``DRAIN_SECONDS``: a worker may wait for a network, and that for the oracle."""
-    threads = [threading.Thread(target=close, name="close", daemon=True) for close in holds]
-    for thread in threads:
-        thread.start()
-    end = time.monotonic() + DRAIN_SECONDS
-    for thread in threads:
-        thread.join(max(0.0, end - time.monotonic()))
 
 
 def _cloud_tap(settings: AdversarySettings, metrics: Metrics) -> TapSubscription:

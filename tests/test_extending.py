@@ -179,9 +179,9 @@ def test_a_benchmark_measures_it_and_reports(here):
     assert all(len(leak.scores[METRIC]) == len(leak.scores["ssim"]) for leak in found.leaks)
     assert found.provenance[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
     assert dispatch(["bench-report", "run"], {}) == 0
-    (written,) = here.joinpath("run").rglob("report.md")
-    assert "my\\_own.parts:Grey" in written.read_text()
-    assert "| Darkness |" in written.read_text()
+    (short,), (whole,) = (here.joinpath("run").rglob(f"report.{kind}") for kind in ("md", "html"))
+    assert "my\\_own.parts:Grey" in short.read_text()
+    assert "Darkness" in whole.read_text()
 
 
 def test_a_demo_that_is_checked_names_it(capsys):

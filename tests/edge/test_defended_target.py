@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from adversary.preparation import known_defence, open_knowledge
+from adversary.remote_oracle import ObservedCodec
 from adversary.settings import AdversarySettings
 from edge.device import Device
 from edge.process import edge
@@ -80,5 +81,5 @@ def test_the_adversary_has_the_same_tables(defended: tuple[str, str]) -> None:
     settings = AdversarySettings(target=target, cut=CUT, defence=word)
     assert known_defence(settings) == word
     with ExitStack() as stack:
-        white = open_knowledge(settings, stack, "adversary").white()
+        white = open_knowledge(settings, stack, "adversary", ObservedCodec(), Stop()).white()
     assert white.defence == defence_named(word)

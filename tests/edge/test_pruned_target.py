@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from adversary.preparation import known_defence, open_knowledge
+from adversary.remote_oracle import ObservedCodec
 from adversary.settings import AdversarySettings
 from edge.device import Device
 from edge.process import edge
@@ -93,6 +94,6 @@ def test_a_white_box_adversary_has_the_pruned_head(pruned: str) -> None:
     assert known_defence(settings) == "patrol"
     assert known_defence(AdversarySettings(target="resnet18")) == "none"
     with ExitStack() as stack:
-        white = open_knowledge(settings, stack, "adversary").white()
+        white = open_knowledge(settings, stack, "adversary", ObservedCodec(), Stop()).white()
     device, picture = Device.load(EdgeSettings(target=pruned, cut=CUT)), torch.rand(1, 3, SIZE, SIZE)
     assert torch.equal(white.head(white.normalise(picture)), device(picture)[0])
