@@ -57,7 +57,7 @@ class PictureStore:
             shutil.rmtree(self.root / frame_id, ignore_errors=True)
 
 
-class BlindPictures:
+class BlindPngs:
     """``root/<rung>.png``, what the blind attacker shows of every frame. Used by one thread.
 
     Args:

@@ -33,7 +33,7 @@ from monitor.database import (
     open_database,
 )
 from monitor.deployment import DEPLOYMENT_FIELDS
-from monitor.picture_store import BlindPictures, PictureStore
+from monitor.picture_store import BlindPngs, PictureStore
 from monitor.scoring import ENDED, Listener, ScoredReconstruction
 from monitor.validation import TRUTH
 
@@ -64,7 +64,7 @@ class RunStore(Listener):
         run.mkdir(parents=True, exist_ok=True)
         self._engine = open_database(run, url)
         self._pictures = PictureStore(run / PICTURES, keep)
-        self._blind = BlindPictures(run / BLIND)
+        self._blind = BlindPngs(run / BLIND)
         self._commit: GroupCommit[Callable[[Session], object]] = GroupCommit(self._write)
         self._well = True
         self._store(_give_up_waiting)

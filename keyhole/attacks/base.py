@@ -22,7 +22,7 @@ from keyhole.priors.prior import Prior, load_prior
 from keyhole.sizes import Size
 
 Knowledge = Literal["white box", "black box", "blind"]
-REMEMBERED = 256
+REMEMBERED = 128
 """Public pictures that a blind attacker looks at."""
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keyhole.judge.loading import find_judge
-from keyhole.judge.thresholds import default_threshold
+from keyhole.judge.thresholds import read_legibility
 from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.v1.referee_pb2 import Secrets
 from monitor.alarm import Alarm, SecretsWatch
@@ -70,8 +70,10 @@ def test_flags_go_before_the_judge_and_pixels_before_ssim() -> None:
 
 
 def test_by_itself_it_is_the_smallest_thumbnail_that_the_shipped_judge_reads() -> None:
+    measured_once = read_legibility()
+    assert measured_once is not None
     found = judged_threshold(None, find_judge())
-    assert found.value == default_threshold()
+    assert found.value == measured_once.legibility.threshold
     assert found.unit == "px"
     assert "better than by guessing" in found.origin
 
