@@ -98,13 +98,13 @@ class InversionTraining:
 DEFAULT_TRAINING = InversionTraining()
 """Training of the mirror network."""
 
-LATENT_TRAINING = InversionTraining(network=unet, loss=latent_loss, learning_rate=1e-3, batch=16, sampling_steps=4)
+LATENT_TRAINING = InversionTraining(network=unet, loss=latent_loss, batch=16, sampling_steps=4)
 """Training of the U-Net towards latents. It spares the decoder, dearer by far than network and encoder together."""
 
-NOISE_TRAINING = replace(LATENT_TRAINING, batch=8)
+NOISE_TRAINING = replace(LATENT_TRAINING, learning_rate=1e-3, batch=8)
 """Training of the U-Net towards the noise that a sampler of few steps turns into those latents."""
 
-DENOISED_TRAINING = replace(LATENT_TRAINING, sampling_steps=1)
+DENOISED_TRAINING = replace(LATENT_TRAINING, learning_rate=1e-3, sampling_steps=1)
 """Training of the U-Net towards what a sampler's last step turns into those latents."""
 
 ONE_STEP_TRAINING = replace(LATENT_TRAINING, network=one_step, step_loss=flow_matching)
