@@ -142,12 +142,12 @@ def print_results(console: Console, results: Results) -> None:
     """Each design with what the strongest attack shows of its pictures, its p50 over each link, one below the other,
     and its accuracy; what is shown by who has seen nothing; then failures."""
     links, made = results.links, options(results)
-    table = Table(title=_title(made), title_justify="left", box=SIMPLE_HEAD)
+    table = Table(title=_title(made), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for heading in ("target", "cut", "defence", "codec"):
         table.add_column(heading, overflow="fold")
-    for heading in ("read\n%", "thumb-\nnail"):
+    for heading in ("read\n%", "thumbnail"):
         table.add_column(heading, justify="right", overflow="fold")
-    for heading in ("SSIM", "p50\nms", "accu-\nracy"):
+    for heading in ("SSIM", "p50\nms", "acc.\n%"):
         table.add_column(heading, justify="right", no_wrap=True)
     for option in made:
         design, accuracy = option.design, option.accuracy

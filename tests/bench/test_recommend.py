@@ -190,7 +190,7 @@ def test_the_terminal_shows_what_was_read_then_thumbnails_then_scores_and_who_se
     lines = [line for line in caught.get().splitlines() if line.strip()]
     assert "what the strongest attack shows of its pictures" in lines[0]
     headings = " ".join(lines[1:4])
-    assert headings.index("read") < headings.index("thumb-") < headings.index("SSIM")
+    assert headings.index("read") < headings.index("thumbnail") < headings.index("SSIM")
     (blind,) = (line for line in lines if "blind attacker" in line)
     assert blind.split()[-2:] == ["nothing", "0.150"]
     one = replace(run(), leaks=[leak for leak in run().leaks if leak.attack == "pixels-white"])
