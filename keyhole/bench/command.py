@@ -11,7 +11,6 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.bench.advice.evidence import needed_text
 from keyhole.bench.advice.options import Option, options
 from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
 from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
@@ -23,6 +22,7 @@ from keyhole.bench.records import Results
 from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.store import BenchStore, open_results
 from keyhole.bench.sweep import Sweep
+from keyhole.evaluation.evidence import needed_text
 from keyhole.judge.legibility import SECRETS
 from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.service.errors import UsageError

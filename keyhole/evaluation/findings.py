@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
+from keyhole.evaluation.evidence import Evidence, needed
 from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.scores import UNIT, EvaluationRow, Standing, strongest
 from keyhole.evaluation.yardstick import Yardstick
 from keyhole.metrics.thumbnails import Thumbnail
-
-ENOUGH: Mapping[str, tuple[int, int]] = {"white box": (32, 1), "black box": (100, 3)}
-"""Pictures and seeds that a conclusion on an attack needs, by what it knows: a black box's training differs by seed."""
 
 
 def findings(rows: Sequence[EvaluationRow], yardstick: Yardstick) -> Iterator[str]:
@@ -65,11 +63,10 @@ def _blind(yardstick: Yardstick) -> str:
 
 def _too_few(row: EvaluationRow) -> str:
     """What a conclusion on a row lacks; empty where it lacks nothing."""
-    knowledge = str(row.facts.get("knowledge", ""))
-    pictures, seeds = ENOUGH.get(knowledge, (0, 0))
-    count, made = len(row.scores), len(row.by_seed)
-    if count >= pictures and made >= seeds:
+    attack = "/".join(str(row.facts[fact]) for fact in ("attack", "recipe") if fact in row.facts) or row.attack
+    has, least = Evidence(len(row.scores), len(row.by_seed)), needed(attack)
+    if has.suffices(attack):
         return ""
-    needs = f"{pictures} pictures" + (f" and {seeds} seeds" if seeds > 1 else "")
-    has = f"{count}" + (f" and {made}" if seeds > 1 else "")
-    return f"a {knowledge} needs {needs}, here are {has}"
+    needs = f"{least.pictures} pictures" + (f" and {least.seeds} seeds" if least.seeds > 1 else "")
+    behind = f"{has.pictures}" + (f" and {has.seeds}" if least.seeds > 1 else "")
+    return f"{row.attack} needs {needs}, here are {behind}"

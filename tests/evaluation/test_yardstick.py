@@ -211,12 +211,12 @@ def test_a_row_that_is_not_there_is_refused_before_any_attack(settings, monkeypa
 
 def test_too_few_pictures_are_said(settings, capsys):
     attack(replace(settings, n=2, iterations=1))
-    assert "Too few for a conclusion: a white box needs 32 pictures, here are 2." in " ".join(
+    assert "Too few for a conclusion: pixels-white needs 32 pictures, here are 2." in " ".join(
         capsys.readouterr().out.split()
     )
     attack(replace(settings, attacks=("pixels-black",), iterations=1, n=2, seeds=(0, 1)))
     said = " ".join(capsys.readouterr().out.split())
-    assert "a black box needs 100 pictures and 3 seeds, here are 2 and 2." in said
+    assert "pixels-black needs 100 pictures and 3 seeds, here are 2 and 2." in said
 
 
 def test_the_blind_attacker_that_knows_another_world_is_said(settings, capsys):

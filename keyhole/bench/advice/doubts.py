@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from keyhole.bench.advice.evidence import needed_text
 from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.recommendation import Recommendation
 from keyhole.bench.advice.wording import listed, milliseconds_text
 from keyhole.bench.records import MachineLoad
+from keyhole.evaluation.evidence import needed_text
 from keyhole.metrics.interval import with_interval
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TypeVar
 
-from keyhole.bench.advice.evidence import needed
-from keyhole.bench.records import LeakRecord, ScaleRecord
+from keyhole.bench.records import PICTURE, LeakRecord, ScaleRecord
+from keyhole.evaluation.evidence import OPTIMISED, Evidence
 from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, mean_interval
 from keyhole.metrics.thumbnails import HEADLINE, Thumbnail
@@ -39,9 +39,10 @@ class Exposure:
 
     @property
     def thin(self) -> bool:
-        """Whether less is behind it than a conclusion needs, see `needed`."""
-        least = needed(self.attack)
-        return self.pictures < least.pictures or self.seeds < least.seeds
+        """Whether less is behind it than a conclusion needs; pictures that are sent as they are need no seeds."""
+        if self.attack == PICTURE:
+            return self.pictures < OPTIMISED.pictures
+        return not Evidence(self.pictures, self.seeds).suffices(self.attack)
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ class TargetSection:
         missing: what was not measured, a line each.
         source: where the limit on what leaks is from; empty where it was asked for.
         loaded: that latencies were taken while the machine did other work; empty: none were.
-        thin: whether less than a conclusion needs is behind some leak; see `keyhole.bench.advice.evidence`.
+        thin: whether less than a conclusion needs is behind some leak; see `keyhole.evaluation.evidence`.
     """
 
     target: str
