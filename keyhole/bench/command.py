@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -11,25 +10,19 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from keyhole.bench.advice.options import Option, options
 from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
 from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
 from keyhole.bench.forecast import CostForecast, RemainingTime, SweepProgress, duration_text
 from keyhole.bench.plan import merged, read_plan, resolve
 from keyhole.bench.provenance import facts, fixed, plan_facts
 from keyhole.bench.ray_cluster import RayCluster
-from keyhole.bench.records import Results
 from keyhole.bench.settings import BenchSettings, PlanSettings
 from keyhole.bench.store import BenchStore, open_results
+from keyhole.bench.summary import print_results
 from keyhole.bench.sweep import Sweep
-from keyhole.evaluation.evidence import needed_text
-from keyhole.judge.legibility import SECRETS
-from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.service.errors import UsageError
 from keyhole.service.files import BENCHMARK, alone
 from keyhole.terminal import terminal
-
-_FAILURES_SHOWN = 10
 
 
 def bench(settings: BenchSettings) -> int:
@@ -136,62 +129,3 @@ def print_plan(console: Console, axes: Axes, cells: Sequence[Cell], remaining: R
             table.add_row(kind, str(counts[kind]), duration_text(seconds))
     table.add_row("all", str(len(cells)), duration_text(remaining.seconds(cells)), style="bold")
     console.print(table)
-
-
-def print_results(console: Console, results: Results) -> None:
-    """Each design with what the strongest attack shows of its pictures, its p50 over each link, one below the other,
-    and its accuracy; what is shown by who has seen nothing; then failures."""
-    links, made = results.links, options(results)
-    table = Table(title=_title(made), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("target", "cut", "defence", "codec"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("read\n%", "thumbnail"):
-        table.add_column(heading, justify="right", overflow="fold")
-    for heading in ("SSIM", "p50\nms", "acc.\n%"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for option in made:
-        design, accuracy = option.design, option.accuracy
-        table.add_row(
-            *(design.target, design.cut, design.defence, design.codec),
-            _read(option),
-            option.thumbnail.brief if option.thumbnail else "nothing" if option.alone else "–",
-            _number(option.leak(), 3),
-            "\n".join(f"{link} {_number(option.p50(link), 1)}".lstrip() for link in links),
-            _number(accuracy.value if accuracy else None, 1),
-        )
-    for scale in results.scales:
-        if floor := scale.floor(HEADLINE):
-            blind = _number(statistics.fmean(floor.scores[HEADLINE]), 3)
-            table.add_row(scale.design.target, "blind attacker", "", "", "", "nothing", blind, "", "")
-    thin = [found for option in made if (found := option.exposure.get("ssim")) and found.thin]
-    if thin:
-        pictures, seeds = (min(getattr(found, what) for found in thin) for what in ("pictures", "seeds"))
-        table.caption = (
-            f"Pictures behind a leak: {pictures} at least, seeds: {seeds}; a conclusion needs {needed_text()}."
-        )
-        table.caption_justify = "left"
-    console.print(table)
-    for failure in results.failures[:_FAILURES_SHOWN]:
-        console.print(f"failed: {failure.cell}\n    {failure.error.splitlines()[0]}", style="red")
-    if len(results.failures) > _FAILURES_SHOWN:
-        console.print(f"… and {len(results.failures) - _FAILURES_SHOWN} more", style="red")
-
-
-def _title(made: Sequence[Option]) -> str:
-    """Of the table; it says which attack the strongest is where there was no other."""
-    attacks = {attack for option in made if option.splits for attack in option.attacks}
-    seen = f"{attacks.pop()}, the only attack, shows" if len(attacks) == 1 else "the strongest attack shows"
-    return f"What each design costs, and what {seen} of its pictures"
-
-
-def _read(option: Option) -> str:
-    """What the judge read better than by guessing, in percent, one secret below the other."""
-    if option.alone:
-        return "nothing"
-    better = {name: found for name, found in option.secrets.items() if not found.share.as_by_guessing}
-    lines = [f"{name.partition(' ')[0]} {100 * better[name].mean:.0f}" for name in SECRETS if name in better]
-    return "\n".join(lines) or ("as guessing" if option.secrets else "–")
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.console import Console
 
 from keyhole.bench.advice.command import recommend
 from keyhole.bench.advice.constraints import constraints
@@ -15,7 +14,6 @@ from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import headline, sentences
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
-from keyhole.bench.command import print_results
 from keyhole.bench.records import (
     BASELINES,
     AccuracyRecord,
@@ -27,6 +25,7 @@ from keyhole.bench.records import (
     Results,
 )
 from keyhole.bench.settings import RecommendSettings
+from keyhole.bench.summary import print_results
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 from tests.bench.making import TARGET, latency, leak, p50_of, run
@@ -173,30 +172,6 @@ def test_a_limit_that_is_met_to_the_digit_is_met() -> None:
     found = advice_on(results, max_accuracy_loss=0.9)
     assert found.chosen is not None
     assert found.chosen.design.codec == "int8"
-
-
-def test_the_terminal_says_how_few_pictures_are_behind_its_table() -> None:
-    console = Console(width=100)
-    with console.capture() as caught:
-        print_results(console, run())
-    shown = " ".join(caught.get().split())
-    assert "Pictures behind a leak: 5 at least, seeds: 2; a conclusion needs 32 pictures of an optimiser" in shown
-
-
-def test_the_terminal_shows_what_was_read_then_thumbnails_then_scores_and_who_sees_nothing() -> None:
-    console = Console(width=160)
-    with console.capture() as caught:
-        print_results(console, run())
-    lines = [line for line in caught.get().splitlines() if line.strip()]
-    assert "what the strongest attack shows of its pictures" in lines[0]
-    headings = " ".join(lines[1:4])
-    assert headings.index("read") < headings.index("thumbnail") < headings.index("SSIM")
-    (blind,) = (line for line in lines if "blind attacker" in line)
-    assert blind.split()[-2:] == ["nothing", "0.150"]
-    one = replace(run(), leaks=[leak for leak in run().leaks if leak.attack == "pixels-white"])
-    with console.capture() as caught:
-        print_results(console, one)
-    assert "what pixels-white, the only attack, shows of its pictures" in " ".join(caught.get().split())
 
 
 def test_attacks_that_a_choice_was_not_put_to_are_said() -> None:
