@@ -9,13 +9,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from keyhole.data.labelled import LabelledPictures
 from keyhole.targets import Preprocess
 from keyhole.train.defences.base import DefenceMethod, DefenceStep, DefenceTraining
 from keyhole.train.defences.command import DefenceEpochs
 from keyhole.train.loop import run_plan
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Split
-from keyhole.train.tasks.classification import Classification, LabelledPictures
+from keyhole.train.tasks.classification import Classification
 from tests.train.patrol_making import SIDE, classifier
 
 

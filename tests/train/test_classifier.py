@@ -5,11 +5,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from keyhole.data.labelled import LabelledPictures
 from keyhole.targets.target import Preprocess
 from keyhole.train.augment import random_resized_crop
 from keyhole.train.loop import train_task
 from keyhole.train.recipe import TrainingRecipe
-from keyhole.train.tasks.classification import Classification, LabelledPictures, top_k
+from keyhole.train.tasks.classification import Classification, top_k
 
 PREPROCESS = Preprocess(16)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from keyhole.data.labelled import LabelledPictures
 from keyhole.defences import defence_named
 from keyhole.targets import Preprocess
 from keyhole.train.defences.adversarial import AdversarialReconstructor
@@ -19,7 +20,6 @@ from keyhole.train.defences.noise_aware import NoiseAware
 from keyhole.train.defences.nopeek import NoPeek
 from keyhole.train.defences.shredder import Shredder
 from keyhole.train.split import Split
-from keyhole.train.tasks.classification import LabelledPictures
 from keyhole.train.tasks.reidentification import Reidentification
 from keyhole.train.tuning import make_trainable
 from tests.train import making

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from keyhole.data.labelled import LabelledPictures
 from keyhole.targets import Preprocess
 from keyhole.train.defences.nopeek import NoPeek, distance_correlation
-from keyhole.train.tasks.classification import LabelledPictures
 from tests.train.defence_making import trained
 from tests.train.patrol_making import SIDE, class_folders
 

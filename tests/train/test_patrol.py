@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from keyhole.data.labelled import LabelledPictures
 from keyhole.partition import profile, split, survey
 from keyhole.partition.memory import footprints
 from keyhole.partition.pruning.plan import PruningPlan
@@ -24,7 +25,7 @@ from keyhole.train.defences.patrol.settings import FAST, PAPER, NormName, Patrol
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.split import Blocks
 from keyhole.train.task import Batch, Task
-from keyhole.train.tasks.classification import Classification, LabelledPictures
+from keyhole.train.tasks.classification import Classification
 from keyhole.train.tasks.reidentification import Reidentification
 from keyhole.train.tuning import make_trainable
 from tests.train import making

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torchvision.models import resnet18
 from torchvision.utils import save_image
 
+from keyhole.data.labelled import LabelledPictures
 from keyhole.service.errors import UsageError
 from keyhole.targets.architectures import architecture
 from keyhole.targets.catalogue import architecture_of
@@ -20,7 +21,6 @@ from keyhole.targets.stored_weights import load_weights, read_card
 from keyhole.targets.target import TargetError
 from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.classification import LabelledPictures
 from keyhole.train.tasks.teacher import load_teacher
 from keyhole.train.weights import card_of, start_from
 from tests.train.test_classifier import striped

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from keyhole.data.labelled import SELECTED, LabelledPictures
 from keyhole.data.sets.folders import list_folder
-from keyhole.data.sets.stream import intact
 from keyhole.service.errors import UsageError
 from keyhole.sizes import scaled, size_text
 from keyhole.targets.architectures import architecture
@@ -27,56 +25,6 @@ from keyhole.train.task import Batch, Outputs, Task
 from keyhole.train.weights import start_from
 
 _DATA = "Tiny-ImageNet, 100 classes"
-_SELECTED = 4
-"""One of so many validation pictures of a class is chosen by; the others are reported."""
-
-
-@dataclass(frozen=True)
-class LabelledPictures:
-    """A split held in memory: uint8 N×3×H×W, int64 labels, class names."""
-
-    pictures: Tensor
-    labels: Tensor
-    names: tuple[str, ...]
-
-    @classmethod
-    def load(cls, root: Path, split: str) -> LabelledPictures:
-        """Read ``root/split/<class>/*`` (a folder or a zip).
-
-        Raises:
-            FileNotFoundError: no pictures there.
-            ValueError: pictures of several sizes, or outside of the classes' folders.
-        """
-        listing = list_folder(root, split)
-        labels = [listing.facts(index).label for index in range(len(listing))]
-        if None in labels:
-            raise UsageError(f"{root}/{split}: expected a folder of pictures for each class, and none outside of them")
-        found = [(record.picture, labels[index]) for index, record in intact(listing, range(len(listing)), {})]
-        sizes = {tuple(picture.shape) for picture, _ in found}
-        if len(sizes) != 1:
-            raise UsageError(f"{root}/{split}: pictures of {len(sizes)} sizes; resize them to one first")
-        return cls(torch.stack([picture for picture, _ in found]), torch.tensor([n for _, n in found]), listing.classes)
-
-    def for_report(self) -> LabelledPictures:
-        """Those that figures are told of: all but `for_selection`."""
-        return self._of(~self._chosen_by())
-
-    def for_selection(self) -> LabelledPictures | None:
-        """Those that settings, epochs and the end of a training are chosen by: one of four of each class, in the order
-        of their names; None where no class has four."""
-        chosen = self._chosen_by()
-        return self._of(chosen) if chosen.any() else None
-
-    def _chosen_by(self) -> Tensor:
-        seen: Counter[int] = Counter()
-        chosen = []
-        for label in self.labels.tolist():
-            seen[label] += 1
-            chosen.append(seen[label] % _SELECTED == 0)
-        return torch.tensor(chosen)
-
-    def _of(self, chosen: Tensor) -> LabelledPictures:
-        return LabelledPictures(self.pictures[chosen], self.labels[chosen], self.names)
 
 
 def top_k(model: nn.Module, data: LabelledPictures, preprocess: Preprocess, k: int = 1) -> float:
@@ -136,7 +84,7 @@ class Classification(Task):
 
     def assess(self, network: nn.Module, size: int) -> str:
         if self._selection is None:
-            return f"not assessed (no class has {_SELECTED} validation pictures)"
+            return f"not assessed (no class has {SELECTED} validation pictures)"
         preprocess = Preprocess(scaled(self.preprocess.size, size), self.preprocess.mean, self.preprocess.std)
         return f"top-1 {top_k(network, self._selection, preprocess):.1f} %"
 
