@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def parse_settings(flag: str, word: str, name: str, settings: str, kind: Callable[..., T]) -> T:
-    """The object that ``SETTING=VALUE[,…]`` makes of a dataclass.
+    """The object that ``SETTING=VALUE[,…]`` makes of a dataclass; ``p-reg`` is its field ``p_reg``.
 
     Args:
         flag: that the word was given by, for messages.
@@ -30,7 +30,8 @@ def parse_settings(flag: str, word: str, name: str, settings: str, kind: Callabl
     Noise(scale=2.0, bounded=False)
     """
     given = [setting.partition("=") for setting in settings.split(",") if setting]
-    values = {key: _value(f"{flag} {word}", name, kind, key, text) for key, _, text in given}
+    named = [(key.replace("-", "_"), text) for key, _, text in given]
+    values = {key: _value(f"{flag} {word}", name, kind, key, text) for key, text in named}
     try:
         return kind(**values)
     except (TypeError, UsageError) as error:
