@@ -13,14 +13,14 @@ from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.search import (
     OPTIMISERS,
+    ClassSearch,
     ClassTerm,
     GaussianTerm,
     Moment,
-    Objective,
     Optimiser,
-    Search,
+    SearchObjective,
 )
-from keyhole.attacks.classes.views import ITERATIVE, PLG, Views
+from keyhole.attacks.classes.views import ITERATIVE, PLG, AugmentedViews
 from tests.attacks.tiny_classes import SIDE, white_box
 
 WANTED = Wanted.each([1, 4], 2)
@@ -48,15 +48,15 @@ def search(
     *,
     steps: int = 8,
     optimiser: Optimiser = ADAM,
-    views: Views = PLG,
+    views: AugmentedViews = PLG,
     interval: float = 10.0,
     keep_best: bool = False,
     projected: Callable[[Tensor, Tensor], Tensor] = lambda variable, _: variable.clamp(0, 1),
-) -> Search:
+) -> ClassSearch:
     loss = loss_named("top-k:p-reg=0.1").ready(known, wanted.labels)
-    objective = Objective([ClassTerm(known.classify, loss, views), GaussianTerm(0.001)], optimiser)
+    objective = SearchObjective([ClassTerm(known.classify, loss, views), GaussianTerm(0.001)], optimiser)
     run = RunSettings(Budget(steps), seed=5, watch=Watch(interval=interval))
-    return Search(Free(), [objective], run, projected, keep_best)
+    return ClassSearch(Free(), [objective], run, projected, keep_best)
 
 
 @pytest.mark.parametrize("kind", OPTIMISERS)
@@ -82,7 +82,7 @@ def test_what_is_shown_on_the_way_changes_nothing(known: ClassWhiteBox) -> None:
 def test_it_finds_pictures_that_the_classifier_takes_for_the_class(known: ClassWhiteBox) -> None:
     start = Free().start(WANTED, PictureRandom(WANTED, 5, "start"))
     before = known.classify(start).logits.softmax(dim=1).gather(1, WANTED.labels[:, None])
-    *_, last = search(known, steps=60, views=Views()).recall(WANTED)
+    *_, last = search(known, steps=60, views=AugmentedViews()).recall(WANTED)
     after = known.classify(last.pictures).logits.softmax(dim=1).gather(1, WANTED.labels[:, None])
     assert (after > 0.9).all()
     assert (before < 0.9).any()
@@ -115,7 +115,9 @@ def test_a_projection_holds_after_every_step(known: ClassWhiteBox) -> None:
 
 def test_the_best_is_kept_picture_by_picture(known: ClassWhiteBox) -> None:
     """With a rate that jumps about, each picture keeps the variable of its own lowest loss."""
-    wild = search(known, keep_best=True, optimiser=Optimiser("adam", 0.6), views=Views(), interval=0.0, steps=12)
+    wild = search(
+        known, keep_best=True, optimiser=Optimiser("adam", 0.6), views=AugmentedViews(), interval=0.0, steps=12
+    )
     found = list(wild.optimise(WANTED))
     losses = torch.stack([one.losses for one in found])
     assert all((after <= before).all() for before, after in pairwise(losses))
@@ -139,13 +141,13 @@ def test_objectives_take_turns_and_a_schedule_is_followed() -> None:
         rates.append(progress)
         return 1.0 - progress
 
-    up = Objective([lambda moment: -moment.variable.sum((1, 2, 3))], Optimiser("sgd", 1.0, schedule=falling))
-    back = Objective(
+    up = SearchObjective([lambda moment: -moment.variable.sum((1, 2, 3))], Optimiser("sgd", 1.0, schedule=falling))
+    back = SearchObjective(
         [lambda moment: (moment.variable - 0.5).square().sum((1, 2, 3))],
         Optimiser("sgd", 1.0),
         turned=lambda gradient: gradient / 2,  # a full step to 0.5
     )
-    one = Search(Line(), [up, back], RunSettings(Budget(4)))
+    one = ClassSearch(Line(), [up, back], RunSettings(Budget(4)))
     *_, last = one.recall(Wanted.each([0]))
     assert rates == [0.0, 0.25, 0.5, 0.75]
     assert torch.allclose(last.pictures, torch.full_like(last.pictures, 0.5))
@@ -163,14 +165,14 @@ def test_the_gaussian_term_is_minus_the_log_density() -> None:
 def test_views_are_the_picture_where_nothing_is_varied_and_differ_from_it_otherwise() -> None:
     pictures = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(2))
     random = PictureRandom(WANTED, 0)
-    (plain,) = Views()(pictures, random)
+    (plain,) = AugmentedViews()(pictures, random)
     assert torch.equal(plain, pictures)
-    (mirrored,) = Views(flip=1.0)(pictures, random)
+    (mirrored,) = AugmentedViews(flip=1.0)(pictures, random)
     assert torch.allclose(mirrored, pictures.flip(-1), atol=1e-5)
     views = PLG(pictures, random)
     assert len(views) == 2
     assert all(view.shape == pictures.shape and not torch.allclose(view, pictures, atol=1e-2) for view in views)
-    (bright,) = Views(brightness=0.3)(pictures, random)
+    (bright,) = AugmentedViews(brightness=0.3)(pictures, random)
     factor = bright / pictures
     assert torch.allclose(factor.amax((1, 2, 3)), factor.amin((1, 2, 3)), atol=1e-4)
     assert factor.amax((1, 2, 3)).unique().numel() == 4

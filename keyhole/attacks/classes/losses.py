@@ -163,7 +163,7 @@ class Logit(ClassLoss):
 
 
 @dataclass(frozen=True)
-class TopK(ClassLoss):
+class TopMargins(ClassLoss):
     """−l_y + the mean of the k largest of the other logits: Eq. 7 of Diff-MI, as its code has it (Eq. 7 leaves open how
     the k are taken together). With k = 1 it is `MaxMargin`.
 
@@ -188,7 +188,7 @@ class TopK(ClassLoss):
 
 _LEAST = 1e-7
 LOSSES: Mapping[str, type[ClassLoss]] = MappingProxyType(
-    {"ce": CrossEntropy, "poincare": Poincare, "max-margin": MaxMargin, "logit": Logit, "top-k": TopK}
+    {"ce": CrossEntropy, "poincare": Poincare, "max-margin": MaxMargin, "logit": Logit, "top-k": TopMargins}
 )
 """By name."""
 
@@ -197,7 +197,7 @@ def loss_named(word: str, flag: str = "--loss") -> ClassLoss:
     """The loss of a word: a name with its settings.
 
     >>> loss_named("top-k:k=5,p-reg=1")
-    TopK(p_reg=1.0, towards='class', k=5)
+    TopMargins(p_reg=1.0, towards='class', k=5)
 
     Args:
         word: ``ce``, ``poincare``, ``max-margin``, ``logit`` or ``top-k``, and after a colon ``p-reg=1`` and the like.

@@ -15,7 +15,7 @@ from keyhole.attacks.base import Estimate, RunSettings
 from keyhole.attacks.classes.base import Answer, Wanted
 from keyhole.attacks.classes.losses import LossFunction
 from keyhole.attacks.classes.randomness import PictureRandom
-from keyhole.attacks.classes.views import PLAIN, Views
+from keyhole.attacks.classes.views import PLAIN, AugmentedViews
 from keyhole.nn.device import CPU
 
 
@@ -82,7 +82,7 @@ class ClassTerm:
 
     classify: Callable[[Tensor], Answer]
     loss: LossFunction
-    views: Views = PLAIN
+    views: AugmentedViews = PLAIN
     weight: float = 1.0
 
     def __call__(self, moment: Moment) -> Tensor:
@@ -142,7 +142,7 @@ of GMI's code, v ← μv − η∇, z ← z + v + μ(v − v'), with v' the v be
 
 
 @dataclass(frozen=True)
-class Objective:
+class SearchObjective:
     """What one step minimises, and how it is made.
 
     Attributes:
@@ -162,7 +162,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPictures:
     """Where a search stands.
 
     Attributes:
@@ -177,7 +177,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Search:
+class ClassSearch:
     """Optimise a generator's variable until its pictures are taken for their classes.
 
     Attributes:
@@ -191,7 +191,7 @@ class Search:
     """
 
     generator: ClassGenerator
-    objectives: Sequence[Objective]
+    objectives: Sequence[SearchObjective]
     run: RunSettings
     projected: Callable[[Tensor, Tensor], Tensor] = lambda variable, _start: variable
     keep_best: bool = False
@@ -202,7 +202,7 @@ class Search:
         for found in self.optimise(wanted):
             yield found.estimate
 
-    def optimise(self, wanted: Wanted, start: Tensor | None = None) -> Iterator[Found]:
+    def optimise(self, wanted: Wanted, start: Tensor | None = None) -> Iterator[FoundPictures]:
         """Where the search stands, now and then, and at its end.
 
         Args:
@@ -249,12 +249,12 @@ class Search:
     @torch.no_grad()
     def found(
         self, wanted: Wanted, variable: Tensor, losses: Tensor, iteration: int, seconds: float, *, final: bool
-    ) -> Found:
+    ) -> FoundPictures:
         """Where a search stands whose variable is given; what is shown draws no random number of the search's."""
         random = PictureRandom(wanted, self.run.seed, "show")
         pictures = self._pictures(variable.to(self.device), wanted.labels.to(self.device), random)
         loss = float(losses.mean())
-        return Found(variable, losses, Estimate(pictures.clamp(0, 1).cpu(), iteration, seconds, loss, final))
+        return FoundPictures(variable, losses, Estimate(pictures.clamp(0, 1).cpu(), iteration, seconds, loss, final))
 
     def _pictures(self, variable: Tensor, labels: Tensor, random: PictureRandom) -> Tensor:
         return self.generator(variable, labels, random)

@@ -17,7 +17,7 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Views:
+class AugmentedViews:
     """Random views of pictures, differentiable; each picture's numbers are its own.
 
     Attributes:
@@ -90,13 +90,13 @@ class Views:
         return grey + stronger * (view - grey)
 
 
-PLAIN = Views()
+PLAIN = AugmentedViews()
 """The picture as it is."""
-CROPPED = Views(crop=(0.9, 1.0))
+CROPPED = AugmentedViews(crop=(0.9, 1.0))
 """Of PPA's optimisation."""
-PLG = Views(count=2, crop=(0.8, 1.0), flip=0.5, turn=5.0, brightness=0.2, contrast=0.2, coloured=0.5)
+PLG = AugmentedViews(count=2, crop=(0.8, 1.0), flip=0.5, turn=5.0, brightness=0.2, contrast=0.2, coloured=0.5)
 """Two views of PLG-MI's code."""
-ITERATIVE = Views(count=4, flip=0.5, brightness=0.2, coloured=0.5, blurred=0.5)
+ITERATIVE = AugmentedViews(count=4, flip=0.5, brightness=0.2, coloured=0.5, blurred=0.5)
 """Four views of Diff-MI's code."""
 
 
