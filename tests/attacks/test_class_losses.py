@@ -40,7 +40,7 @@ def by_hand(word: str, scores: list[float], label: int) -> float:
 @pytest.mark.parametrize("word", ["ce", "max-margin", "logit", "top-k", "top-k:k=7", "top-k:k=1", "poincare"])
 def test_each_loss_is_its_formula(word: str, logits: Tensor) -> None:
     answer = Answer(logits, torch.zeros(3, 4))
-    losses = loss_named(word).ready(white_box(), LABELS)(answer, LABELS)
+    losses = loss_named(word).ready(white_box())(answer, LABELS)
     expected = [by_hand(word, row, label) for row, label in zip(logits.tolist(), LABELS.tolist(), strict=True)]
     assert losses.tolist() == pytest.approx(expected, rel=1e-4)
 
@@ -48,7 +48,7 @@ def test_each_loss_is_its_formula(word: str, logits: Tensor) -> None:
 @pytest.mark.parametrize("word", LOSSES)
 def test_a_step_against_the_gradient_raises_the_class(word: str, logits: Tensor) -> None:
     free = logits.clone().requires_grad_(True)
-    losses = loss_named(word).ready(white_box(), LABELS)(Answer(free, torch.zeros(3, 4)), LABELS)
+    losses = loss_named(word).ready(white_box())(Answer(free, torch.zeros(3, 4)), LABELS)
     (gradient,) = torch.autograd.grad(losses.sum(), free)
     assert gradient.isfinite().all()
     assert (gradient.gather(1, LABELS[:, None]) < 0).all()
@@ -57,9 +57,7 @@ def test_a_step_against_the_gradient_raises_the_class(word: str, logits: Tensor)
 def test_a_loss_of_the_right_answer_stays_finite() -> None:
     sure = torch.full((1, CLASSES), -0.0).index_fill(1, torch.tensor([1]), 40.0).requires_grad_(True)
     for name in LOSSES:
-        loss = loss_named(name).ready(white_box(), torch.tensor([1]))(
-            Answer(sure, torch.zeros(1, 2)), torch.tensor([1])
-        )
+        loss = loss_named(name).ready(white_box())(Answer(sure, torch.zeros(1, 2)), torch.tensor([1]))
         (gradient,) = torch.autograd.grad(loss.sum(), sure)
         assert loss.isfinite().all(), name
         assert gradient.isfinite().all(), name
@@ -69,8 +67,8 @@ def test_p_reg_of_a_class_is_the_centroid_of_the_pictures_that_the_classifier_li
     known = white_box()
     labels = torch.tensor([1, 4, 1])
     answer = known.classify(torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(3)))
-    plain = loss_named("logit").ready(known, labels)(answer, labels)
-    reg = loss_named("logit:p-reg=0.5").ready(known, labels)(answer, labels)
+    plain = loss_named("logit").ready(known)(answer, labels)
+    reg = loss_named("logit:p-reg=0.5").ready(known)(answer, labels)
     scores = known.classify(known.public())
     for at, label in enumerate(labels.tolist()):
         chances = scores.logits.softmax(dim=1)[:, label].tolist()
@@ -85,10 +83,10 @@ def test_lommas_p_reg_is_one_gaussian_for_all_classes() -> None:
     labels = torch.tensor([0, 3])
     features = known.classify(known.public()).features
     answer = Answer(torch.zeros(2, CLASSES), torch.zeros(2, 12))
-    mean = loss_named("logit:p-reg=1,towards=mean").ready(known, labels)(answer, labels)
+    mean = loss_named("logit:p-reg=1,towards=mean").ready(known)(answer, labels)
     assert mean.tolist() == pytest.approx([float(features.mean(dim=0).square().mean())] * 2, rel=1e-4)
-    drawn = loss_named("logit:p-reg=1,towards=draw").ready(known, labels)(answer, labels)
-    alone = loss_named("logit:p-reg=1,towards=draw").ready(known, labels[1:])(
+    drawn = loss_named("logit:p-reg=1,towards=draw").ready(known)(answer, labels)
+    alone = loss_named("logit:p-reg=1,towards=draw").ready(known)(
         Answer(answer.logits[1:], answer.features[1:]), labels[1:]
     )
     assert drawn[0] != drawn[1]

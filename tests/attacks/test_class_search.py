@@ -53,7 +53,7 @@ def search(
     keep_best: bool = False,
     projected: Callable[[Tensor, Tensor], Tensor] = lambda variable, _: variable.clamp(0, 1),
 ) -> ClassSearch:
-    loss = loss_named("top-k:p-reg=0.1").ready(known, wanted.labels)
+    loss = loss_named("top-k:p-reg=0.1").ready(known)
     objective = SearchObjective([ClassTerm(known.classify, loss, views), GaussianTerm(0.001)], optimiser)
     run = RunSettings(Budget(steps), seed=5, watch=Watch(interval=interval))
     return ClassSearch(Free(), [objective], run, projected, keep_best)

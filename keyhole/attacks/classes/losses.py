@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Literal, get_args
 
@@ -54,20 +55,19 @@ class ClassLoss(ABC):
     def of_logits(self, logits: Tensor, labels: Tensor) -> Tensor:
         """N losses of logits N×K and N labels."""
 
-    def ready(self, known: ClassWhiteBox, labels: Tensor) -> LossFunction:
-        """The loss for pictures of some classes; the classifier is asked about all public pictures where it needs them.
+    def ready(self, known: ClassWhiteBox) -> LossFunction:
+        """The loss of answers and labels; the classifier is asked about all public pictures where it needs them, once.
 
         Args:
             known: the classifier and public pictures.
-            labels: N integers, the classes that will be asked for.
         """
         if not self.p_reg:
-            return lambda answer, wanted: self.of_logits(answer.logits, wanted)
-        centres = REFERENCES[self.towards](known, sorted(set(labels.tolist())))
+            return lambda answer, labels: self.of_logits(answer.logits, labels)
+        centre = cache(REFERENCES[self.towards](known))
 
-        def loss(answer: Answer, wanted: Tensor) -> Tensor:
-            near = torch.stack([centres[label] for label in wanted.tolist()]).to(answer.features)
-            return self.of_logits(answer.logits, wanted) + self.p_reg * feature_distance(answer.features, near)
+        def loss(answer: Answer, labels: Tensor) -> Tensor:
+            near = torch.stack([centre(label) for label in labels.tolist()]).to(answer.features)
+            return self.of_logits(answer.logits, labels) + self.p_reg * feature_distance(answer.features, near)
 
         return loss
 
@@ -85,32 +85,33 @@ def feature_distance(features: Tensor, centres: Tensor) -> Tensor:
     return (features - centres).square().mean(dim=1)
 
 
-def liked_centroids(known: ClassWhiteBox, labels: list[int]) -> dict[int, Tensor]:
+Reference = Callable[[int], Tensor]
+"""A class to its p_reg, D numbers."""
+
+
+def liked_centroids(known: ClassWhiteBox) -> Reference:
     """p_reg of Diff-MI: by class the mean features of the public pictures that the classifier takes for it most."""
-    features = known.public_answers.features
-    return {label: features[known.best_liked(label, LIKED)].mean(dim=0) for label in labels}
+    return lambda label: known.public_answers.features[known.best_liked(label, LIKED)].mean(dim=0)
 
 
-def public_mean(known: ClassWhiteBox, labels: list[int]) -> dict[int, Tensor]:
+def public_mean(known: ClassWhiteBox) -> Reference:
     """p_reg of LOMMA's code: the mean features of 5,000 public pictures at most, for every class."""
-    centre = known.public_answers.features[:_SPREAD_OVER].mean(dim=0)
-    return dict.fromkeys(labels, centre)
+    return lambda _: known.public_answers.features[:_SPREAD_OVER].mean(dim=0)
 
 
-def public_draws(known: ClassWhiteBox, labels: list[int]) -> dict[int, Tensor]:
+def public_draws(known: ClassWhiteBox) -> Reference:
     """p_reg of LOMMA's paper: by class a draw from one Gaussian with the mean and the deviation, dimension by
     dimension, of public pictures' features. A class's draw is the same whichever other classes are asked for."""
-    features = known.public_answers.features[:_SPREAD_OVER]
-    spread, centre = torch.std_mean(features, dim=0)
 
     def drawn(label: int) -> Tensor:
+        spread, centre = torch.std_mean(known.public_answers.features[:_SPREAD_OVER], dim=0)
         random = torch.Generator().manual_seed(_SEED + label)
         return centre + spread * torch.randn(centre.shape, generator=random)
 
-    return {label: drawn(label) for label in labels}
+    return drawn
 
 
-REFERENCES: Mapping[str, Callable[[ClassWhiteBox, list[int]], dict[int, Tensor]]] = MappingProxyType(
+REFERENCES: Mapping[str, Callable[[ClassWhiteBox], Reference]] = MappingProxyType(
     {"class": liked_centroids, "mean": public_mean, "draw": public_draws}
 )
 """What p-reg draws features towards, by name."""

@@ -1,0 +1,232 @@
+"""Every class attack by name, and the words that name them with their recipes: ``latent/random``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from keyhole.attacks.classes.base import ClassAttack, ClassBlind, ClassLabels, ClassWhiteBox
+from keyhole.attacks.classes.entry import (
+    BlindClassRecipe,
+    ClassEntry,
+    ClassRecipe,
+    ClassRun,
+    LabelsClassRecipe,
+    WhiteBoxClassRecipe,
+)
+from keyhole.attacks.classes.guided import ClassGuidedRecipe
+from keyhole.attacks.classes.latent import LatentRecipe, at_random, latents
+from keyhole.attacks.classes.public_rows import PublicBest, PublicMean, PublicMeanBest, PublicRandom
+from keyhole.attacks.entry import Cost
+from keyhole.extensions import ExtensionError, extension_hash, label, load_extension
+from keyhole.service.errors import UsageError, unknown_name
+
+_SHOWN = Cost(0.0, 0.0)
+CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
+    {
+        "latent": ClassEntry(
+            {
+                "strong": LatentRecipe(),
+                "random": LatentRecipe(start=at_random),
+                "decoder": LatentRecipe(components=latents),
+                "decoder-random": LatentRecipe(components=latents, start=at_random),
+            },
+            title="coordinates among public pictures, optimised under a Gaussian prior",
+            cost=Cost(3.0, 0.003),
+            colour="#2fae7d",
+        ),
+        "guided": ClassEntry(
+            {"strong": ClassGuidedRecipe()},
+            title="a diffusion prior, guided by the classifier while it samples",
+            cost=Cost(3.0, 0.03),
+            colour="#a371f7",
+        ),
+        "public-best": ClassEntry(
+            {"strong": PublicBest()},
+            title="the public picture that the classifier likes best",
+            cost=_SHOWN,
+            floor=True,
+            colour="#8b949e",
+        ),
+        "public-mean-best": ClassEntry(
+            {"strong": PublicMeanBest()},
+            title="the mean of the thirty that it likes best",
+            cost=_SHOWN,
+            floor=True,
+            colour="#aab1b9",
+        ),
+        "public-mean": ClassEntry(
+            {"strong": PublicMean()},
+            title="the mean public picture",
+            cost=_SHOWN,
+            floor=True,
+            colour="#c6ccd2",
+        ),
+        "public-random": ClassEntry(
+            {"strong": PublicRandom()}, title="a random public picture", cost=_SHOWN, floor=True, colour="#6e7781"
+        ),
+    }
+)
+"""Those with ``floor`` make nothing: they say what public pictures alone score. ``public-mean`` and ``public-random``
+ask the classifier nothing; the other two choose by its answers."""
+FLOORS = tuple(name for name, entry in CLASS_ATTACKS.items() if entry.floor)
+
+
+@dataclass(frozen=True)
+class ChosenClassAttack:
+    """A class attack that is to run, by one recipe.
+
+    Attributes:
+        attack: its name in the registry, or ``package.module:Class``.
+        recipe_name: name of the recipe.
+        entry: of the registry.
+        recipe: how it works.
+    """
+
+    attack: str
+    recipe_name: str
+    entry: ClassEntry
+    recipe: ClassRecipe
+
+    @property
+    def word(self) -> str:
+        """``ATTACK``, or ``ATTACK/RECIPE`` where that is not the attack's first."""
+        return self.attack if self.recipe_name == next(iter(self.entry.recipes)) else self.spelled
+
+    @property
+    def spelled(self) -> str:
+        """``ATTACK/RECIPE``."""
+        return f"{self.attack}/{self.recipe_name}"
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
+        return label(self.word)
+
+    @property
+    def source_hash(self) -> str:
+        """Of the file of a class of a user's own, see `keyhole.extensions.extension_hash`; else empty."""
+        return extension_hash(self.attack) if ":" in self.attack else ""
+
+
+def choose_class_attack(word: str, attacks: Mapping[str, ClassEntry] = CLASS_ATTACKS) -> ChosenClassAttack:
+    """The attack of a word.
+
+    >>> choose_class_attack("latent/random").spelled, choose_class_attack("latent").spelled
+    ('latent/random', 'latent/strong')
+
+    Args:
+        word: ``ATTACK`` or ``ATTACK/RECIPE``, the attack by its name in the registry or as ``package.module:Class``,
+            see `own_class_attack`.
+        attacks: by name.
+
+    Raises:
+        UsageError: no such attack, or it has no such recipe.
+    """
+    attack, _, own = word.partition("/")
+    if attack in attacks:
+        entry = attacks[attack]
+    elif ":" in attack:
+        entry = own_class_attack(attack)
+    else:
+        raise unknown_name("attack", attack, [*attacks, "package.module:Class"])
+    recipe = own or next(iter(entry.recipes))
+    if recipe not in entry.recipes:
+        names = tuple(entry.recipes)
+        raise UsageError(
+            f"unknown recipe {recipe!r}: {attack} has {', '.join(names)}; one is named as in {attack}/{names[-1]}"
+        )
+    return ChosenClassAttack(attack, recipe, entry, entry.recipes[recipe])
+
+
+def choose_class_attacks(words: Sequence[str]) -> tuple[ChosenClassAttack, ...]:
+    """The attacks of several words, each once.
+
+    Raises:
+        UsageError: no such attack or recipe, or two words for the same.
+    """
+    chosen: dict[str, ChosenClassAttack] = {}
+    for word in words:
+        one = choose_class_attack(word)
+        if any(one.spelled == other.spelled or one.name == other.name for other in chosen.values()):
+            raise UsageError(f"--attacks names {one.spelled} twice")
+        chosen[one.name] = one
+    return tuple(chosen.values())
+
+
+@dataclass(frozen=True)
+class _Own:
+    kind: Callable[[Any, ClassRun], ClassAttack]
+
+    @property
+    def iterations(self) -> int:
+        return int(getattr(self.kind, "iterations", _OWN_ITERATIONS))
+
+    @property
+    def uses_prior(self) -> bool:
+        return bool(getattr(self.kind, "uses_prior", False))
+
+    @property
+    def generator(self) -> str:
+        return str(getattr(self.kind, "generator", ""))
+
+
+@dataclass(frozen=True)
+class OwnWhiteBoxClass(_Own, WhiteBoxClassRecipe):
+    """The recipe of a class of a user's own, see `own_class_attack`."""
+
+    def make(self, known: ClassWhiteBox, run: ClassRun) -> ClassAttack:
+        """The class called."""
+        return self.kind(known, run)
+
+
+@dataclass(frozen=True)
+class OwnLabelsClass(_Own, LabelsClassRecipe):
+    """The recipe of a class of a user's own, see `own_class_attack`."""
+
+    def make(self, known: ClassLabels, run: ClassRun) -> ClassAttack:
+        """The class called."""
+        return self.kind(known, run)
+
+
+@dataclass(frozen=True)
+class OwnBlindClass(_Own, BlindClassRecipe):
+    """The recipe of a class of a user's own, see `own_class_attack`."""
+
+    def make(self, known: ClassBlind, run: ClassRun) -> ClassAttack:
+        """The class called."""
+        return self.kind(known, run)
+
+
+_OWN_ITERATIONS = 100
+_OWN: Mapping[object, Callable[[Any], ClassRecipe]] = MappingProxyType(
+    {kind.knowledge: kind for kind in (OwnWhiteBoxClass, OwnLabelsClass, OwnBlindClass)}
+)
+
+
+def own_class_attack(name: str) -> ClassEntry:
+    """The attack that ``package.module:Name`` names: a `ClassEntry`, or a class.
+
+    A class says with ``knowledge = "white box"``, ``"labels"`` or ``"blind"`` what it is made from. It is called with a
+    `ClassWhiteBox`, `ClassLabels` or `ClassBlind` and a `ClassRun`; what that makes is a `ClassAttack`. It may also
+    have ``iterations``, ``uses_prior`` and ``generator``, as a `ClassRecipe` has them.
+
+    Raises:
+        UsageError: no such thing, or it is neither.
+    """
+    try:
+        found = load_extension(name)
+    except ExtensionError as error:
+        raise UsageError(f"cannot load the attack {error}") from error
+    if isinstance(found, ClassEntry):
+        return found
+    kind = _OWN.get(getattr(found, "knowledge", None))
+    if kind is None or not callable(found) or (isinstance(found, type) and not hasattr(found, "recall")):
+        known = ", ".join(map(repr, _OWN))
+        raise UsageError(
+            f"{name} must be a ClassEntry, or a class with `recall` whose `knowledge` is one of {known}; got "
+            f"{type(found).__name__}"
+        )
+    return ClassEntry({"strong": kind(found)}, title=(found.__doc__ or "").partition("\n")[0])
