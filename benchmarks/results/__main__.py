@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import tyro
 
@@ -16,12 +17,15 @@ from benchmarks.results.designs import World
 from benchmarks.results.faces import RealFaces
 from benchmarks.results.heads import Heads
 from benchmarks.results.knowledge import Knowledge
+from benchmarks.results.learning import COUNTS, Learning
 from benchmarks.results.page import filled
 from benchmarks.results.steps import Step, in_order, run_steps
 from benchmarks.results.terms import Terms
+from keyhole.presentation.charts.chart import Chart
+from keyhole.presentation.charts.png import png
 from keyhole.service.errors import UsageError
 
-StudyName = Literal["heads", "defences", "terms", "knowledge", "faces"]
+StudyName = Literal["heads", "defences", "terms", "knowledge", "learning", "faces"]
 
 
 class Study(Protocol):
@@ -33,6 +37,14 @@ class Study(Protocol):
 
     def tables(self, root: Path) -> Mapping[str, str]:
         """Tables in Markdown of what is measured so far, by name."""
+
+
+@runtime_checkable
+class ChartedStudy(Study, Protocol):
+    """A study whose tables show charts, PNG files beside the page."""
+
+    def charts(self, root: Path) -> Sequence[Chart]:
+        """Charts of what is measured so far."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +60,24 @@ class ResultsSettings:
         python -m benchmarks.results --out runs/results --studies defences --dry-run
 
     On two idle cores about an hour for heads, two and a half for defences, one and a half more for terms, one for
-    knowledge, two for faces: guesses from the times of single steps. Fewer --batches make it shorter; with 60 a pruned
-    head finds 4 % of the vehicles again, and nothing can be compared.
+    knowledge, three quarters of one for learning, two for faces: guesses from the times of single steps. Fewer
+    --batches make it shorter; with 60 a pruned head finds 4 % of the vehicles again, and nothing can be compared.
     """
 
     out: Path
     """Folder of all results; one for all studies, which share what is the same."""
     studies: tuple[StudyName, ...] = ("heads", "defences", "terms", "knowledge")
     """Which: heads (the shipped ones of PATROL), and at 64 px defences (PATROL and its rivals, all trained anew), terms
-    (of PATROL) and knowledge (who knows of a defence); faces (LFW; needs --faces and --autoencoder)."""
+    (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); faces (LFW; needs
+    --faces and --autoencoder)."""
     page: Path | None = None
-    """Page of Markdown whose marks the tables of every finished study are written between."""
+    """Page of Markdown whose marks the tables of every finished study are written between; charts go beside it."""
     trainings: int = World.trainings
     """Trainings of each design, with seeds 0, 1, …"""
     batches: int = World.batches
     """Batches of 64 pictures that each training takes."""
+    steps: tuple[int, ...] = COUNTS
+    """Steps of training after which learning scores a black box, each twice the number before."""
     faces: Path | None = None
     """Zip or folder of faces, a folder for each person."""
     autoencoder: Path | None = None
@@ -79,17 +94,21 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
     """The studies that flags name.
 
     Raises:
-        UsageError: a number below 1, or a study lacks its data.
+        UsageError: a number below 1, steps that are not doubled, or a study lacks its data.
     """
     for name in ("trainings", "batches", "jobs"):
         if getattr(settings, name) < 1:
             raise UsageError(f"--{name} {getattr(settings, name)}: expected 1 or more")
+    steps = settings.steps
+    if steps[0] < 1 or any(more != 2 * fewer for fewer, more in pairwise(steps)):
+        raise UsageError(f"--steps {' '.join(map(str, steps))}: expected each twice the number before, as 150 300 600")
     world = World(trainings=settings.trainings, batches=settings.batches)
     found: dict[str, Study] = {
         "heads": Heads(World(side=128)),
         "defences": Defences(world),
         "terms": Terms(world),
         "knowledge": Knowledge(world),
+        "learning": Learning(World(side=128), steps),
     }
     if settings.faces and settings.autoencoder:
         found["faces"] = RealFaces(settings.faces.absolute(), settings.autoencoder.absolute())
@@ -109,6 +128,7 @@ def main(settings: ResultsSettings) -> int:
         return 0
     failed = [] if settings.tables_only else run_steps(steps, root, settings.jobs)
     finished: dict[str, str] = {}
+    drawn: list[Chart] = []
     for name, study in studies.items():
         tables, every = study.tables(root), in_order(study.steps)
         missing = [step.name for step in every if not step.done(root)]
@@ -118,9 +138,12 @@ def main(settings: ResultsSettings) -> int:
             print(f"\n{name}: {len(missing)} of {len(every)} steps are not done; its tables are not written")
         else:
             finished |= tables
+            drawn += study.charts(root) if isinstance(study, ChartedStudy) else ()
     if settings.page and finished:
-        page = settings.page.read_text(encoding="utf-8")
-        settings.page.write_text(filled(page, finished), encoding="utf-8")
+        page = filled(settings.page.read_text(encoding="utf-8"), finished)
+        for chart in drawn:
+            settings.page.with_name(f"{chart.name}.png").write_bytes(png(chart))
+        settings.page.write_text(page, encoding="utf-8")
     return 1 if failed else 0
 
 

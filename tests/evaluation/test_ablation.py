@@ -114,16 +114,22 @@ def test_the_papers_values():
     assert AXES["queries"].values[-1] == 4096
 
 
+@pytest.mark.parametrize(
+    ("attack", "cuts", "values"),
+    [("pixels-black", ("stem", "block.first"), (5, 3, 14)), ("decoder-black", ("stem",), (5, 2))],
+)
 def test_a_black_box_is_trained_once_and_is_at_every_number_of_steps_what_a_training_of_so_many_makes(
-    settings, tmp_path, monkeypatch
+    settings, tmp_path, monkeypatch, attack, cuts, values
 ):
     """Steps between the numbers are no multiples of those between queries."""
     black = replace(
         settings,
-        attack="pixels-black",
+        attack=attack,
         over="iterations",
-        values=(5, 3, 14),
+        values=values,
+        cuts=cuts,
         public="leaves",
+        prior=str(stable(tmp_path / "prior")),
         defence="dropout:share=0.5",
     )
     assert ablation(black) == 0
@@ -136,10 +142,10 @@ def test_a_black_box_is_trained_once_and_is_at_every_number_of_steps_what_a_trai
     assert [(row["iterations"], row["cut"], row["pictures"]) for row in together] == [
         (row["iterations"], row["cut"], row["pictures"]) for row in alone
     ]
-    assert len({row["ssim_mean"] for row in together}) == 6
-    assert len(taken) == 2 * 14, "once at each cut"
+    assert len({row["ssim_mean"] for row in together}) == len(cuts) * len(values)
+    assert len(taken) == len(cuts) * max(values), "once at each cut"
     assert ablation(replace(black, out=tmp_path / "kept")) == 0
-    assert len(taken) == 2 * 14
+    assert len(taken) == len(cuts) * max(values)
 
 
 def test_what_all_values_are_measured_by_is_measured_once(settings, monkeypatch, capsys):
