@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from uuid import uuid4
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -38,7 +39,7 @@ class Shelf:
     def keep_tensors(self, name: str, facts: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """Keep tensors by name, in the place of those of the same facts."""
         if path := self._path(name, facts, ".safetensors"):
-            unfinished = path.with_suffix(".part")
+            unfinished = _unfinished(path)
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished)
             unfinished.replace(path)
 
@@ -50,7 +51,7 @@ class Shelf:
     def keep_text(self, name: str, facts: Mapping[str, object], text: str) -> None:
         """Keep a text, in the place of that of the same facts."""
         if path := self._path(name, facts, ".json"):
-            unfinished = path.with_suffix(".part")
+            unfinished = _unfinished(path)
             unfinished.write_text(text)
             unfinished.replace(path)
 
@@ -60,3 +61,8 @@ class Shelf:
         self._folder.mkdir(exist_ok=True)
         text = json.dumps(facts, sort_keys=True, default=str)
         return self._folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}{suffix}"
+
+
+def _unfinished(path: Path) -> Path:
+    """A name of this writing alone: runs into one folder at the same time keep the same things."""
+    return path.with_name(f"{path.name}.{uuid4().hex}.part")
