@@ -1,4 +1,4 @@
-"""Architectures by name: torchvision's, timm's, and timm's ViTs with a convolutional stem."""
+"""Architectures by name: torchvision's, timm's, timm's ViTs with a convolutional stem, and narrow networks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torchvision
 from torch import Tensor, nn
 
 from keyhole.sizes import Size, height_width, side_of, size_of
+from keyhole.targets.narrow import NARROW
 from keyhole.targets.target import Preprocess, TargetError
 
 _SIZED: Mapping[str, Callable[[Size], dict[str, Any]]] = {
@@ -30,6 +31,8 @@ file expect them too: they are the published ones, or began as them."""
 _AUXILIARY = ("aux1", "aux2", "AuxLogits")
 """Auxiliary classifiers, which only a training uses. torchvision keeps or drops them by the origin of the weights."""
 _IMAGENET = 1000
+_SMALL, _CLASSES = 64, 10
+"""Pixels and classes of a narrow network that nobody has trained."""
 _TIMM_PUBLISHED: Mapping[str, dict[str, Any]] = {"fbnetc_100": {"bn_eps": 1e-3}}
 """Arguments that timm gives to an architecture only when it loads the published weights itself; files need them too."""
 
@@ -213,6 +216,24 @@ class ConvStemFamily(TimmFamily):
         return model
 
 
+class NarrowFamily(Family):
+    """See `Family`. Networks with few channels for small pictures (see `keyhole.targets.narrow`): ``resnet18-16``."""
+
+    def names(self) -> Sequence[str]:
+        return tuple(NARROW)
+
+    def facts(self, name: str) -> ModelFacts:  # noqa: ARG002
+        return ModelFacts(Preprocess(_SMALL), _CLASSES, "Apache-2.0", "random")
+
+    def labels(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:  # noqa: ARG002
+        if pretrained:
+            raise TargetError(f"no hub has weights of {name}: give a file (--weights)")
+        return NARROW[name](_CLASSES if outputs is None else outputs)
+
+
 @cache
 def _timm() -> ModuleType:
     """timm, imported on first use because that takes seconds."""
@@ -227,11 +248,12 @@ ARCHITECTURES: Mapping[str, Family] = {
     BARE: TorchvisionFamily(),
     "timm": TimmFamily(),
     "conv-stem": ConvStemFamily(),
+    "narrow": NarrowFamily(),
 }
 
 
 def architecture(name: str) -> NamedModel:
-    """The architecture ``resnet18`` (or ``torchvision:resnet18``), ``timm:NAME`` or ``conv-stem:NAME``.
+    """The architecture ``resnet18`` (``torchvision:resnet18``), ``timm:NAME``, ``conv-stem:NAME`` or ``narrow:NAME``.
 
     >>> architecture("torchvision:resnet18").name
     'resnet18'
@@ -243,7 +265,7 @@ def architecture(name: str) -> NamedModel:
     family = ARCHITECTURES.get(prefix or BARE)
     if family is None:
         raise TargetError(
-            f"unknown architecture {name!r}: expected a name of torchvision, or one after timm: or conv-stem:"
+            f"unknown architecture {name!r}: expected a name of torchvision, or one after timm:, conv-stem: or narrow:"
         )
     if own.partition(".")[0] not in family.names():
         near = difflib.get_close_matches(own, family.names(), n=4)

@@ -181,8 +181,8 @@ def _whole(folder: Path, size: Size, outputs: int | None) -> nn.Module:
 
 
 class Catalogue:
-    """Models by name: ``timm:NAME``, ``conv-stem:NAME``, ``torchvision:NAME``, and bare names of shipped models and of
-    torchvision's.
+    """Models by name: ``timm:NAME``, ``conv-stem:NAME``, ``narrow:NAME``, ``torchvision:NAME``, and bare names of
+    shipped models and of torchvision's.
 
     The path of a folder that a training left is a name too, and so are ``pruned:FOLDER`` and ``defended:FOLDER``. Such
     models are found but not listed; the shipped ones among them also have bare names.

@@ -43,7 +43,7 @@ def load_target(
 
     Args:
         name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``,
-            ``conv-stem:NAME``, ``pruned:FOLDER`` or ``defended:FOLDER`` (see `PrunedFamily`), or
+            ``conv-stem:NAME``, ``narrow:NAME``, ``pruned:FOLDER`` or ``defended:FOLDER`` (see `PrunedFamily`), or
             ``package.module:factory`` (a function without arguments that returns an ``nn.Module`` or a `Target`).
         weights: a file (safetensors, or a state dict by ``torch.save``; see `read_state`), ``pretrained`` (the
             hub's), or None: those shipped with the target, else random ones that are the same in every process, with a
