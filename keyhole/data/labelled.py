@@ -1,4 +1,4 @@
-"""Labelled pictures: a split of classes, held in memory, and what of it is chosen by and what is reported."""
+"""Pictures with a class each, held in memory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from keyhole.data.sets.stream import intact
 from keyhole.service.errors import UsageError
 
 SELECTED = 4
-"""One of so many validation pictures of a class is chosen by; the others are reported."""
+"""One of so many held-back pictures of a class is chosen by; the others are reported."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,17 @@ class LabelledPictures:
 
     def for_report(self) -> LabelledPictures:
         """Those that figures are told of: all but `for_selection`."""
-        return self._of(~self._chosen_by())
+        return self.some(~self._chosen_by())
 
     def for_selection(self) -> LabelledPictures | None:
         """Those that settings, epochs and the end of a training are chosen by: one of four of each class, in the order
         of their names; None where no class has four."""
         chosen = self._chosen_by()
-        return self._of(chosen) if chosen.any() else None
+        return self.some(chosen) if chosen.any() else None
+
+    def some(self, chosen: Tensor) -> LabelledPictures:
+        """The pictures of a mask, or of indices, with the same classes."""
+        return LabelledPictures(self.pictures[chosen], self.labels[chosen], self.names)
 
     def _chosen_by(self) -> Tensor:
         seen: Counter[int] = Counter()
@@ -60,6 +64,3 @@ class LabelledPictures:
             seen[label] += 1
             chosen.append(seen[label] % SELECTED == 0)
         return torch.tensor(chosen)
-
-    def _of(self, chosen: Tensor) -> LabelledPictures:
-        return LabelledPictures(self.pictures[chosen], self.labels[chosen], self.names)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyhole.data.classes import STREETCAM
 from keyhole.data.sets.catalogue import SETS
 from keyhole.service.errors import UsageError
 from keyhole.targets.catalogue import DEFENDED, PRUNED, SHIPPED
@@ -107,7 +108,7 @@ def warn_of_members(trained: TrainedOn, target: str, source: str, labels: Sequen
 
 def _key(spec: str, identity: str) -> str:
     name = spec.partition(":")[0]
-    known = f"{name if name in SETS else ''}:{identity}"
+    known = f"{name if name in SETS or spec == STREETCAM else ''}:{identity}"
     return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
 
 

@@ -9,9 +9,28 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from keyhole.sizes import Size, height_width
+from keyhole.train.recipe import TrainingRecipe
 
 _GREY = (0.485, 0.456, 0.406)
 """ImageNet's mean colour, with which `erase` fills."""
+
+
+def varied(pictures: Tensor, size: Size, generator: torch.Generator, recipe: TrainingRecipe) -> Tensor:
+    """Random crops of pictures, their colours changed and rectangles erased, as much as a recipe says.
+
+    Args:
+        pictures: N×3×H×W in [0, 1].
+        size: of the result.
+        generator: source of randomness.
+        recipe: its ``crop``, ``colour`` and ``erase``.
+
+    Returns:
+        N×3×height×width in [0, 1].
+    """
+    pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
+    if recipe.colour:
+        pictures = recolour(pictures, generator, recipe.colour)
+    return erase(pictures, generator, recipe.erase) if recipe.erase else pictures
 
 
 def random_resized_crop(

@@ -32,6 +32,9 @@ class TrainingRecipe:
         precision: ``no`` (fp32) or ``bf16``; bf16 pays only on processors with native bf16 arithmetic.
         optimiser: a name in `keyhole.train.optimisation.OPTIMISERS`.
         warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
+        crop: smallest share of a picture's area that a random crop keeps.
+        colour: strength of the change of brightness and contrast.
+        erase: share of the pictures in which a rectangle is erased.
     """
 
     stages: Stages = ((64, 8), (96, 3), (128, 1))
@@ -44,6 +47,9 @@ class TrainingRecipe:
     precision: str = "no"
     optimiser: OptimiserName = "sgd"
     warm_up: float = 0.2
+    crop: float = 0.4
+    colour: float = 0.0
+    erase: float = 0.0
 
     @property
     def epochs(self) -> int:
@@ -74,6 +80,7 @@ def adjusted(recipe: R, settings: TrainSettings) -> R:
         "learning_rate": settings.learning_rate,
         "seed": settings.seed,
         "precision": settings.precision,
+        "label_smoothing": settings.label_smoothing,
     }
     return dataclasses.replace(recipe, **{name: value for name, value in given.items() if value is not None})
 

@@ -15,10 +15,15 @@ from keyhole.targets.settings import ModelSettings, TaskName
 class TrainSettings:
     """Train a target; write its weights as int8 with a card. A stopped run goes on where it was.
 
-    Classification gives each picture a class. Re-identification gives it an embedding by which pictures of the same
-    identity (a vehicle, a person) are found again; it is tested on identities that it was not trained on. For example
+    Classification gives each picture a class: that of its folder, or who is seen in it. Of each class some pictures are
+    held back: one of four is what to choose by, the others are what figures are told of. Re-identification gives a
+    picture an embedding by which pictures of the same identity (a vehicle, a person) are found again; it is tested on
+    identities that it was not trained on. For example
 
         keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
+        keyhole train target --data lfw-112.zip --size 64 --init resnet18-tinyimagenet --out runs/lfw
+        keyhole train target --data streetcam --identities 60 --size 64 --architecture narrow:resnet18-16 \\
+            --out runs/vehicles
         keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam \\
             --init runs/resnet18-tinyimagenet
         keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
@@ -38,16 +43,17 @@ class TrainSettings:
     """
 
     data: str
-    """Classification: folder or zip with `train/<class>/…` and `val/<class>/…`, all pictures of one size.
-    Re-identification: `streetcam`, a data set as NAME:PATH (`keyhole data sets` lists them), or a folder or zip with a
-    folder of pictures for each identity."""
+    """`streetcam`, a data set as NAME:PATH (`keyhole data sets` lists them), or a folder or zip with a folder of
+    pictures for each identity or class. Classification also takes `train/<class>/…` and `val/<class>/…`, all pictures
+    of one size."""
     out: Path
     """Folder for checkpoints, model.safetensors and card.json; its name becomes the target's."""
     task: TaskName = "classification"
     """What the target is for."""
     architecture: str = "resnet18"
-    """Architecture: a name of torchvision (resnet18), one of timm after `timm:` (timm:vit_tiny_patch16_224), or a
-    ViT of timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures."""
+    """Architecture: a name of torchvision (resnet18), one of timm after `timm:` (timm:vit_tiny_patch16_224), a ViT of
+    timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures, or a network
+    with few channels for small pictures after `narrow:` (resnet18-16, vgg13-16: less than 1 MB)."""
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, a file of weights or the name of a shipped
     target, of the same architecture and classes; re-identification takes a classifier's too. Absent: random ones."""
@@ -67,8 +73,11 @@ class TrainSettings:
     batch: int | None = None
     """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
     learning_rate: float | None = None
-    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification; 0.0007 for
-    re-identification, 0.0005 with a ViT."""
+    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification, 0.001 where identities are the
+    classes; 0.0007 for re-identification, 0.0005 with a ViT."""
+    label_smoothing: float | None = None
+    """Share of the target that is spread over all classes; less than 0: taken from the others. Absent: 0.1; 0 where
+    identities are the classes, because it helps who inverts the classifier."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0
@@ -79,22 +88,29 @@ class TrainSettings:
     """Licence of the weights, for the card."""
     per_identity: int = 4
     """Re-identification: pictures of each identity in a batch (K of a PK batch; P is batch / K)."""
-    identities: int = 2000
-    """Re-identification on streetcam: vehicles to train on."""
-    views: int = 12
-    """Re-identification on streetcam: pictures of each vehicle, by different cameras up to 24."""
+    identities: int | None = None
+    """On streetcam: vehicles to train on. Absent: 2000 for re-identification, 60 as classes."""
+    views: int | None = None
+    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12 for re-identification, 48 for
+    classification."""
     part: str = ""
-    """Re-identification on a folder or zip, or on a data set whose owner has no queries: what of it to train on.
-    Absent: its pool `private`, which `--source` never shows. `all`, or a folder in it: whoever is in it may
-    be attacked later."""
+    """What of the data to train on. Re-identification on a folder or zip, or on a data set whose owner has no queries,
+    absent: its pool `private`, which `--source` never shows. Classification, absent: all of a folder `private/` in it;
+    an owner's train and test splits of classes; else the pool. `all`, a folder in it, or `private/` with a slash, the
+    whole folder or split: whoever is in it may be attacked later."""
+    held_back: float = 0.25
+    """Classification, where the data has no pictures set apart: share of each class's pictures that is held back from
+    training, by the seed."""
     held_out: int | None = None
     """Re-identification: identities that are kept from training. Absent: 150 of streetcam, a fifth elsewhere. A third
     of them, of streetcam as many again, are what to choose settings and epochs by (each epoch's line); the figures of
     the card are of the others. A data set whose owner has queries is reported on those."""
     probes: int = 1
     """Re-identification: pictures of each held-out identity that are searched for among the others."""
+    pictures: Path | None = None
+    """Folder where drawn pictures are kept, such as the `--out` of a training on the same. Absent: `--out`."""
     workers: int = 2
-    """Re-identification: processes that draw or read the pictures, once before the training."""
+    """Processes that draw or read the pictures, once before the training."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,21 +123,22 @@ class TuningSettings(ModelSettings):
     """Folder for checkpoints, model.safetensors and card.json, and whatever else the defence needs."""
     per_identity: int = 4
     """Re-identification: pictures of each identity in a batch."""
-    identities: int = TrainSettings.identities
-    """Re-identification on streetcam: vehicles to train on."""
-    views: int = 12
-    """Re-identification on streetcam: pictures of each vehicle."""
+    identities: int | None = None
+    """On streetcam: as for `keyhole train target`."""
+    views: int | None = None
+    """On streetcam: as for `keyhole train target`."""
     part: str = ""
-    """Re-identification: as for `keyhole train target`."""
+    """As for `keyhole train target`."""
+    held_back: float = TrainSettings.held_back
+    """As for `keyhole train target`."""
     held_out: int | None = None
     """Re-identification: as for `keyhole train target`."""
     probes: int = 1
     """Re-identification: as for `keyhole train target`."""
     pictures: Path | None = None
-    """Re-identification: folder where drawn pictures are kept, such as the `--out` of the target's own training.
-    Absent: `--out`."""
+    """Folder where drawn pictures are kept, such as the `--out` of the target's own training. Absent: `--out`."""
     workers: int = 2
-    """Re-identification: processes that draw or read the pictures."""
+    """Processes that draw or read the pictures."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
     seed: int = 0

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from rich.console import Console
 from torch import nn
 
-from keyhole.data.labelled import LabelledPictures
 from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import side_of
@@ -18,10 +16,11 @@ from keyhole.targets.catalogue import architecture_of
 from keyhole.targets.neck import answers_with_embedding, neck_path
 from keyhole.targets.stored_weights import this_command
 from keyhole.targets.target import count_outputs
-from keyhole.train.recipe import TrainingRecipe, Tuning, adjusted
+from keyhole.train.recipe import Tuning, adjusted
 from keyhole.train.settings import TuningSettings
 from keyhole.train.task import Outputs, Task
-from keyhole.train.tasks.classification import Classification
+from keyhole.train.tasks.class_data import open_classes
+from keyhole.train.tasks.classification import Classification, readable
 from keyhole.train.tasks.reid_data import open_parts, trained_on
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
 from keyhole.train.tasks.teacher import embeddings_by, teach
@@ -106,20 +105,21 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
 
 
 def _classification(target: Target, recipe: Tuning, settings: TuningSettings, console: Console) -> Task:
-    root, size = Path(settings.data), side_of(target.preprocess.size, "training")
-    train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
-    if train.names != validation.names or len(train.names) != target.outputs:
+    size = side_of(target.preprocess.size, "training")
+    flags = settings.training(size)
+    data = open_classes(flags)
+    if len(data.names) != target.outputs:
         raise UsageError(
-            f"{settings.data}: train/ has {len(train.names)} classes and val/ {len(validation.names)}; the target has "
-            f"{target.outputs}: name the data that it was trained on"
+            f"{settings.data} has {len(data.names)} classes; the target has {target.outputs}: name the data that it was"
+            " trained on, with the same --part, --identities and --seed"
         )
-    data = f"{settings.data}: {len(train.labels)} pictures, {size} pixels"
-    console.print(f"{len(train.labels)} pictures of {len(train.names)} classes")
-    own = adjusted(recipe.task_recipe(TrainingRecipe(), size), settings.training(size))
-    task = Classification(target.model, train, validation, target.preprocess, own, data)
-    if target.labels and task.outputs.labels != target.labels:
+    if target.labels and tuple(map(readable, data.names)) != target.labels:
         raise UsageError(f"{settings.data} has other classes than the target, or the same in another order")
-    return task
+    train, validation = data.read(console)
+    console.print(f"{len(train.labels)} pictures of {len(train.names)} classes")
+    own = adjusted(recipe.task_recipe(data.recipe, size), flags)
+    text = f"{settings.data}: {len(train.labels)} pictures, {size} pixels"
+    return Classification(target.model, train, validation, target.preprocess, own, text, data.trained_on)
 
 
 def _reidentification(

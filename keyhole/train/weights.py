@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Set
 from pathlib import Path
 
 from rich.console import Console
-from torch import nn
+from torch import Tensor, nn
 
 from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.membership import TrainedOn
@@ -17,24 +17,43 @@ from keyhole.train.settings import TrainSettings, TuningSettings
 from keyhole.train.task import Outputs, Task
 
 
-def start_from(network: nn.Module, init: Path | None) -> None:
+def start_from(network: nn.Module, init: Path | None) -> str:
     """Give ``network`` the weights in ``init``: a file, a folder of ``keyhole train target``, or a shipped target.
 
     A network with a BNNeck takes a classifier's weights too, all but those of the last layer, in whose place it has the
-    BNNeck.
+    BNNeck. A classifier takes those of one with other classes, or with a BNNeck; its last layer keeps its own.
+
+    Returns:
+        A sentence where the last layer starts afresh; empty: all weights are those of ``init``.
 
     Raises:
         TargetError: no weights there, or they do not fit.
     """
     if init is None:
-        return
+        return ""
     place = place_of(init)
     stored = read_state(place / WEIGHTS if place.is_dir() else place, network.state_dict())
-    state, neck = stored.tensors, find_neck(network)
-    if neck and f"{neck}.running_mean" not in state:
-        kept = {name: value for name, value in state.items() if not name.startswith(f"{neck}.")}
-        state = kept | {f"{neck}.{name}": value for name, value in network.get_submodule(neck).state_dict().items()}
-    load_state(network, state, stored.source, strict=True)
+    last = find_neck(network) or _classifier(network)
+    if not last or not _lacks_only(network, stored.tensors, last):
+        load_state(network, stored.tensors, stored.source, strict=True)
+        return ""
+    kept = {name: value for name, value in stored.tensors.items() if not name.startswith(f"{last}.")}
+    own = {f"{last}.{name}": value for name, value in network.get_submodule(last).state_dict().items()}
+    load_state(network, kept | own, stored.source, strict=True)
+    return f"{last} starts afresh: {stored.source} has other outputs"
+
+
+def _lacks_only(network: nn.Module, state: Mapping[str, Tensor], last: str) -> bool:
+    """Whether ``state`` has all that a network needs but its last layer."""
+    own = {name: value.shape for name, value in network.state_dict().items() if value.is_floating_point()}
+    unmet = {name for name, shape in own.items() if name not in state or state[name].shape != shape}
+    return bool(unmet) and all(name.startswith(f"{last}.") for name in unmet)
+
+
+def _classifier(network: nn.Module) -> str | None:
+    """The path of the last linear layer."""
+    found = [path for path, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    return found[-1] if found else None
 
 
 def card_of(init: Path | None) -> Card | None:

@@ -16,6 +16,7 @@ from keyhole.service.errors import UsageError
 from keyhole.targets.architectures import architecture
 from keyhole.targets.catalogue import architecture_of
 from keyhole.targets.load import load_target
+from keyhole.targets.membership import TrainedOn
 from keyhole.targets.neck import with_neck
 from keyhole.targets.stored_weights import load_weights, read_card
 from keyhole.targets.target import TargetError
@@ -23,6 +24,7 @@ from keyhole.train.command import train
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.teacher import load_teacher
 from keyhole.train.weights import card_of, start_from
+from tests.data.layouts import draw
 from tests.train.test_classifier import striped
 
 
@@ -95,6 +97,26 @@ def test_re_identification_starts_from_a_classifier_but_for_its_last_layer(tmp_p
     assert torch.equal(state["fc.weight"], torch.ones(512))
 
 
+@pytest.mark.parametrize("earlier", ["more classes", "an embedding"])
+def test_a_classifier_starts_from_another_one_but_for_its_last_layer(earlier: str, tmp_path: Path) -> None:
+    weights = tmp_path / "weights.safetensors"
+    torch.manual_seed(0)
+    entry = architecture("narrow:resnet18-8")
+    other = entry.family.build(entry.name, size=32, outputs=9, pretrained=False)
+    other = other if earlier == "more classes" else with_neck(entry, 32)
+    save_file(other.state_dict(), weights)
+    network = entry.family.build(entry.name, size=32, outputs=5, pretrained=False)
+    own = network.fc.weight.clone()
+    assert start_from(network, weights) == f"fc starts afresh: {weights} has other outputs"
+    state = network.state_dict()
+    assert torch.equal(state["layer4.1.conv2.weight"], other.state_dict()["layer4.1.conv2.weight"])
+    assert torch.equal(state["fc.weight"], own)
+    same = entry.family.build(entry.name, size=32, outputs=5, pretrained=False)
+    save_file(same.state_dict(), weights)
+    assert start_from(network, weights) == ""
+    assert torch.equal(network.fc.weight, same.fc.weight)
+
+
 def test_a_shipped_target_is_a_start_by_its_name() -> None:
     network, shipped = resnet18(num_classes=100), load_target("resnet18-tinyimagenet").model
     start_from(network, Path("resnet18-tinyimagenet"))
@@ -108,11 +130,32 @@ def test_a_shipped_target_is_a_start_by_its_name() -> None:
 def test_weights_that_are_not_there_are_missed_before_pictures_are_read(tmp_path: Path, monkeypatch):
     data = folders(tmp_path / "data")
     monkeypatch.setattr(LabelledPictures, "load", lambda *_: pytest.fail("read"))
-    for init in (tmp_path / "nosuch", "resnet18-streetcam"):
+    for init in (tmp_path / "nosuch", "vit-tiny-streetcam"):
         settings = TrainSettings(data=str(data), out=tmp_path / "out", init=Path(init), size=16, stages=("16:1",))
         with pytest.raises(TargetError):
             train(settings)
     assert not (tmp_path / "out").exists()
+
+
+def test_people_are_classes_and_the_training_remembers_whom_it_saw(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = ("Ann", "Bob", "Cid")
+    draw(tmp_path / "faces", [f"private/{name}/{n}.png" for name in people for n in range(16)])
+    monkeypatch.setattr(sys, "argv", ["keyhole", "train", "target"])
+    settings = TrainSettings(
+        data=str(tmp_path / "faces"), out=tmp_path / "out", architecture="narrow:resnet18-8", size=16,
+        stages=("16:1",), batch=8, workers=0,
+    )  # fmt: skip
+    assert train(settings) == 0
+    card = read_card(tmp_path / "out")
+    assert card.labels == people
+    assert (card.figures["pictures"], card.figures["selection_pictures"]) == (9, 3)
+    assert card.recipe["label_smoothing"] == 0
+    assert load_target(str(tmp_path / "out")).labels == people
+    seen = TrainedOn.read(tmp_path / "out")
+    assert seen.among(str(tmp_path / "faces"), ["Ann", "Zoe", "Cid"]) == ["Ann", "Cid"]
+    assert seen.among("streetcam", ["Ann"]) == []
 
 
 @pytest.mark.parametrize("flag", [{"teacher": Path("resnet18-streetcam")}, {"patch_drop": 0.5}])

@@ -1,10 +1,9 @@
-"""Classification: pictures in a folder for each class, cross-entropy, top-k accuracy."""
+"""Classification: pictures of classes, or of identities as classes; cross-entropy, top-k accuracy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,18 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.data.labelled import SELECTED, LabelledPictures
-from keyhole.data.sets.folders import list_folder
 from keyhole.service.errors import UsageError
-from keyhole.sizes import scaled, size_text
+from keyhole.sizes import scaled
 from keyhole.targets.architectures import architecture
+from keyhole.targets.membership import TrainedOn
 from keyhole.targets.target import Preprocess
-from keyhole.train.augment import random_resized_crop
+from keyhole.train.augment import varied
 from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Batch, Outputs, Task
+from keyhole.train.tasks.class_data import open_classes
 from keyhole.train.weights import start_from
-
-_DATA = "Tiny-ImageNet, 100 classes"
 
 
 def top_k(model: nn.Module, data: LabelledPictures, preprocess: Preprocess, k: int = 1) -> float:
@@ -50,6 +48,7 @@ class Classification(Task):
         preprocess: of the target.
         recipe: the hyper-parameters.
         data: one line on the training pictures, for the card.
+        trained_on: who is seen in the training pictures, where the classes are identities.
     """
 
     def __init__(
@@ -60,8 +59,10 @@ class Classification(Task):
         preprocess: Preprocess,
         recipe: TrainingRecipe,
         data: str = "",
+        trained_on: TrainedOn = TrainedOn(),  # noqa: B008  (frozen)
     ) -> None:
         self.module, self.recipe, self.preprocess, self.data = model, recipe, preprocess, data
+        self.trained_on = trained_on
         self.steps = math.ceil(len(train.labels) / recipe.batch)
         self.outputs = Outputs(labels=tuple(readable(name) for name in train.names))
         self._train, self._selection, self._report = train, validation.for_selection(), validation.for_report()
@@ -71,9 +72,8 @@ class Classification(Task):
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
         order = torch.randperm(len(self._train.labels), generator=generator)
         for chosen in torch.split(order, self.recipe.batch):
-            pictures = random_resized_crop(
-                self._train.pictures[chosen].float() / 255, scaled(self.preprocess.size, size), generator
-            )
+            own = self._train.pictures[chosen].float() / 255
+            pictures = varied(own, scaled(self.preprocess.size, size), generator, self.recipe)
             yield Batch(self.preprocess.normalise(pictures), self._train.labels[chosen])
 
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
@@ -106,18 +106,16 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     if settings.teacher or settings.patch_drop:
         raise UsageError("--teacher and --patch-drop are of re-identification: --task re-identification")
     entry = architecture(settings.architecture)
-    recipe = adjusted(TrainingRecipe(), settings)
-    root = Path(settings.data)
-    classes, others = (list_folder(root, split).classes for split in ("train", "val"))
-    if classes != others:
-        raise UsageError(f"{settings.data}: train/ and val/ hold different classes")
+    data = open_classes(settings)
+    recipe = adjusted(data.recipe, settings)
     torch.manual_seed(settings.seed)
-    model = entry.family.build(entry.name, size=settings.size, outputs=len(classes), pretrained=False)
-    start_from(model, settings.init)
-    train, validation = (LabelledPictures.load(root, split) for split in ("train", "val"))
-    console.print(f"{len(train.labels)} pictures of {len(classes)} classes, {recipe.epochs} epochs")
-    data = f"{settings.data_name or _DATA}: {len(train.labels)} pictures, enlarged to {size_text(settings.size)} pixels"
-    return Classification(model, train, validation, Preprocess(settings.size), recipe, data)
+    model = entry.family.build(entry.name, size=settings.size, outputs=len(data.names), pretrained=False)
+    afresh = start_from(model, settings.init)
+    train, validation = data.read(console)
+    said = f"{len(train.labels)} pictures of {len(data.names)} classes, {len(validation.labels)} held back"
+    console.print("; ".join(filter(None, (f"{said}, {recipe.epochs} epochs", afresh))), soft_wrap=True)
+    preprocess = Preprocess(settings.size)
+    return Classification(model, train, validation, preprocess, recipe, data.text(train), data.trained_on)
 
 
 def readable(folder: str) -> str:

@@ -16,7 +16,7 @@ from keyhole.service.errors import UsageError
 from keyhole.targets.membership import TrainedOn
 from keyhole.train.settings import TrainSettings
 
-_STREETCAM_HELD_OUT = 150
+_STREETCAM_HELD_OUT, _STREETCAM_IDENTITIES, _VIEWS = 150, 2000, 12
 _STREETCAM_TESTS: tuple[VehiclePool, VehiclePool] = ("private-report", "private-test")
 """Pools of the report and of the selection."""
 _MOST_SELECTED = 100
@@ -49,9 +49,10 @@ def _streetcam(settings: TrainSettings) -> Parts | None:
         return None
     size = drawn_at(settings.size)
     held_out = _STREETCAM_HELD_OUT if settings.held_out is None else settings.held_out
-    train = Passes(Streetcam("private-train", size), settings.identities, settings.views)
+    views = settings.views or _VIEWS
+    train = Passes(Streetcam("private-train", size), settings.identities or _STREETCAM_IDENTITIES, views)
     report, selection = (
-        Search.drawn(Passes(Streetcam(pool, size), held_out, settings.views), settings.probes, settings.seed)
+        Search.drawn(Passes(Streetcam(pool, size), held_out, views), settings.probes, settings.seed)
         for pool in _STREETCAM_TESTS
     )
     return Parts(paired(train), report, selection)

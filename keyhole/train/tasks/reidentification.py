@@ -21,7 +21,7 @@ from keyhole.targets.architectures import architecture
 from keyhole.targets.membership import TrainedOn
 from keyhole.targets.neck import with_neck
 from keyhole.targets.target import Preprocess, TargetError, count_outputs
-from keyhole.train.augment import erase, random_resized_crop, recolour
+from keyhole.train.augment import varied
 from keyhole.train.recipe import OptimiserName, Stages, TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Batch, Outputs, Task
@@ -44,9 +44,6 @@ class ReidRecipe(TrainingRecipe):
     Attributes:
         per_identity: pictures of each identity in a batch.
         margin: of the triplet loss, in the unit of the features.
-        crop: smallest share of a picture's area that a random crop keeps.
-        colour: strength of the change of brightness and contrast.
-        erase: share of the pictures in which a rectangle is erased.
         teaching: weight of the distance to a teacher's embeddings, where there is a teacher.
         patch_drop: share of a transformer's patches that are left out of each training picture.
     """
@@ -181,9 +178,7 @@ class Reidentification(Task):
 
     def augmented(self, pictures: Tensor, size: int, generator: torch.Generator) -> Tensor:
         """Random changes of RGB pictures in [0, 1], N×3×H×W, at the target's proportions, ``size`` the shorter side."""
-        recipe = self.recipe
-        pictures = random_resized_crop(pictures, scaled(self.preprocess.size, size), generator, (recipe.crop, 1.0))
-        return erase(recolour(pictures, generator, recipe.colour), generator, recipe.erase)
+        return varied(pictures, scaled(self.preprocess.size, size), generator, self.recipe)
 
     def loss(self, answers: Answers, labels: Tensor) -> Tensor:
         identities = self._train.identities.to(labels.device)[labels]
@@ -220,7 +215,13 @@ def reidentification(settings: TrainSettings, console: Console) -> Task:
     leave_out_patches(network, recipe.patch_drop)
     teacher = load_teacher(settings.teacher) if settings.teacher else None
     parts = open_parts(settings)
-    train, trials = read_parts(parts, settings.size, workers=settings.workers, folder=settings.out, console=console)
+    train, trials = read_parts(
+        parts,
+        settings.size,
+        workers=settings.workers,
+        folder=settings.pictures or settings.out,
+        console=console,
+    )
     pictures = f"{len(train.pictures)} pictures of {train.count} identities"
     console.print(f"{pictures}, {recipe.epochs} epochs; {trials.text}", soft_wrap=True)
     data = f"{settings.data_name or settings.data}: {pictures}, {size_text(settings.size)} pixels"
