@@ -101,6 +101,16 @@ def plan_facts(axes: Axes) -> dict[str, str]:
     }
 
 
+def source_of(facts: Mapping[str, str]) -> str | None:
+    """The source of the pictures that a run attacks; None where it does not say.
+
+    >>> source_of({"terms": "preset quick, source streetcam, public photos"}), source_of({})
+    ('streetcam', None)
+    """
+    said = (term.partition(" ") for term in facts.get("terms", "").split(", "))
+    return next((value for name, _, value in said if name == "source"), None)
+
+
 def _settings_text(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None))
 

@@ -174,6 +174,7 @@ class ScaleRecord:
         thumbnails: scores of the true pictures' thumbnails by the metrics of the leaks.
         legibility: what the judge reads of those thumbnails; None where no picture has secrets, or there is no judge.
         sheet: contact sheet of truths, blind pictures and thumbnails, relative to the run's folder.
+        judge: SHA-256 of the judge's weights; empty where nothing was read.
     """
 
     design: Design
@@ -181,6 +182,7 @@ class ScaleRecord:
     thumbnails: ThumbnailScale
     legibility: Legibility | None = None
     sheet: str | None = None
+    judge: str = ""
 
     def floor(self, metric: str, pictures: int | None = None) -> LeakRecord | None:
         """The blind attacker's best recipe by the mean of a metric; None where it was not scored by it.

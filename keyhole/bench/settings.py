@@ -166,7 +166,8 @@ class RecommendSettings:
     """Leak: pixels of the shorter side of the true picture's thumbnail that is as sharp as what the strongest attack
     makes. A design satisfies it where the upper end of the interval does; one of which only the mean does is chosen
     where there is no other, and called probable. Absent, without --max-ssim too: the smallest thumbnail from which the
-    judge reads a plate glyph, a driver or a vehicle better than by guessing, 8 where no judge reads the pictures."""
+    judge reads a plate glyph, a driver or a vehicle better than by guessing, as `keyhole legibility` measured it where
+    the run is of such pictures, else of the run's own pictures; 8 where no judge reads them."""
     max_ssim: float | None = None
     """Leak: the SSIM of the strongest attack, in the same way. Who has seen nothing scores something too."""
     max_accuracy_loss: float | None = None

@@ -269,11 +269,16 @@ def _leak(fields: Mapping[str, Any]) -> LeakRecord:
     return LeakRecord(**{**fields, "secrets": secrets, "shown": tuple(fields.get("shown", DEFAULT))})
 
 
+_FIRST_JUDGE = "14aba8b0d8db8791ff6eebf6bc9ab4aee9fbcfaa5217d923efd3e191aafbda0e"
+
+
 def _scale(fields: Mapping[str, Any]) -> ScaleRecord:
+    """Older runs do not store which judge read: the only one that there was."""
     blind = {name: _leak({**each, "design": Design(**each["design"])}) for name, each in fields["blind"].items()}
     read = {
         "thumbnails": ThumbnailScale.from_json(fields["thumbnails"]),
         "legibility": (stored := fields["legibility"]) and Legibility.from_json(stored),
+        "judge": fields.get("judge", _FIRST_JUDGE if stored else ""),
     }
     return ScaleRecord(**{**fields, **read, "blind": blind})
 

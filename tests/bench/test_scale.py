@@ -14,6 +14,7 @@ from keyhole.bench.axes import ScaleCell
 from keyhole.bench.measure.scale import scale
 from keyhole.bench.records import ScaleRecord
 from keyhole.bench.sweep import audit_pictures
+from keyhole.judge.loading import SHIPPED, read_judge_card
 from keyhole.metrics.registry import metrics_named
 from tests.bench.test_measures import TINY, sweep
 from tests.judge.making import Parrot, labels
@@ -40,6 +41,7 @@ def test_it_has_the_blind_attacker_and_thumbnails_of_the_pictures_that_are_attac
     near = ssim.scores(colour[:, None, None].expand(100, 3, 32, 32).contiguous(), truths)
     assert statistics.fmean(record.blind["flat"].scores["ssim"]) == pytest.approx(statistics.fmean(near), abs=0.1)
     assert record.legibility is None, "leaves have no secrets"
+    assert record.judge == ""
     with Image.open(io.BytesIO(files[record.sheet])) as sheet:
         assert sheet.width > 5 * 32
 
@@ -64,3 +66,4 @@ def test_what_the_judge_reads_of_thumbnails_is_asked_where_pictures_have_secrets
     assert record.legibility.sides == record.thumbnails.sides
     assert record.legibility.secrets["vehicle"].share(-1).value == pytest.approx(11 / 12)
     assert record.guessed("vehicle").value < 0.3
+    assert record.judge == read_judge_card(SHIPPED).sha256

@@ -105,6 +105,7 @@ def test_a_scale_comes_back_as_it_was(tmp_path):
         ThumbnailScale.measure(pictures, metrics_named(("ssim",))),
         Legibility((1, 32), {"vehicle": ReadSecret([[0, 1], [1, 1]], [1, 1], 0.1)}),
         "sheets/a.png",
+        "abc",
     )
     store = BenchStore(tmp_path)
     store.describe({}, FIXED, AXES)
@@ -116,6 +117,15 @@ def test_a_scale_comes_back_as_it_was(tmp_path):
     assert found.legibility.legible_from("vehicle") == stored.legibility.legible_from("vehicle")
     assert open_results(tmp_path).scale("toy") == found
     assert open_results(tmp_path).scale("other") is None
+
+
+def test_a_scale_of_before_the_judge_was_named_is_the_first_judges():
+    scale = ScaleRecord(DESIGN, {}, ThumbnailScale(32, (32,), {}), Legibility((32,), {}), judge="abc")
+    fields = json.loads(json.dumps(dataclasses.asdict(scale)))
+    assert read_record("scale", fields).judge == "abc"
+    del fields["judge"]
+    assert read_record("scale", fields).judge.startswith("14aba8b0d8db8791")
+    assert read_record("scale", {**fields, "legibility": None}).judge == ""
 
 
 def test_the_floor_is_the_best_recipe_and_by_another_metric_or_over_fewer_pictures_it_may_be_another():

@@ -16,6 +16,7 @@ from keyhole.bench.advice.sentences import headline
 from keyhole.bench.advice.thumbnail_limit import UNJUDGED, ThumbnailLimit
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design, LeakRecord, Results, ScaleRecord
 from keyhole.bench.settings import RecommendSettings
+from keyhole.judge.thresholds import MeasuredLegibility
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
 from tests.bench.making import SIDES, SPREAD, TARGET, WHOLE, latency, leak, legibility, run, scale, score, ssim_of
@@ -157,18 +158,72 @@ def test_a_limit_on_ssim_below_the_blind_attackers_is_said_to_ask_for_less_than_
 
 def test_the_limit_is_what_the_judge_can_do_unless_it_is_given() -> None:
     read = legibility(**{"plate glyphs": 16, "vehicle": 4})
-    found = ThumbnailLimit.of(scale(read=read))
+    found = ThumbnailLimit.of(scale(read=read), "photos")
     assert found.side == read.threshold == 4
     assert found.source == (
-        "4 px is the limit because of true thumbnails the judge reads better than by guessing: "
-        "plate glyphs from 16 px on and vehicle from 4 px on."
+        "4 px is the limit because of thumbnails of the run's own 5 true pictures the judge reads better than by "
+        "guessing: plate glyphs from 16 px on and vehicle from 4 px on."
     )
-    assert ThumbnailLimit.of(scale()) == ThumbnailLimit(
+    assert ThumbnailLimit.of(scale(), "photos") == ThumbnailLimit(
         UNJUDGED, "8 px is the limit where no judge reads the pictures."
     )
-    illegible = ThumbnailLimit.of(scale(read=legibility(vehicle=999)))
+    illegible = ThumbnailLimit.of(scale(read=legibility(vehicle=999)), "photos")
     assert illegible.side == UNJUDGED
     assert "reads nothing, even in the pictures" in illegible.source
+
+
+@pytest.fixture
+def shipped(monkeypatch: pytest.MonkeyPatch) -> MeasuredLegibility:
+    """What the shipped judge, ``abc``, read from thumbnails of other pictures of streetcam, 64 px as the run's."""
+    found = MeasuredLegibility(legibility(vehicle=2), 40, 40, 1, "keyhole legibility", "abc")
+    monkeypatch.setattr("keyhole.bench.advice.thumbnail_limit.read_legibility", lambda: found)
+    return found
+
+
+def test_the_limit_is_measured_on_other_pictures_than_the_leaks_where_the_judge_was_measured_for_such(
+    shipped: MeasuredLegibility,
+) -> None:
+    read = replace(scale(read=legibility(vehicle=4)), judge="abc")
+    found = ThumbnailLimit.of(read, "streetcam")
+    assert found.side == shipped.legibility.threshold == 2
+    assert "of thumbnails of 40 true pictures that are none of the run's the judge reads better" in found.source
+    assert ThumbnailLimit.of(replace(read, legibility=None), "streetcam").side == UNJUDGED, "no secrets to ask about"
+
+
+@pytest.mark.parametrize(
+    ("pictures", "judge", "full"),
+    [
+        ("photos", "abc", 64),
+        (None, "abc", 64),
+        ("streetcam", "abd", 64),
+        ("streetcam", "", 64),
+        ("streetcam", "abc", 32),
+    ],
+)
+def test_another_source_judge_or_size_leaves_the_runs_own_pictures(
+    shipped: MeasuredLegibility, pictures: str | None, judge: str, full: int
+) -> None:
+    read = scale(read=legibility(vehicle=4))
+    read = replace(read, judge=judge, thumbnails=replace(read.thumbnails, full=full))
+    found = ThumbnailLimit.of(read, pictures)
+    assert (found.side, shipped.legibility.threshold) == (4, 2)
+    assert "of the run's own 5 true pictures" in found.source
+
+
+def test_a_judge_that_was_not_measured_leaves_the_runs_own_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("keyhole.bench.advice.thumbnail_limit.read_legibility", lambda: None)
+    found = ThumbnailLimit.of(replace(scale(read=legibility(vehicle=4)), judge="abc"), "streetcam")
+    assert found.side == 4
+
+
+def test_the_command_knows_the_source_of_the_runs_pictures(
+    shipped: MeasuredLegibility, capsys: pytest.CaptureFixture[str]
+) -> None:
+    judged = with_scale(replace(scale(read=legibility(vehicle=4)), judge=shipped.judge), baselines=False)
+    facts = {**judged.provenance, "terms": "preset quick, source streetcam, public streetcam"}
+    for results, limit in ((replace(judged, provenance=facts), 2), (judged, 4)):
+        _, out = told(capsys, results, max_accuracy_loss=2.0)
+        assert f"with thumbnail ≤ {limit} px" in out
 
 
 def told(capsys: pytest.CaptureFixture[str], results: Results, **flags: float) -> tuple[int, str]:

@@ -11,6 +11,7 @@ from keyhole.bench.advice.recommendation import recommendation
 from keyhole.bench.advice.sentences import headline, sentences
 from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
+from keyhole.bench.provenance import source_of
 from keyhole.bench.records import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.store import open_results
@@ -67,7 +68,7 @@ def _constraints(settings: RecommendSettings, results: Results, target: str) -> 
                 f"--only scale --out {settings.run}` with the other flags of that run adds it, or give --max-ssim"
                 f"{'' if most is None else ' in the place of --max-thumbnail'}"
             )
-        most = ThumbnailLimit.of(scale) if most is None else most
+        most = ThumbnailLimit.of(scale, source_of(results.provenance)) if most is None else most
     return constraints(
         settings.link,
         max_thumbnail=most,

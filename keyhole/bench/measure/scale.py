@@ -16,6 +16,7 @@ from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import Trial
 from keyhole.judge.examination import GALLERY, judge_and_gallery
 from keyhole.judge.legibility import Legibility
+from keyhole.judge.loading import SHIPPED, read_judge_card
 from keyhole.metrics.thumbnails import ThumbnailScale, shrunk
 from keyhole.partition.plan import INPUT
 from keyhole.presentation.contact_sheet import Column
@@ -48,7 +49,8 @@ def scale(cell: ScaleCell, sweep: Sweep) -> Measured:
     blind = {
         recipe: scored(cell.design, f"blind/{recipe}", pictures, samples, sweep) for recipe, pictures in made.items()
     }
-    return Measured(ScaleRecord(cell.design, blind, thumbnails, legibility or None, sheet), {sheet: png})
+    judge = read_judge_card(SHIPPED).sha256 if known else ""
+    return Measured(ScaleRecord(cell.design, blind, thumbnails, legibility or None, sheet, judge), {sheet: png})
 
 
 def _blind(cell: ScaleCell, sweep: Sweep, truths: Tensor) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.wording import design_text
+from keyhole.bench.provenance import source_of
 from keyhole.bench.records import Design, Failure, Results, ScaleRecord
 from keyhole.bench.report import tables
 from keyhole.bench.report.cells import ReportTable
@@ -112,19 +113,19 @@ def report_content(
         scale = results.scale(target)
         equivalents = EquivalentThumbnails(scale) if scale else None
         sheets = tuple(contact_sheets(pictured, run, equivalents))
-        asked, source = _limits(limits, scale)
+        asked, source = _limits(limits, scale, source_of(results.provenance))
         view = TargetView(target, mine, results.links, asked, _shown_by(sheets), equivalents)
         sections.append(replace(_section(view, sheets, room), source=source))
     return ReportContent(run.resolve().name, sections, results.provenance, results.failures)
 
 
-def _limits(asked: ReaderLimits, scale: ScaleRecord | None) -> tuple[ReaderLimits, str]:
+def _limits(asked: ReaderLimits, scale: ScaleRecord | None, pictures: str | None) -> tuple[ReaderLimits, str]:
     """The limits of a target, and a sentence on where that on what leaks is from.
 
     Without a scale and without a limit there is none on what leaks.
     """
     if asked.thumbnail is None and asked.ssim is None and scale:
-        limit = ThumbnailLimit.of(scale)
+        limit = ThumbnailLimit.of(scale, pictures)
         return replace(asked, thumbnail=limit.side), limit.source
     if asked.thumbnail is not None and scale is None:
         raise UsageError(
