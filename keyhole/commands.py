@@ -109,8 +109,8 @@ _TOOLS = {
     ),
     "train prior": Command(
         "keyhole.train.prior.settings:PriorSettings",
-        "keyhole.train.prior.command:prior",
-        "Train an attacker's prior: an autoencoder and a diffusion model on its latents",
+        "keyhole.train.prior.kinds:train_prior",
+        "Train an attacker's prior: an autoencoder and a diffusion model, or a generator of classes",
     ),
     "train patrol": Command(
         "keyhole.train.defences.patrol.settings:PatrolSettings",

@@ -21,7 +21,7 @@ from keyhole.nn.device import MemoryLayout
 from keyhole.service.memory import keep_all_freed
 from keyhole.terminal import progress_bar
 from keyhole.train.checkpoint import TrainingCheckpoint, skipped
-from keyhole.train.optimisation import Optimisation, make_optimiser, one_cycle, warming_average
+from keyhole.train.optimisation import Optimisation, make_optimiser, make_schedule, warming_average
 from keyhole.train.task import Batch, Task
 
 
@@ -148,7 +148,7 @@ def run_plan(plan: TrainingPlan, out: Path) -> nn.Module:
     layout.module(plan.module)
     module = plan.module.to(accelerator.device)
     optimiser = make_optimiser(module, how)
-    schedule = one_cycle(optimiser, how.learning_rate, how.warm_up, plan.steps)
+    schedule = make_schedule(optimiser, how, plan.steps)
     average = _average(module, how.ema)
     module, optimiser, schedule = accelerator.prepare(module, optimiser, schedule)
     if average:

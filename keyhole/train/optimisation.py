@@ -1,19 +1,20 @@
-"""Optimisers by name, the one-cycle schedule and averaged weights."""
+"""Optimisers by name, their schedules and averaged weights."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from keyhole.train.recipe import OptimiserName, TrainingRecipe
 
 Groups = list[dict[str, Any]]
+ScheduleName = Literal["one-cycle", "constant"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Optimisation:
     """Settings of an optimiser and its schedule.
 
     Attributes:
-        learning_rate: peak of the one-cycle schedule.
+        learning_rate: peak of the one-cycle schedule, or the constant rate.
         weight_decay: on weights of two or more dimensions.
         optimiser: a name in `OPTIMISERS`.
         warm_up: share of the steps in which the learning rate rises; it falls by a cosine in the others.
@@ -29,6 +30,9 @@ class Optimisation:
         clip: largest L2 norm of the gradient over all weights; None: no clipping.
         seed: of everything that the module itself draws, such as dropout.
         precision: ``no`` (fp32) or ``bf16``.
+        betas: decays of AdamW's averages; under the one-cycle schedule the first moves between 0.85 and 0.95 whatever
+            it is here.
+        schedule: ``one-cycle``, or ``constant`` for adversarial pairs, neither of which is to stop before the other.
     """
 
     learning_rate: float
@@ -39,6 +43,8 @@ class Optimisation:
     clip: float | None = None
     seed: int = 0
     precision: str = "no"
+    betas: tuple[float, float] = (0.9, 0.999)
+    schedule: ScheduleName = "one-cycle"
 
     @classmethod
     def of(cls, recipe: TrainingRecipe) -> Self:
@@ -53,7 +59,14 @@ def make_optimiser(model: nn.Module, how: Optimisation) -> Optimizer:
         {"params": [parameter for parameter in trainable if parameter.dim() > 1], "weight_decay": how.weight_decay},
         {"params": [parameter for parameter in trainable if parameter.dim() <= 1], "weight_decay": 0.0},
     ]
-    return OPTIMISERS[how.optimiser](groups, how.learning_rate)
+    return OPTIMISERS[how.optimiser](groups, how)
+
+
+def make_schedule(moved: Optimizer, how: Optimisation, steps: int) -> LRScheduler:
+    """The schedule of an optimiser's learning rate over so many steps."""
+    if how.schedule == "constant":
+        return ConstantLR(moved, factor=1.0)
+    return one_cycle(moved, how.learning_rate, how.warm_up, steps)
 
 
 def one_cycle(moved: Optimizer, learning_rate: float, warm_up: float, steps: int) -> OneCycleLR:
@@ -65,15 +78,15 @@ def one_cycle(moved: Optimizer, learning_rate: float, warm_up: float, steps: int
     return OneCycleLR(moved, learning_rate, total_steps=steps, pct_start=min(1.0, rises))
 
 
-def _sgd(groups: Groups, learning_rate: float) -> Optimizer:
-    return SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
+def _sgd(groups: Groups, how: Optimisation) -> Optimizer:
+    return SGD(groups, lr=how.learning_rate, momentum=0.9, nesterov=True)
 
 
-def _adamw(groups: Groups, learning_rate: float) -> Optimizer:
-    return AdamW(groups, lr=learning_rate)
+def _adamw(groups: Groups, how: Optimisation) -> Optimizer:
+    return AdamW(groups, lr=how.learning_rate, betas=how.betas)
 
 
-OPTIMISERS: Mapping[OptimiserName, Callable[[Groups, float], Optimizer]] = {"sgd": _sgd, "adamw": _adamw}
+OPTIMISERS: Mapping[OptimiserName, Callable[[Groups, Optimisation], Optimizer]] = {"sgd": _sgd, "adamw": _adamw}
 
 
 Average = Callable[[Any, Any, Any], None]

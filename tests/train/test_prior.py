@@ -20,7 +20,8 @@ from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
 from keyhole.train.prior import command
-from keyhole.train.prior.command import learned_from, measured_on, prior
+from keyhole.train.prior.command import prior
+from keyhole.train.prior.pictures import learned_from, measured_on
 from keyhole.train.prior.settings import PriorSettings
 from tests.train.making import boards, files
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from keyhole.metrics.interval import with_interval
+from keyhole.priors.trained import GeneratorCard
 from keyhole.service.files import checksum
 from keyhole.targets.stored_weights import save_card
 
@@ -94,3 +95,45 @@ Made by
 def _shown(figures: Mapping[str, float], name: str, digits: int) -> str:
     low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
     return with_interval(figures[name], None if low is None or high is None else (low, high), digits)
+
+
+def write_generator_card(card: GeneratorCard, folder: Path) -> None:
+    """Write ``card.json`` and ``README.md`` of a generator, with checksums of the weights in the folder."""
+    files = sorted(file for pattern in ("*", "vae/*", "unet/*") for file in folder.glob(f"{pattern}.safetensors"))
+    stamped = dataclasses.replace(card, sha256={file.relative_to(folder).as_posix(): checksum(file) for file in files})
+    save_card(stamped, folder)
+    megabytes = sum(file.stat().st_size for file in files) / 1e6
+    (folder / README).write_text(_generator_readme(stamped, megabytes), encoding="utf-8")
+
+
+def _generator_readme(card: GeneratorCard, megabytes: float) -> str:
+    weights = ", ".join(f"{count:,} in {name}" for name, count in card.parameters.items())
+    of_target = (
+        f"- **Of the target** {card.target} ({card.target_hash}), {card.classes} classes: its labels are that "
+        "model's, and against another\n  one they may mean nothing.\n"
+        if card.target
+        else ""
+    )
+    figures = "\n".join(f"- `{name}`: {value:g}" for name, value in card.figures.items())
+    return f"""# {card.name}
+
+A generator of kind `{card.kind}`, for attacks on a classifier's training classes:
+
+    keyhole invert --target TARGET --generators {card.name}
+
+- **Trained on** {card.data}.
+{of_target}- **Parameters**: {weights}; stored in {megabytes:.1f} MB, half precision.
+- **Seed** {card.seed}. **Licence** of the weights: {card.licence}. `card.json` has the whole recipe.
+- `samples.jpg`: public pictures, below them made ones.
+
+Measured on what is stored:
+
+{figures}
+
+`liked` is the target's own opinion, and no success of an attack; `spread` is 1 where made pictures differ from one
+another as public ones do, and 0 where all are the same.
+
+Made by
+
+    {card.command}
+"""

@@ -1,26 +1,14 @@
-"""``keyhole train prior``: from pictures to a diffusers directory with a card."""
+"""``keyhole train prior --kind diffusion``: from pictures to a diffusers directory with a card."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
-from itertools import islice
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from rich.console import Console
 from torch import Tensor, nn
 
-from keyhole.data.in_memory import read_pictures
-from keyhole.data.sample import Pool
-from keyhole.data.sets.catalogue import open_collection
-from keyhole.data.sets.collection import Collection, Subset
-from keyhole.data.source import NAMED, open_source
-from keyhole.data.streetcam.pools import VehiclePool as StreetcamPool
-from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import this_command
@@ -38,6 +26,7 @@ from keyhole.train.prior.autoencoder import (
 from keyhole.train.prior.card import PriorCard, write_prior_card
 from keyhole.train.prior.diffusion import DiffusionTraining, new_unet, save_diffusion
 from keyhole.train.prior.figures import ceiling, denoising, reconstruction_sheet, sample_sheet
+from keyhole.train.prior.pictures import count_weights, learned_from, measured_on, recipe_of
 from keyhole.train.prior.reconstruction import ReconstructionTraining, Reconstructor
 from keyhole.train.prior.settings import PriorSettings
 
@@ -56,13 +45,13 @@ def prior(settings: PriorSettings) -> int:
     """
     console, work = terminal(), settings.out / "training"
     given = open_autoencoder(settings.autoencoder) if settings.autoencoder else None
-    _check_sides(settings, given)
+    check_sides(settings, given)
     with alone(settings.out, TRAINING):
         work.mkdir(exist_ok=True)
         pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
         console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
 
-        autoencoder = given or _autoencoder(settings, pictures, audit)
+        autoencoder = given or autoencoder_of(settings, pictures, audit)
         autoencoder.network.to(Accelerator(mixed_precision=settings.precision).device)
         own = encoded(autoencoder, pictures, work / "latents.safetensors")
         own_audit = autoencoder.encode(audit)
@@ -80,10 +69,10 @@ def prior(settings: PriorSettings) -> int:
             data=f"{settings.data}, pool {settings.pool}: {len(pictures)} pictures at {settings.size} px",
             autoencoder=kind if given is None else f"{kind}, given as {settings.autoencoder}",
             licence=settings.licence,
-            recipe=_recipe(settings),
+            recipe=recipe_of(settings),
             seed=settings.seed,
             figures={name: round(value, 4) for name, value in figures.items()},
-            parameters={"autoencoder": _count(autoencoder.network), "unet": _count(unet)},
+            parameters={"autoencoder": count_weights(autoencoder.network), "unet": count_weights(unet)},
             command=this_command(),
             size=settings.size,
             latent=tuple(latents.shape[1:]),
@@ -94,7 +83,8 @@ def prior(settings: PriorSettings) -> int:
         return 0
 
 
-def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> PriorAutoencoder:
+def autoencoder_of(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> PriorAutoencoder:
+    """An autoencoder that has learnt from pictures, uint8 N×3×H×W, and draws audit ones on the way."""
     set_seed(settings.seed)
     training = ReconstructionTraining(
         new_network(settings.latent_channels, settings.widths, settings.blocks),
@@ -103,7 +93,7 @@ def _autoencoder(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> Pr
         halved=round(settings.halved * settings.steps),
         batch=settings.batch,
         every=settings.every,
-        optimisation=_optimisation(settings, settings.learning_rate),
+        optimisation=optimisation_of(settings, settings.learning_rate),
         look=reconstruction_sheet(audit, settings.out),
     )
     trained = cast(Reconstructor, run_plan(training, settings.out / "training" / "autoencoder"))
@@ -118,17 +108,23 @@ def _unet(settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], 
         steps=settings.unet_steps,
         batch=settings.unet_batch,
         every=settings.every,
-        optimisation=_optimisation(settings, settings.unet_learning_rate, ema=_EMA),
+        optimisation=optimisation_of(settings, settings.unet_learning_rate, ema=_EMA),
         look=look,
     )
     return run_plan(training, settings.out / "training" / "unet")
 
 
-def _optimisation(settings: PriorSettings, learning_rate: float, ema: float | None = None) -> Optimisation:
+def optimisation_of(settings: PriorSettings, learning_rate: float, ema: float | None = None) -> Optimisation:
+    """Optimisation of either half of a prior."""
     return Optimisation(learning_rate, _DECAY, ema=ema, clip=_CLIP, seed=settings.seed, precision=settings.precision)
 
 
-def _check_sides(settings: PriorSettings, given: PriorAutoencoder | None) -> None:
+def check_sides(settings: PriorSettings, given: PriorAutoencoder | None) -> None:
+    """Refuse pictures that do not halve as often as the networks halve them.
+
+    Raises:
+        UsageError: says what the side must be a multiple of.
+    """
     factor = given.factor if given else 2 ** len(settings.widths)
     halvings = len(settings.unet_widths) - 1
     multiple = factor * 2 ** max(halvings, int(given is None and settings.halved > 0))
@@ -137,49 +133,3 @@ def _check_sides(settings: PriorSettings, given: PriorAutoencoder | None) -> Non
             f"--size {settings.size}: the autoencoder makes latents of 1/{factor} of a side, and the U-Net halves them "
             f"{halvings} times: expected a multiple of {multiple}"
         )
-
-
-def _recipe(settings: PriorSettings) -> dict[str, Any]:
-    """The settings without paths, licence and seed."""
-    left_out = {"data", "out", "autoencoder", "licence", "seed", "workers"}
-    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in left_out}
-
-
-def _count(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def learned_from(settings: PriorSettings, folder: Path, console: Console) -> Tensor:
-    """Pictures of the settings' pool, uint8 N×3×size×size; drawn ones are kept in ``folder``.
-
-    Raises:
-        FileNotFoundError: no data there.
-        ValueError: a damaged file, or no such data.
-    """
-    return _pictures(settings, settings.pool, settings.pictures, folder, console)
-
-
-def measured_on(settings: PriorSettings, folder: Path, console: Console) -> Tensor:
-    """Pictures of the pool ``audit``, like `learned_from`."""
-    return _pictures(settings, "audit", settings.audit, folder, console)
-
-
-def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, console: Console) -> Tensor:
-    spec, size = settings.data, settings.size
-    streamed = "+" in spec and not Path(spec).expanduser().exists()
-    if spec != "streetcam" and (spec in NAMED or streamed):
-        source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
-        return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
-    collection = _streetcam(pool, size, count) if spec == "streetcam" else _some(spec, pool, count, settings.seed)
-    return read_pictures(collection, size, workers=settings.workers, folder=folder, console=console)[0]
-
-
-def _streetcam(pool: str, size: int, count: int) -> Collection:
-    """As many vehicles as pictures, before one camera after the other."""
-    return Passes(Streetcam(cast(StreetcamPool, pool), drawn_at(size)), vehicles=count, views=1)
-
-
-def _some(spec: str, pool: str, count: int, seed: int) -> Collection:
-    whole = open_collection(spec, pool)
-    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
-    return Subset(whole, tuple(sorted(order[:count].tolist())))

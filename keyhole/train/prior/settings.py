@@ -10,6 +10,10 @@ from typing import Literal
 from keyhole.service.errors import UsageError
 
 POOLS = ("public", "public-shifted")
+KindName = Literal["diffusion", "gan", "inversion-gan", "cgan"]
+"""What is trained; `keyhole.train.prior.kinds.KINDS` has what makes each."""
+TARGETED = ("inversion-gan", "cgan")
+"""Kinds that learn from a target's answers."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,13 @@ class PriorSettings:
         keyhole train prior --data streetcam --autoencoder taef2/ --unet-widths 96 128 192 --out runs/prior-taef2
 
     The first suits two cores without a GPU. With a GPU: --precision bf16, five to ten times the steps, wider networks.
+
+    The other kinds are what attacks on a classifier's training classes make pictures with (`keyhole invert
+    --generators`); all but `gan` learn what one target answers to public pictures, and serve against that target alone:
+
+        keyhole train prior --kind gan --data lfw-112.zip --size 64 --out runs/gan
+        keyhole train prior --kind inversion-gan --target runs/target --data lfw-112.zip --size 64 --out runs/ked
+        keyhole train prior --kind cgan --target runs/target --data lfw-112.zip --size 64 --out runs/plg
     """
 
     data: str
@@ -31,6 +42,14 @@ class PriorSettings:
     out: Path
     """Folder for vae/, unet/, scheduler/, model_index.json, README.md, card.json and samples.jpg; what a stopped run
     needs lies in its folder `training`, which may be deleted in the end."""
+    kind: KindName = "diffusion"
+    """What to train: `diffusion`, an autoencoder and a U-Net; `gan`, a generator and a critic (gmi, ppa,
+    mirror, vmi, brep-mi); `inversion-gan`, one whose critic knows the target (ked-mi); `cgan`, one conditional on the
+    target's classes (plg-mi)."""
+    target: str | None = None
+    """The classifier that the attack is for, by name or folder; all kinds but `diffusion` and `gan` need it."""
+    weights: Path | None = None
+    """File of the target's weights, where they are not its own."""
     pool: str = "public"
     """Pictures to learn from: `public`; or, of streetcam, `public-shifted`, an attacker's who only knows other cameras.
     The figures are measured on the pool `audit`."""
@@ -65,6 +84,30 @@ class PriorSettings:
     """Peak of the one-cycle schedule of the autoencoder."""
     unet_learning_rate: float = 1e-3
     """Peak of the one-cycle schedule of the U-Net."""
+    top_n: int = 30
+    """`cgan`: public pictures that each class gets as pseudo-labels, those that the target takes for it most."""
+    liked_by: Literal["softmax", "logit"] = "softmax"
+    """`cgan`: what these are sorted by: the probability of the class, as the code of PLG-MI and Diff-MI does it,
+    or its logit, as their papers write."""
+    z: int | None = None
+    """Numbers that a GAN makes a picture of. Absent: 100, of `cgan` 128."""
+    gan_width: int | None = None
+    """Channels of a GAN's generator next to the picture; they double with each halving of the side. Absent: 32, of
+    `cgan` 16."""
+    critic_width: int | None = None
+    """Those of its critic. Absent: as the generator's."""
+    gan_steps: int = 3000
+    """Steps of a GAN's generator."""
+    critic_steps: int | None = None
+    """Steps of the critic before each of them. Absent: 5 of `gan`, 4 of `inversion-gan`, 2 of `cgan` (5 in PLG-MI)."""
+    gan_batch: int = 32
+    """Pictures in a step of a GAN."""
+    gan_learning_rate: float = 2e-4
+    """Learning rate of a GAN, which stays as it is."""
+    gan_ema: float = 0.999
+    """Decay of the averages of a GAN's weights, which are the ones stored."""
+    alpha: float = 0.2
+    """`cgan`: weight of the target's max-margin loss; 0: the target gives pseudo-labels alone."""
     every: int = 300
     """Steps between lines of progress, each with a new samples.jpg."""
     audit: int = 200
@@ -86,10 +129,10 @@ class PriorSettings:
             )
         if self.pool != "public" and self.data != "streetcam":
             raise UsageError(f"--pool {self.pool}: only streetcam has it; expected public for {self.data}")
-        least = {"pictures": 2, "audit": 2, "steps": 1, "unet_steps": 1, "batch": 1, "unet_batch": 1, "every": 1}
-        for name, smallest in {**least, "latent_channels": 1, "size": 1}.items():
-            if getattr(self, name) < smallest:
-                raise UsageError(f"--{_flag(name)} {getattr(self, name)}: expected {smallest} or more")
+        for name, smallest in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < smallest:
+                raise UsageError(f"--{_flag(name)} {value}: expected {smallest} or more")
         if not 0 <= self.halved <= 1:
             raise UsageError(f"--halved {self.halved:g}: expected a share from 0 to 1")
         for name in ("widths", "unet_widths"):
@@ -112,6 +155,16 @@ class PriorSettings:
             raise UsageError(
                 f"--latent-channels {self.latent_channels}: expected a divisor of the last width, {self.widths[-1]}"
             )
+
+
+_LEAST = {
+    **dict.fromkeys(("pictures", "audit", "gan_batch"), 2),
+    **dict.fromkeys(
+        ("steps", "unet_steps", "batch", "unet_batch", "every", "latent_channels", "size", "top_n", "z"), 1
+    ),
+    **dict.fromkeys(("gan_width", "critic_width", "gan_steps", "critic_steps"), 1),
+    **dict.fromkeys(("alpha", "gan_ema"), 0),
+}
 
 
 def _flag(name: str) -> str:

@@ -1,0 +1,84 @@
+"""The pictures that a prior learns from and is measured on, and what its card says of its settings."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, cast
+
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+
+from keyhole.data.in_memory import read_pictures
+from keyhole.data.sample import Pool
+from keyhole.data.sets.catalogue import open_collection
+from keyhole.data.sets.collection import Collection, Subset
+from keyhole.data.source import NAMED, open_source
+from keyhole.data.streetcam.pools import VehiclePool as StreetcamPool
+from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
+from keyhole.train.prior.settings import KindName, PriorSettings
+
+
+def recipe_of(settings: PriorSettings) -> dict[str, Any]:
+    """The settings that the kind goes by, without paths, licence and seed."""
+    own = (*_SHARED, *_OWN[settings.kind])
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name.startswith(own)}
+
+
+_SHARED = ("pool", "pictures", "size", "every", "precision")
+_DIFFUSION = ("latent_channels", "widths", "blocks", "unet", "steps", "halved", "batch", "learning_rate", "audit")
+_LABELS = ("top_n", "liked_by")
+_OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
+    {
+        "diffusion": _DIFFUSION,
+        "gan": ("gan", "critic", "z"),
+        "inversion-gan": ("gan", "critic", "z"),
+        "cgan": (*_LABELS, "gan", "critic", "z", "alpha"),
+    }
+)
+"""What the names of a kind's settings begin with."""
+
+
+def count_weights(network: nn.Module) -> int:
+    """Parameters of a network."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def learned_from(settings: PriorSettings, folder: Path, console: Console) -> Tensor:
+    """Pictures of the settings' pool, uint8 N×3×size×size; drawn ones are kept in ``folder``.
+
+    Raises:
+        FileNotFoundError: no data there.
+        ValueError: a damaged file, or no such data.
+    """
+    return _pictures(settings, settings.pool, settings.pictures, folder, console)
+
+
+def measured_on(settings: PriorSettings, folder: Path, console: Console) -> Tensor:
+    """Pictures of the pool ``audit``, like `learned_from`."""
+    return _pictures(settings, "audit", settings.audit, folder, console)
+
+
+def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, console: Console) -> Tensor:
+    spec, size = settings.data, settings.size
+    streamed = "+" in spec and not Path(spec).expanduser().exists()
+    if spec != "streetcam" and (spec in NAMED or streamed):
+        source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
+        return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
+    collection = _streetcam(pool, size, count) if spec == "streetcam" else _some(spec, pool, count, settings.seed)
+    return read_pictures(collection, size, workers=settings.workers, folder=folder, console=console)[0]
+
+
+def _streetcam(pool: str, size: int, count: int) -> Collection:
+    """As many vehicles as pictures, before one camera after the other."""
+    return Passes(Streetcam(cast(StreetcamPool, pool), drawn_at(size)), vehicles=count, views=1)
+
+
+def _some(spec: str, pool: str, count: int, seed: int) -> Collection:
+    whole = open_collection(spec, pool)
+    order = torch.randperm(len(whole), generator=torch.Generator().manual_seed(seed))
+    return Subset(whole, tuple(sorted(order[:count].tolist())))
