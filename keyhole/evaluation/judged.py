@@ -15,7 +15,7 @@ from keyhole.judge.examination import GALLERY, enrol, examine
 from keyhole.judge.judge import Judge
 from keyhole.judge.legibility import ReadSecret, read_right
 from keyhole.judge.loading import SHIPPED, find_judge, read_judge_card
-from keyhole.metrics.interval import Interval, share_interval
+from keyhole.metrics.interval import Interval, answers_interval
 from keyhole.sizes import Size
 
 _KEPT = "gallery"
@@ -43,19 +43,11 @@ class ReadShare:
 
     @classmethod
     def of(cls, secret: ReadSecret) -> ReadShare:
-        """The share of all rows together, each of a seed.
-
-        Pictures are independent, and their questions are not: the interval is Wilson's where a picture is asked about
-        once, and else that of a bootstrap over pictures.
-        """
+        """The share of all rows together, each of a seed: seeds of a picture are no pictures of their own."""
         seeds, asked, pictures = len(secret.right), sum(secret.asked), sum(asked > 0 for asked in secret.asked)
-        right = [sum(of_picture) for of_picture in zip(*secret.right, strict=True)]
-        value = sum(right) / (seeds * asked)
-        if asked == pictures:
-            interval = share_interval(round(value * pictures), pictures)
-        else:
-            interval = ReadSecret([right], [seeds * each for each in secret.asked], secret.guessing).interval(0)
-        return cls(value, interval, secret.guessing, sum(right) / seeds, asked, pictures)
+        right = [sum(of_picture) / seeds for of_picture in zip(*secret.right, strict=True)]
+        interval = answers_interval(right, secret.asked)
+        return cls(sum(right) / asked, interval, secret.guessing, sum(right), asked, pictures)
 
     @property
     def as_by_guessing(self) -> bool:

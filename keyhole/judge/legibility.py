@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-import numpy as np
 from torch import Tensor
 
 from keyhole.data.sample import SecretLabels
@@ -18,13 +17,12 @@ from keyhole.data.streetcam.shot import MOST_FREQUENT
 from keyhole.judge.examination import examine
 from keyhole.judge.reading import SecretReader
 from keyhole.judge.recovery import GLYPH_CHANCE, Recovery, Share
-from keyhole.metrics.interval import LEAST, Interval, expanded_tail
+from keyhole.metrics.interval import Interval, answers_interval
 from keyhole.metrics.thumbnails import SIDES, shrunk
 
 PLATE, DRIVER, VEHICLE = "plate glyphs", "driver", "vehicle"
 SECRETS = (PLATE, DRIVER, VEHICLE)
 """What a judge reads, in the order in which it is told."""
-_DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -47,18 +45,8 @@ class ReadSecret:
         return Share(sum(self.right[row]) / asked, self.guessing, asked)
 
     def interval(self, row: int) -> Interval | None:
-        """95 % interval of that share, by the bootstrap over pictures: a plate's glyphs stand and fall together.
-
-        None where fewer than `keyhole.metrics.interval.LEAST` pictures show the secret.
-        """
-        shown = np.flatnonzero(self.asked)
-        if len(shown) < LEAST:
-            return None
-        right, asked = np.asarray(self.right[row])[shown], np.asarray(self.asked)[shown]
-        drawn = np.random.default_rng(0).integers(len(shown), size=(_DRAWS, len(shown)))
-        tail = expanded_tail(len(shown))
-        low, high = np.quantile(right[drawn].sum(axis=1) / asked[drawn].sum(axis=1), (tail, 1 - tail)).tolist()
-        return low, high
+        """95 % interval of that share, see `keyhole.metrics.interval.answers_interval`."""
+        return answers_interval(self.right[row], self.asked)
 
     def better_than_guessing(self, row: int) -> bool:
         """Whether all of that interval lies above the share that is right by guessing."""

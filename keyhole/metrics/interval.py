@@ -104,6 +104,34 @@ def share_interval(hits: int, count: int) -> Interval | None:
     return float(found.low), float(found.high)
 
 
+def answers_interval(right: Sequence[float], asked: Sequence[int]) -> Interval | None:
+    """95 % interval of the share of questions about pictures that were answered right.
+
+    Pictures are independent and the questions about one are not: a plate's glyphs are read well or badly together. It
+    is `share_interval` where each picture is asked about once, and else that of a seeded bootstrap over pictures.
+
+    Args:
+        right: questions about each picture that were answered right; a mean where they were asked more than once.
+        asked: questions about each; 0 where a picture takes no part.
+
+    Returns:
+        None where fewer than `LEAST` pictures take part.
+
+    >>> answers_interval([1, 1, 0, 1, 1, 0], [1, 1, 0, 1, 1, 1]) == share_interval(4, 5)
+    True
+    """
+    shown = np.flatnonzero(asked)
+    if len(shown) < LEAST:
+        return None
+    hits, questions = np.asarray(right)[shown], np.asarray(asked)[shown]
+    if questions.max() == 1:
+        return share_interval(round(float(hits.sum())), len(shown))
+    drawn = np.random.default_rng(0).integers(len(shown), size=(_FEWEST, len(shown)))
+    tail = expanded_tail(len(shown))
+    low, high = np.quantile(hits[drawn].sum(axis=1) / questions[drawn].sum(axis=1), (tail, 1 - tail)).tolist()
+    return low, high
+
+
 def arms(mean: float, interval: Interval | None) -> Interval:
     """From the mean down and up to the ends of its interval, as plots want it; NaN where there is none."""
     return (mean - interval[0], interval[1] - mean) if interval else (math.nan, math.nan)

@@ -13,6 +13,7 @@ from keyhole.data.sample import SecretLabels
 from keyhole.judge.examination import judge_and_gallery
 from keyhole.judge.legibility import Legibility, ReadSecret
 from keyhole.judge.recovery import GLYPH_CHANCE
+from keyhole.metrics.interval import share_interval
 
 SIDES = (1, 2, 4, 8, 16)
 
@@ -91,6 +92,12 @@ def test_what_is_never_read_has_no_threshold() -> None:
     assert legibility.threshold is None
 
 
+def test_whether_a_vehicle_is_found_is_one_question_and_its_interval_has_a_width_at_none_and_all() -> None:
+    found = _rows(0, 100)
+    assert (found.interval(0), found.interval(1)) == (share_interval(0, 100), share_interval(100, 100))
+    assert found.interval(0)[1] > 0.03
+
+
 def test_answers_about_one_picture_stand_and_fall_together() -> None:
     """Sixty glyphs right of six hundred say less where they are ten whole plates than where each is alone."""
     alone = ReadSecret([[1] * 60 + [0] * 540], [1] * 600, 0.05)
@@ -105,7 +112,7 @@ def test_answers_about_one_picture_stand_and_fall_together() -> None:
 def test_pictures_that_do_not_show_it_take_no_part() -> None:
     some = ReadSecret([[1, 0, 1, 1, 1, 0, 1, 0]], [1, 0, 1, 1, 1, 0, 1, 0], 0.1)
     assert some.share(0).value == 1.0
-    assert some.interval(0) == (1.0, 1.0)
+    assert some.interval(0) == share_interval(5, 5)
     assert ReadSecret([[1, 0]], [1, 0], 0.1).interval(0) is None
 
 
