@@ -8,8 +8,9 @@ from typing import Literal
 
 from keyhole.sizes import OptionalSizeFlag
 
-TaskName = Literal["classification", "re-identification"]
-"""Tasks of targets: to score classes, or to give an embedding by which identities are retrieved."""
+TaskName = Literal["classification", "re-identification", "pretraining"]
+"""Tasks of targets: to score classes, to give an embedding by which identities are retrieved, or one by which public
+pictures are told apart, for others to start from."""
 
 
 @dataclass(frozen=True)

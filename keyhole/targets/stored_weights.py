@@ -28,7 +28,11 @@ C = TypeVar("C", bound="DataclassInstance")
 CARD, WEIGHTS = "card.json", "model.safetensors"
 _SCALE = ".int8_scale"
 """Suffix of the name of a matrix's scales."""
-_OUTPUTS: Mapping[str, tuple[bool, bool]] = {"classification": (True, False), "re-identification": (False, True)}
+_OUTPUTS: Mapping[str, tuple[bool, bool]] = {
+    "classification": (True, False),
+    "re-identification": (False, True),
+    "pretraining": (False, True),
+}
 """Whether a task's cards have labels, and an embedding."""
 
 
@@ -89,7 +93,8 @@ def read_card(folder: Path) -> Card:
     if _OUTPUTS.get(card.task) != (bool(card.labels), card.embedding is not None):
         raise TargetError(
             f"the card {folder / CARD}: expected labels and no embedding for classification, or an embedding and no "
-            f"labels for re-identification; got {card.task}, {len(card.labels)} labels, embedding {card.embedding}"
+            f"labels for re-identification and pretraining; got {card.task}, {len(card.labels)} labels, embedding "
+            f"{card.embedding}"
         )
     return card
 

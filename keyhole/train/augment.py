@@ -85,6 +85,18 @@ def recolour(pictures: Tensor, generator: torch.Generator, strength: float) -> T
     return ((pictures - mean) * contrast + mean * brightness).clamp(0, 1)
 
 
+def greyed(pictures: Tensor, generator: torch.Generator, probability: float) -> Tensor:
+    """Take the colour from some pictures, N×3×H×W in [0, 1]; their three channels become the mean.
+
+    Args:
+        pictures: N×3×H×W.
+        generator: source of randomness.
+        probability: share of the pictures that are changed.
+    """
+    chosen = torch.empty(len(pictures)).uniform_(0, 1, generator=generator) < probability
+    return torch.where(chosen[:, None, None, None], pictures.mean(1, keepdim=True), pictures)
+
+
 def erase(pictures: Tensor, generator: torch.Generator, probability: float) -> Tensor:
     """Paint a random rectangle grey in some pictures.
 

@@ -15,12 +15,14 @@ from keyhole.train.loop import train_task
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Task
 from keyhole.train.tasks.classification import classification
+from keyhole.train.tasks.pretraining import pretraining
 from keyhole.train.tasks.reidentification import reidentification
 from keyhole.train.weights import card_of, store_weights, write_target_card
 
 TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
     "classification": classification,
     "re-identification": reidentification,
+    "pretraining": pretraining,
 }
 
 

@@ -18,12 +18,17 @@ class TrainSettings:
     Classification gives each picture a class: that of its folder, or who is seen in it. Of each class some pictures are
     held back: one of four is what to choose by, the others are what figures are told of. Re-identification gives a
     picture an embedding by which pictures of the same identity (a vehicle, a person) are found again; it is tested on
-    identities that it was not trained on. For example
+    identities that it was not trained on. Pretraining learns from public pictures, of the pool `public` unless --part
+    names another, to know each in other views of it: a start that knows the domain and nobody private. For example
 
         keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
-        keyhole train target --data lfw-112.zip --size 64 --init resnet18-tinyimagenet --out runs/lfw
+        keyhole train target --task pretraining --data lfw-112.zip --size 64 --init resnet18-tinyimagenet \\
+            --stages 64:10 --out runs/lfw-public
+        keyhole train target --data lfw-112.zip --size 64 --init runs/lfw-public --out runs/lfw
+        keyhole train target --data streetcam --part public --identities 400 --views 12 --size 64 \\
+            --architecture narrow:resnet18-16 --out runs/vehicles-public
         keyhole train target --data streetcam --identities 60 --size 64 --architecture narrow:resnet18-16 \\
-            --out runs/vehicles
+            --init runs/vehicles-public --out runs/vehicles
         keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam \\
             --init runs/resnet18-tinyimagenet
         keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
@@ -56,7 +61,8 @@ class TrainSettings:
     with few channels for small pictures after `narrow:` (resnet18-16, vgg13-16: less than 1 MB)."""
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, a file of weights or the name of a shipped
-    target, of the same architecture and classes; re-identification takes a classifier's too. Absent: random ones."""
+    target, of the same architecture. Where its classes are others, or it answers with an embedding, the last layer
+    starts afresh. Absent: random ones."""
     teacher: Path | None = None
     """Re-identification: a folder that `keyhole train target` wrote, or the name of a shipped target; what it answers
     to the training pictures is learned besides the identities. It helps networks that learn slowly from few pictures,
@@ -71,7 +77,8 @@ class TrainSettings:
     time, where the architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification;
     64:10 96:2 128:1 for re-identification, 128:20 with a ViT; the last one at the target's size."""
     batch: int | None = None
-    """Pictures per step. Absent: the recipe's, 128 for classification, 64 for re-identification."""
+    """Pictures per step. Absent: the recipe's, 128 for classification and pretraining; 64 for re-identification, and
+    where identities are the classes."""
     learning_rate: float | None = None
     """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification, 0.001 where identities are the
     classes; 0.0007 for re-identification, 0.0005 with a ViT."""
@@ -89,9 +96,9 @@ class TrainSettings:
     per_identity: int = 4
     """Re-identification: pictures of each identity in a batch (K of a PK batch; P is batch / K)."""
     identities: int | None = None
-    """On streetcam: vehicles to train on. Absent: 2000 for re-identification, 60 as classes."""
+    """On streetcam: vehicles to train on. Absent: 2000 for re-identification, 60 as classes, 400 for pretraining."""
     views: int | None = None
-    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12 for re-identification, 48 for
+    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12, and 48 for
     classification."""
     part: str = ""
     """What of the data to train on. Re-identification on a folder or zip, or on a data set whose owner has no queries,

@@ -6,12 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from keyhole.targets.membership import TrainedOn
+from keyhole.targets.settings import TaskName
 from keyhole.targets.target import Preprocess
 from keyhole.train.recipe import TrainingRecipe
 
@@ -45,6 +46,7 @@ class Task(ABC):
     """Data, module and loss of a training, and the measures of its result.
 
     Attributes:
+        kind: what the finished target is for.
         module: the network that the loop trains.
         recipe: its hyper-parameters.
         steps: batches in an epoch.
@@ -56,6 +58,7 @@ class Task(ABC):
         trained_on: the identities of the training pictures; empty where they are classes, or no source shows them.
     """
 
+    kind: ClassVar[TaskName] = "classification"
     module: nn.Module
     recipe: TrainingRecipe
     steps: int

@@ -129,7 +129,7 @@ def write_target_card(
         std=task.preprocess.std,
         labels=outputs.labels,
         sha256="",
-        task="classification" if outputs.embedding is None else "re-identification",
+        task=task.kind,
         embedding=outputs.embedding,
     )
     write_card(card, settings.out)

@@ -146,6 +146,7 @@ class Reidentification(Task):
         ValueError: the pictures do not suffice for PK batches.
     """
 
+    kind = "re-identification"
     recipe: ReidRecipe
     module: ReidLearner
 
