@@ -11,9 +11,13 @@ import torch
 from PIL import Image
 
 from keyhole.bench.axes import ScaleCell
+from keyhole.bench.measure import scale as module
 from keyhole.bench.measure.scale import scale
 from keyhole.bench.records import ScaleRecord
-from keyhole.bench.sweep import audit_pictures
+from keyhole.bench.sweep import SEED, audit_pictures
+from keyhole.evaluation.blind import BlindPictures
+from keyhole.evaluation.kept import Shelf
+from keyhole.evaluation.settings import OfflineSettings
 from keyhole.judge.loading import SHIPPED, read_judge_card
 from keyhole.metrics.registry import metrics_named
 from tests.bench.test_measures import TINY, sweep
@@ -46,12 +50,22 @@ def test_it_has_the_blind_attacker_and_thumbnails_of_the_pictures_that_are_attac
         assert sheet.width > 5 * 32
 
 
-def test_the_blind_attackers_pictures_do_not_depend_on_the_victims(tmp_path):
-    at = sweep(tmp_path, prior="streetcam")
+def test_the_blind_attackers_pictures_do_not_depend_on_the_victims_and_are_made_once_for_a_run(tmp_path, monkeypatch):
+    at, shown = sweep(tmp_path, prior="streetcam"), {}
+    scores = module.scored
+
+    def seen(design, attack, pictures, *more):
+        shown[attack] = pictures.clone()
+        return scores(design, attack, pictures, *more)
+
+    monkeypatch.setattr(module, "scored", seen)
+    terms = OfflineSettings(public=at.settings.public, prior="streetcam")
+    expected = BlindPictures.made(terms, 32, SEED, Shelf(at.folder / "reconstructions")).shown
+    monkeypatch.setattr("keyhole.evaluation.blind.blind_access", lambda *_: "knows nothing to choose by")
     measured(at)
-    for recipe in (at.folder / "reconstructions").iterdir():
-        if recipe.is_dir():
-            assert len({path.read_bytes() for path in recipe.rglob("*.png")}) == 1
+    assert {f"blind/{recipe}" for recipe in expected} == set(shown)
+    for recipe, picture in expected.items():
+        assert torch.equal(shown[f"blind/{recipe}"], picture.expand(100, 3, 32, 32))
 
 
 def test_what_the_judge_reads_of_thumbnails_is_asked_where_pictures_have_secrets(tmp_path, monkeypatch):

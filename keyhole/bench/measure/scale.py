@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import torch
-from rich.progress import Progress
 from torch import Tensor
 
-from keyhole.attacks.registry import blind_recipes
 from keyhole.bench.axes import ScaleCell
 from keyhole.bench.measure.leak import RECONSTRUCTIONS, ROWS, scored, scoring, sheet_of
 from keyhole.bench.records import Measured, ScaleRecord
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures
-from keyhole.evaluation.run import reconstruct_all
+from keyhole.evaluation.blind import BlindPictures
+from keyhole.evaluation.kept import Shelf
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import Trial
 from keyhole.judge.examination import GALLERY, judge_and_gallery
 from keyhole.judge.legibility import Legibility
 from keyhole.judge.loading import SHIPPED, read_judge_card
 from keyhole.metrics.thumbnails import ThumbnailScale, shrunk
-from keyhole.partition.plan import INPUT
 from keyhole.presentation.contact_sheet import Column
-from keyhole.service.errors import UsageError
+from keyhole.sizes import size_of
 
 SHOWN = (4, 8, 16, 32, 64)
 """Sides of the thumbnails on the contact sheet."""
@@ -55,30 +52,8 @@ def scale(cell: ScaleCell, sweep: Sweep) -> Measured:
 
 def _blind(cell: ScaleCell, sweep: Sweep, truths: Tensor) -> dict[str, Tensor]:
     """What each recipe of the blind attacker shows for every picture, N×3×H×W, without those that cannot be made."""
-    settings, target = sweep.settings, sweep.target(cell.target)
-    terms = OfflineSettings(
-        target=cell.target,
-        weights=settings.weights or None,
-        cut=INPUT,
-        size=settings.size,
-        source=settings.source,
-        prior=settings.prior,
-        public=settings.public,
-        n=len(truths),
-        batch=len(truths),
-        threads=settings.threads,
-        out=sweep.folder / RECONSTRUCTIONS,
-    )
-    made = {}
-    for choice in blind_recipes():
-        with Progress(disable=True) as progress:
-            try:
-                found = reconstruct_all(
-                    Trial(terms, choice, SEED, SEED), target.target, target.cut(INPUT), truths, progress
-                )
-            except UsageError:
-                if choice.recipe_name != "sample":
-                    raise
-                continue  # the prior has nothing to sample from
-        made[choice.recipe_name] = torch.stack(found.pictures)
-    return made
+    settings = sweep.settings
+    folder = sweep.folder / RECONSTRUCTIONS
+    terms = OfflineSettings(target=cell.target, prior=settings.prior, public=settings.public, out=folder)
+    blind = BlindPictures.made(terms, size_of(*truths.shape[-2:]), SEED, Shelf(folder))
+    return {recipe: picture.expand_as(truths) for recipe, picture in blind.shown.items()}
