@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from keyhole.service.errors import UsageError
+from keyhole.sizes import Size, size_text
 from keyhole.targets.stored_weights import load_card
 
 _log = logging.getLogger(__name__)
@@ -79,23 +80,36 @@ class GeneratorCard:
             )
         return card
 
-    def check_made_for(self, classes: int, target_hash: str, where: object) -> None:
-        """Whether an attack on a target may use it; another target's labels are warned of.
+    def check_fits(self, classes: int, size: Size, where: object) -> None:
+        """Refuse an attack on a target that it cannot serve.
 
         Args:
             classes: K of the target.
-            target_hash: of its weights; empty: not known.
+            size: of its pictures in pixels.
             where: the generator comes from.
 
         Raises:
-            UsageError: it was made for another number of classes.
+            UsageError: it makes pictures of another size, or was made for another number of classes.
         """
+        if self.size != size:
+            raise UsageError(
+                f"{where} makes pictures of {self.size} pixels, and the target takes {size_text(size)}: train one with "
+                "its --size"
+            )
         if self.classes and self.classes != classes:
             raise UsageError(
                 f"{where}: its labels were made by {self.target}, which has {self.classes} classes, and the target "
                 f"has {classes}: train one with --target of this target"
             )
-        if self.target_hash and target_hash and self.target_hash != target_hash:
+
+    def warn_unless_made_for(self, target_hash: str, where: object) -> None:
+        """Warn where another model than the target made its labels.
+
+        Args:
+            target_hash: of the target's weights.
+            where: the generator comes from.
+        """
+        if self.target_hash not in ("", target_hash):
             _log.warning(
                 "%s: its labels were made by another model (%s, %s) than the target (%s), so its classes may not be "
                 "the target's: train one with --target of this target",

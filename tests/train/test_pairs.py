@@ -267,13 +267,20 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(
 
 def test_a_generator_of_another_target_is_told_of(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     card = GeneratorCard.read(root / "cgan", "cgan")
-    card.check_made_for(CLASSES, card.target_hash, "here")
+    card.warn_unless_made_for(card.target_hash, "here")
     assert not caplog.records
-    card.check_made_for(CLASSES, "another", "here")
+    card.warn_unless_made_for("another", "here")
     assert "labels were made by another model" in caplog.text
+    card.check_fits(CLASSES, SIDE, "here")
     with pytest.raises(UsageError, match="which has 6 classes, and the target has 7"):
-        card.check_made_for(CLASSES + 1, "another", "here")
-    GeneratorCard.read(root / "gan", "gan").check_made_for(99, "another", "here")
+        card.check_fits(CLASSES + 1, SIDE, "here")
+    with pytest.raises(UsageError, match="makes pictures of 16 pixels, and the target takes 32"):
+        card.check_fits(CLASSES, 32, "here")
+    caplog.clear()
+    plain = GeneratorCard.read(root / "gan", "gan")
+    plain.check_fits(99, SIDE, "here")
+    plain.warn_unless_made_for("another", "here")
+    assert not caplog.records
 
 
 def test_flags_that_do_not_fit_are_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,8 +16,11 @@ from keyhole.attacks.classes.entry import (
     LabelsClassRecipe,
     WhiteBoxClassRecipe,
 )
+from keyhole.attacks.classes.gmi import GmiRecipe
 from keyhole.attacks.classes.guided import ClassGuidedRecipe
+from keyhole.attacks.classes.ked_mi import KedRecipe
 from keyhole.attacks.classes.latent import LatentRecipe, at_random, latents
+from keyhole.attacks.classes.plg_mi import PlgRecipe
 from keyhole.attacks.classes.public_rows import PublicBest, PublicMean, PublicMeanBest, PublicRandom
 from keyhole.attacks.entry import Cost
 from keyhole.extensions import ExtensionError, extension_hash, label, load_extension
@@ -42,6 +45,24 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
             title="a diffusion prior, guided by the classifier while it samples",
             cost=Cost(3.0, 0.03),
             colour="#a371f7",
+        ),
+        "plg-mi": ClassEntry(
+            {"strong": PlgRecipe()},
+            title="z of a GAN that is conditional on the classifier's own labels of public pictures",
+            cost=Cost(6.0, 0.025),
+            colour="#e8901a",
+        ),
+        "ked-mi": ClassEntry(
+            {"strong": KedRecipe()},
+            title="a Gaussian of each class over z of a GAN whose critic knows the classifier",
+            cost=Cost(3.0, 0.006),
+            colour="#3b82f6",
+        ),
+        "gmi": ClassEntry(
+            {"strong": GmiRecipe()},
+            title="z of a GAN of public pictures",
+            cost=Cost(3.0, 0.006),
+            colour="#d64545",
         ),
         "public-best": ClassEntry(
             {"strong": PublicBest()},

@@ -173,7 +173,7 @@ def pair(settings: PriorSettings) -> int:
         card = _card(settings, sizes, target, trained, look)
         write_generator_card(card, settings.out)
         console.print(dict(card.figures))
-        console.print(f"the generator is in {settings.out}: keyhole invert --generators {settings.out}")
+        console.print(f"the generator is in {settings.out}: keyhole invert --generators {settings.out}", soft_wrap=True)
         return 0
 
 

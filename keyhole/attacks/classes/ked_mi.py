@@ -1,0 +1,161 @@
+"""`ked-mi`: a Gaussian over z is moved, one for each class, through a GAN whose critic knows the classifier
+(Chen et al. 2021, "Knowledge-Enriched Distributional Model Inversion Attacks", §3.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from keyhole.attacks.base import Estimate
+from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
+from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.gan_pictures import own_gan
+from keyhole.attacks.classes.gmi import class_terms
+from keyhole.attacks.classes.randomness import PictureRandom
+from keyhole.attacks.classes.search import ClassSearch, Moment, Optimiser, SearchObjective, Term
+from keyhole.priors.gan import TrainedGan
+
+ADAM = Optimiser("adam", 0.02)
+
+
+@dataclass(frozen=True)
+class KedSettings:
+    """Hyper-parameters.
+
+    Attributes:
+        loss: of the class.
+        weight: of the class loss.
+        optimiser: of mean and log-variance.
+        spread: log-variance at the start; 1 in KED-MI's code, 0 in that of LOMMA and TL-DMI.
+        clamp: every draw is kept within ± this, as TL-DMI's code does; KED-MI's clamps the draws that it reports alone.
+        iterations: steps.
+    """
+
+    loss: str = "ce"
+    weight: float = 100.0
+    optimiser: Optimiser = ADAM
+    spread: float = 0.0
+    clamp: float = 1.0
+    iterations: int = 2400
+
+
+@dataclass(frozen=True)
+class GaussianPictures:
+    """G(z), z drawn from N(μ, exp(s)) at each call; the variable is N×2×latent, μ and s.
+
+    Attributes:
+        gan: of kind ``inversion-gan``.
+        spread: s at the start; μ starts at 0.
+        clamp: of the draws.
+    """
+
+    gan: TrainedGan
+    spread: float
+    clamp: float
+
+    def start(self, wanted: Wanted, random: PictureRandom) -> Tensor:  # noqa: ARG002
+        """N×2×latent, the same for all."""
+        one = torch.stack([torch.zeros(self.gan.latent), torch.full((self.gan.latent,), self.spread)])
+        return one.expand(len(wanted), -1, -1).clone()
+
+    def __call__(self, variable: Tensor, labels: Tensor, random: PictureRandom) -> Tensor:  # noqa: ARG002
+        """N×3×H×W, a draw for each."""
+        mean, spread = variable.unbind(dim=1)
+        z = mean + (spread / 2).exp() * random.normal(self.gan.latent).to(mean)
+        pictures: Tensor = self.gan.generator(z.clamp(-self.clamp, self.clamp))
+        return pictures
+
+
+@dataclass(frozen=True)
+class RealnessTerm:
+    """−log σ(log Σ exp D(x)): the critic of K classes and one of made pictures takes the picture for a real one.
+
+    Attributes:
+        critic: pictures to logits N×K.
+    """
+
+    critic: nn.Module
+
+    def __call__(self, moment: Moment) -> Tensor:
+        """N values."""
+        logits: Tensor = self.critic(moment.pictures)
+        return F.softplus(-logits.logsumexp(dim=1))
+
+
+@dataclass(frozen=True)
+class KedSearch:
+    """One Gaussian for each class, and a draw from it for each picture.
+
+    Attributes:
+        search: of the Gaussians.
+    """
+
+    search: ClassSearch
+
+    def recall(self, wanted: Wanted) -> Iterator[Estimate]:
+        """See `keyhole.attacks.classes.base.ClassAttack`."""
+        classes = sorted(set(wanted.labels.tolist()))
+        rows = torch.tensor([classes.index(label) for label in wanted.labels.tolist()])
+        for found in self.search.optimise(Wanted.each(classes)):
+            one = found.estimate
+            drawn = self.search.found(
+                wanted,
+                found.variable[rows.to(found.variable.device)],
+                found.losses[rows],
+                one.iteration,
+                one.seconds,
+                final=one.final,
+            )
+            yield drawn.estimate
+
+
+@dataclass(frozen=True)
+class KedRecipe(WhiteBoxClassRecipe):
+    """100 · CE(T(G(z)), y) − log σ(log Σ exp D(G(z))) in expectation over z, by one draw a step.
+
+    Attributes:
+        settings: hyper-parameters.
+    """
+
+    settings: KedSettings = KedSettings()
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.settings.iterations
+
+    @property
+    def loss(self) -> str:
+        """Of the class."""
+        return self.settings.loss
+
+    @property
+    def generator(self) -> str:
+        """A trained pair."""
+        return "inversion-gan"
+
+    def make(self, known: ClassWhiteBox, run: ClassRun) -> KedSearch:
+        """The search."""
+        return self.against(known, run, (known,))
+
+    def against(self, known: ClassWhiteBox, run: ClassRun, models: Sequence[ClassWhiteBox]) -> KedSearch:
+        """The search for Gaussians whose pictures several models take for the class."""
+        settings = self.settings
+        gan = own_gan(known, self.generator)
+        assert gan.critic is not None
+        terms: tuple[Term, ...] = (
+            *class_terms(models, run.loss or settings.loss, settings.weight),
+            RealnessTerm(gan.critic),
+        )
+        return KedSearch(
+            ClassSearch(
+                GaussianPictures(gan, settings.spread, settings.clamp),
+                [SearchObjective(terms, settings.optimiser)],
+                run,
+                device=known.device,
+            )
+        )
