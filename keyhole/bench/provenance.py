@@ -111,6 +111,15 @@ def source_of(facts: Mapping[str, str]) -> str | None:
     return next((value for name, _, value in said if name == "source"), None)
 
 
+def picture_size_of(facts: Mapping[str, str], target: str) -> str | None:
+    """The size of the pictures that a target was measured on, in words; None where the run does not say.
+
+    >>> picture_size_of({"model resnet18": "0123456789abcdef, 256x128 px"}, "resnet18")
+    '256x128 px'
+    """
+    return facts.get(f"model {target}", "").rpartition(", ")[2] or None
+
+
 def _settings_text(values: Mapping[str, object]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None))
 

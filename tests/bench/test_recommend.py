@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +12,10 @@ from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import headline, sentences
-from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.records import (
     BASELINES,
     AccuracyRecord,
     Design,
-    Failure,
     LatencyRecord,
     LeakRecord,
     ProfileRecord,
@@ -28,7 +25,7 @@ from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.summary import print_results
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
-from tests.bench.making import TARGET, latency, leak, p50_of, run
+from tests.bench.making import TARGET, latency, p50_of, run
 
 UNDEFENDED = Design("toy", "cut", "none", "fp32")
 SIX_LINKS = ("none", "lan", "wifi", "5g", "lte@8x", "10mbit:20ms@2.5x")
@@ -229,30 +226,6 @@ def test_what_was_not_measured_is_not_weighed_and_said() -> None:
 
 def test_nothing_measured_is_said() -> None:
     assert "no design of `toy` has all the measurements" in next(sentences(advice_on(Results(), max_ssim=0.3)))
-
-
-def test_a_trained_defence_counts_as_a_design_of_its_base() -> None:
-    patrol = Design("pruned:p", "layer1", "none", "fp32")
-    results = Results(
-        latencies=[latency(Design(TARGET, "layer1"), "lte", 9), latency(patrol, "lte", 8)],
-        accuracies=[AccuracyRecord(Design(TARGET, "layer1"), "top-1", 80, 9), AccuracyRecord(patrol, "top-1", 78, 9)],
-        leaks=[leak(Design(TARGET, "layer1"), "a", 0.8), leak(patrol, "a", 0.2)],
-        failures=[Failure("a", "b")],
-    )
-    merged = with_trained_defences(results, trained_defences(["pruned:p=toy+patrol"], ["toy", "pruned:p"]))
-    found = advice_on(merged, max_ssim=0.5)
-    assert found.chosen is not None
-    assert found.chosen.design == Design(TARGET, "layer1", "patrol", "fp32")
-    assert found.chosen.loss == 2
-    assert merged.failures == results.failures
-
-
-@pytest.mark.parametrize(
-    "text", ["pruned:p", "pruned:p=toy", "=toy+patrol", "pruned:p=+patrol", "pruned:p=other+patrol"]
-)
-def test_a_defended_target_that_is_spelt_wrong_is_a_mistake(text: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(text)):
-        trained_defences([text], ["toy", "pruned:p"])
 
 
 def test_the_command_prints_it_and_fails_where_nothing_fits(capsys: pytest.CaptureFixture[str]) -> None:
