@@ -13,11 +13,11 @@ from torch import Tensor
 from keyhole.attacks.base import Access, BlackBox, Blind, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
-from keyhole.attacks.features.white_box import OwnOracle, head_features
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.victim import LocalOracle, Victim, observations
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition
 from keyhole.priors.prior import Prior, load_prior, prior_hash
@@ -25,7 +25,6 @@ from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.targets.target import defence_name
-from keyhole.wire.codec_registry import through_codec
 
 
 @dataclass(frozen=True)
@@ -107,48 +106,6 @@ def _prior(settings: OfflineSettings) -> dict[str, object]:
 
 
 @dataclass(frozen=True)
-class LocalOracle:
-    """An oracle in this process: head, defence and codec, known by their answers alone."""
-
-    known: WhiteBox
-    generator: torch.Generator
-    codec: str
-
-    def query(self, pictures: Tensor) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×H×W, as they arrive."""
-        return through_codec(OwnOracle(self.known, self.generator).query(pictures), self.codec)
-
-
-@dataclass(frozen=True)
-class Victim:
-    """The edge as the attack meets it: its pictures' features as they arrive.
-
-    Each picture's random numbers are its own, whichever were sent before it: a run that was stopped and goes on meets
-    the noise of one that was not.
-
-    Attributes:
-        known: head and defence.
-        seed: of the random numbers.
-        codec: of the frames.
-    """
-
-    known: WhiteBox
-    seed: int
-    codec: str
-
-    def send(self, pictures: Tensor, numbers: Sequence[int]) -> tuple[Tensor, ...]:
-        """Protected features of RGB pictures in [0, 1], N×3×H×W, the ``numbers``-th of the run."""
-        features = tuple(tensor.cpu() for tensor in head_features(self.known, pictures))
-        sent = [
-            self.known.defence.protect(
-                tuple(tensor[place : place + 1] for tensor in features), randomness(self.seed, f"edge {number}")
-            )
-            for place, number in enumerate(numbers)
-        ]
-        return through_codec(tuple(torch.cat(tensors) for tensors in zip(*sent, strict=True)), self.codec)
-
-
-@dataclass(frozen=True)
 class OfflineAttack:
     """An attack on one cut.
 
@@ -225,7 +182,7 @@ class OfflineAttack:
 
     def _sent(self, pictures: Tensor, batch: Sequence[int]) -> list[Observation]:
         victim = Victim(self._white(self._seen), self.trial.seed, self.trial.settings.codec)
-        return _frames(victim.send(pictures[list(batch)], batch))
+        return observations(victim.send(pictures[list(batch)], batch))
 
     @property
     def _terms(self) -> RunSettings:
@@ -296,11 +253,3 @@ def prior_named(name: str, device: torch.device) -> Prior:
 def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
     """Public pictures, opened once for several attacks in turn."""
     return RememberedPictures(partial(public_pictures, spec, size, seed))
-
-
-def _frames(features: Sequence[Tensor]) -> list[Observation]:
-    """One observation for each picture of a batch."""
-    return [
-        Observation(str(index), tuple(tensor[index : index + 1] for tensor in features))
-        for index in range(len(features[0]))
-    ]

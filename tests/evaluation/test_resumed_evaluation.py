@@ -14,7 +14,8 @@ from keyhole.attacks.registry import ATTACKS, choose
 from keyhole.defences import defence_named
 from keyhole.evaluation.run import reconstruct_all
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import Trial, Victim
+from keyhole.evaluation.trial import Trial
+from keyhole.evaluation.victim import Victim
 from keyhole.partition import partitioned_at
 from tests.attacks.tiny import pictures
 
