@@ -22,15 +22,14 @@ from keyhole.bench.records import (
     AccuracyRecord,
     CellRecord,
     Design,
-    Failure,
     LatencyRecord,
     LeakRecord,
     MachineLoad,
     Percentiles,
     ProfileRecord,
-    Results,
     ScaleRecord,
 )
+from keyhole.bench.results import Failure, Results
 from keyhole.bench.settings import CellKind
 from keyhole.judge.legibility import Legibility
 from keyhole.judge.recovery import Share

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from keyhole.bench.advice.options import Option, options
-from keyhole.bench.records import Design, Results
+from keyhole.bench.records import Design
+from keyhole.bench.results import Results
 from keyhole.evaluation.evidence import needed_text
 from keyhole.judge.legibility import SECRETS
 from keyhole.metrics.thumbnails import HEADLINE

@@ -14,14 +14,13 @@ from keyhole.bench.records import (
     EDGE_ONLY,
     AccuracyRecord,
     Design,
-    Failure,
     LatencyRecord,
     LeakRecord,
     Percentiles,
     ProfileRecord,
-    Results,
     ScaleRecord,
 )
+from keyhole.bench.results import Failure, Results
 from keyhole.judge.legibility import Legibility, ReadSecret
 from keyhole.judge.recovery import Share
 from keyhole.metrics.thumbnails import ThumbnailScale

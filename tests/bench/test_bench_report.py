@@ -15,13 +15,14 @@ from PIL import Image
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.wording import design_text
 from keyhole.bench.measure.dfil import psnr_bound
-from keyhole.bench.records import AccuracyRecord, Design, Failure, LatencyRecord, MachineLoad, Results
+from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, MachineLoad
 from keyhole.bench.report.command import bench_report, markdown, write_report
 from keyhole.bench.report.content import missing_measurements, report_content
 from keyhole.bench.report.costs import payload_dots, stage_bars
 from keyhole.bench.report.sheets import contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.bench.report.view import ReaderLimits, TargetView
+from keyhole.bench.results import Failure, Results
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
 from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from keyhole.bench.advice.options import options
-from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord, Results
+from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord
 from keyhole.bench.report.content import report_content
 from keyhole.bench.report.defence_curves import curves_within, defence_curves
 from keyhole.bench.report.view import ReaderLimits, TargetView
+from keyhole.bench.results import Results
 from keyhole.service.errors import UsageError
 from tests.bench.making import CUTS, DESIGNS, leak, run, ssim_of
 

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from keyhole.bench.advice.exposure import picture_exposures, secret_exposures, worst
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.puri import puri
-from keyhole.bench.records import AccuracyRecord, Design, LeakRecord, ProfileRecord, Results
+from keyhole.bench.records import AccuracyRecord, Design, LeakRecord, ProfileRecord
 from keyhole.bench.report.tradeoff import pareto_front
+from keyhole.bench.results import Results
 from keyhole.metrics.interval import mean_interval
 from tests.bench.making import DESIGNS, accuracy_of, latency, leak, p50_of, run, ssim_of
 

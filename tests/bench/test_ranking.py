@@ -13,7 +13,8 @@ from keyhole.bench.advice.options import Option, options
 from keyhole.bench.advice.ranking import best, same_latency, same_leak
 from keyhole.bench.advice.recommendation import recommendation
 from keyhole.bench.advice.sentences import headline
-from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, LeakRecord, MachineLoad, Results
+from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, LeakRecord, MachineLoad
+from keyhole.bench.results import Results
 from tests.bench.making import TARGET, latency
 
 BARE, NOISY = Design(TARGET, "layer3.0"), Design(TARGET, "layer3.0", "gaussian:scale=0.5")

@@ -12,15 +12,8 @@ from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import headline, sentences
-from keyhole.bench.records import (
-    BASELINES,
-    AccuracyRecord,
-    Design,
-    LatencyRecord,
-    LeakRecord,
-    ProfileRecord,
-    Results,
-)
+from keyhole.bench.records import BASELINES, AccuracyRecord, Design, LatencyRecord, LeakRecord, ProfileRecord
+from keyhole.bench.results import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.summary import print_results
 from keyhole.service.errors import UsageError

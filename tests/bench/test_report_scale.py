@@ -14,7 +14,6 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.bench.advice.options import options
-from keyhole.bench.records import Results
 from keyhole.bench.report.content import TargetSection, report_content
 from keyhole.bench.report.decision import decision
 from keyhole.bench.report.defence_curves import defence_curves
@@ -23,6 +22,7 @@ from keyhole.bench.report.sheets import contact_sheets
 from keyhole.bench.report.tables import attacks, designs
 from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.bench.report.view import ReaderLimits, TargetView
+from keyhole.bench.results import Results
 from keyhole.metrics.thumbnails import shrunk
 from keyhole.presentation.contact_sheet import Column, contact_sheet
 from keyhole.service.errors import UsageError

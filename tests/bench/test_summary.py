@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from keyhole.bench.records import EDGE_ONLY, Design, Results
+from keyhole.bench.records import EDGE_ONLY, Design
+from keyhole.bench.results import Results
 from keyhole.bench.summary import print_results
 from tests.bench.making import run
 from tests.bench.standard import standard_run

@@ -14,7 +14,8 @@ from keyhole.bench.advice.options import Option, options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import headline
 from keyhole.bench.advice.thumbnail_limit import UNJUDGED, ThumbnailLimit
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design, LeakRecord, Results, ScaleRecord
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design, LeakRecord, ScaleRecord
+from keyhole.bench.results import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.judge.thresholds import MeasuredLegibility
 from keyhole.metrics.thumbnails import ThumbnailScale

@@ -11,7 +11,8 @@ from keyhole.bench.advice.constraints import constraints
 from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import recommendation
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
-from keyhole.bench.records import AccuracyRecord, Design, Failure, ProfileRecord, Results, ScaleRecord
+from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord, ScaleRecord
+from keyhole.bench.results import Failure, Results
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
 from tests.bench.making import SPREAD, TARGET, latency, leak, run, scale

@@ -13,7 +13,8 @@ from keyhole.bench.advice.options import options
 from keyhole.bench.advice.recommendation import Recommendation, recommendation
 from keyhole.bench.advice.sentences import headline, sentences
 from keyhole.bench.quantity import Quantity, read_quantity
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, AccuracyRecord, Design, ProfileRecord, Results
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, AccuracyRecord, Design, ProfileRecord
+from keyhole.bench.results import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.cli import parsed
 from tests.bench.making import TARGET, depth, latency, run

@@ -12,7 +12,7 @@ from keyhole.bench.advice.sentences import headline, sentences
 from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
 from keyhole.bench.provenance import source_of
-from keyhole.bench.records import Results
+from keyhole.bench.results import Results
 from keyhole.bench.settings import RecommendSettings
 from keyhole.bench.store import open_results
 from keyhole.service.errors import UsageError, unknown_name

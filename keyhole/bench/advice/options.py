@@ -26,9 +26,9 @@ from keyhole.bench.records import (
     LatencyRecord,
     LeakRecord,
     ProfileRecord,
-    Results,
     ScaleRecord,
 )
+from keyhole.bench.results import Results
 from keyhole.judge.legibility import SECRETS
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Interval

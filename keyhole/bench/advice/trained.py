@@ -9,7 +9,8 @@ from typing import TypeVar
 import numpy as np
 
 from keyhole.bench.provenance import picture_size_of
-from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, LeakRecord, ProfileRecord, Results
+from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, LeakRecord, ProfileRecord
+from keyhole.bench.results import Results
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
 from keyhole.targets.target import defence_name

@@ -11,9 +11,9 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from keyhole.bench.advice.trained import trained_defences, with_trained_defences
-from keyhole.bench.records import Results
 from keyhole.bench.report.content import ReportContent, report_content
 from keyhole.bench.report.view import ReaderLimits
+from keyhole.bench.results import Results
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.bench.store import open_results
 from keyhole.presentation.charts import page

@@ -13,7 +13,7 @@ from keyhole.bench.advice.sentences import sentences
 from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.wording import design_text
 from keyhole.bench.provenance import source_of
-from keyhole.bench.records import Design, Failure, Results, ScaleRecord
+from keyhole.bench.records import Design, ScaleRecord
 from keyhole.bench.report import tables
 from keyhole.bench.report.cells import ReportTable
 from keyhole.bench.report.costs import payload_dots, stage_bars
@@ -24,6 +24,7 @@ from keyhole.bench.report.sheets import ContactSheet, contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
 from keyhole.bench.report.verdict import verdict
 from keyhole.bench.report.view import ReaderLimits, TargetView, slug
+from keyhole.bench.results import Failure, Results
 from keyhole.presentation.charts.chart import Chart
 from keyhole.service.errors import UsageError
 
