@@ -44,7 +44,7 @@ def prior(settings: PriorSettings) -> int:
         ValueError: damaged data.
     """
     console, work = terminal(), settings.out / "training"
-    given = open_autoencoder(settings.autoencoder) if settings.autoencoder else None
+    given = given_autoencoder(settings)
     check_sides(settings, given)
     with alone(settings.out, TRAINING):
         work.mkdir(exist_ok=True)
@@ -81,6 +81,15 @@ def prior(settings: PriorSettings) -> int:
         console.print(dict(card.figures))
         console.print(f"the prior is in {settings.out}; PSNR and SSIM are the ceiling of what decodes through it")
         return 0
+
+
+def given_autoencoder(settings: PriorSettings) -> PriorAutoencoder | None:
+    """The finished autoencoder that the flags name; None: one is to be trained.
+
+    Raises:
+        UsageError: none there.
+    """
+    return open_autoencoder(settings.autoencoder) if settings.autoencoder else None
 
 
 def autoencoder_of(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> PriorAutoencoder:

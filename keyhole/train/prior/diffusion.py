@@ -42,13 +42,14 @@ def new_scheduler() -> Any:
     )
 
 
-def new_unet(channels: int, side: int, widths: Sequence[int]) -> nn.Module:
+def new_unet(channels: int, side: int, widths: Sequence[int], labels: int | None = None) -> nn.Module:
     """A UNet2DModel of random weights, one residual block a resolution down and two up.
 
     Args:
         channels: of the latents.
         side: of the latents, which ``2 ** (len(widths) - 1)`` divides.
         widths: channels at each resolution, each half the one before; all but the first have attention.
+        labels: that it is conditional on, each with an embedding; None: on none.
     """
     down = ["DownBlock2D", *["AttnDownBlock2D"] * (len(widths) - 1)]
     up = [*["AttnUpBlock2D"] * (len(widths) - 1), "UpBlock2D"]
@@ -63,16 +64,19 @@ def new_unet(channels: int, side: int, widths: Sequence[int]) -> nn.Module:
         up_block_types=tuple(up),
         attention_head_dim=shared,
         norm_num_groups=shared,
+        num_class_embeds=labels,
     )
     return cast(nn.Module, network)
 
 
 class Noising(NamedTuple):
-    """A step's data: latents N×C×h×w, the noise to add, as many, and N timesteps."""
+    """A step's data: latents N×C×h×w, the noise to add, as many, N timesteps, and N labels for a U-Net that takes
+    them."""
 
     latents: Tensor
     noise: Tensor
     timesteps: Tensor
+    labels: Tensor | None = None
 
 
 class DiffusionTraining(TrainingPlan):
@@ -124,7 +128,8 @@ def velocity_errors(network: nn.Module, scheduler: Any, batch: Noising) -> Tenso
     """Mean squared errors of predicted velocities, v = √ᾱ·ε − √(1 − ᾱ)·x₀ (Salimans and Ho 2022, §4), N of them."""
     noisy = scheduler.add_noise(batch.latents, batch.noise, batch.timesteps)
     velocity: Tensor = scheduler.get_velocity(batch.latents, batch.noise, batch.timesteps)
-    predicted: Tensor = network(noisy, batch.timesteps).sample
+    given = {} if batch.labels is None else {"class_labels": batch.labels}
+    predicted: Tensor = network(noisy, batch.timesteps, **given).sample
     return (predicted.float() - velocity).square().mean(dim=(1, 2, 3))
 
 
@@ -139,10 +144,19 @@ def min_snr(alphas: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def denoising_loss(network: nn.Module, latents: Tensor, seed: int, batch: int = 64) -> float:
+def denoising_loss(
+    network: nn.Module, latents: Tensor, seed: int, batch: int = 64, *, labels: Tensor | None = None
+) -> float:
     """Mean squared error of the velocities of latents N×C×h×w, without weights: 1 for a network that answers 0.
 
     The timesteps are spread evenly over all, each latent at one of them.
+
+    Args:
+        network: takes noisy latents and timesteps.
+        latents: normalised.
+        seed: of noise and timesteps.
+        batch: latents at once.
+        labels: N, for a network that is conditional on them.
     """
     scheduler = new_scheduler()
     device = next(network.parameters()).device
@@ -151,7 +165,8 @@ def denoising_loss(network: nn.Module, latents: Tensor, seed: int, batch: int = 
     timesteps = (torch.arange(count) * trained // count)[torch.randperm(count, generator=generator)]
     noise = torch.randn(latents.shape, generator=generator)
     network.eval()
-    parts = zip(*(torch.split(whole.to(device), batch) for whole in (latents, noise, timesteps)), strict=True)
+    given = (latents, noise, timesteps, *(() if labels is None else (labels,)))
+    parts = zip(*(torch.split(whole.to(device), batch) for whole in given), strict=True)
     return float(torch.cat([velocity_errors(network, scheduler, Noising(*part)) for part in parts]).mean())
 
 

@@ -7,11 +7,12 @@ from types import MappingProxyType
 
 from keyhole.service.errors import UsageError
 from keyhole.train.prior.command import prior
+from keyhole.train.prior.conditional import conditional
 from keyhole.train.prior.pairs import pair
 from keyhole.train.prior.settings import TARGETED, KindName, PriorSettings
 
 KINDS: Mapping[KindName, Callable[[PriorSettings], int]] = MappingProxyType(
-    {"diffusion": prior, "gan": pair, "inversion-gan": pair, "cgan": pair}
+    {"diffusion": prior, "cdm": conditional, "gan": pair, "inversion-gan": pair, "cgan": pair}
 )
 """What trains each kind from its settings, and returns the exit code."""
 

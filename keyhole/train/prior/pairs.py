@@ -32,7 +32,7 @@ from keyhole.train.prior.conditional_gan import ConditionalLosses
 from keyhole.train.prior.figures import COLUMNS, write_sheet
 from keyhole.train.prior.inversion_gan import InversionLosses
 from keyhole.train.prior.pictures import count_weights, learned_from, recipe_of
-from keyhole.train.prior.pseudo_labels import pseudo_labels
+from keyhole.train.prior.pseudo_labels import first_of_each, pseudo_labels
 from keyhole.train.prior.settings import PriorSettings
 from keyhole.train.prior.target import known_target, opened_target, share_liked
 from keyhole.train.prior.wasserstein import WassersteinLosses
@@ -202,7 +202,7 @@ class PairLook:
         self._labels = None if labels is None or known is None else torch.arange(_SAMPLED) % known.classes
         shown = torch.randint(len(pictures), (_SAMPLED,), generator=random)
         self._spread = (pictures[shown] / 255).std(dim=0).mean()
-        first = shown[:COLUMNS] if labels is None else _firsts(labels)[:COLUMNS]
+        first = shown[:COLUMNS] if labels is None else first_of_each(labels)[:COLUMNS]
         self._shown = pictures[first] / 255
 
     @torch.no_grad()
@@ -228,12 +228,6 @@ class PairLook:
         given = [self._z] if self._labels is None else [self._z, self._labels]
         parts = zip(*(torch.split(whole.to(device), _BATCH) for whole in given), strict=True)
         return torch.cat([generator(*part).float().cpu() for part in parts])
-
-
-def _firsts(labels: Tensor) -> Tensor:
-    """The best-liked public picture of each class."""
-    counts = labels[:, 1].bincount()
-    return labels[counts.cumsum(0) - counts, 0]
 
 
 def _card(

@@ -35,6 +35,7 @@ _LABELS = ("top_n", "liked_by")
 _OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
     {
         "diffusion": _DIFFUSION,
+        "cdm": (*_DIFFUSION, *_LABELS, "null_label", "tuning"),
         "gan": ("gan", "critic", "z"),
         "inversion-gan": ("gan", "critic", "z"),
         "cgan": (*_LABELS, "gan", "critic", "z", "alpha"),

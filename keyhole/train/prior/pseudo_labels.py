@@ -35,3 +35,9 @@ def _liked(known: ClassWhiteBox, label: int, count: int, by: LikedBy) -> Tensor:
     if by == "softmax":
         return known.best_liked(label, count)
     return known.public_answers.logits[:, label].argsort(descending=True, stable=True)[:count]
+
+
+def first_of_each(pairs: Tensor) -> Tensor:
+    """Place of the best-liked public picture of each class, of what `pseudo_labels` found."""
+    counts = pairs[:, 1].bincount()
+    return pairs[counts.cumsum(0) - counts, 0]

@@ -10,9 +10,9 @@ from typing import Literal
 from keyhole.service.errors import UsageError
 
 POOLS = ("public", "public-shifted")
-KindName = Literal["diffusion", "gan", "inversion-gan", "cgan"]
+KindName = Literal["diffusion", "cdm", "gan", "inversion-gan", "cgan"]
 """What is trained; `keyhole.train.prior.kinds.KINDS` has what makes each."""
-TARGETED = ("inversion-gan", "cgan")
+TARGETED = ("cdm", "inversion-gan", "cgan")
 """Kinds that learn from a target's answers."""
 
 
@@ -34,6 +34,8 @@ class PriorSettings:
         keyhole train prior --kind gan --data lfw-112.zip --size 64 --out runs/gan
         keyhole train prior --kind inversion-gan --target runs/target --data lfw-112.zip --size 64 --out runs/ked
         keyhole train prior --kind cgan --target runs/target --data lfw-112.zip --size 64 --out runs/plg
+        keyhole train prior --kind cdm --target runs/target --data lfw-112.zip --size 64 --autoencoder taef2/ \\
+            --unet-widths 64 96 128 --out runs/cdm
     """
 
     data: str
@@ -43,9 +45,9 @@ class PriorSettings:
     """Folder for vae/, unet/, scheduler/, model_index.json, README.md, card.json and samples.jpg; what a stopped run
     needs lies in its folder `training`, which may be deleted in the end."""
     kind: KindName = "diffusion"
-    """What to train: `diffusion`, an autoencoder and a U-Net; `gan`, a generator and a critic (gmi, ppa,
-    mirror, vmi, brep-mi); `inversion-gan`, one whose critic knows the target (ked-mi); `cgan`, one conditional on the
-    target's classes (plg-mi)."""
+    """What to train: `diffusion`, an autoencoder and a U-Net; `cdm`, the same conditional on a target's classes (attack
+    diff-mi); `gan`, a generator and a critic (gmi, ppa, mirror, vmi, brep-mi); `inversion-gan`, one whose critic knows
+    the target (ked-mi); `cgan`, one conditional on the target's classes (plg-mi)."""
     target: str | None = None
     """The classifier that the attack is for, by name or folder; all kinds but `diffusion` and `gan` need it."""
     weights: Path | None = None
@@ -85,9 +87,9 @@ class PriorSettings:
     unet_learning_rate: float = 1e-3
     """Peak of the one-cycle schedule of the U-Net."""
     top_n: int = 30
-    """`cgan`: public pictures that each class gets as pseudo-labels, those that the target takes for it most."""
+    """`cdm`, `cgan`: public pictures that each class gets as pseudo-labels, those that the target takes for it most."""
     liked_by: Literal["softmax", "logit"] = "softmax"
-    """`cgan`: what these are sorted by: the probability of the class, as the code of PLG-MI and Diff-MI does it,
+    """`cdm`, `cgan`: what these are sorted by: the probability of the class, as the code of PLG-MI and Diff-MI does it,
     or its logit, as their papers write."""
     z: int | None = None
     """Numbers that a GAN makes a picture of. Absent: 100, of `cgan` 128."""
@@ -108,6 +110,27 @@ class PriorSettings:
     """Decay of the averages of a GAN's weights, which are the ones stored."""
     alpha: float = 0.2
     """`cgan`: weight of the target's max-margin loss; 0: the target gives pseudo-labels alone."""
+    null_label: float = 0.1
+    """`cdm`: probability that a picture of a step goes without its label."""
+    tuning_steps: int = 300
+    """`cdm`: steps of the fine-tuning through the sampler; 0: none."""
+    tuning_survey: int = 30
+    """`cdm`: steps of a first fine-tuning of the whole middle block, which tells its layers by how much they change."""
+    tuning_layers: int = 5
+    """`cdm`: layers of the middle block, those of the largest relative change, that are fine-tuned with the label
+    embedding."""
+    tuning_batch: int = 4
+    """`cdm`: pictures in a step of the fine-tuning."""
+    tuning_sampler: int = 6
+    """`cdm`: steps of the sampler that the fine-tuning goes through."""
+    tuning_decoded: int = 2
+    """`cdm`: of these, the last ones whose clean latents are decoded and shown to the target."""
+    tuning_guidance: float = 3.0
+    """`cdm`: guidance in these steps; 1: none, which halves the time."""
+    tuning_learning_rate: float = 2e-4
+    """`cdm`: peak of the one-cycle schedule of the fine-tuning."""
+    tuning_loss: str = "top-k:p-reg=1"
+    """`cdm`: loss of the fine-tuning, one of `ce`, `poincare`, `max-margin`, `logit`, `top-k` with its settings."""
     every: int = 300
     """Steps between lines of progress, each with a new samples.jpg."""
     audit: int = 200
@@ -133,6 +156,13 @@ class PriorSettings:
             value = getattr(self, name)
             if value is not None and value < smallest:
                 raise UsageError(f"--{_flag(name)} {value}: expected {smallest} or more")
+        if not 0 <= self.null_label < 1:
+            raise UsageError(f"--null-label {self.null_label:g}: expected a probability below 1")
+        if self.tuning_decoded > self.tuning_sampler:
+            raise UsageError(
+                f"--tuning-decoded {self.tuning_decoded}: the sampler has {self.tuning_sampler} steps "
+                "(--tuning-sampler)"
+            )
         if not 0 <= self.halved <= 1:
             raise UsageError(f"--halved {self.halved:g}: expected a share from 0 to 1")
         for name in ("widths", "unet_widths"):
@@ -163,7 +193,8 @@ _LEAST = {
         ("steps", "unet_steps", "batch", "unet_batch", "every", "latent_channels", "size", "top_n", "z"), 1
     ),
     **dict.fromkeys(("gan_width", "critic_width", "gan_steps", "critic_steps"), 1),
-    **dict.fromkeys(("alpha", "gan_ema"), 0),
+    **dict.fromkeys(("tuning_survey", "tuning_layers", "tuning_batch", "tuning_sampler", "tuning_decoded"), 1),
+    **dict.fromkeys(("tuning_steps", "alpha", "gan_ema"), 0),
 }
 
 
