@@ -67,7 +67,9 @@ def conditional(settings: PriorSettings) -> int:
         device = Accelerator(mixed_precision=settings.precision).device
         known = known_target(target, pictures, device)
         pairs = pseudo_labels(known, settings.top_n, settings.liked_by)
-        console.print(f"{len(pairs)} pseudo-labels on {len(set(pairs[:, 0].tolist()))} of them, {known.classes} classes")
+        console.print(
+            f"{len(pairs)} pseudo-labels on {len(set(pairs[:, 0].tolist()))} of them, {known.classes} classes"
+        )
 
         autoencoder = given or autoencoder_of(settings, pictures, audit)
         autoencoder.network.to(device)
