@@ -107,6 +107,31 @@ def test_it_waits_for_an_oracle_that_is_away():
     assert quality(attack) > 0
 
 
+def test_pictures_are_drawn_before_there_is_an_oracle_and_none_in_vain():
+    drawn, queries = [], []
+
+    class Recorder(Oracle):
+        def query(self, pictures):
+            queries.append((len(drawn), pictures))
+            return super().query(pictures)
+
+    def counted():
+        for picture in public():
+            drawn.append(picture)
+            yield picture
+
+    gone = OracleAwayError("gone")
+    known = BlackBox(Recorder([gone, None, None, None, gone]), counted(), SIZE)
+    attack = BlackBoxAttack(known, replace(QUICK, first=36))
+    attack.train(0)
+    assert [at for at, _ in queries] == [36] * 4, "all were there before the first query"
+    assert torch.equal(queries[0][1], queries[1][1]), "what was not answered is asked again"
+    assert torch.equal(torch.cat([pictures for _, pictures in queries[1:]]), torch.stack(drawn))
+    attack.train(8)
+    assert [at for at, _ in queries[4:]] == [40, 40]
+    assert torch.equal(queries[4][1], queries[5][1])
+
+
 def test_a_fault_of_its_own_is_not_taken_for_an_oracle_that_is_away():
     class Faulty(PictureLoss):
         def target(self, pictures):  # noqa: ARG002

@@ -6,6 +6,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -35,6 +36,9 @@ from keyhole.service.logs import AbsenceLog
 AWAY_SECONDS = 0.5
 TRAINING_STEPS = 1000
 """Steps before the first frame of a training without an end of its own."""
+AHEAD = 128
+"""Pictures at most that are drawn before there is an oracle to ask."""
+_QUERY = 16  # pictures of one, before the first step
 JOIN_SECONDS = 2.0  # a query under way ends when its channel closes
 _log = logging.getLogger(__name__)
 
@@ -80,6 +84,7 @@ class BlackBoxAttack:
         self._generator = generator or Pixels(known.size)
         self._target_loss = training.loss(self._generator)
         self._replay = Replay(training.megabytes, self._target_loss.levels)
+        self._drawn: deque[tuple[Tensor, Tensor]] = deque()
         self._asked = 0
         self._learner: Learner | None = None
         self._spent = False
@@ -173,10 +178,17 @@ class BlackBoxAttack:
             self._stepped()
 
     def _begin(self) -> None:
-        """Collect the first answers, fit, publish."""
+        """Collect the first answers, fit, publish.
+
+        The pictures are drawn first: it takes long, and there may be no oracle yet.
+        """
         training = self._training
+        ahead = min(training.first, AHEAD)
+        for done in range(0, ahead, _QUERY):
+            if not self._stop.is_set():
+                self._draw(min(_QUERY, ahead - done))
         while self._asked < training.first and not self._spent and not self._stop.is_set():
-            self._ask(min(16, training.first - self._asked))
+            self._ask(min(_QUERY, training.first - self._asked))
         if len(self._replay):
             shape = tuple(self._generator.start(1, torch.Generator()).shape[1:])
             self._learner = Learner(self._replay, shape, self._target_loss, training, self._seed, self._known.device)
@@ -190,16 +202,21 @@ class BlackBoxAttack:
         self._published.set()
 
     def _ask(self, count: int) -> None:
-        """Put one more query's answers into the replay, if the oracle gives any."""
+        """Put one more query's answers into the replay, if the oracle gives any.
+
+        A query that was not answered is put again: drawing takes longer than asking.
+        """
         limit = self._training.limit
         count = count if limit is None else min(count, limit - self._asked)
         if self._spent or count < 1:
             return
-        pictures = torch.stack([next(self._known.public) for _ in range(count)])
-        targets = self._target_loss.target(pictures.to(self._known.device)).cpu()
+        if not self._drawn:
+            self._draw(count)
+        pictures, targets = self._drawn[0]
         try:
             self._replay.add(targets, self._known.oracle.query(pictures))
-            self._asked += count
+            self._drawn.popleft()
+            self._asked += len(pictures)
             self._absence.note(away=False)
         except OracleSpentError as error:
             self._spent = True
@@ -208,6 +225,11 @@ class BlackBoxAttack:
             self._absence.note(away=True, reason=str(error))
             if self._learner is None:
                 self._stop.wait(AWAY_SECONDS)
+
+    def _draw(self, count: int) -> None:
+        """Have the pictures of one more query ready, with what the network is to make of their features."""
+        pictures = torch.stack([next(self._known.public) for _ in range(count)])
+        self._drawn.append((pictures, self._target_loss.target(pictures.to(self._known.device)).cpu()))
 
 
 @dataclass(frozen=True)
