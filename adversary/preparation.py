@@ -12,10 +12,10 @@ from torch import Tensor
 
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
-from keyhole.attacks.base import Access, BlackBox, Blind, WhiteBox, no_public
+from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox, no_public
 from keyhole.attacks.entry import OnlineRecipe, open_prior
 from keyhole.attacks.registry import DEFAULT_RECIPE, FLOOR, ONLINE, ChosenAttack, choose, choose_all
-from keyhole.data.public import public_pictures
+from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
 from keyhole.partition import partitioned
@@ -61,8 +61,11 @@ def open_knowledge(
     prior = cache(partial(load_prior, settings.prior, device=device))
     defence = defence_named(settings.defence)
 
-    def public() -> Iterator[Tensor]:
+    def opened() -> Iterator[Tensor]:
         return public_pictures(settings.public, picture_size(settings), settings.seed)
+
+    # drawn once for the blind attacker and those that learn, in the first seconds, when they all need them
+    public = RememberedPictures(opened, REMEMBERED)
 
     def black() -> BlackBox:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))

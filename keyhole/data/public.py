@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from itertools import count
+from itertools import chain, count, islice
 from pathlib import Path
 from threading import Lock
 
@@ -54,10 +54,14 @@ class RememberedPictures:
 
     Args:
         draw: opens the pictures (RGB in steps of 1/255, 3×H×W each) on first use.
+        most: pictures that are remembered, the first ones; None: all. Those after them are drawn by each who reads
+            them.
     """
 
-    def __init__(self, draw: Callable[[], Iterator[Tensor]]) -> None:
+    def __init__(self, draw: Callable[[], Iterator[Tensor]], most: int | None = None) -> None:
         self._draw = draw
+        self._most = most
+        self._left = False
         self._kept: list[Tensor] = []
         self._lock = Lock()
 
@@ -69,11 +73,20 @@ class RememberedPictures:
         """
         with self._lock:
             source = self._source
-        return map(partial(self._picture, source), count())
+        picture = partial(self._picture, source)
+        if self._most is None:
+            return map(picture, count())
+        return chain(map(picture, range(self._most)), self._after(source, self._most))
 
     @cached_property
     def _source(self) -> Iterator[Tensor]:
         return self._draw()
+
+    def _after(self, source: Iterator[Tensor], most: int) -> Iterator[Tensor]:
+        """Those that are not remembered. Who comes first goes on with the source, which others have to open again."""
+        with self._lock:
+            left, self._left = self._left, True
+        yield from islice(self._draw(), most, None) if left else source
 
     def _picture(self, source: Iterator[Tensor], index: int) -> Tensor:
         with self._lock:

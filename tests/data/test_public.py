@@ -58,6 +58,28 @@ def test_remembered_pictures_are_the_same_and_drawn_once():
     assert drawn == 7
 
 
+def test_when_only_the_first_are_remembered_each_reader_still_gets_all():
+    drawn = 0
+
+    def draw():
+        nonlocal drawn
+        for picture in public_pictures("leaves", 24, seed=0):
+            drawn += 1
+            yield picture
+
+    remembered = RememberedPictures(draw, most=4)
+    expected = list(itertools.islice(public_pictures("leaves", 24, seed=0), 9))
+    few = list(itertools.islice(remembered(), 3))
+    assert drawn == 3
+    for together in (9, 18):  # the first goes on where the memory ends, the second begins anew
+        found = list(itertools.islice(remembered(), 9))
+        assert all(torch.equal(one, other) for one, other in zip(found, expected, strict=True))
+        assert drawn == together
+    assert all(torch.equal(one, other) for one, other in zip(few, expected, strict=False))
+    assert len(list(itertools.islice(remembered(), 4))) == 4
+    assert drawn == 18
+
+
 def test_remembered_pictures_that_are_not_there_are_refused_when_they_are_opened():
     remembered = RememberedPictures(lambda: public_pictures("/nowhere", 24, seed=0))
     with pytest.raises(UsageError, match="--public"):
