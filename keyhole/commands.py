@@ -61,6 +61,11 @@ _TOOLS = {
         "keyhole.evaluation.command:attack",
         "Attack pictures offline and print the scores",
     ),
+    "invert": Command(
+        "keyhole.evaluation.classes.settings:InvertSettings",
+        "keyhole.evaluation.classes.command:invert",
+        "Picture the classes that a classifier was trained on, and say whom the pictures show",
+    ),
     "ablation": Command(
         "keyhole.evaluation.settings:AblationSettings",
         "keyhole.evaluation.ablation:ablation",

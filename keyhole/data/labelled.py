@@ -64,3 +64,9 @@ class LabelledPictures:
             seen[label] += 1
             chosen.append(seen[label] % SELECTED == 0)
         return torch.tensor(chosen)
+
+
+def readable(folder: str) -> str:
+    """A class name without the WordNet number that Tiny-ImageNet's folders start with."""
+    number, _, name = folder.partition("_")
+    return name.replace("_", " ") if name and number[:1] == "n" and number[1:].isdecimal() else folder

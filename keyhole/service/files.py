@@ -47,6 +47,7 @@ RUN = FolderKind(
 BENCHMARK = FolderKind("benchmark", "bench.sqlite")
 TRAINING = FolderKind("training", "card.json")
 OFFLINE = FolderKind("attack", "*/run.json")
+INVERSION = FolderKind("inversion", "*/inversion.json")
 
 DRAWING = (".png", ".svg", ".pdf")
 SHEET = (".png", ".jpg", ".jpeg", ".webp")

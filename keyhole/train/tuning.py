@@ -8,6 +8,7 @@ import torch
 from rich.console import Console
 from torch import nn
 
+from keyhole.data.labelled import readable
 from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import side_of
@@ -20,7 +21,7 @@ from keyhole.train.recipe import Tuning, adjusted
 from keyhole.train.settings import TuningSettings
 from keyhole.train.task import Outputs, Task
 from keyhole.train.tasks.class_data import open_classes
-from keyhole.train.tasks.classification import Classification, readable
+from keyhole.train.tasks.classification import Classification
 from keyhole.train.tasks.reid_data import open_parts, trained_on
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
 from keyhole.train.tasks.teacher import embeddings_by, teach

@@ -16,6 +16,7 @@ from keyhole.service.errors import UsageError
 
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])).filter(lambda text: text != "None")
 WORDS = st.lists(st.text("abYZ09é/:=.,[]@", min_size=1), max_size=4).map(tuple)
+PATHS = WORDS.map(lambda words: tuple(map(Path, words)))
 
 CHECKED = {"pool"}
 """Flags whose words the settings themselves know."""
@@ -26,7 +27,7 @@ def strategy(hint: Any) -> st.SearchStrategy[Any] | None:
     if hint is str or str in get_args(hint):
         return WORDS if get_origin(hint) is tuple else TEXTS
     if hint is Path or Path in get_args(hint):
-        return TEXTS.map(Path)
+        return PATHS if get_origin(hint) is tuple else TEXTS.map(Path)
     return None
 
 
@@ -38,7 +39,7 @@ def texts(kind: type[Any]) -> dict[str, st.SearchStrategy[Any]]:
 
 
 def written(value: Any) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 @pytest.mark.parametrize("name", [name for name in commands() if texts(load(commands()[name].settings))])

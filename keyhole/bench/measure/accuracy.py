@@ -12,7 +12,7 @@ from keyhole.bench.axes import AccuracyCell
 from keyhole.bench.records import EDGE_ONLY, AccuracyRecord, Design, Measured
 from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, SweepSettings, cut_of
 from keyhole.data.identities import Parts
-from keyhole.data.labelled import LabelledPictures
+from keyhole.data.labelled import LabelledPictures, readable
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.evaluation.reidentification import ReidentificationTrial, read_trial
 from keyhole.metrics.recognition import top_k_accuracy
@@ -22,7 +22,6 @@ from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
-from keyhole.train.tasks.classification import readable
 from keyhole.train.tasks.reid_data import open_parts
 from keyhole.wire.codec_registry import through_codec
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.data.labelled import SELECTED, LabelledPictures
+from keyhole.data.labelled import SELECTED, LabelledPictures, readable
 from keyhole.service.errors import UsageError
 from keyhole.sizes import scaled
 from keyhole.targets.architectures import architecture
@@ -116,9 +116,3 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     console.print("; ".join(filter(None, (f"{said}, {recipe.epochs} epochs", afresh))), soft_wrap=True)
     preprocess = Preprocess(settings.size)
     return Classification(model, train, validation, preprocess, recipe, data.text(train), data.trained_on)
-
-
-def readable(folder: str) -> str:
-    """A class name without the WordNet number that Tiny-ImageNet's folders start with."""
-    number, _, name = folder.partition("_")
-    return name.replace("_", " ") if name and number[:1] == "n" and number[1:].isdecimal() else folder

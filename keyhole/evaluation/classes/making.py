@@ -1,0 +1,161 @@
+"""Attacks on classes, run until every picture is there; those that an earlier run has made are read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from rich.progress import Progress
+from torch import Tensor
+
+from keyhole.attacks.base import Budget, Estimate, Watch
+from keyhole.attacks.classes.base import ClassAttack, Wanted
+from keyhole.attacks.classes.entry import ClassRun
+from keyhole.attacks.classes.registry import ChosenClassAttack
+from keyhole.evaluation.classes.ledger import ClassLedger
+from keyhole.evaluation.classes.pictures import pictures_hash
+from keyhole.evaluation.classes.settings import InvertSettings
+from keyhole.evaluation.classes.world import ClassWorld
+from keyhole.priors.prior import prior_hash
+from keyhole.service.errors import UsageError
+from keyhole.service.files import checksum
+from keyhole.targets.stored_weights import CARD
+
+_TIMED = 4
+
+
+@dataclass(frozen=True, eq=False)
+class MadePictures:
+    """What an attack made.
+
+    Attributes:
+        chosen: the attack.
+        pictures: N×3×H×W.
+        fresh: how many this run made.
+        seconds: that it took for those.
+    """
+
+    chosen: ChosenClassAttack
+    pictures: Tensor
+    fresh: int
+    seconds: float
+
+
+def steps_of(chosen: ChosenClassAttack, settings: InvertSettings) -> int:
+    """Steps for one picture."""
+    if chosen.entry.floor or settings.iterations is None:
+        return chosen.recipe.iterations
+    return settings.iterations
+
+
+def facts_of(chosen: ChosenClassAttack, settings: InvertSettings, world: ClassWorld) -> Mapping[str, object]:
+    """All that a picture of an attack depends on, beside its class and its number."""
+    recipe, target = chosen.recipe, world.target
+    used = recipe.generator
+    return {
+        "attack": chosen.attack,
+        "recipe": chosen.recipe_name,
+        "knowledge": recipe.knowledge,
+        "iterations": steps_of(chosen, settings),
+        "loss": (settings.loss or recipe.loss) if recipe.loss else None,
+        "seed": settings.seed,
+        "target": target.name,
+        "model_hash": target.hash,
+        "defence": target.defence or "none",
+        "size": target.preprocess.size,
+        "public": settings.public,
+        "public_hash": pictures_hash(world.public),
+        "prior": settings.prior if recipe.uses_prior else None,
+        "prior_hash": prior_hash(settings.prior) if recipe.uses_prior else None,
+        "generator": checksum(world.access.blind().generators(used) / CARD)[:12] if used else None,
+        "attack_hash": chosen.source_hash or None,
+    }
+
+
+def make_all(
+    chosen: ChosenClassAttack, settings: InvertSettings, world: ClassWorld, wanted: Wanted, progress: Progress
+) -> MadePictures:
+    """Every picture of an attack.
+
+    Args:
+        chosen: the attack.
+        settings: of the run.
+        world: what it is run with.
+        wanted: the pictures.
+        progress: gets a bar.
+
+    Raises:
+        UsageError: no prior or generator, pictures in the folder that were made otherwise, or an attack of a user's own
+            that makes other pictures.
+    """
+    ledger = ClassLedger.open(settings.out, chosen.name, facts_of(chosen, settings, world), world.target.labels)
+    missing = [at for at, (label, number) in enumerate(wanted) if not ledger.has(label, number)]
+    started = time.perf_counter()
+    if missing:
+        steps = steps_of(chosen, settings)
+        batches = list(whole_classes(wanted, missing, settings.batch))
+        bar = progress.add_task(f"{chosen.word}: getting ready", total=steps * len(batches))
+        watch = Watch(float("inf"), stepped=lambda: progress.advance(bar))
+        run = ClassRun(Budget(steps), settings.seed, watch, settings.threads, loss=settings.loss)
+        attack = chosen.recipe.open(world.access, run)
+        for done, batch in enumerate(batches, 1):
+            progress.update(bar, description=f"{chosen.word}: {len(missing)} pictures")
+            part = wanted.part(batch)
+            last = _last(attack, part, chosen.word, world.public.shape[1:])
+            for (label, number), picture in zip(part, last.pictures, strict=True):
+                ledger.keep(label, number, picture)
+            progress.update(bar, completed=done * steps)
+    pictures = torch.stack([ledger.read(label, number) for label, number in wanted])
+    return MadePictures(chosen, pictures, len(missing), time.perf_counter() - started)
+
+
+def whole_classes(wanted: Wanted, missing: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Places of pictures that are made together: a class's are not divided where they fit, because some attacks learn
+    something of a class first.
+
+    Args:
+        wanted: the pictures.
+        missing: places of those that are to be made, rising.
+        size: of a batch, at most.
+    """
+    labels = wanted.labels.tolist()
+    batch: list[int] = []
+    for at in missing:
+        same = [place for place in missing if labels[place] == labels[at]]
+        begins = at == same[0] and len(same) <= size < len(batch) + len(same)
+        if batch and (len(batch) == size or begins):
+            yield batch
+            batch = []
+        batch.append(at)
+    if batch:
+        yield batch
+
+
+def forecast(chosen: Sequence[ChosenClassAttack], settings: InvertSettings, world: ClassWorld, count: int) -> float:
+    """Seconds that attacks take for so many pictures each, roughly; a training or fit of theirs before is not counted.
+
+    The classifier is timed here; what a step costs besides is the entry's.
+    """
+    white = world.access.white()
+    few = world.public[:_TIMED].to(white.device)
+    with torch.no_grad():
+        white.classify(few)
+        started = time.perf_counter()
+        white.classify(few)
+    forward = (time.perf_counter() - started) / len(few)
+    costs = ((one.entry.cost, steps_of(one, settings)) for one in chosen)
+    return sum(
+        count * (steps * (cost.forwards * forward + cost.step_seconds) + cost.picture_seconds) for cost, steps in costs
+    )
+
+
+def _last(attack: ClassAttack, wanted: Wanted, word: str, shape: Sequence[int]) -> Estimate:
+    last = None
+    for last in attack.recall(wanted):  # noqa: B007
+        pass
+    if last is None or last.pictures.shape != (len(wanted), *shape):
+        got = "nothing" if last is None else tuple(last.pictures.shape)
+        raise UsageError(f"{word} made {got}: expected {len(wanted)} pictures of {tuple(shape)}")
+    return last

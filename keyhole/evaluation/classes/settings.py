@@ -1,0 +1,213 @@
+"""Flags of ``keyhole invert``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
+
+from keyhole.attacks.classes.registry import FLOORS
+from keyhole.service.errors import UsageError, check_flags, seed_rule
+from keyhole.service.files import DRAWING, INVERSION, SHEET, check_file, check_folder
+from keyhole.sizes import OptionalSizeFlag
+
+SuiteName = Literal["quick", "standard"]
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class InversionSuite:
+    """What a suite runs where flags say nothing else.
+
+    Attributes:
+        classes: how many, the first ones.
+        per_class: pictures of each.
+        attacks: words; `all` those that find the generators that they need.
+    """
+
+    classes: int
+    per_class: int
+    attacks: tuple[str, ...]
+
+
+SUITES: Mapping[SuiteName, InversionSuite] = MappingProxyType(
+    {
+        "quick": InversionSuite(10, 1, ("latent", "guided")),
+        "standard": InversionSuite(50, 5, (ALL,)),
+    }
+)
+
+
+@dataclass(frozen=True)
+class InvertSettings:
+    """Picture the classes that a classifier was trained on, without any frame, and score what comes out.
+
+    Whoever holds a classifier's weights (or may only ask for its decisions) makes pictures that it takes for a class.
+    Where classes are people, these are its training people. For example
+
+        keyhole invert --target runs/lfw --private lfw-112.zip --public lfw-112.zip --judge mobilefacenet.npz \\
+            --attacks latent --classes 0-19 --per-class 5 --out runs/inverted --sheet inverted.png --plot inverted.png
+
+    An attack knows the classifier and public pictures, which show none of the classes. A judge that is no network under
+    attack says whom its pictures show, by the nearest centroid of private pictures that the classifier has not seen,
+    among all classes. That is the figure to read. Beside it stand guessing, the rows of public pictures (whom does the
+    public picture look like that the classifier likes best?) and real private pictures. What the classifier under
+    attack itself thinks of the pictures is no success: it is sure of nearly all that is made for it.
+
+    Distances and pixels are compared with the private pictures that the classifier learned from. Intervals are of the
+    mean over classes. Finished pictures are kept in --out, and a run that was stopped goes on from there.
+    """
+
+    target: str
+    """Classifier to attack: the FOLDER of `keyhole train target --task classification`, defended:FOLDER
+    (`keyhole train defence`), a name that `keyhole targets` lists, or package.module:factory."""
+    attacks: tuple[str, ...] = ()
+    """Attacks to run, ATTACK or ATTACK/RECIPE: latent (coordinates among public pictures; recipes strong, random,
+    decoder, decoder-random), guided (a diffusion prior), those with a generator of their own, or `all` whose generators
+    are there; package.module:Class is one of your own. Absent: those of the suite. The rows of public pictures are
+    always there: public-best, public-mean-best, public-mean, public-random."""
+    suite: SuiteName = "quick"
+    """What is run where other flags say nothing: `quick`, 10 classes with a picture each by latent and guided;
+    `standard`, 50 classes with 5 pictures each by all attacks."""
+    classes: tuple[str, ...] = ()
+    """Classes to picture: numbers (3), ranges (0-19) or names. Absent: the first ones, as many as the suite says."""
+    per_class: int | None = None
+    """Pictures of each class. Absent: as many as the suite says."""
+    weights: str | None = None
+    """Weights of the target: a file. Absent: those that come with it."""
+    size: OptionalSizeFlag = None
+    """Size of the picture in pixels. Absent: the target's own."""
+    private: str = "streetcam"
+    """Private pictures that the target was trained on, as for `keyhole train target --data`: streetcam, SET:PATH, or a
+    folder or zip with a folder for each class. Attacks see none of them; they are what pictures are scored by."""
+    part: str = ""
+    """What of --private the target was trained on, as for `keyhole train target`."""
+    identities: int | None = None
+    """Vehicles of streetcam that the target was trained on, as for `keyhole train target`."""
+    views: int | None = None
+    """Pictures of each vehicle, as for `keyhole train target`."""
+    held_back: float = 0.25
+    """Share of each class's pictures that was held back from the training, as for `keyhole train target`."""
+    private_seed: int = 0
+    """Seed of which pictures those were: the --seed of the target's training."""
+    public: str = "streetcam"
+    """The attacker's pictures, which show none of the classes: streetcam, SET:PATH, or a folder or zip."""
+    public_part: str = ""
+    """What of them. Absent: the pool `public`; of streetcam the pool `public-shifted`, other vehicles by other cameras
+    (its pool `public` is so like the private one that the best-liked public picture shows the vehicle already)."""
+    public_n: int = 4096
+    """Public pictures, at most."""
+    prior: str | None = "streetcam"
+    """What guided and latent/decoder know of pictures: the shipped prior streetcam, a diffusers directory, owner/name
+    on the Hugging Face hub, or package.module:Class."""
+    generators: tuple[Path, ...] = ()
+    """Folders of trained generators (`keyhole train prior --kind …`), for the attacks that need one."""
+    judge: str | None = None
+    """Who says whom a picture shows: mobilefacenet.npz with mobilefacenet_symbol.json beside it, for faces; a folder of
+    `keyhole train judge`; or package.module:Class that embeds pictures. Absent: the shipped one, for streetcam."""
+    evaluator: str | None = None
+    """Another classifier of the same classes and of another architecture, which is asked too: as --target."""
+    metrics: tuple[str, ...] = ("psnr", "ssim", "mdsi")
+    """Metrics of pixels, against the nearest private picture: as for `keyhole attack`. Inception's (fid, knn_distance)
+    need weights that are not shipped."""
+    loss: str | None = None
+    """Loss that attacks minimise: ce, poincare, max-margin, logit or top-k, with settings as in top-k:k=5,p-reg=1.
+    Absent: each attack's own."""
+    iterations: int | None = None
+    """Steps of the optimiser, or of the sampler. Absent: each recipe's own."""
+    batch: int = 20
+    """Pictures that are made together; each is the same alone."""
+    seed: int = 0
+    """Seed of all that attacks draw."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where attacks compute; auto takes a GPU where there is one."""
+    threads: int = 1
+    """Threads of one tensor operation."""
+    workers: int = 2
+    """Processes that draw or read pictures, once."""
+    out: Path | None = None
+    """Folder that keeps every finished picture, ATTACK/CLASS/NUMBER.png, and drawn pictures of streetcam; a run that
+    was stopped goes on from there. Absent: nothing is kept."""
+    pictures: Path | None = None
+    """Folder where drawn pictures of streetcam are kept, such as the --out of the target's training. Absent: --out."""
+    json: Path | None = None
+    """File that all figures are also written to, as JSON."""
+    sheet: Path | None = None
+    """File for a contact sheet, PNG, JPEG or WebP: private pictures beside what attacks made of their classes."""
+    plot: Path | None = None
+    """File for a plot of accuracy against fidelity, PNG: a mark for each attack and each row of public pictures."""
+
+
+def check_invert(settings: InvertSettings) -> None:
+    """Refuse what no run can use.
+
+    Raises:
+        UsageError: names the flag, its value and what was expected.
+    """
+    counts = {
+        "--per-class": settings.per_class,
+        "--public-n": settings.public_n,
+        "--iterations": settings.iterations,
+        "--batch": settings.batch,
+        "--threads": settings.threads,
+    }
+    check_flags(
+        (
+            *((flag, value, value >= 1, "1 or more") for flag, value in counts.items() if value is not None),
+            ("--workers", settings.workers, settings.workers >= 0, "0 or more"),
+            seed_rule("--seed", settings.seed),
+        )
+    )
+    if settings.out:
+        check_folder(settings.out, INVERSION)
+    check_file("--json", settings.json)
+    check_file("--sheet", settings.sheet, SHEET)
+    check_file("--plot", settings.plot, DRAWING[:1])
+
+
+def chosen_classes(words: tuple[str, ...], names: tuple[str, ...], usual: int) -> tuple[int, ...]:
+    """The classes that a flag names, in order, each once.
+
+    >>> chosen_classes(("2", "0-1", "dog"), ("cat", "cow", "owl", "dog"), 10)
+    (2, 0, 1, 3)
+
+    Args:
+        words: numbers, ranges or names; none: the first ``usual``.
+        names: of all classes.
+        usual: how many where nothing is named.
+
+    Raises:
+        UsageError: no such class.
+    """
+    if not words:
+        return tuple(range(min(usual, len(names))))
+    found = [number for word in words for number in _numbers(word, names)]
+    return tuple(dict.fromkeys(found))
+
+
+def attack_words(settings: InvertSettings, ready: tuple[str, ...]) -> tuple[str, ...]:
+    """The attacks of a run, the rows of public pictures after them.
+
+    Args:
+        settings: name them, or a suite.
+        ready: names of the attacks that `all` stands for.
+    """
+    given = settings.attacks or SUITES[settings.suite].attacks
+    words = [name for word in given for name in (ready if word == ALL else (word,))]
+    return tuple(dict.fromkeys([*(word for word in words if word not in FLOORS), *FLOORS]))
+
+
+def _numbers(word: str, names: tuple[str, ...]) -> list[int]:
+    if word in names:
+        return [names.index(word)]
+    first, dash, last = word.partition("-")
+    if first.isdecimal() and (not dash or last.isdecimal()):
+        numbers = list(range(int(first), int(last or first) + 1))
+        if numbers and numbers[-1] < len(names):
+            return numbers
+    raise UsageError(
+        f"--classes {word}: expected a name, or numbers from 0 to {len(names) - 1} as in 3 or 0-19; the target has "
+        f"{len(names)} classes, such as {names[0]!r}"
+    )

@@ -1,0 +1,188 @@
+"""What an inversion is run and scored with: the classifier, what attackers know of it, and who judges."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from torch import Tensor
+
+from keyhole.attacks.classes.base import ClassAccess, ClassBlind, ClassLabels, ClassWhiteBox, no_generator
+from keyhole.attacks.classes.classifier import OpenClassifier
+from keyhole.evaluation.classes.pictures import read_private, read_public
+from keyhole.evaluation.classes.references import PrivatePictures, check_judged
+from keyhole.evaluation.classes.scores import Classifiers
+from keyhole.evaluation.classes.settings import SUITES, InvertSettings, chosen_classes
+from keyhole.evaluation.trial import prior_named
+from keyhole.judge.identity import IdentityJudge, open_identity_judge
+from keyhole.nn.device import device_named
+from keyhole.priors.prior import Prior, load_prior
+from keyhole.service.errors import UsageError
+from keyhole.targets import Target, load_target
+from keyhole.targets.stored_weights import CARD, read_card
+
+_KIND = "kind"
+_APART = 3.0
+"""Points by which the target's accuracy may differ from its card's before the division is doubted."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class ClassWorld:
+    """All that attacks and scores of one target need.
+
+    Attributes:
+        target: under attack.
+        labels: classes that are pictured.
+        access: what attackers know.
+        public: the attacker's pictures, N×3×H×W.
+        private: what pictures are compared with.
+        asked: the classifiers.
+        evaluator: name of the evaluation classifier; empty: there is none.
+    """
+
+    target: Target
+    labels: tuple[int, ...]
+    access: ClassAccess
+    public: Tensor
+    private: PrivatePictures
+    asked: Classifiers
+    evaluator: str
+
+    @classmethod
+    def opened(cls, settings: InvertSettings, folder: Path, console: Console) -> ClassWorld:
+        """Load and read all of it.
+
+        Args:
+            settings: of the run.
+            folder: where drawn pictures are kept.
+            console: shows the progress.
+
+        Raises:
+            UsageError: no such target, pictures, judge or evaluator, or they do not fit one another.
+        """
+        device = device_named(settings.device)
+        target = classifier_named(settings.target, settings.weights, settings)
+        per_suite = SUITES[settings.suite].classes
+        labels = chosen_classes(settings.classes, target.labels, per_suite)
+        judge = open_identity_judge(settings.judge, device)
+        evaluator = _evaluator(settings, target, device) if settings.evaluator else None
+        read = read_private(settings, target, folder, console)
+        report = read.held_back.for_report()
+        for part, what in ((read.train, "private picture"), (report, "held-back private picture")):
+            check_judged(part, labels, target.labels, what)
+        public = read_public(settings, target.preprocess.size, target.labels, folder, console)
+        private = PrivatePictures(
+            read.train, report, judge, _embedded(judge, read.train.pictures), _embedded(judge, report.pictures)
+        )
+        model = target.model.to(device)
+        opened = OpenClassifier(model, target.preprocess.normalise, target.outputs)
+        access = _access(settings, target, opened, public, device)
+        _doubt(settings, opened, private, device)
+        return cls(
+            target,
+            labels,
+            access,
+            public,
+            private,
+            Classifiers(lambda pictures: opened(pictures.to(device)), evaluator),
+            settings.evaluator or "",
+        )
+
+
+def classifier_named(name: str, weights: str | None, settings: InvertSettings) -> Target:
+    """A target that answers with classes whose names are known.
+
+    Raises:
+        UsageError: it does not, or there is no such target.
+    """
+    target = load_target(name, weights, size=settings.size)
+    if not target.labels:
+        raise UsageError(
+            f"{name} does not say which classes it tells apart: expected a classifier with its card, as `keyhole train "
+            "target --task classification` writes it"
+        )
+    return target
+
+
+def generator_folder(folders: Sequence[Path], kind: str) -> Path:
+    """The folder of a trained generator of a kind, by what the cards say.
+
+    Raises:
+        UsageError: none of the folders holds one, or one holds no card.
+    """
+    for folder in folders:
+        try:
+            said = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"--generators {folder}: no trained generator, its {CARD} cannot be read: {error}"
+            ) from error
+        if isinstance(said, dict) and said.get(_KIND) == kind:
+            return folder
+    return no_generator(kind)
+
+
+def _access(
+    settings: InvertSettings, target: Target, opened: OpenClassifier, public: Tensor, device: torch.device
+) -> ClassAccess:
+    def prior() -> Prior:
+        return prior_named(settings.prior, device) if settings.prior else load_prior(None)
+
+    def shown() -> Tensor:
+        return public
+
+    facts = (target.outputs, target.preprocess.size, shown, prior, partial(generator_folder, settings.generators))
+    white = ClassWhiteBox(*facts, device, classify=opened)
+    labels = ClassLabels(*facts, device, label=lambda pictures: opened.label(pictures.to(device)).cpu())
+    blind = ClassBlind(*facts, device)
+    return ClassAccess(lambda: white, lambda: labels, lambda: blind)
+
+
+def _evaluator(settings: InvertSettings, target: Target, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Logits of another classifier, in the target's order of classes."""
+    other = load_target(str(settings.evaluator))
+    missing = [name for name in target.labels if name not in other.labels]
+    if missing:
+        raise UsageError(
+            f"--evaluator {settings.evaluator}: it does not know {len(missing)} of the target's {len(target.labels)} "
+            f"classes, such as {missing[0]!r}; expected a classifier that was trained on the same classes"
+        )
+    order = torch.tensor([other.labels.index(name) for name in target.labels])
+    model = other.model.to(device)
+
+    def evaluate(pictures: Tensor) -> Tensor:
+        logits: Tensor = model(other.preprocess(pictures).to(device))
+        return logits.cpu()[:, order]
+
+    return evaluate
+
+
+def _embedded(judge: IdentityJudge, pictures: Tensor) -> Tensor:
+    return judge.embed(pictures.float() / 255)
+
+
+def _doubt(settings: InvertSettings, opened: OpenClassifier, private: PrivatePictures, device: torch.device) -> None:
+    """Warn where the target's accuracy on the held-back pictures is not what its card says: others were held back."""
+    folder = Path(settings.target.partition(":")[2] or settings.target).expanduser()
+    if settings.weights or not (folder / CARD).is_file():
+        return
+    told = read_card(folder).figures.get("top1")
+    report = private.report
+    found = torch.cat([opened.label(part.to(device).float() / 255).cpu() for part in torch.split(report.pictures, 64)])
+    share = 100 * float((found == report.labels).double().mean())
+    if told is not None and abs(share - told) > _APART:
+        _log.warning(
+            "%s is right on %.1f %% of the held-back private pictures, and its card says %.1f %%: other pictures were "
+            "held back from its training. Give --part, --held-back, --private-seed (and --identities, --views) as it "
+            "was trained",
+            settings.target,
+            share,
+            told,
+        )

@@ -1,0 +1,155 @@
+"""Scores of class inversion against computations of their own."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from keyhole.attacks.classes.base import Answer, Wanted
+from keyhole.data.labelled import LabelledPictures
+from keyhole.evaluation.classes.published import TABLE, TRENDS, Trend
+from keyhole.evaluation.classes.references import PrivatePictures
+from keyhole.evaluation.classes.scores import Classifiers, score_classes, score_real
+from keyhole.judge.identity import IdentityJudge
+from keyhole.metrics.registry import metrics_named
+
+NAMES = ("a", "b", "c")
+TRAIN, REPORT = [0] * 7 + [1] * 7 + [2] * 4, [0, 0, 1, 1, 1, 2]
+
+
+def unit(vector: list[float]) -> list[float]:
+    length = math.sqrt(sum(value * value for value in vector))
+    return [value / length for value in vector]
+
+
+def look(pictures: Tensor) -> Tensor:
+    """Four numbers of a picture."""
+    return torch.stack([pictures[:, 0, 0, 0], pictures[:, 1, 0, 1], pictures[:, 2, 1, 0], pictures[:, 0, 1, 1]], dim=1)
+
+
+def drawn(labels: list[int], seed: int) -> LabelledPictures:
+    random = torch.Generator().manual_seed(seed)
+    centres = torch.rand(3, 3, 12, 12, generator=torch.Generator().manual_seed(99))
+    pictures = centres[torch.tensor(labels)] + 0.3 * torch.randn(len(labels), 3, 12, 12, generator=random)
+    return LabelledPictures((255 * pictures.clamp(0, 1)).to(torch.uint8), torch.tensor(labels), NAMES)
+
+
+@pytest.fixture(scope="module")
+def private() -> PrivatePictures:
+    judge = IdentityJudge("four numbers", look, threshold=0.9)
+    train, report = drawn(TRAIN, 1), drawn(REPORT, 2)
+    vectors = [judge.embed(part.pictures.float() / 255) for part in (train, report)]
+    return PrivatePictures(train, report, judge, *vectors)
+
+
+def classify(pictures: Tensor) -> Answer:
+    logits = 5 * pictures[:, :, 0, 0]
+    return Answer(logits, logits)
+
+
+def close(one: list[float], other: list[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def far(one: list[float], other: list[float]) -> float:
+    return math.dist(one, other)
+
+
+def centroid(vectors: list[list[float]]) -> list[float]:
+    return unit([sum(column) for column in zip(*vectors, strict=True)])
+
+
+def test_figures_are_what_their_definitions_say(private: PrivatePictures) -> None:
+    wanted = Wanted.each([0, 1, 2], 3)
+    made = drawn(wanted.labels.tolist(), 5).pictures.float() / 255
+    metrics = metrics_named(("psnr",))
+    found = score_classes(made, wanted, private, Classifiers(classify, lambda shown: classify(shown).logits), metrics)
+    train, report = private.train_vectors.tolist(), private.report_vectors.tolist()
+    middles = [centroid([v for v, own in zip(report, REPORT, strict=True) if own == label]) for label in range(3)]
+    for at, (label, _) in enumerate(wanted):
+        vector, scores = unit(look(made[at : at + 1])[0].tolist()), found.pictures[at]
+        likeness = [close(vector, middle) for middle in middles]
+        assert scores["top1"] == (max(likeness) == likeness[label])
+        assert scores["top5"] == 1.0  # of three classes
+        pairs = [close(vector, other) > 0.9 for other, own in zip(report, REPORT, strict=True) if own == label]
+        assert scores["verified"] == pytest.approx(sum(pairs) / len(pairs))
+        same = {place: far(vector, other) for place, other in enumerate(train) if TRAIN[place] == label}
+        nearest = min(same, key=same.__getitem__)
+        assert scores["knn_distance_judge"] == pytest.approx(same[nearest], abs=1e-5)
+        error = (made[at] - private.train.pictures[nearest].float() / 255).square().mean()
+        assert scores["psnr"] == pytest.approx(-10 * math.log10(float(error)), abs=1e-3)
+        mean = [sum(column) / len(same) for column in zip(*(train[place] for place in same), strict=True)]
+        assert scores["feature_distance_judge"] == pytest.approx(far(vector, mean), abs=1e-5)
+        chances = classify(made[at : at + 1]).logits.softmax(dim=1)[0]
+        assert scores["target_confidence"] == pytest.approx(float(chances[label]), abs=1e-5)
+        assert scores["evaluator_top1"] == scores["target_top1"] == float(chances.argmax() == label)
+
+
+def test_coverage_and_diversity_of_a_class(private: PrivatePictures) -> None:
+    wanted = Wanted.each([0, 2], 3)
+    made = drawn(wanted.labels.tolist(), 6).pictures.float() / 255
+    found = score_classes(made, wanted, private, Classifiers(classify), ())
+    vectors = [unit(look(one[None])[0].tolist()) for one in made]
+    real = private.train_vectors[:7].tolist()
+    covered = 0
+    for at, one in enumerate(real):
+        others = sorted(far(one, other) for place, other in enumerate(real) if place != at)
+        covered += min(far(one, mine) for mine in vectors[:3]) <= others[4]
+    assert found.classes[0]["coverage_judge"] == pytest.approx(covered / 7)
+    apart = [far(*pair) for pair in itertools.combinations(vectors[:3], 2)]
+    assert found.classes[0]["diversity_judge"] == pytest.approx(sum(apart) / 3, abs=1e-5)
+    assert math.isnan(found.classes[2]["coverage_judge"])  # four pictures have no fifth neighbour
+    assert found.mean("coverage_judge").mean == pytest.approx(covered / 7)
+    assert "frechet_distance_judge" in found.sets
+    assert "verified" in found.pictures[0]
+
+
+def test_real_pictures_are_judged_without_themselves(private: PrivatePictures) -> None:
+    found = score_real(private, [0, 1, 2], Classifiers(classify), ())
+    report = private.report_vectors.tolist()
+    for at, label in enumerate(REPORT):
+        scores = found.pictures[at]
+        rest = [v for place, v in enumerate(report) if REPORT[place] == label and place != at]
+        if not rest:
+            assert math.isnan(scores["top1"])
+            assert math.isnan(scores["verified"])
+            continue
+        middles = [centroid([v for v, own in zip(report, REPORT, strict=True) if own == other]) for other in range(3)]
+        middles[label] = centroid(rest)
+        likeness = [close(report[at], middle) for middle in middles]
+        assert scores["top1"] == (max(likeness) == likeness[label])
+        pairs = [close(report[at], other) > 0.9 for other in rest]
+        assert scores["verified"] == pytest.approx(sum(pairs) / len(pairs), abs=1e-5)
+
+
+def test_a_judge_without_a_threshold_verifies_nothing(private: PrivatePictures) -> None:
+    judge = IdentityJudge("none", look)
+    bare = PrivatePictures(private.train, private.report, judge, private.train_vectors, private.report_vectors)
+    made = drawn([0, 1], 3).pictures.float() / 255
+    found = score_classes(made, Wanted.each([0, 1]), bare, Classifiers(classify), ())
+    assert "verified" not in found.pictures[0]
+    assert found.mean("verified") is None
+
+
+def test_a_gain_is_paired_by_class(private: PrivatePictures) -> None:
+    wanted = Wanted.each([0, 1, 2])
+    one, other = (
+        score_classes(drawn([0, 1, 2], seed).pictures.float() / 255, wanted, private, Classifiers(classify), ())
+        for seed in (3, 4)
+    )
+    gain = one.gain(other, "target_confidence")
+    assert gain is not None
+    own = [a["target_confidence"] - b["target_confidence"] for a, b in zip(one.pictures, other.pictures, strict=True)]
+    assert gain.mean == pytest.approx(sum(own) / 3)
+
+
+def test_a_trend_is_seen_not_seen_or_cannot_be_told() -> None:
+    trend = Trend("first is best", ("x", "y"), "top1", lambda one, other: one >= other)
+    assert trend.seen({"x": 0.5, "y": 0.4}) is True
+    assert trend.seen({"x": 0.3, "y": 0.4}) is False
+    assert trend.seen({"x": 0.3}) is None
+    assert {name for trend in TRENDS for name in trend.of} <= set(TABLE)

@@ -1,0 +1,196 @@
+"""`keyhole invert` in a tiny world: what it makes, keeps, judges and says."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from keyhole.attacks.classes.base import Wanted
+from keyhole.evaluation.classes import making
+from keyhole.evaluation.classes.command import invert
+from keyhole.evaluation.classes.making import whole_classes
+from keyhole.evaluation.classes.settings import InvertSettings, attack_words, chosen_classes
+from keyhole.service.errors import UsageError
+from tests.evaluation.tiny_inversion import MINE, NAMES, write_pictures
+
+METRICS = ("psnr", "ssim")
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> InvertSettings:
+    private, public = write_pictures(tmp_path_factory.mktemp("world"))
+    return InvertSettings(
+        target=f"{MINE}:target",
+        attacks=("latent", f"{MINE}:Fooling"),
+        per_class=2,
+        private=str(private),
+        public=str(public),
+        public_part="all",
+        judge=f"{MINE}:Where",
+        evaluator=f"{MINE}:evaluator",
+        metrics=METRICS,
+        batch=5,
+        device="cpu",
+        workers=0,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(settings: InvertSettings, tmp_path_factory: pytest.TempPathFactory) -> tuple[InvertSettings, dict]:
+    """A whole run, and its JSON."""
+    out = tmp_path_factory.mktemp("out")
+    asked = replace(
+        settings, out=out / "made", json=out / "run.json", sheet=out / "sheet.png", plot=out / "plot.png", seed=1
+    )
+    assert invert(asked) == 0
+    return asked, json.loads((out / "run.json").read_text())
+
+
+def rows(document: dict) -> dict[str, dict]:
+    return {row["attack"]: row for row in document["rows"]}
+
+
+def figure(row: dict, name: str) -> float:
+    return row["figures"][name]["mean"]
+
+
+def test_the_judge_recognises_what_an_attack_reconstructs_and_not_what_only_fools_the_classifier(
+    run: tuple[InvertSettings, dict],
+) -> None:
+    _, document = run
+    latent, fooling = (rows(document)[name] for name in ("latent", f"{MINE}:Fooling"))
+    assert figure(latent, "top1") >= 0.8
+    assert figure(latent, "evaluator_top1") >= 0.8
+    assert figure(fooling, "target_confidence") > 0.95  # sure, and wrong
+    assert figure(fooling, "top1") <= 0.5
+    assert figure(latent, "knn_distance_judge") < figure(fooling, "knn_distance_judge")
+    assert figure(latent, "psnr") > figure(fooling, "psnr")
+
+
+def test_rows_of_public_pictures_chance_and_real_pictures_stand_beside(run: tuple[InvertSettings, dict]) -> None:
+    _, document = run
+    found = rows(document)
+    assert {"public-best", "public-mean-best", "public-mean", "public-random"} < set(found)
+    assert document["guessing"] == {"top1": 1 / 6, "top5": 5 / 6}
+    assert figure(document["real"], "top1") == 1.0
+    assert figure(document["real"], "verified") > 0.5 > figure(found["public-random"], "verified")
+    assert figure(found["public-mean"], "top1") == pytest.approx(1 / 6)  # one picture is of one class
+    above = found["latent"]["above_public_best"]
+    assert above["mean"] == pytest.approx(figure(found["latent"], "top1") - figure(found["public-best"], "top1"))
+
+
+def test_intervals_are_over_classes(run: tuple[InvertSettings, dict]) -> None:
+    _, document = run
+    for row in document["rows"]:
+        by_class = {name: [p["top1"] for p in row["pictures"] if p["class"] == name] for name in NAMES}
+        assert all(len(values) == 2 for values in by_class.values())
+        means = [sum(values) / 2 for values in by_class.values()]
+        assert figure(row, "top1") == pytest.approx(sum(means) / 6)
+        low, high = row["figures"]["top1"]["ci95"]
+        assert low <= sum(means) / 6 <= high
+        if len(set(means)) == 1:
+            assert low == high
+
+
+def test_pictures_are_kept_by_attack_and_class_and_a_second_run_makes_none(
+    run: tuple[InvertSettings, dict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, document = run
+    assert asked.out
+    kept = asked.out / "latent" / "0001-person-b" / "1.png"
+    with Image.open(kept) as picture:
+        assert picture.size == (16, 16)
+    lost = asked.out / "latent" / "0004-person-e" / "0.png"
+    before = lost.read_bytes()
+    lost.unlink()
+    wanted: list[list[tuple[int, int]]] = []
+    real = making._last
+
+    def counted(attack, part, *rest):
+        wanted.append(list(part))
+        return real(attack, part, *rest)
+
+    monkeypatch.setattr(making, "_last", counted)
+    again = replace(asked, json=asked.out.parent / "again.json", sheet=None, plot=None, batch=1)
+    assert invert(again) == 0
+    assert wanted == [[(4, 0)]]
+    assert lost.read_bytes() == before  # alone as beside others
+    second = json.loads((asked.out.parent / "again.json").read_text())
+    for row in document["rows"] + second["rows"]:
+        row.pop("seconds_per_picture")
+    assert second == document
+
+
+def test_pictures_that_were_made_otherwise_are_not_taken(run: tuple[InvertSettings, dict]) -> None:
+    asked, _ = run
+    with pytest.raises(UsageError, match=r"made otherwise \(.*seed 1, now 2"):
+        invert(replace(asked, seed=2))
+
+
+def test_sheet_and_plot_are_pictures(run: tuple[InvertSettings, dict]) -> None:
+    asked, _ = run
+    for path in (asked.sheet, asked.plot):
+        assert path
+        with Image.open(path) as drawn:
+            drawn.load()
+            assert min(drawn.size) > 200
+
+
+def test_what_is_printed_says_what_counts(
+    settings: InvertSettings, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert invert(replace(settings, classes=("0-1",), per_class=1, attacks=("latent/random",), evaluator=None)) == 0
+    printed = capsys.readouterr().out
+    flat = " ".join(printed.split())
+    assert "guessing" in printed
+    assert "real" in printed
+    assert "no success" in flat
+    assert "2 classes are too few" in flat
+    assert "that says nothing of whom they show" in flat
+
+
+def test_public_pictures_of_a_private_class_are_refused(settings: InvertSettings) -> None:
+    with pytest.raises(UsageError, match=r"shows 6 of the private classes, such as 'person a'"):
+        invert(replace(settings, public=settings.private))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"attacks": ("latnt",)}, "did you mean latent"),
+        ({"classes": ("7",)}, "numbers from 0 to 5"),
+        ({"evaluator": f"{MINE}:stranger"}, "does not know 6 of the target's 6 classes"),
+        ({"target": f"{MINE}:stranger", "evaluator": None}, "are none of the target's"),
+        ({"attacks": (f"{MINE}:Careless",)}, "expected 4 pictures"),
+        ({"loss": "cee"}, "unknown loss"),
+        ({"per_class": 0}, "--per-class 0: expected 1 or more"),
+        ({"judge": "nobody"}, "expected mobilefacenet.npz"),
+    ],
+)
+def test_what_no_run_can_use_is_said(settings: InvertSettings, changed: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        invert(replace(settings, **changed))
+
+
+def test_classes_are_named_by_number_range_and_name() -> None:
+    assert chosen_classes((), NAMES, 4) == (0, 1, 2, 3)
+    assert chosen_classes(("4-5", "person b", "4"), NAMES, 4) == (4, 5, 1)
+    for word in ("3-1", "person", "-1", "2-9"):
+        with pytest.raises(UsageError, match="numbers from 0 to 5"):
+            chosen_classes((word,), NAMES, 4)
+
+
+def test_rows_of_public_pictures_are_always_there(settings: InvertSettings) -> None:
+    words = attack_words(replace(settings, attacks=("all", "public-best")), ("latent", "guided"))
+    assert words == ("latent", "guided", "public-best", "public-mean-best", "public-mean", "public-random")
+
+
+def test_a_batch_divides_no_class_that_fits() -> None:
+    wanted = Wanted.each([0, 1, 2], 3)
+    assert list(whole_classes(wanted, range(9), 7)) == [[0, 1, 2, 3, 4, 5], [6, 7, 8]]
+    assert list(whole_classes(wanted, [1, 2, 4, 8], 3)) == [[1, 2, 4], [8]]
+    assert list(whole_classes(wanted, range(9), 2)) == [[0, 1], [2, 3], [4, 5], [6, 7], [8]]
