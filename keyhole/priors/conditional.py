@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from keyhole.priors.autoencoder import Autoencoder, load_autoencoder
 from keyhole.priors.folder import component
 from keyhole.priors.networks import load_network
 from keyhole.priors.schedule import DdimStep, Prediction, Schedule, load_schedule
-from keyhole.priors.trained import GeneratorCard
+from keyhole.priors.trained import GeneratorCard, load_tensors, save_half
 from keyhole.service.errors import UsageError
 
 
@@ -121,8 +122,13 @@ class ConditionalPrior:
     denoiser: ConditionalDenoiser
 
 
-def load_conditional(folder: Path, device: torch.device = CPU) -> ConditionalPrior:
+def load_conditional(folder: Path, device: torch.device = CPU, *, tuned: bool = True) -> ConditionalPrior:
     """The prior in a folder that `keyhole train prior --kind cdm` wrote.
+
+    Args:
+        folder: with its card.
+        device: where it computes.
+        tuned: False: as it was before its fine-tuning.
 
     Raises:
         UsageError: none there, of another kind, or parts that do not fit.
@@ -135,6 +141,8 @@ def load_conditional(folder: Path, device: torch.device = CPU) -> ConditionalPri
         raise UsageError(
             f"{place} takes {labels} labels: expected {card.classes + 1}, the classes of its card and none"
         )
+    if not tuned and card.tuned:
+        _restore(network, folder)
     autoencoder = load_autoencoder(folder, device=device)
     if autoencoder.channels != network.config["in_channels"]:
         raise UsageError(
@@ -144,3 +152,24 @@ def load_conditional(folder: Path, device: torch.device = CPU) -> ConditionalPri
     return ConditionalPrior(
         card, autoencoder, ConditionalDenoiser(network.to(device), load_schedule(folder), card.classes)
     )
+
+
+UNTUNED = "untuned"
+
+
+def save_modules(network: nn.Module, names: Sequence[str], folder: Path) -> None:
+    """Write some modules of a network in half precision, for `load_conditional` to restore; nothing where none are."""
+    if names:
+        save_half(nn.ModuleDict({_key(name): deepcopy(network.get_submodule(name)) for name in names}), folder, UNTUNED)
+
+
+def _restore(network: nn.Module, folder: Path) -> None:
+    stored = load_tensors(folder, UNTUNED)
+    modules = {_key(name): module for name, module in network.named_modules()}
+    kept = nn.ModuleDict({name: modules[name] for name in {key.partition(".")[0] for key in stored}})
+    kept.load_state_dict(stored)
+
+
+def _key(name: str) -> str:
+    """A module's name without the points that a `torch.nn.ModuleDict` refuses."""
+    return name.replace(".", "-")

@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size, size_text
@@ -141,9 +141,21 @@ def load_half(network: M, folder: Path, name: str, device: torch.device) -> M:
     Raises:
         UsageError: no such file, or of another network.
     """
+    try:
+        network.load_state_dict(load_tensors(folder, name))
+    except RuntimeError as error:
+        raise UsageError(f"the weights {folder / name}{_SUFFIX} are of another network: {error}") from error
+    return network.float().eval().requires_grad_(False).to(device)
+
+
+def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
+    """What `save_half` wrote.
+
+    Raises:
+        UsageError: no such file.
+    """
     path = folder / f"{name}{_SUFFIX}"
     try:
-        network.load_state_dict(load_file(path))
-    except (OSError, RuntimeError, SafetensorError) as error:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
         raise UsageError(f"cannot read the generator's weights {path}: {error}") from error
-    return network.float().eval().requires_grad_(False).to(device)

@@ -188,7 +188,8 @@ def test_what_was_trained_is_opened_and_its_card_says_what_was_tuned(root: Path)
     assert all(name.startswith("mid_block.") and change > 0 for name, change in card.tuned.items())
     assert list(card.tuned.values()) == sorted(card.tuned.values(), reverse=True)
     assert {"psnr", "denoising_loss", "denoising_loss_labelled", "liked", "liked_before_tuning"} <= card.figures.keys()
-    assert set(card.sha256) == {f"{part}/diffusion_pytorch_model.safetensors" for part in ("vae", "unet")}
+    parts = {f"{part}/diffusion_pytorch_model.safetensors" for part in ("vae", "unet")}
+    assert set(card.sha256) == {*parts, "untuned.safetensors"}
     latents, labels = torch.randn(2, 3, 8, 8), torch.tensor([0, 5])
     sampler = ConditionalSampler(found.denoiser, found.denoiser.schedule.steps(3), 3.0)
     made = found.autoencoder.decode(sampler(latents, labels))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from keyhole.attacks.classes.base import ClassAttack, ClassBlind, ClassLabels, ClassWhiteBox
+from keyhole.attacks.classes.diff_mi import RECIPES
 from keyhole.attacks.classes.entry import (
     BlindClassRecipe,
     ClassEntry,
@@ -45,6 +46,12 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
             title="a diffusion prior, guided by the classifier while it samples",
             cost=Cost(3.0, 0.03),
             colour="#a371f7",
+        ),
+        "diff-mi": ClassEntry(
+            RECIPES,
+            title="a diffusion model of the classifier's own labels of public pictures, and PGD",
+            cost=Cost(12.0, 0.12, 0.6),
+            colour="#c2185b",
         ),
         "plg-mi": ClassEntry(
             {"strong": PlgRecipe()},

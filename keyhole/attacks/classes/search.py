@@ -187,6 +187,8 @@ class ClassSearch:
         run: budget (its iterations are the steps), seed and watch.
         projected: the variable after each step, clamped and the like; its second argument is the start.
         keep_best: give each picture's variable with its lowest loss, not the last.
+        one_optimiser: the objectives step by turns with one optimiser, the first one's, whose averages are of all their
+            gradients; by default each has its own.
         device: where it computes.
     """
 
@@ -195,6 +197,7 @@ class ClassSearch:
     run: RunSettings
     projected: Callable[[Tensor, Tensor], Tensor] = lambda variable, _start: variable
     keep_best: bool = False
+    one_optimiser: bool = False
     device: torch.device = CPU
 
     def recall(self, wanted: Wanted) -> Iterator[Estimate]:
@@ -215,7 +218,7 @@ class ClassSearch:
         start, labels = start.to(self.device), wanted.labels.to(self.device)
         variable = start.clone().requires_grad_(True)
         random = PictureRandom(wanted, seed, "steps")
-        opened = [objective.optimiser.open(variable) for objective in self.objectives]
+        opened = self._opened(variable)
         best = _Best(variable, len(wanted)) if self.keep_best else None
 
         started = reported = watch.clock()
@@ -255,6 +258,11 @@ class ClassSearch:
         pictures = self._pictures(variable.to(self.device), wanted.labels.to(self.device), random)
         loss = float(losses.mean())
         return FoundPictures(variable, losses, Estimate(pictures.clamp(0, 1).cpu(), iteration, seconds, loss, final))
+
+    def _opened(self, variable: Tensor) -> list[torch.optim.Optimizer]:
+        if self.one_optimiser:
+            return [self.objectives[0].optimiser.open(variable)] * len(self.objectives)
+        return [objective.optimiser.open(variable) for objective in self.objectives]
 
     def _pictures(self, variable: Tensor, labels: Tensor, random: PictureRandom) -> Tensor:
         return self.generator(variable, labels, random)

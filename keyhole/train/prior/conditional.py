@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from keyhole.attacks.classes.base import ClassWhiteBox
 from keyhole.attacks.classes.losses import loss_named
-from keyhole.priors.conditional import ConditionalDenoiser, ConditionalSampler
+from keyhole.priors.conditional import ConditionalDenoiser, ConditionalSampler, save_modules
 from keyhole.priors.schedule import Schedule, read_schedule
 from keyhole.priors.trained import GeneratorCard
 from keyhole.service.files import TRAINING, alone
@@ -82,6 +82,7 @@ def conditional(settings: PriorSettings) -> int:
         pretrained = _pretrained(settings, latents, pairs, known.classes, look)
         liked = look.liked(pretrained)
         network, changes = _tuned(settings, pretrained, look)
+        save_modules(pretrained, (LABELS, *changes) if changes else (), settings.out)
         unet = save_diffusion(network, settings.out)
         look(unet)
         places, labels = pairs.T
