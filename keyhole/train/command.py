@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from rich.console import Console
+from torch import nn
 
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.settings import TaskName
@@ -13,6 +15,7 @@ from keyhole.targets.stored_weights import this_command
 from keyhole.terminal import terminal
 from keyhole.train.loop import train_task
 from keyhole.train.settings import TrainSettings
+from keyhole.train.snapshots import Snapshots
 from keyhole.train.task import Task
 from keyhole.train.tasks.classification import classification
 from keyhole.train.tasks.pretraining import pretraining
@@ -36,23 +39,26 @@ def train(settings: TrainSettings) -> int:
     console = terminal()
     with alone(settings.out, TRAINING):
         task = TASKS[settings.task](settings, console)
-        network = train_task(task, settings.out).cpu()
-
-        figures = store_weights(network, settings.out, lambda: task.figures(network))
         command, recipe = this_command(), dataclasses.asdict(task.recipe)
         for role in ("teacher", "init"):
             if earlier := card_of(getattr(settings, role)):
                 command, recipe = f"{earlier.command} && {command}", {**recipe, role: earlier.recipe}
-        write_target_card(
-            settings,
-            task,
-            task.outputs,
-            figures,
-            console,
-            architecture=settings.architecture,
-            recipe=recipe,
-            command=command,
-        )
+
+        def write(network: nn.Module, folder: Path) -> None:
+            write_target_card(
+                dataclasses.replace(settings, out=folder),
+                task,
+                task.outputs,
+                store_weights(network, folder, lambda: task.figures(network)),
+                console,
+                architecture=settings.architecture,
+                recipe=recipe,
+                command=command,
+            )
+
+        along = Snapshots(settings.keep_every, task.steps, task.recipe.epochs * task.steps, settings.out, write)
+        trained = train_task(task, settings.out, lambda module, done: along(task.network(module), done))
+        write(trained.cpu(), settings.out)
         console.print(
             f"use it with --target {settings.out}; keyhole cuts {settings.out} lists its cuts", soft_wrap=True
         )

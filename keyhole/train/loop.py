@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -117,17 +117,22 @@ class TaskEpochs(TrainingPlan):
         )
 
 
-def train_task(task: Task, out: Path) -> nn.Module:
+AfterRound = Callable[[nn.Module, Round], None]
+"""Is handed the module, with its averaged weights where an average is taken, after each round; changes none of it."""
+
+
+def train_task(task: Task, out: Path, after: AfterRound | None = None) -> nn.Module:
     """Train a target for its task; return it with its averaged weights. A stopped run resumes from ``out/checkpoint``.
 
     Args:
         task: data, module and loss.
         out: folder for checkpoints.
+        after: called after each epoch.
     """
-    return task.network(run_plan(TaskEpochs(task), out))
+    return task.network(run_plan(TaskEpochs(task), out, after))
 
 
-def run_plan(plan: TrainingPlan, out: Path) -> nn.Module:
+def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> nn.Module:
     """Train and return the plan's module, with averaged weights if the plan asks for them.
 
     A checkpoint is written after every round and once a minute; a stopped run resumes from it. After every round the
@@ -136,6 +141,7 @@ def run_plan(plan: TrainingPlan, out: Path) -> nn.Module:
     Args:
         plan: module, batches and losses.
         out: folder for checkpoints.
+        after: called after each round, when its report is printed.
 
     Raises:
         KeyboardInterrupt: the training was interrupted; says what is kept.
@@ -186,9 +192,11 @@ def run_plan(plan: TrainingPlan, out: Path) -> nn.Module:
             # Its end: checkpoint, means of the losses, report.
             checkpoint.save(done)
             means = {name: total / (done - before) for name, total in sums.items()}
+            round_ = Round(done, means, time.perf_counter() - started)
             with torch.random.fork_rng(devices=[]):
-                report = plan.report(kept, Round(done, means, time.perf_counter() - started))
-            progress.console.print(report, soft_wrap=True)
+                progress.console.print(plan.report(kept, round_), soft_wrap=True)
+                if after:
+                    after(kept, round_)
     return kept
 
 

@@ -87,6 +87,9 @@ class TrainSettings:
     identities are the classes, because it helps who inverts the classifier."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on processors with native bf16 arithmetic and is many times slower on others."""
+    keep_every: int | None = None
+    """Also leave a target in OUT/at-EPOCH every so many epochs, to be attacked where it is as accurate as another.
+    Absent: the last one alone."""
     seed: int = 0
     """Seed of weights, order and augmentation, and of which identities are held out."""
     data_name: str | None = None
