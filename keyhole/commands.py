@@ -125,7 +125,7 @@ _TOOLS = {
     "train defence": Command(
         "keyhole.train.defences.settings:DefenceSettings",
         "keyhole.train.defences.command:defence",
-        "Defend a target by NoPeek, APP, DISCO, Shredder, noise-aware training, skipping",
+        "Defend what crosses a cut (NoPeek, APP, DISCO, …), or whom a classifier learned from (TL-DMI, BiDO, MID)",
     ),
     "data streetcam": Command(
         "keyhole.data.settings:StreetcamSettings",

@@ -35,12 +35,13 @@ DEFENCES: Mapping[str, Callable[..., Defence]] = MappingProxyType(
 )
 
 _MEMBERS = tuple(name for name, member in vars(Defence).items() if callable(member) and not name.startswith("_"))
+_METHODS = ("nopeek", "app", "disco", "shredder", "noise-aware", "skip", "tl-dmi", "bido", "mid", "smoothing")
 _METHOD = "--target defended:FOLDER, which `keyhole train defence` wrote; its last line says which --defence to add"
 _PRUNED = "--target resnet18-streetcam-patrol (…-low, …-small), or pruned:FOLDER, which `keyhole train patrol` wrote"
 TRAINED: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("patrol", "pruning"), _PRUNED),
-        **dict.fromkeys(("nopeek", "app", "disco", "shredder", "noise-aware", "skip"), _METHOD),
+        **dict.fromkeys(_METHODS, _METHOD),
     }
 )
 """Defences that are no step of a frame, by name: how they are asked for."""

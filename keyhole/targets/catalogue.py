@@ -134,13 +134,13 @@ def architecture_of(name: str) -> str:
     Raises:
         TargetError: no card there, where the name is that of a folder which should have one.
     """
-    folder = _folder_of(name)
+    folder = folder_of(name)
     return read_card(folder).architecture if is_defended(name) or (folder / CARD).is_file() else name
 
 
 def is_defended(name: str) -> bool:
     """Whether a target is one that a defence was trained into."""
-    return name.partition(":")[0] in (PRUNED, DEFENDED) or (_folder_of(name) / PLAN).is_file()
+    return name.partition(":")[0] in (PRUNED, DEFENDED) or (folder_of(name) / PLAN).is_file()
 
 
 def plan_of(name: str) -> PruningPlan | None:
@@ -149,10 +149,10 @@ def plan_of(name: str) -> PruningPlan | None:
     Raises:
         CutError: the plan cannot be read.
     """
-    return read_plan(_folder_of(name)) if is_defended(name) else None
+    return read_plan(folder_of(name)) if is_defended(name) else None
 
 
-def _folder_of(name: str) -> Path:
+def folder_of(name: str) -> Path:
     """The folder of a target's files, which need not be there."""
     prefix, _, rest = name.partition(":")
     if prefix in (PRUNED, DEFENDED):

@@ -33,6 +33,39 @@ def with_neck(entry: NamedModel, size: Size | None) -> nn.Module:
     return model
 
 
+def with_classes(network: nn.Module, classes: int) -> str:
+    """Put a new linear layer in the place of a network's BNNeck, or of its last linear layer.
+
+    Args:
+        network: it is changed.
+        classes: outputs of the layer, whose weights are random.
+
+    Returns:
+        The layer's path.
+
+    Raises:
+        TargetError: the network has neither.
+    """
+    path = find_neck(network) or last_linear(network)
+    last = network.get_submodule(path)
+    width = last.in_features if isinstance(last, nn.Linear) else last.num_features
+    bias = not isinstance(last, nn.Linear) or last.bias is not None
+    network.set_submodule(path, nn.Linear(int(width), classes, bias=bias))  # type: ignore[arg-type]
+    return path
+
+
+def last_linear(network: nn.Module) -> str:
+    """The dotted path of a network's last linear layer.
+
+    Raises:
+        TargetError: it has none.
+    """
+    found: list[str] = [path for path, layer in network.named_modules() if isinstance(layer, nn.Linear)]
+    if not found:
+        raise TargetError(f"{type(network).__name__} has no linear layer that gives its answers")
+    return found[-1]
+
+
 def bn_neck(width: int) -> nn.BatchNorm1d:
     """The BNNeck of Luo et al. 2019 ("Bag of tricks", §3.5): batch norm whose bias is 0 and is not trained.
 

@@ -40,6 +40,13 @@ def test_an_error_of_at_most_half_a_step(tmp_path: Path) -> None:
     assert (tmp_path / "state.safetensors").stat().st_size < weight.numel() * 4
 
 
+def test_what_is_stored_again_does_not_change() -> None:
+    """A scale x/127 in single precision is the same when it is taken anew: 127·s/127 = s for all such s."""
+    generator = torch.Generator().manual_seed(0)
+    once = dequantise(quantise({"weight": torch.randn(5000, 40, generator=generator)}))["weight"]
+    assert torch.equal(dequantise(quantise({"weight": once}))["weight"], once)
+
+
 def test_plain_weights_pass_unchanged() -> None:
     state = {"weight": torch.randn(2, 2)}
     assert torch.equal(dequantise(state)["weight"], state["weight"])

@@ -49,7 +49,7 @@ class PruningPlan:
 
     Attributes:
         defence: the defence that decided, such as ``patrol``; for the frames' headers.
-        cut: where the head ended when it was decided.
+        cut: where the head ended when it was decided; empty where that did not matter.
         removed: structures by place; no place is named twice.
         tail: whose tail goes on with the head's features; None: it is stored with the head.
 
@@ -61,6 +61,13 @@ class PruningPlan:
     cut: str
     removed: tuple[Removal, ...]
     tail: Tail | None = None
+
+    def after(self, earlier: PruningPlan | None) -> PruningPlan:
+        """What was removed altogether, from the architecture on; None: nothing was removed earlier."""
+        if earlier is None:
+            return self
+        names = [name for name in (earlier.defence, self.defence) if name]
+        return dataclasses.replace(self, defence="+".join(names), removed=(*earlier.removed, *self.removed))
 
 
 def write_plan(plan: PruningPlan, folder: Path) -> None:

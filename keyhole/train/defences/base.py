@@ -37,8 +37,8 @@ class DefenceStep(NamedTuple):
     labels: Tensor
 
 
-class DefenceTraining(ABC):
-    """A defence while it is trained.
+class LearnedDefence(ABC):
+    """Any defence while it is trained.
 
     Attributes:
         module: the loop trains and stores it; the task's module is part of it.
@@ -59,6 +59,10 @@ class DefenceTraining(ABC):
             generator: the step's own source of randomness.
         """
 
+
+class DefenceTraining(LearnedDefence):
+    """A defence of what crosses a cut while it is trained. See `LearnedDefence`."""
+
     def protect(self, features: Tensor, generator: torch.Generator) -> Tensor:  # noqa: ARG002
         """Features N×… as they leave the edge, through the mechanism as it is now."""
         return features
@@ -69,18 +73,28 @@ class DefenceTraining(ABC):
 
 
 @dataclass(frozen=True)
-class DefenceMethod(ABC):
-    """Settings of a method. Inherit from it as a frozen dataclass: its fields are what ``--method`` can set.
+class AnyMethod:
+    """Settings of a method of either kind.
 
     Attributes:
         tuning: length and rates of the training, where no flag sets them.
         least_epochs: fewest epochs that make sense.
-        changes_target: whether the target is protected by its own weights or structure; its name is then in the headers
-            of frames. Otherwise the mechanism's is.
     """
 
     tuning: ClassVar[Tuning] = TUNING
     least_epochs: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class DefenceMethod(AnyMethod, ABC):
+    """Settings of a method that protects what crosses a cut. Inherit from it as a frozen dataclass: its fields are what
+    ``--method`` can set.
+
+    Attributes:
+        changes_target: whether the target is protected by its own weights or structure; its name is then in the headers
+            of frames. Otherwise the mechanism's is.
+    """
+
     changes_target: ClassVar[bool] = True
 
     def removals(self, surveyed: Survey, cut: str, seed: int) -> tuple[Removal, ...]:  # noqa: ARG002

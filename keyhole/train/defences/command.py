@@ -4,8 +4,8 @@ mechanism."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -21,11 +21,13 @@ from keyhole.targets.catalogue import DEFENDED, plan_of
 from keyhole.targets.target import NO_DEFENCE
 from keyhole.terminal import terminal
 from keyhole.train.budget import spent_text
-from keyhole.train.defences.base import DefenceStep, DefenceTraining
+from keyhole.train.defences.base import AnyMethod, DefenceMethod, DefenceTraining
+from keyhole.train.defences.classifier.base import ClassifierMethod
+from keyhole.train.defences.classifier.command import defend_classifier
 from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
-from keyhole.train.loop import Round, TrainingPlan, run_plan
-from keyhole.train.optimisation import Optimisation
+from keyhole.train.defences.steps import DefenceSteps
+from keyhole.train.loop import run_plan
 from keyhole.train.split import Split
 from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
 from keyhole.train.weights import named, store_weights
@@ -68,10 +70,8 @@ class Deployed(nn.Module):
         return answers
 
 
-class DefenceEpochs(TrainingPlan):
-    """The plan of a defence; a round is an epoch.
-
-    No average of the weights is taken, because the adversary must be trained against the weights that are kept.
+class DefenceEpochs(DefenceSteps):
+    """The plan of a defence of what crosses a cut. See `DefenceSteps`.
 
     Args:
         training: the defence.
@@ -84,42 +84,12 @@ class DefenceEpochs(TrainingPlan):
     def __init__(
         self, training: DefenceTraining, split: Split, cut: str, steps: int | None, batches: int | None = None
     ) -> None:
-        recipe = split.task.recipe
-        self.every = min(split.task.steps, steps or split.task.steps)
-        self.steps = batches or recipe.epochs * self.every
-        self.module, self.companions = training.module, training.companions
-        self.optimisation = dataclasses.replace(Optimisation.of(recipe), ema=None)
-        self._training, self._split, self._cut = training, split, cut
+        super().__init__(training, split.task, split.size, split.seed, steps, batches)
+        self._protect, self._split, self._cut = training.protect, split, cut
 
-    def batches(self, first: int, last: int) -> Iterator[DefenceStep]:
-        task, epoch = self._split.task, first // self.every
-        generator = torch.Generator().manual_seed(task.recipe.seed * 10_000 + epoch)
-        batches = islice(task.batches(self._split.size, generator), last - first)
-        for number, batch in enumerate(batches, first):
-            yield DefenceStep(number / self.steps, batch.inputs, batch.labels)
-
-    def losses(self, module: nn.Module, batch: DefenceStep) -> Mapping[str, Tensor]:  # noqa: ARG002
-        number = round(batch.progress * self.steps)
-        generator = torch.Generator().manual_seed(self._split.seed * 1_000_003 + number)
-        return self._training.losses(batch, generator)
-
-    def report(self, module: nn.Module, done: Round) -> str:  # noqa: ARG002
-        task, size = self._split.task, self._split.size
-        network = task.network(task.module)
-        quality = task.assess(Deployed(network, self._cut, size, self._training.protect, self._split.seed), size)
-        means = "  ".join(f"{name} {value:.3f}" for name, value in done.losses.items())
-        epoch, epochs = (-(-steps // self.every) for steps in (done.steps, self.steps))
-        return f"epoch {epoch}/{epochs}  {means}  {quality}  {done.seconds:.0f} s"
-
-    @property
-    def spent(self) -> Mapping[str, int]:
-        """What the whole training takes."""
-        return {
-            "batches": self.steps,
-            "pictures": self.steps * self._split.task.recipe.batch,
-            "model_steps": self.steps,
-            "companion_steps": self.steps * self._training.companion_steps,
-        }
+    def deployed(self) -> nn.Module:
+        network = self._split.task.network(self._split.task.module)
+        return Deployed(network, self._cut, self._split.size, self._protect, self._split.seed)
 
 
 def defence(settings: DefenceSettings) -> int:
@@ -129,8 +99,12 @@ def defence(settings: DefenceSettings) -> int:
         FileNotFoundError: no data there.
         ValueError: no such target, cut, method or setting, or data or settings that cannot be trained with.
     """
-    console = terminal()
     name, method = method_named(settings.method)
+    return next(run(settings, name, method) for kind, run in _KINDS.items() if isinstance(method, kind))
+
+
+def _of_features(settings: DefenceSettings, name: str, method: DefenceMethod) -> int:
+    console = terminal()
     tuning = settings.tuning(method)
     target = trained_target(settings, "a defence")
     network, size = target.model, side_of(target.preprocess.size, "training")
@@ -159,7 +133,7 @@ def defence(settings: DefenceSettings) -> int:
             return task.figures(Deployed(defended, cut, size, _single(mechanism), settings.seed))
 
         figures |= store_weights(defended, settings.out, measured)
-        write_plan(_after(plan_of(settings.target), plan), settings.out)
+        write_plan(plan.after(plan_of(settings.target)), settings.out)
         settled = {**dataclasses.asdict(method), **dataclasses.asdict(tuning)}
         recipe = {"method": name, **settled, "defence": applied, "spent": dict(epochs.spent)}
         write_tuned_card(settings, target, defended, task, recipe, figures, console)
@@ -168,14 +142,13 @@ def defence(settings: DefenceSettings) -> int:
         return 0
 
 
-def _after(earlier: PruningPlan | None, plan: PruningPlan) -> PruningPlan:
-    """What was removed altogether, from the architecture on."""
-    if earlier is None:
-        return plan
-    names = [name for name in (earlier.defence, plan.defence) if name]
-    return dataclasses.replace(plan, defence="+".join(names), removed=(*earlier.removed, *plan.removed))
-
-
 def _single(mechanism: Defence) -> Protect:
     """The mechanism as a function of the one tensor that crosses."""
     return lambda features, generator: mechanism.protect((features,), generator)[0]
+
+
+_KINDS: Mapping[type[AnyMethod], Callable[[DefenceSettings, str, Any], int]] = {
+    DefenceMethod: _of_features,
+    ClassifierMethod: defend_classifier,
+}
+"""Who trains by a kind of method."""

@@ -1,4 +1,5 @@
-"""Defences by training, by name: one file each, one line here."""
+"""Defences by training, by name, of what crosses a cut and of whom a classifier was trained on: one file each, one line
+here."""
 
 from __future__ import annotations
 
@@ -10,14 +11,18 @@ from keyhole.extensions import ExtensionError, load_extension
 from keyhole.named_settings import parse_settings
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.train.defences.app import App
-from keyhole.train.defences.base import DefenceMethod
+from keyhole.train.defences.base import AnyMethod
+from keyhole.train.defences.classifier.bido import Bido
+from keyhole.train.defences.classifier.mid import Mid
+from keyhole.train.defences.classifier.smoothing import Smoothing
+from keyhole.train.defences.classifier.tl_dmi import TlDmi
 from keyhole.train.defences.disco import Disco
 from keyhole.train.defences.noise_aware import NoiseAware
 from keyhole.train.defences.nopeek import NoPeek
 from keyhole.train.defences.shredder import Shredder
 from keyhole.train.defences.skip import Skip
 
-METHODS: Mapping[str, Callable[..., DefenceMethod]] = MappingProxyType(
+METHODS: Mapping[str, Callable[..., AnyMethod]] = MappingProxyType(
     {
         "nopeek": NoPeek,
         "app": App,
@@ -25,11 +30,15 @@ METHODS: Mapping[str, Callable[..., DefenceMethod]] = MappingProxyType(
         "shredder": Shredder,
         "noise-aware": NoiseAware,
         "skip": Skip,
+        "tl-dmi": TlDmi,
+        "bido": Bido,
+        "mid": Mid,
+        "smoothing": Smoothing,
     }
 )
 
 
-def method_named(word: str) -> tuple[str, DefenceMethod]:
+def method_named(word: str) -> tuple[str, AnyMethod]:
     """Name and method of ``NAME[:SETTING=VALUE[,…]]``; NAME is registered or ``package.module:Class``.
 
     >>> method_named("nopeek:weight=2")
@@ -48,11 +57,11 @@ def method_named(word: str) -> tuple[str, DefenceMethod]:
     return name, parse_settings("--method", word, name, settings, _own(name))
 
 
-def _own(name: str) -> Callable[..., DefenceMethod]:
+def _own(name: str) -> Callable[..., AnyMethod]:
     try:
         kind = load_extension(name)
     except ExtensionError as error:
         raise UsageError(f"cannot load the method {error}") from error
-    if not (isinstance(kind, type) and issubclass(kind, DefenceMethod) and dataclasses.is_dataclass(kind)):
-        raise UsageError(f"--method {name}: expected a dataclass that inherits from {DefenceMethod.__qualname__}")
+    if not (isinstance(kind, type) and issubclass(kind, AnyMethod) and dataclasses.is_dataclass(kind)):
+        raise UsageError(f"--method {name}: expected a dataclass that inherits from DefenceMethod or ClassifierMethod")
     return kind

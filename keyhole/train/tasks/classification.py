@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from keyhole.data.labelled import SELECTED, LabelledPictures, readable
 from keyhole.service.errors import UsageError
@@ -20,6 +19,7 @@ from keyhole.targets.target import Preprocess
 from keyhole.train.augment import varied
 from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
+from keyhole.train.smoothing import smoothed_cross_entropy
 from keyhole.train.task import Batch, Outputs, Task
 from keyhole.train.tasks.class_data import open_classes
 from keyhole.train.weights import start_from
@@ -77,7 +77,7 @@ class Classification(Task):
             yield Batch(self.preprocess.normalise(pictures), self._train.labels[chosen])
 
     def loss(self, answers: Any, labels: Tensor) -> Tensor:
-        return F.cross_entropy(answers, labels, label_smoothing=self.recipe.label_smoothing)
+        return smoothed_cross_entropy(answers, labels, self.recipe.label_smoothing)
 
     def network(self, module: nn.Module) -> nn.Module:
         return module

@@ -58,7 +58,7 @@ class PretrainingRecipe(TrainingRecipe):
     temperature: float = 0.2
 
 
-class Projected(nn.Module):
+class ContrastiveLearner(nn.Module):
     """A network with SimCLR's projection, a perceptron with one hidden layer, which only the loss sees (Chen et al.
     2020, "A simple framework for contrastive learning of visual representations", §2.1).
 
@@ -97,7 +97,7 @@ class Pretraining(Task):
 
     kind = "pretraining"
     recipe: PretrainingRecipe
-    module: Projected
+    module: ContrastiveLearner
 
     def __init__(
         self,
@@ -108,7 +108,7 @@ class Pretraining(Task):
         data: str = "",
         trained_on: TrainedOn = TrainedOn(),  # noqa: B008  (frozen)
     ) -> None:
-        self.module, self.recipe, self.preprocess, self.data = Projected(network), recipe, preprocess, data
+        self.module, self.recipe, self.preprocess, self.data = ContrastiveLearner(network), recipe, preprocess, data
         self.outputs, self.trained_on = Outputs(embedding=self.module.width), trained_on
         order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(recipe.seed))
         half = max(2, round(_HELD_BACK * len(pictures) / 2))
@@ -134,7 +134,7 @@ class Pretraining(Task):
         return NTXentLoss(self.recipe.temperature)(answers.float(), labels)  # type: ignore[no-any-return]
 
     def network(self, module: nn.Module) -> nn.Module:
-        return cast(Projected, module).network
+        return cast(ContrastiveLearner, module).network
 
     def assess(self, network: nn.Module, size: int) -> str:
         return f"found again {self._found_again(network, self._selection, size):.1f} % of {len(self._selection)}"
