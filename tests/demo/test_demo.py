@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from keyhole.presentation.stages import STAGES, TOTAL
+from monitor.history import read_history
+from monitor.summary import Summary, summarise
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = (
@@ -33,15 +37,77 @@ def keyhole(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     )
 
 
+@contextmanager
+def started(*arguments: str, printed: Path) -> Iterator[subprocess.Popen[str]]:
+    """A command of Keyhole while it runs; what it prints goes to a file."""
+    with printed.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "keyhole.cli", *arguments],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def child(process: subprocess.Popen[str], name: str) -> int | None:
+    """The id of one of its processes, or none while that does not run."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    for child in children:
+        if f"\0{name}\0".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    return None
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], log: Path) -> None:
+    deadline = time.monotonic() + 180
+    while not condition():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.2)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory) -> tuple[Path, dict, str]:
-    """A run with an emulated link, TLS and an int8 codec: its folder, its summary, what it printed."""
+    """A run with an emulated link, TLS and an int8 codec: its folder, its summary, what it printed.
+
+    The edge is halted after its first frames until every attack has been scored on one, however long that takes.
+    """
     out = tmp_path_factory.mktemp("demo") / "run"
+    summary, printed = out.parent / "summary.json", out.parent / "printed"
     flags = ("--frames", "12", "--fps", "1", "--codec", "int8+zstd", "--link", "wifi", "--tls", "--budget-seconds", "2")
-    flags += ("--scores", "l2")
-    done = keyhole("demo", *MODEL, *flags, "--out", str(out), "--json", str(out.parent / "summary.json"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return out, json.loads((out.parent / "summary.json").read_text()), done.stdout
+    flags += ("--scores", "l2", "--out", str(out), "--json", str(summary))
+    with started("demo", *MODEL, *flags, printed=printed) as process:
+        wait_until(lambda: answered(out) >= 2, process, printed)
+        edge = child(process, "edge")
+        assert edge
+        os.kill(edge, signal.SIGSTOP)
+        try:
+            wait_until(lambda: told_of(out) >= {"pixels-white", "pixels-black", "blind"}, process, printed)
+        finally:
+            os.kill(edge, signal.SIGCONT)
+        assert process.wait(240) == 0, printed.read_text()
+    return out, json.loads(summary.read_text()), printed.read_text()
+
+
+def so_far(out: Path) -> Summary | None:
+    """What the monitor has stored; none before it is up."""
+    return summarise(read_history(out)) if (out / "logs/monitor.json").is_file() else None
+
+
+def answered(out: Path) -> int:
+    found = so_far(out)
+    return found.frames_answered if found else 0
+
+
+def told_of(out: Path) -> set[str]:
+    """Attacks that are scored and whose leak can be stated; the blind attacker's is nothing by definition."""
+    found = so_far(out)
+    return {name for name, row in found.attacks.items() if row.leak or name == "blind"} if found else set()
 
 
 def test_every_frame_is_accounted_for(finished):
@@ -106,34 +172,9 @@ def test_a_wrong_flag_ends_the_run_with_the_process_and_its_reason(tmp_path, fla
     assert message in done.stdout + done.stderr
 
 
-def adversary_of(process: subprocess.Popen[str]) -> int | None:
-    """Its process id, or none while it does not run."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for child in children:
-        if b"\0adversary\0" in Path(f"/proc/{child}/cmdline").read_bytes():
-            return int(child)
-    return None
-
-
-def wait_until(condition, process: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + 180
-    while not condition():
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        time.sleep(0.2)
-
-
 def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(tmp_path):
     run, printed = tmp_path / "run", tmp_path / "printed"
     flags = ("--page", "127.0.0.1:0", "--out", str(run), "--budget-seconds", "1", "--fps", "2")
-    with printed.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "keyhole.cli", "live", *MODEL, *flags],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        )
 
     def attacked() -> set[Path]:
         return {path.parent for path in run.glob("pictures/*/pixels-*.png")}
@@ -142,11 +183,11 @@ def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(
         with urllib.request.urlopen(f"http://{at}", timeout=10) as answer:
             return answer.read().decode()
 
-    try:
+    with started("live", *MODEL, *flags, printed=printed) as process:
         wait_until(attacked, process, printed)
         at = json.loads((run / "logs/monitor.json").read_text())["page"]
         assert "live, " in page()
-        adversary = adversary_of(process)
+        adversary = child(process, "adversary")
         assert adversary
         os.kill(adversary, signal.SIGKILL)
         wait_until(lambda: "no adversary, " in page(), process, printed)
@@ -156,8 +197,6 @@ def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(
         wait_until(lambda: attacked() - before, process, printed)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0, printed.read_text()
-    finally:
-        process.kill()
     told = printed.read_text()
     assert f"http://{at}" in told
     assert "adversary is back" in told
