@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from keyhole.evaluation.trial import prior_named
 from keyhole.judge.identity import IdentityJudge, open_identity_judge
 from keyhole.nn.device import device_named
 from keyhole.priors.prior import Prior, load_prior
+from keyhole.priors.trained import GeneratorCard
 from keyhole.service.errors import UsageError
 from keyhole.targets import Target, load_target
 from keyhole.targets.stored_weights import CARD, read_card
@@ -111,12 +112,19 @@ def classifier_named(name: str, weights: str | None, settings: InvertSettings) -
     return target
 
 
-def generator_folder(folders: Sequence[Path], kind: str) -> Path:
-    """The folder of a trained generator of a kind, by what the cards say.
+def generator_folder(folders: Sequence[Path], kind: str, target_hash: str = "") -> Path:
+    """The folder of a trained generator of a kind, by what the cards say: one that was made for the target, where
+    there are several.
+
+    Args:
+        folders: of generators.
+        kind: that is looked for.
+        target_hash: of the target's weights; where no generator was made for it, another one's is taken.
 
     Raises:
         UsageError: none of the folders holds one, or one holds no card.
     """
+    found = []
     for folder in folders:
         try:
             said = json.loads((folder / CARD).read_text(encoding="utf-8"))
@@ -125,8 +133,9 @@ def generator_folder(folders: Sequence[Path], kind: str) -> Path:
                 f"--generators {folder}: no trained generator, its {CARD} cannot be read: {error}"
             ) from error
         if isinstance(said, dict) and said.get(_KIND) == kind:
-            return folder
-    return no_generator(kind)
+            found.append((said.get("target_hash") or target_hash, folder))
+    own = [folder for made_for, folder in found if made_for == target_hash]
+    return next(iter([*own, *(folder for _, folder in found)]), None) or no_generator(kind)
 
 
 def _access(
@@ -138,7 +147,13 @@ def _access(
     def shown() -> Tensor:
         return public
 
-    facts = (target.outputs, target.preprocess.size, shown, prior, partial(generator_folder, settings.generators))
+    @cache
+    def generators(kind: str) -> Path:
+        folder = generator_folder(settings.generators, kind, target.hash)
+        GeneratorCard.read(folder, kind).warn_unless_made_for(target.hash, f"--generators {folder}")
+        return folder
+
+    facts = (target.outputs, target.preprocess.size, shown, prior, generators)
     white = ClassWhiteBox(*facts, device, classify=opened)
     labels = ClassLabels(*facts, device, label=lambda pictures: opened.label(pictures.to(device)).cpu())
     blind = ClassBlind(*facts, device)
