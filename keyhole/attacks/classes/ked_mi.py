@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from keyhole.attacks.base import Estimate
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
+from keyhole.attacks.classes.distribution import DistributionSearch
 from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
 from keyhole.attacks.classes.gan_pictures import own_gan
 from keyhole.attacks.classes.gmi import class_terms
@@ -87,33 +87,6 @@ class RealnessTerm:
 
 
 @dataclass(frozen=True)
-class KedSearch:
-    """One Gaussian for each class, and a draw from it for each picture.
-
-    Attributes:
-        search: of the Gaussians.
-    """
-
-    search: ClassSearch
-
-    def recall(self, wanted: Wanted) -> Iterator[Estimate]:
-        """See `keyhole.attacks.classes.base.ClassAttack`."""
-        classes = sorted(set(wanted.labels.tolist()))
-        rows = torch.tensor([classes.index(label) for label in wanted.labels.tolist()])
-        for found in self.search.optimise(Wanted.each(classes)):
-            one = found.estimate
-            drawn = self.search.found(
-                wanted,
-                found.variable[rows.to(found.variable.device)],
-                found.losses[rows],
-                one.iteration,
-                one.seconds,
-                final=one.final,
-            )
-            yield drawn.estimate
-
-
-@dataclass(frozen=True)
 class KedRecipe(WhiteBoxClassRecipe):
     """100 · CE(T(G(z)), y) − log σ(log Σ exp D(G(z))) in expectation over z, by one draw a step.
 
@@ -138,11 +111,11 @@ class KedRecipe(WhiteBoxClassRecipe):
         """A trained pair."""
         return "inversion-gan"
 
-    def make(self, known: ClassWhiteBox, run: ClassRun) -> KedSearch:
+    def make(self, known: ClassWhiteBox, run: ClassRun) -> DistributionSearch:
         """The search."""
         return self.against(known, run, (known,))
 
-    def against(self, known: ClassWhiteBox, run: ClassRun, models: Sequence[ClassWhiteBox]) -> KedSearch:
+    def against(self, known: ClassWhiteBox, run: ClassRun, models: Sequence[ClassWhiteBox]) -> DistributionSearch:
         """The search for Gaussians whose pictures several models take for the class."""
         settings = self.settings
         gan = own_gan(known, self.generator)
@@ -151,7 +124,7 @@ class KedRecipe(WhiteBoxClassRecipe):
             *class_terms(models, run.loss or settings.loss, settings.weight),
             RealnessTerm(gan.critic),
         )
-        return KedSearch(
+        return DistributionSearch(
             ClassSearch(
                 GaussianPictures(gan, settings.spread, settings.clamp),
                 [SearchObjective(terms, settings.optimiser)],

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from keyhole.attacks.classes.base import ClassAttack, ClassBlind, ClassLabels, ClassWhiteBox
+from keyhole.attacks.classes.brep_mi import RepulsionRecipe
 from keyhole.attacks.classes.diff_mi import RECIPES
 from keyhole.attacks.classes.entry import (
     BlindClassRecipe,
@@ -21,8 +22,12 @@ from keyhole.attacks.classes.gmi import GmiRecipe
 from keyhole.attacks.classes.guided import ClassGuidedRecipe
 from keyhole.attacks.classes.ked_mi import KedRecipe
 from keyhole.attacks.classes.latent import LatentRecipe, at_random, latents
+from keyhole.attacks.classes.lomma import LommaRecipe
+from keyhole.attacks.classes.mirror import MirrorRecipe
 from keyhole.attacks.classes.plg_mi import PlgRecipe
+from keyhole.attacks.classes.ppa import PpaRecipe
 from keyhole.attacks.classes.public_rows import PublicBest, PublicMean, PublicMeanBest, PublicRandom
+from keyhole.attacks.classes.vmi import VmiRecipe
 from keyhole.attacks.entry import Cost
 from keyhole.extensions import ExtensionError, extension_hash, label, load_extension
 from keyhole.service.errors import UsageError, unknown_name
@@ -70,6 +75,42 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
             title="z of a GAN of public pictures",
             cost=Cost(3.0, 0.006),
             colour="#d64545",
+        ),
+        "lomma": ClassEntry(
+            {
+                "strong": LommaRecipe(KedRecipe()),
+                "gmi": LommaRecipe(GmiRecipe()),
+                "no-students": LommaRecipe(KedRecipe(), augmented=False),
+                "gmi-no-students": LommaRecipe(GmiRecipe(), augmented=False),
+                "draw": LommaRecipe(KedRecipe(), "logit:p-reg=1,towards=draw"),
+            },
+            title="ked-mi or gmi against the classifier and its students, by the raw logit",
+            cost=Cost(3.0, 0.08),
+            colour="#1b5e20",
+        ),
+        "ppa": ClassEntry(
+            {"strong": PpaRecipe()},
+            title="the best of many draws of z, moved, and the most robust of them kept",
+            cost=Cost(14.0, 0.025, 3.0),
+            colour="#00838f",
+        ),
+        "mirror": ClassEntry(
+            {"strong": MirrorRecipe()},
+            title="the best of many draws of z, moved within one deviation",
+            cost=Cost(3.0, 0.006),
+            colour="#6d4c41",
+        ),
+        "vmi": ClassEntry(
+            {"strong": VmiRecipe()},
+            title="a normalising flow of each class over z",
+            cost=Cost(3.0, 0.007),
+            colour="#7b1fa2",
+        ),
+        "brep-mi": ClassEntry(
+            {"strong": RepulsionRecipe()},
+            title="z walks to the middle of the class's region; labels only",
+            cost=Cost(33.0, 0.025),
+            colour="#455a64",
         ),
         "public-best": ClassEntry(
             {"strong": PublicBest()},

@@ -10,9 +10,10 @@ from keyhole.train.prior.command import prior
 from keyhole.train.prior.conditional import conditional
 from keyhole.train.prior.pairs import pair
 from keyhole.train.prior.settings import TARGETED, KindName, PriorSettings
+from keyhole.train.prior.students import students
 
 KINDS: Mapping[KindName, Callable[[PriorSettings], int]] = MappingProxyType(
-    {"diffusion": prior, "cdm": conditional, "gan": pair, "inversion-gan": pair, "cgan": pair}
+    {"diffusion": prior, "cdm": conditional, "gan": pair, "inversion-gan": pair, "cgan": pair, "students": students}
 )
 """What trains each kind from its settings, and returns the exit code."""
 

@@ -39,6 +39,7 @@ _OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
         "gan": ("gan", "critic", "z"),
         "inversion-gan": ("gan", "critic", "z"),
         "cgan": (*_LABELS, "gan", "critic", "z", "alpha"),
+        "students": ("student",),
     }
 )
 """What the names of a kind's settings begin with."""

@@ -10,9 +10,9 @@ from typing import Literal
 from keyhole.service.errors import UsageError
 
 POOLS = ("public", "public-shifted")
-KindName = Literal["diffusion", "cdm", "gan", "inversion-gan", "cgan"]
+KindName = Literal["diffusion", "cdm", "gan", "inversion-gan", "cgan", "students"]
 """What is trained; `keyhole.train.prior.kinds.KINDS` has what makes each."""
-TARGETED = ("cdm", "inversion-gan", "cgan")
+TARGETED = ("cdm", "inversion-gan", "cgan", "students")
 """Kinds that learn from a target's answers."""
 
 
@@ -36,6 +36,7 @@ class PriorSettings:
         keyhole train prior --kind cgan --target runs/target --data lfw-112.zip --size 64 --out runs/plg
         keyhole train prior --kind cdm --target runs/target --data lfw-112.zip --size 64 --autoencoder taef2/ \\
             --unet-widths 64 96 128 --out runs/cdm
+        keyhole train prior --kind students --target runs/target --data lfw-112.zip --size 64 --out runs/students
     """
 
     data: str
@@ -47,7 +48,8 @@ class PriorSettings:
     kind: KindName = "diffusion"
     """What to train: `diffusion`, an autoencoder and a U-Net; `cdm`, the same conditional on a target's classes (attack
     diff-mi); `gan`, a generator and a critic (gmi, ppa, mirror, vmi, brep-mi); `inversion-gan`, one whose critic knows
-    the target (ked-mi); `cgan`, one conditional on the target's classes (plg-mi)."""
+    the target (ked-mi); `cgan`, one conditional on the target's classes (plg-mi); `students`, copies of the target that
+    learn from its answers alone (lomma)."""
     target: str | None = None
     """The classifier that the attack is for, by name or folder; all kinds but `diffusion` and `gan` need it."""
     weights: Path | None = None
@@ -131,6 +133,14 @@ class PriorSettings:
     """`cdm`: peak of the one-cycle schedule of the fine-tuning."""
     tuning_loss: str = "top-k:p-reg=1"
     """`cdm`: loss of the fine-tuning, one of `ce`, `poincare`, `max-margin`, `logit`, `top-k` with its settings."""
+    students: tuple[str, ...] = ("timm:efficientnet_b0", "timm:efficientnet_b1", "timm:efficientnet_b2")
+    """`students`: their architectures, as for `keyhole train target`."""
+    student_epochs: int = 20
+    """`students`: passes over the public pictures, of each."""
+    student_batch: int = 64
+    """`students`: pictures in a step."""
+    student_learning_rate: float = 0.01
+    """`students`: peak of the one-cycle schedule."""
     every: int = 300
     """Steps between lines of progress, each with a new samples.jpg."""
     audit: int = 200
@@ -192,7 +202,7 @@ _LEAST = {
     **dict.fromkeys(
         ("steps", "unet_steps", "batch", "unet_batch", "every", "latent_channels", "size", "top_n", "z"), 1
     ),
-    **dict.fromkeys(("gan_width", "critic_width", "gan_steps", "critic_steps"), 1),
+    **dict.fromkeys(("gan_width", "critic_width", "gan_steps", "critic_steps", "student_epochs", "student_batch"), 1),
     **dict.fromkeys(("tuning_survey", "tuning_layers", "tuning_batch", "tuning_sampler", "tuning_decoded"), 1),
     **dict.fromkeys(("tuning_steps", "alpha", "gan_ema"), 0),
 }
