@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-from keyhole.attacks.classes.base import ClassAttack, ClassBlind, ClassLabels, ClassWhiteBox
 from keyhole.attacks.classes.brep_mi import RepulsionRecipe
 from keyhole.attacks.classes.diff_mi import RECIPES
 from keyhole.attacks.classes.entry import (
-    BlindClassRecipe,
     ClassEntry,
     ClassRecipe,
-    ClassRun,
-    LabelsClassRecipe,
-    WhiteBoxClassRecipe,
 )
 from keyhole.attacks.classes.gmi import GmiRecipe
 from keyhole.attacks.classes.guided import ClassGuidedRecipe
@@ -24,12 +18,13 @@ from keyhole.attacks.classes.ked_mi import KedRecipe
 from keyhole.attacks.classes.latent import LatentRecipe, at_random, latents
 from keyhole.attacks.classes.lomma import LommaRecipe
 from keyhole.attacks.classes.mirror import MirrorRecipe
+from keyhole.attacks.classes.own import own_class_attack
 from keyhole.attacks.classes.plg_mi import PlgRecipe
 from keyhole.attacks.classes.ppa import PpaRecipe
 from keyhole.attacks.classes.public_rows import PublicBest, PublicMean, PublicMeanBest, PublicRandom
 from keyhole.attacks.classes.vmi import VmiRecipe
 from keyhole.attacks.entry import Cost
-from keyhole.extensions import ExtensionError, extension_hash, label, load_extension
+from keyhole.extensions import extension_hash, label
 from keyhole.service.errors import UsageError, unknown_name
 
 _SHOWN = Cost(0.0, 0.0)
@@ -188,7 +183,7 @@ def choose_class_attack(word: str, attacks: Mapping[str, ClassEntry] = CLASS_ATT
 
     Args:
         word: ``ATTACK`` or ``ATTACK/RECIPE``, the attack by its name in the registry or as ``package.module:Class``,
-            see `own_class_attack`.
+            see `keyhole.attacks.classes.own`.
         attacks: by name.
 
     Raises:
@@ -223,79 +218,3 @@ def choose_class_attacks(words: Sequence[str]) -> tuple[ChosenClassAttack, ...]:
             raise UsageError(f"--attacks names {one.spelled} twice")
         chosen[one.name] = one
     return tuple(chosen.values())
-
-
-@dataclass(frozen=True)
-class _Own:
-    kind: Callable[[Any, ClassRun], ClassAttack]
-
-    @property
-    def iterations(self) -> int:
-        return int(getattr(self.kind, "iterations", _OWN_ITERATIONS))
-
-    @property
-    def uses_prior(self) -> bool:
-        return bool(getattr(self.kind, "uses_prior", False))
-
-    @property
-    def generator(self) -> str:
-        return str(getattr(self.kind, "generator", ""))
-
-
-@dataclass(frozen=True)
-class OwnWhiteBoxClass(_Own, WhiteBoxClassRecipe):
-    """The recipe of a class of a user's own, see `own_class_attack`."""
-
-    def make(self, known: ClassWhiteBox, run: ClassRun) -> ClassAttack:
-        """The class called."""
-        return self.kind(known, run)
-
-
-@dataclass(frozen=True)
-class OwnLabelsClass(_Own, LabelsClassRecipe):
-    """The recipe of a class of a user's own, see `own_class_attack`."""
-
-    def make(self, known: ClassLabels, run: ClassRun) -> ClassAttack:
-        """The class called."""
-        return self.kind(known, run)
-
-
-@dataclass(frozen=True)
-class OwnBlindClass(_Own, BlindClassRecipe):
-    """The recipe of a class of a user's own, see `own_class_attack`."""
-
-    def make(self, known: ClassBlind, run: ClassRun) -> ClassAttack:
-        """The class called."""
-        return self.kind(known, run)
-
-
-_OWN_ITERATIONS = 100
-_OWN: Mapping[object, Callable[[Any], ClassRecipe]] = MappingProxyType(
-    {kind.knowledge: kind for kind in (OwnWhiteBoxClass, OwnLabelsClass, OwnBlindClass)}
-)
-
-
-def own_class_attack(name: str) -> ClassEntry:
-    """The attack that ``package.module:Name`` names: a `ClassEntry`, or a class.
-
-    A class says with ``knowledge = "white box"``, ``"labels"`` or ``"blind"`` what it is made from. It is called with a
-    `ClassWhiteBox`, `ClassLabels` or `ClassBlind` and a `ClassRun`; what that makes is a `ClassAttack`. It may also
-    have ``iterations``, ``uses_prior`` and ``generator``, as a `ClassRecipe` has them.
-
-    Raises:
-        UsageError: no such thing, or it is neither.
-    """
-    try:
-        found = load_extension(name)
-    except ExtensionError as error:
-        raise UsageError(f"cannot load the attack {error}") from error
-    if isinstance(found, ClassEntry):
-        return found
-    kind = _OWN.get(getattr(found, "knowledge", None))
-    if kind is None or not callable(found) or (isinstance(found, type) and not hasattr(found, "recall")):
-        known = ", ".join(map(repr, _OWN))
-        raise UsageError(
-            f"{name} must be a ClassEntry, or a class with `recall` whose `knowledge` is one of {known}; got "
-            f"{type(found).__name__}"
-        )
-    return ClassEntry({"strong": kind(found)}, title=(found.__doc__ or "").partition("\n")[0])
