@@ -13,19 +13,15 @@ import pytest
 from PIL import Image
 
 from keyhole.bench.advice.options import options
-from keyhole.bench.advice.wording import design_text
 from keyhole.bench.measure.dfil import psnr_bound
-from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, MachineLoad
+from keyhole.bench.records import AccuracyRecord, Design, MachineLoad
 from keyhole.bench.report.command import bench_report, markdown, write_report
-from keyhole.bench.report.content import missing_measurements, report_content
-from keyhole.bench.report.costs import payload_dots, stage_bars
-from keyhole.bench.report.sheets import contact_sheets
-from keyhole.bench.report.tradeoff import tradeoffs
-from keyhole.bench.report.view import ReaderLimits, TargetView
+from keyhole.bench.report.content import report_content
+from keyhole.bench.report.view import ReaderLimits
 from keyhole.bench.results import Failure, Results
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
-from tests.bench.making import CODECS, CUTS, DESIGNS, LINKS, latency, leak, percentiles, run, ssim_of, with_sheets
+from tests.bench.making import CUTS, DESIGNS, LINKS, leak, run, ssim_of, with_sheets
 from tests.bench.standard import standard_run
 
 Report = tuple[str, str, Path]
@@ -55,10 +51,6 @@ def small() -> Results:
 def full(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("run")
     return written(with_sheets(run(), folder), folder)
-
-
-def view(results: Results, limits: ReaderLimits = LIMITS) -> TargetView:
-    return TargetView("toy", options(results), results.links, limits)
 
 
 def rows_of(page: str, table: str) -> list[dict[str, str]]:
@@ -216,13 +208,6 @@ def test_a_sheet_of_every_attack_is_in_the_page_and_rows_lead_to_that_of_the_str
     assert all(name.endswith("pixels-white-0") for name in led_to)
 
 
-def test_contact_sheets_may_be_those_of_some_codecs(tmp_path: Path) -> None:
-    results = with_sheets(run(), tmp_path)
-    (section,) = report_content(results, tmp_path, LIMITS, sheet_codecs=["int8"]).sections
-    shown = {design for sheet in (*section.sheets, *section.other_sheets) for design in sheet.designs}
-    assert shown == {each for each in DESIGNS if each.codec == "int8"}
-
-
 def test_markdown_of_a_standard_run_fits_250_lines_and_says_what_it_leaves_out(tmp_path: Path) -> None:
     text = markdown(report_content(with_sheets(standard_run(), tmp_path), tmp_path, ReaderLimits(accuracy_loss=2)))
     assert len(text.splitlines()) <= 250
@@ -264,103 +249,6 @@ def test_one_kind_of_measurement_alone_is_a_report_that_names_the_others(tmp_pat
 def test_all_but_one_kind_is_a_report(tmp_path: Path, gone: str) -> None:
     page, _, _ = written(replace(small(), **{gone: ()}), tmp_path)
     assert "What is missing" in page
-
-
-def test_designs_that_lack_a_measurement_are_named() -> None:
-    results = run()
-    lacking = replace(results, accuracies=[found for found in results.accuracies if found.design != DESIGNS[3]])
-    (line,) = missing_measurements(options(lacking), LINKS)
-    assert line == "Accuracy: missing for cut at `layer1.0`, gaussian:scale=0.5, int8."
-    assert not list(missing_measurements(options(results), LINKS))
-
-
-def test_designs_that_an_attack_was_not_tried_on_are_named() -> None:
-    spared = next(design for design in DESIGNS if design.codec == "int8")
-    kept = [leak for leak in run().leaks if (leak.design, leak.attack) != (spared, "pixels-white")]
-    told = list(missing_measurements(options(replace(run(), leaks=kept)), LINKS))
-    assert told == [f"Leak to pixels-white: missing for {design_text(spared)}."]
-
-
-def test_a_sheet_that_is_gone_or_broken_is_left_out(tmp_path: Path) -> None:
-    results = with_sheets(run(), tmp_path)
-    (tmp_path / str(results.leaks[0].sheet)).unlink()
-    (tmp_path / str(results.leaks[1].sheet)).write_bytes(b"\x89PNG")
-    shown = [sheet.leak for sheet in contact_sheets(options(results), tmp_path, None)]
-    kept = [found for found in results.leaks[2:] if found.seed == 0]
-    assert sorted(shown, key=kept.index) == kept
-
-
-def test_designs_that_share_a_sheet_show_it_once(tmp_path: Path) -> None:
-    results = with_sheets(run(), tmp_path)
-    alike = replace(results, leaks=[replace(found, sheet="sheets/0.png") for found in results.leaks])
-    (sheet,) = contact_sheets(options(alike), tmp_path, None)
-    assert set(sheet.designs) == set(DESIGNS)
-
-
-def test_bars_of_a_frame_are_as_long_as_its_stages() -> None:
-    (chart,) = stage_bars(view(run()))
-    panel = dict(zip(LINKS, chart.panels, strict=True))["lte"]
-    names = [name for _, name in panel.y.ticks]
-    assert names == [*(f"{cut} · {codec}" for cut in CUTS for codec in CODECS), "edge-only", "cloud-only · fp32"]
-    last = panel.bars[-1]
-    ends = [start + length for start, length in zip(last.starts, last.lengths, strict=True)]
-    assert ends == pytest.approx([60, 55, 67, 62, 74, 69, 31, 123])
-
-
-def test_stages_that_one_frame_lacks_are_no_hole_in_its_bar() -> None:
-    one, other = Design("toy", "a"), Design("toy", "b")
-    results = Results(
-        latencies=[
-            LatencyRecord(one, "lte", {"network": percentiles(3)}, percentiles(3), 9, 1),
-            LatencyRecord(
-                other, "lte", {"edge_compute": percentiles(2), "network": percentiles(3)}, percentiles(5), 9, 1
-            ),
-        ]
-    )
-    (chart,) = stage_bars(view(results))
-    assert chart.panels[0].bars[1].starts == (0, 2)
-
-
-def test_payloads_are_dots_for_each_cut_and_codec_on_an_axis_from_zero() -> None:
-    (chart,) = payload_dots(view(run()))
-    (panel,) = chart.panels
-    assert panel.x.span[0] == 0
-    sizes = {dots.names[1]: [(mark.y, mark.x) for mark in dots.marks] for dots in panel.dots}
-    assert sizes == {"fp32": [(0, 8.0), (1, 8.0), (2, 8.0)], "int8": [(0, 2.0), (1, 2.0), (2, 2.0)]}
-    assert [name for _, name in panel.y.ticks] == list(CUTS)
-
-
-def test_the_front_is_drawn_through_the_designs_that_no_other_beats() -> None:
-    results = Results(
-        latencies=[latency(Design("toy", cut), "lte", p50) for cut, p50 in (("a", 1), ("b", 2), ("c", 3), ("d", 4))],
-        leaks=[leak(Design("toy", cut), "x", ssim) for cut, ssim in (("a", 0.9), ("b", 0.3), ("c", 0.5), ("d", 0.1))],
-    )
-    (chart,) = tradeoffs(view(results))
-    (panel,) = chart.panels
-    (front,) = panel.curves
-    assert front.stepped
-    assert front.points == ((1, pytest.approx(0.9)), (2, pytest.approx(0.3)), (4, pytest.approx(0.1)))
-
-
-def test_limits_are_lines_and_what_they_allow_is_a_region() -> None:
-    chart, *_ = tradeoffs(view(run(), ReaderLimits(ssim=0.4, latency=70)))
-    for panel in chart.panels:
-        assert {(level.on, level.at) for level in panel.levels if level.name == "limit"} == {("y", 0.4), ("x", 70)}
-        (region,) = panel.regions
-        assert region.within(panel.x, panel.y)[1] == (0.0, 0.4)
-        assert region.within(panel.x, panel.y)[0] == (0.0, 70)
-    unlimited, *_ = tradeoffs(view(run(), ReaderLimits()))
-    assert not any(panel.regions or panel.levels for panel in unlimited.panels)
-
-
-def test_designs_that_do_not_split_are_marks_at_the_ends_of_what_leaks() -> None:
-    chart, *_ = tradeoffs(view(run()))
-    for panel in chart.panels:
-        (whole,) = (dots for dots in panel.dots if dots.names == ("no split",))
-        assert {(mark.label, mark.x, mark.y) for mark in whole.marks} == {
-            ("edge-only", 31, 0.0),
-            ("cloud-only", 123, 1.0),
-        }
 
 
 def test_the_command_writes_where_it_is_told_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,8 +28,8 @@ def tradeoffs(view: TargetView) -> Iterator[Chart]:
         [leak],
         "leak",
         "What leaks against latency",
-        "Each mark is a way to split: further left is faster, further down gives less of the picture away. The bar is "
-        "the 95 % interval; the line joins the splits that no other split beats in both.",
+        "Each mark is a way to split: further left is faster, further down gives less of the picture away. Bars are "
+        "95 % intervals; the line joins the splits that no other split beats in both.",
     )
     if leak.name != ssim.name:
         yield from _chart(
@@ -80,20 +80,26 @@ def _panel(view: TargetView, link: str, measure: Leakage, looks: Looks) -> Chart
     ]
     return ChartPanel(
         f"{measure.title} over {link}",
-        ChartAxis(f"p50 over {link}, ms", from_zero(p50 for p50, _, _ in points)),
+        ChartAxis(f"p50 over {link}, ms", from_zero(_slowest(option, link, p50) for p50, _, option in points)),
         measure.axis,
         regions=(region,) if measure.limit is not None or slowest is not None else (),
         levels=tuple(levels),
         curves=(Curve(FRONT, INK, tuple((p50, leak[0]) for p50, leak, _ in front), stepped=True),),
         dots=(
             *looks.dots(
-                (option.design.defence, option.design.codec, _mark(view, (p50, leak, option), named))
+                (option.design.defence, option.design.codec, _mark(view, link, (p50, leak, option), named))
                 for p50, leak, option in points
                 if option.splits
             ),
-            *looks.whole(_mark(view, point, named) for point in points if not point[2].splits),
+            *looks.whole(_mark(view, link, point, named) for point in points if not point[2].splits),
         ),
     )
+
+
+def _slowest(option: Option, link: str, p50: float) -> float:
+    """The upper end of a median's interval, or the median where it has none."""
+    interval = option.p50_interval(link)
+    return interval[1] if interval else p50
 
 
 def front_over(view: TargetView, link: str, measure: Leakage) -> list[Option]:
@@ -106,7 +112,7 @@ def _front(points: Sequence[Point], measure: Leakage) -> list[Point]:
     return pareto_front(splits, lambda point: (point[0], _cost(point[1], measure)))
 
 
-def _mark(view: TargetView, point: Point, front: set[Design]) -> Mark:
+def _mark(view: TargetView, link: str, point: Point, front: set[Design]) -> Mark:
     p50, (leak, interval), option = point
     first = option.design in front or not option.splits
     named = first or option.design.defence == UNDEFENDED
@@ -116,6 +122,7 @@ def _mark(view: TargetView, point: Point, front: set[Design]) -> Mark:
         view.facts(option),
         option.design.cut if named else "",
         first,
+        across=option.p50_interval(link),
         up=interval,
         link=view.pictures.get(option.design, ""),
     )
