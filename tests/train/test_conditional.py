@@ -17,7 +17,7 @@ from keyhole.priors.conditional import ConditionalDenoiser, ConditionalSampler, 
 from keyhole.priors.schedule import read_schedule
 from keyhole.service.errors import UsageError
 from keyhole.train.optimisation import Optimisation
-from keyhole.train.prior import conditional
+from keyhole.train.prior import command, conditional
 from keyhole.train.prior.conditional import schedule_of
 from keyhole.train.prior.diffusion import new_unet
 from keyhole.train.prior.kinds import train_prior
@@ -228,6 +228,12 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(
     unbroken, resumed = load_file(root / "out" / file), load_file(flags.out / file)
     for key, value in unbroken.items():
         torch.testing.assert_close(resumed[key], value, rtol=2e-3, atol=2e-3)
+
+
+def test_a_shipped_autoencoder_is_named_as_it_is(root: Path) -> None:
+    given = command.given_autoencoder(settings(root, "cdm", autoencoder=Path("streetcam")))
+    assert given is not None
+    assert (given.channels, given.factor) == (24, 8)
 
 
 def test_without_fine_tuning_and_with_a_loss_that_is_none(root: Path) -> None:

@@ -9,6 +9,7 @@ from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 
+from keyhole.priors.folder import prior_folder, shipped_priors
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import this_command
@@ -89,7 +90,10 @@ def given_autoencoder(settings: PriorSettings) -> PriorAutoencoder | None:
     Raises:
         UsageError: none there.
     """
-    return open_autoencoder(settings.autoencoder) if settings.autoencoder else None
+    given = settings.autoencoder
+    if given is None:
+        return None
+    return open_autoencoder(prior_folder(str(given)) if str(given) in shipped_priors() else given)
 
 
 def autoencoder_of(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> PriorAutoencoder:

@@ -62,7 +62,7 @@ class PairKind:
     """How a kind of pair is made and trained.
 
     Attributes:
-        latent, width, critic_steps: what its flags are where they are absent.
+        latent, width, steps, critic_steps: what its flags are where they are absent.
         betas: of Adam.
         make: networks of random weights.
         losses: of the two, from the flags and what is known of the target.
@@ -71,6 +71,7 @@ class PairKind:
 
     latent: int
     width: int
+    steps: int
     critic_steps: int
     betas: tuple[float, float]
     make: Callable[[PriorSettings, PairSizes], AdversarialPair]
@@ -112,18 +113,20 @@ def _hinge(settings: PriorSettings, known: ClassWhiteBox | None) -> AdversarialL
 
 PAIRS: Mapping[str, PairKind] = MappingProxyType(
     {
-        "gan": PairKind(100, 32, 5, (0.5, 0.999), _plain, _wasserstein),
-        "inversion-gan": PairKind(100, 32, 4, (0.5, 0.999), _plain, _inversion),
-        "cgan": PairKind(128, 16, 2, (0.0, 0.9), _conditional, _hinge, labelled=True),
+        "gan": PairKind(100, 32, 2000, 5, (0.5, 0.999), _plain, _wasserstein),
+        "inversion-gan": PairKind(100, 32, 3000, 4, (0.5, 0.999), _plain, _inversion),
+        "cgan": PairKind(128, 16, 2000, 2, (0.0, 0.9), _conditional, _hinge, labelled=True),
     }
 )
 """By name; sizes as in the papers but for the widths (64 there) and the steps of PLG-MI's critic (5 there), so that a
 training on two cores takes less than an hour."""
 
 
-def critic_steps(settings: PriorSettings) -> int:
-    """Steps of the critic before each of the generator's."""
-    return PAIRS[settings.kind].critic_steps if settings.critic_steps is None else settings.critic_steps
+def steps_of(settings: PriorSettings) -> dict[str, int]:
+    """Steps of the generator, and of the critic before each of them, by flag."""
+    kind = PAIRS[settings.kind]
+    usual = {"gan_steps": kind.steps, "critic_steps": kind.critic_steps}
+    return {flag: getattr(settings, flag) or steps for flag, steps in usual.items()}
 
 
 def pair(settings: PriorSettings) -> int:
@@ -135,6 +138,7 @@ def pair(settings: PriorSettings) -> int:
         ValueError: damaged data.
     """
     kind, console, work = PAIRS[settings.kind], terminal(), settings.out / "training"
+    steps = steps_of(settings)
     _check_side(settings)
     with alone(settings.out, TRAINING):
         target = opened_target(settings) if settings.target else None
@@ -153,8 +157,8 @@ def pair(settings: PriorSettings) -> int:
             labels,
             kind.losses(settings, known),
             latent=sizes.latent,
-            steps=settings.gan_steps,
-            critic_steps=critic_steps(settings),
+            steps=steps["gan_steps"],
+            critic_steps=steps["critic_steps"],
             batch=settings.gan_batch,
             every=settings.every,
             optimisation=Optimisation(
@@ -240,7 +244,7 @@ def _card(
         kind=settings.kind,
         data=f"{settings.data}, pool {settings.pool}",
         licence=settings.licence,
-        recipe={**recipe_of(settings), "critic_steps": critic_steps(settings)},
+        recipe={**recipe_of(settings), **steps_of(settings)},
         seed=settings.seed,
         figures={name: round(value, 4) for name, value in look.figures(trained.generator).items()},
         network=_network(sizes),

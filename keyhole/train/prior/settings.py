@@ -63,8 +63,9 @@ class PriorSettings:
     size: int = 128
     """Side of the pictures in pixels."""
     autoencoder: Path | None = None
-    """A finished autoencoder, so that only the U-Net is trained: a diffusers directory of AutoencoderKL, AutoencoderDC
-    or AutoencoderTiny, or one that has it in `vae/`, or a folder with the two taef2_*.safetensors."""
+    """A finished autoencoder, so that only the U-Net is trained: the shipped prior `streetcam`, a diffusers directory
+    of AutoencoderKL, AutoencoderDC or AutoencoderTiny, or one that has it in `vae/`, or a folder with the two
+    taef2_*.safetensors."""
     latent_channels: int = 24
     """Channels of the autoencoder's latents; they divide the last of its widths."""
     widths: tuple[int, ...] = (48, 96, 192)
@@ -100,8 +101,9 @@ class PriorSettings:
     `cgan` 16."""
     critic_width: int | None = None
     """Those of its critic. Absent: as the generator's."""
-    gan_steps: int = 3000
-    """Steps of a GAN's generator."""
+    gan_steps: int | None = None
+    """Steps of a GAN's generator. Absent: 2,000 of `gan` and `cgan`, 3,000 of `inversion-gan`: less than 40 minutes on
+    two cores at 64 pixels."""
     critic_steps: int | None = None
     """Steps of the critic before each of them. Absent: 5 of `gan`, 4 of `inversion-gan`, 2 of `cgan` (5 in PLG-MI)."""
     gan_batch: int = 32
