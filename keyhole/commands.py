@@ -97,6 +97,11 @@ _TOOLS = {
         "keyhole.train.command:train",
         "Train a target: classes or identities",
     ),
+    "layers": Command(
+        "keyhole.evaluation.layers.settings:LayersSettings",
+        "keyhole.evaluation.layers.command:layers",
+        "What each layer of a classifier matters to: its task, or the inversion of its training pictures",
+    ),
     "trial": Command(
         "keyhole.train.settings:TrialSettings",
         "keyhole.train.trial:trial",
