@@ -87,7 +87,7 @@ class ClassSource:
     Attributes:
         spec: ``streetcam``, a data set as NAME:PATH, or a folder or zip with a folder of pictures for each class.
         part: of it. Empty: of streetcam the pool ``private-train``; of a data set whose owner has labels and the splits
-            ``train`` and ``test``, these; of a folder that holds one named ``private``, all of that; else the pool
+            ``train`` and ``test``, these; a folder or split named ``private``, whole; else the pool
             ``private``. A name with a slash behind, ``private/``, is the folder or the owner's split, whole.
         vehicles: of streetcam; None: `VEHICLES`.
         views: pictures of each vehicle; None: `VIEWS`.
@@ -145,11 +145,11 @@ def _held_back(source: ClassSource, size: Size) -> ClassPictures | None:  # noqa
 
 
 def _whole_or_pool(spec: str) -> str:
-    """The folder ``private``, whole, where there is one; else the pool."""
+    """The folder or split ``private``, whole, where there is one; else the pool."""
     pool, root = POOLS[1], Path(spec).expanduser()
-    whole = f"{pool}/"
-    is_plain = spec.partition(":")[0] not in SETS
-    return whole if is_plain and root.exists() and tree_at(root).exists(pool) else pool
+    layout = SETS.get(spec.partition(":")[0])
+    has_whole = pool in layout.splits if layout else root.exists() and tree_at(root).exists(pool)
+    return f"{pool}/" if has_whole else pool
 
 
 def _divided(source: ClassSource, pictures: Collection) -> ClassPictures:
@@ -181,14 +181,18 @@ def _drawn(places: Sequence[int], name: str, source: ClassSource) -> list[int]:
 def _labelled(spec: str, pictures: Collection) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Names of the classes that there are pictures of, and each picture's label among them.
 
-    The set's own label is the class, else the identity.
+    The set's own label is the class; where it has none, the identity.
     """
-    facts = [pictures.facts(index) for index in range(len(pictures))]
-    own = [pictures.classes[known.label] if known.label is not None else known.identity for known in facts]
+    facts, known = [pictures.facts(index) for index in range(len(pictures))], pictures.classes
+    own = (
+        [None if fact.label is None else known[fact.label] for fact in facts]
+        if known
+        else [fact.identity for fact in facts]
+    )
     classes = [name for name in own if name is not None]
     if len(classes) < len(own):
         raise UsageError(
-            f"{spec}: {len(own) - len(classes)} of {len(own)} pictures show no known class: expected a folder of "
+            f"{spec}: {len(own) - len(classes)} of {len(own)} pictures show no one known class: expected a folder of "
             "pictures for each, or a data set as its owner packs it (`keyhole data sets` lists them)"
         )
     present = dict.fromkeys(classes)

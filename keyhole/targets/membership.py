@@ -108,7 +108,8 @@ def warn_of_members(trained: TrainedOn, target: str, source: str, labels: Sequen
 
 def _key(spec: str, identity: str) -> str:
     name = spec.partition(":")[0]
-    known = f"{name if name in SETS or spec == STREETCAM else ''}:{identity}"
+    home = SETS[name].people_of or name if name in SETS else spec if spec == STREETCAM else ""
+    known = f"{home}:{identity}"
     return hashlib.blake2b(known.encode(), digest_size=8).hexdigest()
 
 

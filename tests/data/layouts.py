@@ -16,6 +16,7 @@ from scipy.io import savemat
 from torchvision.datasets import CIFAR10, CIFAR100
 
 from keyhole.data import open_collection
+from keyhole.data.sets import inversion
 
 
 def shade(path: str) -> int:
@@ -120,6 +121,38 @@ def cub(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(top, "classes.txt", ["1 001.Auk", "2 002.Wren"])
 
 
+def celeba_diff_mi(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    celeba(root, monkeypatch)
+    monkeypatch.setattr(inversion, "CELEBA_PEOPLE", 2)
+    monkeypatch.setattr(inversion, "CELEBA_PUBLIC", 2)
+
+
+def cub_diff_mi(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cub(root, monkeypatch)
+    write(root / "CUB_200_2011", "bounding_boxes.txt", [f"{n} 2.0 1.0 4.0 {n}.0" for n in range(1, 7)])
+    monkeypatch.setattr(inversion, "CUB_CLASSES", 1)
+
+
+def chestxray14(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {
+        "00000001_000.png": "Cardiomegaly", "00000001_001.png": "Cardiomegaly|Effusion", "00000002_000.png": "Effusion",
+        "00000003_000.png": "No Finding", "00000004_000.png": "Effusion", "00000005_000.png": "Cardiomegaly",
+        "00000006_000.png": "No Finding", "00000007_000.png": "Effusion", "00000002_001.png": "No Finding",
+    }  # fmt: skip
+    names = list(rows)
+    draw(root, [f"images_00{1 + n % 2}/images/{name}" for n, name in enumerate(names)])
+    table = [f"{name},{found},0,{int(name[:8])},058,M,PA,2682,2749" for name, found in rows.items()]
+    header = "Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Gender,View Position,Width,Height"
+    write(root, "Data_Entry_2017.csv", [header, *table])
+    write(root, "train_val_list.txt", [*names[:4], *names[6:7], names[8]])
+    write(root, "test_list.txt", [*names[4:6], names[7]])
+
+
+def chestxray14_diff_mi(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chestxray14(root, monkeypatch)
+    monkeypatch.setattr(inversion, "CHEST_EACH", 4)
+
+
 def facescrub(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     people = {"actors/faces": ("Adam A", "Bob B"), "actresses": ("Carla C", "Dora D")}
     draw(root, [f"{f}/{person}/{person}_{n}.jpg" for f, group in people.items() for person in group for n in (1, 2)])
@@ -177,7 +210,9 @@ def msmt17(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BUILD = {
-    "celeba": celeba, "cifar10": cifar10, "cifar100": cifar100, "clips": clips, "coco": coco, "cub": cub,
+    "celeba-diff-mi": celeba_diff_mi, "chestxray14": chestxray14, "chestxray14-diff-mi": chestxray14_diff_mi,
+    "cub-diff-mi": cub_diff_mi, "celeba": celeba, "cifar10": cifar10, "cifar100": cifar100, "clips": clips,
+    "coco": coco, "cub": cub,
     "dogs": dogs, "dukemtmc": dukemtmc, "facescrub": facescrub, "imagenet": imagenet, "market1501": market1501,
     "msmt17": msmt17, "veri": veri, "veri-wild": veri_wild,
 }  # fmt: skip

@@ -12,9 +12,12 @@ import torch
 from scipy.io import savemat
 
 from keyhole.data import open_collection, open_source
+from keyhole.data.classes import ClassSource
 from keyhole.data.identities import numbered
+from keyhole.data.sets.inversion import BoxCrop, CentreCrop
 from keyhole.data.sets.pools import POOLS
 from keyhole.metrics.recognition import Views, retrieve
+from keyhole.targets.membership import TrainedOn
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid_data import open_parts
 from tests.data.layouts import draw, facts, identities, shade, shades, write
@@ -134,6 +137,60 @@ def test_cub_has_labels_and_splits(made):
     assert open_collection(spec, "train").classes == ("001.Auk", "002.Wren")
     assert [fact.label for fact in facts(spec, "train")] == [0, 0, 1, 1]
     assert shades(spec, "test") == [shade("images/001.Auk/Auk_2.jpg"), shade("images/002.Wren/Wren_2.jpg")]
+
+
+def test_chest_x_rays_have_findings_and_patients(made):
+    spec = made("chestxray14")
+    train = open_collection(spec, "train")
+    assert train.classes[train.facts(0).label] == "Cardiomegaly"
+    assert [fact.attributes for fact in facts(spec, "train")] == [
+        ("Cardiomegaly",), ("Cardiomegaly", "Effusion"), ("Effusion",), (), (), (),
+    ]  # fmt: skip
+    assert train.facts(1).label is None
+    assert identities(spec, "test") == {"4", "5", "7"}
+    assert shades(spec, "test")[0] == shade("images_001/images/00000004_000.png")
+
+
+def test_chest_x_rays_that_are_not_in_the_table_are_named(made, tmp_path):
+    spec = made("chestxray14")
+    write(tmp_path, "test_list.txt", ["00000009_000.png"])
+    with pytest.raises(ValueError, match=r"00000009_000\.png is not in Data_Entry_2017\.csv"):
+        open_collection(spec, "test")
+
+
+def test_diff_mi_takes_the_people_with_most_pictures_and_others_as_public(made):
+    spec = made("celeba-diff-mi")
+    assert identities(spec, "private/") == {"11", "15"}
+    public = identities(spec, "public")
+    assert len(public) == 2
+    assert public < {"12", "13", "14"}
+    source = ClassSource(spec).open(8)
+    assert source.names == ("11", "15")
+    assert TrainedOn.of(spec, ["11"]).among("celeba:/elsewhere", ["11", "12"]) == ["11"]
+    whole = torch.arange(3 * 218 * 178).view(3, 218, 178)
+    assert torch.equal(CentreCrop(lambda: whole, 108)(), whole[:, 55:163, 35:143])
+
+
+def test_diff_mi_takes_the_first_birds_cropped_to_their_boxes(made):
+    spec = made("cub-diff-mi")
+    private, public = (open_collection(spec, part) for part in ("private/", "public"))
+    assert {private.facts(n).label for n in range(3)} == {0}
+    assert {public.facts(n).label for n in range(3)} == {1}
+    assert [tuple(private[n].picture.shape) for n in range(3)] == [(3, 1, 4), (3, 2, 4), (3, 3, 4)]
+    whole = torch.arange(3 * 8 * 8).view(3, 8, 8)
+    assert torch.equal(BoxCrop(lambda: whole, (2.0, 1.0, 4.0, 3.0))(), whole[:, 1:4, 2:6])
+
+
+def test_diff_mi_takes_so_many_x_rays_of_each_finding_and_healthy_others(made):
+    spec = made("chestxray14-diff-mi")
+    found = ClassSource(spec).open(8)
+    assert found.names == ("Cardiomegaly", "Effusion")
+    assert [entry.name for entry in found.pictures.first.entries] == [
+        "Cardiomegaly/00000001_000.png", "Cardiomegaly/00000001_001.png", "Effusion/00000001_001.png",
+        "Effusion/00000002_000.png",
+    ]  # fmt: skip
+    assert [found.labels[place] for place in found.held_back] == [0, 1, 1]
+    assert identities(spec, "public") == {"3", "6"}
 
 
 def test_facescrub_people_are_classes_and_identities(made):

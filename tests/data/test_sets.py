@@ -59,7 +59,8 @@ def test_a_missing_set_says_where_it_is_obtained(name, tmp_path):
         ("celeba", "identity_CelebA.txt"), ("coco", "val2017"), ("cub", "CUB_200_2011/train_test_split.txt"),
         ("dogs", "test_list.mat"), ("veri", "image_query"), ("market1501", "Market-1501-v15.09.15/query"),
         ("msmt17", "MSMT17_V2/list_gallery.txt"), ("veri-wild", "train_test_split/vehicle_info.txt"),
-        ("veri-wild", "train_test_split/test_3000_query.txt"),
+        ("veri-wild", "train_test_split/test_3000_query.txt"), ("chestxray14", "test_list.txt"),
+        ("cub-diff-mi", "CUB_200_2011/bounding_boxes.txt"),
     ],
 )  # fmt: skip
 def test_a_missing_file_is_named(name, path, made, tmp_path):
@@ -77,6 +78,7 @@ def test_a_missing_file_is_named(name, path, made, tmp_path):
         ("coco", "annotations/captions_val2017.json"), ("dogs", "test_list.mat"), ("imagenet", "meta.bin"),
         ("imagenet", "ILSVRC2012_devkit_t12/data/meta.mat"), ("msmt17", "MSMT17_V2/list_query.txt"),
         ("veri-wild", "train_test_split/vehicle_info.txt"), ("veri-wild", "train_test_split/train_list.txt"),
+        ("chestxray14", "Data_Entry_2017.csv"), ("cub-diff-mi", "CUB_200_2011/bounding_boxes.txt"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>\n" * 3])

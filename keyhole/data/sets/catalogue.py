@@ -10,7 +10,9 @@ from keyhole.data.sets.classification import CIFAR_10, CIFAR_100, CUB, DOGS, IMA
 from keyhole.data.sets.collection import Collection
 from keyhole.data.sets.faces import CELEBA, FACESCRUB
 from keyhole.data.sets.folders import list_folder
+from keyhole.data.sets.inversion import CELEBA_DIFF_MI, CHESTXRAY_DIFF_MI, CUB_DIFF_MI
 from keyhole.data.sets.layout import DataSetLayout
+from keyhole.data.sets.medical import CHESTXRAY_14
 from keyhole.data.sets.reidentification import DUKE_MTMC, MARKET_1501, MSMT17, VERI, VERI_WILD
 from keyhole.data.sets.scenes import CLIPS, COCO
 from keyhole.data.streetcam.pools import VehiclePool
@@ -18,11 +20,15 @@ from keyhole.data.streetcam.stream import Passes, Streetcam
 
 SETS: Mapping[str, DataSetLayout] = {
     "celeba": CELEBA,
+    "celeba-diff-mi": CELEBA_DIFF_MI,
+    "chestxray14": CHESTXRAY_14,
+    "chestxray14-diff-mi": CHESTXRAY_DIFF_MI,
     "cifar10": CIFAR_10,
     "cifar100": CIFAR_100,
     "clips": CLIPS,
     "coco": COCO,
     "cub": CUB,
+    "cub-diff-mi": CUB_DIFF_MI,
     "dogs": DOGS,
     "dukemtmc": DUKE_MTMC,
     "facescrub": FACESCRUB,

@@ -167,6 +167,7 @@ class DataSetLayout:
         owner: where it is obtained.
         splits: as the owner divides it.
         read: lists the pictures of all splits, given the files; its errors name those that are missing.
+        people_of: name of the set whose identities it has, divided otherwise; empty: its own.
     """
 
     title: str
@@ -175,6 +176,7 @@ class DataSetLayout:
     owner: str
     splits: tuple[str, ...]
     read: Callable[[Files], Listing]
+    people_of: str = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -186,13 +188,14 @@ class DataSetLayout:
 
         Args:
             root: folder or zip that holds the files as ``tree`` says.
-            part: one of `parts`.
+            part: one of `parts`; ``private/`` with a slash is a split of that name, whole; without it, the pool.
 
         Raises:
             ValueError: no such part, or a damaged file.
             FileNotFoundError: a file is missing, or the part has no pictures; the message says where to get them.
         """
-        if part not in self.parts:
+        whole = part.removesuffix("/")
+        if part not in self.parts and (whole == part or whole not in self.splits):
             raise UsageError(f"{self.title} has no part {part!r}: expected one of {', '.join(self.parts)}")
         advice = f"The layout is {self.tree}; the set comes from {self.owner}"
         try:
@@ -202,7 +205,7 @@ class DataSetLayout:
         listing = self.read(Files(tree, root, self.title, advice))
         pool = next((known for known in POOLS if known == part), None)
         chosen = (
-            divide(listing.entries, pool) if pool else tuple(entry for entry in listing.entries if entry.split == part)
+            divide(listing.entries, pool) if pool else tuple(entry for entry in listing.entries if entry.split == whole)
         )
         if not chosen:
             raise MissingError(f"{self.title}: no pictures of {part!r} at {root}. {advice}")
