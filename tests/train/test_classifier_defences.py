@@ -21,7 +21,7 @@ from keyhole.train.defences.classifier.mid import Bottleneck, Mid, divergence
 from keyhole.train.defences.classifier.smoothing import Smoothing
 from keyhole.train.defences.classifier.tl_dmi import TlDmi
 from keyhole.train.defences.registry import method_named
-from keyhole.train.loop import run_plan
+from keyhole.train.loop import Round, run_plan
 from keyhole.train.recipe import TrainingRecipe
 from keyhole.train.smoothing import smoothed_cross_entropy
 from keyhole.train.tasks.classification import Classification, LabelledPictures
@@ -73,6 +73,29 @@ def test_what_is_frozen_stays_as_it_was_to_the_bit_and_the_rest_learns(
     assert all(torch.equal(before[name], after[name]) for name in frozen)
     for name in ("layer2.0.conv1.weight", "layer2.0.bn1.running_mean", "fc.weight"):
         assert not torch.equal(before[name], after[name])
+
+
+@pytest.mark.parametrize("method", [TlDmi("layer1"), Bido(frozen="layer1"), Mid(0.01)])
+def test_a_stopped_training_ends_where_an_unbroken_one_does(
+    method: ClassifierMethod, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken = trained(root, tmp_path / "a", method, epochs=3).state_dict()
+
+    class KilledError(Exception):
+        pass
+
+    def killed(_plan: ClassifierSteps, _module: nn.Module, done: Round) -> str:
+        if done.steps > 3:
+            raise KilledError
+        return ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ClassifierSteps, "report", killed)
+        with pytest.raises(KilledError):
+            trained(root, tmp_path / "b", method, epochs=3)
+    resumed = trained(root, tmp_path / "b", method, epochs=3).state_dict()
+    for name, value in unbroken.items():
+        torch.testing.assert_close(resumed[name], value)
 
 
 def test_without_a_frozen_module_all_learns_statistics_too(root: Path, tmp_path: Path) -> None:
