@@ -10,10 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Truth
+from keyhole.v1.referee_pb2 import Deployment, Outcome, Reconstruction, Score, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.pictures import pack_picture
 from monitor.leak_meter import LeakMeter
+from monitor.referee import Referee
+from monitor.scoring import Listener, ScoredReconstruction
 
 WHERE = Deployment(
     edge="edge-0", target="tiny", cut="layer2", codec="fp16", defence="none", link="lte", cloud="127.0.0.1:1", tls=False
@@ -101,3 +103,34 @@ class Clock:
 def rows(run: Path, query: str) -> list[tuple[object, ...]]:
     with sqlite3.connect(run / "run.sqlite") as database:
         return database.execute(query).fetchall()
+
+
+class Ear(Listener):
+    """Hears everything."""
+
+    def __init__(self) -> None:
+        self.truths: list[Truth] = []
+        self.outcomes: list[Outcome] = []
+        self.cases: list[ScoredReconstruction] = []
+        self.lost: list[Reconstruction] = []
+        self.reasons: list[str] = []
+
+    def witnessed(self, truth: Truth) -> None:
+        self.truths.append(truth)
+
+    def concluded(self, outcome: Outcome) -> None:
+        self.outcomes.append(outcome)
+
+    def judged(self, case: ScoredReconstruction) -> None:
+        self.cases.append(case)
+
+    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
+        self.lost.append(reconstruction)
+        self.reasons.append(reason)
+
+
+def scored(referee: Referee, made: Reconstruction) -> Score:
+    """The score of a reconstruction whose truth is there."""
+    score = referee.submit(made)
+    assert score is not None
+    return score

@@ -1,53 +1,19 @@
 from __future__ import annotations
 
 import math
-import threading
 
-import grpc
 import numpy as np
 import pytest
 import torch
 
 from keyhole.metrics import Metric
 from keyhole.service.errors import UsageError
-from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import pack_picture
 from monitor.referee import Referee
-from monitor.scoring import Listener, ScoredReconstruction, scoring_metrics
+from monitor.scoring import scoring_metrics
 from monitor.settings import Limits
-from tests.monitor.making import FRAME, Clock, guess, mean_square, outcome, pixels, truth, worse
-
-
-class Ear(Listener):
-    """Hears everything."""
-
-    def __init__(self) -> None:
-        self.truths: list[Truth] = []
-        self.outcomes: list[Outcome] = []
-        self.cases: list[ScoredReconstruction] = []
-        self.lost: list[Reconstruction] = []
-        self.reasons: list[str] = []
-
-    def witnessed(self, truth: Truth) -> None:
-        self.truths.append(truth)
-
-    def concluded(self, outcome: Outcome) -> None:
-        self.outcomes.append(outcome)
-
-    def judged(self, case: ScoredReconstruction) -> None:
-        self.cases.append(case)
-
-    def unmatched(self, reconstruction: Reconstruction, reason: str) -> None:
-        self.lost.append(reconstruction)
-        self.reasons.append(reason)
-
-
-def scored(referee: Referee, made: Reconstruction) -> Score:
-    """The score of a reconstruction whose truth is there."""
-    score = referee.submit(made)
-    assert score is not None
-    return score
+from tests.monitor.making import FRAME, Clock, Ear, guess, mean_square, outcome, pixels, scored, truth, worse
 
 
 def test_a_match_is_scored_and_told() -> None:
@@ -133,14 +99,6 @@ def test_a_waiting_one_of_another_size_counts_as_unmatched() -> None:
     assert (len(ear.lost), ear.cases) == (1, [])
 
 
-def test_a_repeated_witness_changes_nothing() -> None:
-    ear = Ear()
-    referee = Referee([ear])
-    referee.witness(truth())
-    referee.witness(truth())
-    assert len(ear.truths) == 1
-
-
 def test_an_edge_that_started_again_brings_new_frames_of_old_names() -> None:
     ear = Ear()
     referee = Referee([ear])
@@ -173,51 +131,6 @@ def test_outcomes_are_passed_on() -> None:
     assert ear.outcomes[0].dropped == "deadline"
 
 
-def test_a_repeated_outcome_changes_nothing_until_the_frame_is_a_new_one() -> None:
-    ear = Ear()
-    referee = Referee([ear])
-    for frame_id in (FRAME, "edge-0-000002", FRAME):
-        referee.conclude(outcome(frame_id))
-    assert [told.frame_id for told in ear.outcomes] == [FRAME, "edge-0-000002"]
-    referee.witness(truth())
-    referee.conclude(outcome())
-    assert len(ear.outcomes) == 3
-
-
-def test_nothing_follows_an_attacks_last_picture_of_a_frame() -> None:
-    ear = Ear()
-    referee = Referee([ear])
-    referee.witness(truth())
-    last = guess(final=True)
-    scores = [referee.submit(one) for one in (guess(), last, last, guess(noise=0.0))]
-    assert [score is None for score in scores] == [False, False, True, True]
-    assert referee.submit(guess(attack="decoder-ladder", rung="refined")) is not None
-    assert len(ear.cases) == 3
-    referee.witness(truth(captured_at=2000.0))
-    assert referee.submit(guess()) is not None
-
-
-def test_a_last_picture_that_waited_is_scored_once() -> None:
-    ear = Ear()
-    referee = Referee([ear])
-    for _ in range(3):
-        referee.submit(guess(final=True))
-    referee.witness(truth())
-    assert (len(ear.cases), ear.reasons) == (1, ["repeated"] * 2)
-
-
-def test_one_whose_truth_and_last_picture_come_while_it_is_told_of_counts_as_repeated() -> None:
-    class Overtaken(Listener):
-        def waits(self, reconstruction: Reconstruction) -> None:  # noqa: ARG002
-            referee.witness(truth())
-            referee.submit(guess(final=True))
-
-    ear = Ear()
-    referee = Referee([Overtaken(), ear])
-    assert referee.submit(guess()) is None
-    assert (len(ear.cases), ear.reasons) == (1, ["repeated"])
-
-
 def test_a_picture_for_no_frame_yet_has_the_size_of_the_frames() -> None:
     referee = Referee([])
     referee.witness(truth(size=24))
@@ -247,24 +160,6 @@ def test_what_waits_and_the_truths_are_bounded_in_bytes() -> None:
     assert matched == [False] * (len(frames) - fit) + [True] * fit
 
 
-def test_what_a_listener_could_not_take_can_be_sent_again() -> None:
-    class Full(Listener):
-        full = True
-
-        def witnessed(self, truth: Truth) -> None:  # noqa: ARG002
-            if self.full:
-                raise WireError(grpc.StatusCode.UNAVAILABLE, "store", "full")
-
-    store, ear = Full(), Ear()
-    referee = Referee([store, ear])
-    with pytest.raises(WireError):
-        referee.witness(truth())
-    assert referee.submit(guess()) is None
-    store.full = False
-    referee.witness(truth())
-    assert (len(ear.truths), len(ear.cases)) == (1, 1)
-
-
 def test_a_broken_picture_is_refused_whether_its_truth_is_there_or_not() -> None:
     referee, broken = Referee([ear := Ear()]), guess()
     broken.picture.png = broken.picture.png[:-200]
@@ -273,41 +168,6 @@ def test_a_broken_picture_is_refused_whether_its_truth_is_there_or_not() -> None
             referee.submit(broken)
         referee.witness(truth())
     assert (referee.waiting, ear.cases, ear.lost) == (0, [], [])
-
-
-@pytest.mark.parametrize("what", ["truth", "outcome"])
-def test_what_is_repeated_before_the_first_call_has_ended_is_told_once(what: str) -> None:
-    begun, done = threading.Semaphore(0), threading.Event()
-
-    class Slow(Ear):
-        def witnessed(self, truth: Truth) -> None:
-            super().witnessed(truth)
-            begun.release()
-            done.wait(60)
-
-        def concluded(self, outcome: Outcome) -> None:
-            super().concluded(outcome)
-            begun.release()
-            done.wait(60)
-
-    ear = Slow()
-    referee = Referee([ear])
-
-    def call() -> None:
-        if what == "truth":
-            referee.witness(truth())
-        else:
-            referee.conclude(outcome())
-
-    calls = [threading.Thread(target=call) for _ in range(2)]
-    for each in calls:
-        each.start()
-    assert begun.acquire(timeout=60)
-    begun.acquire(timeout=0.2)  # where the second is told too
-    done.set()
-    for each in calls:
-        each.join(60)
-    assert len(ear.truths) + len(ear.outcomes) == 1
 
 
 def test_a_score_has_a_value_of_every_metric_whose_window_fits() -> None:

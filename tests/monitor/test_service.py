@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -13,58 +9,16 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL.PngImagePlugin import PngImageFile
 from torch import Tensor
 
-from keyhole.service.lifecycle import Stop
-from keyhole.service.metrics import Metrics
-from keyhole.v1.referee_pb2 import Account, AttackStatus, Presence, Roster, Score, WatchRequest
-from keyhole.v1.referee_pb2_grpc import RefereeStub
-from keyhole.wire.client import connect
+from keyhole.v1.referee_pb2 import Account, AttackStatus, Presence, Roster, WatchRequest
 from keyhole.wire.errors import explain, violations
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.secrets import pack_secrets
-from keyhole.wire.server import serve
 from keyhole.wire.tls import make_certificates
-from monitor.exported_metrics import MonitorMetrics
-from monitor.live_state import LiveState
-from monitor.referee import Referee
-from monitor.scoring import ScoredReconstruction, SecretScorer, scoring_metrics
-from monitor.service import Broadcast, SubmitPort, TruthPort, registration
 from monitor.snapshot import AttackProgress
 from monitor.store import RunStore
-from tests.judge.making import Parrot, labels
+from tests.judge.making import labels
 from tests.monitor.making import guess, outcome, pixels, truth
-
-
-class Ports:
-    """Both ports of a monitor over real sockets."""
-
-    def __init__(self, tls: Path | None = None, store: RunStore | None = None) -> None:
-        self.metrics, self.broadcast, self.stop = Metrics("monitor"), Broadcast(), Stop()
-        self.live = LiveState()
-        listeners = [*([store] if store else []), self.live, self.broadcast, MonitorMetrics(self.metrics)]
-        self.referee = Referee(listeners, score_secrets=SecretScorer(Parrot(), lambda _: pixels()[None], least=1))
-        both = (TruthPort(self.referee, self.broadcast, self.live.attended, self.stop), SubmitPort(self.referee))
-        self.servers = [serve([registration(port)], "127.0.0.1:0", metrics=self.metrics, tls=tls) for port in both]
-        self.tls = tls
-
-    def channel(self, port: int, role: str | None = None) -> grpc.Channel:
-        return connect(self.servers[port].address, tls=self.tls, role=role)
-
-    @contextmanager
-    def stubs(self, truth_role: str | None = None, submit_role: str | None = None) -> Iterator[tuple[Any, Any]]:
-        with self.channel(0, truth_role) as left, self.channel(1, submit_role) as right:
-            yield RefereeStub(left), RefereeStub(right)
-
-    def close(self) -> None:
-        self.stop.set()
-        for server in self.servers:
-            server.stop(0.2)
-
-
-@pytest.fixture
-def ports() -> Iterator[Ports]:
-    made = Ports()
-    yield made
-    made.close()
+from tests.monitor.ports import Ports
 
 
 def probes(side: int = 16) -> list[Tensor]:
@@ -193,78 +147,11 @@ def test_what_is_rejected_names_the_field_and_the_server_lives_on(ports: Ports) 
     assert scored == 1
 
 
-def test_a_thousand_attack_names_make_few_series(ports: Ports) -> None:
-    codes = set[grpc.StatusCode]()
-    with ports.stubs() as (edge, adversary):
-        edge.Witness(truth())
-        for number in range(1000):
-            try:
-                adversary.Submit(guess(attack=f"attack-{number}", final=True))
-            except grpc.RpcError as refused:
-                codes.add(refused.code())
-    assert codes == {grpc.StatusCode.RESOURCE_EXHAUSTED}
-    named = next(family for family in ports.metrics.registry.collect() if family.name == "keyhole_ssim")
-    assert len({sample.labels["attack"] for sample in named.samples}) == 32
-
-
-def test_watchers_see_truths_outcomes_reconstructions_and_scores(ports: Ports) -> None:
-    with ports.stubs() as (edge, adversary):
-        events = edge.Watch(WatchRequest())
-        _wait_for_watcher(ports.broadcast)
-        edge.Witness(truth())
-        adversary.Submit(guess())
-        edge.Conclude(outcome())
-        kinds = [next(events).WhichOneof("event") for _ in range(4)]
-        assert kinds == ["truth", "reconstruction", "score", "outcome"]
-        ports.stop.set()
-        assert list(events) == []
-
-
-def test_a_slow_watcher_loses_the_oldest_and_holds_nobody_up(ports: Ports) -> None:
-    with ports.broadcast.watch() as events:
-        for number in range(300):
-            ports.referee.conclude(outcome(f"edge-0-{number}"))
-        held = [events.take(0).outcome.frame_id for _ in range(events.depth)]
-    assert held == [f"edge-0-{number}" for number in range(44, 300)]
-
-
-def test_watchers_are_bounded(ports: Ports) -> None:
-    with ports.stubs() as (edge, _):
-        calls = [edge.Watch(WatchRequest()) for _ in range(9)]
-        _wait_for_watcher(ports.broadcast, 8)
-        codes = set()
-        for call in calls:
-            if call.is_active():
-                time.sleep(0.05)
-            codes.add(call.code() if not call.is_active() else None)
-        assert codes == {None, grpc.StatusCode.RESOURCE_EXHAUSTED}
-        for call in calls:
-            call.cancel()
-
-
 def test_both_ports_are_healthy(ports: Ports) -> None:
     for port in (0, 1):
         with ports.channel(port) as channel:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=""))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
-
-
-def test_final_scores_and_unmatched_are_exported(ports: Ports) -> None:
-    instruments = MonitorMetrics(Metrics("monitor"))
-    referee = Referee([instruments])
-    referee.witness(truth())
-    referee.submit(guess())
-    score = referee.submit(guess(noise=0.05, final=True))
-    referee.conclude(outcome(dropped="backlog"))
-    instruments.unmatched(guess("lost"), "no truth")
-    instruments.watch_queues({"store": lambda: 3})
-    value = instruments.registry.get_sample_value
-    assert value("keyhole_ssim_count", {"attack": "pixels-white", "rung": ""}) == 1
-    assert value("keyhole_psnr_db_sum", {"attack": "pixels-white", "rung": ""}) == pytest.approx(score.psnr)
-    assert value("keyhole_frames_total", {"outcome": "witnessed"}) == 1
-    assert value("keyhole_frames_total", {"outcome": "dropped"}) == 1
-    assert value("keyhole_unmatched_total", {"attack": "pixels-white", "reason": "no truth"}) == 1
-    assert value("keyhole_queue_depth", {"queue": "store"}) == 3
 
 
 def test_under_tls_the_adversarys_certificate_opens_the_submit_port_alone(tmp_path: Path) -> None:
@@ -321,24 +208,3 @@ def test_every_picture_is_decoded_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert kinds.count("score") == 5
     assert all(attempt.recovery and attempt.recovery.identified is not None for attempt in shown.settled.values())
     assert len(decoded) == 7
-
-
-def _wait_for_watcher(broadcast: Broadcast, watchers: int = 1) -> None:
-    end = time.monotonic() + 5
-    while broadcast.watchers < watchers:
-        assert time.monotonic() < end, "nobody watches"
-        time.sleep(0.01)
-
-
-def test_the_histograms_are_those_of_the_metrics_and_keep_their_names() -> None:
-    exported = MonitorMetrics(Metrics("monitor"), scoring_metrics(["l2", "tests.evaluation.own_metric:darkness"]))
-    value = exported.registry.get_sample_value
-    score = Score(values={"psnr": 21.0, "ssim": 0.62, "l2": 0.01, "tests.evaluation.own_metric:darkness": 0.5})
-    exported.judged(ScoredReconstruction(truth(), guess(final=True), score, at=0.0))
-    labels = {"attack": "pixels-white", "rung": ""}
-    assert value("keyhole_psnr_db_bucket", {**labels, "le": "20.0"}) == 0
-    assert value("keyhole_psnr_db_bucket", {**labels, "le": "22.0"}) == 1
-    assert value("keyhole_ssim_bucket", {**labels, "le": "0.6"}) == 0
-    assert value("keyhole_ssim_bucket", {**labels, "le": "0.65"}) == 1
-    assert value("keyhole_l2_sum", labels) == 0.01
-    assert value("keyhole_tests_evaluation_own_metric_darkness_count", labels) == 1
