@@ -14,7 +14,7 @@ from keyhole.attacks.classes.base import ClassAccess, ClassLabels, ClassWhiteBox
 from keyhole.attacks.classes.classifier import OpenClassifier
 from keyhole.attacks.classes.entry import ClassEntry, ClassRun
 from keyhole.attacks.classes.guided import ClassGuidance, ClassGuidedRecipe
-from keyhole.attacks.classes.latent import LatentRecipe, at_random
+from keyhole.attacks.classes.latent import LatentRecipe, at_random, at_the_best_liked
 from keyhole.attacks.classes.registry import CLASS_ATTACKS, FLOORS, choose_class_attack, choose_class_attacks
 from keyhole.generators.principal import components_of_pictures
 from keyhole.priors.prior import load_prior
@@ -54,7 +54,7 @@ def recalled(known: ClassWhiteBox, word: str, wanted: Wanted = WANTED, **run: ob
     return last.pictures
 
 
-@pytest.mark.parametrize("word", ["latent", "latent/random", "latent/decoder", "guided", *FLOORS])
+@pytest.mark.parametrize("word", ["latent", "latent/best", "latent/random", "latent/decoder", "guided", *FLOORS])
 def test_a_picture_depends_on_its_class_and_number_alone(known: ClassWhiteBox, word: str) -> None:
     run = {"sampling_steps": 6} if word == "guided" else {}
     together = recalled(known, word, **run)
@@ -68,7 +68,7 @@ def test_a_picture_depends_on_its_class_and_number_alone(known: ClassWhiteBox, w
 
 def test_latent_is_taken_for_the_class_and_stays_among_public_pictures(known: ClassWhiteBox) -> None:
     run = ClassRun(Budget(60))
-    for recipe in (LatentRecipe(), LatentRecipe(start=at_random)):
+    for recipe in (LatentRecipe(), LatentRecipe(start=at_the_best_liked), LatentRecipe(start=at_random)):
         *_, last = recipe.make(known, run).recall(WANTED)
         assert (known.classify(last.pictures).logits.argmax(dim=1) == WANTED.labels).all()
     components = components_of_pictures(known.public, known.device)
@@ -179,11 +179,12 @@ def test_an_attack_of_a_users_own_is_named_by_its_class(known: ClassWhiteBox) ->
 def test_words_are_told_what_there_is() -> None:
     with pytest.raises(UsageError, match="did you mean latent"):
         choose_class_attack("latnt")
-    with pytest.raises(UsageError, match="latent has strong, random"):
+    with pytest.raises(UsageError, match="latent has strong, best, random"):
         choose_class_attack("latent/wild")
     with pytest.raises(UsageError, match="names latent/strong twice"):
         choose_class_attacks(["latent", "latent/strong"])
-    assert [one.word for one in choose_class_attacks(["latent", "latent/random"])] == ["latent", "latent/random"]
+    words = ["latent", "latent/best", "latent/random"]
+    assert [one.word for one in choose_class_attacks(words)] == words
 
 
 def test_a_wanted_without_a_number_for_each_is_refused() -> None:

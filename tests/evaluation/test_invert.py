@@ -79,6 +79,10 @@ def test_rows_of_public_pictures_chance_and_real_pictures_stand_beside(run: tupl
     assert figure(document["real"], "top1") == 1.0
     assert figure(document["real"], "verified") > 0.5 > figure(found["public-random"], "verified")
     assert figure(found["public-mean"], "top1") == pytest.approx(1 / 6)  # one picture is of one class
+    best = max(figure(row, "top1") for row in found.values() if row["public_pictures_alone"])
+    floor = found["latent"]["above_floor"]
+    assert figure(found[floor["row"]], "top1") == best
+    assert floor["mean"] == pytest.approx(figure(found["latent"], "top1") - best)
     above = found["latent"]["above_public_best"]
     assert above["mean"] == pytest.approx(figure(found["latent"], "top1") - figure(found["public-best"], "top1"))
 
@@ -146,6 +150,7 @@ def test_what_is_printed_says_what_counts(
     assert invert(replace(settings, classes=("0-1",), per_class=1, attacks=("latent/random",), evaluator=None)) == 0
     printed = capsys.readouterr().out
     flat = " ".join(printed.split())
+    assert "…" not in printed  # a terminal of 80 columns holds it all
     assert "guessing" in printed
     assert "real" in printed
     assert "no success" in flat

@@ -14,10 +14,10 @@ from torch import Tensor
 from keyhole.attacks.classes.base import ClassBlind, ClassWhiteBox, Wanted
 from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
 from keyhole.attacks.classes.losses import loss_named
-from keyhole.attacks.classes.public_rows import nth_liked
+from keyhole.attacks.classes.public_rows import AVERAGED, nth_liked
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, GaussianTerm, Optimiser, SearchObjective
-from keyhole.attacks.classes.views import PLAIN, AugmentedViews
+from keyhole.attacks.classes.views import AugmentedViews
 from keyhole.generators.latents import Decoder
 from keyhole.generators.principal import PrincipalComponents, components_of_latents, components_of_pictures
 
@@ -35,6 +35,20 @@ def at_the_best_liked(
         return components.variable(known.public()[places].to(known.device))
 
 
+def at_means_of_the_liked(
+    known: ClassWhiteBox, components: PrincipalComponents, wanted: Wanted, random: PictureRandom
+) -> Tensor:
+    """The coordinates of the mean of some public pictures: half of the thirty that the classifier takes for the class
+    most, another half for each picture. What they have in common is more of the class than any one of them."""
+    means = []
+    for (label, _), own in zip(wanted, random, strict=True):
+        liked = known.best_liked(label, AVERAGED)
+        half = liked[torch.randperm(len(liked), generator=own)[: -(-len(liked) // 2)]]
+        means.append(known.public()[half].mean(dim=0))
+    with torch.no_grad():
+        return components.variable(torch.stack(means).to(known.device))
+
+
 def at_random(_known: ClassWhiteBox, components: PrincipalComponents, _wanted: Wanted, random: PictureRandom) -> Tensor:
     """A draw from the prior."""
     return random.normal(components.count)
@@ -50,7 +64,8 @@ def latents(known: ClassBlind) -> PrincipalComponents:
     return components_of_latents(known.public, Decoder(known.prior().autoencoder, known.size), known.device)
 
 
-ADAM = Optimiser("adam", 0.1)
+ADAM = Optimiser("adam", 0.05)
+VIEWS = AugmentedViews(crop=(0.8, 1.0), flip=0.5)
 
 
 @dataclass(frozen=True)
@@ -68,7 +83,7 @@ class LatentSettings:
     loss: str = "top-k:k=5,p-reg=1"
     prior: float = 0.02
     optimiser: Optimiser = ADAM
-    views: AugmentedViews = PLAIN
+    views: AugmentedViews = VIEWS
     iterations: int = 60
 
 
@@ -110,7 +125,7 @@ class LatentRecipe(WhiteBoxClassRecipe):
 
     settings: LatentSettings = SETTINGS
     components: Callable[[ClassBlind], PrincipalComponents] = pixels
-    start: Start = at_the_best_liked
+    start: Start = at_means_of_the_liked
 
     @property
     def uses_prior(self) -> bool:

@@ -15,7 +15,7 @@ from keyhole.attacks.classes.entry import (
 from keyhole.attacks.classes.gmi import GmiRecipe
 from keyhole.attacks.classes.guided import ClassGuidedRecipe
 from keyhole.attacks.classes.ked_mi import KedRecipe
-from keyhole.attacks.classes.latent import LatentRecipe, at_random, latents
+from keyhole.attacks.classes.latent import LatentRecipe, at_random, at_the_best_liked, latents
 from keyhole.attacks.classes.lomma import LommaRecipe
 from keyhole.attacks.classes.mirror import MirrorRecipe
 from keyhole.attacks.classes.own import own_class_attack
@@ -33,6 +33,7 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
         "latent": ClassEntry(
             {
                 "strong": LatentRecipe(),
+                "best": LatentRecipe(start=at_the_best_liked),
                 "random": LatentRecipe(start=at_random),
                 "decoder": LatentRecipe(components=latents),
                 "decoder-random": LatentRecipe(components=latents, start=at_random),
@@ -44,7 +45,7 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
         "guided": ClassEntry(
             {"strong": ClassGuidedRecipe()},
             title="a diffusion prior, guided by the classifier while it samples",
-            cost=Cost(3.0, 0.03),
+            cost=Cost(3.0, 0.035),
             colour="#a371f7",
         ),
         "diff-mi": ClassEntry(

@@ -29,7 +29,7 @@ def inversion_document(done: Inversion, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _row(done: Inversion, row: InversionRow, names: Sequence[str]) -> dict[str, Any]:
-    above = done.above(row)
+    above, floor = done.above(row, done.best_liked), done.above(row, done.floor)
     return {
         "attack": row.chosen.attack,
         "recipe": row.chosen.recipe_name,
@@ -37,6 +37,7 @@ def _row(done: Inversion, row: InversionRow, names: Sequence[str]) -> dict[str, 
         "public_pictures_alone": row.chosen.entry.floor,
         "seconds_per_picture": row.seconds,
         "above_public_best": _mean(above) if above else None,
+        "above_floor": {"row": done.floor.name, **_mean(floor)} if floor else None,
         "published": asdict(row.published) if row.published else None,
         **_score(row.score, names),
     }

@@ -15,7 +15,6 @@ from keyhole.attacks.classes.base import ClassAttack, Wanted
 from keyhole.attacks.classes.entry import ClassRun
 from keyhole.attacks.classes.registry import ChosenClassAttack
 from keyhole.evaluation.classes.ledger import ClassLedger
-from keyhole.evaluation.classes.pictures import pictures_hash
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.evaluation.classes.world import ClassWorld
 from keyhole.priors.prior import prior_hash
@@ -66,7 +65,7 @@ def facts_of(chosen: ChosenClassAttack, settings: InvertSettings, world: ClassWo
         "defence": target.defence or "none",
         "size": target.preprocess.size,
         "public": settings.public,
-        "public_hash": pictures_hash(world.public),
+        "public_hash": world.public_hash,
         "prior": settings.prior if recipe.uses_prior else None,
         "prior_hash": prior_hash(settings.prior) if recipe.uses_prior else None,
         "generator": checksum(world.access.blind().generators(used) / CARD)[:12] if used else None,

@@ -20,6 +20,7 @@ FEWEST_CLASSES = 20
 """Classes below which a comparison of attacks says little."""
 _NONE = "–"
 _WIDTH, _NARROW = 18, 13
+_PLAIN = str.maketrans("", "", "[]")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class _Column:
         found = self.of(score)
         if found and not self.interval:
             found = Mean(found.mean, None)
-        return _text(found, self.digits, percent=self.percent).replace(", ", "," if self.percent else "–")
+        text = _text(found, self.digits, percent=self.percent)
+        return text.replace(", ", ",") if self.percent else text.translate(_PLAIN).replace(", ", "–")
 
     @property
     def guessed(self) -> str:
@@ -53,7 +55,7 @@ def recognition_table(done: Inversion, title: str, evaluator: str) -> Table:
     columns = [
         _share("top1", "judge\ntop 1", done.chance(1)),
         _share("top5", "judge\ntop 5", done.chance(FIRST_FIVE)),
-        _Column("above\npublic-\nbest", lambda score: score.gain(done.best_liked.score, "top1"), percent=True),
+        _Column("above\npublic", lambda score: score.gain(done.floor.score, "top1"), percent=True),
         _share("verified", "veri-\nfied"),
     ]
     if evaluator:
@@ -64,8 +66,8 @@ def recognition_table(done: Inversion, title: str, evaluator: str) -> Table:
     columns.append(_share("target_confidence", "target\nitself"))
     caption = (
         f"Per cent of pictures, with the 95 % interval of the mean over classes (from {LEAST} on). Judge: nearest of "
-        f"{done.classes} classes by held-back private pictures. Verified: of the pairs with those. Above public-best: "
-        "than of the public picture that the classifier likes best, class by class. Target itself: how sure the "
+        f"{done.classes} classes by held-back private pictures. Verified: of the pairs with those. Above public: than "
+        f"of {done.floor.name}, the strongest row of public pictures, class by class. Target itself: how sure the "
         "classifier under attack is; no success. Real: held-back private pictures themselves."
     )
     table = _table(title, columns, caption, done)
@@ -88,7 +90,7 @@ def fidelity_table(done: Inversion, metrics: Sequence[Metric], judge: str) -> Ta
         _Column("Fré-\nchet", partial(_mean_of, "frechet_distance_judge"), 2),
         _Column("di-\nvers.", partial(_mean_of, "diversity_judge"), 2, interval=False),
         replace(_share("coverage_judge", "cov.\n%"), interval=False),
-        *(_Column(column_title(one), partial(_mean_of, one.name), min(one.digits, 2)) for one in metrics),
+        *(_Column(column_title(one), partial(_mean_of, one.name), min(one.brief, 2)) for one in metrics),
     ]
     caption = (
         f"Distances in the features of {judge}, unit vectors, to the pictures that the classifier learned from: KNN, "
@@ -104,11 +106,11 @@ def sentences(done: Inversion) -> Iterator[str]:
     """What was found."""
     classes = len(done.real.classes)
     for row in done.attacks:
-        found, above = row.score.mean("top1"), done.above(row)
+        found, above = row.score.mean("top1"), done.above(row, done.floor)
         if found and above:
             yield (
                 f"{row.name}: the judge takes {_text(found, 1, percent=True, flat=True)} % of its pictures for the "
-                f"class; {_than(above)} the public picture that the classifier likes best."
+                f"class; {_than(above)} {done.floor.name} (public pictures alone)."
             )
     sure = [mean for row in done.attacks if (mean := row.score.mean("target_confidence"))]
     if sure:
@@ -131,7 +133,7 @@ def _than(above: Mean) -> str:
         return f"{amount} (too few classes for an interval) against"
     low, high = above.interval
     if low <= 0 <= high:
-        return f"{amount}, as good as"
+        return f"{amount}, not told apart from"
     return f"{amount}, {'more' if low > 0 else 'less'} than"
 
 

@@ -13,7 +13,7 @@ from keyhole.evaluation.classes.scores import ClassScore
 from keyhole.metrics.interval import Mean
 
 BEST_LIKED = "public-best"
-"""The row that attacks must beat: no attack has made its pictures, and the classifier chose them."""
+"""The row of the public pictures that the classifier likes best."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,17 +72,22 @@ class Inversion:
         return next(row for row in self.rows if row.name == BEST_LIKED)
 
     @property
+    def floor(self) -> InversionRow:
+        """The row of public pictures that the judge recognises most often: what no attack needs to be run for."""
+        return max(self.floors, key=lambda row: _mean(row, "top1"))
+
+    @property
     def leading(self) -> InversionRow:
-        """The attack whose pictures the judge recognises most often; where there is no attack, `best_liked`."""
-        return max(self.attacks, key=lambda row: _mean(row, "top1"), default=self.best_liked)
+        """The attack whose pictures the judge recognises most often; where there is no attack, `floor`."""
+        return max(self.attacks, key=lambda row: _mean(row, "top1"), default=self.floor)
 
     def chance(self, k: int) -> float:
         """Share that guessing among the classes gets right with k guesses."""
         return min(1.0, k / self.classes)
 
-    def above(self, row: InversionRow) -> Mean | None:
-        """What the judge recognises more often than of the best-liked public picture, class by class."""
-        return row.score.gain(self.best_liked.score, "top1")
+    def above(self, row: InversionRow, other: InversionRow) -> Mean | None:
+        """What the judge recognises more often of a row than of another, class by class."""
+        return row.score.gain(other.score, "top1")
 
 
 def _mean(row: InversionRow, figure: str) -> float:

@@ -23,6 +23,7 @@ from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet
 MOST = 7
 """Classes on a sheet."""
 _TILE = 128
+_RECIPES: tuple[Symbol, ...] = ("circle", "triangle", "diamond", "down", "cross", "plus")
 _GREY = "#667085"
 _BESIDE = (BEST_LIKED, "public-mean-best")
 
@@ -104,12 +105,14 @@ def _mark(name: str, x: Mean, y: Mean) -> Mark:
 
 
 def _symbol(row: InversionRow) -> Symbol:
-    return "square" if row.chosen.entry.floor else "circle"
+    """A square of public pictures; of an attack a form for each of its recipes."""
+    if row.chosen.entry.floor:
+        return "square"
+    return _RECIPES[list(row.chosen.entry.recipes).index(row.chosen.recipe_name) % len(_RECIPES)]
 
 
 def _colour(row: InversionRow) -> str:
-    own = "" if "/" in row.name else row.chosen.entry.colour
-    return own or colour(plain(row.name))
+    return row.chosen.entry.colour or colour(plain(row.chosen.attack))
 
 
 def _judged(row: InversionRow) -> str:

@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from keyhole.attacks.classes.base import ClassAccess, ClassBlind, ClassLabels, ClassWhiteBox, no_generator
 from keyhole.attacks.classes.classifier import OpenClassifier
-from keyhole.evaluation.classes.pictures import read_private, read_public
+from keyhole.evaluation.classes.pictures import pictures_hash, read_private, read_public
 from keyhole.evaluation.classes.references import PrivatePictures, check_judged
 from keyhole.evaluation.classes.scores import Classifiers
 from keyhole.evaluation.classes.settings import SUITES, InvertSettings, chosen_classes
@@ -55,6 +55,11 @@ class ClassWorld:
     private: PrivatePictures
     asked: Classifiers
     evaluator: str
+
+    @cached_property
+    def public_hash(self) -> str:
+        """Twelve hexadecimal digits that change with the attacker's pictures."""
+        return pictures_hash(self.public)
 
     @classmethod
     def opened(cls, settings: InvertSettings, folder: Path, console: Console) -> ClassWorld:
