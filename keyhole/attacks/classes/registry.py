@@ -51,13 +51,13 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
         "diff-mi": ClassEntry(
             RECIPES,
             title="a diffusion model of the classifier's own labels of public pictures, and PGD",
-            cost=Cost(12.0, 0.12, 0.6),
+            cost=Cost(12.0, 0.08, 0.3),
             colour="#c2185b",
         ),
         "plg-mi": ClassEntry(
             {"strong": PlgRecipe()},
             title="z of a GAN that is conditional on the classifier's own labels of public pictures",
-            cost=Cost(6.0, 0.025),
+            cost=Cost(6.0, 0.011),
             colour="#e8901a",
         ),
         "ked-mi": ClassEntry(
@@ -81,13 +81,13 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
                 "draw": LommaRecipe(KedRecipe(), "logit:p-reg=1,towards=draw"),
             },
             title="ked-mi or gmi against the classifier and its students, by the raw logit",
-            cost=Cost(3.0, 0.08),
+            cost=Cost(3.0, 0.025),
             colour="#1b5e20",
         ),
         "ppa": ClassEntry(
             {"strong": PpaRecipe()},
             title="the best of many draws of z, moved, and the most robust of them kept",
-            cost=Cost(14.0, 0.025, 3.0),
+            cost=Cost(12.0, 0.012, 1.2),
             colour="#00838f",
         ),
         "mirror": ClassEntry(
@@ -105,7 +105,7 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
         "brep-mi": ClassEntry(
             {"strong": RepulsionRecipe()},
             title="z walks to the middle of the class's region; labels only",
-            cost=Cost(33.0, 0.025),
+            cost=Cost(33.0, 0.02),
             colour="#455a64",
         ),
         "public-best": ClassEntry(

@@ -135,8 +135,9 @@ class PriorSettings:
     """`cdm`: peak of the one-cycle schedule of the fine-tuning."""
     tuning_loss: str = "top-k:p-reg=1"
     """`cdm`: loss of the fine-tuning, one of `ce`, `poincare`, `max-margin`, `logit`, `top-k` with its settings."""
-    students: tuple[str, ...] = ("timm:efficientnet_b0", "timm:efficientnet_b1", "timm:efficientnet_b2")
-    """`students`: their architectures, as for `keyhole train target`."""
+    students: tuple[str, ...] = ("narrow:resnet18-16", "narrow:vgg11-16", "timm:mobilenetv3_small_100")
+    """`students`: their architectures, as for `keyhole train target`. LOMMA has timm:efficientnet_b0, b1 and b2, which
+    are seven times the work."""
     student_epochs: int = 20
     """`students`: passes over the public pictures, of each."""
     student_batch: int = 64
