@@ -128,7 +128,8 @@ class TuningSettings(ModelSettings):
     """Flags of a training that starts from a target and keeps its task."""
 
     data: str
-    """The target's own training data: as for `keyhole train target`."""
+    """The target's own training data, or the private pictures of classes that a method protects: as for `keyhole train
+    target`."""
     out: Path
     """Folder for checkpoints, model.safetensors and card.json, and whatever else the defence needs."""
     per_identity: int = 4

@@ -185,5 +185,5 @@ def test_data_of_other_classes_is_refused(result: Path, tmp_path: Path) -> None:
             folder.mkdir(parents=True)
             source = result.parent / "data" / split_name / f"class-{number}" / "0.png"
             (folder / "0.png").write_bytes(source.read_bytes())
-    with pytest.raises(ValueError, match="train/ has 2 classes and val/ 2; the target has 3"):
+    with pytest.raises(ValueError, match="has 2 classes; the target has 3: name the data"):
         patrol(PatrolSettings(target=TARGET, cut="layer2", data=str(tmp_path), out=tmp_path / "out"))
