@@ -105,7 +105,9 @@ class InvertSettings:
     """What guided and latent/decoder know of pictures: the shipped prior streetcam, a diffusers directory, owner/name
     on the Hugging Face hub, or package.module:Class."""
     generators: tuple[Path, ...] = ()
-    """Folders of trained generators (`keyhole train prior --kind …`), for the attacks that need one."""
+    """Folders of trained generators (`keyhole train prior --kind …`), for the attacks that need one: `cdm` for diff-mi,
+    `cgan` for plg-mi, `inversion-gan` for ked-mi and lomma, `students` besides for lomma, `gan` for gmi, lomma/gmi,
+    ppa, mirror, vmi and brep-mi. Of several of a kind the one that was made for the target is taken."""
     judge: str | None = None
     """Who says whom a picture shows: mobilefacenet.npz with mobilefacenet_symbol.json beside it, for faces; a folder of
     `keyhole train judge`; or package.module:Class that embeds pictures. Absent: the shipped one, for streetcam."""
