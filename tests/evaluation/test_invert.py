@@ -158,6 +158,29 @@ def test_what_is_printed_says_what_counts(
     assert "that says nothing of whom they show" in flat
 
 
+def test_what_a_defence_takes_is_told_against_an_earlier_run(
+    run: tuple[InvertSettings, dict], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked, _ = run
+    assert asked.json
+    document = json.loads(asked.json.read_text())
+    rows(document)["latent"]["classes"][NAMES[0]]["top1"] = 0.0  # there the earlier target gave nothing away
+    document["real"]["figures"]["target_top1"]["mean"] += 0.1
+    earlier = asked.json.with_name("earlier.json")
+    earlier.write_text(json.dumps({**document, "target": "undefended"}))
+    assert invert(replace(asked, json=None, sheet=None, plot=None, against=earlier)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    lost = -rows(json.loads(asked.json.read_text()))["latent"]["classes"][NAMES[0]]["top1"] / 6
+    assert "Against undefended" in said
+    assert f"latent loses {100 * lost:.1f} [" in said
+    assert f"for 10.0 points of natural accuracy: Δ {lost / 0.1:.2f}." in said
+    with pytest.raises(UsageError, match="its classes, per_class differ"):
+        invert(replace(asked, classes=("0",), per_class=1, against=earlier, out=None))
+    earlier.write_text("{}")
+    with pytest.raises(UsageError, match="expected the --json of another"):
+        invert(replace(asked, against=earlier))
+
+
 def test_public_pictures_of_a_private_class_are_refused(settings: InvertSettings) -> None:
     with pytest.raises(UsageError, match=r"shows 6 of the private classes, such as 'person a'"):
         invert(replace(settings, public=settings.private))

@@ -14,6 +14,7 @@ from rich.console import Console
 from keyhole.attacks.classes.base import Wanted
 from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.registry import CLASS_ATTACKS, ChosenClassAttack, choose_class_attacks
+from keyhole.evaluation.classes.against import EarlierRun
 from keyhole.evaluation.classes.document import inversion_document
 from keyhole.evaluation.classes.making import MadePictures, facts_of, forecast, make_all
 from keyhole.evaluation.classes.published import published_inversion
@@ -44,11 +45,14 @@ def invert(settings: InvertSettings) -> int:
     chosen = choose_class_attacks(attack_words(settings, _ready(settings)))
     if settings.loss:
         loss_named(settings.loss)
+    earlier = EarlierRun.read(settings.against) if settings.against else None
     console = terminal()
     torch.set_num_threads(settings.threads)
     with alone(settings.out, INVERSION) if settings.out else nullcontext(), TemporaryDirectory() as spare:
         folder = settings.pictures or settings.out or Path(spare)
         world = ClassWorld.opened(settings, folder, console)
+        if earlier:
+            earlier.check(_facts(settings, world))
         done = _run(settings, chosen, metrics, world, console)
     title = (
         f"{world.target.name} at {size_text(world.target.preprocess.size)} px, {len(world.labels)} of "
@@ -59,6 +63,10 @@ def invert(settings: InvertSettings) -> int:
     for sentence in sentences(done):
         console.print(sentence)
     names = world.target.labels
+    if earlier:
+        console.print(f"Against {earlier.document['target']} ({earlier.path}):")
+        for gain in earlier.gains(done, names):
+            console.print(f"  {gain.text}")
     if settings.json:
         in_folder(settings.json).write_text(json.dumps(inversion_document(done, names), indent=2, default=str) + "\n")
     if settings.sheet:
@@ -88,8 +96,7 @@ def _run(
     world: ClassWorld,
     console: Console,
 ) -> Inversion:
-    each = settings.per_class or SUITES[settings.suite].per_class
-    wanted = Wanted.each(world.labels, each)
+    wanted = Wanted.each(world.labels, _each(settings))
     for one in chosen:
         facts_of(one, settings, world)  # a prior or generator that is not there is missed now, not after an hour
     seconds = forecast(chosen, settings, world, len(wanted))
@@ -108,7 +115,7 @@ def _run(
             )
             rows.append(_row(settings, world, made, score))
         real = score_real(world.private, world.labels, world.asked, metrics)
-    return Inversion(rows, real, len(world.private.classes), _facts(settings, world, each))
+    return Inversion(rows, real, len(world.private.classes), _facts(settings, world))
 
 
 def _row(settings: InvertSettings, world: ClassWorld, made: MadePictures, score: ClassScore) -> InversionRow:
@@ -117,7 +124,11 @@ def _row(settings: InvertSettings, world: ClassWorld, made: MadePictures, score:
     return InversionRow(made.chosen, score, made.pictures, each, published)
 
 
-def _facts(settings: InvertSettings, world: ClassWorld, each: int) -> dict[str, object]:
+def _each(settings: InvertSettings) -> int:
+    return settings.per_class or SUITES[settings.suite].per_class
+
+
+def _facts(settings: InvertSettings, world: ClassWorld) -> dict[str, object]:
     target, private = world.target, world.private
     return {
         "target": target.name,
@@ -125,7 +136,7 @@ def _facts(settings: InvertSettings, world: ClassWorld, each: int) -> dict[str, 
         "defence": target.defence or "none",
         "size": target.preprocess.size,
         "classes": [target.labels[label] for label in world.labels],
-        "per_class": each,
+        "per_class": _each(settings),
         "private": settings.private,
         "private_pictures": {"learned_from": len(private.train.labels), "judged_by": len(private.report.labels)},
         "public": settings.public,

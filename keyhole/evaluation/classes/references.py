@@ -25,8 +25,8 @@ class PrivatePictures:
     others, which no training and no choice has seen.
 
     Attributes:
-        train: that the target learned from; labels are the target's.
-        report: that it did not, and nothing was chosen by.
+        train: that the target learned from, of the attacked classes; labels are the target's.
+        report: that it did not, and nothing was chosen by, of all classes.
         judge: whose embeddings they are.
         train_vectors: of `train`, N×D, unit length.
         report_vectors: of `report`, M×D, unit length.

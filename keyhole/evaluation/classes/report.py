@@ -160,7 +160,7 @@ def _table(title: str, columns: Sequence[_Column], caption: str, done: Inversion
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    made.add_column("pictures of", overflow="fold", max_width=_WIDTH if known else _NARROW)
+    made.add_column("pictures of" if known else "of", overflow="fold", max_width=_WIDTH if known else _NARROW)
     for column in columns:
         made.add_column(column.heading, justify="right", no_wrap=True)
     for row in done.attacks:
@@ -175,7 +175,7 @@ def _table(title: str, columns: Sequence[_Column], caption: str, done: Inversion
 def _named(row: InversionRow, known: bool) -> str:
     """The row's name, and below it what it knows, and the paper's share where the setting is the paper's."""
     if not known:
-        return row.name.replace("public-", "public-\n").replace("/", "\n/")
+        return row.name.replace("-", "-\n") if row.chosen.entry.floor else row.name.replace("/", "\n/")
     paper = "" if row.published is None else f"\n(paper {row.published.top1:.1f})"
     return f"{row.name}\n({row.chosen.recipe.knowledge}){paper}"
 

@@ -138,6 +138,9 @@ class InvertSettings:
     """Folder where drawn pictures of streetcam are kept, such as the --out of the target's training. Absent: --out."""
     json: Path | None = None
     """File that all figures are also written to, as JSON."""
+    against: Path | None = None
+    """The --json of an earlier run against another target, such as the undefended one: says what each attack loses from
+    there to here, and for how much natural accuracy (Δ of TL-DMI). Classes, pictures and judge must be the same."""
     sheet: Path | None = None
     """File for a contact sheet, PNG, JPEG or WebP: private pictures beside what attacks made of their classes."""
     plot: Path | None = None

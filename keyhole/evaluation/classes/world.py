@@ -84,8 +84,9 @@ class ClassWorld:
         for part, what in ((read.train, "private picture"), (report, "held-back private picture")):
             check_judged(part, labels, target.labels, what)
         public = read_public(settings, target.preprocess.size, target.labels, folder, console)
+        learned = read.train.some(torch.isin(read.train.labels, torch.tensor(labels)))
         private = PrivatePictures(
-            read.train, report, judge, _embedded(judge, read.train.pictures), _embedded(judge, report.pictures)
+            learned, report, judge, _embedded(judge, learned.pictures), _embedded(judge, report.pictures)
         )
         model = target.model.to(device)
         opened = OpenClassifier(model, target.preprocess.normalise, target.outputs)
