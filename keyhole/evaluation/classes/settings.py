@@ -48,7 +48,7 @@ class InvertSettings:
     Where classes are people, these are its training people. For example
 
         keyhole invert --target runs/lfw --private lfw-112.zip --public lfw-112.zip --judge mobilefacenet.npz \\
-            --attacks latent --classes 0-19 --per-class 5 --out runs/inverted --sheet inverted.png --plot inverted.png
+            --attacks latent --classes 0-19 --per-class 5 --out runs/inverted --sheet inverted.png --plot accuracy.png
 
     An attack knows the classifier and public pictures, which show none of the classes. A judge that is no network under
     attack says whom its pictures show, by the nearest centroid of private pictures that the classifier has not seen,
