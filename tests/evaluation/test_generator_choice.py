@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from keyhole.attacks.classes.registry import FLOORS
+from keyhole.evaluation.classes.command import _ready
+from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.evaluation.classes.world import generator_folder
 from keyhole.service.errors import UsageError
 
@@ -30,3 +33,17 @@ def test_one_that_was_made_for_the_target_comes_first(tmp_path: Path) -> None:
     (tmp_path / "own" / "card.json").unlink()
     with pytest.raises(UsageError, match="no trained generator"):
         generator_folder(folders, "cgan", "a")
+
+
+def test_all_attacks_are_those_whose_every_generator_is_there(tmp_path: Path) -> None:
+    plain = folder(tmp_path, "plain", kind="gan")
+    ked = folder(tmp_path, "ked", kind="inversion-gan")
+    taught = folder(tmp_path, "taught", kind="students")
+
+    def ready(*folders: Path) -> set[str]:
+        return set(_ready(InvertSettings("target", generators=folders))) - {"latent", "guided", *FLOORS}
+
+    assert ready() == set()
+    assert ready(plain) == {"gmi", "ppa", "mirror", "vmi", "brep-mi"}
+    assert ready(ked) == {"ked-mi"}
+    assert ready(ked, taught) == {"ked-mi", "lomma"}

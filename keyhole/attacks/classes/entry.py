@@ -55,6 +55,11 @@ class ClassRecipe(ABC):
         """Kind of the trained generator that it asks `ClassBlind.generators` for; empty: none."""
         return ""
 
+    @property
+    def generators(self) -> tuple[str, ...]:
+        """Kinds of all that it asks `ClassBlind.generators` for."""
+        return (self.generator,) if self.generator else ()
+
     @abstractmethod
     def open(self, access: ClassAccess, run: ClassRun) -> ClassAttack:
         """The attack, ready to recall; what it trains or fits before the first picture is done by then.

@@ -43,8 +43,13 @@ class LommaRecipe(WhiteBoxClassRecipe):
 
     @property
     def generator(self) -> str:
-        """That of the base; the students are asked for besides."""
+        """That of the base."""
         return self.base.generator
+
+    @property
+    def generators(self) -> tuple[str, ...]:
+        """The base's, and the students."""
+        return (self.generator, STUDENTS) if self.augmented else (self.generator,)
 
     def make(self, known: ClassWhiteBox, run: ClassRun) -> ClassAttack:
         """The search."""

@@ -82,11 +82,12 @@ def _ready(settings: InvertSettings) -> tuple[str, ...]:
 
     def has(kind: str) -> bool:
         try:
-            return not kind or bool(generator_folder(settings.generators, kind))
+            return bool(generator_folder(settings.generators, kind))
         except UsageError:
             return False
 
-    return tuple(name for name, entry in CLASS_ATTACKS.items() if has(next(iter(entry.recipes.values())).generator))
+    first = {name: next(iter(entry.recipes.values())) for name, entry in CLASS_ATTACKS.items()}
+    return tuple(name for name, recipe in first.items() if all(has(kind) for kind in recipe.generators))
 
 
 def _run(

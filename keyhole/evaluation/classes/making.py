@@ -52,7 +52,7 @@ def steps_of(chosen: ChosenClassAttack, settings: InvertSettings) -> int:
 def facts_of(chosen: ChosenClassAttack, settings: InvertSettings, world: ClassWorld) -> Mapping[str, object]:
     """All that a picture of an attack depends on, beside its class and its number."""
     recipe, target = chosen.recipe, world.target
-    used = recipe.generator
+    cards = [world.access.blind().generators(kind) / CARD for kind in recipe.generators]
     return {
         "attack": chosen.attack,
         "recipe": chosen.recipe_name,
@@ -68,7 +68,7 @@ def facts_of(chosen: ChosenClassAttack, settings: InvertSettings, world: ClassWo
         "public_hash": world.public_hash,
         "prior": settings.prior if recipe.uses_prior else None,
         "prior_hash": prior_hash(settings.prior) if recipe.uses_prior else None,
-        "generator": checksum(world.access.blind().generators(used) / CARD)[:12] if used else None,
+        "generator": "+".join(checksum(card)[:12] for card in cards) or None,
         "attack_hash": chosen.source_hash or None,
     }
 
