@@ -150,5 +150,7 @@ def test_folders_that_are_no_classes_are_named(target: Path, tmp_path: Path) -> 
     )
     with pytest.raises(UsageError, match=r"Dee/0.png: expected CLASS/NUMBER.png, with .* such as 'Ann'"):
         layers(settings)
+    with pytest.raises(UsageError, match="--n 0: expected 1 or more"):
+        layers(LayersSettings("resnet18-streetcam", n=0))
     with pytest.raises(UsageError, match="resnet18-streetcam has no classes"):
         layers(LayersSettings("resnet18-streetcam"))

@@ -33,7 +33,8 @@ from keyhole.evaluation.layers.report import (
 from keyhole.evaluation.layers.settings import LayersSettings
 from keyhole.evaluation.output import in_folder
 from keyhole.presentation.charts.png import png
-from keyhole.service.errors import UsageError
+from keyhole.service.errors import UsageError, check_flags
+from keyhole.service.files import DRAWING, check_file
 from keyhole.targets import Target, load_target
 from keyhole.terminal import terminal
 
@@ -45,6 +46,9 @@ def layers(settings: LayersSettings) -> int:
         MissingError: no private pictures, or no reconstructions.
         UsageError: the target is no classifier of the private pictures' classes, or a folder that names none of them.
     """
+    check_flags([("--n", settings.n, settings.n >= 1, "1 or more")])
+    check_file("--json", settings.json)
+    check_file("--plot", settings.plot, DRAWING[:1])
     console = terminal()
     target = load_target(settings.target, settings.weights, size=settings.size)
     if not target.labels:

@@ -9,7 +9,6 @@ from typing import Any
 import tyro
 
 from keyhole.evaluation.classes.settings import InvertSettings
-from keyhole.service.files import DRAWING, check_file
 from keyhole.sizes import OptionalSizeFlag
 
 
@@ -61,10 +60,6 @@ class LayersSettings:
     """File that the figures are also written to, as JSON."""
     plot: Path | None = None
     """File for a plot of both over the layers, PNG."""
-
-    def __post_init__(self) -> None:
-        check_file("--json", self.json)
-        check_file("--plot", self.plot, DRAWING[:1])
 
     def inversion(self) -> InvertSettings:
         """The flags that `keyhole invert` has too."""
