@@ -101,7 +101,7 @@ def read_public(settings: InvertSettings, size: Size, names: tuple[str, ...], fo
             "attacker's pictures must show none (--public-part says what of them to take)"
         )
     read, _ = read_pictures(pictures, size, workers=settings.workers, folder=folder, console=console)
-    return read.float() / 255
+    return read[: settings.public_n].float() / 255
 
 
 def pictures_hash(pictures: Tensor) -> str:
@@ -117,8 +117,7 @@ def _public(settings: InvertSettings, size: Size) -> Collection:
         pool = next((pool for pool in POOLS if pool == part), None)
         if pool is None:
             raise UsageError(f"--public-part {part}: streetcam has the pools {', '.join(POOLS)}")
-        passes = Passes(Streetcam(pool, drawn_at(size)), -(-count // _VIEWS), min(count, _VIEWS))
-        return passes if len(passes) == count else Subset(passes, tuple(range(count)))
+        return Passes(Streetcam(pool, drawn_at(size)), -(-count // _VIEWS), min(count, _VIEWS))
     whole = open_collection(settings.public, settings.public_part or "public")
     if len(whole) <= count:
         return whole

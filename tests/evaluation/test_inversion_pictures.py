@@ -1,0 +1,50 @@
+"""Pictures of an inversion: whose they are, how many, and under which labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from keyhole.data.labelled import LabelledPictures
+from keyhole.data.streetcam.pools import identity_range
+from keyhole.data.streetcam.stream import Passes, Streetcam
+from keyhole.evaluation.classes.pictures import pictures_hash, read_public, relabelled
+from keyhole.evaluation.classes.settings import InvertSettings
+from keyhole.service.errors import UsageError
+from keyhole.terminal import terminal
+
+QUIET = terminal(quiet=True)
+
+
+def test_streetcams_public_pictures_are_of_the_shifted_pool_and_as_many_as_asked_for(tmp_path: Path) -> None:
+    settings = InvertSettings("none", public_n=5, workers=0)
+    shown = read_public(settings, 64, (), tmp_path, QUIET)
+    assert shown.shape == (5, 3, 64, 64)
+    drawn = Passes(Streetcam("public-shifted", 64), 2, 4)
+    expected = torch.stack([drawn[at].picture for at in range(5)]).float() / 255
+    assert torch.equal(shown, expected)
+    assert pictures_hash(shown) == pictures_hash(expected)
+    assert pictures_hash(shown) != pictures_hash(expected.flip(0))
+
+
+def test_a_pool_that_holds_private_vehicles_is_refused(tmp_path: Path) -> None:
+    private = (str(identity_range("private-train")[0]),)
+    settings = InvertSettings("none", public_n=2, workers=0, public_part="private-train")
+    with pytest.raises(UsageError, match=r"shows 1 of the private classes"):
+        read_public(settings, 64, private, tmp_path, QUIET)
+    with pytest.raises(UsageError, match=r"streetcam has the pools .*public-shifted"):
+        read_public(InvertSettings("none", public_part="abroad"), 64, private, tmp_path, QUIET)
+
+
+def test_labels_are_the_targets_by_name_and_strangers_are_left_out() -> None:
+    pictures = torch.arange(4, dtype=torch.uint8).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    names = ("n0123_red_fox", "owl", "toad")
+    read = LabelledPictures(pictures, torch.tensor([2, 1, 0, 1]), names)
+    found = relabelled(read, ("owl", "red fox"), "somewhere")
+    assert found.labels.tolist() == [0, 1, 0]
+    assert found.pictures[:, 0, 0, 0].tolist() == [1, 2, 3]
+    assert found.names == ("owl", "red fox")
+    with pytest.raises(UsageError, match="none of the target's, such as 'cat'"):
+        relabelled(read, ("cat",), "somewhere")
