@@ -18,7 +18,7 @@ from keyhole.priors.gan import load_gan
 from keyhole.priors.trained import GeneratorCard
 from keyhole.service.errors import UsageError
 from keyhole.train.prior import pairs
-from keyhole.train.prior.adversarial import AdversarialBatch, AdversarialPair, AdversarialTraining
+from keyhole.train.prior.adversarial import AdversarialBatch, AdversarialPair, PairTraining
 from keyhole.train.prior.augmentation import augmented, cut, recoloured, shifted
 from keyhole.train.prior.conditional_gan import ConditionalLosses, hinge
 from keyhole.train.prior.inversion_gan import InversionLosses, realness, soft_cross_entropy
@@ -151,7 +151,7 @@ def test_augmentation_is_each_pictures_own_and_passes_gradients() -> None:
 def test_one_optimiser_moves_the_two_in_turn(root: Path) -> None:
     pair = AdversarialPair(GanGenerator(4, SIDE, 8), GanCritic(SIDE, 8))
     flags = settings(root, "gan")
-    plan = AdversarialTraining(
+    plan = PairTraining(
         pair,
         (public(16) * 255).to(torch.uint8),
         None,
@@ -245,7 +245,7 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(
     class KilledError(Exception):
         pass
 
-    class Killed(AdversarialTraining):
+    class Killed(PairTraining):
         def batches(self, first: int, last: int):
             if first:
                 raise KilledError
@@ -253,7 +253,7 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(
 
     flags = settings(root, kind, f"stopped-{kind}")
     with monkeypatch.context() as patch:
-        patch.setattr(pairs, "AdversarialTraining", Killed)
+        patch.setattr(pairs, "PairTraining", Killed)
         with pytest.raises(KilledError):
             train_prior(flags)
     assert (flags.out / "training" / "pair" / "checkpoint" / "steps").read_text() == "4"

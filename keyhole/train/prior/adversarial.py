@@ -62,7 +62,7 @@ class AdversarialLosses(ABC):
         """Scalars by name; the critic's weights are without gradient."""
 
 
-class AdversarialTraining(TrainingPlan):
+class PairTraining(TrainingPlan):
     """See `TrainingPlan`. The module is an `AdversarialPair`, and one optimiser has the weights of both: those that a
     step's loss does not reach have no gradient, which AdamW passes over, moments and all.
 

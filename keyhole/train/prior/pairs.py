@@ -26,7 +26,7 @@ from keyhole.targets.target import Target
 from keyhole.terminal import terminal
 from keyhole.train.loop import run_plan
 from keyhole.train.optimisation import Optimisation
-from keyhole.train.prior.adversarial import AdversarialLosses, AdversarialPair, AdversarialTraining
+from keyhole.train.prior.adversarial import AdversarialLosses, AdversarialPair, PairTraining
 from keyhole.train.prior.card import write_generator_card
 from keyhole.train.prior.conditional_gan import ConditionalLosses
 from keyhole.train.prior.figures import COLUMNS, write_sheet
@@ -151,7 +151,7 @@ def pair(settings: PriorSettings) -> int:
         look = PairLook(settings, pictures, labels, sizes.latent, known)
 
         set_seed(settings.seed)
-        plan = AdversarialTraining(
+        plan = PairTraining(
             kind.make(settings, sizes),
             pictures,
             labels,
