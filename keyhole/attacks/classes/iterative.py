@@ -23,7 +23,7 @@ def course(iteration: int, iterations: int) -> float:
     ((S − i)/1.5 + (S − i)/3 · cos(3i/(10π))) / S · 800 + 200.
 
     >>> round(course(0, 30)), round(course(29, 30))
-    (1000, 215)
+    (1000, 209)
     """
     left = (iterations - iteration) / iterations
     return left * (1 / 1.5 + math.cos(3 * iteration / (10 * math.pi)) / 3) * SPAN + LOWEST
