@@ -3,7 +3,8 @@
 #
 # One would guess that eta=1 works with rescale_betas_zero_snr=True as it does without. At the noisiest timestep the
 # share of old noise, 1 - alpha' - sigma^2, is 0 then; for some numbers of steps it rounds to less, and its root is
-# NaN, which every later step keeps. No error, no warning; eta=0 and most other numbers of steps are fine.
+# NaN, which every later step keeps (seen: 3, 4, 5, 6, 7 and 17 of 1 to 100). No error, no warning; eta=0 and most
+# other numbers of steps are fine.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -29,5 +30,5 @@ for steps in range(1, 101):
     if scheduler.step(torch.zeros_like(noise), first, noise, eta=1.0).prev_sample.isnan().any():
         wrong.append(steps)
 print(f"diffusers {diffusers.__version__}: NaN for {wrong} steps")
-assert wrong == [3, 4, 5, 6, 7, 17]
+assert wrong and len(wrong) < 50, wrong
 PY

@@ -40,7 +40,7 @@ def start_from(network: nn.Module, init: Path | None) -> str:
     kept = {name: value for name, value in stored.tensors.items() if not name.startswith(f"{last}.")}
     own = {f"{last}.{name}": value for name, value in network.get_submodule(last).state_dict().items()}
     load_state(network, kept | own, stored.source, strict=True)
-    return f"{last} starts afresh: {stored.source} has other outputs"
+    return f"{last} starts afresh: {stored.source} has none that fits"
 
 
 def _lacks_only(network: nn.Module, state: Mapping[str, Tensor], last: str) -> bool:

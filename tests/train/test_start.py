@@ -107,7 +107,7 @@ def test_a_classifier_starts_from_another_one_but_for_its_last_layer(earlier: st
     save_file(other.state_dict(), weights)
     network = entry.family.build(entry.name, size=32, outputs=5, pretrained=False)
     own = network.fc.weight.clone()
-    assert start_from(network, weights) == f"fc starts afresh: {weights} has other outputs"
+    assert start_from(network, weights) == f"fc starts afresh: {weights} has none that fits"
     state = network.state_dict()
     assert torch.equal(state["layer4.1.conv2.weight"], other.state_dict()["layer4.1.conv2.weight"])
     assert torch.equal(state["fc.weight"], own)
