@@ -12,9 +12,9 @@ from torch import Tensor
 
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.iterative import GradientLeash, LatentPictures, PriorTerm
-from keyhole.attacks.classes.losses import LossFunction, loss_named
+from keyhole.attacks.classes.losses import LossFunction
 from keyhole.attacks.classes.pgd import Pgd, descend
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Optimiser, SearchObjective
@@ -141,7 +141,7 @@ class DiffMi:
 
 
 @dataclass(frozen=True)
-class DiffMiRecipe(WhiteBoxClassRecipe):
+class DiffMiRecipe(SearchRecipe):
     """Diff-MI through a generator of kind ``cdm``.
 
     Attributes:
@@ -149,16 +149,6 @@ class DiffMiRecipe(WhiteBoxClassRecipe):
     """
 
     settings: DiffMiSettings = SETTINGS
-
-    @property
-    def iterations(self) -> int:
-        """N."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
 
     @property
     def generator(self) -> str:
@@ -170,7 +160,7 @@ class DiffMiRecipe(WhiteBoxClassRecipe):
         folder = known.generators(self.generator)
         prior = load_conditional(folder, known.device, tuned=self.settings.tuned)
         prior.card.check_fits(known.classes, known.size, folder)
-        return DiffMi(known, prior, loss_named(run.loss or self.settings.loss).ready(known), self.settings, run)
+        return DiffMi(known, prior, self.ready_loss(known, run), self.settings, run)
 
 
 RECIPES: Mapping[str, DiffMiRecipe] = MappingProxyType(

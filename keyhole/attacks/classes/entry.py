@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from keyhole.attacks.base import RunSettings
 from keyhole.attacks.classes.base import (
@@ -16,6 +16,7 @@ from keyhole.attacks.classes.base import (
     ClassLabels,
     ClassWhiteBox,
 )
+from keyhole.attacks.classes.losses import LossFunction, loss_named
 from keyhole.attacks.entry import Cost
 
 
@@ -81,6 +82,45 @@ class WhiteBoxClassRecipe(ClassRecipe):
     def open(self, access: ClassAccess, run: ClassRun) -> ClassAttack:
         """See `ClassRecipe`."""
         return self.make(access.white(), run)
+
+    def ready_loss(self, known: ClassWhiteBox, run: ClassRun) -> LossFunction:
+        """The run's loss, or the recipe's own, ready for the classifier."""
+        return loss_named(run.loss or self.loss).ready(known)
+
+
+class SearchSettings(Protocol):
+    """Hyper-parameters of an attack that minimises a loss of the table step by step."""
+
+    @property
+    def loss(self) -> str:
+        """A word of `keyhole.attacks.classes.losses.loss_named`."""
+        ...
+
+    @property
+    def iterations(self) -> int:
+        """Steps for one picture."""
+        ...
+
+
+@dataclass(frozen=True)
+class SearchRecipe(WhiteBoxClassRecipe):
+    """A white-box recipe whose settings say how many steps it takes and what it minimises.
+
+    Attributes:
+        settings: hyper-parameters.
+    """
+
+    settings: SearchSettings
+
+    @property
+    def iterations(self) -> int:
+        """Steps of the optimiser."""
+        return self.settings.iterations
+
+    @property
+    def loss(self) -> str:
+        """Of the class."""
+        return self.settings.loss
 
 
 class LabelsClassRecipe(ClassRecipe):

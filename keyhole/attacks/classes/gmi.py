@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from keyhole.attacks.classes.base import ClassWhiteBox
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import GanPictures, own_gan
 from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Moment, Optimiser, SearchObjective, Term
@@ -53,7 +53,7 @@ class CriticTerm:
 
 
 @dataclass(frozen=True)
-class GmiRecipe(WhiteBoxClassRecipe):
+class GmiRecipe(SearchRecipe):
     """λ · CE(T(G(z)), y) − D(G(z)), from a random z; no selection among results.
 
     Attributes:
@@ -61,16 +61,6 @@ class GmiRecipe(WhiteBoxClassRecipe):
     """
 
     settings: GmiSettings = GmiSettings()
-
-    @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
 
     @property
     def generator(self) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
 from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
-from keyhole.attacks.classes.losses import LossFunction, loss_named
+from keyhole.attacks.classes.losses import LossFunction
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.views import PLAIN, AugmentedViews
 from keyhole.attacks.features.guided import Smoothed, clipped, guided_step, renoised
@@ -134,6 +134,6 @@ class ClassGuidedRecipe(WhiteBoxClassRecipe):
 
     def make(self, known: ClassWhiteBox, run: ClassRun) -> ClassGuided:
         """The sampler."""
-        loss = loss_named(run.loss or self.guidance.loss).ready(known)
+        loss = self.ready_loss(known, run)
         generator = Diffusion(known.prior(), known.size, run.sampling_steps or self.guidance.steps)
         return ClassGuided(known, generator, loss, self.guidance, run)

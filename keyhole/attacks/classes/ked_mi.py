@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
 from keyhole.attacks.classes.distribution import DistributionSearch
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import own_gan
 from keyhole.attacks.classes.gmi import class_terms
 from keyhole.attacks.classes.randomness import PictureRandom
@@ -87,7 +87,7 @@ class RealnessTerm:
 
 
 @dataclass(frozen=True)
-class KedRecipe(WhiteBoxClassRecipe):
+class KedRecipe(SearchRecipe):
     """100 · CE(T(G(z)), y) − log σ(log Σ exp D(G(z))) in expectation over z, by one draw a step.
 
     Attributes:
@@ -95,16 +95,6 @@ class KedRecipe(WhiteBoxClassRecipe):
     """
 
     settings: KedSettings = KedSettings()
-
-    @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
 
     @property
     def generator(self) -> str:

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.classes.base import ClassBlind, ClassWhiteBox, Wanted
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
-from keyhole.attacks.classes.losses import loss_named
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.public_rows import AVERAGED, nth_liked
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, GaussianTerm, Optimiser, SearchObjective
@@ -114,7 +113,7 @@ class CoordinatesGenerator:
 
 
 @dataclass(frozen=True)
-class LatentRecipe(WhiteBoxClassRecipe):
+class LatentRecipe(SearchRecipe):
     """Optimise coordinates.
 
     Attributes:
@@ -132,20 +131,10 @@ class LatentRecipe(WhiteBoxClassRecipe):
         """Where the coordinates are of an autoencoder's latents."""
         return self.components is latents
 
-    @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
-
     def make(self, known: ClassWhiteBox, run: ClassRun) -> ClassSearch:
         """The search, its components fitted."""
         settings = self.settings
-        loss = loss_named(run.loss or settings.loss).ready(known)
+        loss = self.ready_loss(known, run)
         terms = (ClassTerm(known.classify, loss, settings.views), GaussianTerm(settings.prior))
         generator = CoordinatesGenerator(known, self.components(known), self.start)
         return ClassSearch(generator, [SearchObjective(terms, settings.optimiser)], run, device=known.device)

@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
 from keyhole.attacks.classes.candidates import Candidates
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import GanPictures, own_gan
-from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Optimiser, SearchObjective
 
 ADAM = Optimiser("adam", 0.02)
@@ -59,7 +58,7 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class MirrorRecipe(WhiteBoxClassRecipe):
+class MirrorRecipe(SearchRecipe):
     """MIRROR's white box through a GAN of public pictures.
 
     Attributes:
@@ -69,16 +68,6 @@ class MirrorRecipe(WhiteBoxClassRecipe):
     settings: MirrorSettings = SETTINGS
 
     @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
-
-    @property
     def generator(self) -> str:
         """A pair of public pictures."""
         return "gan"
@@ -86,7 +75,7 @@ class MirrorRecipe(WhiteBoxClassRecipe):
     def make(self, known: ClassWhiteBox, run: ClassRun) -> Mirror:
         """The attack."""
         settings, gan = self.settings, own_gan(known, self.generator)
-        loss = loss_named(run.loss or settings.loss).ready(known)
+        loss = self.ready_loss(known, run)
         search = ClassSearch(
             GanPictures(gan),
             [SearchObjective([ClassTerm(known.classify, loss)], settings.optimiser)],

@@ -6,9 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from keyhole.attacks.classes.base import ClassWhiteBox
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import ConditionalPictures, own_gan
-from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Optimiser, SearchObjective
 from keyhole.attacks.classes.views import PLG, AugmentedViews
 
@@ -33,7 +32,7 @@ class PlgSettings:
 
 
 @dataclass(frozen=True)
-class PlgRecipe(WhiteBoxClassRecipe):
+class PlgRecipe(SearchRecipe):
     """−l_y + max over j ≠ y of l_j of two views of G(z, y), from a random z; no selection among results.
 
     Attributes:
@@ -43,16 +42,6 @@ class PlgRecipe(WhiteBoxClassRecipe):
     settings: PlgSettings = PlgSettings()
 
     @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
-
-    @property
     def generator(self) -> str:
         """A trained pair."""
         return "cgan"
@@ -60,7 +49,7 @@ class PlgRecipe(WhiteBoxClassRecipe):
     def make(self, known: ClassWhiteBox, run: ClassRun) -> ClassSearch:
         """The search."""
         settings = self.settings
-        loss = loss_named(run.loss or settings.loss).ready(known)
+        loss = self.ready_loss(known, run)
         term = ClassTerm(known.classify, loss, settings.views, weight=settings.views.count)
         objective = SearchObjective([term], settings.optimiser)
         return ClassSearch(ConditionalPictures(own_gan(known, self.generator)), [objective], run, device=known.device)

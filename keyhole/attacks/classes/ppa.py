@@ -12,9 +12,8 @@ from torch import Tensor
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
 from keyhole.attacks.classes.candidates import Candidates
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import GanPictures, own_gan
-from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Optimiser, SearchObjective
 from keyhole.attacks.classes.views import CROPPED, AugmentedViews
@@ -103,7 +102,7 @@ class Ppa:
 
 
 @dataclass(frozen=True)
-class PpaRecipe(WhiteBoxClassRecipe):
+class PpaRecipe(SearchRecipe):
     """PPA through a GAN of public pictures.
 
     Attributes:
@@ -113,16 +112,6 @@ class PpaRecipe(WhiteBoxClassRecipe):
     settings: PpaSettings = SETTINGS
 
     @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
-
-    @property
     def generator(self) -> str:
         """A pair of public pictures."""
         return "gan"
@@ -130,7 +119,7 @@ class PpaRecipe(WhiteBoxClassRecipe):
     def make(self, known: ClassWhiteBox, run: ClassRun) -> Ppa:
         """The attack."""
         settings, gan = self.settings, own_gan(known, self.generator)
-        loss = loss_named(run.loss or settings.loss).ready(known)
+        loss = self.ready_loss(known, run)
         objective = SearchObjective([ClassTerm(known.classify, loss, settings.views)], settings.optimiser)
         search = ClassSearch(GanPictures(gan), [objective], run, device=known.device)
         return Ppa(known, search, Candidates(known, gan, settings.candidates, run.seed), settings, run.seed)

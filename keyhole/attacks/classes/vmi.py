@@ -9,9 +9,8 @@ from torch import Tensor
 
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
 from keyhole.attacks.classes.distribution import DistributionSearch
-from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
+from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import own_gan
-from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.randomness import PictureRandom
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Moment, Optimiser, SearchObjective
 from keyhole.nn.flow import AdditiveFlows
@@ -91,7 +90,7 @@ class DivergenceTerm:
 
 
 @dataclass(frozen=True)
-class VmiRecipe(WhiteBoxClassRecipe):
+class VmiRecipe(SearchRecipe):
     """E CE(T(G(z)), y) + λ KL(q(z) ‖ N(0, 1)), z drawn from a flow of each class; pictures are draws.
 
     Attributes:
@@ -99,16 +98,6 @@ class VmiRecipe(WhiteBoxClassRecipe):
     """
 
     settings: VmiSettings = SETTINGS
-
-    @property
-    def iterations(self) -> int:
-        """Steps of the optimiser."""
-        return self.settings.iterations
-
-    @property
-    def loss(self) -> str:
-        """Of the class."""
-        return self.settings.loss
 
     @property
     def generator(self) -> str:
@@ -119,7 +108,7 @@ class VmiRecipe(WhiteBoxClassRecipe):
         """The search."""
         settings, gan = self.settings, own_gan(known, self.generator)
         flows = AdditiveFlows(gan.latent, settings.layers, settings.hidden)
-        loss = loss_named(run.loss or settings.loss).ready(known)
+        loss = self.ready_loss(known, run)
         terms = (ClassTerm(known.classify, loss), DivergenceTerm(flows, settings.weight))
         return DistributionSearch(
             ClassSearch(
