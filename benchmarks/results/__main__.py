@@ -15,17 +15,19 @@ import tyro
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
 from benchmarks.results.faces import RealFaces
+from benchmarks.results.generators import Generators
 from benchmarks.results.heads import Heads
 from benchmarks.results.knowledge import Knowledge
 from benchmarks.results.learning import COUNTS, Learning
 from benchmarks.results.page import filled
+from benchmarks.results.recipes import Recipes
 from benchmarks.results.steps import Step, in_order, run_steps
 from benchmarks.results.terms import Terms
 from keyhole.presentation.charts.chart import Chart
 from keyhole.presentation.charts.png import png
 from keyhole.service.errors import UsageError
 
-StudyName = Literal["heads", "defences", "terms", "knowledge", "learning", "faces"]
+StudyName = Literal["generators", "recipes", "heads", "defences", "terms", "knowledge", "learning", "faces"]
 
 
 class Study(Protocol):
@@ -60,7 +62,8 @@ class ResultsSettings:
         python -m benchmarks.results --out runs/results --studies defences --dry-run
 
     On two idle cores about an hour for heads, two and a half for defences, one and a half more for terms, one for
-    knowledge, three quarters of one for learning, two for faces: guesses from the times of single steps. Fewer
+    knowledge, three quarters of one for learning, two for recipes, two for faces, one for generators and three more for
+    the benchmark that they need: guesses from the times of single steps. Fewer
     --batches make it shorter; with 60 a pruned head finds 4 % of the vehicles again, and nothing can be compared.
     """
 
@@ -68,8 +71,9 @@ class ResultsSettings:
     """Folder of all results; one for all studies, which share what is the same."""
     studies: tuple[StudyName, ...] = ("heads", "defences", "terms", "knowledge")
     """Which: heads (the shipped ones of PATROL), and at 64 px defences (PATROL and its rivals, all trained anew), terms
-    (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); faces (LFW; needs
-    --faces and --autoencoder)."""
+    (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); generators (pixels,
+    decoder and diffusion model, with the benchmark's preset standard); recipes (the papers' own beside ours); faces
+    (LFW; needs --faces and --autoencoder)."""
     page: Path | None = None
     """Page of Markdown whose marks the tables of every finished study are written between; charts go beside it."""
     trainings: int = World.trainings
@@ -104,6 +108,8 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         raise UsageError(f"--steps {' '.join(map(str, steps))}: expected each twice the number before, as 150 300 600")
     world = World(trainings=settings.trainings, batches=settings.batches)
     found: dict[str, Study] = {
+        "generators": Generators(),
+        "recipes": Recipes(world),
         "heads": Heads(World(side=128)),
         "defences": Defences(world),
         "terms": Terms(world),

@@ -15,10 +15,12 @@ from benchmarks.results.__main__ import ResultsSettings, Study, main, studies_of
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
 from benchmarks.results.faces import RealFaces
+from benchmarks.results.generators import Generators
 from benchmarks.results.heads import Heads
 from benchmarks.results.knowledge import Knowledge
 from benchmarks.results.learning import Learning
 from benchmarks.results.page import filled
+from benchmarks.results.recipes import Recipes
 from benchmarks.results.scores import Leak, less_text, score_text
 from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
 from benchmarks.results.terms import Terms
@@ -77,7 +79,8 @@ def test_what_comes_after_waits_but_is_not_changed_by_what_came_before(tmp_path:
 @pytest.mark.parametrize(
     "study",
     [
-        *(kind(SMALL) for kind in (Defences, Terms, Heads, Knowledge, Learning)),
+        *(kind(SMALL) for kind in (Defences, Terms, Heads, Knowledge, Learning, Recipes)),
+        Generators(),
         RealFaces(Path("/lfw.zip"), Path("/taef2")),
     ],
     ids=lambda study: type(study).__name__,
@@ -203,6 +206,23 @@ def test_heads_are_told_beside_the_unpruned_one_of_their_memory(
     assert "| 2.00; 5 | 80.0 [76.6, 83.0] % |" in low
     (unpruned,) = (line for line in lines if line.startswith("| `resnet18-streetcam@layer2`"))
     assert unpruned.endswith("|  |")
+
+
+def test_recipes_of_the_paper_stand_beside_ours(tmp_path: Path) -> None:
+    study = Recipes(SMALL)
+    for (_, recipe, _), step in study.attacks.items():
+        finish(step, tmp_path, 0.6 if recipe == "strong" else 0.4)
+        path = step.folder(tmp_path) / SCORES
+        told = json.loads(path.read_text())
+        told["rows"][0]["unet_passes"] = 1234.0
+        path.write_text(json.dumps(told))
+    lines = study.tables(tmp_path)["recipes"].splitlines()
+    (paper,) = (line for line in lines if line.startswith("| `diffusion-white/paper`"))
+    assert paper.split(" | ")[1:3] == ["", ""]
+    assert paper.split(" | ")[3].startswith("0.425 [")
+    assert paper.endswith("; 4.2 dB | 1,234 |")
+    (claim,) = (line for line in lines if line.startswith("- *`diffusion-white/paper` gets less than ours at `layer3`"))
+    assert claim.endswith(": seen by the white box (SSIM +0.200 [+0.200, +0.200]).")
 
 
 def test_who_knows_of_a_defence_has_a_column_for_each_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
