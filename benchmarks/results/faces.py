@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results.claims import bounds, less_on_same, verdict
+from benchmarks.results.designs import BOXES, Box
+from benchmarks.results.generators import GENERATORS
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, less_text, score_text, stronger
 from benchmarks.results.steps import Step
 from keyhole.service.errors import UsageError
 
-BLACK = ("--attacks", "decoder-black", "--n", "100", "--batch", "20", "--iterations", "600", "--seeds", "0", "1", "2")
-WHITE = ("--attacks", "diffusion-white", "--n", "32", "--batch", "8")
+WHOLE = ("--target", "resnet18", "--weights", "{model}/model.safetensors")
+ATTACKS: Mapping[Box, str] = {"white": "diffusion-white", "black": "decoder-black"}
+"""What every head is attacked by."""
+BUDGETS: Mapping[Box, tuple[str, ...]] = {
+    "white": ("--n", "32", "--batch", "8"),
+    "black": ("--n", "100", "--batch", "20", "--iterations", "600", "--seeds", "0", "1", "2"),
+}
 
 
 @dataclass(frozen=True)
 class RealFaces:
-    """One table: heads of a target that was trained on the pool ``private``, attacked on the pool ``audit``.
+    """Heads of a target that was trained on the pool ``private``, attacked on the pool ``audit``; and all generators on
+    the unpruned one at its deepest cut.
 
     Attributes:
         data: zip or folder of faces, a folder for each person.
@@ -34,21 +44,28 @@ class RealFaces:
     @cached_property
     def setups(self) -> tuple[tuple[str, dict[str, Step]], ...]:
         """Title and attacks of each row."""
-        target, patrol, prior = self._target, self._patrol, self._prior
-        weights = ("--target", "resnet18", "--weights", "{model}/model.safetensors")
+        pruned = ("--target", "pruned:{model}")
         return (
-            ("unpruned, `layer2`", self._attacks("whole-layer2", (*weights, "--cuts", "layer2"), target, prior)),
-            ("unpruned, `layer3`", self._attacks("whole-layer3", (*weights, "--cuts", "layer3"), target, prior)),
-            (
-                "PATROL, `layer3`",
-                self._attacks("patrol", ("--target", "pruned:{model}", "--cuts", "layer3"), patrol, prior),
-            ),
+            ("unpruned, `layer2`", self._attacks("whole-layer2", WHOLE, "layer2", self._target)),
+            ("unpruned, `layer3`", self._attacks("whole-layer3", WHOLE, "layer3", self._target)),
+            ("PATROL, `layer3`", self._attacks("patrol", pruned, "layer3", self._patrol)),
         )
+
+    @cached_property
+    def generators(self) -> dict[str, Step]:
+        """Every generator against the unpruned `layer3`, by attack."""
+        return {
+            f"{generator}-{box}": self._attack(
+                "whole-layer3", f"{generator}-{box}", box, (*WHOLE, "--cuts", "layer3"), self._target
+            )
+            for box in BOXES
+            for generator in GENERATORS
+        }
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """All steps."""
-        return tuple(step for _, attacks in self.setups for step in attacks.values())
+        return (*(step for _, attacks in self.setups for step in attacks.values()), *self.generators.values())
 
     def tables(self, root: Path) -> dict[str, str]:
         """The table as far as it is measured.
@@ -75,7 +92,23 @@ class RealFaces:
             rows.append([title, rank_1, *told, found.text if found else NOT_YET, *less])
         less_than = "SSIM less than unpruned at `layer2`"
         headings = ["", "rank-1", "white box", "black box", "thumbnail", f"{less_than}, white box", "black box"]
-        return {"faces": table(headings, rows)}
+        return {"faces": table(headings, rows), "faces-generators": self._generators(root)}
+
+    def _generators(self, root: Path) -> str:
+        runs = {attack: step.scores(root) for attack, step in self.generators.items() if step.done(root)}
+        for run in runs.values():
+            check_strangers(run)
+        leaks = {attack: Leak.of([run]) for attack, run in runs.items()}
+        rows = []
+        for box in BOXES:
+            before = None
+            for attack in (f"{generator}-{box}" for generator in GENERATORS):
+                leak, base = leaks.get(attack), before and leaks.get(before)
+                more = less_on_same(base, leak) if leak and base else None
+                told = f"{verdict(more)}: {bounds(more)}" if more else NOT_YET if before else ""
+                rows.append([f"`{attack}`", score_text(leak) if leak else NOT_YET, told])
+                before = attack
+        return table(["attack", "thumbnail; SSIM; PSNR", "more than the one above"], rows)
 
     @property
     def _target(self) -> Step:
@@ -103,17 +136,15 @@ class RealFaces:
         widths = ("--unet-widths", "64", "96", "96", "--unet-steps", str(self.unet_steps))
         return Step("faces-prior", "folder", (*told, *widths))
 
-    def _attacks(self, name: str, told: tuple[str, ...], model: Step, prior: Step) -> dict[str, Step]:
-        pictures = ("--size", "112", "--source", str(self.data), "--public", str(self.data), "--prior", "{prior}")
+    def _attacks(self, name: str, target: tuple[str, ...], cut: str, model: Step) -> dict[Box, Step]:
         return {
-            box: Step(
-                f"faces-{name}-{box}",
-                "scores",
-                ("attack", *told, *pictures, *flags),
-                {"model": model, "prior": prior},
-            )
-            for box, flags in (("white", WHITE), ("black", BLACK))
+            box: self._attack(name, attack, box, (*target, "--cuts", cut), model) for box, attack in ATTACKS.items()
         }
+
+    def _attack(self, name: str, attack: str, box: Box, target: tuple[str, ...], model: Step) -> Step:
+        pictures = ("--size", "112", "--source", str(self.data), "--public", str(self.data), "--prior", "{prior}")
+        told = ("attack", *target, *pictures, "--attacks", attack, *BUDGETS[box])
+        return Step(f"faces-{name}-{attack}", "scores", told, {"model": model, "prior": self._prior})
 
 
 def check_strangers(run: dict[str, Any]) -> None:

@@ -22,13 +22,14 @@ from benchmarks.results.learning import Learning
 from benchmarks.results.page import filled
 from benchmarks.results.recipes import Recipes
 from benchmarks.results.scores import Leak, less_text, score_text
-from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
+from benchmarks.results.steps import SCORES, Step, in_order, run_steps
 from benchmarks.results.terms import Terms
 from keyhole.bench.records import AccuracyRecord, Design, ProfileRecord
 from keyhole.cli import parsed
 from keyhole.metrics.registry import metrics_named
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
+from tests.benchmarks.finished import finish, scores_of
 
 SMALL = World(trainings=2, batches=12, black=6, white=6)
 
@@ -120,13 +121,6 @@ def test_studies_share_what_is_the_same() -> None:
     } <= shared
 
 
-def scores_of(values: Sequence[float], read: float | None = None) -> dict[str, object]:
-    row: dict[str, object] = {"pictures": [{"ssim": value, "psnr": 10 * value} for value in values]}
-    if read is not None:
-        row["read"] = {"plate": {"share": read, "guessing": 0.03}}
-    return {"rows": [row]}
-
-
 def test_a_leak_is_the_mean_over_trainings_and_differences_are_by_picture() -> None:
     first, second = [0.5, 0.6, 0.7, 0.8, 0.9, 0.4], [0.7, 0.6, 0.5, 0.8, 0.9, 0.6]
     leak = Leak.of([scores_of(first, 0.2), scores_of(second, 0.4)])
@@ -153,18 +147,6 @@ def test_a_thumbnail_stands_above_the_best_blind_attacker() -> None:
     assert leak.thumbnail is not None
     assert leak.thumbnail.side == pytest.approx(4)
     assert score_text(leak).startswith(leak.thumbnail.text)
-
-
-def finish(step: Step, root: Path, ssim: float) -> None:
-    folder = step.folder(root)
-    folder.mkdir(parents=True)
-    if step.kind != "folder":
-        (folder / SCORES).write_text(json.dumps(scores_of([ssim + place / 100 for place in range(6)])))
-    else:
-        figures = {"rank_1": 80.0, "rank_1_unpruned": 90.0}
-        card = {"figures": figures, "recipe": {"spent": {"batches": 6, "model_steps": 12}}}
-        (folder / "card.json").write_text(json.dumps(card))
-    (folder / DONE).touch()
 
 
 def test_tables_tell_what_is_measured_and_what_is_not(tmp_path: Path) -> None:
@@ -238,22 +220,6 @@ def test_who_knows_of_a_defence_has_a_column_for_each_box(tmp_path: Path, monkey
     assert row == ["`topk", "87.3", *(["0.325", "0.525", "0.725"] * 2)]
     (plain,) = (cells[line] for line in lines if "`none`" in line)
     assert plain == ["`none", "not m", *(["", "0.525", ""] * 2)]
-
-
-def test_faces_of_people_who_were_trained_on_make_no_table(tmp_path: Path) -> None:
-    study = RealFaces(Path("/lfw.zip"), Path("/taef2"))
-    (step, *_) = study.setups[0][1].values()
-    finish(step, tmp_path, 0.5)
-    path = step.folder(tmp_path) / SCORES
-    told = json.loads(path.read_text())
-    with pytest.raises(UsageError, match="does not say whom its target was trained on"):
-        study.tables(tmp_path)
-    for members, message in ((3, "3 of 6 attacked faces are of people"), (0, None)):
-        path.write_text(json.dumps({**told, "trained_on": {"pictures": 6, "of_training_identities": members}}))
-        if message:
-            with pytest.raises(UsageError, match=message):
-                study.tables(tmp_path)
-    assert "0.525" in study.tables(tmp_path)["faces"]
 
 
 def test_tables_stand_between_their_marks() -> None:
