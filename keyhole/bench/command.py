@@ -45,7 +45,7 @@ def bench(settings: BenchSettings) -> int:
     print_plan(console, plan.axes, cells, remaining)
     if settings.dry_run:
         return 0
-    sweep = Sweep(plan.settings, settings.out, plan.metrics)
+    sweep = Sweep(plan.settings, settings.out, plan.metrics, plan.private)
     executor = _executor(settings)
     with alone(settings.out, BENCHMARK), closing(BenchStore(settings.out)) as store:
         store.describe(facts(), fixed(plan), plan.axes)

@@ -15,6 +15,7 @@ from keyhole.attacks import Suite
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ChosenAttack, choose_all
 from keyhole.bench.axes import Axes, CutTarget, emulated_link
+from keyhole.bench.class_terms import PrivateTerms
 from keyhole.bench.measure.accuracy import identities
 from keyhole.bench.presets import PRESETS
 from keyhole.bench.settings import PlanSettings
@@ -22,15 +23,22 @@ from keyhole.bench.sweep import SurveyedTarget, SweepSettings, audit_pictures, s
 from keyhole.data import check_apart, open_source
 from keyhole.data.sets.folders import list_folder
 from keyhole.defences import spelled
+from keyhole.evaluation.classes.pictures import private_names
 from keyhole.evaluation.scores import check_scorable
 from keyhole.metrics.registry import DEFAULT, metrics_named
 from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import Size, read_size
+from keyhole.targets import ModelSettings
 from keyhole.targets.membership import TrainedOn, warn_of_members
 from keyhole.wire.codec_registry import codec_named
 
 _DEFAULT: Suite = "quick"
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text (in quotes where YAML takes it for something else)",
+}
 T = TypeVar("T")
 
 
@@ -77,6 +85,8 @@ def _checked(where: str, value: object, hint: Any) -> object:
         return tuple(_scalar(where, each, parts[0]) for each in values)
     if tuple[int, int] in parts:
         return _size(where, value)
+    if float in parts:
+        return _scalar(where, float(value) if type(value) is int else value, float)
     if int in parts:
         return _scalar(where, value, int)
     (allowed,) = (get_args(part) for part in parts if get_args(part))
@@ -94,7 +104,7 @@ def _size(where: str, value: object) -> Size:
 
 def _scalar(where: str, value: object, kind: type) -> object:
     if type(value) is not kind:
-        expected = "a whole number" if kind is int else "text (in quotes where YAML takes it for something else)"
+        expected = _KINDS[kind]
         raise UsageError(f"{where}: expected {expected}, got {value!r}")
     return value
 
@@ -109,6 +119,7 @@ class SweepPlan:
         models: every target, traced, by name.
         attacks: by word, as the axes have them.
         metrics: by name, as they were asked for.
+        private: what classifiers were trained on; None: nothing is said of it.
     """
 
     axes: Axes
@@ -116,6 +127,7 @@ class SweepPlan:
     models: Mapping[str, SurveyedTarget]
     attacks: Mapping[str, ChosenAttack[Recipe]]
     metrics: tuple[str, ...] = DEFAULT
+    private: PrivateTerms | None = None
 
 
 def resolve(flags: PlanSettings) -> SweepPlan:
@@ -135,6 +147,9 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     models = {name: surveyed_target(settings.model(name)) for name, _ in wanted}
     for size in {model.target.preprocess.size for model in models.values() if model.embeds}:
         identities(settings, size)
+    if private := PrivateTerms.of(flags):
+        for size in {model.target.preprocess.size for model in models.values() if not model.embeds}:
+            private_names(private.inversion(ModelSettings()), size)
     cuts: dict[str, tuple[str, ...]] = {}
     for name, own in wanted:
         found = _cuts(models[name], own or flags.cuts, flags.points or preset.points)
@@ -154,7 +169,7 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     most = max((attack.spend(settings.preset).n for attack in attacks.values()), default=0)
     for name, model in models.items():
         _warn_of_members(name, model, settings, most)
-    return SweepPlan(axes, settings, models, attacks, tuple(metric.name for metric in metrics))
+    return SweepPlan(axes, settings, models, attacks, tuple(metric.name for metric in metrics), private)
 
 
 def _warn_of_members(name: str, model: SurveyedTarget, settings: SweepSettings, count: int) -> None:

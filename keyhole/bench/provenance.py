@@ -10,12 +10,14 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from keyhole.attacks.entry import Spend
 from keyhole.bench.axes import Axes
 from keyhole.bench.plan import SweepPlan
 from keyhole.bench.records import LatencyRecord
+from keyhole.bench.settings import CellKind
 from keyhole.defences import defence_hash
 from keyhole.extensions import extension_hash
 from keyhole.priors.prior import prior_hash
@@ -26,6 +28,10 @@ LIBRARIES = ("keyhole", "torch", "torchvision", "timm", "grpcio", "numpy")
 
 SOURCE, DEFENCE = "source of ", "defence "
 """Begin the names of facts about files: of an attack or a metric of a user's own, and of a defence."""
+PRIVATE = "private"
+"""Name of the fact of what classifiers were trained on."""
+DECIDES: Mapping[str, tuple[CellKind, ...]] = MappingProxyType({PRIVATE: ("accuracy",)})
+"""Kinds of the cells whose figures a fact decides, by its name; others decide all."""
 
 
 def facts() -> dict[str, str]:
@@ -54,6 +60,7 @@ def fixed(plan: SweepPlan) -> dict[str, str]:
         **{f"{SOURCE}{word}": source for word, attack in plan.attacks.items() if (source := attack.source_hash)},
         **{f"{SOURCE}{metric}": extension_hash(metric) for metric in plan.metrics if ":" in metric},
         **({"files of the prior": prior_hash(settings.prior)} if with_prior else {}),
+        **({PRIVATE: _settings_text(dataclasses.asdict(plan.private))} if plan.private else {}),
     }
 
 

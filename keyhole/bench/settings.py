@@ -56,8 +56,22 @@ class PlanSettings:
     """What decoder and diffusion attacks know of pictures: a shipped prior, a diffusers directory, owner/name on the
     hub, or package.module:Class of your own. Absent: streetcam."""
     classes: str = ""
-    """Labelled pictures for the accuracy of classifiers: folder or zip with val/<class>/…. Absent: their accuracy
-    cannot be measured, and its cells fail."""
+    """Labelled pictures for the accuracy of classifiers: folder or zip with val/<class>/…. Absent: those of --private;
+    without these too the accuracy of classifiers cannot be measured, and its cells fail."""
+    private: str = ""
+    """Pictures that classifiers were trained on, where their classes are identities, as `keyhole train target --data`:
+    streetcam, SET:PATH, or a folder or zip with a folder for each class. Accuracy is that on those held back."""
+    part: str = ""
+    """What of --private they were trained on, as for `keyhole train target`."""
+    vehicles: int | None = None
+    """Vehicles of streetcam that they were trained on: `--identities` of `keyhole train target`."""
+    views: int | None = None
+    """Pictures of each vehicle, as for `keyhole train target`."""
+    held_back: float | None = None
+    """Share of each class's pictures that was held back from their training, as for `keyhole train target`. Absent:
+    0.25."""
+    private_seed: int | None = None
+    """Seed of which pictures those were: the --seed of their training. Absent: 0."""
     identities: str = ""
     """Pictures for the accuracy of re-identification: streetcam, SET:PATH, or a folder with one folder for each
     identity. Absent: streetcam."""

@@ -17,7 +17,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
 from keyhole.bench.executor import Finished
-from keyhole.bench.provenance import DEFENCE, SOURCE, load_facts, plan_facts, with_budgets
+from keyhole.bench.provenance import DECIDES, DEFENCE, SOURCE, load_facts, plan_facts, with_budgets
 from keyhole.bench.records import (
     AccuracyRecord,
     CellRecord,
@@ -113,6 +113,8 @@ class BenchStore:
 
     def _has_figures_of(self, key: str) -> bool:
         """Whether a figure is there that the fact decides: a class of a user's own may change until it has one."""
+        if kinds := DECIDES.get(key):
+            return any(row.kind in kinds and row.record is not None for row in self.cells())
         word = key.removeprefix(SOURCE).removeprefix(DEFENCE)
         if word == key:
             return True

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from keyhole.attacks import Suite
+from keyhole.bench.class_terms import PrivateTerms
 from keyhole.bench.presets import PRESETS, SweepScale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.data import Sample, open_source, take_samples
@@ -68,11 +69,13 @@ class Sweep:
         settings: of the run.
         folder: of the run.
         metrics: by name, those that attacks are to be scored by.
+        private: what classifiers were trained on; None: nothing is said of it.
     """
 
     settings: SweepSettings
     folder: Path
     metrics: tuple[str, ...] = DEFAULT
+    private: PrivateTerms | None = None
 
     def target(self, name: str) -> SurveyedTarget:
         """A target of the run, traced once in each process."""

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import torch
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.bench.axes import AccuracyCell, Axes, LatencyCell, PictureCell, ProfileCell
+from keyhole.bench.class_terms import PrivateTerms
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency, median_interval
 from keyhole.bench.measure.machine_load import LoadWatch
@@ -33,6 +35,7 @@ from keyhole.bench.records import (
 )
 from keyhole.bench.sweep import Sweep, SweepSettings
 from keyhole.data import Sample, open_source
+from keyhole.data.classes import ClassSource
 from keyhole.judge.examination import enrol, examine, recovered
 from keyhole.judge.recovery import Share, summarise
 from keyhole.service.errors import UsageError
@@ -97,6 +100,43 @@ def test_no_labelled_pictures(tmp_path):
 def test_pictures_of_other_classes(tmp_path):
     with pytest.raises(UsageError, match="answers with 5"):
         measured(Design(TINY, "block"), sweep(tmp_path, classes=str(colours(tmp_path))))
+
+
+def people(root: Path) -> Path:
+    """Ten pictures of each of three people, of other size than any target's; one of blue's is red."""
+    for channel, name in enumerate(("red", "green", "blue")):
+        for number in range(10):
+            shown = one_colour(0 if (name, number) == ("blue", 4) else channel, 0.5 + 0.05 * number, 40)
+            save(shown, root / "private" / name / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize("cut", ["0", EDGE_ONLY])
+def test_top_1_of_identities_is_on_those_of_their_pictures_that_nothing_learned_from_or_chose(tmp_path, cut):
+    terms = PrivateTerms(str(people(tmp_path)), held_back=0.8, seed=3)
+    at = replace(sweep(tmp_path / "run"), private=terms)
+    found = measured(Design(LOOKER, cut, codec="int8"), at)
+    held_back = ClassSource(terms.spec, share=0.8, seed=3).open(16)
+    by_class = [[n for n in held_back.held_back if held_back.labels[n] == label] for label in range(3)]
+    reported = [n for own in by_class for place, n in enumerate(own, 1) if place % 4]
+    assert (found.measure, found.pictures) == ("top-1", len(reported)) == ("top-1", 18)
+    wrong = [n for n in reported if (held_back.names[held_back.labels[n]], n % 10) == ("blue", 4)]
+    assert found.value == pytest.approx(100 * (18 - len(wrong)) / 18)
+
+
+def test_pictures_that_were_divided_otherwise_than_the_card_says_are_refused(tmp_path, monkeypatch):
+    at = replace(sweep(tmp_path / "run"), private=PrivateTerms(str(people(tmp_path)), held_back=0.8))
+    monkeypatch.setattr("keyhole.bench.measure.accuracy.told_accuracy", lambda _: 60.0)
+    with pytest.raises(UsageError, match=r"its card says 60.0 %: other pictures were held back.*--private-seed"):
+        measured(Design(LOOKER, "0"), at)
+    monkeypatch.setattr("keyhole.bench.measure.accuracy.told_accuracy", lambda _: 97.0)
+    assert measured(Design(LOOKER, "0"), at).value > 90
+
+
+def test_private_pictures_of_other_people_are_refused(tmp_path):
+    at = replace(sweep(tmp_path / "run"), private=PrivateTerms(str(people(tmp_path))))
+    with pytest.raises(UsageError, match="are none of the target's"):
+        measured(Design(TINY, "block"), at)
 
 
 def test_rank_1_finds_identities_by_their_embedding(tmp_path):

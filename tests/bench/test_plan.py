@@ -33,6 +33,11 @@ def test_flags_go_before_the_file(tmp_path):
     assert merged(flags, file) == PlanSettings(links=("lte",), codecs=("int8",), seeds=(0,))
 
 
+def test_a_share_may_be_written_as_a_whole_number_or_with_a_point(tmp_path):
+    assert read_plan(written(tmp_path, "held_back: 0.4\n")).held_back == 0.4
+    assert read_plan(written(tmp_path, "held_back: 1\n")).held_back == 1.0
+
+
 def test_a_size_is_a_side_or_height_and_width(tmp_path):
     assert read_plan(written(tmp_path, "size: 64x32\n")).size == (64, 32)
     assert read_plan(written(tmp_path, "size: 64x64\n")).size == 64
@@ -46,6 +51,7 @@ def test_a_size_is_a_side_or_height_and_width(tmp_path):
         ("preset: quik", "did you mean quick"),
         ("links: [no]", "in quotes"),
         ("seeds: [one]", "a whole number"),
+        ("held_back: most", "a number"),
         ("size: true", "height and width (256x128)"),
         ("- wifi", "expected keys with values"),
         ("links: [wifi", "is no YAML"),
@@ -103,7 +109,7 @@ def test_what_is_not_there_is_refused_before_anything_is_measured(flags, message
         resolve(PlanSettings(**{"targets": (f"{TINY}@block",), **flags}))
 
 
-@pytest.mark.parametrize("flag", ["source", "public", "classes"])
+@pytest.mark.parametrize("flag", ["source", "public", "classes", "private"])
 def test_pictures_that_are_not_there(flag):
     with pytest.raises(FileNotFoundError, match="no/such/folder"):
         resolve(PlanSettings(targets=(TINY,), **{flag: "no/such/folder"}))

@@ -166,6 +166,18 @@ def test_figures_that_do_not_compare_are_refused(tmp_path):
     store.close()
 
 
+def test_what_classifiers_were_trained_on_may_change_until_a_figure_rests_on_it(tmp_path):
+    store = BenchStore(tmp_path)
+    store.describe({}, {**FIXED, "private": "spec lfw"}, AXES)
+    store.keep(Finished(AccuracyCell(DESIGN), None, "UsageError: other pictures were held back", 1.0))
+    store.keep(Finished(LeakCell(DESIGN, "pixels-white", 0), LEAK, "", 2.0))
+    store.describe({}, {**FIXED, "private": "spec lfw, seed 3"}, AXES)
+    store.keep(Finished(AccuracyCell(DESIGN), AccuracyRecord(DESIGN, "top-1", 50.0, 100), "", 1.0))
+    with pytest.raises(UsageError, match="do not compare"):
+        store.describe({}, {**FIXED, "private": "spec lfw"}, AXES)
+    store.close()
+
+
 def test_a_cell_that_succeeds_later_replaces_its_failure(tmp_path):
     store = filled(tmp_path)
     cell = LatencyCell(DESIGN, "lte")

@@ -10,16 +10,19 @@ from torch import Tensor, nn
 
 from keyhole.bench.axes import AccuracyCell
 from keyhole.bench.records import EDGE_ONLY, AccuracyRecord, Design, Measured
-from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, SweepSettings, cut_of
+from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, SweepSettings, cut_of, surveyed_target
 from keyhole.data.identities import Parts
 from keyhole.data.labelled import LabelledPictures, readable
 from keyhole.defences import Defence, defence_named, randomness
+from keyhole.evaluation.classes.pictures import read_private
+from keyhole.evaluation.classes.settings import InvertSettings
+from keyhole.evaluation.classes.world import APART, told_accuracy
 from keyhole.evaluation.reidentification import ReidentificationTrial, read_trial
 from keyhole.metrics.recognition import top_k_accuracy
 from keyhole.partition import Partition, ProtectedHead, as_features
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
-from keyhole.targets import Target
+from keyhole.targets import ModelSettings, Target
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
 from keyhole.train.tasks.reid_data import open_parts
@@ -74,7 +77,7 @@ def network(known: SurveyedTarget, design: Design) -> nn.Module:
 
 @torch.inference_mode()
 def top_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> AccuracyRecord:
-    """Top-1 over pictures that are spread evenly over the validation set.
+    """Top-1 over pictures that are spread evenly over those that neither trained nor chose the target.
 
     Args:
         design: what is measured.
@@ -83,25 +86,37 @@ def top_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> A
         sweep: names the pictures.
 
     Raises:
-        UsageError: no pictures are named, or their classes are not the target's.
+        UsageError: no pictures are named, their classes are not the target's, or other ones were held back from its
+            training.
         FileNotFoundError: no pictures there.
     """
-    data = _validation(sweep.settings.classes, target)
+    data = _labelled(design.target, target, sweep)
     chosen = torch.linspace(0, len(data.labels) - 1, min(sweep.settings.scale.pictures, len(data.labels))).long()
     network.eval()
+    right = _right(network, target, data.some(chosen))
+    return AccuracyRecord(design, "top-1", 100 * right / len(chosen), len(chosen))
+
+
+def _right(network: nn.Module, target: Target, data: LabelledPictures) -> int:
     hits = 0
-    for part in torch.split(chosen, _BATCH):
-        answers = network(target.preprocess(data.pictures[part].float() / 255))
-        hits += round(top_k_accuracy(answers, data.labels[part]) * len(part))
-    return AccuracyRecord(design, "top-1", 100 * hits / len(chosen), len(chosen))
+    for pictures, labels in zip(torch.split(data.pictures, _BATCH), torch.split(data.labels, _BATCH), strict=True):
+        answers = network(target.preprocess(pictures.float() / 255))
+        hits += round(top_k_accuracy(answers, labels) * len(labels))
+    return hits
+
+
+def _labelled(name: str, target: Target, sweep: Sweep) -> LabelledPictures:
+    if sweep.settings.classes:
+        return _validation(sweep.settings.classes, target)
+    if sweep.private is None:
+        raise UsageError(
+            f"no labelled pictures for {name}: give --classes a folder or zip with val/<class>/…, or --private "
+            "what it was trained on, or leave accuracy out with --only"
+        )
+    return _held_back(sweep.private.inversion(sweep.settings.model(name)), sweep.folder.resolve() / CACHE)
 
 
 def _validation(root: str, target: Target) -> LabelledPictures:
-    if not root:
-        raise UsageError(
-            f"no labelled pictures for {target.name}: give --classes a folder or zip with val/<class>/…, or leave "
-            "accuracy out with --only"
-        )
     data = _loaded(Path(root))
     names = tuple(map(readable, data.names))
     if len(names) != target.outputs or (target.labels and names != target.labels):
@@ -110,6 +125,26 @@ def _validation(root: str, target: Target) -> LabelledPictures:
             + (f" from {target.labels[0]!r} on" if target.labels else "")
         )
     return data
+
+
+@lru_cache(maxsize=2)
+def _held_back(settings: InvertSettings, cache: Path) -> LabelledPictures:
+    """The pictures of the target's classes that figures are told of.
+
+    Raises:
+        UsageError: there are none, or the target is so much more or less often right on them than its card says that
+            others were held back from its training.
+    """
+    target = surveyed_target(ModelSettings(settings.target, weights=settings.weights, size=settings.size)).target
+    report = read_private(settings, target, cache, terminal(quiet=True)).held_back.for_report()
+    told, found = told_accuracy(settings), 100 * _right(target.model, target, report) / len(report.labels)
+    if told is not None and abs(found - told) > APART:
+        raise UsageError(
+            f"{settings.target} is right on {found:.1f} % of the held-back pictures of --private {settings.private}, "
+            f"and its card says {told:.1f} %: other pictures were held back from its training. Give --part, "
+            "--held-back, --private-seed (and --vehicles, --views) as it was trained"
+        )
+    return report
 
 
 @lru_cache(maxsize=1)

@@ -15,6 +15,7 @@ from keyhole.data.in_memory import read_pictures
 from keyhole.data.labelled import LabelledPictures, readable
 from keyhole.data.sets.catalogue import open_collection
 from keyhole.data.sets.collection import Collection, Subset
+from keyhole.data.sets.folders import list_folder
 from keyhole.data.sets.tree import tree_at
 from keyhole.data.streetcam.pools import POOLS, VehiclePool
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
@@ -43,22 +44,29 @@ def read_private(settings: InvertSettings, target: Target, folder: Path, console
         UsageError: none shows a class of the target.
     """
     size = target.preprocess.size
-    root = Path(settings.private).expanduser()
-    if root.exists() and not settings.part and all(map(tree_at(root).exists, _SPLITS)):
+    if root := _divided_root(settings):
         fit = Preprocess(size).fit
         read = ReadClasses(*(_fitted(LabelledPictures.load(root, split), fit) for split in _SPLITS))
     else:
-        source = ClassSource(
-            settings.private,
-            settings.part,
-            settings.identities,
-            settings.views,
-            settings.held_back,
-            settings.private_seed,
-        )
-        found = source.open(size)
+        found = _source(settings).open(size)
         read = found.read(size, workers=settings.workers, folder=folder, console=console)
     return ReadClasses(*(relabelled(part, target.labels, settings.private) for part in read))
+
+
+def private_names(settings: InvertSettings, size: Size) -> tuple[str, ...]:
+    """Names of the private classes, as targets have them; no picture is read.
+
+    Args:
+        settings: name the pictures.
+        size: that they are read at, in pixels.
+
+    Raises:
+        MissingError: no pictures there.
+        UsageError: pictures that show no classes, see `ClassSource.open`.
+    """
+    root = _divided_root(settings)
+    found = list_folder(root, _SPLITS[0]).classes if root else _source(settings).open(size).names
+    return tuple(map(readable, found))
 
 
 def relabelled(pictures: LabelledPictures, names: tuple[str, ...], spec: str) -> LabelledPictures:
@@ -108,6 +116,23 @@ def pictures_hash(pictures: Tensor) -> str:
     """Twelve hexadecimal digits that change with pictures."""
     levels = (pictures * 255).round().to(torch.uint8).contiguous()
     return hashlib.sha256(levels.numpy().data).hexdigest()[:12]
+
+
+def _divided_root(settings: InvertSettings) -> Path | None:
+    """The folder or zip of the private pictures where it is divided into train/ and val/; else None."""
+    root = Path(settings.private).expanduser()
+    return root if root.exists() and not settings.part and all(map(tree_at(root).exists, _SPLITS)) else None
+
+
+def _source(settings: InvertSettings) -> ClassSource:
+    return ClassSource(
+        settings.private,
+        settings.part,
+        settings.identities,
+        settings.views,
+        settings.held_back,
+        settings.private_seed,
+    )
 
 
 def _public(settings: InvertSettings, size: Size) -> Collection:

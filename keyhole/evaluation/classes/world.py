@@ -26,10 +26,11 @@ from keyhole.priors.prior import Prior, load_prior
 from keyhole.priors.trained import GeneratorCard
 from keyhole.service.errors import UsageError
 from keyhole.targets import Target, load_target
+from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.stored_weights import CARD, read_card
 
 _KIND = "kind"
-_APART = 3.0
+APART = 3.0
 """Points by which the target's accuracy may differ from its card's before the division is doubted."""
 _log = logging.getLogger(__name__)
 
@@ -191,14 +192,13 @@ def _embedded(judge: IdentityJudge, pictures: Tensor) -> Tensor:
 
 def _doubt(settings: InvertSettings, opened: OpenClassifier, private: PrivatePictures, device: torch.device) -> None:
     """Warn where the target's accuracy on the held-back pictures is not what its card says: others were held back."""
-    folder = Path(settings.target.partition(":")[2] or settings.target).expanduser()
-    if settings.weights or not (folder / CARD).is_file():
+    told = told_accuracy(settings)
+    if told is None:
         return
-    told = read_card(folder).figures.get("top1")
     report = private.report
     found = torch.cat([opened.label(part.to(device).float() / 255).cpu() for part in torch.split(report.pictures, 64)])
     share = 100 * float((found == report.labels).double().mean())
-    if told is not None and abs(share - told) > _APART:
+    if abs(share - told) > APART:
         _log.warning(
             "%s is right on %.1f %% of the held-back private pictures, and its card says %.1f %%: other pictures were "
             "held back from its training. Give --part, --held-back, --private-seed (and --identities, --views) as it "
@@ -207,3 +207,14 @@ def _doubt(settings: InvertSettings, opened: OpenClassifier, private: PrivatePic
             share,
             told,
         )
+
+
+def told_accuracy(settings: InvertSettings) -> float | None:
+    """Per cent of the held-back pictures that the target's card says it is right on; None where there is no card, or
+    weights or size are not the card's."""
+    name = settings.target
+    places = (SHIPPED / name, Path(name.partition(":")[2] or name).expanduser())
+    folder = next((place for place in places if (place / CARD).is_file()), None)
+    if folder is None or settings.weights or settings.size:
+        return None
+    return read_card(folder).figures.get("top1")
