@@ -42,7 +42,7 @@ class RealFaces:
     unet_steps: int = 2500
 
     @cached_property
-    def setups(self) -> tuple[tuple[str, dict[str, Step]], ...]:
+    def setups(self) -> tuple[tuple[str, dict[Box, Step]], ...]:
         """Title and attacks of each row."""
         pruned = ("--target", "pruned:{model}")
         return (
@@ -101,13 +101,11 @@ class RealFaces:
         leaks = {attack: Leak.of([run]) for attack, run in runs.items()}
         rows = []
         for box in BOXES:
-            before = None
+            base: Leak | None = None
             for attack in (f"{generator}-{box}" for generator in GENERATORS):
-                leak, base = leaks.get(attack), before and leaks.get(before)
-                more = less_on_same(base, leak) if leak and base else None
-                told = f"{verdict(more)}: {bounds(more)}" if more else NOT_YET if before else ""
-                rows.append([f"`{attack}`", score_text(leak) if leak else NOT_YET, told])
-                before = attack
+                leak = leaks.get(attack)
+                rows.append([f"`{attack}`", score_text(leak) if leak else NOT_YET, _more(leak, base)])
+                base = leak
         return table(["attack", "thumbnail; SSIM; PSNR", "more than the one above"], rows)
 
     @property
@@ -145,6 +143,13 @@ class RealFaces:
         pictures = ("--size", "112", "--source", str(self.data), "--public", str(self.data), "--prior", "{prior}")
         told = ("attack", *target, *pictures, "--attacks", attack, *BUDGETS[box])
         return Step(f"faces-{name}-{attack}", "scores", told, {"model": model, "prior": self._prior})
+
+
+def _more(leak: Leak | None, base: Leak | None) -> str:
+    if leak is None or base is None:
+        return ""
+    more = less_on_same(base, leak)
+    return f"{verdict(more)}: {bounds(more)}"
 
 
 def check_strangers(run: dict[str, Any]) -> None:
