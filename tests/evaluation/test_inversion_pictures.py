@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.transforms.v2 import functional as transform
 
 from keyhole.data.labelled import LabelledPictures
+from keyhole.data.sets.collection import ListedPicture, Listing, PictureFacts
 from keyhole.data.streetcam.pools import identity_range
 from keyhole.data.streetcam.stream import Passes, Streetcam
+from keyhole.evaluation.classes import pictures as inversion_pictures
 from keyhole.evaluation.classes.pictures import pictures_hash, read_public, relabelled
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.service.errors import UsageError
@@ -36,6 +39,29 @@ def test_a_pool_that_holds_private_vehicles_is_refused(tmp_path: Path) -> None:
         read_public(settings, 64, private, tmp_path, QUIET)
     with pytest.raises(UsageError, match=r"streetcam has the pools .*public-shifted"):
         read_public(InvertSettings("none", public_part="abroad"), 64, private, tmp_path, QUIET)
+
+
+def test_a_set_that_has_labels_alone_is_refused_where_one_is_a_private_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As birds and breeds are: their pictures have a class, and no identity."""
+    grey = torch.full((3, 8, 8), 90, dtype=torch.uint8)
+    birds = Listing(
+        tuple(ListedPicture(str(at), "train", lambda: grey, PictureFacts(at)) for at in (0, 2)), tuple("abc")
+    )
+    monkeypatch.setattr(inversion_pictures, "open_collection", lambda *_: birds)
+    settings = InvertSettings("none", public="birds", workers=0)
+    assert len(read_public(settings, 8, ("b",), tmp_path, QUIET)) == 2
+    with pytest.raises(UsageError, match=r"shows 1 of the private classes, such as 'c'"):
+        read_public(settings, 8, ("b", "c"), tmp_path, QUIET)
+
+
+def test_a_folder_with_a_wordnet_number_is_the_class_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "shown" / "n0123_red_fox").mkdir(parents=True)
+    transform.to_pil_image(torch.zeros(3, 8, 8)).save(tmp_path / "shown" / "n0123_red_fox" / "0.png")
+    settings = InvertSettings("none", public=str(tmp_path / "shown"), public_part="all", workers=0)
+    with pytest.raises(UsageError, match="such as 'red fox'"):
+        read_public(settings, 8, ("red fox",), tmp_path, QUIET)
 
 
 def test_labels_are_the_targets_by_name_and_strangers_are_left_out() -> None:

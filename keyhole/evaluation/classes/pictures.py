@@ -102,14 +102,23 @@ def read_public(settings: InvertSettings, size: Size, names: tuple[str, ...], fo
         UsageError: one shows a private class.
     """
     pictures = _public(settings, size)
-    who = (pictures.facts(index).identity for index in range(len(pictures)))
-    if shared := sorted({name for name in who if name is not None} & set(names)):
+    if shared := sorted(_shown(pictures) & set(names)):
         raise UsageError(
             f"--public {settings.public}: it shows {len(shared)} of the private classes, such as {shared[0]!r}; an "
             "attacker's pictures must show none (--public-part says what of them to take)"
         )
     read, _ = read_pictures(pictures, size, workers=settings.workers, folder=folder, console=console)
     return read[: settings.public_n].float() / 255
+
+
+def _shown(pictures: Collection) -> set[str]:
+    """Identities and classes that pictures are known to show, by the names that targets have."""
+    known = pictures.classes
+    found: set[str | None] = set()
+    for index in range(len(pictures)):
+        facts = pictures.facts(index)
+        found |= {facts.identity, known[facts.label] if known and facts.label is not None else None}
+    return {form for name in found if name is not None for form in (name, readable(name))}
 
 
 def pictures_hash(pictures: Tensor) -> str:
