@@ -218,6 +218,23 @@ def test_a_step_of_brep_is_away_from_the_points_outside(known: ClassWhiteBox) ->
     assert (walked[:, 0] < 0).all()
 
 
+@pytest.mark.parametrize(("inside", "grows"), [(28, False), (29, True)])
+def test_breps_sphere_grows_where_the_signs_of_its_points_sum_to_more_than_three_quarters(
+    known: ClassWhiteBox, inside: int, grows: bool
+) -> None:
+    """Of 32 points with the sign +1 inside and −1 outside: 28 sum to 24, three quarters, and 29 to more."""
+    asked = iter(range(10))
+
+    def label(pictures: Tensor) -> Tensor:
+        if next(asked) == 1:  # after the search for a first point, the points of the sphere
+            return (torch.arange(len(pictures)) < inside).long()
+        return torch.ones(len(pictures)).long()
+
+    labels = ClassLabels(2, SIDE, known.public, generators=known.generators, label=label)
+    *_, last = RepulsionRecipe().make(labels, ClassRun(Budget(1))).recall(Wanted.each([1]))
+    assert last.loss == pytest.approx(-2 * 1.3 if grows else -2)
+
+
 def test_students_learn_what_the_target_answers(known: ClassWhiteBox) -> None:
     found = load_students(known.generators("students"))
     assert len(found.models) == 2

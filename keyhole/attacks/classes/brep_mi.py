@@ -25,8 +25,8 @@ class RepulsionSettings:
         points: on the sphere of a step.
         radius: of the first sphere.
         growth: of the radius.
-        inside: it grows where more than this share of the points are of the class; the paper waits for all, its code
-            takes 0.75.
+        inside: it grows where more than this share of the points are of the class. The paper waits for all; its code
+            counts a point inside as 1 and one outside as −1, and asks for a sum above 0.75 of their number: 7/8 inside.
         widest: z is kept within ± this.
         patience: steps without growth after which a picture is done.
         draws: of z for a first point that is taken for the class; a picture that finds none stays at its last draw.
@@ -36,7 +36,7 @@ class RepulsionSettings:
     points: int = 32
     radius: float = 2.0
     growth: float = 1.3
-    inside: float = 0.75
+    inside: float = 0.875
     widest: float = 1.5
     patience: int = 1000
     draws: int = 2000
