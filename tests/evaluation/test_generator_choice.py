@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from keyhole.attacks.classes.access import generator_folder, ready_attacks
 from keyhole.attacks.classes.registry import FLOORS
-from keyhole.evaluation.classes.command import _ready
-from keyhole.evaluation.classes.settings import InvertSettings
-from keyhole.evaluation.classes.world import generator_folder
 from keyhole.service.errors import UsageError
 
 
@@ -41,7 +39,7 @@ def test_all_attacks_are_those_whose_every_generator_is_there(tmp_path: Path) ->
     taught = folder(tmp_path, "taught", kind="students")
 
     def ready(*folders: Path) -> set[str]:
-        return set(_ready(InvertSettings("target", generators=folders))) - {"latent", "guided", *FLOORS}
+        return set(ready_attacks(folders)) - {"latent", "guided", *FLOORS}
 
     assert ready() == set()
     assert ready(plain) == {"gmi", "ppa", "mirror", "vmi", "brep-mi"}

@@ -8,12 +8,13 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as transform
 
+from keyhole.data import public_set
 from keyhole.data.labelled import LabelledPictures
+from keyhole.data.public_set import pictures_hash
 from keyhole.data.sets.collection import ListedPicture, Listing, PictureFacts
 from keyhole.data.streetcam.pools import identity_range
 from keyhole.data.streetcam.stream import Passes, Streetcam
-from keyhole.evaluation.classes import pictures as inversion_pictures
-from keyhole.evaluation.classes.pictures import pictures_hash, read_public, relabelled
+from keyhole.evaluation.classes.pictures import read_public, relabelled
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.service.errors import UsageError
 from keyhole.terminal import terminal
@@ -49,7 +50,7 @@ def test_a_set_that_has_labels_alone_is_refused_where_one_is_a_private_class(
     birds = Listing(
         tuple(ListedPicture(str(at), "train", lambda: grey, PictureFacts(at)) for at in (0, 2)), tuple("abc")
     )
-    monkeypatch.setattr(inversion_pictures, "open_collection", lambda *_: birds)
+    monkeypatch.setattr(public_set, "open_collection", lambda *_: birds)
     settings = InvertSettings("none", public="birds", workers=0)
     assert len(read_public(settings, 8, ("b",), tmp_path, QUIET)) == 2
     with pytest.raises(UsageError, match=r"shows 1 of the private classes, such as 'c'"):

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from keyhole.attacks.classes.base import Wanted
+from keyhole.attacks.classes.chosen import chosen_classes, whole_classes
 from keyhole.evaluation.classes import making
 from keyhole.evaluation.classes.command import invert
-from keyhole.evaluation.classes.making import whole_classes
-from keyhole.evaluation.classes.settings import InvertSettings, attack_words, chosen_classes
+from keyhole.evaluation.classes.settings import InvertSettings, attack_words
 from keyhole.service.errors import UsageError
 from tests.evaluation.tiny_inversion import MINE, NAMES, write_pictures
 

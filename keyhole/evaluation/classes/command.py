@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 import torch
 from rich.console import Console
 
+from keyhole.attacks.classes.access import ready_attacks
 from keyhole.attacks.classes.base import Wanted
 from keyhole.attacks.classes.losses import loss_named
-from keyhole.attacks.classes.registry import CLASS_ATTACKS, ChosenClassAttack, choose_class_attacks
+from keyhole.attacks.classes.registry import ChosenClassAttack, choose_class_attacks
 from keyhole.evaluation.classes.against import EarlierRun
 from keyhole.evaluation.classes.document import inversion_document
 from keyhole.evaluation.classes.making import MadePictures, facts_of, forecast, make_all
@@ -23,12 +24,11 @@ from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.evaluation.classes.scores import ClassScore, score_classes, score_real
 from keyhole.evaluation.classes.settings import SUITES, InvertSettings, attack_words, check_invert
 from keyhole.evaluation.classes.sheet import accuracy_chart, inversion_sheet
-from keyhole.evaluation.classes.world import ClassWorld, generator_folder
+from keyhole.evaluation.classes.world import ClassWorld
 from keyhole.evaluation.output import in_folder
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import metrics_named
 from keyhole.presentation.charts.png import png
-from keyhole.service.errors import UsageError
 from keyhole.service.files import INVERSION, alone
 from keyhole.sizes import size_text
 from keyhole.terminal import progress_bar, terminal
@@ -42,7 +42,7 @@ def invert(settings: InvertSettings) -> int:
     """
     check_invert(settings)
     metrics = metrics_named(settings.metrics)
-    chosen = choose_class_attacks(attack_words(settings, _ready(settings)))
+    chosen = choose_class_attacks(attack_words(settings, ready_attacks(settings.generators)))
     if settings.loss:
         loss_named(settings.loss)
     earlier = EarlierRun.read(settings.against) if settings.against else None
@@ -75,19 +75,6 @@ def invert(settings: InvertSettings) -> int:
         of_pixels = [metric for metric in metrics if metric.scope == "picture"]
         in_folder(settings.plot).write_bytes(png(accuracy_chart(done, of_pixels)))
     return 0
-
-
-def _ready(settings: InvertSettings) -> tuple[str, ...]:
-    """Attacks that find the generators that they need."""
-
-    def has(kind: str) -> bool:
-        try:
-            return bool(generator_folder(settings.generators, kind))
-        except UsageError:
-            return False
-
-    first = {name: next(iter(entry.recipes.values())) for name, entry in CLASS_ATTACKS.items()}
-    return tuple(name for name, recipe in first.items() if all(has(kind) for kind in recipe.generators))
 
 
 def _run(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,15 +12,13 @@ from torch import Tensor
 
 from keyhole.attacks.base import Budget, Estimate, Watch
 from keyhole.attacks.classes.base import ClassAttack, Wanted
+from keyhole.attacks.classes.chosen import whole_classes
 from keyhole.attacks.classes.entry import ClassRun
+from keyhole.attacks.classes.ledger import ClassLedger
 from keyhole.attacks.classes.registry import ChosenClassAttack
-from keyhole.evaluation.classes.ledger import ClassLedger
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.evaluation.classes.world import ClassWorld
-from keyhole.priors.prior import prior_hash
 from keyhole.service.errors import UsageError
-from keyhole.service.files import checksum
-from keyhole.targets.stored_weights import CARD
 
 _TIMED = 4
 
@@ -51,26 +49,7 @@ def steps_of(chosen: ChosenClassAttack, settings: InvertSettings) -> int:
 
 def facts_of(chosen: ChosenClassAttack, settings: InvertSettings, world: ClassWorld) -> Mapping[str, object]:
     """All that a picture of an attack depends on, beside its class and its number."""
-    recipe, target = chosen.recipe, world.target
-    cards = [world.access.blind().generators(kind) / CARD for kind in recipe.generators]
-    return {
-        "attack": chosen.attack,
-        "recipe": chosen.recipe_name,
-        "knowledge": recipe.knowledge,
-        "iterations": steps_of(chosen, settings),
-        "loss": (settings.loss or recipe.loss) if recipe.loss else None,
-        "seed": settings.seed,
-        "target": target.name,
-        "model_hash": target.hash,
-        "defence": target.defence or "none",
-        "size": target.preprocess.size,
-        "public": settings.public,
-        "public_hash": world.public_hash,
-        "prior": settings.prior if recipe.uses_prior else None,
-        "prior_hash": prior_hash(settings.prior) if recipe.uses_prior else None,
-        "generator": "+".join(checksum(card)[:12] for card in cards) or None,
-        "attack_hash": chosen.source_hash or None,
-    }
+    return world.classes.facts(chosen, steps_of(chosen, settings), settings.loss)
 
 
 def make_all(
@@ -108,28 +87,6 @@ def make_all(
             progress.update(bar, completed=done * steps)
     pictures = torch.stack([ledger.read(label, number) for label, number in wanted])
     return MadePictures(chosen, pictures, len(missing), time.perf_counter() - started)
-
-
-def whole_classes(wanted: Wanted, missing: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Places of pictures that are made together: a class's are not divided where they fit, because some attacks learn
-    something of a class first.
-
-    Args:
-        wanted: the pictures.
-        missing: places of those that are to be made, rising.
-        size: of a batch, at most.
-    """
-    labels = wanted.labels.tolist()
-    batch: list[int] = []
-    for at in missing:
-        same = [place for place in missing if labels[place] == labels[at]]
-        begins = at == same[0] and len(same) <= size < len(batch) + len(same)
-        if batch and (len(batch) == size or begins):
-            yield batch
-            batch = []
-        batch.append(at)
-    if batch:
-        yield batch
 
 
 def forecast(chosen: Sequence[ChosenClassAttack], settings: InvertSettings, world: ClassWorld, count: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,22 +9,16 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from keyhole.data.classes import STREETCAM, ClassSource, ReadClasses
-from keyhole.data.in_memory import read_pictures
+from keyhole.data.classes import ClassSource, ReadClasses
 from keyhole.data.labelled import LabelledPictures, readable
-from keyhole.data.sets.catalogue import open_collection
-from keyhole.data.sets.collection import Collection, Subset
+from keyhole.data.public_set import PublicSet
 from keyhole.data.sets.folders import list_folder
 from keyhole.data.sets.tree import tree_at
-from keyhole.data.streetcam.pools import POOLS, VehiclePool
-from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets.target import Preprocess, Target
 
-SHIFTED: VehiclePool = "public-shifted"
-_VIEWS = 4
 _SPLITS = ("train", "val")
 
 
@@ -101,30 +94,8 @@ def read_public(settings: InvertSettings, size: Size, names: tuple[str, ...], fo
         MissingError: no pictures there.
         UsageError: one shows a private class.
     """
-    pictures = _public(settings, size)
-    if shared := sorted(_shown(pictures) & set(names)):
-        raise UsageError(
-            f"--public {settings.public}: it shows {len(shared)} of the private classes, such as {shared[0]!r}; an "
-            "attacker's pictures must show none (--public-part says what of them to take)"
-        )
-    read, _ = read_pictures(pictures, size, workers=settings.workers, folder=folder, console=console)
-    return read[: settings.public_n].float() / 255
-
-
-def _shown(pictures: Collection) -> set[str]:
-    """Identities and classes that pictures are known to show, by the names that targets have."""
-    known = pictures.classes
-    found: set[str | None] = set()
-    for index in range(len(pictures)):
-        facts = pictures.facts(index)
-        found |= {facts.identity, known[facts.label] if known and facts.label is not None else None}
-    return {form for name in found if name is not None for form in (name, readable(name))}
-
-
-def pictures_hash(pictures: Tensor) -> str:
-    """Twelve hexadecimal digits that change with pictures."""
-    levels = (pictures * 255).round().to(torch.uint8).contiguous()
-    return hashlib.sha256(levels.numpy().data).hexdigest()[:12]
+    public = PublicSet(settings.public, settings.public_part, settings.public_n)
+    return public.read(size, names, workers=settings.workers, folder=folder, console=console)
 
 
 def _divided_root(settings: InvertSettings) -> Path | None:
@@ -142,20 +113,6 @@ def _source(settings: InvertSettings) -> ClassSource:
         settings.held_back,
         settings.private_seed,
     )
-
-
-def _public(settings: InvertSettings, size: Size) -> Collection:
-    count = settings.public_n
-    if settings.public == STREETCAM:
-        part = settings.public_part or SHIFTED
-        pool = next((pool for pool in POOLS if pool == part), None)
-        if pool is None:
-            raise UsageError(f"--public-part {part}: streetcam has the pools {', '.join(POOLS)}")
-        return Passes(Streetcam(pool, drawn_at(size)), -(-count // _VIEWS), min(count, _VIEWS))
-    whole = open_collection(settings.public, settings.public_part or "public")
-    if len(whole) <= count:
-        return whole
-    return Subset(whole, tuple(at * len(whole) // count for at in range(count)))
 
 
 def _fitted(pictures: LabelledPictures, fit: Callable[[Tensor], Tensor]) -> LabelledPictures:

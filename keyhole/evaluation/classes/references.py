@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from keyhole.data.labelled import LabelledPictures
+from keyhole.judge.centroids import ClassCentroids
 from keyhole.judge.identity import IdentityJudge
 from keyhole.service.errors import UsageError
 
@@ -38,27 +39,28 @@ class PrivatePictures:
     train_vectors: Tensor
     report_vectors: Tensor
 
-    @cached_property
+    @property
     def classes(self) -> tuple[int, ...]:
         """Classes that there are report pictures of: those among which the judge decides."""
-        return tuple(sorted(set(self.report.labels.tolist())))
+        return self._middles.classes
 
-    @cached_property
+    @property
     def centroids(self) -> Tensor:
         """Unit vectors K×D, the mean direction of the report pictures of each of `classes`."""
-        means = [self.report_vectors[self.report.labels == label].mean(dim=0) for label in self.classes]
-        return F.normalize(torch.stack(means), dim=1)
+        return self._middles.vectors
+
+    @cached_property
+    def _middles(self) -> ClassCentroids:
+        return ClassCentroids.of(self.report_vectors, self.report.labels)
 
     def ranks(self, vectors: Tensor, labels: Tensor) -> Tensor:
-        """Place of each picture's own class among the centroids, 1 for the nearest; ties count against it.
+        """Place of each picture's own class among the centroids, see `ClassCentroids.ranks`.
 
         Args:
             vectors: N×D, of the pictures.
             labels: N, of the target.
         """
-        similar = vectors @ self.centroids.T
-        own = torch.tensor([self.classes.index(label) for label in labels.tolist()])
-        return (similar >= similar.gather(1, own[:, None])).sum(dim=1)
+        return self._middles.ranks(vectors, labels)
 
     def ranks_of_report(self) -> Tensor:
         """`ranks` of the report pictures themselves, each left out of the centroid of its own class; 0 where a class

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from keyhole.attacks.classes.registry import FLOORS
-from keyhole.service.errors import UsageError, check_flags, seed_rule
+from keyhole.service.errors import check_flags, seed_rule
 from keyhole.service.files import DRAWING, INVERSION, SHEET, check_file, check_folder
 from keyhole.sizes import OptionalSizeFlag
 
@@ -174,26 +174,6 @@ def check_invert(settings: InvertSettings) -> None:
     check_file("--plot", settings.plot, DRAWING[:1])
 
 
-def chosen_classes(words: tuple[str, ...], names: tuple[str, ...], usual: int) -> tuple[int, ...]:
-    """The classes that a flag names, in order, each once.
-
-    >>> chosen_classes(("2", "0-1", "dog"), ("cat", "cow", "owl", "dog"), 10)
-    (2, 0, 1, 3)
-
-    Args:
-        words: numbers, ranges or names; none: the first ``usual``.
-        names: of all classes.
-        usual: how many where nothing is named.
-
-    Raises:
-        UsageError: no such class.
-    """
-    if not words:
-        return tuple(range(min(usual, len(names))))
-    found = [number for word in words for number in _numbers(word, names)]
-    return tuple(dict.fromkeys(found))
-
-
 def attack_words(settings: InvertSettings, ready: tuple[str, ...]) -> tuple[str, ...]:
     """The attacks of a run, the rows of public pictures after them.
 
@@ -204,17 +184,3 @@ def attack_words(settings: InvertSettings, ready: tuple[str, ...]) -> tuple[str,
     given = settings.attacks or SUITES[settings.suite].attacks
     words = [name for word in given for name in (ready if word == ALL else (word,))]
     return tuple(dict.fromkeys([*(word for word in words if word not in FLOORS), *FLOORS]))
-
-
-def _numbers(word: str, names: tuple[str, ...]) -> list[int]:
-    if word in names:
-        return [names.index(word)]
-    first, dash, last = word.partition("-")
-    if first.isdecimal() and (not dash or last.isdecimal()):
-        numbers = list(range(int(first), int(last or first) + 1))
-        if numbers and numbers[-1] < len(names):
-            return numbers
-    raise UsageError(
-        f"--classes {word}: expected a name, or numbers from 0 to {len(names) - 1} as in 3 or 0-19; the target has "
-        f"{len(names)} classes, such as {names[0]!r}"
-    )
