@@ -122,6 +122,17 @@ def test_the_prior_term_is_eq_5(known: ClassWhiteBox) -> None:
         assert float(term[at]) == pytest.approx(float((epsilon[0] - noise[at]).square().mean()), rel=1e-3)
 
 
+def test_the_end_is_sampled_at_the_times_of_the_paper_s_code(known: ClassWhiteBox) -> None:
+    """It noises to 150 of 1,000 timesteps and takes every tenth from there, with a label and without."""
+    made, seen = attack(known, "diff-mi/no-pgd", ClassRun(Budget(1))), list[int]()
+    hook = made.prior.denoiser.network.register_forward_pre_hook(lambda _, given: seen.extend(set(given[1].tolist())))
+    last(made, Wanted.each([1]))
+    hook.remove()
+    assert len(made.prior.denoiser.schedule.alphas_cumprod) == 1000
+    assert seen[2::2] == list(range(150, 0, -10))
+    assert len(seen) == 2 * (1 + 15)
+
+
 def test_the_classs_gradient_is_held_to_the_priors_length_picture_by_picture() -> None:
     leash = GradientLeash(1.25)
     first, second = torch.tensor([[3.0, 4.0], [0.6, 0.8]]), torch.tensor([[0.0, 1.0], [3.0, 0.0]])

@@ -48,8 +48,8 @@ class DiffMiSettings:
     optimiser: Optimiser = ADAMAX
     guidance: float = 3.0
     ratio: float = 1.25
-    renoised: int = 100
-    steps: int = 10
+    renoised: int = 150
+    steps: int = 15
     pgd: Pgd | None = TOUCH
     tuned: bool = True
 

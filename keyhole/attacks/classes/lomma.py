@@ -18,7 +18,7 @@ STUDENTS = "students"
 @dataclass(frozen=True)
 class LommaRecipe(WhiteBoxClassRecipe):
     """The base attack with −l_y + λ‖p − p_reg‖² in place of cross-entropy, the mean over the target and its students,
-    each with features and p_reg of its own.
+    each with features and p_reg of its own, as the paper has it; its code takes the whole of λ from the target alone.
 
     Attributes:
         base: GMI or KED-MI, with its generator and weight.
