@@ -135,6 +135,14 @@ def test_a_judge_without_a_threshold_verifies_nothing(private: PrivatePictures) 
     assert found.mean("verified") is None
 
 
+def test_an_evaluator_that_answers_no_numbers_recognises_nobody(private: PrivatePictures) -> None:
+    made = drawn([0, 1, 2], 3).pictures.float() / 255
+    asked = Classifiers(classify, lambda shown: torch.full((len(shown), 8), torch.nan))
+    found = score_classes(made, Wanted.each([0, 1, 2]), private, asked, ())
+    assert [scores["evaluator_top1"] for scores in found.pictures] == [0.0] * 3
+    assert [scores["evaluator_top5"] for scores in found.pictures] == [0.0] * 3
+
+
 def test_a_gain_is_paired_by_class(private: PrivatePictures) -> None:
     wanted = Wanted.each([0, 1, 2])
     one, other = (

@@ -202,9 +202,9 @@ def _sets(
 
 
 def _right(logits: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Whether the class is among the k greatest, N values; ties count against it."""
-    rank = (logits >= logits.gather(1, labels[:, None])).sum(dim=1)
-    return (rank <= k).float()
+    """Whether the class is among the k greatest, N values; ties count against it, and so does no number."""
+    above = ~(logits < logits.gather(1, labels[:, None]))
+    return (above.sum(dim=1) <= k).float()
 
 
 def _where(known: Tensor, values: Tensor) -> Tensor:
