@@ -13,7 +13,7 @@ from keyhole.attacks.classes.base import Answer, Wanted
 from keyhole.data.labelled import LabelledPictures
 from keyhole.evaluation.classes.published import TABLE, TRENDS, Trend
 from keyhole.evaluation.classes.references import PrivatePictures
-from keyhole.evaluation.classes.scores import Classifiers, score_classes, score_real
+from keyhole.evaluation.classes.scores import Classifiers, ClassScore, score_classes, score_real
 from keyhole.judge.identity import IdentityJudge
 from keyhole.metrics.registry import metrics_named
 
@@ -141,6 +141,22 @@ def test_an_evaluator_that_answers_no_numbers_recognises_nobody(private: Private
     found = score_classes(made, Wanted.each([0, 1, 2]), private, asked, ())
     assert [scores["evaluator_top1"] for scores in found.pictures] == [0.0] * 3
     assert [scores["evaluator_top5"] for scores in found.pictures] == [0.0] * 3
+
+
+def test_a_share_that_all_classes_have_whole_or_not_at_all_is_not_certain() -> None:
+    def score(shares: list[float]) -> ClassScore:
+        wanted = Wanted.each(range(len(shares)))
+        by_class = {label: {"top1": share, "psnr": share} for label, share in enumerate(shares)}
+        return ClassScore(wanted, list(by_class.values()), by_class)
+
+    for share, (low, high) in ((0.0, (0.0, 0.2775)), (1.0, (0.7225, 1.0))):  # Wilson's of 10
+        found = score([share] * 10).mean("top1")
+        assert found is not None
+        assert found.mean == share
+        assert found.interval == pytest.approx((low, high), abs=1e-4)
+    assert score([0.0] * 4).mean("top1").interval is None
+    assert score([0.5] * 10).mean("top1").interval == (0.5, 0.5)
+    assert score([0.0] * 10).mean("psnr").interval == (0.0, 0.0)
 
 
 def test_a_gain_is_paired_by_class(private: PrivatePictures) -> None:

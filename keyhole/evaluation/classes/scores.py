@@ -15,7 +15,7 @@ from keyhole.evaluation.classes.references import PrivatePictures, spread
 from keyhole.evaluation.scores import Scores, average
 from keyhole.metrics.base import Metric
 from keyhole.metrics.distribution import frechet_distance
-from keyhole.metrics.interval import Mean
+from keyhole.metrics.interval import Mean, share_interval
 
 FIRST_FIVE = 5
 PICTURE_FIGURES = (
@@ -23,6 +23,7 @@ PICTURE_FIGURES = (
     "knn_distance_judge", "knn_distance_judge_recognised", "feature_distance_judge",
 )  # fmt: skip
 """Figures of each picture beside the metrics of pixels; one that nobody can tell is left out."""
+_SHARES = ("top1", "top5", "verified", "evaluator_top1", "evaluator_top5", "target_top1")
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,17 @@ class ClassScore:
     def mean(self, figure: str) -> Mean | None:
         """Mean over the classes with its interval; of a set's figure the value alone. None where there is none.
 
+        Where all classes have a share of 0, or all of 1, resampling them would give an interval without width. It is
+        then Wilson's, of as many answers as there are classes.
+
         Args:
             figure: one of `PICTURE_FIGURES`, a metric's name, or a figure of classes or sets.
         """
         if figure in self.sets:
             return Mean(self.sets[figure], None)
         values = [scores[figure] for scores in self.classes.values() if not math.isnan(scores.get(figure, math.nan))]
+        if figure in _SHARES and (set(values) == {0.0} or set(values) == {1.0}):
+            return Mean(values[0], share_interval(round(sum(values)), len(values)))
         return Mean.of(values) if values else None
 
     def gain(self, other: ClassScore, figure: str) -> Mean | None:
