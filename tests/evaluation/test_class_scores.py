@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from keyhole.attacks.classes.base import Answer, Wanted
 from keyhole.data.labelled import LabelledPictures
-from keyhole.evaluation.classes.published import TABLE, TRENDS, Trend
+from keyhole.evaluation.classes.published import TABLE, TRENDS, Trend, published_inversion
 from keyhole.evaluation.classes.references import PrivatePictures
 from keyhole.evaluation.classes.scores import Classifiers, ClassScore, score_classes, score_real
+from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.judge.identity import IdentityJudge
 from keyhole.metrics.registry import metrics_named
+from keyhole.targets.target import Preprocess, Target
 
 NAMES = ("a", "b", "c")
 TRAIN, REPORT = [0] * 7 + [1] * 7 + [2] * 4, [0, 0, 1, 1, 1, 2]
@@ -169,6 +172,26 @@ def test_a_gain_is_paired_by_class(private: PrivatePictures) -> None:
     assert gain is not None
     own = [a["target_confidence"] - b["target_confidence"] for a, b in zip(one.pictures, other.pictures, strict=True)]
     assert gain.mean == pytest.approx(sum(own) / 3)
+
+
+def test_published_figures_stand_beside_runs_of_the_papers_setting_alone() -> None:
+    channels = [3, 64, 64, 128, 128, 256, 256, 256, *[512] * 6]
+    layers = nn.Sequential(*(nn.Conv2d(before, after, 1) for before, after in itertools.pairwise(channels)))
+    target = Target("vgg16", layers, Preprocess(64), (), 1000, "none", "none")
+    settings = InvertSettings("vgg16", private="celeba-diff-mi:/faces", public="celeba-diff-mi:/faces")
+    found = published_inversion("gmi/strong", settings, target)
+    assert found is not None
+    assert found.top1 == 23.4
+    assert published_inversion("latent/strong", settings, target) is None
+    for other in (
+        replace(target, model=layers[:11]),
+        replace(target, defence="bido"),
+        replace(target, outputs=530),
+        replace(target, preprocess=Preprocess(112)),
+    ):
+        assert published_inversion("gmi/strong", settings, other) is None
+    for changed in (replace(settings, public="celeba:/faces"), replace(settings, iterations=5)):
+        assert published_inversion("gmi/strong", changed, target) is None
 
 
 def test_a_trend_is_seen_not_seen_or_cannot_be_told() -> None:

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from torch import nn
+
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.targets import Target
 
-_SIZE = 64
-_SETTING = ("celeba:", "vgg16")
+_DATA, _SIZE, _CLASSES = "celeba-diff-mi:", 64, 1000
+_VGG16 = [*[64] * 2, *[128] * 2, *[256] * 3, *[512] * 6]
+"""Channels of its convolutions."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ TABLE: Mapping[str, PublishedInversion] = MappingProxyType(
 
 
 def published_inversion(spelled: str, settings: InvertSettings, target: Target) -> PublishedInversion | None:
-    """The paper's figures of an attack; None where it has none, or where the setting differs: data, size,
+    """The paper's figures of an attack; None where it has none, or where the setting differs: data, size, classes,
     architecture, defence, loss or steps.
 
     Args:
@@ -54,12 +57,12 @@ def published_inversion(spelled: str, settings: InvertSettings, target: Target) 
         settings: of the run.
         target: the classifier under attack.
     """
-    data, architecture = _SETTING
+    layers = [layer.out_channels for layer in target.model.modules() if isinstance(layer, nn.Conv2d)]
     same = (
-        settings.private.startswith(data)
-        and settings.public.startswith(data)
-        and target.preprocess.size == _SIZE
-        and type(target.model).__name__.lower() == architecture[:3]
+        settings.private.startswith(_DATA)
+        and settings.public.startswith(_DATA)
+        and (target.preprocess.size, target.outputs) == (_SIZE, _CLASSES)
+        and layers == _VGG16
         and not target.defence
         and settings.loss is None
         and settings.iterations is None
