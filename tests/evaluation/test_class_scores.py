@@ -136,6 +136,7 @@ def test_a_judge_without_a_threshold_verifies_nothing(private: PrivatePictures) 
     found = score_classes(made, Wanted.each([0, 1]), bare, Classifiers(classify), ())
     assert "verified" not in found.pictures[0]
     assert found.mean("verified") is None
+    assert bare.verified_of_strangers is None
 
 
 def test_an_evaluator_that_answers_no_numbers_recognises_nobody(private: PrivatePictures) -> None:
@@ -160,6 +161,17 @@ def test_a_share_that_all_classes_have_whole_or_not_at_all_is_not_certain() -> N
     assert score([0.0] * 4).mean("top1").interval is None
     assert score([0.5] * 10).mean("top1").interval == (0.5, 0.5)
     assert score([0.0] * 10).mean("psnr").interval == (0.0, 0.0)
+
+
+def test_verification_by_chance_is_of_pictures_of_two_classes(private: PrivatePictures) -> None:
+    report = private.report_vectors.tolist()
+    pairs = [
+        close(report[one], report[other]) > 0.9
+        for one, other in itertools.combinations(range(len(REPORT)), 2)
+        if REPORT[one] != REPORT[other]
+    ]
+    assert private.verified_of_strangers == pytest.approx(sum(pairs) / len(pairs))
+    assert 0 < sum(pairs) < len(pairs)
 
 
 def test_a_gain_is_paired_by_class(private: PrivatePictures) -> None:

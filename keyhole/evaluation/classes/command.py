@@ -103,7 +103,8 @@ def _run(
             )
             rows.append(_row(settings, world, made, score))
         real = score_real(world.private, world.labels, world.asked, metrics)
-    return Inversion(rows, real, len(world.private.classes), _facts(settings, world))
+    private = world.private
+    return Inversion(rows, real, len(private.classes), _facts(settings, world), private.verified_of_strangers)
 
 
 def _row(settings: InvertSettings, world: ClassWorld, made: MadePictures, score: ClassScore) -> InversionRow:

@@ -22,7 +22,7 @@ def inversion_document(done: Inversion, names: Sequence[str]) -> dict[str, Any]:
     return {
         **done.facts,
         "judged_among": done.classes,
-        "guessing": {"top1": done.chance(1), "top5": done.chance(5)},
+        "guessing": {"top1": done.chance(1), "top5": done.chance(5), "verified": done.strangers},
         "rows": [_row(done, row, names) for row in done.rows],
         "real": _score(done.real, names),
     }

@@ -96,6 +96,16 @@ class PrivatePictures:
         counts = torch.bincount(self.report.labels)[self.report.labels]
         return (shares * counts - 1) / (counts - 1)  # a picture is taken for itself
 
+    @property
+    def verified_of_strangers(self) -> float | None:
+        """Share of the pairs of report pictures of two classes that the judge takes for one person: what `verified` is
+        by chance. None where the judge has no threshold, or there is one class."""
+        apart = self.report.labels[:, None] != self.report.labels[None]
+        if self.judge.threshold is None or not apart.any():
+            return None
+        taken = self.report_vectors @ self.report_vectors.T > self.judge.threshold
+        return float(taken[apart].double().mean())
+
     def nearest(self, vectors: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """The training picture of its class that the judge finds nearest to each picture.
 

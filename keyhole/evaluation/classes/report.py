@@ -56,7 +56,7 @@ def recognition_table(done: Inversion, title: str, evaluator: str) -> Table:
         _share("top1", "judge\ntop 1", done.chance(1)),
         _share("top5", "judge\ntop 5", done.chance(FIRST_FIVE)),
         _Column("above\npublic", lambda score: score.gain(done.floor.score, "top1"), percent=True),
-        _share("verified", "veri-\nfied"),
+        _share("verified", "veri-\nfied", done.strangers),
     ]
     if evaluator:
         columns += [
@@ -66,7 +66,7 @@ def recognition_table(done: Inversion, title: str, evaluator: str) -> Table:
     columns.append(_share("target_confidence", "target\nitself"))
     caption = (
         f"Per cent of pictures, with the 95 % interval of the mean over classes (from {LEAST} on). Judge: nearest of "
-        f"{done.classes} classes by held-back private pictures. Verified: of the pairs with those. Above public: than "
+        f"{done.classes} classes by held-back private pictures. Verified: of the pairs with those (guessing: of theirs across classes). Above public: than "
         f"of {done.floor.name}, the strongest row of public pictures, class by class. Target itself: how sure the "
         "classifier under attack is; no success. Real: held-back private pictures themselves."
     )

@@ -49,12 +49,14 @@ class Inversion:
         real: held-back private pictures, scored as if an attack had made them.
         classes: among which the judge decides.
         facts: of the run.
+        strangers: see `PrivatePictures.verified_of_strangers`.
     """
 
     rows: Sequence[InversionRow]
     real: ClassScore
     classes: int
     facts: dict[str, object] = field(default_factory=dict)
+    strangers: float | None = None
 
     @property
     def attacks(self) -> list[InversionRow]:
