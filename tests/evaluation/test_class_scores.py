@@ -11,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.attacks.classes.base import Answer, Wanted
+from keyhole.attacks.classes.registry import choose_class_attack
 from keyhole.data.labelled import LabelledPictures
 from keyhole.evaluation.classes.published import TABLE, TRENDS, Trend, published_inversion
 from keyhole.evaluation.classes.references import PrivatePictures
+from keyhole.evaluation.classes.report import sentences
+from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.evaluation.classes.scores import Classifiers, ClassScore, score_classes, score_real
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.judge.identity import IdentityJudge
@@ -212,3 +215,24 @@ def test_a_trend_is_seen_not_seen_or_cannot_be_told() -> None:
     assert trend.seen({"x": 0.3, "y": 0.4}) is False
     assert trend.seen({"x": 0.3}) is None
     assert {name for trend in TRENDS for name in trend.of} <= set(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("ked", "gmi", "said"),
+    [
+        ([1.0] * 9 + [0.0], [0.0] * 10, "seen."),
+        ([0.0] * 10, [1.0] * 9 + [0.0], "not seen."),
+        ([1.0] + [0.0] * 9, [0.0] * 10, "seen, but not told apart from gmi/strong, class by class."),
+        ([0.0] * 10, [0.0] * 10, "seen, but not told apart from gmi/strong, class by class."),
+        ([1.0] * 3, [0.0] * 3, "seen, but not told apart from gmi/strong, class by class."),
+    ],
+)
+def test_a_trend_that_may_be_chance_is_told_so(ked: list[float], gmi: list[float], said: str) -> None:
+    def row(word: str, shares: list[float]) -> InversionRow:
+        scores = {label: {"top1": share, "target_confidence": 1.0} for label, share in enumerate(shares)}
+        score = ClassScore(Wanted.each(range(len(shares))), list(scores.values()), scores)
+        return InversionRow(choose_class_attack(word), score, torch.zeros(len(shares), 3, 2, 2))
+
+    rows = [row("ked-mi", ked), row("gmi", gmi), row("public-best", [0.0] * len(gmi))]
+    (found,) = [text for text in sentences(Inversion(rows, rows[0].score, 10)) if "Published trend, KED" in text]
+    assert found.endswith(f": {said}")

@@ -131,20 +131,27 @@ def _than(above: Mean) -> str:
     amount = f"{_text(above, 1, percent=True, flat=True, signed=True)} points"
     if above.interval is None:
         return f"{amount} (too few classes for an interval) against"
-    low, high = above.interval
-    if low <= 0 <= high:
+    if _may_be_none(above):
         return f"{amount}, not told apart from"
-    return f"{amount}, {'more' if low > 0 else 'less'} than"
+    return f"{amount}, {'more' if above.mean > 0 else 'less'} than"
 
 
 def _trends(done: Inversion) -> Iterator[str]:
+    rows = {row.chosen.spelled: row.score for row in done.attacks}
     for trend in TRENDS:
-        figures = {
-            row.chosen.spelled: mean.mean for row in done.attacks if (mean := row.score.mean(trend.figure)) is not None
-        }
+        figures = {name: mean.mean for name, score in rows.items() if (mean := score.mean(trend.figure)) is not None}
         seen = trend.seen(figures)
         if seen is not None:
-            yield f"Published trend, {trend.says}: {'seen' if seen else 'not seen'}."
+            first, *others = trend.of
+            gains = {name: rows[first].gain(rows[name], trend.figure) for name in others}
+            alike = [name for name, gain in gains.items() if gain and _may_be_none(gain)]
+            doubt = f", but not told apart from {', '.join(alike)}, class by class" if alike else ""
+            yield f"Published trend, {trend.says}: {'seen' if seen else 'not seen'}{doubt}."
+
+
+def _may_be_none(gain: Mean) -> bool:
+    """Whether there may be no difference; too few classes tell none."""
+    return gain.interval is None or gain.interval[0] <= 0 <= gain.interval[1]
 
 
 def _share(figure: str, heading: str, chance: float | None = None) -> _Column:
