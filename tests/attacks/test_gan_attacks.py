@@ -76,13 +76,14 @@ def test_a_picture_made_alone_is_the_one_made_beside_others(known: ClassWhiteBox
 
 
 def test_gmi_descends_the_sum_of_class_and_critic(known: ClassWhiteBox) -> None:
-    """One Nesterov step from the start, written out: v = −η∇, z ← z + (1 + μ) v, within ±1."""
+    """One Nesterov step from the start, written out: v = −η∇, z ← z + (1 + μ) v, within ±1. The loss is the mean over
+    60 pictures, as in its code, of which these are six."""
     gan = own_gan(known, "gan")
     z = PictureRandom(WANTED, 0, "start").normal(gan.latent).requires_grad_(True)
     made = gan.generator(z)
     assert gan.critic is not None
     loss = 100 * F.cross_entropy(known.classify(made).logits, WANTED.labels, reduction="sum") - gan.critic(made).sum()
-    (gradient,) = torch.autograd.grad(loss, z)
+    (gradient,) = torch.autograd.grad(loss / 60, z)
     expected = gan.generator((z - 1.9 * 0.02 * gradient).clamp(-1, 1))
     assert torch.allclose(recalled(GmiRecipe(), known, steps=1), expected, atol=1e-4)
 
@@ -125,7 +126,7 @@ def test_lomma_adds_the_losses_of_students_each_with_its_own_features(known: Cla
         near = model.public_answers.features.mean(dim=0)
         own = answer.logits.gather(1, WANTED.labels[:, None]).squeeze(1)
         total = total + 100 / 3 * (-own + (answer.features - near).square().mean(dim=1)).sum()
-    (gradient,) = torch.autograd.grad(total, z)
+    (gradient,) = torch.autograd.grad(total / 60, z)
     expected = gan.generator((z - 1.9 * 0.02 * gradient).clamp(-1, 1))
     recipe = choose_class_attack("lomma/gmi").recipe
     assert isinstance(recipe, WhiteBoxClassRecipe)

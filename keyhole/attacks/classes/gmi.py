@@ -14,7 +14,7 @@ from keyhole.attacks.classes.gan_pictures import GanPictures, own_gan
 from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Moment, Optimiser, SearchObjective, Term
 
-NESTEROV = Optimiser("sgd", 0.02, {"momentum": 0.9, "nesterov": True})
+NESTEROV = Optimiser("sgd", 0.02 / 60, {"momentum": 0.9, "nesterov": True})
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,8 @@ class GmiSettings:
     Attributes:
         loss: of the class.
         weight: λ of the class loss.
-        optimiser: of z.
+        optimiser: of z. The codes' rate, 0.02, is for the mean of the losses of 60 pictures, which moves each by a
+            sixtieth; here the losses are added.
         clamp: z is kept within ± this after every step.
         iterations: steps.
     """
