@@ -66,9 +66,10 @@ def recognition_table(done: Inversion, title: str, evaluator: str) -> Table:
     columns.append(_share("target_confidence", "target\nitself"))
     caption = (
         f"Per cent of pictures, with the 95 % interval of the mean over classes (from {LEAST} on). Judge: nearest of "
-        f"{done.classes} classes by held-back private pictures. Verified: of the pairs with those (guessing: of theirs across classes). Above public: than "
-        f"of {done.floor.name}, the strongest row of public pictures, class by class. Target itself: how sure the "
-        "classifier under attack is; no success. Real: held-back private pictures themselves."
+        f"{done.classes} classes by held-back private pictures. Verified: of the pairs with those (guessing: of theirs "
+        f"across classes). Above public: than of {done.floor.name}, the strongest row of public pictures, class by "
+        "class. Target itself: how sure the classifier under attack is; no success. Real: held-back private pictures "
+        "themselves."
     )
     table = _table(title, columns, caption, done)
     figures = [column.guessed for column in columns]
