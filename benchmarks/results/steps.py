@@ -32,9 +32,12 @@ class Step:
         kind: a ``folder`` (a training, a benchmark) is told ``--out``; ``scores`` are of attacks
             and are told ``--json`` and where pictures are kept; ``figures`` are told ``--json`` alone.
         arguments: after ``keyhole``; ``{name}`` stands for the folder of a step that is needed, ``{cache}`` for the
-            folder of drawn pictures.
+            folder of drawn pictures, ``{own}`` for the step's own.
         needs: steps by the names that the arguments use.
         after: steps whose results are not used but which come first, because they draw the pictures of this one.
+        gathered: steps whose pictures, in ``{own}/pictures``, this one finds in its own: the same command with fewer
+            attacks, so that they run beside each other.
+        minutes: of one core, roughly; None: nobody has said.
     """
 
     name: str
@@ -42,6 +45,13 @@ class Step:
     arguments: tuple[str, ...]
     needs: Mapping[str, Step] = field(default_factory=dict)
     after: tuple[Step, ...] = ()
+    gathered: tuple[Step, ...] = ()
+    minutes: float | None = None
+
+    @property
+    def earlier(self) -> tuple[Step, ...]:
+        """Steps that must be done before."""
+        return (*self.needs.values(), *self.after, *self.gathered)
 
     @property
     def digest(self) -> str:
@@ -59,13 +69,23 @@ class Step:
 
     def command(self, root: Path) -> tuple[str, ...]:
         """The command, after ``keyhole``."""
-        places = {name: str(step.folder(root)) for name, step in self.needs.items()} | {"cache": str(root / CACHE)}
-        told = tuple(argument.format(**places) for argument in self.arguments)
         folder = self.folder(root)
+        places = {name: str(step.folder(root)) for name, step in self.needs.items()}
+        places |= {"cache": str(root / CACHE), "own": str(folder)}
+        told = tuple(argument.format(**places) for argument in self.arguments)
         if self.kind == "folder":
             return (*told, "--out", str(folder))
         kept = ("--out", str(root / PICTURES)) if self.kind == "scores" else ()
         return (*told, *kept, "--json", str(folder / SCORES))
+
+    def gather(self, root: Path) -> None:
+        """Link the pictures of `gathered` into its own folder."""
+        for step in self.gathered:
+            for made in sorted((step.folder(root) / PICTURES).iterdir()):
+                link = self.folder(root) / PICTURES / made.name
+                if made.is_dir() and not link.exists():
+                    link.parent.mkdir(exist_ok=True)
+                    link.symlink_to(made, target_is_directory=True)
 
     def scores(self, root: Path) -> dict[str, Any]:
         """The JSON of its attacks, or its figures."""
@@ -83,7 +103,7 @@ def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:
     found: dict[str, Step] = {}
 
     def add(step: Step) -> None:
-        for earlier in (*step.needs.values(), *step.after):
+        for earlier in step.earlier:
             add(earlier)
         found.setdefault(f"{step.name}-{step.digest}", step)
 
@@ -136,6 +156,7 @@ def run_steps(
                 folder.parent.mkdir(parents=True, exist_ok=True)
                 if step.kind != "folder":
                     folder.mkdir(exist_ok=True)
+                step.gather(root)
                 running[pool.submit(run, step.command(root), folder.with_suffix(".log"))] = step, time.monotonic()
             if not running:
                 failed += open_steps
@@ -152,4 +173,4 @@ def run_steps(
 
 
 def _ready(step: Step, root: Path) -> bool:
-    return all(earlier.done(root) for earlier in (*step.needs.values(), *step.after))
+    return all(earlier.done(root) for earlier in step.earlier)
