@@ -91,12 +91,15 @@ class InversionWorld:
         return AttackedTarget("undefended", self.defended("undefended", "smoothing:weight=0"))
 
     @cached_property
+    def plain(self) -> Step:
+        """An undefended classifier by `keyhole train target`: PATROL starts from none of `keyhole train defence`."""
+        return self._classifier("plain", self.architecture[:2], self.start, EPOCHS, "target")
+
+    @cached_property
     def evaluating(self) -> Step:
         """The evaluation classifier: another architecture, the same training pictures."""
         own = ("--architecture", self.evaluator)
-        start = self._public_stage("evaluator-start", own)
-        told = ("train", "target", *self.private_data, *own, "--init", "{start}", "--stages", "64:20")
-        return self._folder("evaluator", (*told, *_SHARED, "--seed", str(SEED)), {"start": start})
+        return self._classifier("evaluator", own, self._public_stage("evaluator-start", own), 20)
 
     def defended(self, name: str, method: str) -> Step:
         """A classifier that is trained by a method, from the public stage on."""
@@ -157,6 +160,10 @@ class InversionWorld:
     def _public_stage(self, name: str, architecture: tuple[str, ...]) -> Step:
         told = ("train", "target", "--task", "pretraining", *self.start_data, *architecture, "--stages", "64:6")
         return self._folder(name, (*told, *_SHARED))
+
+    def _classifier(self, name: str, architecture: tuple[str, ...], start: Step, epochs: int, costs: str = "") -> Step:
+        told = ("train", "target", *self.private_data, *architecture, "--init", "{start}", "--stages", f"64:{epochs}")
+        return self._folder(name, (*told, *_SHARED, "--seed", str(SEED)), {"start": start}, costs)
 
     def _folder(
         self, name: str, told: tuple[str, ...], needs: Mapping[str, Step] | None = None, costs: str = ""

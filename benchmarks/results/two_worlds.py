@@ -262,18 +262,18 @@ class TwoWorlds:
         return {key: Leak.of([step.scores(root)]) for key, step in self.tapped.items() if step.done(root)}
 
     def _protected(self, name: str, method: str) -> Step:
-        told = ("train", "defence", "--method", method, "--target", self.world.target.word, "--cut", MIDDLE)
-        return self._after(name, (*told, "--epochs", "12"))
+        target = self.world.target
+        told = ("train", "defence", "--method", method, "--target", target.word, "--cut", MIDDLE, "--epochs", "12")
+        return self._after(name, told, target.training)
 
     @cached_property
     def _patrol(self) -> Step:
-        told = ("train", "patrol", "--target", self.world.target.word, "--cut", "layer3", "--room", MIDDLE)
-        return self._after("patrol", told)
+        told = ("train", "patrol", "--target", "{target}", "--cut", "layer3", "--room", MIDDLE)
+        return self._after("patrol", told, self.world.plain)
 
-    def _after(self, name: str, told: Sequence[str]) -> Step:
+    def _after(self, name: str, told: Sequence[str], target: Step) -> Step:
         flags = (*told, *self.world.private_data, "--seed", str(SEED), "--workers", "1")
-        needs = {"target": self.world.target.training}
-        return Step(f"{self.world.name}-{name}", "folder", flags, needs, minutes=3)
+        return Step(f"{self.world.name}-{name}", "folder", flags, {"target": target}, minutes=3)
 
     def _tap(self, design: MetDesign, box: Box) -> Step:
         told = ("attack", "--target", design.target.word, "--cuts", design.cut, "--defence", design.defence)
