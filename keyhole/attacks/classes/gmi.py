@@ -3,7 +3,7 @@ for a real one (Zhang et al. 2020, "The Secret Revealer", Eq. 4 and 5)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import GanPictures, own_gan
 from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.search import ClassSearch, ClassTerm, Moment, Optimiser, SearchObjective, Term
+from keyhole.priors.gan import TrainedGan
 
 NESTEROV = Optimiser("sgd", 0.02 / 60, {"momentum": 0.9, "nesterov": True})
 
@@ -74,13 +75,8 @@ class GmiRecipe(SearchRecipe):
 
     def against(self, known: ClassWhiteBox, run: ClassRun, models: Sequence[ClassWhiteBox]) -> ClassSearch:
         """The search for pictures that several models take for the class."""
-        settings = self.settings
-        gan = own_gan(known, self.generator)
-        assert gan.critic is not None
-        terms: tuple[Term, ...] = (
-            *class_terms(models, run.loss or settings.loss, settings.weight),
-            CriticTerm(gan.critic),
-        )
+        settings, gan = self.settings, own_gan(known, self.generator)
+        terms = terms_of(gan, models, run.loss or self.loss, settings.weight, CriticTerm)
         return ClassSearch(
             GanPictures(gan),
             [SearchObjective(terms, settings.optimiser)],
@@ -90,7 +86,12 @@ class GmiRecipe(SearchRecipe):
         )
 
 
-def class_terms(models: Sequence[ClassWhiteBox], loss: str, weight: float) -> tuple[Term, ...]:
-    """The class loss of each of several models, whose weights add up to ``weight``."""
+def terms_of(
+    gan: TrainedGan, models: Sequence[ClassWhiteBox], loss: str, weight: float, realness: Callable[[nn.Module], Term]
+) -> tuple[Term, ...]:
+    """What a picture of a pair costs: the class loss of each of several models, whose weights add up to ``weight``, and
+    what the pair's critic, for which ``realness`` makes a term, has against it."""
+    assert gan.critic is not None
     each = weight / len(models)
-    return tuple(ClassTerm(model.classify, loss_named(loss).ready(model), weight=each) for model in models)
+    classes = (ClassTerm(model.classify, loss_named(loss).ready(model), weight=each) for model in models)
+    return (*classes, realness(gan.critic))

@@ -14,9 +14,9 @@ from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
 from keyhole.attacks.classes.distribution import DistributionSearch
 from keyhole.attacks.classes.entry import ClassRun, SearchRecipe
 from keyhole.attacks.classes.gan_pictures import own_gan
-from keyhole.attacks.classes.gmi import class_terms
+from keyhole.attacks.classes.gmi import terms_of
 from keyhole.attacks.classes.randomness import PictureRandom
-from keyhole.attacks.classes.search import ClassSearch, Moment, Optimiser, SearchObjective, Term
+from keyhole.attacks.classes.search import ClassSearch, Moment, Optimiser, SearchObjective
 from keyhole.priors.gan import TrainedGan
 
 ADAM = Optimiser("adam", 0.02)
@@ -107,13 +107,8 @@ class KedRecipe(SearchRecipe):
 
     def against(self, known: ClassWhiteBox, run: ClassRun, models: Sequence[ClassWhiteBox]) -> DistributionSearch:
         """The search for Gaussians whose pictures several models take for the class."""
-        settings = self.settings
-        gan = own_gan(known, self.generator)
-        assert gan.critic is not None
-        terms: tuple[Term, ...] = (
-            *class_terms(models, run.loss or settings.loss, settings.weight),
-            RealnessTerm(gan.critic),
-        )
+        settings, gan = self.settings, own_gan(known, self.generator)
+        terms = terms_of(gan, models, run.loss or self.loss, settings.weight, RealnessTerm)
         return DistributionSearch(
             ClassSearch(
                 GaussianPictures(gan, settings.spread, settings.clamp),
