@@ -141,8 +141,8 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         "knowledge": Knowledge(world),
         "learning": Learning(World(side=128), steps),
     }
-    on_streetcam = vehicles(settings.per_class)
-    found |= {"classes-streetcam": Classes(on_streetcam, published=True), "two-worlds": TwoWorlds(on_streetcam)}
+    on_streetcam = Classes(vehicles(settings.per_class), published=True)
+    found |= {"classes-streetcam": on_streetcam, "two-worlds": TwoWorlds(on_streetcam)}
     if settings.faces and settings.autoencoder:
         found["faces"] = RealFaces(settings.faces.absolute(), settings.autoencoder.absolute())
         found |= _of_faces(settings.faces, settings.autoencoder, settings.judge, settings.per_class)

@@ -150,11 +150,12 @@ class InversionWorld:
         if evaluated:
             told, needs["evaluator"] = (*told, "--evaluator", "{evaluator}"), self.evaluating
         told = (*told, *flags, "--out", "{own}/pictures", "--sheet", "{own}/sheet.jpg")
-        costs = () if gathered else (self._minutes_of(word.partition("/")[0], count) for word in attacks)
+        costs = () if gathered else (self._minutes_of(word, count) for word in attacks)
         spent = self.minutes["opened"] + sum(costs)
         return Step(f"{self.name}-{name}", "figures", told, needs, gathered=gathered, minutes=spent)
 
-    def _minutes_of(self, attack: str, count: int) -> float:
+    def _minutes_of(self, word: str, count: int) -> float:
+        attack = word if word in self.minutes else word.partition("/")[0]
         return self.minutes[attack] * (1.0 if attack in _ONCE_A_CLASS else count / 2)
 
     def _public_stage(self, name: str, architecture: tuple[str, ...]) -> Step:
@@ -196,7 +197,7 @@ def faces(data: Path, judge: Path, autoencoder: Path, per_class: int = 2) -> Inv
             **{"start": 12, "target": 6, "bido": 9, "evaluator-start": 8, "evaluator": 6, "prior": 9, "opened": 2},
             **{GAN: 15, INVERSION_GAN: 10, CGAN: 18, CDM: 11, STUDENTS: 14},
             **{"latent": 1.5, "guided": 10, "gmi": 29, "ked-mi": 24, "plg-mi": 25, "lomma": 42, "ppa": 7, "mirror": 2},
-            **{"vmi": 8, "brep-mi": 21, "diff-mi": 6},
+            **{"mirror/genetic": 13, "vmi": 8, "brep-mi": 21, "diff-mi": 6},
         },
         per_class=per_class,
     )
@@ -225,7 +226,7 @@ def vehicles(per_class: int = 2) -> InversionWorld:
             **{"start": 6, "target": 3, "bido": 5, "evaluator-start": 8, "evaluator": 6, "opened": 1},
             **{GAN: 17, INVERSION_GAN: 12, CGAN: 16, CDM: 10, STUDENTS: 9},
             **{"latent": 1, "guided": 6, "gmi": 14, "ked-mi": 12, "plg-mi": 12, "lomma": 24, "ppa": 4, "mirror": 1},
-            **{"vmi": 5, "brep-mi": 9, "diff-mi": 4},
+            **{"mirror/genetic": 6, "vmi": 5, "brep-mi": 9, "diff-mi": 4},
         },
         per_class=per_class,
     )

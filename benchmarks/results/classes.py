@@ -48,7 +48,7 @@ class Classes:
         attacks = {
             "fitted": ((BASELINE, "guided"), ()),
             "gmi": (("gmi",), (gan,)),
-            "public": (("ppa", "mirror", "vmi", "brep-mi"), (gan,)),
+            "public": (("ppa", "mirror", "mirror/genetic", "vmi", "brep-mi"), (gan,)),
             "ked-mi": (("ked-mi",), (known,)),
             "lomma": (("lomma",), (known, students)),
             "plg-mi": (("plg-mi",), (labelled,)),
