@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Budget
-from keyhole.attacks.classes.base import ClassAccess, ClassLabels, ClassWhiteBox, Wanted
+from keyhole.attacks.classes.base import ClassAccess, ClassConfidences, ClassLabels, ClassWhiteBox, Wanted
 from keyhole.attacks.classes.classifier import OpenClassifier
 from keyhole.attacks.classes.entry import ClassEntry, ClassRun
 from keyhole.attacks.classes.guided import ClassGuidance, ClassGuidedRecipe
@@ -38,12 +38,15 @@ def known(net: Net, tmp_path_factory: pytest.TempPathFactory) -> ClassWhiteBox:
 
 
 def access(known: ClassWhiteBox) -> ClassAccess:
+    facts = {name: getattr(known, name) for name in ("classes", "size", "public", "prior")}
+
+    def no_logits() -> ClassConfidences:
+        return ClassConfidences(**facts, confide=known.confide)
+
     def no_weights() -> ClassLabels:
-        shown = ("classes", "size", "public", "prior")
-        facts = {name: getattr(known, name) for name in shown}
         return ClassLabels(**facts, label=lambda pictures: known.classify(pictures).logits.argmax(dim=1))
 
-    return ClassAccess(lambda: known, no_weights, lambda: known)
+    return ClassAccess(lambda: known, no_logits, no_weights, lambda: known)
 
 
 def recalled(known: ClassWhiteBox, word: str, wanted: Wanted = WANTED, **run: object) -> Tensor:
@@ -161,6 +164,16 @@ class Mine:
         yield replace(last, pictures=0 * last.pictures + 0.5)
 
 
+class Told(Mine):
+    """Pictures as grey as half of all confidences together."""
+
+    knowledge = "confidences"
+
+    def recall(self, wanted: Wanted):
+        *_, last = super().recall(wanted)
+        yield replace(last, pictures=last.pictures * self.known.confide(last.pictures).sum(dim=1)[:, None, None, None])
+
+
 OWN_ENTRY = ClassEntry({"first": LatentRecipe(), "second": LatentRecipe(start=at_random)})
 
 
@@ -168,6 +181,7 @@ def test_an_attack_of_a_users_own_is_named_by_its_class(known: ClassWhiteBox) ->
     chosen = choose_class_attack(f"{MINE}:Mine")
     assert (chosen.recipe.knowledge, chosen.recipe.iterations) == ("labels", 3)
     assert (recalled(known, f"{MINE}:Mine") == 0.5).all()
+    assert torch.allclose(recalled(known, f"{MINE}:Told"), torch.tensor(0.5))
     assert choose_class_attack(f"{MINE}:OWN_ENTRY").recipe_name == "first"
     assert choose_class_attack(f"{MINE}:OWN_ENTRY/second").recipe.start is at_random
     with pytest.raises(UsageError, match="must be a ClassEntry, or a class with `recall`"):

@@ -11,11 +11,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from keyhole.attacks.base import Budget
-from keyhole.attacks.classes.base import ClassLabels, ClassWhiteBox, Wanted
+from keyhole.attacks.classes.base import ClassConfidences, ClassLabels, ClassWhiteBox, Wanted
 from keyhole.attacks.classes.brep_mi import Repulsion, RepulsionRecipe, RepulsionSettings
+from keyhole.attacks.classes.candidates import Candidates
 from keyhole.attacks.classes.classifier import OpenClassifier
 from keyhole.attacks.classes.entry import ClassRun, WhiteBoxClassRecipe
 from keyhole.attacks.classes.gan_pictures import own_gan
+from keyhole.attacks.classes.genetic import Breeding, GeneticRecipe, GeneticSettings
 from keyhole.attacks.classes.gmi import GmiRecipe
 from keyhole.attacks.classes.ked_mi import KedRecipe, KedSettings
 from keyhole.attacks.classes.mirror import MirrorRecipe
@@ -234,6 +236,55 @@ def test_breps_sphere_grows_where_the_signs_of_its_points_sum_to_more_than_three
     labels = ClassLabels(2, SIDE, known.public, generators=known.generators, label=label)
     *_, last = RepulsionRecipe().make(labels, ClassRun(Budget(1))).recall(Wanted.each([1]))
     assert last.loss == pytest.approx(-2 * 1.3 if grows else -2)
+
+
+def test_breeding_finds_the_class_by_confidences_alone(known: ClassWhiteBox) -> None:
+    asked = []
+
+    def confide(pictures: Tensor) -> Tensor:
+        asked.append(len(pictures))
+        return known.confide(pictures)
+
+    told = ClassConfidences(known.classes, known.size, known.public, generators=known.generators, confide=confide)
+    recipe = GeneticRecipe(GeneticSettings(candidates=60, population=20))
+
+    def made(steps: int, chosen: Wanted = WANTED) -> Tensor:
+        *_, last = recipe.make(told, ClassRun(Budget(steps))).recall(chosen)
+        return last.pictures
+
+    first, last = made(1), made(25)
+    assert sum(asked) == 2 * (2 * 60) + len(WANTED) * 20 * (2 + 26)  # the candidates are mirrored too
+    assert (chances(known, last) >= chances(known, first) - 1e-6).all()
+    assert chances(known, last).mean() > chances(known, first).mean() + 0.02
+    assert torch.allclose(made(3, WANTED.part([1]))[0], made(3)[1], atol=1e-4)
+    assert not torch.allclose(last[0], last[1], atol=1e-3)
+
+
+def test_a_generation_keeps_the_likeliest_and_mixes_parents_by_their_confidence(known: ClassWhiteBox) -> None:
+    """Written out child by child, with the same draws."""
+    gan, settings = own_gan(known, "gan"), GeneticSettings(mutation=0.25)
+    told = ClassConfidences(known.classes, known.size, known.public, confide=known.confide)
+    breeding = Breeding(told, gan, Candidates(told, gan, 8, 0), settings, ClassRun(Budget(1)))
+    wanted = Wanted.each([1], 2)
+    z = torch.randn(2, 8, 5, generator=torch.Generator().manual_seed(0))
+    confidence = torch.rand(2, 8, generator=torch.Generator().manual_seed(1))
+    confidence[1] = torch.tensor([0.0, 0, 0, 1, 0, 0, 0, 0])
+    found = breeding.bred(z, confidence, PictureRandom(wanted, 0))
+    assert found.shape == z.shape
+    draws = list(PictureRandom(wanted, 0))
+    for at, draw in enumerate(draws):
+        assert torch.equal(found[at, 0], z[at, confidence[at].argmax()])
+        parents = torch.multinomial(confidence[at].clamp_min(1e-38), 14, replacement=True, generator=draw)
+        mixing, fresh = torch.rand(7, 5, generator=draw), torch.randn(7, 5, generator=draw)
+        mutating = torch.rand(7, 5, generator=draw)
+        for child in range(7):
+            one, other = int(parents[child]), int(parents[7 + child])
+            share = confidence[at, one] / (confidence[at, one] + confidence[at, other])
+            for gene in range(5):
+                expected = z[at, one, gene] if mixing[child, gene] < share else z[at, other, gene]
+                if mutating[child, gene] < 0.25:
+                    expected = fresh[child, gene].clamp(-1, 1)
+                assert float(found[at, 1 + child, gene]) == pytest.approx(float(expected))
 
 
 def test_students_learn_what_the_target_answers(known: ClassWhiteBox) -> None:

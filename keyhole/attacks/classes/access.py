@@ -11,7 +11,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from keyhole.attacks.classes.base import ClassAccess, ClassBlind, ClassLabels, ClassWhiteBox, no_generator
+from keyhole.attacks.classes.base import (
+    ClassAccess,
+    ClassBlind,
+    ClassConfidences,
+    ClassLabels,
+    ClassWhiteBox,
+    no_generator,
+)
 from keyhole.attacks.classes.classifier import OpenClassifier
 from keyhole.attacks.classes.registry import CLASS_ATTACKS, ChosenClassAttack
 from keyhole.nn.device import CPU
@@ -74,9 +81,10 @@ class OpenedClasses:
 
         facts = (self.target.outputs, self.target.preprocess.size, shown, cache(prior), generators)
         white = ClassWhiteBox(*facts, device, classify=opened)
+        confidences = ClassConfidences(*facts, device, confide=white.confide)
         labels = ClassLabels(*facts, device, label=lambda pictures: opened.label(pictures.to(device)).cpu())
         blind = ClassBlind(*facts, device)
-        return ClassAccess(lambda: white, lambda: labels, lambda: blind)
+        return ClassAccess(lambda: white, lambda: confidences, lambda: labels, lambda: blind)
 
     def facts(self, chosen: ChosenClassAttack, iterations: int, loss: str | None = None) -> Mapping[str, object]:
         """All that a picture of an attack depends on, beside its class and its number.

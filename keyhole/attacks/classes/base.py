@@ -1,6 +1,7 @@
 """Contracts of class attacks: knowledge, what a classifier answers, and attacks that picture its training classes.
 
-An attack is built from a `ClassWhiteBox`, a `ClassLabels` or a `ClassBlind` and nothing else, so it cannot know more.
+An attack is built from a `ClassWhiteBox`, a `ClassConfidences`, a `ClassLabels` or a `ClassBlind` and nothing else, so
+it cannot know more.
 None sees a frame, and none holds a private picture.
 """
 
@@ -21,7 +22,7 @@ from keyhole.priors.prior import Prior
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 
-ClassKnowledge = Literal["white box", "labels", "blind"]
+ClassKnowledge = Literal["white box", "confidences", "labels", "blind"]
 _BATCH = 64
 
 
@@ -125,6 +126,17 @@ class ClassLabels(ClassBlind):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ClassConfidences(ClassBlind):
+    """Confidences: the classifier says how probable it finds each class.
+
+    Attributes:
+        confide: RGB pictures in [0, 1], N×3×H×W, to probabilities N×K, on the CPU.
+    """
+
+    confide: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
 class ClassWhiteBox(ClassBlind):
     """The classifier with all its weights, its defence among them.
 
@@ -134,6 +146,11 @@ class ClassWhiteBox(ClassBlind):
     """
 
     classify: Callable[[Tensor], Answer]
+
+    @torch.no_grad()
+    def confide(self, pictures: Tensor) -> Tensor:
+        """As of `ClassConfidences`."""
+        return self.classify(pictures.to(self.device)).logits.softmax(dim=1).cpu()
 
     @cached_property
     def public_answers(self) -> Answer:
@@ -160,11 +177,13 @@ class ClassAccess:
 
     Attributes:
         white: the classifier with its weights.
+        confidences: its probabilities.
         labels: its decisions.
         blind: public pictures and priors.
     """
 
     white: Callable[[], ClassWhiteBox]
+    confidences: Callable[[], ClassConfidences]
     labels: Callable[[], ClassLabels]
     blind: Callable[[], ClassBlind]
 

@@ -12,6 +12,7 @@ from keyhole.attacks.classes.base import (
     ClassAccess,
     ClassAttack,
     ClassBlind,
+    ClassConfidences,
     ClassKnowledge,
     ClassLabels,
     ClassWhiteBox,
@@ -121,6 +122,20 @@ class SearchRecipe(WhiteBoxClassRecipe):
     def loss(self) -> str:
         """Of the class."""
         return self.settings.loss
+
+
+class ConfidencesClassRecipe(ClassRecipe):
+    """A recipe of an attack that is made from a `ClassConfidences` and nothing else."""
+
+    knowledge = "confidences"
+
+    @abstractmethod
+    def make(self, known: ClassConfidences, run: ClassRun) -> ClassAttack:
+        """See `ClassRecipe.open`."""
+
+    def open(self, access: ClassAccess, run: ClassRun) -> ClassAttack:
+        """See `ClassRecipe`."""
+        return self.make(access.confidences(), run)
 
 
 class LabelsClassRecipe(ClassRecipe):

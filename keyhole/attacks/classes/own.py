@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from keyhole.attacks.classes.base import ClassAttack, ClassBlind, ClassLabels, ClassWhiteBox
+from keyhole.attacks.classes.base import ClassAttack, ClassBlind, ClassConfidences, ClassLabels, ClassWhiteBox
 from keyhole.attacks.classes.entry import (
     BlindClassRecipe,
     ClassEntry,
     ClassRecipe,
     ClassRun,
+    ConfidencesClassRecipe,
     LabelsClassRecipe,
     WhiteBoxClassRecipe,
 )
@@ -47,6 +48,15 @@ class OwnWhiteBoxClass(_Own, WhiteBoxClassRecipe):
 
 
 @dataclass(frozen=True)
+class OwnConfidencesClass(_Own, ConfidencesClassRecipe):
+    """The recipe of a class of a user's own, see `own_class_attack`."""
+
+    def make(self, known: ClassConfidences, run: ClassRun) -> ClassAttack:
+        """The class called."""
+        return self.kind(known, run)
+
+
+@dataclass(frozen=True)
 class OwnLabelsClass(_Own, LabelsClassRecipe):
     """The recipe of a class of a user's own, see `own_class_attack`."""
 
@@ -66,16 +76,17 @@ class OwnBlindClass(_Own, BlindClassRecipe):
 
 _OWN_ITERATIONS = 100
 _OWN: Mapping[object, Callable[[Any], ClassRecipe]] = MappingProxyType(
-    {kind.knowledge: kind for kind in (OwnWhiteBoxClass, OwnLabelsClass, OwnBlindClass)}
+    {kind.knowledge: kind for kind in (OwnWhiteBoxClass, OwnConfidencesClass, OwnLabelsClass, OwnBlindClass)}
 )
 
 
 def own_class_attack(name: str) -> ClassEntry:
     """The attack that ``package.module:Name`` names: a `ClassEntry`, or a class.
 
-    A class says with ``knowledge = "white box"``, ``"labels"`` or ``"blind"`` what it is made from. It is called with a
-    `ClassWhiteBox`, `ClassLabels` or `ClassBlind` and a `ClassRun`; what that makes is a `ClassAttack`. It may also
-    have ``iterations``, ``uses_prior`` and ``generator``, as a `ClassRecipe` has them.
+    A class says with ``knowledge = "white box"``, ``"confidences"``, ``"labels"`` or ``"blind"`` what it is made from.
+    It is called with a `ClassWhiteBox`, `ClassConfidences`, `ClassLabels` or `ClassBlind` and a `ClassRun`; what that
+    makes is a `ClassAttack`. It may also have ``iterations``, ``uses_prior`` and ``generator``, as a `ClassRecipe` has
+    them.
 
     Raises:
         UsageError: no such thing, or it is neither.

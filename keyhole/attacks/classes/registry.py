@@ -8,10 +8,8 @@ from types import MappingProxyType
 
 from keyhole.attacks.classes.brep_mi import RepulsionRecipe
 from keyhole.attacks.classes.diff_mi import RECIPES
-from keyhole.attacks.classes.entry import (
-    ClassEntry,
-    ClassRecipe,
-)
+from keyhole.attacks.classes.entry import ClassEntry, ClassRecipe
+from keyhole.attacks.classes.genetic import GeneticRecipe
 from keyhole.attacks.classes.gmi import GmiRecipe
 from keyhole.attacks.classes.guided import ClassGuidedRecipe
 from keyhole.attacks.classes.ked_mi import KedRecipe
@@ -91,8 +89,8 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
             colour="#00838f",
         ),
         "mirror": ClassEntry(
-            {"strong": MirrorRecipe()},
-            title="the best of many draws of z, moved within one deviation",
+            {"strong": MirrorRecipe(), "genetic": GeneticRecipe()},
+            title="the best of many draws of z, moved within one deviation; genetic: bred, by confidences alone",
             cost=Cost(3.0, 0.006),
             colour="#6d4c41",
         ),
