@@ -23,6 +23,7 @@ BASELINE = "latent"
 DIFF_MI_PARTS = ("diff-mi/no-tuning", "diff-mi/no-pgd", "diff-mi/ce", "diff-mi/max-margin")
 PIXELS = ("psnr", "ssim", "fsim", "vsi", "haarpsi", "sr_sim", "dss", "mdsi")
 _FEW = ("--metrics", "psnr")
+_GUESSED = (TOP1, "top5", "verified")
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,9 @@ class Classes:
             ]
             for word in (*run.attacks, *run.public, REAL)
         ]
-        guessing = [f"{100 * run.document['guessing'][figure]:.1f}" for figure in (TOP1, "top5")]
-        return table(headings, [*rows, ["guessing", "", *guessing, "", "", *guessing, "", ""]])
+        chance = run.document["guessing"]
+        top1, top5, verified = (f"{100 * chance[name]:.1f}" if chance.get(name) else "" for name in _GUESSED)
+        return table(headings, [*rows, ["guessing", "", top1, top5, "", verified, top1, top5, "", ""]])
 
     def _fidelity(self, run: InversionRun) -> str:
         headings = ["pictures of", "KNN", "KNN, recognised", "feature", "Fréchet", "diversity", "coverage", *PIXELS]

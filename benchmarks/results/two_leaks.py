@@ -103,8 +103,7 @@ class BothLeaks:
         )
 
     def _less_of_people(self, plain: str, ours: str) -> Mean | None:
-        shares = [self._shares(name) for name in (plain, ours)]
-        return more(*shares) if all(shares) else None
+        return more(self._shares(plain), self._shares(ours))
 
     def _shares(self, name: str) -> ByClass:
         return self.runs[name].by_class(self.word) if name in self.runs else {}
