@@ -40,7 +40,7 @@ class ClassClaim:
         if found.interval:
             low, high = (f"{self.scale * end:+.{digits}f}" for end in found.interval)
             text += f" [{low}, {high}]"
-        return f"{text} {self.unit}"
+        return f"{text} {self.unit}".rstrip()
 
 
 def verdict(found: Mean) -> str:

@@ -17,7 +17,7 @@ from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET
 from benchmarks.results.steps import Step
 from keyhole.metrics.interval import Mean
-from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Dots, Key, Mark, around
+from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Dots, Key, Mark, Symbol, around
 
 METHODS: Mapping[str, tuple[str, str]] = {
     "tl-dmi-1": ("TL-DMI, frozen to `layer1`", "tl-dmi:frozen=layer1"),
@@ -38,7 +38,14 @@ ATTACKED = (UNDEFENDED, LOWER, "tl-dmi-2", "bido", "mid")
 """That the attacks are run on which train generators of their own against the target."""
 CHEAP, STRONG = ("latent", "mirror"), ("ppa", "plg-mi", "diff-mi")
 COMPARED = ("plg-mi", "diff-mi")
-_COLOURS = ("#d64545", "#e8901a", "#b8860b", "#3b82f6", "#12a5b8", "#1b5e20", "#7b1fa2", "#a371f7", "#c2185b")
+_FAMILIES: Mapping[str, tuple[str, Symbol]] = {
+    "tl-dmi-bido": ("#d64545", "down"),
+    "tl-dmi": ("#e8901a", "circle"),
+    "bido": ("#3b82f6", "square"),
+    "mid": ("#7b1fa2", "triangle"),
+    "smoothing": ("#1b5e20", "diamond"),
+}
+_GREY = "#667085"
 
 
 @dataclass(frozen=True)
@@ -116,12 +123,9 @@ class ClassDefences:
         found = {name: run for name, step in self.runs.items() if (run := InversionRun.read(step, root))}
         if UNDEFENDED not in found:
             return ()
-        words = (*CHEAP, *COMPARED)
-        defended = [name for name in found if not name.startswith(UNDEFENDED)]
-        looks = {name: _COLOURS[at % len(_COLOURS)] for at, name in enumerate(defended)}
-        keys = [Key(UNDEFENDED, "#667085", dash="dashed")]
-        keys += [Key(self.targets[name].title.replace("`", ""), colour, "circle") for name, colour in looks.items()]
-        panels = tuple(self._panel(word, found, looks) for word in words if word in found[UNDEFENDED].rows)
+        words = (CHEAP[0], *COMPARED)
+        keys = [Key(UNDEFENDED, _GREY, dash="dashed"), *(Key(name, *look) for name, look in _FAMILIES.items())]
+        panels = tuple(self._panel(word, found) for word in words if word in found[UNDEFENDED].rows)
         reading = (
             "The line is the undefended training, from its first snapshot to its end: below it a defence protects."
         )
@@ -139,8 +143,8 @@ class ClassDefences:
         return other.strongest((*CHEAP, *STRONG)) if other else None
 
     def claims(self, found: Mapping[str, InversionRun], strongest: str | None) -> Iterator[ClassClaim]:
-        """TL-DMI's, by the strongest attack and the two that learn the target's labels."""
-        words = tuple(dict.fromkeys((*([strongest] if strongest else []), *COMPARED)))
+        """TL-DMI's, by every attack of `_told_of` that was run on the defence."""
+        words = _told_of(strongest)
         plain = found[UNDEFENDED]
         curves = {word: UndefendedCurve.of(word, self._undefended(found)) for word in words}
         for name in (name for name in METHODS if name.startswith("tl-dmi") and name in found):
@@ -164,7 +168,7 @@ class ClassDefences:
             yield ClassClaim(f"{text} for each point of natural accuracy (Δ)", ratios, "", 1)
 
     def _gains(self, found: Mapping[str, InversionRun], strongest: str | None) -> str:
-        words = tuple(dict.fromkeys((*([strongest] if strongest else []), *COMPARED)))
+        words = _told_of(strongest)
         plain = found[UNDEFENDED]
         headings = ["points less than undefended", "natural"]
         headings += [text for word in words for text in (f"`{word}`", "Δ", "at matched natural accuracy")]
@@ -209,22 +213,26 @@ class ClassDefences:
     def _undefended(found: Mapping[str, InversionRun]) -> list[InversionRun]:
         return [run for name, run in found.items() if name.startswith(UNDEFENDED)]
 
-    def _panel(self, word: str, found: Mapping[str, InversionRun], looks: Mapping[str, str]) -> ChartPanel:
+    def _panel(self, word: str, found: Mapping[str, InversionRun]) -> ChartPanel:
         curve = UndefendedCurve.of(word, self._undefended(found))
         points = tuple((100 * natural, 100 * mean_of(scores)) for natural, scores in curve.points)
         dots = []
-        for name, colour in looks.items():
-            run = found[name]
-            if word in run.rows and (y := run.mean(word)):
+        for name in (name for name in METHODS if name in found and word in found[name].rows):
+            run, family = found[name], next(family for family in _FAMILIES if name.startswith(family))
+            if y := run.mean(word):
                 up = (100 * y.interval[0], 100 * y.interval[1]) if y.interval else None
-                title = self.targets[name].title.replace("`", "")
-                dots.append(Dots((title,), colour, "circle", (Mark(100 * mean_of(run.natural), 100 * y.mean, up=up),)))
+                mark = Mark(100 * mean_of(run.natural), 100 * y.mean, label=name, up=up)
+                dots.append(Dots((family,), *_FAMILIES[family], (mark,)))
         ends = [*(x for x, _ in points), *(mark.x for each in dots for mark in each.marks)]
         across = ChartAxis("natural accuracy, %", around(ends))
         up_to = ChartAxis("recognised (judge, top 1), %", (0.0, 104.0))
-        return ChartPanel(
-            word, across, up_to, curves=(Curve(UNDEFENDED, "#667085", points, "dashed"),), dots=tuple(dots)
-        )
+        return ChartPanel(word, across, up_to, curves=(Curve(UNDEFENDED, _GREY, points, "dashed"),), dots=tuple(dots))
+
+
+def _told_of(strongest: str | None) -> tuple[str, ...]:
+    """Attacks that gains are told of: the strongest, those that learn the target's labels, and one that was run on all
+    targets."""
+    return tuple(dict.fromkeys((*([strongest] if strongest else []), *COMPARED, CHEAP[0])))
 
 
 def _halved(scores: Mapping[str, float]) -> dict[str, float]:

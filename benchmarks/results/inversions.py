@@ -109,7 +109,7 @@ def percent(found: Mean | None, digits: int = 1, *, signed: bool = False) -> str
         return "–"
     sign = "+" if signed else ""
     text = f"{100 * found.mean:{sign}.{digits}f}"
-    return text if found.interval is None else f"{text} [{', '.join(f'{100 * end:.0f}' for end in found.interval)}]"
+    return text if found.interval is None else f"{text} [{', '.join(str(round(100 * end)) for end in found.interval)}]"
 
 
 def number(found: Mean | None, digits: int = 2) -> str:

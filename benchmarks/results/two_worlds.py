@@ -18,7 +18,18 @@ from benchmarks.results.steps import Step
 from benchmarks.results.two_leaks import PEOPLE, PICTURE, UNDEFENDED, BothLeaks, MetDesign
 from keyhole.metrics.interval import Mean
 from keyhole.metrics.thumbnails import HEADLINE
-from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Dots, Key, Level, Mark, Symbol, around
+from keyhole.presentation.charts.chart import (
+    Chart,
+    ChartAxis,
+    ChartPanel,
+    Dots,
+    Key,
+    Level,
+    Mark,
+    Symbol,
+    around,
+    from_zero,
+)
 
 CUTS = ("layer1", "layer2", "layer3")
 MIDDLE = "layer2"
@@ -128,13 +139,14 @@ class TwoWorlds:
         for design, people, leak in found.points:
             ssim, up = leak.mean(HEADLINE), people.interval
             ends = (100 * up[0], 100 * up[1]) if up else None
-            label = design.title.replace("`", "")
-            mark = Mark(ssim.mean, 100 * people.mean, label=label, across=ssim.interval, up=ends)
+            mark = Mark(ssim.mean, 100 * people.mean, label=design.name, across=ssim.interval, up=ends)
             dots.append(Dots((design.protects,), *_LOOKS[design.protects], (mark,)))
         floor = mean_of(found.runs[found.points[0][0].name].by_class(PUBLIC_BEST))
-        ends_of_all = [mark.x for each in dots for mark in each.marks]
-        across = ChartAxis("user's picture, stronger box (SSIM); less leaks further left", around(ends_of_all))
-        up_to = ChartAxis("training set recognised, %", (0.0, 104.0))
+        marks = [mark for each in dots for mark in each.marks]
+        ends_across = [end for mark in marks for end in mark.across or (mark.x,)]
+        ends_up = [100 * floor, *(end for mark in marks for end in mark.up or (mark.y,))]
+        across = ChartAxis("user's picture, stronger box (SSIM); less leaks further left", around(ends_across))
+        up_to = ChartAxis("training set recognised, %", from_zero(ends_up))
         levels = (Level("best-liked public picture", "y", 100 * floor),)
         panel = ChartPanel("", across, up_to, levels=levels, dots=tuple(dots))
         keys = tuple(Key(name, *look) for name, look in _LOOKS.items())

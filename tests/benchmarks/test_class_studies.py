@@ -17,6 +17,7 @@ from benchmarks.results.class_worlds import vehicles
 from benchmarks.results.classes import DIFF_MI_PARTS, Classes
 from benchmarks.results.inversions import InversionRun
 from benchmarks.results.matching import UndefendedCurve
+from benchmarks.results.page import filled
 from benchmarks.results.steps import DONE, SCORES, Step, in_order, run_steps
 from benchmarks.results.two_worlds import BOXES, TwoWorlds
 from keyhole.attacks.classes.registry import choose_class_attacks
@@ -184,12 +185,13 @@ def test_defences_are_told_at_matched_accuracy_and_by_their_delta(tmp_path: Path
     assert ours[:4] == ["+10.0 [10, 10]", "+42.0 [42, 42]", "4.20", "+27.0 [27, 27]"]
     assert rows["| BiDO, published weights"][2] == "0.60"
     assert "*TL-DMI, frozen to `layer2`: half of the attack accuracy is gone, or more*: seen" in gains
+    assert "*TL-DMI, frozen to `layer1`: half of the attack accuracy is gone, or more*: seen (latent" in gains
     assert "*TL-DMI, frozen to `layer2`: 6 points of natural accuracy or less*: not seen (-4.0" in gains
     assert "for each point of natural accuracy (Δ)*: seen (plg-mi +3.600" in gains
     assert "inversion than to the task*: not seen: the first half of the layers holds 20 %" in gains
     assert len(scores.splitlines()) == 2 + len(study.targets)
     (chart,) = study.charts(tmp_path)
-    assert [panel.title for panel in chart.panels] == ["latent", "mirror", "plg-mi", "diff-mi"]
+    assert [panel.title for panel in chart.panels] == ["latent", "plg-mi", "diff-mi"]
 
 
 def test_losses_and_parts_are_compared_on_the_same_target(tmp_path: Path) -> None:
@@ -258,6 +260,12 @@ def test_finished_studies_leave_their_pictures_beside_the_page(tmp_path: Path) -
         assert f"({name})" in page.read_text()
         with Image.open(tmp_path / name) as picture:
             picture.verify()
+
+
+def test_every_table_has_its_place_in_the_page(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "training-set.md").read_text(encoding="utf-8")
+    tables = {name: "new" for study in STUDIES for name in study.tables(tmp_path)}
+    assert filled(page, tables).count("\nnew\n") == len(tables) == page.count("<!-- results: ")
 
 
 def test_a_study_of_faces_says_which_files_it_needs(tmp_path: Path) -> None:
