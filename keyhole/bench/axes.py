@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import ClassVar, TypeVar, get_args
 
+from keyhole.attacks.classes.registry import FLOORS
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
-from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, PICTURE, Design
+from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, PICTURE, REAL, Design
 from keyhole.bench.settings import CellKind
-from keyhole.service.errors import UsageError
 from keyhole.targets.target import NO_DEFENCE
-from keyhole.wire.link_profiles import LinkProfile, link_profile
 
 ZSTD = "+zstd"
 CELL_KINDS: tuple[CellKind, ...] = get_args(CellKind)
-_SLOWED = re.compile(r"(?P<link>.+)@(?P<factor>\d+(?:\.\d+)?)x")
 T = TypeVar("T")
 
 
@@ -39,6 +36,8 @@ class Axes:
         links: names of emulated links.
         attacks: names.
         seeds: of the attacks.
+        class_attacks: words of the attacks on classes.
+        class_targets: names of the targets that they are run on: those that tell private classes apart.
     """
 
     targets: tuple[CutTarget, ...]
@@ -47,6 +46,8 @@ class Axes:
     links: tuple[str, ...]
     attacks: tuple[str, ...]
     seeds: tuple[int, ...]
+    class_attacks: tuple[str, ...] = ()
+    class_targets: tuple[str, ...] = ()
 
     def designs(self) -> tuple[Design, ...]:
         """Every way to split, baselines left out."""
@@ -80,6 +81,8 @@ class Axes:
             _joined(self.links, other.links),
             _joined(self.attacks, other.attacks),
             _joined(self.seeds, other.seeds),
+            _joined(self.class_attacks, other.class_attacks),
+            _joined(self.class_targets, other.class_targets),
         )
 
 
@@ -94,41 +97,6 @@ def lossless(codec: str) -> str:
 
 def _joined(left: tuple[T, ...], right: tuple[T, ...]) -> tuple[T, ...]:
     return tuple(dict.fromkeys((*left, *right)))
-
-
-@dataclass(frozen=True)
-class EmulatedLink:
-    """A value of the axis of links: an emulated link, and how slow the edge is that sends on it.
-
-    Attributes:
-        link: as `--link` of the edge has it.
-        slowdown: of the edge, as a multiple of the time that this machine takes.
-    """
-
-    link: str
-    slowdown: float
-
-    @property
-    def profile(self) -> LinkProfile:
-        """Rates and delay of the link."""
-        return link_profile(self.link)
-
-
-def emulated_link(text: str) -> EmulatedLink:
-    """``lte``, or ``lte@8x`` with an edge eight times slower.
-
-    Raises:
-        UsageError: no such link, or a slowdown below 1.
-    """
-    link, at, factor = text.rpartition("@")
-    if at and factor.replace(".", "", 1).isdecimal():
-        raise UsageError(f"--links {text}: an edge that is so many times slower is written with an x: {link}@{factor}x")
-    slowed = _SLOWED.fullmatch(text)
-    found = EmulatedLink(slowed["link"], float(slowed["factor"])) if slowed else EmulatedLink(text, 1.0)
-    if found.slowdown < 1:
-        raise UsageError(f"--links {text}: expected an edge that is slower, from @1x on")
-    link_profile(found.link)
-    return found
 
 
 @dataclass(frozen=True)
@@ -217,7 +185,29 @@ class ScaleCell:
         return f"{self.kind} | {self.target}"
 
 
-Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell | PictureCell | ScaleCell
+@dataclass(frozen=True)
+class TrainingSetCell:
+    """What one attack on a target's classes shows of its training pictures: no cut, no defence at run time, no codec.
+
+    A row of public pictures alone, and `REAL` private ones, are measured as attacks are.
+    """
+
+    target: str
+    attack: str
+    kind: ClassVar[CellKind] = "training-set"
+
+    @property
+    def design(self) -> Design:
+        """The whole target, which attacks on classes hold."""
+        return Design(self.target, EDGE_ONLY, NO_DEFENCE, "none")
+
+    @property
+    def name(self) -> str:
+        """The primary key."""
+        return f"{self.kind} | {self.target} | {self.attack}"
+
+
+Cell = ProfileCell | AccuracyCell | LatencyCell | LeakCell | PictureCell | ScaleCell | TrainingSetCell
 
 
 def _cell_name(kind: CellKind, design: Design, *more: str) -> str:
@@ -229,7 +219,9 @@ def plan_cells(axes: Axes, only: Collection[CellKind] = CELL_KINDS) -> tuple[Cel
     """The cells of a run, each once whatever shares it, in the order in which they are measured.
 
     A leak and an accuracy depend on neither link nor zstd, a latency on no attack and no seed, a profile on none of
-    them, a scale on the target's pictures alone; it is measured before the leaks that it is for. Attacks that train no
+    them, a scale on the target's pictures alone; it is measured before the leaks that it is for. What is seen of a
+    training set depends on the target's weights alone: whoever holds them leaves out what else is done to features at
+    run time. Attacks that train no
     network are run with the first seed. What the whole model
     does on the edge is measured once, for all links. The first seed of every attack comes before the second, so that a
     run that is stopped has seen all designs.
@@ -283,12 +275,20 @@ def _scales(axes: Axes) -> tuple[Cell, ...]:
     return tuple(ScaleCell(target.name) for target in axes.targets)
 
 
+def _training_sets(axes: Axes) -> tuple[Cell, ...]:
+    if not axes.class_attacks:
+        return ()
+    rows = (REAL, *FLOORS, *axes.class_attacks)
+    return tuple(TrainingSetCell(target, row) for target in axes.class_targets for row in rows)
+
+
 _PLANS = {
     "profile": _profiles,
     "accuracy": _accuracies,
     "latency": _latencies,
     "scale": _scales,
     "leak": _leaks,
+    "training-set": _training_sets,
 }
 
 

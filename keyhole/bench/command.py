@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
+from keyhole.bench.class_plan import unattacked
 from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
 from keyhole.bench.forecast import CostForecast, RemainingTime, SweepProgress, duration_text
 from keyhole.bench.plan import merged, read_plan, resolve
@@ -40,12 +41,17 @@ def bench(settings: BenchSettings) -> int:
     with console.status("looking up targets and cuts"):
         plan = resolve(merged(settings, file))
         forecast = CostForecast.measured(plan)
+    if "training-set" in settings.only and not plan.inversion:
+        raise UsageError("--only training-set: give --training-set the attacks, as `keyhole invert` has them")
     cells = plan_cells(plan.axes, settings.only or CELL_KINDS)
     remaining = RemainingTime(forecast, settings.workers)
     print_plan(console, plan.axes, cells, remaining)
+    if plan.inversion:
+        for sentence in unattacked(tuple(plan.models), plan.axes.class_targets):
+            console.print(sentence, soft_wrap=True)
     if settings.dry_run:
         return 0
-    sweep = Sweep(plan.settings, settings.out, plan.metrics, plan.private)
+    sweep = Sweep(plan.settings, settings.out, plan.metrics, plan.private, plan.inversion)
     executor = _executor(settings)
     with alone(settings.out, BENCHMARK), closing(BenchStore(settings.out)) as store:
         store.describe(facts(), fixed(plan), plan.axes)

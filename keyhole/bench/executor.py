@@ -27,13 +27,23 @@ from typing import Any, Protocol
 
 import torch
 
-from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, PictureCell, ProfileCell, ScaleCell
+from keyhole.bench.axes import (
+    AccuracyCell,
+    Cell,
+    LatencyCell,
+    LeakCell,
+    PictureCell,
+    ProfileCell,
+    ScaleCell,
+    TrainingSetCell,
+)
 from keyhole.bench.measure.accuracy import accuracy
 from keyhole.bench.measure.latency import latency
 from keyhole.bench.measure.leak import leak
 from keyhole.bench.measure.picture import picture
 from keyhole.bench.measure.profile import profile
 from keyhole.bench.measure.scale import scale
+from keyhole.bench.measure.training_set import training_set
 from keyhole.bench.records import CellRecord, Measured
 from keyhole.bench.sweep import Sweep
 
@@ -46,6 +56,7 @@ MEASURES: Mapping[type[Cell], Callable[[Any, Sweep], Measured]] = MappingProxyTy
         PictureCell: picture,
         LeakCell: leak,
         ScaleCell: scale,
+        TrainingSetCell: training_set,
     }
 )
 

@@ -17,8 +17,10 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, ScaleCell, emulated_link
+from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, ScaleCell, TrainingSetCell
+from keyhole.bench.class_plan import pictured
 from keyhole.bench.executor import Finished
+from keyhole.bench.links import emulated_link
 from keyhole.bench.plan import SweepPlan
 from keyhole.bench.records import BASELINES, Design
 from keyhole.bench.sweep import SurveyedTarget, cut_of
@@ -30,6 +32,8 @@ CELL_SECONDS = 1.0
 """Seconds of any cell: the model is cut and proven."""
 SCALE_SECONDS = 60.0
 """Seconds of a scale: the judge reads a hundred pictures at a dozen sizes, and four metrics score them."""
+CLASSES_SECONDS = 10.0
+"""Seconds of an attack on classes beside its own: the first in a process reads pictures, and a judge sees them all."""
 PROCESSES_SECONDS = 12.0
 """Seconds in which an edge and a cloud start and end."""
 
@@ -63,6 +67,8 @@ class CostForecast:
             return CELL_SECONDS + pictures * forward
         if isinstance(cell, LeakCell):
             return CELL_SECONDS + self._attack(cell, forward)
+        if isinstance(cell, TrainingSetCell):
+            return CLASSES_SECONDS + self._class_attack(cell, forward)
         return SCALE_SECONDS if isinstance(cell, ScaleCell) else CELL_SECONDS
 
     def _crossing(self, cell: LatencyCell, forward: float) -> float:
@@ -86,6 +92,15 @@ class CostForecast:
         rounds = 1 if attack.recipe.learns else spend.n
         step = cost.forwards * share * forward + cost.step_seconds
         return rounds * spend.iterations * step + spend.n * cost.picture_seconds
+
+    def _class_attack(self, cell: TrainingSetCell, forward: float) -> float:
+        """Seconds of an attack on classes, as `keyhole invert` counts them: without a training or fit before."""
+        attack, terms = self.plan.class_attacks.get(cell.attack), self.plan.inversion
+        if attack is None or terms is None:
+            return 0.0  # rows of public and of real pictures, which are made of nothing
+        count = terms.pictures * len(pictured(terms, self.plan.models[cell.target].target.labels))
+        step = attack.entry.cost.forwards * forward + attack.entry.cost.step_seconds
+        return count * (attack.recipe.iterations * step + attack.entry.cost.picture_seconds)
 
 
 @dataclass
@@ -172,7 +187,7 @@ def duration_text(seconds: float) -> str:
 
 def _error_group(cell: Cell) -> str:
     """Cells whose guesses are wrong by the same factor."""
-    if isinstance(cell, LeakCell):
+    if isinstance(cell, LeakCell | TrainingSetCell):
         return f"{cell.kind} {cell.attack}"
     if isinstance(cell, LatencyCell) and cell.design.cut in BASELINES:
         return f"{cell.kind} {cell.design.cut}"

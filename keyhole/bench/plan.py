@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import yaml
 
 from keyhole.attacks import Suite
+from keyhole.attacks.classes.registry import ChosenClassAttack
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ChosenAttack, choose_all
-from keyhole.bench.axes import Axes, CutTarget, emulated_link
-from keyhole.bench.class_terms import PrivateTerms
+from keyhole.bench.axes import Axes, CutTarget
+from keyhole.bench.class_plan import class_targets, known_class_attacks
+from keyhole.bench.class_terms import InversionTerms, PrivateTerms
+from keyhole.bench.links import emulated_link
 from keyhole.bench.measure.accuracy import identities
 from keyhole.bench.presets import PRESETS
 from keyhole.bench.settings import PlanSettings
@@ -120,6 +123,8 @@ class SweepPlan:
         attacks: by word, as the axes have them.
         metrics: by name, as they were asked for.
         private: what classifiers were trained on; None: nothing is said of it.
+        inversion: how their classes are attacked; None: they are not.
+        class_attacks: on them, by word.
     """
 
     axes: Axes
@@ -128,6 +133,8 @@ class SweepPlan:
     attacks: Mapping[str, ChosenAttack[Recipe]]
     metrics: tuple[str, ...] = DEFAULT
     private: PrivateTerms | None = None
+    inversion: InversionTerms | None = None
+    class_attacks: Mapping[str, ChosenClassAttack] = field(default_factory=dict)
 
 
 def resolve(flags: PlanSettings) -> SweepPlan:
@@ -147,7 +154,8 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     models = {name: surveyed_target(settings.model(name)) for name, _ in wanted}
     for size in {model.target.preprocess.size for model in models.values() if model.embeds}:
         identities(settings, size)
-    if private := PrivateTerms.of(flags):
+    private, inversion = PrivateTerms.of(flags), InversionTerms.of(flags, preset.inversion)
+    if private:
         for size in {model.target.preprocess.size for model in models.values() if not model.embeds}:
             private_names(private.inversion(ModelSettings()), size)
     cuts: dict[str, tuple[str, ...]] = {}
@@ -162,6 +170,11 @@ def resolve(flags: PlanSettings) -> SweepPlan:
         attacks=_unique(flags.attacks or preset.attacks),
         seeds=_unique(flags.seeds or preset.seeds),
     )
+    of_classes: dict[str, ChosenClassAttack] = {}
+    if inversion:
+        of_classes = known_class_attacks(flags, inversion, settings.prior)
+        targets = class_targets(models, private, inversion)
+        axes = replace(axes, class_attacks=tuple(of_classes), class_targets=targets)
     attacks = _known_attacks(axes, settings)
     metrics = metrics_named(flags.metrics or DEFAULT)
     for model, attack in itertools.product(models.values(), attacks.values()):
@@ -169,7 +182,8 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     most = max((attack.spend(settings.preset).n for attack in attacks.values()), default=0)
     for name, model in models.items():
         _warn_of_members(name, model, settings, most)
-    return SweepPlan(axes, settings, models, attacks, tuple(metric.name for metric in metrics), private)
+    names = tuple(metric.name for metric in metrics)
+    return SweepPlan(axes, settings, models, attacks, names, private, inversion, of_classes)
 
 
 def _warn_of_members(name: str, model: SurveyedTarget, settings: SweepSettings, count: int) -> None:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from keyhole.attacks import Suite
 from keyhole.attacks.registry import ATTACKS
+from keyhole.evaluation.classes.settings import SuiteName
 from keyhole.presentation.attacks import in_order
 
 
@@ -40,6 +41,7 @@ class Preset:
         seeds: of the attacks.
         targets, defences, codecs, links: values of these axes.
         attacks: of the suite.
+        inversion: suite of `keyhole invert`, for attacks on classes.
     """
 
     scale: SweepScale
@@ -50,6 +52,7 @@ class Preset:
     seeds: tuple[int, ...]
     targets: tuple[str, ...] = ("resnet18-streetcam",)
     attacks: tuple[str, ...] = ("pixels-white", "pixels-black", "decoder-white", "diffusion-white")
+    inversion: SuiteName = "standard"
 
 
 PRESETS: Mapping[Suite, Preset] = MappingProxyType(
@@ -62,6 +65,7 @@ PRESETS: Mapping[Suite, Preset] = MappingProxyType(
             links=("wifi", "lte"),
             seeds=(0,),
             attacks=("pixels-white", "pixels-black"),
+            inversion="quick",
         ),
         "standard": Preset(
             SweepScale(frames=50, warm_up=10, pictures=2000, vehicles=150, views=6),

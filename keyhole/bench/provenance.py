@@ -30,7 +30,11 @@ SOURCE, DEFENCE = "source of ", "defence "
 """Begin the names of facts about files: of an attack or a metric of a user's own, and of a defence."""
 PRIVATE = "private"
 """Name of the fact of what classifiers were trained on."""
-DECIDES: Mapping[str, tuple[CellKind, ...]] = MappingProxyType({PRIVATE: ("accuracy",)})
+TRAINING = "training set"
+"""Name of the fact of how attacks on classes are run."""
+DECIDES: Mapping[str, tuple[CellKind, ...]] = MappingProxyType(
+    {PRIVATE: ("accuracy", "training-set"), TRAINING: ("training-set",)}
+)
 """Kinds of the cells whose figures a fact decides, by its name; others decide all."""
 
 
@@ -47,7 +51,9 @@ def facts() -> dict[str, str]:
 def fixed(plan: SweepPlan) -> dict[str, str]:
     """What decides the figures: figures of runs that differ in it do not compare."""
     settings, defences = plan.settings, plan.axes.defences
+    of_classes = plan.class_attacks.values()
     with_prior = any(attack.entry.uses_prior for attack in plan.attacks.values())
+    with_prior |= any(attack.recipe.uses_prior for attack in of_classes)
     return {
         "terms": _settings_text({field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}),
         "scale": _settings_text(dataclasses.asdict(settings.scale)),
@@ -58,8 +64,11 @@ def fixed(plan: SweepPlan) -> dict[str, str]:
         },
         **{f"{DEFENCE}{spec}": mechanism for spec in defences if (mechanism := defence_hash(spec))},
         **{f"{SOURCE}{word}": source for word, attack in plan.attacks.items() if (source := attack.source_hash)},
+        **{f"class attack {attack.word}": f"{attack.recipe.iterations} steps" for attack in of_classes},
+        **{f"{SOURCE}{attack.word}": attack.source_hash for attack in of_classes if attack.source_hash},
         **{f"{SOURCE}{metric}": extension_hash(metric) for metric in plan.metrics if ":" in metric},
         **({"files of the prior": prior_hash(settings.prior)} if with_prior else {}),
+        **({TRAINING: _settings_text(dataclasses.asdict(plan.inversion))} if plan.inversion else {}),
         **({PRIVATE: _settings_text(dataclasses.asdict(plan.private))} if plan.private else {}),
     }
 
@@ -105,6 +114,11 @@ def plan_facts(axes: Axes) -> dict[str, str]:
         "links": ", ".join(axes.links),
         "attacks": ", ".join(axes.attacks),
         "seeds": ", ".join(map(str, axes.seeds)),
+        **(
+            {"training sets": f"{', '.join(axes.class_attacks)} on {', '.join(axes.class_targets)}"}
+            if axes.class_attacks
+            else {}
+        ),
     }
 
 
@@ -128,7 +142,9 @@ def picture_size_of(facts: Mapping[str, str], target: str) -> str | None:
 
 
 def _settings_text(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None))
+    return ", ".join(
+        f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value not in ("", None, ())
+    )
 
 
 def _processor() -> str:

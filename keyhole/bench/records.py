@@ -20,6 +20,8 @@ PICTURE = "picture"
 """Attack of `CLOUD_ONLY`: whoever gets the picture only decodes it. Its leaks hold the scores of what was decoded:
 SSIM 1 and PSNR at its ceiling where the codec loses nothing. `EDGE_ONLY` has no leak: nothing crosses, and knowing
 nothing is all that is left."""
+REAL = "real"
+"""In the place of an attack on classes: held-back private pictures themselves, all that there is to see."""
 LOADED = 0.1
 """Share of a machine's cores that other processes keep busy, from which on a figure was taken under load."""
 
@@ -87,7 +89,7 @@ class LatencyRecord:
 
     Attributes:
         design: what was run.
-        link: the emulated link, as `axes.emulated_link` reads it.
+        link: the emulated link, as `links.emulated_link` reads it.
         stages: by name, in the order in which a frame passes them (edge, encode, network, queue, decode, cloud, …).
         total: all stages of a frame together.
         frames: measured, those of the warm-up left out.
@@ -244,7 +246,39 @@ class ProfileRecord:
         return 1 - self.parameters / self.model_parameters
 
 
-CellRecord = LatencyRecord | AccuracyRecord | LeakRecord | ProfileRecord | ScaleRecord
+@dataclass(frozen=True)
+class TrainingSetRecord:
+    """What one attack shows of the classes that a target was trained on, as a judge and others see it.
+
+    Attributes:
+        design: the whole target; every design of it leaks the same, see `axes.TrainingSetCell`.
+        attack: its word, the name of a row of public pictures, or `REAL`.
+        knowledge: of the classifier: ``white box``, ``labels`` or ``blind``; empty for `REAL`.
+        floor: whether it is a row of public pictures alone.
+        classes: by the name of each class that was pictured, figures of its pictures: see
+            `keyhole.evaluation.classes.scores.PICTURE_FIGURES`.
+        pictures: of all classes together.
+        judged_among: classes among which the judge decides.
+        judge: its name.
+        evaluator: name of the evaluation classifier; empty: there is none.
+        seconds: wall time for each picture, mean; training and fits of the attack included.
+        sheet: contact sheet, relative to the run's folder.
+    """
+
+    design: Design
+    attack: str
+    knowledge: str
+    floor: bool
+    classes: Mapping[str, Mapping[str, float]]
+    pictures: int
+    judged_among: int
+    judge: str
+    evaluator: str = ""
+    seconds: float = 0.0
+    sheet: str | None = None
+
+
+CellRecord = TrainingSetRecord | LatencyRecord | AccuracyRecord | LeakRecord | ProfileRecord | ScaleRecord
 
 
 @dataclass(frozen=True)

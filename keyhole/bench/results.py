@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, LeakRecord, ProfileRecord, ScaleRecord
+from keyhole.bench.records import (
+    AccuracyRecord,
+    Design,
+    LatencyRecord,
+    LeakRecord,
+    ProfileRecord,
+    ScaleRecord,
+    TrainingSetRecord,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,8 @@ class Results:
         provenance: plan, machine, versions, seeds and command line, as the report prints them.
         latencies, accuracies, leaks, profiles, failures: the finished cells.
         scales: one for each target; none in a run of before there were any.
+        training_sets: what is seen of the training sets of its targets, by design and attack; none where that was not
+            asked for.
     """
 
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -33,6 +43,7 @@ class Results:
     profiles: Sequence[ProfileRecord] = ()
     failures: Sequence[Failure] = ()
     scales: Sequence[ScaleRecord] = ()
+    training_sets: Sequence[TrainingSetRecord] = ()
 
     def scale(self, target: str) -> ScaleRecord | None:
         """The scale of a target's pictures; None where it was not measured."""
@@ -41,7 +52,7 @@ class Results:
     @property
     def designs(self) -> tuple[Design, ...]:
         """Every design that anything was measured of, in the order of the run's plan."""
-        records = (self.profiles, self.accuracies, self.latencies, self.leaks)
+        records = (self.profiles, self.accuracies, self.latencies, self.leaks, self.training_sets)
         return tuple(dict.fromkeys(record.design for kind in records for record in kind))
 
     @property

@@ -13,8 +13,9 @@ from keyhole.bench.quantity import OptionalQuantityFlag
 from keyhole.service.errors import UsageError
 from keyhole.sizes import OptionalSizeFlag
 
-CellKind = Literal["profile", "accuracy", "latency", "scale", "leak"]
-"""What is measured of a design: one cell each; of a target's pictures a scale, whenever leaks are."""
+CellKind = Literal["profile", "accuracy", "latency", "scale", "leak", "training-set"]
+"""What is measured of a design: one cell each; of a target's pictures a scale, whenever leaks are; of a classifier what
+it gives away of its training set, where that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,25 @@ class PlanSettings:
     identities: str = ""
     """Pictures for the accuracy of re-identification: streetcam, SET:PATH, or a folder with one folder for each
     identity. Absent: streetcam."""
+    training_set: tuple[str, ...] = ()
+    """Attacks on the classes that a classifier was trained on, as `--attacks` of `keyhole invert`: latent, guided, …,
+    or `all` whose generators are there. They hold all of its weights and leave out what is done to features at run
+    time, so a figure is of a target and all of its designs. Absent: none. Needs --private."""
+    training_classes: tuple[str, ...] = ()
+    """Classes that they picture: numbers (3), ranges (0-19) or names. Absent: the first 10 for quick, 50 for others."""
+    per_class: int | None = None
+    """Pictures of each class. Absent: 1 for quick, 5 for others."""
+    public_part: str = ""
+    """What of --public these attacks learn from, as for `keyhole invert`. Absent: the pool `public`, of streetcam
+    `public-shifted`."""
+    public_n: int | None = None
+    """Public pictures for them, at most. Absent: 4096."""
+    generators: tuple[str, ...] = ()
+    """Folders of trained generators (`keyhole train prior --kind …`) for those of them that need one."""
+    judge: str = ""
+    """Who says whom their pictures show, as for `keyhole invert`. Absent: the shipped one, for streetcam."""
+    evaluator: str = ""
+    """Another classifier of the same classes, which is asked too, as for `keyhole invert`."""
     weights: str = ""
     """Weights of the target, where there is one target. Absent: its own."""
     size: OptionalSizeFlag = None
@@ -110,7 +130,7 @@ class BenchSettings(PlanSettings):
     """The run's folder. A run that is there goes on."""
     only: tuple[CellKind, ...] = ()
     """Measure only cells of these kinds: latency, accuracy, leak (with the scale that leaks are told on), profile,
-    scale."""
+    scale, training-set."""
     dry_run: bool = False
     """Print the plan, the number of cells and an estimate of the time; measure nothing."""
     rerun: Literal["failed"] | None = None

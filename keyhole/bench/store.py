@@ -5,37 +5,34 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import JSON, create_engine, event, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from keyhole.bench.axes import Axes, CutTarget, emulated_link, lossless
+from keyhole.bench.axes import Axes, lossless
 from keyhole.bench.executor import Finished
+from keyhole.bench.links import emulated_link
 from keyhole.bench.provenance import DECIDES, DEFENCE, SOURCE, load_facts, plan_facts, with_budgets
 from keyhole.bench.records import (
     AccuracyRecord,
     CellRecord,
-    Design,
     LatencyRecord,
     LeakRecord,
-    MachineLoad,
-    Percentiles,
     ProfileRecord,
     ScaleRecord,
+    TrainingSetRecord,
 )
 from keyhole.bench.results import Failure, Results
-from keyhole.bench.settings import CellKind
-from keyhole.judge.legibility import Legibility
-from keyhole.judge.recovery import Share
-from keyhole.metrics.registry import DEFAULT
-from keyhole.metrics.thumbnails import ThumbnailScale
+from keyhole.bench.stored_records import read_axes, read_record
 from keyhole.service.errors import UsageError
+
+if TYPE_CHECKING:
+    from keyhole.bench.settings import CellKind
 
 FILE = "bench.sqlite"
 _AXES = "axes"
@@ -175,7 +172,8 @@ def open_results(run: Path) -> Results:
     """All that a run has measured so far; it may still be going on.
 
     What several designs share is measured once and stands here for each: a leak and an accuracy for every codec that
-    loses the same, the whole model on the edge for every link, as slow as the edge is there.
+    loses the same, the whole model on the edge for every link, as slow as the edge is there, what is seen of a training
+    set for every design of its target.
 
     Args:
         run: folder that `keyhole bench` wrote.
@@ -206,6 +204,7 @@ def open_results(run: Path) -> Results:
         profiles=[each for each in records if isinstance(each, ProfileRecord)],
         failures=[Failure(row.name, row.error) for row in rows if row.record is None],
         scales=[each for each in records if isinstance(each, ScaleRecord)],
+        training_sets=[each for each in records if isinstance(each, TrainingSetRecord)],
     )
 
 
@@ -217,6 +216,9 @@ def _per_design(record: CellRecord, axes: Axes) -> Iterator[CellRecord]:
         design = record.design
         codecs = [codec for codec in axes.codecs if lossless(codec) == design.codec] or [design.codec]
         yield from (dataclasses.replace(record, design=dataclasses.replace(design, codec=codec)) for codec in codecs)
+    elif isinstance(record, TrainingSetRecord):
+        designs = (*axes.designs(), *axes.remote(), *axes.whole())
+        yield from (dataclasses.replace(record, design=each) for each in designs if each.target == record.design.target)
     else:
         yield record
 
@@ -227,69 +229,3 @@ def _alone(record: LatencyRecord, link: str) -> LatencyRecord:
     stages = {name: taken.times(slower) for name, taken in record.stages.items()}
     interval = record.interval and (slower * record.interval[0], slower * record.interval[1])
     return dataclasses.replace(record, link=link, stages=stages, total=record.total.times(slower), interval=interval)
-
-
-def read_record(kind: CellKind, fields: Mapping[str, Any]) -> CellRecord:
-    """A record from its stored fields.
-
-    Raises:
-        UsageError: the fields are those of another version.
-    """
-    try:
-        return _READERS[kind]({**fields, "design": Design(**fields["design"])})
-    except (TypeError, KeyError, AttributeError) as error:
-        raise UsageError(
-            f"a cell of kind {kind} was stored by another version of keyhole ({error}): measure anew, in another folder"
-        ) from error
-
-
-def read_axes(fields: Mapping[str, Any]) -> Axes:
-    """Axes from their stored fields."""
-    targets = tuple(CutTarget(each["name"], tuple(each["cuts"])) for each in fields["targets"])
-    return Axes(**{**{name: tuple(values) for name, values in fields.items()}, "targets": targets})
-
-
-def _latency(fields: Mapping[str, Any]) -> LatencyRecord:
-    """Older runs store neither interval nor load."""
-    stages = {name: Percentiles(**each) for name, each in fields["stages"].items()}
-    known = {
-        "interval": (found := fields.get("interval")) and (found[0], found[1]),
-        "load": (load := fields.get("load")) and MachineLoad(**load),
-    }
-    return LatencyRecord(**{**fields, **known, "stages": stages, "total": Percentiles(**fields["total"])})
-
-
-def _accuracy(fields: Mapping[str, Any]) -> AccuracyRecord:
-    """Older runs also store a ``reach``, which follows from the other fields."""
-    return AccuracyRecord(**{name: value for name, value in fields.items() if name != "reach"})
-
-
-def _leak(fields: Mapping[str, Any]) -> LeakRecord:
-    """Older runs do not store which metrics were ``shown``: PSNR and SSIM."""
-    secrets = {name: Share(**each) for name, each in fields["secrets"].items()}
-    return LeakRecord(**{**fields, "secrets": secrets, "shown": tuple(fields.get("shown", DEFAULT))})
-
-
-_FIRST_JUDGE = "14aba8b0d8db8791ff6eebf6bc9ab4aee9fbcfaa5217d923efd3e191aafbda0e"
-
-
-def _scale(fields: Mapping[str, Any]) -> ScaleRecord:
-    """Older runs do not store which judge read: the only one that there was."""
-    blind = {name: _leak({**each, "design": Design(**each["design"])}) for name, each in fields["blind"].items()}
-    read = {
-        "thumbnails": ThumbnailScale.from_json(fields["thumbnails"]),
-        "legibility": (stored := fields["legibility"]) and Legibility.from_json(stored),
-        "judge": fields.get("judge", _FIRST_JUDGE if stored else ""),
-    }
-    return ScaleRecord(**{**fields, **read, "blind": blind})
-
-
-_READERS: Mapping[CellKind, Callable[[Mapping[str, Any]], CellRecord]] = MappingProxyType(
-    {
-        "latency": _latency,
-        "accuracy": _accuracy,
-        "leak": _leak,
-        "profile": lambda fields: ProfileRecord(**fields),
-        "scale": _scale,
-    }
-)

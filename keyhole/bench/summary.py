@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from keyhole.bench.advice.options import Option, options
-from keyhole.bench.records import Design
+from keyhole.bench.advice.training import training_leak, training_text
+from keyhole.bench.records import EDGE_ONLY, Design
 from keyhole.bench.results import Results
 from keyhole.evaluation.evidence import needed_text
 from keyhole.judge.legibility import SECRETS
@@ -30,6 +31,9 @@ def print_results(console: Console, results: Results) -> None:
     made = options(results)
     for target in results.targets:
         console.print(_table(target, [option for option in made if option.design.target == target], results))
+        whole = (record for record in results.training_sets if record.design == Design(target, EDGE_ONLY, codec="none"))
+        if shown := training_leak(whole):
+            console.print(f"Whoever holds the classifier: {training_text(shown)}.")
     thin = [found for option in made if (found := option.exposure.get(HEADLINE)) and found.thin]
     if thin:
         pictures, seeds = (min(getattr(found, what) for found in thin) for what in ("pictures", "seeds"))

@@ -9,10 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from keyhole.attacks import Suite
-from keyhole.bench.class_terms import PrivateTerms
+from keyhole.bench.class_terms import InversionTerms, PrivateTerms
 from keyhole.bench.presets import PRESETS, SweepScale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.data import Sample, open_source, take_samples
+from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.metrics.registry import DEFAULT
 from keyhole.partition import CutProfile, Partition
 from keyhole.partition.cut_points import profile_surveyed, whole
@@ -70,16 +71,30 @@ class Sweep:
         folder: of the run.
         metrics: by name, those that attacks are to be scored by.
         private: what classifiers were trained on; None: nothing is said of it.
+        inversion: how their classes are attacked; None: they are not.
     """
 
     settings: SweepSettings
     folder: Path
     metrics: tuple[str, ...] = DEFAULT
     private: PrivateTerms | None = None
+    inversion: InversionTerms | None = None
 
     def target(self, name: str) -> SurveyedTarget:
         """A target of the run, traced once in each process."""
         return surveyed_target(self.settings.model(name))
+
+    def invert(self, name: str) -> InvertSettings:
+        """Settings of attacks on a target's classes.
+
+        Raises:
+            ValueError: the run has none.
+        """
+        if self.private is None or self.inversion is None:
+            raise ValueError(f"{name}: its training set is not attacked in this run")
+        settings = self.settings
+        own = self.private.inversion(settings.model(name))
+        return self.inversion.filled(own, public=settings.public, prior=settings.prior, threads=settings.threads)
 
 
 def cut_of(design: Design) -> str:

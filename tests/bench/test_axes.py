@@ -7,19 +7,19 @@ from typing import get_args
 import pytest
 
 from keyhole.attacks import Suite
+from keyhole.attacks.classes.registry import FLOORS
 from keyhole.attacks.registry import ATTACKS, choose
 from keyhole.bench.axes import (
     AccuracyCell,
     Axes,
     CutTarget,
-    EmulatedLink,
     LatencyCell,
     LeakCell,
     PictureCell,
     ProfileCell,
-    emulated_link,
     plan_cells,
 )
+from keyhole.bench.links import EmulatedLink, emulated_link
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.judge.examination import GALLERY
 from keyhole.service.errors import UsageError
@@ -86,6 +86,16 @@ def test_baselines_have_all_but_attacks_and_of_pictures_that_are_sent_what_is_se
     assert sent == [
         Design(target, CLOUD_ONLY, "none", codec) for target in ("resnet18", "vit") for codec in ("fp32", "int8")
     ]
+
+
+def test_a_training_set_depends_on_neither_cut_nor_defence_nor_codec_nor_seed():
+    asked = replace(AXES, class_attacks=("latent", "guided"), class_targets=("vit",))
+    rows = ("real", *FLOORS, "latent", "guided")
+    cells = [cell for cell in plan_cells(asked) if cell.kind == "training-set"]
+    assert [(cell.target, cell.attack) for cell in cells] == [("vit", row) for row in rows]
+    assert counts(asked) - counts(AXES) == {"training-set": len(rows)}
+    grown = AXES.joined(asked).joined(replace(AXES, class_attacks=("ppa",), class_targets=("resnet18",)))
+    assert (grown.class_attacks, grown.class_targets) == (("latent", "guided", "ppa"), ("vit", "resnet18"))
 
 
 def test_only_some_kinds():

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyhole.bench.axes import AccuracyCell, Axes, CutTarget, LatencyCell, LeakCell, ProfileCell, ScaleCell
+from keyhole.bench.axes import (
+    AccuracyCell,
+    Axes,
+    CutTarget,
+    LatencyCell,
+    LeakCell,
+    ProfileCell,
+    ScaleCell,
+    TrainingSetCell,
+)
 from keyhole.bench.executor import Finished
 from keyhole.bench.records import (
     EDGE_ONLY,
@@ -22,8 +31,10 @@ from keyhole.bench.records import (
     Percentiles,
     ProfileRecord,
     ScaleRecord,
+    TrainingSetRecord,
 )
-from keyhole.bench.store import BenchStore, open_results, read_record
+from keyhole.bench.store import BenchStore, open_results
+from keyhole.bench.stored_records import read_record
 from keyhole.judge.legibility import Legibility, ReadSecret
 from keyhole.judge.recovery import Share
 from keyhole.metrics.registry import metrics_named
@@ -32,7 +43,7 @@ from keyhole.service.errors import UsageError
 
 AXES = Axes((CutTarget("toy", ("a", "b")),), ("none",), ("int8", "int8+zstd"), ("wifi", "lte"), ("pixels-white",), (0,))
 FIXED = {"terms": "preset quick"}
-DESIGN = Design("toy", "a", codec="int8")
+DESIGN, WHOLE = Design("toy", "a", codec="int8"), Design("toy", EDGE_ONLY, codec="none")
 TIMES = Percentiles(1.0, 2.0, 3.0)
 SCORES = {"psnr": [math.inf, 20.5], "ssim": [1.0, 0.25]}
 LEAK = LeakRecord(DESIGN, "pixels-white", 0, SCORES, {"driver": Share(0.5, 0.25, 8)}, 3.0, 1.5, "x.png")
@@ -175,6 +186,29 @@ def test_what_classifiers_were_trained_on_may_change_until_a_figure_rests_on_it(
     store.keep(Finished(AccuracyCell(DESIGN), AccuracyRecord(DESIGN, "top-1", 50.0, 100), "", 1.0))
     with pytest.raises(UsageError, match="do not compare"):
         store.describe({}, {**FIXED, "private": "spec lfw"}, AXES)
+    store.close()
+
+
+def test_what_is_seen_of_a_training_set_comes_back_for_every_design_of_its_target(tmp_path):
+    store = filled(tmp_path)
+    record = TrainingSetRecord(WHOLE, "latent", "white box", False, {"ada": {"top1": 0.5}}, 2, 62, "faces", seconds=0.5)
+    store.describe({}, FIXED, replace(AXES, class_attacks=("latent",), class_targets=("toy",)))
+    store.keep(Finished(TrainingSetCell("toy", "latent"), record, "", 1.0))
+    store.close()
+    found = open_results(tmp_path).training_sets
+    designs = [Design("toy", cut, codec=codec) for cut in ("a", "b", "cloud-only") for codec in AXES.codecs]
+    assert found == [replace(record, design=design) for design in [*designs, WHOLE]]
+
+
+def test_terms_of_attacks_on_classes_may_come_later_and_then_stay(tmp_path):
+    store = filled(tmp_path)
+    store.describe({}, {**FIXED, "training set": "suite quick"}, AXES)
+    store.describe({}, {**FIXED, "training set": "suite quick, per class 3"}, AXES)
+    record = TrainingSetRecord(WHOLE, "latent", "white box", False, {}, 2, 62, "faces")
+    store.keep(Finished(TrainingSetCell("toy", "latent"), record, "", 1.0))
+    with pytest.raises(UsageError, match="do not compare"):
+        store.describe({}, {**FIXED, "training set": "suite quick"}, AXES)
+    store.describe({}, FIXED, AXES)
     store.close()
 
 

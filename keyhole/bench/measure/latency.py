@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from scipy.stats import quantile_test
 
-from keyhole.bench.axes import LatencyCell, emulated_link
+from keyhole.bench.axes import LatencyCell
+from keyhole.bench.links import emulated_link
 from keyhole.bench.measure.machine_load import LoadWatch
 from keyhole.bench.records import EDGE_ONLY, LatencyRecord, Measured, Percentiles
 from keyhole.bench.sweep import SEED, Sweep, audit_pictures, cut_of

@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -56,20 +57,10 @@ class ClassScore:
     sets: Scores = field(default_factory=dict)
 
     def mean(self, figure: str) -> Mean | None:
-        """Mean over the classes with its interval; of a set's figure the value alone. None where there is none.
-
-        Where all classes have a share of 0, or all of 1, resampling them would give an interval without width. It is
-        then Wilson's, of as many answers as there are classes.
-
-        Args:
-            figure: one of `PICTURE_FIGURES`, a metric's name, or a figure of classes or sets.
-        """
+        """See `mean_over_classes`; of a set's figure the value alone."""
         if figure in self.sets:
             return Mean(self.sets[figure], None)
-        values = [scores[figure] for scores in self.classes.values() if not math.isnan(scores.get(figure, math.nan))]
-        if figure in _SHARES and (set(values) == {0.0} or set(values) == {1.0}):
-            return Mean(values[0], share_interval(round(sum(values)), len(values)))
-        return Mean.of(values) if values else None
+        return mean_over_classes(self.classes, figure)
 
     def gain(self, other: ClassScore, figure: str) -> Mean | None:
         """Mean over the classes that both have of what a figure is more than another's, class by class."""
@@ -80,6 +71,22 @@ class ClassScore:
         ]
         known = [value for value in pairs if not math.isnan(value)]
         return Mean.of(known) if known else None
+
+
+def mean_over_classes(classes: Mapping[Any, Scores], figure: str) -> Mean | None:
+    """Mean over the classes that have a figure, with its interval; None where none has.
+
+    Where all classes have a share of 0, or all of 1, resampling them would give an interval without width. It is then
+    Wilson's, of as many answers as there are classes.
+
+    Args:
+        classes: scores by figure, of each.
+        figure: one of `PICTURE_FIGURES`, a metric's name, or a figure of classes.
+    """
+    values = [scores[figure] for scores in classes.values() if not math.isnan(scores.get(figure, math.nan))]
+    if figure in _SHARES and (set(values) == {0.0} or set(values) == {1.0}):
+        return Mean(values[0], share_interval(round(sum(values)), len(values)))
+    return Mean.of(values) if values else None
 
 
 def score_classes(
