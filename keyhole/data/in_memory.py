@@ -98,16 +98,33 @@ def cached_pictures(collection: Collection, size: Size, folder: Path, make: Call
     """
     if not isinstance(collection, Passes):
         return make()
-    path = folder / f"pictures-{drawing_key(collection, size)}.npy"
-    if path.is_file():
-        return torch.from_numpy(np.load(path))
+    if (kept := kept_pictures(collection, size, folder)) is not None:
+        return kept
     pictures = make()
     folder.mkdir(parents=True, exist_ok=True)
+    path = _drawn(collection, size, folder)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.save(file, pictures.numpy())
     partial.replace(path)
     return pictures
+
+
+def is_kept(collection: Collection, size: Size, folder: Path) -> bool:
+    """Whether `kept_pictures` finds the collection."""
+    return isinstance(collection, Passes) and _drawn(collection, size, folder).is_file()
+
+
+def kept_pictures(collection: Collection, size: Size, folder: Path) -> Tensor | None:
+    """What `cached_pictures` kept of a drawn collection, uint8 N×3×H×W; None where it is not there."""
+    if not isinstance(collection, Passes):
+        return None
+    path = _drawn(collection, size, folder)
+    return torch.from_numpy(np.load(path)) if path.is_file() else None
+
+
+def _drawn(collection: Passes, size: Size, folder: Path) -> Path:
+    return folder / f"pictures-{drawing_key(collection, size)}.npy"
 
 
 def drawing_key(collection: Passes, size: Size) -> str:

@@ -57,16 +57,22 @@ class PublicSet:
             MissingError: no pictures there.
             UsageError: one shows a private class, or no such part.
         """
-        pictures = self._opened(size)
+        pictures = self.open(size)
         if shared := sorted(_shown(pictures) & set(private)):
             raise UsageError(
                 f"{self.flag} {self.spec}: it shows {len(shared)} of the private classes, such as {shared[0]!r}; an "
-                f"attacker's pictures must show none ({self.flag}-part says what of them to take)"
+                "attacker's pictures must show none: name others, or another part of them"
             )
         read, _ = read_pictures(pictures, size, workers=workers, folder=folder, console=console)
         return read[: self.count].float() / 255
 
-    def _opened(self, size: Size) -> Collection:
+    def open(self, size: Size) -> Collection:
+        """List the pictures; none is read.
+
+        Raises:
+            MissingError: no pictures there.
+            UsageError: no such part.
+        """
         if self.spec == STREETCAM:
             part = self.part or SHIFTED
             pool = next((pool for pool in POOLS if pool == part), None)

@@ -195,6 +195,7 @@ def test_public_pictures_of_a_private_class_are_refused(settings: InvertSettings
         ({"attacks": ("latnt",)}, "did you mean latent"),
         ({"classes": ("7",)}, "numbers from 0 to 5"),
         ({"evaluator": f"{MINE}:stranger"}, "does not know 6 of the target's 6 classes"),
+        ({"evaluator": f"{MINE}:target"}, "is the classifier under attack"),
         ({"target": f"{MINE}:stranger", "evaluator": None}, "are none of the target's"),
         ({"attacks": (f"{MINE}:Careless",)}, "expected 4 pictures"),
         ({"loss": "cee"}, "unknown loss"),

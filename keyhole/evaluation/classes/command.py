@@ -18,11 +18,12 @@ from keyhole.attacks.classes.registry import ChosenClassAttack, choose_class_att
 from keyhole.evaluation.classes.against import EarlierRun
 from keyhole.evaluation.classes.document import inversion_document
 from keyhole.evaluation.classes.making import MadePictures, facts_of, forecast, make_all
+from keyhole.evaluation.classes.plan import duration, print_plan
 from keyhole.evaluation.classes.published import published_inversion
 from keyhole.evaluation.classes.report import fidelity_table, recognition_table, sentences
 from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.evaluation.classes.scores import ClassScore, score_classes, score_real
-from keyhole.evaluation.classes.settings import SUITES, InvertSettings, attack_words, check_invert
+from keyhole.evaluation.classes.settings import NO_EVALUATOR, SUITES, InvertSettings, attack_words, check_invert
 from keyhole.evaluation.classes.sheet import accuracy_chart, inversion_sheet
 from keyhole.evaluation.classes.world import ClassWorld
 from keyhole.evaluation.output import in_folder
@@ -48,6 +49,9 @@ def invert(settings: InvertSettings) -> int:
     earlier = EarlierRun.read(settings.against) if settings.against else None
     console = terminal()
     torch.set_num_threads(settings.threads)
+    if settings.dry_run:
+        print_plan(settings, console)
+        return 0
     with alone(settings.out, INVERSION) if settings.out else nullcontext(), TemporaryDirectory() as spare:
         folder = settings.pictures or settings.out or Path(spare)
         world = ClassWorld.opened(settings, folder, console)
@@ -87,12 +91,14 @@ def _run(
     wanted = Wanted.each(world.labels, _each(settings))
     for one in chosen:
         facts_of(one, settings, world)  # a prior or generator that is not there is missed now, not after an hour
-    seconds = forecast(chosen, settings, world, len(wanted))
+    seconds = sum(forecast(chosen, settings, world.access.white(), world.public, len(wanted)))
     console.print(
-        f"{len(wanted)} pictures by each of {len(chosen)} attacks and rows: about {_duration(seconds)} here, beside "
+        f"{len(wanted)} pictures by each of {len(chosen)} attacks and rows: about {duration(seconds)} here, beside "
         "what attacks fit first and what earlier runs have made.",
         soft_wrap=True,
     )
+    if not world.evaluator:
+        console.print(NO_EVALUATOR.replace("\n", " "), soft_wrap=True)
     rows = []
     with progress_bar(console) as progress:
         for one in chosen:
@@ -136,9 +142,3 @@ def _facts(settings: InvertSettings, world: ClassWorld) -> dict[str, object]:
         "seed": settings.seed,
         "loss": settings.loss,
     }
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from keyhole.attacks.base import Budget, Estimate, Watch
-from keyhole.attacks.classes.base import ClassAttack, Wanted
+from keyhole.attacks.classes.base import ClassAttack, ClassWhiteBox, Wanted
 from keyhole.attacks.classes.chosen import whole_classes
 from keyhole.attacks.classes.entry import ClassRun
 from keyhole.attacks.classes.ledger import ClassLedger
@@ -20,7 +20,7 @@ from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.evaluation.classes.world import ClassWorld
 from keyhole.service.errors import UsageError
 
-_TIMED = 4
+_TIMED = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,22 +89,30 @@ def make_all(
     return MadePictures(chosen, pictures, len(missing), time.perf_counter() - started)
 
 
-def forecast(chosen: Sequence[ChosenClassAttack], settings: InvertSettings, world: ClassWorld, count: int) -> float:
-    """Seconds that attacks take for so many pictures each, roughly; a training or fit of theirs before is not counted.
+def forecast(
+    chosen: Sequence[ChosenClassAttack], settings: InvertSettings, white: ClassWhiteBox, few: Tensor, count: int
+) -> list[float]:
+    """Seconds that each attack takes for so many pictures, roughly; a training or fit of its before is not counted.
 
     The classifier is timed here; what a step costs besides is the entry's.
+
+    Args:
+        chosen: the attacks.
+        settings: say how many steps they take.
+        white: the classifier.
+        few: pictures to time it with, N×3×H×W.
+        count: of the pictures.
     """
-    white = world.access.white()
-    few = world.public[:_TIMED].to(white.device)
+    few = few[:_TIMED].to(white.device)
     with torch.no_grad():
         white.classify(few)
         started = time.perf_counter()
         white.classify(few)
     forward = (time.perf_counter() - started) / len(few)
     costs = ((one.entry.cost, steps_of(one, settings)) for one in chosen)
-    return sum(
+    return [
         count * (steps * (cost.forwards * forward + cost.step_seconds) + cost.picture_seconds) for cost, steps in costs
-    )
+    ]
 
 
 def _last(attack: ClassAttack, wanted: Wanted, word: str, shape: Sequence[int]) -> Estimate:

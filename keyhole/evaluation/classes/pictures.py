@@ -10,8 +10,10 @@ from rich.console import Console
 from torch import Tensor
 
 from keyhole.data.classes import ClassSource, ReadClasses
+from keyhole.data.in_memory import is_kept
 from keyhole.data.labelled import LabelledPictures, readable
 from keyhole.data.public_set import PublicSet
+from keyhole.data.sets.collection import Collection
 from keyhole.data.sets.folders import list_folder
 from keyhole.data.sets.tree import tree_at
 from keyhole.evaluation.classes.settings import InvertSettings
@@ -29,7 +31,7 @@ def read_private(settings: InvertSettings, target: Target, folder: Path, console
     Args:
         settings: name them.
         target: whose classes they show.
-        folder: where drawn pictures are kept.
+        folder: where drawn pictures are kept; those that the target's training kept are taken from there.
         console: shows the progress.
 
     Raises:
@@ -42,8 +44,25 @@ def read_private(settings: InvertSettings, target: Target, folder: Path, console
         read = ReadClasses(*(_fitted(LabelledPictures.load(root, split), fit) for split in _SPLITS))
     else:
         found = _source(settings).open(size)
-        read = found.read(size, workers=settings.workers, folder=folder, console=console)
+        trained = kept_by_training(settings)
+        kept = trained if is_kept(found.pictures, size, trained) else folder
+        read = found.read(size, workers=settings.workers, folder=kept, console=console)
     return ReadClasses(*(relabelled(part, target.labels, settings.private) for part in read))
+
+
+def kept_by_training(settings: InvertSettings) -> Path:
+    """The target's folder, where its training may have kept the pictures that it drew."""
+    return Path(settings.target.partition(":")[2] or settings.target).expanduser()
+
+
+def private_source(settings: InvertSettings, size: Size) -> Collection | None:
+    """The private pictures, of which none is read; None where they are divided into train/ and val/.
+
+    Raises:
+        MissingError: no pictures there.
+        UsageError: pictures that show no classes, see `ClassSource.open`.
+    """
+    return None if _divided_root(settings) else _source(settings).open(size).pictures
 
 
 def private_names(settings: InvertSettings, size: Size) -> tuple[str, ...]:
@@ -94,7 +113,7 @@ def read_public(settings: InvertSettings, size: Size, names: tuple[str, ...], fo
         MissingError: no pictures there.
         UsageError: one shows a private class.
     """
-    public = PublicSet(settings.public, settings.public_part, settings.public_n)
+    public = PublicSet(settings.public, settings.public_part, settings.public_count)
     return public.read(size, names, workers=settings.workers, folder=folder, console=console)
 
 

@@ -9,12 +9,27 @@ from types import MappingProxyType
 from typing import Literal
 
 from keyhole.attacks.classes.registry import FLOORS
-from keyhole.service.errors import check_flags, seed_rule
+from keyhole.data.classes import STREETCAM
+from keyhole.service.errors import UsageError, check_flags, seed_rule
 from keyhole.service.files import DRAWING, INVERSION, SHEET, check_file, check_folder
 from keyhole.sizes import OptionalSizeFlag
 
 SuiteName = Literal["quick", "standard"]
 ALL = "all"
+PUBLIC = 4096
+"""Public pictures, where nothing else is said."""
+HOW_TO_TRAIN = """On two cores these commands train a classifier that tells 60 vehicles of streetcam apart, and one of
+another architecture that says whom pictures show, and attack the first:
+
+    keyhole train target --data streetcam --size 64 --architecture narrow:resnet18-16 --out runs/vehicles
+    keyhole train target --data streetcam --size 64 --architecture narrow:vgg13-16 \\
+        --pictures runs/vehicles --out runs/vehicles-evaluator
+    keyhole invert --suite quick --target runs/vehicles --evaluator runs/vehicles-evaluator \\
+        --out runs/inverted --sheet inverted.png
+
+The last one takes less than five minutes on two cores that do nothing else; with --dry-run it says what would run."""
+NO_EVALUATOR = """No evaluation classifier is asked (--evaluator). One of another architecture is trained on the same
+data by `keyhole train target`, such as --architecture narrow:vgg13-16."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +40,19 @@ class InversionSuite:
         classes: how many, the first ones.
         per_class: pictures of each.
         attacks: words; `all` those that find the generators that they need.
+        drawn: public pictures of streetcam, which are drawn first.
     """
 
     classes: int
     per_class: int
     attacks: tuple[str, ...]
+    drawn: int
 
 
 SUITES: Mapping[SuiteName, InversionSuite] = MappingProxyType(
     {
-        "quick": InversionSuite(10, 1, ("latent", "guided")),
-        "standard": InversionSuite(50, 5, (ALL,)),
+        "quick": InversionSuite(10, 1, ("latent", "guided"), 1024),
+        "standard": InversionSuite(50, 5, (ALL,), PUBLIC),
     }
 )
 
@@ -60,7 +77,7 @@ class InvertSettings:
     mean over classes. Finished pictures are kept in --out, and a run that was stopped goes on from there.
     """
 
-    target: str
+    target: str = ""
     """Classifier to attack: the FOLDER of `keyhole train target --task classification`, defended:FOLDER
     (`keyhole train defence`), a name that `keyhole targets` lists, or package.module:factory."""
     attacks: tuple[str, ...] = ()
@@ -99,8 +116,8 @@ class InvertSettings:
     public_part: str = ""
     """What of them. Absent: the pool `public`; of streetcam the pool `public-shifted`, other vehicles by other cameras
     (its pool `public` is so like the private one that the best-liked public picture shows the vehicle already)."""
-    public_n: int = 4096
-    """Public pictures, at most."""
+    public_n: int | None = None
+    """Public pictures, at most. Absent: 4096; 1024 of streetcam in the suite quick, because they are drawn first."""
     prior: str | None = "streetcam"
     """What guided and latent/decoder know of pictures: the shipped prior streetcam, a diffusers directory, owner/name
     on the Hugging Face hub, or package.module:Class."""
@@ -138,6 +155,9 @@ class InvertSettings:
     """Folder where drawn pictures of streetcam are kept, such as the --out of the target's training. Absent: --out."""
     json: Path | None = None
     """File that all figures are also written to, as JSON."""
+    dry_run: bool = False
+    """Say what would be run, which generators are missing and how they are made, and how long it would take. Nothing is
+    drawn and nothing written."""
     against: Path | None = None
     """The --json of an earlier run against another target, such as the undefended one: says what each attack loses from
     there to here, and for how much natural accuracy (Δ of TL-DMI). Classes, pictures and judge must be the same."""
@@ -146,6 +166,13 @@ class InvertSettings:
     plot: Path | None = None
     """File for a plot of accuracy against fidelity, PNG: a mark for each attack and each row of public pictures."""
 
+    @property
+    def public_count(self) -> int:
+        """Public pictures, at most."""
+        if self.public_n is not None:
+            return self.public_n
+        return SUITES[self.suite].drawn if self.public == STREETCAM else PUBLIC
+
 
 def check_invert(settings: InvertSettings) -> None:
     """Refuse what no run can use.
@@ -153,6 +180,11 @@ def check_invert(settings: InvertSettings) -> None:
     Raises:
         UsageError: names the flag, its value and what was expected.
     """
+    if not settings.target:
+        raise UsageError(f"--target names the classifier to attack, and none is shipped. {HOW_TO_TRAIN}")
+    for flag, name in (("--target", settings.target), ("--evaluator", settings.evaluator or "")):
+        if "/" in name and ":" not in name and not Path(name).expanduser().exists():
+            raise UsageError(f"{flag} {name}: no such folder. {HOW_TO_TRAIN}")
     counts = {
         "--per-class": settings.per_class,
         "--public-n": settings.public_n,

@@ -111,6 +111,11 @@ class ClassWorld:
 def _evaluator(settings: InvertSettings, target: Target, device: torch.device) -> Callable[[Tensor], Tensor]:
     """Logits of another classifier, in the target's order of classes."""
     other = load_target(str(settings.evaluator))
+    if other.hash == target.hash:
+        raise UsageError(
+            f"--evaluator {settings.evaluator} is the classifier under attack: what it likes is no success; expected "
+            "another one of the same classes"
+        )
     missing = [name for name in target.labels if name not in other.labels]
     if missing:
         raise UsageError(
