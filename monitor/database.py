@@ -125,6 +125,19 @@ class ScaleRow(RunTables):
     scale: Mapped[dict[str, Any]] = mapped_column(JSON)  # of `keyhole.metrics.thumbnails.ThumbnailScale`
 
 
+class ClassPictureRow(RunTables):
+    """A final picture that an adversary made of a class, and what judges say of it."""
+
+    __tablename__ = "class_pictures"
+
+    model_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    attack: Mapped[str] = mapped_column(String(64), primary_key=True)
+    label: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    message: Mapped[bytes] = mapped_column(LargeBinary)  # keyhole.v1.ClassPicture
+    verdicts: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON(none_as_null=True))  # none: nobody was asked
+    at: Mapped[float]  # Unix time, seconds
+
+
 class FactRow(RunTables):
     """What holds for a whole run, by name."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keyhole.v1 import referee_pb2
 
@@ -55,7 +55,7 @@ class PartyView:
     never: str
 
 
-def threat_model(deployment: Deployment, taps: frozenset[str]) -> tuple[PartyView, ...]:
+def threat_model(deployment: Deployment, taps: frozenset[str], *, breached: bool = False) -> tuple[PartyView, ...]:
     """The four processes of a deployment and what each of them sees.
 
     >>> here = Deployment("edge-0", "vit_tiny", "blocks.3", "fp16", "none", "wifi", "127.0.0.1:1", tls=False)
@@ -65,11 +65,13 @@ def threat_model(deployment: Deployment, taps: frozenset[str]) -> tuple[PartyVie
     Args:
         deployment: what ran.
         taps: where the reconstructions say that their frames came from: "cloud", "wire".
+        breached: whether the adversary pictures training classes, for which it needs the whole classifier: the cloud
+            was breached.
     """
     protection = "no defence" if deployment.defence in ("", "none") else f"defence {deployment.defence}"
     tapped = {"cloud": "the cloud's tap", "wire": "a proxy on the wire"}
     source = " and ".join(tapped.get(tap, tap) for tap in sorted(taps)) or "a tap"
-    return (
+    parties = (
         PartyView(
             "edge",
             "the device",
@@ -100,3 +102,18 @@ def threat_model(deployment: Deployment, taps: frozenset[str]) -> tuple[PartyVie
             "features",
         ),
     )
+    return tuple(_breached(party) for party in parties) if breached else parties
+
+
+def _breached(party: PartyView) -> PartyView:
+    """A process and its view where the adversary took the whole classifier from the cloud."""
+    changed = {
+        "cloud": {"role": "the service, breached"},
+        "adversary": {
+            "runs": f"{party.runs}; pictures of training classes from the classifier, without any frame",
+            "sees": f"{party.sees}; the whole classifier, taken from the cloud",
+            "never": f"{party.never}, the training pictures",
+        },
+        "monitor": {"sees": f"{party.sees}; training classes, to judge by"},
+    }
+    return replace(party, **changed.get(party.name, {}))

@@ -13,6 +13,7 @@ from keyhole.presentation import attacks
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2 import Outcome, Reconstruction, Truth
 from monitor.alarm_threshold import AlarmThreshold
+from monitor.class_wall import WallSnapshot
 from monitor.leak_meter import LeakMeter
 from monitor.scoring import Listener, ScoredReconstruction, scoring_metrics
 
@@ -64,6 +65,25 @@ class MonitorMetrics(Listener):
         self._threshold = Gauge(
             "keyhole_alarm_threshold", "From which on a leak raises the alarm.", ["unit"], registry=metrics.registry
         )
+
+        self._classes = Gauge(
+            "keyhole_recalled_classes",
+            "Classes that an adversary pictures: all that it wants, those finished, and those that a judge recognises.",
+            ["attack", "judge", "state"],
+            registry=metrics.registry,
+        )
+
+    def show_wall(self, wall: WallSnapshot | None) -> None:
+        """Export how far an adversary is with a classifier's classes, and whom its pictures show."""
+        if wall is None or not wall.attack:
+            return
+        finished = sum(entry.picture.final for entry in wall.made.values())
+        for state, count in (("wanted", len(wall.names)), ("finished", finished)):
+            self._classes.labels(wall.attack, "", state).set(count)
+        for judge in wall.judges:
+            right, asked = wall.recognised(judge)
+            for state, count in (("recognised", right), ("judged", asked)):
+                self._classes.labels(wall.attack, judge, state).set(count)
 
     def show_leaks(self, threshold: AlarmThreshold) -> None:
         """Export the leaks as they are now, and the alarm's threshold. The blind attacker's is nothing."""

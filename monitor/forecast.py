@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from keyhole.judge.class_verdict import EvaluationClassifier
+from keyhole.judge.identity import open_identity_judge
 from keyhole.judge.loading import find_judge
 from keyhole.service.address import Address, listening
 from keyhole.service.settings import Forecast
@@ -19,6 +21,10 @@ def forecast(settings: MonitorSettings) -> Forecast:
         Address.parse(address)
     check_page(settings)
     names = ", ".join(metric.title for metric in scoring_metrics(settings.scores))
+    if settings.recall_evaluator:
+        EvaluationClassifier.named(settings.recall_evaluator, "--recall-evaluator")
+    if settings.recall_judge:
+        open_identity_judge(settings.recall_judge)
     if settings.page:
         listening(Address.parse(settings.page), "--page").close()
     judge = "reads secrets from reconstructions" if find_judge(settings.judge) else "has no judge"

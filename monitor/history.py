@@ -17,8 +17,11 @@ from keyhole.metrics.registry import metric_named
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.presentation import attacks
 from keyhole.service.errors import UsageError
+from keyhole.v1.referee_pb2 import ClassPicture
 from keyhole.wire.pictures import entry_name
 from monitor.alarm_threshold import AlarmThreshold, read_threshold
+from monitor.class_store import read_class_pictures
+from monitor.class_wall import Verdicts
 from monitor.database import FILE, FrameRow, RecoveryRow, ScaleRow, ScoreRow, UnmatchedRow, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
 from monitor.leaks import LeakScale
@@ -89,6 +92,7 @@ class History:
         blind: the scores of all that the blind attacker showed, oldest first; they are no part of `scores`.
         scales: thumbnail scales of single truths, by the frame's row.
         threshold: of the alarm, as it was stored; None in runs that are older than it.
+        classes: final pictures of training classes, oldest first, with the judges' verdicts.
     """
 
     frames: int
@@ -103,6 +107,7 @@ class History:
     blind: tuple[LastScore, ...] = ()
     scales: Mapping[int, ThumbnailScale] = field(default_factory=dict)
     threshold: AlarmThreshold | None = None
+    classes: tuple[tuple[ClassPicture, Verdicts | None], ...] = ()
 
     @cached_property
     def floor(self) -> tuple[LastScore, ...]:
@@ -162,6 +167,7 @@ def _read(engine: Engine) -> History:
             blind=tuple(score for score in scores if attacks.is_blind(score.attack)),
             scales=_scales(session),
             threshold=read_threshold(session),
+            classes=tuple(read_class_pictures(session)),
         )
 
 

@@ -12,6 +12,7 @@ from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Roster, Truth
 from keyhole.wire.pictures import entry_name
+from monitor.class_wall import CLASSES, PRIVATE, ClassWall
 from monitor.deployment import Deployment
 from monitor.leak_meter import LeakMeter
 from monitor.scoring import Listener, ScoredReconstruction, scoring_metrics
@@ -38,6 +39,7 @@ class LiveState(Listener):
         clock: seconds, monotonic.
         metrics: that scores have values of; None: PSNR and SSIM.
         meter: knows the attacks' leaks; None: nobody measures them.
+        wall: of classes; None: nobody fills one.
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class LiveState(Listener):
         clock: Callable[[], float] = time.monotonic,
         metrics: Sequence[Metric] | None = None,
         meter: LeakMeter | None = None,
+        wall: ClassWall | None = None,
     ) -> None:
         self._clock = clock
         self._meter = meter or LeakMeter()
+        self._wall = wall or ClassWall()
         self.metrics = scoring_metrics() if metrics is None else tuple(metrics)
         self._lock = threading.Lock()
         self._version = 0
@@ -76,8 +80,11 @@ class LiveState(Listener):
     def picture(self, frame_id: str, name: str) -> bytes | None:
         """PNG bytes of the truth or of an attack's newest reconstruction, or none if the frame is no longer shown.
 
-        The frame `monitor.snapshot.BLIND` has the blind attacker's pictures by rung.
+        The frame `monitor.snapshot.BLIND` has the blind attacker's pictures by rung; `monitor.class_wall.CLASSES` and
+        `PRIVATE` have those of the wall.
         """
+        if frame_id in (CLASSES, PRIVATE):
+            return self._wall.picture(frame_id, name)
         with self._lock:
             pictures = self._blind_pictures if frame_id == BLIND else self._pictures.get(frame_id, {})
             return pictures.get(name)
@@ -160,7 +167,7 @@ class LiveState(Listener):
             now = self._clock()
             frames = [self._frame(name) for name in self._pictures]
             return LiveSnapshot(
-                version=self._version,
+                version=self._version + self._wall.version,
                 now=time.time(),
                 deployment=self._deployment,
                 attacks=tuple(attacks.in_order(self._points.keys() | self._progress.keys())),
@@ -182,6 +189,7 @@ class LiveState(Listener):
                 age=now - self._arrivals[-1] if self._arrivals else None,
                 queues={name: depth() for name, depth in self._queues.items()},
                 absences=dict(self._absences),
+                wall=self._wall.snapshot(),
             )
 
     def _all_points(self, rung: str | None) -> dict[str, tuple[ScorePoint, ...]]:

@@ -21,6 +21,8 @@ from keyhole.service.metrics import Metrics
 from keyhole.wire.server import serve
 from monitor.alarm import Alarm, SecretsWatch
 from monitor.alarm_threshold import chosen_threshold, judged_threshold
+from monitor.class_judging import ClassJudging
+from monitor.class_wall import ClassWall
 from monitor.exported_metrics import MonitorMetrics
 from monitor.leak_meter import KEPT, LeakMeter
 from monitor.live_state import LiveState
@@ -68,11 +70,12 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         store.set_threshold(alarm.threshold)
         meter = LeakMeter(store.add_scale)
         meter.know(*store.known_scales(KEPT))
-        live, broadcast = LiveState(metrics=scored_by, meter=meter), Broadcast()
+        wall = ClassWall(store.known_classes())
+        live, broadcast = LiveState(metrics=scored_by, meter=meter, wall=wall), Broadcast()
         exported = MonitorMetrics(metrics, scored_by, meter)
         score_secrets = SecretScorer(judge) if judge else None
         known = store.known_truths(settings.limits.truths)
-        listeners = (store, meter, live, broadcast, exported, SecretsWatch(alarm, store.set_threshold))
+        listeners = (store, meter, wall, live, broadcast, exported, SecretsWatch(alarm, store.set_threshold))
         names = (*settings.names, BLIND) if settings.names else ()
         referee = Referee(
             listeners, settings.limits, known, score_secrets=score_secrets, names=names, metrics=scored_by
@@ -106,6 +109,11 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         measuring = threading.Thread(target=meter.measure, args=(stop,), name="scale")
         measuring.start()
         open_.callback(measuring.join)
+        judging = threading.Thread(
+            target=ClassJudging(wall, settings, store.set_verdicts).work, args=(stop,), name="wall"
+        )
+        judging.start()
+        open_.callback(judging.join)
         open_.callback(stop.set)  # an error may have ended the run
         publish(settings.addresses, places)
         _log.info("ready", extra={"run": settings.run, "judge": judge is not None, **places})
@@ -113,6 +121,7 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         while not stop.wait(_TICK_SECONDS):
             referee.expire()
             exported.show_leaks(alarm.threshold)
+            exported.show_wall(wall.snapshot())
 
 
 def _report(settings: MonitorSettings) -> Path:

@@ -16,18 +16,22 @@ from keyhole.data.sample import SecretLabels
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.presentation import attacks
-from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Roster, Score, Truth
+from keyhole.v1.referee_pb2 import Account, ClassPicture, Outcome, Reconstruction, Roster, Score, Truth
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
 from keyhole.wire.pictures import entry_name
 from monitor import scoring, validation
 from monitor.bounded_entries import BoundedEntries
+from monitor.class_validation import check_class_picture, check_recall
+from monitor.class_wall import ClassKey
 from monitor.name_limit import NameLimit
 from monitor.scoring import Listener, ScoredReconstruction
 from monitor.settings import DEFAULT_LIMITS, Limits
 from monitor.validation import CheckedReconstruction, CheckedTruth
 
 _TURNS = 64
+_CLASS_PICTURES = 4 * validation.MOST_CLASSES
+"""Of all classes, attacks and classifiers of a run."""
 _log = logging.getLogger(__name__)
 
 
@@ -85,6 +89,7 @@ class Referee:
         self._concluded: BoundedEntries[str, str] = BoundedEntries(limits.truths, limits.megabytes * MIB)
         self._attacks, self._entries, self._edges = NameLimit(names), NameLimit(), NameLimit()
         self._reasons, self._stages = NameLimit(), NameLimit()
+        self._classes = NameLimit(most=_CLASS_PICTURES)
         for truth in known:
             self._remember(CheckedTruth.read(truth))
 
@@ -167,11 +172,25 @@ class Referee:
             WireError: see `monitor.validation.check_roster`, or a name that is not expected.
         """
         validation.check_roster(roster)
+        if roster.HasField("recall"):
+            check_recall(roster.recall)
         for status in roster.attacks:
             self._attacks.check("attacks.attack", status.attack)
             self._entries.check("attacks.rung", entry_name(status))
         for listener in self._listeners:
             listener.announced(roster)
+
+    def recall(self, picture: ClassPicture) -> None:
+        """Take what an adversary made of a class. It needs no truth; judges are asked later, and tell it nothing.
+
+        Raises:
+            WireError: see `monitor.class_validation.check_class_picture`, one class too many, or what a listener
+                raised.
+        """
+        check_class_picture(picture)
+        self._classes.check("label", ClassKey.of(picture).word)
+        for listener in self._listeners:
+            listener.pictured(picture)
 
     def submit(self, reconstruction: Reconstruction) -> Score | None:
         """The score of a reconstruction, which whoever made it must not see.

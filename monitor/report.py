@@ -21,6 +21,8 @@ from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.presentation import attacks, stages
 from monitor import figures
 from monitor.alarm_threshold import AlarmThreshold, chosen_threshold, unjudged_threshold
+from monitor.class_wall import ClassWall
+from monitor.class_words import verdict_text, wall_lines
 from monitor.deployment import threat_model
 from monitor.examples import Examples, choose_examples
 from monitor.history import History, LastScore, read_history
@@ -82,7 +84,7 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         trim_blocks=True,
     )
     timed = [frame for frame in history.answered if stages.parts(frame.stages)]
-    leaks = frame_leaks(history)
+    leaks, wall = frame_leaks(history), ClassWall(history.classes).snapshot()
     read = {name: row.secrets.shares() for name, row in summary.attacks.items() if row.secrets}
     metrics = sorted(history.metrics, key=lambda metric: metric.name != HEADLINE)
     environment.filters["picture"] = lambda png: "data:image/png;base64," + base64.b64encode(png).decode()
@@ -104,9 +106,14 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         labels=history.labels,
         stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},
         payload_kib=history.answered[-1].payload_bytes / 1024 if history.answered else None,
-        threat_model=threat_model(summary.deployment, frozenset(score.tap for score in history.scores))
+        threat_model=threat_model(
+            summary.deployment, frozenset(score.tap for score in history.scores), breached=wall is not None
+        )
         if summary.deployment
         else (),
+        wall=wall,
+        wall_lines=list(wall_lines(wall)) if wall else [],
+        verdict_text=verdict_text,
         metrics=metrics,
         score_plots=_plots(history, summary, leaks, threshold, metrics),
         latency_plot=figures.latency_by_stage(timed) if timed else None,

@@ -15,7 +15,7 @@ from keyhole.judge.reading import Enrolment, SecretReader, identity_rank_1, read
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.base import Metric
 from keyhole.metrics.registry import DEFAULT, metrics_named
-from keyhole.v1.referee_pb2 import Account, Outcome, Reconstruction, Roster, Score, Truth
+from keyhole.v1.referee_pb2 import Account, ClassPicture, Outcome, Reconstruction, Roster, Score, Truth
 
 NO_TRUTH, CROWDED_OUT, UNFIT, REPEATED, ENDED = "no truth", "crowded out", "unfit", "repeated", "monitor ended"
 """Why a reconstruction has no score."""
@@ -149,6 +149,9 @@ class Listener:
 
     def announced(self, roster: Roster) -> None:
         """An adversary says what it runs."""
+
+    def pictured(self, picture: ClassPicture) -> None:
+        """An adversary made a picture of a class; one that is final may come again."""
 
     def waits(self, reconstruction: Reconstruction) -> None:
         """A reconstruction came before its truth."""

@@ -12,7 +12,18 @@ from typing import NoReturn
 import grpc
 
 from keyhole.service.lifecycle import Stop
-from keyhole.v1.referee_pb2 import Account, Ack, Event, Outcome, Presence, Reconstruction, Roster, Truth, WatchRequest
+from keyhole.v1.referee_pb2 import (
+    Account,
+    Ack,
+    ClassPicture,
+    Event,
+    Outcome,
+    Presence,
+    Reconstruction,
+    Roster,
+    Truth,
+    WatchRequest,
+)
 from keyhole.v1.referee_pb2_grpc import RefereeServicer, add_RefereeServicer_to_server
 from keyhole.wire.errors import WireError
 from keyhole.wire.limits import MIB
@@ -153,6 +164,11 @@ class TruthPort(RefereeServicer):
         self._referee.announce(request)
         return Ack()
 
+    def Recall(self, request: ClassPicture, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Take what an adversary made of a class."""
+        self._referee.recall(request)
+        return Ack()
+
     def Attend(self, request: Presence, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Take whether a process is there."""
         check_presence(request)
@@ -168,7 +184,7 @@ class TruthPort(RefereeServicer):
 
 
 class SubmitPort(RefereeServicer):
-    """Takes `Submit` and `Announce` alone and answers that they have been taken, nothing else.
+    """Takes `Submit`, `Announce` and `Recall` and answers that they have been taken, nothing else.
 
     Args:
         referee: judges.
@@ -185,6 +201,11 @@ class SubmitPort(RefereeServicer):
     def Announce(self, request: Roster, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
         """Take what an adversary runs."""
         self._referee.announce(request)
+        return Ack()
+
+    def Recall(self, request: ClassPicture, context: grpc.ServicerContext) -> Ack:  # noqa: ARG002, N802
+        """Take what an adversary made of a class."""
+        self._referee.recall(request)
         return Ack()
 
     def Witness(self, request: Truth, context: grpc.ServicerContext) -> NoReturn:  # noqa: ARG002, N802
@@ -217,6 +238,6 @@ def _refuse(call: str) -> NoReturn:
     raise WireError(
         grpc.StatusCode.PERMISSION_DENIED,
         "call",
-        f"the submit port takes Submit and Announce alone; {call} is served at the truth port, which an adversary has "
-        "no access to",
+        f"the submit port takes Submit, Announce and Recall; {call} is served at the truth port, which an adversary "
+        "has no access to",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from keyhole.extensions import label
+from keyhole.judge.class_settings import ClassJudgeSettings
 from keyhole.service.address import Address
 from keyhole.service.errors import UsageError, check_flags
 from keyhole.service.secret import SecretFile
@@ -17,7 +18,7 @@ _SHORTEST = 8
 
 
 @dataclass(frozen=True)
-class MonitorSettings(ServiceSettings):
+class MonitorSettings(ServiceSettings, ClassJudgeSettings):
     """Score reconstructions against the truth, keep the run and show it live."""
 
     truth: str = "127.0.0.1:50061"

@@ -9,6 +9,7 @@ from keyhole.judge.recovery import Recovery
 from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.presentation import attacks
 from keyhole.v1.referee_pb2 import Outcome
+from monitor.class_wall import WallSnapshot
 from monitor.deployment import Deployment
 from monitor.leak_meter import LeakPoint
 from monitor.leaks import AttackLeak
@@ -158,6 +159,7 @@ class LiveSnapshot:
         age: seconds since the newest frame; none before the first.
         queues: depths by name.
         absences: processes that have ended, by name.
+        wall: of classes; None: no adversary pictures any.
     """
 
     version: int
@@ -182,6 +184,7 @@ class LiveSnapshot:
     age: float | None
     queues: Mapping[str, int]
     absences: Mapping[str, Absence]
+    wall: WallSnapshot | None = None
 
     def title(self, name: str) -> str:
         """An attack as a heading."""

@@ -16,11 +16,13 @@ from keyhole.judge.recovery import Recovery
 from keyhole.metrics.registry import DEFAULT
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.presentation import attacks
-from keyhole.v1.referee_pb2 import Account, Deployment, Outcome, Reconstruction, Secrets, Truth
+from keyhole.v1.referee_pb2 import Account, ClassPicture, Deployment, Outcome, Reconstruction, Secrets, Truth
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from keyhole.wire.pictures import entry_name
 from monitor.alarm_threshold import AlarmThreshold
+from monitor.class_store import add_class_picture, read_class_pictures, set_verdicts
+from monitor.class_wall import ClassKey, Verdicts
 from monitor.database import (
     AccountRow,
     FrameRow,
@@ -122,6 +124,19 @@ class RunStore(Listener):
     def settled(self, account: Account) -> None:
         facts = {name: getattr(account, name) for name in ("edge", "started_at", "taken", "answered", "undelivered")}
         self._store(lambda session: session.merge(AccountRow(**facts, dropped=dict(account.dropped))))
+
+    def pictured(self, picture: ClassPicture) -> None:
+        if picture.final:
+            self._store(lambda session: add_class_picture(session, picture))
+
+    def set_verdicts(self, key: ClassKey, verdicts: Verdicts) -> None:
+        """Keep what judges said of a final picture of a class."""
+        self._store(lambda session: set_verdicts(session, key, verdicts))
+
+    def known_classes(self) -> list[tuple[ClassPicture, Verdicts | None]]:
+        """See `monitor.class_store.read_class_pictures`."""
+        with Session(self._engine) as session:
+            return read_class_pictures(session)
 
     def waits(self, reconstruction: Reconstruction) -> None:
         now = time.time()

@@ -30,6 +30,10 @@ LARGEST = 1 << 22
 HeightWidth = tuple[int, int]
 _HEADERS = 1 << 16
 LONGEST, MOST = 128, 32
+MOST_CLASSES = 256
+"""That an adversary may picture."""
+_MOST_OF = {"classes": MOST_CLASSES}
+"""Of lists by the name of their field; of others it is `MOST`."""
 _INTEGERS = 2**63
 _SIGNED = (Box, Point)
 """Messages whose numbers may be negative."""
@@ -145,9 +149,9 @@ def check_reconstruction(reconstruction: Reconstruction) -> CheckedReconstructio
         The reconstruction; its picture is not decoded yet.
     """
     _check_frame_id(reconstruction.frame_id)
-    _check_attack(reconstruction.attack)
+    check_attack(reconstruction.attack)
     for field in ("recipe", "rung"):
-        _check_word(field, getattr(reconstruction, field))
+        check_word(field, getattr(reconstruction, field))
     check_fields(reconstruction)
     return CheckedReconstruction(reconstruction, CheckedPicture(reconstruction.picture))
 
@@ -156,9 +160,9 @@ def check_roster(roster: Roster) -> None:
     """Refuse a roster unless each of its attacks could submit what it makes."""
     check_fields(roster)
     for at, status in enumerate(roster.attacks):
-        _check_attack(status.attack, f"attacks[{at}].attack")
+        check_attack(status.attack, f"attacks[{at}].attack")
         for field in ("recipe", "rung"):
-            _check_word(f"attacks[{at}].{field}", getattr(status, field))
+            check_word(f"attacks[{at}].{field}", getattr(status, field))
 
 
 def _measured(picture: Picture) -> HeightWidth:
@@ -203,7 +207,8 @@ def _check_frame_id(frame_id: str) -> None:
         )
 
 
-def _check_attack(attack: str, field: str = "attack") -> None:
+def check_attack(attack: str, field: str = "attack") -> None:
+    """Refuse an attack's name that cannot name a file."""
     if attack == TRUTH or not ATTACK.fullmatch(attack):
         raise invalid(
             field,
@@ -212,7 +217,8 @@ def _check_attack(attack: str, field: str = "attack") -> None:
         )
 
 
-def _check_word(field: str, text: str) -> None:
+def check_word(field: str, text: str) -> None:
+    """Refuse a text that is no word, nor empty."""
     if text and not WORD.fullmatch(text):
         raise invalid(field, f"{shown(text)}: expected at most 32 lower-case letters, digits or '-', or nothing")
 
@@ -228,7 +234,8 @@ def check_fields(message: Message, path: str = "") -> None:
 
     Raises:
         WireError: INVALID_ARGUMENT: a number is not finite, or negative where it is no place in a picture; an integer
-            has more than 63 bits; a text has a NUL or more than 128 characters; a list or map more than 32 entries.
+            has more than 63 bits; a text has a NUL or more than 128 characters; a list or map more than 32 entries (of
+            classes 256).
     """
     message.DiscardUnknownFields()
     signed = isinstance(message, _SIGNED)
@@ -268,8 +275,9 @@ def _check_text(text: str, path: str) -> None:
 
 
 def _check_length(length: int, path: str) -> None:
-    if length > MOST:
-        raise invalid(path, f"{length} entries: expected at most {MOST}")
+    most = _MOST_OF.get(path.rpartition(".")[2], MOST)
+    if length > most:
+        raise invalid(path, f"{length} entries: expected at most {most}")
 
 
 def shown(text: str) -> str:

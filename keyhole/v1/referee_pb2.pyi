@@ -422,22 +422,161 @@ class AttackStatus(google.protobuf.message.Message):
 Global___AttackStatus: typing_extensions.TypeAlias = AttackStatus
 
 @typing.final
+class WantedClass(google.protobuf.message.Message):
+    """A class that an adversary pictures."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    LABEL_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    label: builtins.int
+    """the classifier's number of it"""
+    name: builtins.str
+    """as the classifier names it"""
+    def __init__(
+        self,
+        *,
+        label: builtins.int = ...,
+        name: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["label", b"label", "name", b"name"]) -> None: ...
+
+Global___WantedClass: typing_extensions.TypeAlias = WantedClass
+
+@typing.final
+class RecallStatus(google.protobuf.message.Message):
+    """How far an adversary is that holds a whole classifier, after a breach of the cloud, and pictures its training classes."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTACK_FIELD_NUMBER: builtins.int
+    RECIPE_FIELD_NUMBER: builtins.int
+    KNOWLEDGE_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    MODEL_HASH_FIELD_NUMBER: builtins.int
+    CLASSES_FIELD_NUMBER: builtins.int
+    STATE_FIELD_NUMBER: builtins.int
+    DOING_FIELD_NUMBER: builtins.int
+    FINISHED_FIELD_NUMBER: builtins.int
+    attack: builtins.str
+    """as in its class pictures; so are recipe, knowledge, target and model_hash"""
+    recipe: builtins.str
+    knowledge: builtins.str
+    target: builtins.str
+    model_hash: builtins.str
+    """empty: not loaded yet"""
+    state: builtins.str
+    """"preparing" | "working" | "finished" | "failed" """
+    doing: builtins.str
+    """what it does now, or why it failed"""
+    finished: builtins.int
+    """classes whose picture is final"""
+    @property
+    def classes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___WantedClass]: ...
+    def __init__(
+        self,
+        *,
+        attack: builtins.str = ...,
+        recipe: builtins.str = ...,
+        knowledge: builtins.str = ...,
+        target: builtins.str = ...,
+        model_hash: builtins.str = ...,
+        classes: collections.abc.Iterable[Global___WantedClass] | None = ...,
+        state: builtins.str = ...,
+        doing: builtins.str = ...,
+        finished: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "classes", b"classes", "doing", b"doing", "finished", b"finished", "knowledge", b"knowledge", "model_hash", b"model_hash", "recipe", b"recipe", "state", b"state", "target", b"target"]) -> None: ...
+
+Global___RecallStatus: typing_extensions.TypeAlias = RecallStatus
+
+@typing.final
 class Roster(google.protobuf.message.Message):
     """All attacks of an adversary, sent from its start on and again and again."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     ATTACKS_FIELD_NUMBER: builtins.int
+    RECALL_FIELD_NUMBER: builtins.int
     @property
     def attacks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___AttackStatus]: ...
+    @property
+    def recall(self) -> Global___RecallStatus:
+        """absent: it pictures no classes"""
+
     def __init__(
         self,
         *,
         attacks: collections.abc.Iterable[Global___AttackStatus] | None = ...,
+        recall: Global___RecallStatus | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["attacks", b"attacks"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["recall", b"recall"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attacks", b"attacks", "recall", b"recall"]) -> None: ...
 
 Global___Roster: typing_extensions.TypeAlias = Roster
+
+@typing.final
+class ClassPicture(google.protobuf.message.Message):
+    """What an adversary made of a class of the classifier, without any frame."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    ATTACK_FIELD_NUMBER: builtins.int
+    RECIPE_FIELD_NUMBER: builtins.int
+    KNOWLEDGE_FIELD_NUMBER: builtins.int
+    TARGET_FIELD_NUMBER: builtins.int
+    MODEL_HASH_FIELD_NUMBER: builtins.int
+    LABEL_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    PICTURE_FIELD_NUMBER: builtins.int
+    ITERATION_FIELD_NUMBER: builtins.int
+    ITERATIONS_FIELD_NUMBER: builtins.int
+    FINAL_FIELD_NUMBER: builtins.int
+    SEED_FIELD_NUMBER: builtins.int
+    FLOOR_FIELD_NUMBER: builtins.int
+    attack: builtins.str
+    """"latent" """
+    recipe: builtins.str
+    """"strong" """
+    knowledge: builtins.str
+    """"white box" | "labels" | "blind" """
+    target: builtins.str
+    model_hash: builtins.str
+    label: builtins.int
+    name: builtins.str
+    """of the class"""
+    iteration: builtins.int
+    """steps behind this picture"""
+    iterations: builtins.int
+    """of so many"""
+    final: builtins.bool
+    """the attack is finished with the class"""
+    seed: builtins.int
+    floor: builtins.bool
+    """a public picture: what the attack makes must beat it"""
+    @property
+    def picture(self) -> keyhole.v1.tensor_pb2.Picture: ...
+    def __init__(
+        self,
+        *,
+        attack: builtins.str = ...,
+        recipe: builtins.str = ...,
+        knowledge: builtins.str = ...,
+        target: builtins.str = ...,
+        model_hash: builtins.str = ...,
+        label: builtins.int = ...,
+        name: builtins.str = ...,
+        picture: keyhole.v1.tensor_pb2.Picture | None = ...,
+        iteration: builtins.int = ...,
+        iterations: builtins.int = ...,
+        final: builtins.bool = ...,
+        seed: builtins.int = ...,
+        floor: builtins.bool = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["picture", b"picture"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "final", b"final", "floor", b"floor", "iteration", b"iteration", "iterations", b"iterations", "knowledge", b"knowledge", "label", b"label", "model_hash", b"model_hash", "name", b"name", "picture", b"picture", "recipe", b"recipe", "seed", b"seed", "target", b"target"]) -> None: ...
+
+Global___ClassPicture: typing_extensions.TypeAlias = ClassPicture
 
 @typing.final
 class Score(google.protobuf.message.Message):

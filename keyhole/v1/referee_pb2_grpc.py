@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class RefereeStub(object):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone.
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit, Announce and Recall.
     """
 
     def __init__(self, channel):
@@ -60,6 +60,11 @@ class RefereeStub(object):
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Roster.SerializeToString,
                 response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
                 _registered_method=True)
+        self.Recall = channel.unary_unary(
+                '/keyhole.v1.Referee/Recall',
+                request_serializer=keyhole_dot_v1_dot_referee__pb2.ClassPicture.SerializeToString,
+                response_deserializer=keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+                _registered_method=True)
         self.Attend = channel.unary_unary(
                 '/keyhole.v1.Referee/Attend',
                 request_serializer=keyhole_dot_v1_dot_referee__pb2.Presence.SerializeToString,
@@ -73,7 +78,7 @@ class RefereeStub(object):
 
 
 class RefereeServicer(object):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone.
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit, Announce and Recall.
     """
 
     def Witness(self, request, context):
@@ -101,6 +106,12 @@ class RefereeServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Announce(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Recall(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -146,6 +157,11 @@ def add_RefereeServicer_to_server(servicer, server):
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Roster.FromString,
                     response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
             ),
+            'Recall': grpc.unary_unary_rpc_method_handler(
+                    servicer.Recall,
+                    request_deserializer=keyhole_dot_v1_dot_referee__pb2.ClassPicture.FromString,
+                    response_serializer=keyhole_dot_v1_dot_referee__pb2.Ack.SerializeToString,
+            ),
             'Attend': grpc.unary_unary_rpc_method_handler(
                     servicer.Attend,
                     request_deserializer=keyhole_dot_v1_dot_referee__pb2.Presence.FromString,
@@ -165,7 +181,7 @@ def add_RefereeServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class Referee(object):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone.
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit, Announce and Recall.
     """
 
     @staticmethod
@@ -292,6 +308,33 @@ class Referee(object):
             target,
             '/keyhole.v1.Referee/Announce',
             keyhole_dot_v1_dot_referee__pb2.Roster.SerializeToString,
+            keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Recall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/keyhole.v1.Referee/Recall',
+            keyhole_dot_v1_dot_referee__pb2.ClassPicture.SerializeToString,
             keyhole_dot_v1_dot_referee__pb2.Ack.FromString,
             options,
             channel_credentials,

@@ -105,6 +105,22 @@ _RefereeAnnounceType = typing_extensions.TypeVar(
     ],
 )
 
+_RefereeRecallType = typing_extensions.TypeVar(
+    '_RefereeRecallType',
+    grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.ClassPicture,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.ClassPicture,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    default=grpc.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.ClassPicture,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+)
+
 _RefereeAttendType = typing_extensions.TypeVar(
     '_RefereeAttendType',
     grpc.UnaryUnaryMultiCallable[
@@ -137,8 +153,8 @@ _RefereeWatchType = typing_extensions.TypeVar(
     ],
 )
 
-class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSettleType, _RefereeSubmitType, _RefereeAnnounceType, _RefereeAttendType, _RefereeWatchType]):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone."""
+class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _RefereeSettleType, _RefereeSubmitType, _RefereeAnnounceType, _RefereeRecallType, _RefereeAttendType, _RefereeWatchType]):
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit, Announce and Recall."""
 
     @typing.overload
     def __init__(self: RefereeStub[
@@ -160,6 +176,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
         ],
         grpc.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Roster,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.ClassPicture,
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.UnaryUnaryMultiCallable[
@@ -195,6 +215,10 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
             keyhole.v1.referee_pb2.Ack,
         ],
         grpc.aio.UnaryUnaryMultiCallable[
+            keyhole.v1.referee_pb2.ClassPicture,
+            keyhole.v1.referee_pb2.Ack,
+        ],
+        grpc.aio.UnaryUnaryMultiCallable[
             keyhole.v1.referee_pb2.Presence,
             keyhole.v1.referee_pb2.Ack,
         ],
@@ -213,6 +237,8 @@ class RefereeStub(typing.Generic[_RefereeWitnessType, _RefereeConcludeType, _Ref
     Submit: _RefereeSubmitType
 
     Announce: _RefereeAnnounceType
+
+    Recall: _RefereeRecallType
 
     Attend: _RefereeAttendType
 
@@ -240,6 +266,10 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
         keyhole.v1.referee_pb2.Ack,
     ],
     grpc.aio.UnaryUnaryMultiCallable[
+        keyhole.v1.referee_pb2.ClassPicture,
+        keyhole.v1.referee_pb2.Ack,
+    ],
+    grpc.aio.UnaryUnaryMultiCallable[
         keyhole.v1.referee_pb2.Presence,
         keyhole.v1.referee_pb2.Ack,
     ],
@@ -250,7 +280,7 @@ RefereeAsyncStub: typing_extensions.TypeAlias = RefereeStub[
 ]
 
 class RefereeServicer(metaclass=abc.ABCMeta):
-    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit and Announce alone."""
+    """The monitor. Two ports serve it: the truth port takes every call, the submit port takes Submit, Announce and Recall."""
 
     @abc.abstractmethod
     def Witness(
@@ -284,6 +314,13 @@ class RefereeServicer(metaclass=abc.ABCMeta):
     def Announce(
         self,
         request: keyhole.v1.referee_pb2.Roster,
+        context: _ServicerContext,
+    ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
+
+    @abc.abstractmethod
+    def Recall(
+        self,
+        request: keyhole.v1.referee_pb2.ClassPicture,
         context: _ServicerContext,
     ) -> typing.Union[keyhole.v1.referee_pb2.Ack, collections.abc.Awaitable[keyhole.v1.referee_pb2.Ack]]: ...
 

@@ -37,6 +37,7 @@ METHODS: Mapping[str, RpcMethod] = {
     f"/{REFEREE}/Settle": RpcMethod(EDGE, 8),
     f"/{REFEREE}/Submit": RpcMethod(ADVERSARY, 32),
     f"/{REFEREE}/Announce": RpcMethod(ADVERSARY, 4),
+    f"/{REFEREE}/Recall": RpcMethod(ADVERSARY, 4),
     f"/{REFEREE}/Attend": RpcMethod(MONITOR, 4),
     f"/{REFEREE}/Watch": RpcMethod(EDGE | MONITOR, 8),
     "/grpc.health.v1.Health/Check": RpcMethod(ANYONE, 32),

@@ -34,7 +34,7 @@ class DeploymentDiagram:
             "adversary": "reconstructions; nothing comes back",
         }
         parts = []
-        for party in threat_model(where, taps):
+        for party in threat_model(where, taps, breached=snapshot.wall is not None):
             parts.append(_box(party))
             if party.name in arrows:
                 parts.append(f'<div class="kh-arrow"><span>{escape(arrows[party.name])}</span><i></i></div>')
@@ -46,4 +46,5 @@ def _box(party: PartyView) -> str:
     rows = (("runs", party.runs), ("sees", party.sees), ("never sees", party.never))
     lines = "".join(f"<p><b>{name}</b> {escape(text)}</p>" for name, text in rows if text != "–")
     head = f"<h3>{escape(party.name)}</h3><span>{escape(party.role)}</span>"
-    return f'<div class="kh-box kh-{party.name}"><div class="kh-box-head">{head}</div>{lines}</div>'
+    breached = " kh-breached" if party.role.endswith("breached") else ""
+    return f'<div class="kh-box kh-{party.name}{breached}"><div class="kh-box-head">{head}</div>{lines}</div>'

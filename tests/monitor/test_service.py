@@ -73,7 +73,7 @@ def test_the_submit_port_refuses_all_but_what_attacks_say(ports: Ports) -> None:
             with pytest.raises(grpc.RpcError) as refused:
                 call()
             assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
-            assert "submit port takes Submit and Announce alone" in explain(refused.value)
+            assert "submit port takes Submit, Announce and Recall;" in explain(refused.value)
         adversary.Submit(guess())
 
 

@@ -75,6 +75,7 @@ def test_the_adversary_may_tap_query_and_submit_and_nothing_else_of_ours() -> No
         "/keyhole.v1.Oracle/Query",
         "/keyhole.v1.Referee/Submit",
         "/keyhole.v1.Referee/Announce",
+        "/keyhole.v1.Referee/Recall",
     }
     assert all(METHODS[name].roles == set(ROLES) for name in HEALTH)
 
