@@ -10,6 +10,7 @@ from itertools import takewhile
 import torch
 from torch import Tensor
 
+from adversary.class_recall import RecallPlan
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
 from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox, no_public
@@ -137,8 +138,17 @@ def forecast(settings: AdversarySettings) -> Forecast:
     words = ", ".join(choice.spelled for choice in chosen)
     entries = [choice.entry for choice in chosen]
     open_prior(entries, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
+    recalled = f"; {_recalled(settings)}" if settings.recall else ""
     prior = f"; prior {settings.prior}" if any(entry.uses_prior for entry in entries) else ""
     return Forecast(
         f"{words} on {device}, up to {settings.budget_seconds:g} s a frame each, beside the blind attacker; tap "
-        f"{settings.tap}{prior}; public pictures of {settings.public}"
+        f"{settings.tap}{prior}; public pictures of {settings.public}{recalled}"
+    )
+
+
+def _recalled(settings: AdversarySettings) -> str:
+    plan = RecallPlan.of(settings)
+    return (
+        f"{plan.chosen.word} pictures {len(plan.labels)} of {plan.target.outputs} training classes beside it, as after "
+        "a breach of the cloud"
     )

@@ -13,8 +13,10 @@ from functools import partial
 import torch
 from prometheus_client import Counter
 
+from adversary.class_recall import PREPARING, RecallPlan
 from adversary.frame_queue import SharedFrame
 from adversary.preparation import chosen_attacks, known_defence, open_knowledge
+from adversary.recall_process import RecallProcess
 from adversary.referee_client import RefereeClient
 from adversary.remote_oracle import ObservedCodec
 from adversary.roster import AttackRoster
@@ -55,6 +57,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
     """
     check(settings)
     chosen, blind = chosen_attacks(settings)
+    plan = RecallPlan.of(settings) if settings.recall else None
     torch.set_num_threads(settings.threads)
     metrics = Metrics(ROLE)
     page = metrics.serve(settings.metrics)
@@ -63,7 +66,10 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         stack.callback(metrics.close)
         # the monitor, the tap, and the knowledge that attacks share
         roster = AttackRoster(chosen, settings.tap, settings.queries)
-        submit = _submit(settings, metrics, stop, stack, roster)
+        if plan:
+            roster.recalling(plan.status(PREPARING, "starts a process of its own"))
+        referee = _referee(settings, metrics, stack)
+        submit = _submit(referee, stop, roster)
         pool = WorkerPool()
         stack.callback(pool.close, DRAIN_SECONDS)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
@@ -83,6 +89,11 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
                 worker = Worker(origin, rung, submit, metrics, stop, room, threads, shared_frame)
                 pool.add(worker, DRAIN_SECONDS)
             roster.ready(choice.name)
+
+        if plan:
+            send = referee.recall if referee else lambda _: True
+            recall = RecallProcess(settings, plan, roster.recalling, send, stop)
+            stack.callback(recall.close)
 
         # those that ask the oracle first, which may wait for a frame, and the blind attacker begin beside the frames
         later = [choice for choice in chosen if not _begun(partial(begin, choice))]
@@ -180,14 +191,18 @@ def _wire_tap(settings: AdversarySettings, metrics: Metrics) -> TapSubscription:
 TAPS: dict[str, Callable[[AdversarySettings, Metrics], TapSubscription]] = {"cloud": _cloud_tap, "wire": _wire_tap}
 
 
-def _submit(
-    settings: AdversarySettings, metrics: Metrics, stop: Stop, stack: ExitStack, roster: AttackRoster
-) -> Submit:
-    """What hands reconstructions to the monitor, which is told the roster from now on, if there is a monitor."""
+def _referee(settings: AdversarySettings, metrics: Metrics, stack: ExitStack) -> RefereeClient | None:
+    """The monitor, if there is one."""
     if settings.referee is None:
-        return lambda _: None
+        return None
     channel = stack.enter_context(connect(settings.referee, tls=settings.tls, role=ROLE))
-    referee = RefereeClient(channel, metrics.dropped.labels("unsubmitted").inc)
+    return RefereeClient(channel, metrics.dropped.labels("unsubmitted").inc)
+
+
+def _submit(referee: RefereeClient | None, stop: Stop, roster: AttackRoster) -> Submit:
+    """What hands reconstructions to the monitor, which is told the roster from now on."""
+    if referee is None:
+        return lambda _: None
     roster.announce(referee.announce, stop)
     return lambda reconstruction: referee.submit(reconstruction, stop)
 

@@ -16,6 +16,7 @@ from keyhole.wire.errors import explain
 
 FLEETING_SECONDS = 1.0  # for a picture that a better one will follow
 FINAL_SECONDS = 4.0
+_PASSING = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 _log = logging.getLogger(__name__)
 
 
@@ -48,6 +49,17 @@ class RefereeClient:
             self._lost()
             return False
         self._absence.note(away=False)
+        return True
+
+    def recall(self, picture: referee_pb2.ClassPicture) -> bool:
+        """Whether the monitor has a picture of a class, or refuses it for good; it is worth sending again if not."""
+        try:
+            self._stub.Recall(picture, timeout=FINAL_SECONDS if picture.final else FLEETING_SECONDS)
+        except grpc.RpcError as error:
+            self._absence.note(away=True, reason=explain(error))
+            return not isinstance(error, grpc.Call) or error.code() not in _PASSING
+        except ValueError:
+            return False
         return True
 
     def announce(self, roster: referee_pb2.Roster) -> None:

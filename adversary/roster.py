@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from keyhole.attacks.entry import OnlineRecipe, outlined
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.service.lifecycle import Stop
-from keyhole.v1.referee_pb2 import AttackStatus, Roster
+from keyhole.v1.referee_pb2 import AttackStatus, RecallStatus, Roster
 
 ANNOUNCE_SECONDS = 1.0
 
@@ -24,6 +24,7 @@ class AttackRoster:
 
     def __init__(self, chosen: Sequence[ChosenAttack[OnlineRecipe]], tap: str, queries: int | None) -> None:
         self._lock = threading.Lock()
+        self._recall: RecallStatus | None = None
         self._entries = {
             (choice.name, rung.name): AttackStatus(
                 attack=choice.name,
@@ -50,10 +51,15 @@ class AttackRoster:
             if entry is not None and entry.training:
                 entry.steps += 1
 
+    def recalling(self, status: RecallStatus) -> None:
+        """How far the pictures of a classifier's classes are."""
+        with self._lock:
+            self._recall = status
+
     def message(self) -> Roster:
         """The roster as it is now."""
         with self._lock:
-            return Roster(attacks=self._entries.values())
+            return Roster(attacks=self._entries.values(), recall=self._recall)
 
     def announce(self, send: Callable[[Roster], object], stop: Stop) -> None:
         """Send it again and again on a thread of its own, until ``stop``."""

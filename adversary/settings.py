@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
-from keyhole.service.errors import check_flags, seed_rule
+from keyhole.service.errors import UsageError, check_flags, seed_rule
 from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
@@ -65,6 +66,21 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Frames that wait for an attack; the newest goes first, the oldest is dropped and counted."""
     interval: float = 1.0
     """Seconds between the pictures that an attack under way hands in."""
+    recall: tuple[str, ...] = ()
+    """Training classes of the whole classifier to picture beside the tap, as after a breach of the cloud: numbers (3),
+    ranges (0-9) or names. It runs in a process of its own at low priority, on one thread of the CPU, and sees no
+    frame."""
+    recall_attack: str = "latent"
+    """Attack that pictures them, as for `keyhole invert --attacks`: latent and guided need no training."""
+    recall_public: str | None = None
+    """Public pictures that it works with, as for `keyhole invert --public`: none may show one of the classes. Absent:
+    those of --public."""
+    recall_public_n: int = 1024
+    """How many of them, at most. Those of streetcam are drawn once, for some minutes."""
+    recall_generators: tuple[Path, ...] = ()
+    """Folders of trained generators (`keyhole train prior --kind …`), for attacks that need one."""
+    recall_out: Path = Path("runs/recall")
+    """Folder that keeps finished pictures of classes; an adversary that starts again goes on from there."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where attacks compute; auto takes a GPU where there is one."""
     threads: int = 1
@@ -86,7 +102,10 @@ def check(settings: AdversarySettings) -> None:
         ("--backlog", settings.backlog, settings.backlog >= 1, "1 or more"),
         ("--interval", settings.interval, settings.interval >= 0, "0 or more seconds"),
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
+        ("--recall-public-n", settings.recall_public_n, settings.recall_public_n >= 2, "2 or more"),
     )
+    if settings.recall and settings.head_only:
+        raise UsageError("--recall pictures the classes of a whole classifier, and --head-only names a head alone")
     counts = (("--sampling-steps", settings.sampling_steps), ("--queries", settings.queries))
     given = ((flag, value, value >= 1, "1 or more") for flag, value in counts if value is not None)
     check_flags((*rules, *given))

@@ -68,16 +68,21 @@ def forecast_system(settings: DemoSettings | LiveSettings) -> SystemForecast:
     for name in _ASKED:
         found[name] = ask[name](parsed(name, system.arguments(name), os.environ))
         held.append(resident())
-    return SystemForecast(found, time.perf_counter() - started, _memory(held))
+    return SystemForecast(found, time.perf_counter() - started, _memory(held, beside=int(bool(settings.recall))))
 
 
-def _memory(held: Sequence[Resident | None]) -> int | None:
-    """Memory of all processes and of this one, from what this one held at first and after each forecast."""
+def _memory(held: Sequence[Resident | None], *, beside: int) -> int | None:
+    """Memory of all processes and of this one, from what this one held at first and after each forecast.
+
+    Args:
+        held: by this process.
+        beside: processes that the adversary starts.
+    """
     known = [each for each in held if each]
     if len(known) < len(held):
         return None
     first, edge, last = known[0], known[1], known[-1]
-    processes = len(_ASKED) + _LIKE_EDGE + 1
+    processes = len(_ASKED) + _LIKE_EDGE + 1 + beside
     return processes * first.own + _LIKE_EDGE * (edge.own - first.own) + (last.own - first.own) + last.shared
 
 
@@ -95,7 +100,7 @@ def check(settings: CheckSettings) -> int:
     for name, process in forecast.processes.items():
         table.add_row(name, process.summary)
     table.add_row("time", _duration(settings, forecast))
-    table.add_row("memory", _amount(forecast.memory))
+    table.add_row("memory", _amount(forecast.memory, bool(settings.recall)))
     console.print(table)
     return 0
 
@@ -111,8 +116,9 @@ def _duration(settings: DemoSettings, forecast: SystemForecast) -> str:
     )
 
 
-def _amount(memory: int | None) -> str:
-    processes = "five processes and the one that starts them; attacks that learn take more as they go"
+def _amount(memory: int | None, recalling: bool) -> str:
+    count = "six" if recalling else "five"
+    processes = f"{count} processes and the one that starts them; attacks that learn take more as they go"
     return f"about {memory / 1e9:.1f} GB: {processes}" if memory else "unknown: this system does not say"
 
 

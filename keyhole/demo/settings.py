@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.judge.class_settings import ClassJudgeSettings
 from keyhole.targets.settings import ModelSettings
 
 
 @dataclass(frozen=True)
-class SystemSettings(ModelSettings):
+class SystemSettings(ModelSettings, ClassJudgeSettings):
     """What runs: one edge, one cloud, one oracle, one adversary and one monitor, on this machine."""
 
     source: str = "streetcam"
@@ -37,6 +38,18 @@ class SystemSettings(ModelSettings):
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory,
     owner/name on the Hugging Face hub, or package.module:Class of your own."""
+    recall: tuple[str, ...] = ()
+    """Training classes that the adversary pictures besides, from the whole classifier and without any frame: numbers
+    (3), ranges (0-9) or names. Such a run assumes that the cloud was breached. The target must be a classifier
+    (`keyhole train target --task classification`)."""
+    recall_attack: str = "latent"
+    """Attack that pictures them, as for `keyhole invert --attacks`: latent and guided need no training."""
+    recall_public: str | None = None
+    """Public pictures that it works with. Absent: those of --public."""
+    recall_public_n: int = 1024
+    """How many of them, at most. Those of streetcam are drawn once, for some minutes."""
+    recall_generators: tuple[Path, ...] = ()
+    """Folders of trained generators (`keyhole train prior --kind …`), for attacks that need one."""
     scores: tuple[str, ...] = ()
     """Metrics to score by besides PSNR and SSIM, as for `keyhole attack --metrics`; not those of sets of pictures."""
     alarm_thumbnail: float | None = None

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from keyhole.demo.settings import DemoSettings, LiveSettings
+from keyhole.judge.class_settings import ClassJudgeSettings
 from keyhole.service.launcher import Launcher
 from keyhole.sizes import size_text
 from keyhole.wire.tls import CA_CERTIFICATE, make_certificates
@@ -81,7 +82,15 @@ class System:
         flags = _flags(**ports, page=self.settings.page or "None", run=self.settings.out)
         flags = [*flags, *_flags(alarm_thumbnail=self.settings.alarm_thumbnail)]
         scores = ("--scores", *self.settings.scores) if self.settings.scores else ()
-        return (*flags, "--attacks", *self.settings.attacks, *scores)
+        return (*flags, *self._judges(), "--attacks", *self.settings.attacks, *scores)
+
+    def _judges(self) -> Sequence[str]:
+        """Who judges pictures of classes; drawn ones that a training kept are read from its folder."""
+        given = {field.name: getattr(self.settings, field.name) for field in fields(ClassJudgeSettings)}
+        trained = Path(self.settings.target).expanduser()
+        if self.settings.recall and given["recall_pictures"] is None and trained.is_dir():
+            given["recall_pictures"] = trained
+        return _flags(**given)
 
     def _cloud(self) -> Sequence[str]:
         return (*_flags(listen=self._at("cloud")), *self._model)
@@ -97,7 +106,22 @@ class System:
             *_flags(recipe=settings.recipe, device=settings.device, prior=settings.prior, public=settings.public),
             *_flags(defence=settings.defence, budget_seconds=settings.budget_seconds, seed=settings.seed),
             *("--attacks", *settings.attacks),
+            *self._recall(),
             *self._model,
+        )
+
+    def _recall(self) -> Sequence[str]:
+        settings = self.settings
+        if not settings.recall:
+            return ()
+        generators = (
+            ("--recall-generators", *map(str, settings.recall_generators)) if settings.recall_generators else ()
+        )
+        return (
+            *("--recall", *settings.recall),
+            *generators,
+            *_flags(recall_attack=settings.recall_attack, recall_public=settings.recall_public),
+            *_flags(recall_public_n=settings.recall_public_n, recall_out=settings.out / "recall"),
         )
 
     def _edge(self) -> Sequence[str]:

@@ -121,15 +121,20 @@ class Oracle(oracle_pb2_grpc.OracleServicer):
 
 
 class Monitor(referee_pb2_grpc.RefereeServicer):
-    """Keeps every reconstruction, what the blind attacker shows by itself, and every roster."""
+    """Keeps every reconstruction, what the blind attacker shows by itself, rosters and pictures of classes."""
 
     def __init__(self) -> None:
         self.got: list[referee_pb2.Reconstruction] = []
         self.blind: list[referee_pb2.Reconstruction] = []
         self.rosters: list[referee_pb2.Roster] = []
+        self.classes: list[referee_pb2.ClassPicture] = []
 
     def Announce(self, request, _context):  # noqa: N802
         self.rosters.append(request)
+        return referee_pb2.Ack()
+
+    def Recall(self, request, _context):  # noqa: N802
+        self.classes.append(request)
         return referee_pb2.Ack()
 
     def Submit(self, request, _context):  # noqa: N802
