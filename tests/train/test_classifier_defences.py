@@ -164,7 +164,8 @@ def test_bido_weighs_both_dependences_of_the_layers_that_learn(root: Path) -> No
     with torch.no_grad():
         features.clear()
         network(batch.inputs)
-    pictures, classes = gaussian_kernel(batch.inputs), linear_kernel(torch.eye(3)[batch.labels])
+    shown = LabelledPictures.load(root, "train").pictures[torch.arange(0, 48, 3)] / 255  # in [0, 1], as published
+    pictures, classes = gaussian_kernel(shown), linear_kernel(torch.eye(3)[batch.labels])
     on_pictures = sum(hsic(pictures, gaussian_kernel(each)) for each in features)
     on_classes = sum(hsic(gaussian_kernel(each), classes) for each in features)
     assert float(losses["on pictures"]) == pytest.approx(0.1 * float(on_pictures), rel=1e-3)
@@ -181,7 +182,7 @@ def test_bido_has_the_published_weights_of_its_measure() -> None:
 
 
 def test_bido_lowers_the_dependence_on_pictures(root: Path, tmp_path: Path) -> None:
-    pictures = gaussian_kernel(step(root).inputs)
+    pictures = gaussian_kernel(Preprocess(SIDE).restore(step(root).inputs))
 
     def dependence(weight: float) -> float:
         network = trained(root, tmp_path / str(weight), Bido(inputs=weight, labels=0.0), epochs=12)

@@ -17,7 +17,7 @@ from keyhole.service.errors import UsageError
 from keyhole.train.defences.base import DefenceStep, check_range
 from keyhole.train.defences.classifier.base import ClassifierMethod, ClassifierTraining, Lesson
 from keyhole.train.defences.classifier.dependence import MEASURES, gaussian_kernel, linear_kernel
-from keyhole.train.split import Blocks, paths_in
+from keyhole.train.split import Blocks, denormalised, paths_in
 
 _PUBLISHED: Mapping[str, tuple[float, float]] = MappingProxyType({"hsic": (0.05, 0.5), "coco": (1.0, 50.0)})
 """Weights of the dependence on the picture and on the class: of CelebA with HSIC, of MNIST with COCO."""
@@ -28,8 +28,9 @@ class Bido(ClassifierMethod):
     """The task's loss + Σ_j (λ_x d(X, Z_j) − λ_y d(Z_j, Y)) over the layers Z_j that learn, with X the pictures and Y
     their classes.
 
-    The kernels of X and Z are Gaussian with σ = 5·√d, that of Y is linear. Z are the last features of each resolution,
-    as the pooled blocks of the published networks are.
+    The kernels of X and Z are Gaussian with σ = 5·√d, that of Y is linear. X is in [0, 1], as the published networks
+    take it: inputs that are normalised would double HSIC, and the published weights would weigh twice as much. Z are
+    the last features of each resolution, as the pooled blocks of the published networks are.
 
     Attributes:
         measure: d: ``hsic`` or ``coco``.
@@ -73,7 +74,7 @@ class _Bilateral(ClassifierTraining):
 
     def losses(self, step: DefenceStep, generator: torch.Generator) -> Mapping[str, Tensor]:  # noqa: ARG002
         features = self._blocks.head(step.inputs)
-        pictures = gaussian_kernel(step.inputs)
+        pictures = gaussian_kernel(denormalised(step.inputs, self.lesson.task.preprocess))
         classes = linear_kernel(F.one_hot(step.labels, self._classes).to(pictures))
         kernels = [gaussian_kernel(each) for each in features]
         of_inputs, of_labels = self._settings.weights
