@@ -20,7 +20,7 @@ from keyhole.train.task import Task
 from keyhole.train.tasks.classification import classification
 from keyhole.train.tasks.pretraining import pretraining
 from keyhole.train.tasks.reidentification import reidentification
-from keyhole.train.weights import card_of, store_weights, write_target_card
+from keyhole.train.weights import card_of, origin_of, store_weights, write_target_card
 
 TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
     "classification": classification,
@@ -57,7 +57,9 @@ def train(settings: TrainSettings) -> int:
             )
 
         along = Snapshots(settings.keep_every, task.steps, task.recipe.epochs * task.steps, settings.out, write)
-        trained = train_task(task, settings.out, lambda module, done: along(task.network(module), done))
+        trained = train_task(
+            task, settings.out, lambda module, done: along(task.network(module), done), origin_of(settings)
+        )
         write(trained.cpu(), settings.out)
         console.print(
             f"use it with --target {settings.out}; keyhole cuts {settings.out} lists its cuts", soft_wrap=True

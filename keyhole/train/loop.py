@@ -6,9 +6,10 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -50,6 +51,7 @@ class TrainingPlan(ABC):
         every: steps of a round, after which a line is printed; the last round may be shorter.
         companions: objects that the losses change besides the module, with ``state_dict`` and ``load_state_dict``;
             checkpoints hold them too.
+        facts: settings and origins that tell the training from others, so that none goes on with another's checkpoint.
     """
 
     module: nn.Module
@@ -57,6 +59,7 @@ class TrainingPlan(ABC):
     steps: int
     every: int
     companions: Sequence[Any] = ()
+    facts: Mapping[str, Any] = MappingProxyType({})
 
     @abstractmethod
     def batches(self, first: int, last: int) -> Iterator[Any]:
@@ -90,10 +93,12 @@ class TaskEpochs(TrainingPlan):
 
     Args:
         task: data, module and loss; its recipe sets the optimiser and the epochs.
+        origin: of the data and of the weights that it starts from.
     """
 
-    def __init__(self, task: Task) -> None:
+    def __init__(self, task: Task, origin: Mapping[str, Any] = MappingProxyType({})) -> None:
         recipe = task.recipe
+        self.facts = {**asdict(recipe), "task": task.kind, "data": task.data, **origin}
         self.module = task.module
         self.steps, self.every = recipe.epochs * task.steps, task.steps
         self.optimisation = Optimisation.of(recipe)
@@ -121,15 +126,21 @@ AfterRound = Callable[[nn.Module, Round], None]
 """Is handed the module, with its averaged weights where an average is taken, after each round; changes none of it."""
 
 
-def train_task(task: Task, out: Path, after: AfterRound | None = None) -> nn.Module:
+def train_task(
+    task: Task, out: Path, after: AfterRound | None = None, origin: Mapping[str, Any] = MappingProxyType({})
+) -> nn.Module:
     """Train a target for its task; return it with its averaged weights. A stopped run resumes from ``out/checkpoint``.
 
     Args:
         task: data, module and loss.
         out: folder for checkpoints.
         after: called after each epoch.
+        origin: see `TaskEpochs`.
+
+    Raises:
+        UsageError: ``out/checkpoint`` is of another training.
     """
-    return task.network(run_plan(TaskEpochs(task), out, after))
+    return task.network(run_plan(TaskEpochs(task, origin), out, after))
 
 
 def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> nn.Module:
@@ -146,6 +157,7 @@ def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> 
     Raises:
         KeyboardInterrupt: the training was interrupted; says what is kept.
     """
+        UsageError: ``out/checkpoint`` is of another training.
     how = plan.optimisation
     keep_all_freed()
     set_seed(how.seed)
@@ -161,7 +173,7 @@ def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> 
         accelerator.register_for_checkpointing(average)
     accelerator.register_for_checkpointing(*plan.companions)
     kept: nn.Module = average.module if average else accelerator.unwrap_model(module)
-    checkpoint = TrainingCheckpoint(accelerator, out / "checkpoint")
+    checkpoint = TrainingCheckpoint(accelerator, out / "checkpoint", plan.facts)
 
     with checkpoint.explained(plan.steps), progress_bar() as progress:
         done = checkpoint.load()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from torch import Tensor, nn
 
+from keyhole.service.files import checksum
 from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.membership import TrainedOn
 from keyhole.targets.neck import find_neck
@@ -31,8 +33,7 @@ def start_from(network: nn.Module, init: Path | None) -> str:
     """
     if init is None:
         return ""
-    place = place_of(init)
-    stored = read_state(place / WEIGHTS if place.is_dir() else place, network.state_dict())
+    stored = read_state(_file_of(init), network.state_dict())
     last = find_neck(network) or _classifier(network)
     if not last or not _lacks_only(network, stored.tensors, last):
         load_state(network, stored.tensors, stored.source, strict=True)
@@ -54,6 +55,22 @@ def _classifier(network: nn.Module) -> str | None:
     """The path of the last linear layer."""
     found = [path for path, layer in network.named_modules() if isinstance(layer, nn.Linear)]
     return found[-1] if found else None
+
+
+_ORIGIN = ("data", "part", "identities", "views", "held_back", "held_out", "architecture", "size", "teacher")
+
+
+def origin_of(settings: TrainSettings) -> dict[str, Any]:
+    """The settings of a training's data and network, and the SHA-256 of the weights that it starts from: what tells it
+    from others, besides its recipe."""
+    init = settings.init and _file_of(settings.init)
+    start = checksum(init) if init and init.is_file() else None
+    return {**{f"--{name}": getattr(settings, name) for name in _ORIGIN}, "--init": start}
+
+
+def _file_of(init: Path) -> Path:
+    place = place_of(init)
+    return place / WEIGHTS if place.is_dir() else place
 
 
 def card_of(init: Path | None) -> Card | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from torchvision.utils import save_image
 
 from keyhole.targets.target import Preprocess, Target
@@ -17,6 +18,14 @@ def target() -> Target:
     """The tiny classifier as a target, which takes pictures in [0, 1] as they are."""
     preprocess = Preprocess(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
     return Target("tiny", trained(), preprocess, (), CLASSES, "Apache-2.0", "here")
+
+
+def other_target() -> Target:
+    """The tiny classifier with other weights."""
+    found = target()
+    with torch.no_grad():
+        next(found.model.parameters()).mul_(1.5)
+    return found
 
 
 def settings(root: Path, kind: str, out: str = "out", **flags: object) -> PriorSettings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,20 @@ def test_a_checkpoint_that_does_not_say_where_it_stands_is_not_started_over(tmp_
     with pytest.raises(UsageError, match="remove it to start over"):
         train_task(lesson(striped(96, 0), striped(32, 1), 1), tmp_path)
     assert (tmp_path / "checkpoint" / "epochs").read_text() == "3"
+
+
+def test_a_checkpoint_of_another_training_is_not_gone_on_with(tmp_path: Path):
+    data, unseen = striped(96, 0), striped(32, 1)
+    train_task(lesson(data, unseen, 1), tmp_path, origin={"--init": "one", "--data": "stripes"})
+    with pytest.raises(UsageError, match=r"is of another training \(--init was one and is two\).*to start over"):
+        train_task(lesson(data, unseen, 1), tmp_path, origin={"--init": "two", "--data": "stripes"})
+    other = lesson(data, unseen, 1)
+    other.recipe = replace(other.recipe, learning_rate=0.2)
+    with pytest.raises(UsageError, match=r"\(learning_rate was 0.1 and is 0.2\)"):
+        train_task(other, tmp_path)
+    assert train_task(lesson(data, unseen, 1), tmp_path, origin={"--init": "one", "--views": 3})
+    (tmp_path / "checkpoint" / "facts.json").unlink()  # as earlier versions left it
+    assert train_task(other, tmp_path)
 
 
 @pytest.mark.parametrize("when", ["writing", "written", "swapping"])

@@ -85,6 +85,8 @@ def test_targets_along_the_training_are_kept(start: Path, faces: Path, tmp_path:
     hashes = {load_target(str(place)).hash for place in (out / "at-2", out / "at-4", out)}
     assert len(hashes) == 3
     assert read_card(out / "at-2").labels == PEOPLE
+    with pytest.raises(UsageError, match=r"is of another training \(frozen was layer2 and is layer1\)"):
+        defence(settings(start, faces, out, "tl-dmi:frozen=layer1", epochs=5))
     again = tmp_path / "again"
     assert defence(settings(start, faces, again, "tl-dmi", epochs=5)) == 0
     assert load_target(str(again)).hash == load_target(str(out)).hash

@@ -283,6 +283,22 @@ def test_a_generator_of_another_target_is_told_of(root: Path, caplog: pytest.Log
     assert not caplog.records
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": "tests.train.generator_making:other_target"}, "target was [0-9a-f]{16} and is [0-9a-f]{16}"),
+        ({"alpha": 0.5}, "--alpha was 0.2 and is 0.5"),
+    ],
+)
+def test_a_finished_training_is_not_taken_for_one_of_another_target(
+    root: Path, changes: dict[str, object], message: str
+) -> None:
+    before = (root / "cgan" / "card.json").read_text()
+    with pytest.raises(UsageError, match=rf"pair/checkpoint is of another training \({message}\)"):
+        train_prior(settings(root, "cgan", "cgan", **changes))
+    assert (root / "cgan" / "card.json").read_text() == before
+
+
 def test_flags_that_do_not_fit_are_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="learns from the answers of the classifier"):
         train_prior(settings(root, "cgan", "none", target=None))

@@ -26,7 +26,7 @@ from keyhole.train.defences.classifier.base import ClassifierMethod
 from keyhole.train.defences.classifier.command import defend_classifier
 from keyhole.train.defences.registry import method_named
 from keyhole.train.defences.settings import DefenceSettings
-from keyhole.train.defences.steps import DefenceSteps
+from keyhole.train.defences.steps import DefenceSteps, defence_facts
 from keyhole.train.loop import run_plan
 from keyhole.train.split import Split
 from keyhole.train.tuning import make_trainable, own_task, trained_target, write_tuned_card
@@ -107,7 +107,7 @@ def _of_features(settings: DefenceSettings, name: str, method: DefenceMethod) ->
     console = terminal()
     tuning = settings.tuning(method)
     target = trained_target(settings, "a defence")
-    network, size = target.model, side_of(target.preprocess.size, "training")
+    start, network, size = target.hash, target.model, side_of(target.preprocess.size, "training")
     surveyed = survey(target)
     cut = surveyed.name(surveyed.index(settings.cut))
     removals = method.removals(surveyed, cut, settings.seed)
@@ -122,6 +122,7 @@ def _of_features(settings: DefenceSettings, name: str, method: DefenceMethod) ->
         split = Split.of(task, network, cut, settings.seed)
         training = method.training(split)
         epochs = DefenceEpochs(training, split, cut, tuning.steps, tuning.batches)
+        epochs.facts = {**defence_facts(name, method, tuning, start, task), "cut": cut}
         if epochs.steps:
             run_plan(epochs, settings.out)
         console.print(spent_text(epochs.spent), soft_wrap=True)

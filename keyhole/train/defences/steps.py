@@ -6,13 +6,15 @@ import dataclasses
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from itertools import islice
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from keyhole.train.defences.base import DefenceStep, LearnedDefence
+from keyhole.train.defences.base import AnyMethod, DefenceStep, LearnedDefence
 from keyhole.train.loop import Round, TrainingPlan
 from keyhole.train.optimisation import Optimisation
+from keyhole.train.recipe import Tuning
 from keyhole.train.task import Task
 
 
@@ -76,3 +78,17 @@ class DefenceSteps(TrainingPlan):
             "model_steps": self.steps,
             "companion_steps": self.steps * self._training.companion_steps,
         }
+
+
+def defence_facts(name: str, method: AnyMethod, tuning: Tuning, start: str, task: Task) -> dict[str, Any]:
+    """What tells the training of a defence from others, see `TrainingPlan`.
+
+    Args:
+        name: of the method.
+        method: its settings.
+        tuning: length and rates.
+        start: hash of the target that it starts from.
+        task: of the target.
+    """
+    settled = {**dataclasses.asdict(task.recipe), **dataclasses.asdict(tuning), **dataclasses.asdict(method)}
+    return {**settled, "method": name, "start": start, "data": task.data}

@@ -27,7 +27,7 @@ from keyhole.train.prior.autoencoder import (
 from keyhole.train.prior.card import PriorCard, write_prior_card
 from keyhole.train.prior.diffusion import DiffusionTraining, new_unet, save_diffusion
 from keyhole.train.prior.figures import ceiling, denoising, reconstruction_sheet, sample_sheet
-from keyhole.train.prior.pictures import count_weights, learned_from, measured_on, recipe_of
+from keyhole.train.prior.pictures import count_weights, facts_of, learned_from, measured_on, recipe_of
 from keyhole.train.prior.reconstruction import ReconstructionTraining, Reconstructor
 from keyhole.train.prior.settings import PriorSettings
 
@@ -109,6 +109,7 @@ def autoencoder_of(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> 
         optimisation=optimisation_of(settings, settings.learning_rate),
         look=reconstruction_sheet(audit, settings.out),
     )
+    training.facts = facts_of(settings, "autoencoder")
     trained = cast(Reconstructor, run_plan(training, settings.out / "training" / "autoencoder"))
     return as_stored(trained.network)
 
@@ -124,6 +125,7 @@ def _unet(settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], 
         optimisation=optimisation_of(settings, settings.unet_learning_rate, ema=_EMA),
         look=look,
     )
+    training.facts = facts_of(settings, "unet")
     return run_plan(training, settings.out / "training" / "unet")
 
 

@@ -28,7 +28,7 @@ from keyhole.train.prior.command import autoencoder_of, check_sides, given_autoe
 from keyhole.train.prior.diffusion import SAMPLING_STEPS, denoising_loss, new_scheduler, new_unet, save_diffusion
 from keyhole.train.prior.figures import COLUMNS, ceiling, write_sheet
 from keyhole.train.prior.labelled_diffusion import LabelledDiffusionTraining
-from keyhole.train.prior.pictures import count_weights, learned_from, measured_on, recipe_of
+from keyhole.train.prior.pictures import count_weights, facts_of, learned_from, measured_on, recipe_of
 from keyhole.train.prior.pseudo_labels import first_of_each, pseudo_labels
 from keyhole.train.prior.settings import PriorSettings
 from keyhole.train.prior.target import known_target, opened_target, share_liked
@@ -79,9 +79,9 @@ def conditional(settings: PriorSettings) -> int:
         latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
 
         look = ConditionalLook(settings, pictures, pairs, latents_audit, autoencoder, scale, known)
-        pretrained = _pretrained(settings, latents, pairs, known.classes, look)
+        pretrained = _pretrained(settings, target, latents, pairs, look)
         liked = look.liked(pretrained)
-        network, changes = _tuned(settings, pretrained, look)
+        network, changes = _tuned(settings, target, pretrained, look)
         save_modules(pretrained, (LABELS, *changes) if changes else (), settings.out)
         unet = save_diffusion(network, settings.out)
         look(unet)
@@ -168,8 +168,9 @@ def schedule_of() -> Schedule:
 
 
 def _pretrained(
-    settings: PriorSettings, latents: Tensor, pairs: Tensor, classes: int, look: ConditionalLook
+    settings: PriorSettings, target: Target, latents: Tensor, pairs: Tensor, look: ConditionalLook
 ) -> nn.Module:
+    classes = look.known.classes
     set_seed(settings.seed)
     training = LabelledDiffusionTraining(
         new_unet(latents.shape[1], latents.shape[2], settings.unet_widths, classes + 1),
@@ -183,10 +184,13 @@ def _pretrained(
         optimisation=optimisation_of(settings, settings.unet_learning_rate, ema=_EMA),
         look=look,
     )
+    training.facts = facts_of(settings, "unet", target.hash)
     return run_plan(training, settings.out / "training" / "unet")
 
 
-def _tuned(settings: PriorSettings, pretrained: nn.Module, look: ConditionalLook) -> tuple[nn.Module, dict[str, float]]:
+def _tuned(
+    settings: PriorSettings, target: Target, pretrained: nn.Module, look: ConditionalLook
+) -> tuple[nn.Module, dict[str, float]]:
     """The fine-tuned U-Net, and the relative change in the first pass of each layer that was chosen by it."""
     if not settings.tuning_steps:
         return pretrained, {}
@@ -216,6 +220,7 @@ def _tuned(settings: PriorSettings, pretrained: nn.Module, look: ConditionalLook
             optimisation=Optimisation(settings.tuning_learning_rate, seed=settings.seed, precision=settings.precision),
             look=look,
         )
+        plan.facts = facts_of(settings, "tuning", target.hash)
         return run_plan(plan, settings.out / "training" / name)
 
     changes = relative_changes(pretrained, passed("survey", layers, settings.tuning_survey, unused), layers)

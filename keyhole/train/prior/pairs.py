@@ -31,7 +31,7 @@ from keyhole.train.prior.card import write_generator_card
 from keyhole.train.prior.conditional_gan import ConditionalLosses
 from keyhole.train.prior.figures import COLUMNS, write_sheet
 from keyhole.train.prior.inversion_gan import InversionLosses
-from keyhole.train.prior.pictures import count_weights, learned_from, recipe_of
+from keyhole.train.prior.pictures import count_weights, facts_of, learned_from, recipe_of
 from keyhole.train.prior.pseudo_labels import first_of_each, pseudo_labels
 from keyhole.train.prior.settings import PriorSettings
 from keyhole.train.prior.target import known_target, opened_target, share_liked
@@ -171,6 +171,8 @@ def pair(settings: PriorSettings) -> int:
             ),
             look=look,
         )
+        settled = dataclasses.replace(settings, gan_steps=steps["gan_steps"], critic_steps=steps["critic_steps"])
+        plan.facts = facts_of(settled, "pair", target.hash if target else "")
         trained = cast(AdversarialPair, run_plan(plan, work / "pair"))
         stored = trained.critic if NETWORKS[settings.kind][1] else None
         save_gan(trained.generator, stored, settings.out)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from rich.console import Console
@@ -46,6 +46,34 @@ _OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
 
 
 def count_weights(network: nn.Module) -> int:
+Stage = Literal["autoencoder", "unet", "tuning", "pair", "students"]
+_AUTOENCODER = ("latent_channels", "widths", "blocks", "steps", "halved", "batch", "learning_rate")
+_UNET = ("autoencoder", *_AUTOENCODER, "unet", *_LABELS, "null_label")
+_DECIDES: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
+    {
+        "autoencoder": _AUTOENCODER,
+        "unet": _UNET,
+        "tuning": (*_UNET, "tuning"),
+        "pair": ("kind", "gan", "critic", "z", "alpha", *_LABELS),
+        "students": ("student", "audit"),
+    }
+)
+"""What the names of the settings begin with that a stage's weights depend on, besides those of the pictures."""
+
+
+def facts_of(settings: PriorSettings, stage: Stage, target_hash: str = "") -> dict[str, Any]:
+    """What tells a stage of a training from others, see `keyhole.train.loop.TrainingPlan`.
+
+    Args:
+        settings: of the training.
+        stage: of it.
+        target_hash: of the target whose answers it learns; empty: none.
+    """
+    own = (*_DECIDES[stage], "data", "pool", "pictures", "size", "precision", "seed")
+    chosen = {name: value for name, value in dataclasses.asdict(settings).items() if name.startswith(own)}
+    return {**{f"--{name.replace('_', '-')}": value for name, value in chosen.items()}, "target": target_hash}
+
+
     """Parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
 

@@ -26,7 +26,7 @@ from keyhole.train.budget import spent_text
 from keyhole.train.defences.classifier.base import ClassifierMethod, ClassifierTraining, Lesson
 from keyhole.train.defences.classifier.freezing import trainee
 from keyhole.train.defences.settings import DefenceSettings
-from keyhole.train.defences.steps import DefenceSteps
+from keyhole.train.defences.steps import DefenceSteps, defence_facts
 from keyhole.train.loop import run_plan
 from keyhole.train.recipe import Tuning, adjusted
 from keyhole.train.snapshots import Snapshots
@@ -83,6 +83,7 @@ def defend_classifier(settings: DefenceSettings, name: str, method: ClassifierMe
     if settings.teacher:
         raise UsageError(f"--teacher: {name} trains a classifier of classes, which has none")
     target = trained_target(settings, "a defence")
+    start = target.hash
     data = open_classes(settings.training(side_of(target.preprocess.size, "training")))
     if method.frozen:
         _check_public(settings, target, data)
@@ -91,6 +92,7 @@ def defend_classifier(settings: DefenceSettings, name: str, method: ClassifierMe
         task = _task(target, data, tuning, settings, console, afresh)
         training = method.training(lesson_of(task, target.model, method, settings.seed))
         plan = ClassifierSteps(training, tuning.steps, tuning.batches)
+        plan.facts = defence_facts(name, method, tuning, start, task)
         protected = PruningPlan(method.protection(name), method.frozen, ()).after(plan_of(settings.target))
         settled = {**dataclasses.asdict(method), **dataclasses.asdict(tuning)}
         recipe = {"method": name, **settled, "spent": dict(plan.spent), **_start(settings)}
