@@ -147,7 +147,8 @@ def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> 
     """Train and return the plan's module, with averaged weights if the plan asks for them.
 
     A checkpoint is written after every round and once a minute; a stopped run resumes from it. After every round the
-    plan's report is printed, which moves no random numbers.
+    plan's report is printed, which moves no random numbers, and ``after`` is called; a run that is stopped meanwhile
+    does both again.
 
     Args:
         plan: module, batches and losses.
@@ -156,8 +157,8 @@ def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> 
 
     Raises:
         KeyboardInterrupt: the training was interrupted; says what is kept.
-    """
         UsageError: ``out/checkpoint`` is of another training.
+    """
     how = plan.optimisation
     keep_all_freed()
     set_seed(how.seed)
@@ -201,14 +202,14 @@ def run_plan(plan: TrainingPlan, out: Path, after: AfterRound | None = None) -> 
                 done += 1
                 if done < last:
                     checkpoint.save_if_due(done)
-            # Its end: checkpoint, means of the losses, report.
-            checkpoint.save(done)
+            # Its end: means of the losses, report, checkpoint.
             means = {name: total / (done - before) for name, total in sums.items()}
             round_ = Round(done, means, time.perf_counter() - started)
             with torch.random.fork_rng(devices=[]):
                 progress.console.print(plan.report(kept, round_), soft_wrap=True)
                 if after:
                     after(kept, round_)
+            checkpoint.save(done)
     return kept
 
 

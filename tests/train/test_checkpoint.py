@@ -14,7 +14,7 @@ from torch import nn
 from keyhole.service.errors import UsageError
 from keyhole.train import checkpoint
 from keyhole.train.checkpoint import TrainingCheckpoint
-from keyhole.train.loop import train_task
+from keyhole.train.loop import Round, train_task
 from tests.train.test_classifier import lesson, striped
 
 
@@ -72,6 +72,19 @@ def test_a_checkpoint_of_another_training_is_not_gone_on_with(tmp_path: Path):
     assert train_task(lesson(data, unseen, 1), tmp_path, origin={"--init": "one", "--views": 3})
     (tmp_path / "checkpoint" / "facts.json").unlink()  # as earlier versions left it
     assert train_task(other, tmp_path)
+
+
+def test_a_run_that_is_stopped_after_its_last_line_calls_what_comes_after_again(tmp_path: Path):
+    data, unseen = striped(96, 0), striped(32, 1)
+    kept: list[int] = []
+
+    def stopped(_module: nn.Module, _done: Round) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_task(lesson(data, unseen, 1), tmp_path, stopped)
+    train_task(lesson(data, unseen, 1), tmp_path, lambda _, done: kept.append(done.steps))
+    assert kept == [6]
 
 
 @pytest.mark.parametrize("when", ["writing", "written", "swapping"])
