@@ -10,12 +10,14 @@ from safetensors.torch import load_file
 from torch import nn
 
 from keyhole.priors.students import load_students
+from keyhole.service.errors import UsageError
 from keyhole.targets.target import Preprocess, TargetError
 from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior import students
 from keyhole.train.prior.kinds import train_prior
 from keyhole.train.prior.students import StudentTraining
 from tests.attacks.tiny_classes import CLASSES, SIDE, Net, public, white_box
+from tests.data.layouts import draw, shade
 from tests.train.generator_making import settings
 
 FEW = {"students": ("narrow:resnet18-8",), "student_epochs": 3, "student_batch": 8}
@@ -71,6 +73,27 @@ def test_a_stopped_training_ends_where_an_unbroken_one_does(tmp_path: Path, monk
     found = load_students(whole.out)
     assert found.models[0](torch.rand(2, 3, SIDE, SIDE)).shape == (2, CLASSES)
     assert set(found.card.figures) == {"agreement_0"}
+
+
+def test_agreement_is_measured_on_public_pictures_that_none_learns_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [f"{part}/person-{number}/0.png" for part in ("private", "public") for number in range(20)]
+    draw(tmp_path / "faces", paths)
+    asked: list[torch.Tensor] = []
+    known_target = students.known_target
+    monkeypatch.setattr(
+        students,
+        "known_target",
+        lambda target, shown, device: asked.append(shown) or known_target(target, shown, device),
+    )
+    flags = {**FEW, "student_epochs": 1, "audit": 3, "data": str(tmp_path / "faces")}
+    assert train_prior(settings(tmp_path, "students", **flags)) == 0
+    learned, apart = ([int(picture[0, 0, 0]) for picture in pictures] for pictures in asked)
+    assert (len(learned), len(apart)) == (17, 3)
+    assert sorted(learned + apart) == sorted(shade(path) for path in paths if path.startswith("public"))
+    with pytest.raises(UsageError, match=r"4 pictures of .*: expected 5 or more"):
+        train_prior(settings(tmp_path, "students", "few", **{**flags, "pictures": 4}))
 
 
 def test_an_architecture_that_there_is_not_is_refused(tmp_path: Path) -> None:

@@ -147,7 +147,8 @@ class PriorSettings:
     every: int = 300
     """Steps between lines of progress, each with a new samples.jpg."""
     audit: int = 200
-    """Pictures of the pool `audit` that the figures are measured on."""
+    """Pictures of the pool `audit` that the figures are measured on; of `students`, public pictures that none learns
+    from, a fifth of them at most."""
     precision: Literal["no", "bf16"] = "no"
     """`bf16` pays on GPUs and on processors with native bf16 arithmetic and is many times slower on others."""
     workers: int = 2

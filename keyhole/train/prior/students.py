@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.priors.students import new_student, save_students
+from keyhole.service.errors import UsageError
 from keyhole.priors.trained import GeneratorCard
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import this_command
@@ -21,11 +22,13 @@ from keyhole.terminal import terminal
 from keyhole.train.loop import Round, TrainingPlan, run_plan
 from keyhole.train.optimisation import Optimisation
 from keyhole.train.prior.card import write_generator_card
-from keyhole.train.prior.pictures import count_weights, learned_from, measured_on, recipe_of
+from keyhole.train.prior.pictures import count_weights, facts_of, learned_from, recipe_of
 from keyhole.train.prior.settings import PriorSettings
 from keyhole.train.prior.target import known_target, opened_target
 
 _BATCH = 64
+_LEAST_LEARNED = 4
+"""Pictures to learn from for each that is held out, at least."""
 
 
 class TaughtBatch(NamedTuple):
@@ -89,12 +92,23 @@ def divergence(logits: Tensor, told: Tensor) -> Tensor:
     return F.kl_div(logits.log_softmax(dim=1), told, reduction="batchmean")
 
 
+def _held_out(pictures: Tensor, settings: PriorSettings) -> tuple[Tensor, Tensor]:
+    """Public pictures to learn from, and those that the agreement is measured on.
+
+    Not the pool ``audit``: of a folder with ``private/`` and ``public/`` it shows private people, of whom the target
+    learned and no attacker has a picture.
+    """
+    count = min(settings.audit, len(pictures) // (1 + _LEAST_LEARNED))
+    order = torch.randperm(len(pictures), generator=torch.Generator().manual_seed(settings.seed))
+    return pictures[order[count:].sort().values], pictures[order[:count].sort().values]
+
+
 def students(settings: PriorSettings) -> int:
     """Teach students, store them, measure what is stored, write the card; return the exit code.
 
     Raises:
         FileNotFoundError: no data there.
-        UsageError: no such target.
+        UsageError: no such target, or too few pictures.
         TargetError: no such architecture.
         ValueError: damaged data.
     """
@@ -103,18 +117,23 @@ def students(settings: PriorSettings) -> int:
         target = opened_target(settings)
         set_seed(settings.seed)
         models = nn.ModuleList([new_student(name, settings.size, target.outputs) for name in settings.students])
-        pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
-        console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
+        pictures, apart = _held_out(learned_from(settings, work, console), settings)
+        if not len(apart):
+            raise UsageError(f"{len(pictures)} pictures of {settings.data}: expected {1 + _LEAST_LEARNED} or more")
+        console.print(
+            f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px; {len(apart)} more "
+            "held out"
+        )
         device = Accelerator(mixed_precision=settings.precision).device
-        known, held = (known_target(target, shown, device) for shown in (pictures, audit))
+        known, held = (known_target(target, shown, device) for shown in (pictures, apart))
         preprocess = Preprocess(settings.size)
         told = held.public_answers.logits.argmax(dim=1)
 
         @torch.no_grad()
         def agreement(models: nn.Module) -> list[float]:
-            """Share of held-out pictures that each student takes for the target's own class."""
+            """Share of held-out public pictures that each student takes for the target's own class."""
             place = next(models.parameters()).device
-            inputs = preprocess.normalise(audit / 255)
+            inputs = preprocess.normalise(apart / 255)
             shares = []
             for model in cast(nn.ModuleList, models).eval():
                 answers = torch.cat([model(part.to(place)).cpu() for part in torch.split(inputs, _BATCH)])
@@ -133,6 +152,7 @@ def students(settings: PriorSettings) -> int:
             ),
             look=lambda models: "agree " + " ".join(f"{share:.2f}" for share in agreement(models)),
         )
+        plan.facts = facts_of(settings, "students", target.hash)
         taught = cast(nn.ModuleList, run_plan(plan, work / "students"))
         save_students(taught, settings.out)
         shares = agreement(taught)
