@@ -42,6 +42,17 @@ class Outputs:
     embedding: int | None = None
 
 
+def batches_in(pictures: int, batch: int) -> int:
+    """Batches of an epoch. A last one of a single picture is left out: it has no variance that a batch norm could take,
+    and another picture is left in the next epoch.
+
+    >>> batches_in(16, 8), batches_in(17, 8), batches_in(18, 8), batches_in(1, 8), batches_in(3, 1)
+    (2, 2, 3, 1, 3)
+    """
+    whole, left = divmod(pictures, batch)
+    return whole + (left > 1 or (left == 1 and not whole))
+
+
 class Task(ABC):
     """Data, module and loss of a training, and the measures of its result.
 

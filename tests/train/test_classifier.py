@@ -74,6 +74,12 @@ def test_a_stopped_run_ends_where_an_unbroken_one_does(tmp_path: Path, monkeypat
         torch.testing.assert_close(resumed.state_dict()[name], value)
 
 
+def test_a_last_picture_alone_waits_for_another_epoch() -> None:
+    task = lesson(striped(33, 0), striped(16, 1), 1)
+    assert task.steps == 2
+    assert [len(batch.labels) for batch in task.batches(16, torch.Generator().manual_seed(0))] == [16, 16]
+
+
 def test_what_is_chosen_by_is_not_what_is_reported() -> None:
     data = LabelledPictures(torch.arange(11)[:, None, None, None].to(torch.uint8), torch.tensor([0, 1] * 5 + [0]), ())
     chosen = data.for_selection()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, cast
 
@@ -13,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyhole.priors.students import new_student, save_students
-from keyhole.service.errors import UsageError
 from keyhole.priors.trained import GeneratorCard
+from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import this_command
 from keyhole.targets.target import Preprocess
@@ -25,6 +24,7 @@ from keyhole.train.prior.card import write_generator_card
 from keyhole.train.prior.pictures import count_weights, facts_of, learned_from, recipe_of
 from keyhole.train.prior.settings import PriorSettings
 from keyhole.train.prior.target import known_target, opened_target
+from keyhole.train.task import batches_in
 
 _BATCH = 64
 _LEAST_LEARNED = 4
@@ -65,7 +65,7 @@ class StudentTraining(TrainingPlan):
         look: Callable[[nn.Module], str],
     ) -> None:
         self.module, self.optimisation = students, optimisation
-        self.every = math.ceil(len(pictures) / batch)
+        self.every = batches_in(len(pictures), batch)
         self.steps = epochs * self.every
         self._pictures, self._told, self._preprocess, self._batch = pictures, told, preprocess, batch
         self._look = look

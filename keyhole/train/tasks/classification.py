@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from keyhole.train.augment import varied
 from keyhole.train.recipe import TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.smoothing import smoothed_cross_entropy
-from keyhole.train.task import Batch, Outputs, Task
+from keyhole.train.task import Batch, Outputs, Task, batches_in
 from keyhole.train.tasks.class_data import open_classes
 from keyhole.train.weights import start_from
 
@@ -63,7 +62,7 @@ class Classification(Task):
     ) -> None:
         self.module, self.recipe, self.preprocess, self.data = model, recipe, preprocess, data
         self.trained_on = trained_on
-        self.steps = math.ceil(len(train.labels) / recipe.batch)
+        self.steps = batches_in(len(train.labels), recipe.batch)
         self.outputs = Outputs(labels=tuple(readable(name) for name in train.names))
         self._train, self._selection, self._report = train, validation.for_selection(), validation.for_report()
         chosen_by = {"selection_pictures": len(self._selection.labels)} if self._selection else {}
@@ -71,7 +70,7 @@ class Classification(Task):
 
     def batches(self, size: int, generator: torch.Generator) -> Iterator[Batch]:
         order = torch.randperm(len(self._train.labels), generator=generator)
-        for chosen in torch.split(order, self.recipe.batch):
+        for chosen in torch.split(order, self.recipe.batch)[: self.steps]:
             own = self._train.pictures[chosen].float() / 255
             pictures = varied(own, scaled(self.preprocess.size, size), generator, self.recipe)
             yield Batch(self.preprocess.normalise(pictures), self._train.labels[chosen])
