@@ -109,6 +109,9 @@ def test_frozen_layers_must_not_know_the_private_people(start: Path, faces: Path
     draw(faces, [f"others/{name}/{n}.png" for name in ("Ann", "Dee") for n in range(8)])
     with pytest.raises(UsageError, match="was trained on 1 of 2 classes already"):
         defence(settings(undefended, faces, tmp_path / "out", "bido:frozen=layer2", part="others"))
+    draw(tmp_path / "mixed", [f"private/{name}/{n}.png" for name in ("across", "Dee") for n in range(8)])
+    with pytest.raises(UsageError, match="was trained on 1 of 2 classes already"):
+        defence(settings(start, tmp_path / "mixed", tmp_path / "out", "tl-dmi"))
     with pytest.raises(UsageError, match="does not say whom it was trained on"):
         defence(settings(Path("resnet18-streetcam"), faces, tmp_path / "out", "tl-dmi"))
     with pytest.raises(UsageError, match="--teacher: mid trains a classifier of classes"):

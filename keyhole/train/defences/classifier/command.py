@@ -126,10 +126,11 @@ def _check_public(settings: DefenceSettings, target: Target, data: ClassData) ->
         UsageError: it has the same classes, has seen some of them, or does not say whom it was trained on.
     """
     advice = "start from one that has seen public pictures alone, which `keyhole train target --task pretraining` makes"
-    if target.labels and target.labels == tuple(map(readable, data.names)):
+    names = tuple(map(readable, data.names))
+    if target.labels and target.labels == names:
         raise UsageError(f"{target.name} is a classifier of the same classes, and so are its first layers: {advice}")
     seen = TrainedOn.of_target(settings)
-    common = seen.keys & data.trained_on.keys
+    common = seen.keys & data.trained_on.keys or set(target.labels) & set(names)
     if common:
         raise UsageError(f"{target.name} was trained on {len(common)} of {len(data.names)} classes already: {advice}")
     card = _card(settings)
