@@ -104,7 +104,8 @@ class TuningTraining(TrainingPlan):
 
     def losses(self, module: nn.Module, batch: TuningBatch) -> Mapping[str, Tensor]:
         tuned, labels = self._tuned, batch.labels
-        random = PictureRandom(Wanted(labels.cpu(), batch.step * len(labels) + torch.arange(len(labels))), 0)
+        numbers = batch.step * len(labels) + torch.arange(len(labels))
+        random = PictureRandom(Wanted(labels.cpu(), numbers), self.optimisation.seed)
         losses: list[Tensor] = []
 
         def seen(left: int, clean: Tensor) -> None:
