@@ -119,7 +119,7 @@ PAIRS: Mapping[str, PairKind] = MappingProxyType(
     }
 )
 """By name; sizes as in the papers but for the widths (64 there) and the steps of PLG-MI's critic (5 there), so that a
-training on two cores takes less than an hour."""
+training takes about an hour of one core."""
 
 
 def steps_of(settings: PriorSettings) -> dict[str, int]:

@@ -80,7 +80,8 @@ class PriorSettings:
     halved: float = 0.5
     """Share of these steps, the first ones, on pictures of half the side, which cost a quarter."""
     unet_steps: int = 5000
-    """Steps of the U-Net's training."""
+    """Steps of the U-Net's training: about 23 minutes of one core with latents of 32×8×8, as taef2 makes them of 64
+    pixels, and widths of 64 96 128."""
     batch: int = 4
     """Pictures in a step of the autoencoder."""
     unet_batch: int = 64
@@ -102,8 +103,8 @@ class PriorSettings:
     critic_width: int | None = None
     """Those of its critic. Absent: as the generator's."""
     gan_steps: int | None = None
-    """Steps of a GAN's generator. Absent: 2,000 of `gan` and `cgan`, 3,000 of `inversion-gan`: less than 40 minutes on
-    two cores at 64 pixels."""
+    """Steps of a GAN's generator. Absent: 2,000 of `gan` and `cgan`, 3,000 of `inversion-gan`: at 64 pixels about an
+    hour of one core, of the last three quarters of one."""
     critic_steps: int | None = None
     """Steps of the critic before each of them. Absent: 5 of `gan`, 4 of `inversion-gan`, 2 of `cgan` (5 in PLG-MI)."""
     gan_batch: int = 32
@@ -111,13 +112,14 @@ class PriorSettings:
     gan_learning_rate: float = 2e-4
     """Learning rate of a GAN, which stays as it is."""
     gan_ema: float = 0.999
-    """Decay of the averages of a GAN's weights, which are the ones stored."""
+    """Decay of the averages of a GAN's weights, which are the ones stored, in each step, the critic's among them."""
     alpha: float = 0.2
     """`cgan`: weight of the target's max-margin loss; 0: the target gives pseudo-labels alone."""
     null_label: float = 0.1
     """`cdm`: probability that a picture of a step goes without its label."""
     tuning_steps: int = 300
-    """`cdm`: steps of the fine-tuning through the sampler; 0: none."""
+    """`cdm`: steps of the fine-tuning through the sampler; 0: none. With the survey about 8 minutes of one core at 64
+    pixels through taef2, against a ResNet-18."""
     tuning_survey: int = 30
     """`cdm`: steps of a first fine-tuning of the whole middle block, which tells its layers by how much they change."""
     tuning_layers: int = 5
@@ -139,7 +141,8 @@ class PriorSettings:
     """`students`: their architectures, as for `keyhole train target`. LOMMA has timm:efficientnet_b0, b1 and b2, which
     are seven times the work."""
     student_epochs: int = 20
-    """`students`: passes over the public pictures, of each."""
+    """`students`: passes over the public pictures, of each: 20 over 4,000 of 64 pixels take about 11 minutes of one
+    core."""
     student_batch: int = 64
     """`students`: pictures in a step."""
     student_learning_rate: float = 0.01
