@@ -58,7 +58,7 @@ class PublicSet:
             UsageError: one shows a private class, or no such part.
         """
         pictures = self.open(size)
-        if shared := sorted(_shown(pictures) & set(private)):
+        if shared := sorted(shown_names(pictures) & set(private)):
             raise UsageError(
                 f"{self.flag} {self.spec}: it shows {len(shared)} of the private classes, such as {shared[0]!r}; an "
                 "attacker's pictures must show none: name others, or another part of them"
@@ -85,7 +85,7 @@ class PublicSet:
         return Subset(whole, tuple(at * len(whole) // self.count for at in range(self.count)))
 
 
-def _shown(pictures: Collection) -> set[str]:
+def shown_names(pictures: Collection) -> set[str]:
     """Identities and classes that pictures are known to show, by the names that targets have."""
     known = pictures.classes
     found: set[str | None] = set()

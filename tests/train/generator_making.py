@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -26,6 +27,11 @@ def other_target() -> Target:
     with torch.no_grad():
         next(found.model.parameters()).mul_(1.5)
     return found
+
+
+def target_of_a_person() -> Target:
+    """The tiny classifier, one of whose classes the public pictures of `settings` show."""
+    return replace(target(), labels=("person-9", *map(str, range(1, CLASSES))))
 
 
 def settings(root: Path, kind: str, out: str = "out", **flags: object) -> PriorSettings:

@@ -299,6 +299,16 @@ def test_a_finished_training_is_not_taken_for_one_of_another_target(
     assert (root / "cgan" / "card.json").read_text() == before
 
 
+def test_public_pictures_of_the_targets_classes_are_refused(root: Path) -> None:
+    with pytest.raises(UsageError, match=r"public pictures show 1 classes of .*, such as 'person-9'"):
+        train_prior(settings(root, "cgan", "none", target="tests.train.generator_making:target_of_a_person"))
+
+
+def test_a_generator_of_another_size_than_the_targets_is_refused(root: Path) -> None:
+    with pytest.raises(UsageError, match="--size 16: resnet18-tinyimagenet takes pictures of 128 pixels"):
+        train_prior(settings(root, "cgan", "none", target="resnet18-tinyimagenet"))
+
+
 def test_flags_that_do_not_fit_are_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match="learns from the answers of the classifier"):
         train_prior(settings(root, "cgan", "none", target=None))

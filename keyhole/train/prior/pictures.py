@@ -13,6 +13,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
+from keyhole.data.classes import STREETCAM
 from keyhole.data.in_memory import read_pictures
 from keyhole.data.sample import Pool
 from keyhole.data.sets.catalogue import open_collection
@@ -45,7 +46,6 @@ _OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
 """What the names of a kind's settings begin with."""
 
 
-def count_weights(network: nn.Module) -> int:
 Stage = Literal["autoencoder", "unet", "tuning", "pair", "students"]
 _AUTOENCODER = ("latent_channels", "widths", "blocks", "steps", "halved", "batch", "learning_rate")
 _UNET = ("autoencoder", *_AUTOENCODER, "unet", *_LABELS, "null_label")
@@ -74,6 +74,7 @@ def facts_of(settings: PriorSettings, stage: Stage, target_hash: str = "") -> di
     return {**{f"--{name.replace('_', '-')}": value for name, value in chosen.items()}, "target": target_hash}
 
 
+def count_weights(network: nn.Module) -> int:
     """Parameters of a network."""
     return sum(parameter.numel() for parameter in network.parameters())
 
@@ -95,12 +96,20 @@ def measured_on(settings: PriorSettings, folder: Path, console: Console) -> Tens
 
 def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, console: Console) -> Tensor:
     spec, size = settings.data, settings.size
-    streamed = "+" in spec and not Path(spec).expanduser().exists()
-    if spec != "streetcam" and (spec in NAMED or streamed):
+    if spec != STREETCAM and _streamed(spec):
         source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
         return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
-    collection = _streetcam(pool, size, count) if spec == "streetcam" else _some(spec, pool, count, settings.seed)
+    collection = _streetcam(pool, size, count) if spec == STREETCAM else _some(spec, pool, count, settings.seed)
     return read_pictures(collection, size, workers=settings.workers, folder=folder, console=console)[0]
+
+
+def finite(settings: PriorSettings, pool: str) -> Collection | None:
+    """All pictures of a pool of a data set, folder or zip; None where they have no end or are drawn."""
+    return None if settings.data == STREETCAM or _streamed(settings.data) else open_collection(settings.data, pool)
+
+
+def _streamed(spec: str) -> bool:
+    return spec in NAMED or ("+" in spec and not Path(spec).expanduser().exists())
 
 
 def _streetcam(pool: str, size: int, count: int) -> Collection:

@@ -9,9 +9,15 @@ from torch import Tensor
 
 from keyhole.attacks.classes.base import ClassWhiteBox
 from keyhole.attacks.classes.classifier import OpenClassifier
+from keyhole.data.public_set import shown_names
+from keyhole.service.errors import UsageError
+from keyhole.sizes import size_text
+from keyhole.targets.catalogue import folder_of
 from keyhole.targets.load import load_target
 from keyhole.targets.target import Target
+from keyhole.train.prior.pictures import finite
 from keyhole.train.prior.settings import PriorSettings
+from keyhole.train.weights import card_of
 
 _BATCH = 64
 
@@ -21,8 +27,23 @@ def opened_target(settings: PriorSettings) -> Target:
 
     Raises:
         TargetError: no such target.
+        UsageError: it was trained on pictures of another size, or the pictures to learn from show its classes.
     """
-    return load_target(str(settings.target), settings.weights, size=settings.size)
+    name = str(settings.target)
+    card = None if settings.weights else card_of(folder_of(name))
+    if card and card.size != settings.size:
+        raise UsageError(
+            f"--size {settings.size}: {name} takes pictures of {size_text(card.size)} pixels, and an attack on it "
+            "needs a generator of the same"
+        )
+    target = load_target(name, settings.weights, size=settings.size)
+    pictures = finite(settings, settings.pool) if target.labels else None
+    if pictures and (shared := sorted(shown_names(pictures) & set(target.labels))):
+        raise UsageError(
+            f"--data {settings.data}: its public pictures show {len(shared)} classes of {name}, such as {shared[0]!r}; "
+            "an attacker's pictures must show none"
+        )
+    return target
 
 
 def known_target(target: Target, pictures: Tensor, device: torch.device) -> ClassWhiteBox:
