@@ -103,6 +103,20 @@ def test_intervals_are_over_classes(run: tuple[InvertSettings, dict]) -> None:
             assert low == pytest.approx(6 / (6 + 1.96**2), abs=1e-3)
 
 
+def test_what_each_picture_asked_of_the_classifier_is_told(run: tuple[InvertSettings, dict]) -> None:
+    asked, document = run
+    assert asked.out
+    found = rows(document)
+    latent = found["latent"]
+    assert latent["classifier_pictures_per_picture"] == 60  # a view in each of its steps
+    assert latent["unet_passes_per_picture"] == 0
+    assert latent["seconds_per_picture"] > 0
+    assert {found[name]["classifier_pictures_per_picture"] for name in ("public-best", "public-random")} == {0}
+    spent = json.loads((asked.out / "latent" / "spent.json").read_text())
+    assert spent["asked"] == 60 * spent["pictures"]
+    assert spent["pictures"] >= 12
+
+
 def test_pictures_are_kept_by_attack_and_class_and_a_second_run_makes_none(
     run: tuple[InvertSettings, dict], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -136,6 +150,26 @@ def test_pictures_that_were_made_otherwise_are_not_taken(run: tuple[InvertSettin
     asked, _ = run
     with pytest.raises(UsageError, match=r"made otherwise \(.*seed 1, now 2"):
         invert(replace(asked, seed=2))
+
+
+def test_pictures_of_other_hyper_parameters_are_not_taken_and_those_of_an_earlier_version_are(
+    run: tuple[InvertSettings, dict],
+) -> None:
+    asked, _ = run
+    assert asked.out
+    kept = asked.out / "latent" / "inversion.json"
+    before = kept.read_text()
+    facts = json.loads(before)
+    assert facts["recipe.settings.optimiser.rate"] == 0.05
+    again = replace(asked, json=None, sheet=None, plot=None, attacks=("latent",))
+    kept.write_text(json.dumps({**facts, "recipe.settings.optimiser.rate": 0.1}))
+    with pytest.raises(UsageError, match=r"made otherwise \(recipe\.settings\.optimiser\.rate 0\.1, now 0\.05\)"):
+        invert(again)
+    earlier = json.dumps({name: fact for name, fact in facts.items() if not name.startswith("recipe.")})
+    kept.write_text(earlier)
+    assert invert(again) == 0
+    assert kept.read_text() == earlier  # what made them is not claimed afterwards
+    kept.write_text(before)
 
 
 def test_sheet_and_plot_are_pictures(run: tuple[InvertSettings, dict]) -> None:

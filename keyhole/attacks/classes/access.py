@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.classes.base import (
+    Answer,
     ClassAccess,
     ClassBlind,
     ClassConfidences,
@@ -20,6 +21,7 @@ from keyhole.attacks.classes.base import (
     no_generator,
 )
 from keyhole.attacks.classes.classifier import OpenClassifier
+from keyhole.attacks.classes.recipe_facts import hyper_parameters
 from keyhole.attacks.classes.registry import CLASS_ATTACKS, ChosenClassAttack
 from keyhole.nn.device import CPU
 from keyhole.priors.prior import Prior, load_prior, prior_hash
@@ -30,6 +32,28 @@ from keyhole.targets import Target
 from keyhole.targets.stored_weights import CARD
 
 _KIND = "kind"
+
+
+class CountedClassifier:
+    """A classifier that counts the pictures that it is asked about.
+
+    Args:
+        opened: the classifier.
+    """
+
+    def __init__(self, opened: OpenClassifier) -> None:
+        self._opened = opened
+        self.pictures = 0
+
+    def __call__(self, pictures: Tensor) -> Answer:
+        """See `OpenClassifier`."""
+        self.pictures += len(pictures)
+        return self._opened(pictures)
+
+    def label(self, pictures: Tensor) -> Tensor:
+        """See `OpenClassifier.label`."""
+        self.pictures += len(pictures)
+        return self._opened.label(pictures)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +87,14 @@ class OpenedClasses:
         return OpenClassifier(target.model.to(self.device), target.preprocess.normalise, target.outputs)
 
     @cached_property
+    def counted(self) -> CountedClassifier:
+        """The same as attackers have it."""
+        return CountedClassifier(self.opened)
+
+    @cached_property
     def access(self) -> ClassAccess:
         """What attackers of each kind know."""
-        opened, device = self.opened, self.device
+        opened, device = self.counted, self.device
 
         def prior() -> Prior:
             return load_prior(self.prior_spec, device=device)
@@ -116,6 +145,7 @@ class OpenedClasses:
             "prior_hash": prior_hash(self.prior_spec) if recipe.uses_prior else None,
             "generator": "+".join(checksum(card)[:12] for card in cards) or None,
             "attack_hash": chosen.source_hash or None,
+            **hyper_parameters(recipe),
         }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,15 +13,44 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
+from keyhole.attacks.classes.recipe_facts import PREFIX
 from keyhole.extensions import label as plain
 from keyhole.service.errors import UsageError
 
-FACTS = "inversion.json"
+FACTS, SPENT = "inversion.json", "spent.json"
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What making pictures took.
+
+    Attributes:
+        pictures: that were made.
+        seconds: for all of them.
+        asked: pictures that the classifier was asked about for them; for an attack by labels, its queries.
+        passes: of a diffusion model's U-Net, for all of them.
+    """
+
+    pictures: int = 0
+    seconds: float = 0.0
+    asked: int = 0
+    passes: int = 0
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(*(one + more for one, more in zip(asdict(self).values(), asdict(other).values(), strict=True)))
+
+    def each(self, of: str) -> float | None:
+        """``seconds``, ``asked`` or ``passes`` of a picture; None where none was made."""
+        return float(getattr(self, of)) / self.pictures if self.pictures else None
+
+
+NOTHING = Spent()
 
 
 @dataclass(frozen=True)
 class ClassLedger:
-    """Pictures of one attack: ``FOLDER/CLASS/NUMBER.png``, and what made them in ``FOLDER/inversion.json``.
+    """Pictures of one attack: ``FOLDER/CLASS/NUMBER.png``; what made them in ``FOLDER/inversion.json``, and what that
+    took in ``FOLDER/spent.json``.
 
     Attributes:
         folder: of the attack.
@@ -51,11 +80,12 @@ class ClassLedger:
         folder, text = out / attack, json.dumps(facts, indent=1, sort_keys=True, default=str)
         folder.mkdir(parents=True, exist_ok=True)
         kept = folder / FACTS
-        if kept.is_file() and (other := _differing(kept, json.loads(text))):
+        if not kept.is_file():
+            kept.write_text(text + "\n", encoding="utf-8")
+        elif other := _differing(kept, json.loads(text)):
             raise UsageError(
                 f"{folder} holds pictures that were made otherwise ({', '.join(other)}): name another --out"
             )
-        kept.write_text(text + "\n", encoding="utf-8")
         return cls(folder, names)
 
     def has(self, label: int, number: int) -> bool:
@@ -85,16 +115,39 @@ class ClassLedger:
             raise UsageError(f"{path} is damaged ({error}): remove it, and it is made again") from error
         return pixels.float() / 255
 
+    def spent(self) -> Spent:
+        """What this run and earlier ones spent; nothing where none has told.
+
+        Raises:
+            UsageError: the file is damaged.
+        """
+        path = self.folder / SPENT
+        if not path.is_file():
+            return NOTHING
+        try:
+            return Spent(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise UsageError(f"{path} is damaged ({error}): remove it, and no cost of earlier runs is told") from error
+
+    def spend(self, more: Spent) -> None:
+        """Add to what was spent."""
+        path = self.folder / SPENT
+        unfinished = path.with_suffix(".part")
+        unfinished.write_text(json.dumps(asdict(self.spent() + more)) + "\n", encoding="utf-8")
+        unfinished.replace(path)
+
     def path(self, label: int, number: int) -> Path:
         """Where the picture is: the class by its number and its name."""
         return self.folder / f"{label:04d}-{plain(self.names[label])}" / f"{number}.png"
 
 
 def _differing(kept: Path, facts: Mapping[str, object]) -> list[str]:
-    """Names of the facts that are not those of the file, with both values."""
+    """Names of the facts that are not those of the file, with both values. A file without hyper-parameters is of an
+    earlier version, which kept none: they are not compared."""
     try:
         old = dict(json.loads(kept.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise UsageError(f"{kept} cannot be read ({error}): name another --out") from error
-    names = sorted(old.keys() | facts.keys())
+    told = any(name.startswith(PREFIX) for name in old)
+    names = sorted(old.keys() | {name for name in facts if told or not name.startswith(PREFIX)})
     return [f"{name} {old.get(name)}, now {facts.get(name)}" for name in names if old.get(name) != facts.get(name)]

@@ -64,7 +64,7 @@ def training_set(cell: TrainingSetCell, sweep: Sweep) -> Measured:
         _record(cell, world, score),
         knowledge=chosen.recipe.knowledge,
         floor=chosen.entry.floor,
-        seconds=made.seconds / max(1, made.fresh),
+        seconds=made.spent.each("seconds") or 0.0,
         sheet=name,
     )
     return Measured(record, {name: png})

@@ -115,8 +115,7 @@ def _run(
 
 def _row(settings: InvertSettings, world: ClassWorld, made: MadePictures, score: ClassScore) -> InversionRow:
     published = published_inversion(made.chosen.spelled, settings, world.target)
-    each = made.seconds / made.fresh if made.fresh else None
-    return InversionRow(made.chosen, score, made.pictures, each, published)
+    return InversionRow(made.chosen, score, made.pictures, made.spent, published)
 
 
 def _each(settings: InvertSettings) -> int:

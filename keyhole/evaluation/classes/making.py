@@ -14,7 +14,7 @@ from keyhole.attacks.base import Budget, Estimate, Watch
 from keyhole.attacks.classes.base import ClassAttack, ClassWhiteBox, Wanted
 from keyhole.attacks.classes.chosen import whole_classes
 from keyhole.attacks.classes.entry import ClassRun
-from keyhole.attacks.classes.ledger import ClassLedger
+from keyhole.attacks.classes.ledger import ClassLedger, Spent
 from keyhole.attacks.classes.registry import ChosenClassAttack
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.evaluation.classes.world import ClassWorld
@@ -30,14 +30,12 @@ class MadePictures:
     Attributes:
         chosen: the attack.
         pictures: N×3×H×W.
-        fresh: how many this run made.
-        seconds: that it took for those.
+        spent: on them, by this run and earlier ones.
     """
 
     chosen: ChosenClassAttack
     pictures: Tensor
-    fresh: int
-    seconds: float
+    spent: Spent
 
 
 def steps_of(chosen: ChosenClassAttack, settings: InvertSettings) -> int:
@@ -70,8 +68,10 @@ def make_all(
     """
     ledger = ClassLedger.open(settings.out, chosen.name, facts_of(chosen, settings, world), world.target.labels)
     missing = [at for at, (label, number) in enumerate(wanted) if not ledger.has(label, number)]
-    started = time.perf_counter()
     if missing:
+        _ = world.access.white().public_answers  # asked once for all attacks, and no attack's own cost
+        counted, started = world.classes.counted, time.perf_counter()
+        asked = counted.pictures
         steps = steps_of(chosen, settings)
         batches = list(whole_classes(wanted, missing, settings.batch))
         bar = progress.add_task(f"{chosen.word}: getting ready", total=steps * len(batches))
@@ -84,9 +84,12 @@ def make_all(
             last = _last(attack, part, chosen.word, world.public.shape[1:])
             for (label, number), picture in zip(part, last.pictures, strict=True):
                 ledger.keep(label, number, picture)
+            now, told = time.perf_counter(), counted.pictures
+            ledger.spend(Spent(len(part), now - started, told - asked, last.passes * len(part)))
+            asked, started = told, now
             progress.update(bar, completed=done * steps)
     pictures = torch.stack([ledger.read(label, number) for label, number in wanted])
-    return MadePictures(chosen, pictures, len(missing), time.perf_counter() - started)
+    return MadePictures(chosen, pictures, ledger.spent())
 
 
 def forecast(

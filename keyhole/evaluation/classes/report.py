@@ -119,6 +119,8 @@ def sentences(done: Inversion) -> Iterator[str]:
             f"The classifier itself is {100 * min(mean.mean for mean in sure):.0f} % sure or more of every attack's "
             "pictures: that says nothing of whom they show."
         )
+    if costs := [text for row in done.attacks if (text := _cost(row))]:
+        yield f"Asked of the classifier for a picture, public pictures not counted: {', '.join(costs)}."
     if classes < FEWEST_CLASSES:
         yield f"{classes} classes are too few to compare attacks: give {FEWEST_CLASSES} or more (--classes)."
     yield from _trends(done)
@@ -135,6 +137,14 @@ def _than(above: Mean) -> str:
     if _may_be_none(above):
         return f"{amount}, not told apart from"
     return f"{amount}, {'more' if above.mean > 0 else 'less'} than"
+
+
+def _cost(row: InversionRow) -> str:
+    asked, seconds = row.spent.each("asked"), row.spent.each("seconds")
+    if asked is None or seconds is None:
+        return ""
+    what = "labels" if row.chosen.recipe.knowledge == "labels" else "answers"
+    return f"{row.name} {asked:,.0f} {what} in {seconds:.2f} s"
 
 
 def _trends(done: Inversion) -> Iterator[str]:

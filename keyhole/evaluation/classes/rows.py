@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from keyhole.attacks.classes.ledger import NOTHING, Spent
 from keyhole.attacks.classes.registry import ChosenClassAttack
 from keyhole.evaluation.classes.published import PublishedInversion
 from keyhole.evaluation.classes.scores import ClassScore
@@ -24,14 +25,14 @@ class InversionRow:
         chosen: which.
         score: what was measured.
         pictures: N×3×H×W, in the order of the score's ``wanted``.
-        seconds: that an earlier or this run took for a picture; None: it is not known.
+        spent: on the pictures.
         published: the papers' figures of the same setting, if there are any.
     """
 
     chosen: ChosenClassAttack
     score: ClassScore
     pictures: Tensor
-    seconds: float | None = None
+    spent: Spent = NOTHING
     published: PublishedInversion | None = None
 
     @property
