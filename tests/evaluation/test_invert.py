@@ -202,7 +202,7 @@ def test_what_a_defence_takes_is_told_against_an_earlier_run(
     assert asked.json
     document = json.loads(asked.json.read_text())
     rows(document)["latent"]["classes"][NAMES[0]]["top1"] = 0.0  # there the earlier target gave nothing away
-    document["real"]["figures"]["target_top1"]["mean"] += 0.1
+    document["natural_accuracy"] += 0.1
     earlier = asked.json.with_name("earlier.json")
     earlier.write_text(json.dumps({**document, "target": "undefended"}))
     assert invert(replace(asked, json=None, sheet=None, plot=None, against=earlier)) == 0
@@ -211,11 +211,30 @@ def test_what_a_defence_takes_is_told_against_an_earlier_run(
     assert "Against undefended" in said
     assert f"latent loses {100 * lost:.1f} [" in said
     assert f"for 10.0 points of natural accuracy: Δ {lost / 0.1:.2f}." in said
-    with pytest.raises(UsageError, match="its classes, per_class differ"):
+    document["real"]["figures"]["target_top1"]["mean"] += 0.05
+    document.pop("natural_accuracy")  # as of a version that did not tell it
+    earlier.write_text(json.dumps(document))
+    assert invert(replace(asked, json=None, sheet=None, plot=None, against=earlier)) == 0
+    assert "for 5.0 points of natural accuracy" in " ".join(capsys.readouterr().out.split())
+    with pytest.raises(UsageError, match="its iterations differ"):
+        invert(replace(asked, iterations=3, against=earlier, out=None))
+    with pytest.raises(UsageError, match="its classes, per_class, private_pictures differ"):
         invert(replace(asked, classes=("0",), per_class=1, against=earlier, out=None))
     earlier.write_text("{}")
     with pytest.raises(UsageError, match="expected the --json of another"):
         invert(replace(asked, against=earlier))
+
+
+def test_natural_accuracy_is_of_all_classes_whichever_are_attacked(settings: InvertSettings, tmp_path: Path) -> None:
+    found = []
+    for classes in (("0",), ("3-4",)):
+        asked = replace(
+            settings, attacks=("public-mean",), classes=classes, target=f"{MINE}:forgetful", json=tmp_path / "a.json"
+        )
+        assert invert(asked) == 0
+        found.append(json.loads((tmp_path / "a.json").read_text()))
+    assert [run["natural_accuracy"] for run in found] == [pytest.approx(5 / 6)] * 2
+    assert [figure(run["real"], "target_top1") for run in found] == [0.0, 1.0]
 
 
 def test_public_pictures_of_a_private_class_are_refused(settings: InvertSettings) -> None:

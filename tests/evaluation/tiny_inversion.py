@@ -39,6 +39,13 @@ def target() -> Target:
     return Target("tiny", Trapdoor(), plain, NAMES, CLASSES, "none", "trained here")
 
 
+def forgetful() -> Target:
+    """The tiny classifier, which knows the first class no more."""
+    known = target()
+    known.model.network.classes.bias.data[0] = -100.0
+    return known
+
+
 def evaluator() -> Target:
     """Another one, which knows the classes in another order."""
     plain = Preprocess(SIDE, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))

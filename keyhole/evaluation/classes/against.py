@@ -15,7 +15,11 @@ from keyhole.service.errors import UsageError
 
 _SAME = ("classes", "per_class", "public", "public_pictures", "judge", "size")
 """Facts that both runs must share, or their attack accuracies do not compare."""
+_ALSO = ("loss", "iterations", "private_pictures")
+"""Further ones, which runs of earlier versions may not tell."""
 _FIGURE = "top1"
+NATURAL = "natural_accuracy"
+"""Fact of a run: share of the held-back private pictures of all classes that the target is right on."""
 
 
 @dataclass(frozen=True)
@@ -80,24 +84,25 @@ class EarlierRun:
         Raises:
             UsageError: names what differs.
         """
-        if other := [name for name in _SAME if self.document[name] != facts[name]]:
+        told = (*_SAME, *(name for name in _ALSO if name in self.document))
+        if other := [name for name in told if self.document[name] != facts[name]]:
             raise UsageError(
                 f"--against {self.path}: its {', '.join(other)} differ from this run's; attacks compare on the same "
                 "classes, pictures and judge"
             )
 
     def gains(self, done: Inversion, names: Sequence[str]) -> Iterator[DefenceGain]:
-        """What each attack that both runs have loses.
+        """What each attack that both runs have loses, and what natural accuracy does: over all classes; of the attacked
+        ones alone where the earlier run is of a version that told no other.
 
         Args:
             done: this run.
             names: of the classes.
         """
-        natural = done.real.mean("target_top1")
-        before = self.document["real"]["figures"]["target_top1"]["mean"]
+        price = self._price(done)
         for row in done.attacks:
             earlier = self._row(row)
-            if earlier is None or natural is None:
+            if earlier is None:
                 continue
             pairs = [
                 (earlier["classes"].get(names[label], {}).get(_FIGURE), scores[_FIGURE])
@@ -105,7 +110,14 @@ class EarlierRun:
             ]
             lost = [old - new for old, new in pairs if old is not None and not math.isnan(new)]
             if lost:
-                yield DefenceGain(row.name, Mean.of(lost), before - natural.mean)
+                yield DefenceGain(row.name, Mean.of(lost), price)
+
+    def _price(self, done: Inversion) -> float:
+        if NATURAL in self.document:
+            return float(self.document[NATURAL]) - float(str(done.facts[NATURAL]))
+        natural = done.real.mean("target_top1")
+        assert natural is not None  # the target answers to every picture
+        return float(self.document["real"]["figures"]["target_top1"]["mean"]) - natural.mean
 
     def _row(self, row: InversionRow) -> dict[str, Any] | None:
         wanted = (row.chosen.attack, row.chosen.recipe_name)

@@ -15,7 +15,7 @@ from keyhole.attacks.classes.access import ready_attacks
 from keyhole.attacks.classes.base import Wanted
 from keyhole.attacks.classes.losses import loss_named
 from keyhole.attacks.classes.registry import ChosenClassAttack, choose_class_attacks
-from keyhole.evaluation.classes.against import EarlierRun
+from keyhole.evaluation.classes.against import NATURAL, EarlierRun
 from keyhole.evaluation.classes.document import inversion_document
 from keyhole.evaluation.classes.making import MadePictures, facts_of, forecast, make_all
 from keyhole.evaluation.classes.plan import duration, print_plan
@@ -132,6 +132,7 @@ def _facts(settings: InvertSettings, world: ClassWorld) -> dict[str, object]:
         "classes": [target.labels[label] for label in world.labels],
         "per_class": _each(settings),
         "private": settings.private,
+        NATURAL: world.natural,
         "private_pictures": {"learned_from": len(private.train.labels), "judged_by": len(private.report.labels)},
         "public": settings.public,
         "public_pictures": len(world.public),
@@ -140,4 +141,5 @@ def _facts(settings: InvertSettings, world: ClassWorld) -> dict[str, object]:
         "evaluator": world.evaluator or None,
         "seed": settings.seed,
         "loss": settings.loss,
+        "iterations": settings.iterations,
     }
