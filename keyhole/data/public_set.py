@@ -43,6 +43,11 @@ class PublicSet:
     count: int = 4096
     flag: str = "--public"
 
+    @property
+    def taken(self) -> str:
+        """The part, where none is named too."""
+        return self.part or (SHIFTED if self.spec == STREETCAM else "public")
+
     def read(self, size: Size, private: Names[str], *, workers: int, folder: Path, console: Console) -> Tensor:
         """The pictures, N×3×H×W in [0, 1].
 
@@ -74,12 +79,11 @@ class PublicSet:
             UsageError: no such part.
         """
         if self.spec == STREETCAM:
-            part = self.part or SHIFTED
-            pool = next((pool for pool in POOLS if pool == part), None)
+            pool = next((pool for pool in POOLS if pool == self.taken), None)
             if pool is None:
-                raise UsageError(f"{self.flag}-part {part}: streetcam has the pools {', '.join(POOLS)}")
+                raise UsageError(f"{self.flag}-part {self.taken}: streetcam has the pools {', '.join(POOLS)}")
             return Passes(Streetcam(pool, drawn_at(size)), -(-self.count // _VIEWS), min(self.count, _VIEWS))
-        whole = open_collection(self.spec, self.part or "public")
+        whole = open_collection(self.spec, self.taken)
         if len(whole) <= self.count:
             return whole
         return Subset(whole, tuple(at * len(whole) // self.count for at in range(self.count)))

@@ -21,6 +21,7 @@ from keyhole.attacks.classes.base import (
     no_generator,
 )
 from keyhole.attacks.classes.classifier import OpenClassifier
+from keyhole.attacks.classes.learned import warn_of_other_pictures, warn_of_the_priors_pictures
 from keyhole.attacks.classes.recipe_facts import hyper_parameters
 from keyhole.attacks.classes.registry import CLASS_ATTACKS, ChosenClassAttack
 from keyhole.nn.device import CPU
@@ -69,6 +70,7 @@ class OpenedClasses:
         generators: folders of trained generators.
         seed: of all that attacks draw.
         device: where they compute.
+        public_part: what of the public pictures it is; empty: it is not known.
     """
 
     target: Target
@@ -79,6 +81,7 @@ class OpenedClasses:
     generators: Sequence[Path] = ()
     seed: int = 0
     device: torch.device = CPU
+    public_part: str = ""
 
     @cached_property
     def opened(self) -> OpenClassifier:
@@ -97,6 +100,8 @@ class OpenedClasses:
         opened, device = self.counted, self.device
 
         def prior() -> Prior:
+            if self.public_part:
+                warn_of_the_priors_pictures(self.prior_spec, self.public_spec, self.public_part)
             return load_prior(self.prior_spec, device=device)
 
         def shown() -> Tensor:
@@ -106,6 +111,8 @@ class OpenedClasses:
         def generators(kind: str) -> Path:
             folder = generator_folder(self.generators, kind, self.target.hash)
             GeneratorCard.read(folder, kind).warn_unless_made_for(self.target.hash, f"--generators {folder}")
+            if self.public_part:
+                warn_of_other_pictures(folder, self.public_spec, self.public_part, f"--generators {folder}")
             return folder
 
         facts = (self.target.outputs, self.target.preprocess.size, shown, cache(prior), generators)

@@ -16,7 +16,7 @@ from keyhole.attacks.classes.base import ClassAccess
 from keyhole.attacks.classes.chosen import chosen_classes, classifier_named
 from keyhole.attacks.classes.classifier import OpenClassifier
 from keyhole.data.labelled import LabelledPictures
-from keyhole.data.public_set import pictures_hash
+from keyhole.data.public_set import PublicSet, pictures_hash
 from keyhole.evaluation.classes.pictures import read_private, read_public
 from keyhole.evaluation.classes.references import PrivatePictures, check_judged
 from keyhole.evaluation.classes.scores import Classifiers
@@ -104,6 +104,7 @@ class ClassWorld:
             settings.generators,
             settings.seed,
             device,
+            PublicSet(settings.public, settings.public_part).taken,
         )
         opened = classes.opened
         natural = _natural(opened, report, device)
