@@ -6,6 +6,8 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.base import Budget, RunSettings, Watch
 from keyhole.attacks.classes.base import ClassWhiteBox, Wanted
@@ -176,3 +178,41 @@ def test_views_are_the_picture_where_nothing_is_varied_and_differ_from_it_otherw
     factor = bright / pictures
     assert torch.allclose(factor.amax((1, 2, 3)), factor.amin((1, 2, 3)), atol=1e-4)
     assert factor.amax((1, 2, 3)).unique().numel() == 4
+
+
+def test_turns_and_contrast_are_torchvisions_for_the_numbers_that_each_picture_draws() -> None:
+    pictures = torch.rand(4, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(4))
+    random = PictureRandom(WANTED, 2)
+    [random.uniform() for _ in range(5)]  # area, ratio, right, down, mirrored
+    angles = random.uniform(low=-5.0, high=5.0)
+    (turned,) = AugmentedViews(turn=5.0)(pictures, PictureRandom(WANTED, 2))
+    random = PictureRandom(WANTED, 3)
+    random.uniform()  # brightness
+    factors = random.uniform(low=0.5, high=1.5)
+    (stronger,) = AugmentedViews(contrast=0.5)(pictures, PictureRandom(WANTED, 3))
+    for at in range(4):
+        expected = transform.rotate(pictures[at], float(angles[at]), InterpolationMode.BILINEAR)
+        assert torch.allclose(turned[at, :, 2:-2, 2:-2], expected[:, 2:-2, 2:-2], atol=1e-4)
+        expected = transform.adjust_contrast(pictures[at], float(factors[at]))
+        assert torch.allclose(stronger[at].clamp(0, 1), expected, atol=1e-4)
+
+
+def test_a_crop_is_a_rectangle_of_its_area_and_ratio_within_the_picture() -> None:
+    """Each pixel of the picture says where it is; each of the view where it was taken from."""
+    places = torch.arange(SIDE) + 0.5
+    across, down = places.expand(SIDE, SIDE), places[:, None].expand(SIDE, SIDE)
+    pictures = torch.stack([across, down, 0 * across]).expand(4, 3, SIDE, SIDE)
+    for crop, ratio in (((0.25, 0.25), (1.0, 1.0)), ((0.3, 0.5), (0.8, 1.25))):
+        (views,) = AugmentedViews(crop=crop, ratio=ratio)(pictures, PictureRandom(WANTED, 6))
+        inside = views[:, :, 2:-2, 2:-2]  # the border's pixels have nothing beyond them
+        wide = inside[:, 0, 0].diff(dim=1).mean(dim=1)
+        tall = inside[:, 1, :, 0].diff(dim=1).mean(dim=1)
+        steps = inside[:, 0].diff(dim=2)
+        assert torch.allclose(steps, wide[:, None, None].expand_as(steps), atol=1e-3)
+        assert (wide * tall >= crop[0] - 1e-3).all()
+        assert (wide * tall <= crop[1] + 1e-3).all()
+        assert (wide / tall >= ratio[0] - 1e-3).all()
+        assert (wide / tall <= ratio[1] + 1e-3).all()
+        assert views[:, :2].min() >= 0
+        assert views[:, :2].max() <= SIDE
+        assert views[:, 0, 0, 0].unique().numel() == 4
