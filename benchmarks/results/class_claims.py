@@ -18,19 +18,21 @@ class ClassClaim:
         differences: each with what it is a difference of; None: it is not measured.
         unit: after a difference that is multiplied by `scale`.
         scale: of the differences, as they are printed.
+        unknown: what is said where one is not known.
     """
 
     text: str
     differences: Sequence[tuple[str, Mean | None]]
     unit: str = "points"
     scale: float = 100.0
+    unknown: str = NOT_YET
 
     @property
     def line(self) -> str:
         """The claim with its verdict and every difference, as a point of a list."""
         known = [(of, found) for of, found in self.differences if found is not None]
         if len(known) < len(self.differences) or not known:
-            return f"- *{self.text}*: {NOT_YET}."
+            return f"- *{self.text}*: {self.unknown}."
         told = "; ".join(f"{of + ' ' if of else ''}{self._signed(found)}" for of, found in known)
         return f"- *{self.text}*: {whole_verdict([found for _, found in known])} ({told})."
 

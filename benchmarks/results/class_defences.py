@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.results.class_claims import ClassClaim, listed
+from benchmarks.results.class_claims import ClassClaim, listed, verdict
 from benchmarks.results.class_worlds import CDM, CGAN, EPOCHS, GAN, KEPT, AttackedTarget
 from benchmarks.results.classes import Classes
 from benchmarks.results.inversions import PUBLIC_BEST, InversionRun, mean_of, more, percent
@@ -46,6 +46,7 @@ _FAMILIES: Mapping[str, tuple[str, Symbol]] = {
     "smoothing": ("#1b5e20", "diamond"),
 }
 _GREY = "#667085"
+_NO_PRICE = "natural accuracy is not told apart"
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ class ClassDefences:
             lost = [(word, _between(curves[word].lost(ours), curves[word].lost(theirs))) for word in own]
             yield ClassClaim(f"{text}, each at matched natural accuracy", lost)
             ratios = [(word, _between(_ratio(plain, ours, word), _ratio(plain, theirs, word))) for word in own]
-            yield ClassClaim(f"{text} for each point of natural accuracy (Δ)", ratios, "", 1)
+            yield ClassClaim(f"{text} for each point of natural accuracy (Δ)", ratios, "", 1, f"undecided, {_NO_PRICE}")
 
     def _gains(self, found: Mapping[str, InversionRun], strongest: str | None) -> str:
         words = _told_of(strongest)
@@ -184,7 +185,7 @@ class ClassDefences:
                 ratio = _ratio(plain, run, word)
                 lost = UndefendedCurve.of(word, self._undefended(found)).lost(run)
                 cells.append(percent(more(plain.by_class(word), run.by_class(word)), signed=True))
-                cells.append(f"{mean_of(ratio):.2f}" if ratio else "none: nothing is lost")
+                cells.append(f"{mean_of(ratio):.2f}" if ratio else _NO_PRICE)
                 cells.append(percent(Mean.of(list(lost.values())), signed=True) if lost else "beyond the snapshots")
             rows.append(cells)
         return table(headings, rows)
@@ -240,13 +241,13 @@ def _halved(scores: Mapping[str, float]) -> dict[str, float]:
 
 
 def _ratio(plain: InversionRun, run: InversionRun, word: str) -> dict[str, float]:
-    """Δ of TL-DMI, class by class: what the attack loses over the mean that natural accuracy loses; empty where that
-    loses nothing."""
-    price = mean_of(plain.natural) - mean_of(run.natural)
+    """Δ of TL-DMI, class by class: what the attack loses over the mean that natural accuracy loses; empty where it is
+    not sure that this loses anything."""
+    lost = more(plain.natural, run.natural)
+    if lost is None or verdict(lost) != "seen":
+        return {}
     before, after = plain.by_class(word), run.by_class(word)
-    return (
-        {name: (before[name] - value) / price for name, value in after.items() if name in before} if price > 0 else {}
-    )
+    return {name: (before[name] - value) / lost.mean for name, value in after.items() if name in before}
 
 
 def _lead(lost: Mapping[str, float], least: float) -> Mean | None:

@@ -171,7 +171,7 @@ def test_defences_are_told_at_matched_accuracy_and_by_their_delta(tmp_path: Path
     finish(CLASSES.run, tmp_path, document({"latent": 0.4, **strong}, 0.85))
     for name, step in study.runs.items():
         part = 0.3 if name.startswith("tl-dmi") else 0.9 if name in METHODS else 1.0
-        natural = 0.75 if name in METHODS else 0.85 if name == "undefended" else 0.65
+        natural = 0.85 if name in ("undefended", "mid") else 0.75 if name in METHODS else 0.65
         lower = 0.5 if "-at-" in name else 1.0
         shares = {"latent": 0.4, "mirror": 0.3} | (strong if name in ATTACKED else {})
         finish(step, tmp_path, document({word: part * lower * share for word, share in shares.items()}, natural))
@@ -188,6 +188,8 @@ def test_defences_are_told_at_matched_accuracy_and_by_their_delta(tmp_path: Path
     assert "*TL-DMI, frozen to `layer1`: half of the attack accuracy is gone, or more*: seen (latent" in gains
     assert "*TL-DMI, frozen to `layer2`: 6 points of natural accuracy or less*: not seen (-4.0" in gains
     assert "for each point of natural accuracy (Δ)*: seen (plg-mi +3.600" in gains
+    assert rows["| MID, weight 0.01"][2] == "natural accuracy is not told apart"
+    assert "(Δ)*: undecided, natural accuracy is not told apart." in gains
     assert "inversion than to the task*: not seen: the first half of the layers holds 20 %" in gains
     assert len(scores.splitlines()) == 2 + len(study.targets)
     (chart,) = study.charts(tmp_path)
