@@ -195,7 +195,7 @@ def faces(data: Path, judge: Path, autoencoder: Path, per_class: int = 2) -> Inv
         shipped_prior=False,
         minutes={
             **{"start": 12, "target": 6, "bido": 9, "evaluator-start": 8, "evaluator": 6, "prior": 9, "opened": 2},
-            **{GAN: 15, INVERSION_GAN: 10, CGAN: 18, CDM: 11, STUDENTS: 14},
+            **{GAN: 15, INVERSION_GAN: 10, CGAN: 18, CDM: 15, STUDENTS: 11},
             **{"latent": 1.5, "guided": 10, "gmi": 29, "ked-mi": 24, "plg-mi": 25, "lomma": 42, "ppa": 7, "mirror": 2},
             **{"mirror/genetic": 13, "vmi": 8, "brep-mi": 21, "diff-mi": 6},
         },
@@ -224,7 +224,7 @@ def vehicles(per_class: int = 2) -> InversionWorld:
         shipped_prior=True,
         minutes={
             **{"start": 6, "target": 3, "bido": 5, "evaluator-start": 8, "evaluator": 6, "opened": 1},
-            **{GAN: 17, INVERSION_GAN: 12, CGAN: 16, CDM: 10, STUDENTS: 9},
+            **{GAN: 17, INVERSION_GAN: 12, CGAN: 16, CDM: 12, STUDENTS: 8},
             **{"latent": 1, "guided": 6, "gmi": 14, "ked-mi": 12, "plg-mi": 12, "lomma": 24, "ppa": 4, "mirror": 1},
             **{"mirror/genetic": 6, "vmi": 5, "brep-mi": 9, "diff-mi": 4},
         },

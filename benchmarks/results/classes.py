@@ -90,7 +90,7 @@ class Classes:
                 (f"classes-{name}", f"classes-{name}-fidelity", f"classes-{name}-found"), "Not measured."
             )
         return {
-            f"classes-{name}": self._recognition(run, root),
+            f"classes-{name}": self._recognition(run),
             f"classes-{name}-fidelity": self._fidelity(run),
             f"classes-{name}-found": "\n\n".join((listed(list(self.claims(run))), *self._shown(run))),
         }
@@ -144,13 +144,7 @@ class Classes:
         found = [f"`{word}` {_worth(run, word)}" for word in run.attacks if word != BASELINE]
         return f"Beside `{BASELINE}`, which trains nothing: {'; '.join(found)}."
 
-    def _recognition(self, run: InversionRun, root: Path) -> str:
-        seconds = {
-            word: row.get("seconds_per_picture")
-            for step in self.groups.values()
-            if (group := InversionRun.read(step, root))
-            for word, row in group.rows.items()
-        }
+    def _recognition(self, run: InversionRun) -> str:
         headings = [
             *("pictures of", "knows", "judge, top 1", "top 5", "above best-liked public", "verified"),
             *("evaluator, top 1", "top 5", "target itself", "s a picture"),
@@ -166,7 +160,7 @@ class Classes:
                 percent(run.mean(word, "evaluator_top1")),
                 percent(run.mean(word, "evaluator_top5")),
                 percent(run.mean(word, "target_confidence"), 0),
-                f"{each:.1f}" if (each := seconds.get(word)) else "",
+                f"{each:.1f}" if (each := run.rows[word].get("seconds_per_picture")) else "",
             ]
             for word in (*run.attacks, *run.public, REAL)
         ]
