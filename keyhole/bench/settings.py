@@ -167,6 +167,8 @@ class BenchReportSettings:
     """The same on SSIM. Who has seen nothing scores something too."""
     max_accuracy_loss: float = 1.0
     """The recommendation's limit on points of accuracy below the undefended fp32 design."""
+    max_training_leak: float | None = None
+    """The recommendation's limit on what leaks of the training set, as for `keyhole recommend`. Absent: none."""
 
     def __post_init__(self) -> None:
         if self.max_ssim is not None and not -1 <= self.max_ssim <= 1:
@@ -175,6 +177,7 @@ class BenchReportSettings:
             raise UsageError(f"--max-thumbnail {self.max_thumbnail:g}: expected 0 or more")
         if not self.max_accuracy_loss >= 0:
             raise UsageError(f"--max-accuracy-loss {self.max_accuracy_loss:g}: expected 0 or more")
+        _check_share("--max-training-leak", self.max_training_leak)
 
 
 @dataclass(frozen=True)
@@ -214,15 +217,24 @@ class RecommendSettings:
     """Multiply-accumulates of the head for one picture, as 5e8, or as 40%: a share of the whole undefended model's."""
     keep_model_secret: float | None = None
     """Share of the model's parameters, 0 to 1, that may not leave the cloud."""
+    max_training_leak: float | None = None
+    """Share, 0 to 1, of the pictures by the strongest attack on a classifier's classes (`keyhole bench --training-set`)
+    that the judge recognises. It is a target's, whatever its cut: on the edge alone everyone with a device holds the
+    classifier, and in the cloud alone the cloud does."""
     details: bool = False
     """Also what each constraint costs, all baselines and what was left out."""
 
     def __post_init__(self) -> None:
         if self.max_ssim is not None and not -1 <= self.max_ssim <= 1:
             raise UsageError(f"--max-ssim {self.max_ssim:g}: SSIM lies between -1 and 1")
-        if self.keep_model_secret is not None and not 0 <= self.keep_model_secret <= 1:
-            raise UsageError(f"--keep-model-secret {self.keep_model_secret:g}: expected a share, 0 to 1")
+        _check_share("--keep-model-secret", self.keep_model_secret)
+        _check_share("--max-training-leak", self.max_training_leak)
         for flag in ("max_thumbnail", "max_accuracy_loss", "max_latency", "max_edge_mib"):
             value = getattr(self, flag)
             if value is not None and not value >= 0:
                 raise UsageError(f"--{flag.replace('_', '-')} {value:g}: expected 0 or more")
+
+
+def _check_share(flag: str, value: float | None) -> None:
+    if value is not None and not 0 <= value <= 1:
+        raise UsageError(f"{flag} {value:g}: expected a share, 0 to 1")

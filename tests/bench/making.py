@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from keyhole.bench.records import (
     Percentiles,
     ProfileRecord,
     ScaleRecord,
+    TrainingSetRecord,
 )
 from keyhole.bench.results import Failure, Results
 from keyhole.judge.legibility import Legibility, ReadSecret
@@ -87,6 +89,32 @@ def scale(blind: float = 0.15, read: Legibility | None = None, **secrets: float)
     rows = [scores_of(score(side)) for side in SIDES]
     by_metric = {metric: [row[metric] for row in rows] for metric in rows[0]}
     return ScaleRecord(WHOLE, unseen, ThumbnailScale(64, SIDES, by_metric), read)
+
+
+SHARES = (0.0, 0.2, 0.4, 0.4, 0.6, 0.8)
+"""Of classes that an attack is recognised in; their mean is 0.4."""
+
+
+def recalled(
+    design: Design, attack: str, shares: Sequence[float] = SHARES, *, floor: bool = False
+) -> TrainingSetRecord:
+    """What the judge recognises of an attack, class by class, among twenty."""
+    classes = {f"person {number}": {"top1": share} for number, share in enumerate(shares)}
+    return TrainingSetRecord(design, attack, "white box", floor, classes, 5 * len(shares), 20, "faces", seconds=0.5)
+
+
+def with_training_sets(results: Results, **shares: Sequence[float]) -> Results:
+    """With an attack of that name on the classes of every design, public pictures (10 %) and real ones."""
+    found = [
+        record
+        for design in results.designs
+        for record in (
+            recalled(design, "real", [1.0] * 6),
+            recalled(design, "public-best", [0.1] * 6, floor=True),
+            *(recalled(design, attack, of_classes) for attack, of_classes in shares.items()),
+        )
+    ]
+    return replace(results, training_sets=found)
 
 
 def strength(design: Design) -> int:

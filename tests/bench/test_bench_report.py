@@ -21,7 +21,7 @@ from keyhole.bench.report.view import ReaderLimits
 from keyhole.bench.results import Failure, Results
 from keyhole.bench.settings import BenchReportSettings
 from keyhole.service.errors import UsageError
-from tests.bench.making import CUTS, DESIGNS, LINKS, leak, run, ssim_of, with_sheets
+from tests.bench.making import CUTS, DESIGNS, LINKS, SHARES, leak, run, ssim_of, with_sheets, with_training_sets
 from tests.bench.standard import standard_run
 
 Report = tuple[str, str, Path]
@@ -276,7 +276,8 @@ def test_limits_that_cannot_be_are_mistakes(flags: dict[str, float]) -> None:
 
 
 def test_the_made_up_run_has_every_kind_of_record() -> None:
-    assert all(getattr(run(), field.name) for field in fields(Results))
+    results = with_training_sets(run(), latent=SHARES)
+    assert all(getattr(results, field.name) for field in fields(Results))
 
 
 def test_metrics_that_were_asked_for_have_columns_and_curves_and_the_others_have_none(tmp_path: Path) -> None:

@@ -78,4 +78,5 @@ def _constraints(settings: RecommendSettings, results: Results, target: str) -> 
         max_edge_mib=settings.max_edge_mib,
         max_edge_macs=settings.max_edge_macs,
         keep_model_secret=settings.keep_model_secret,
+        max_training_leak=settings.max_training_leak,
     )

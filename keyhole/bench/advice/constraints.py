@@ -11,6 +11,8 @@ from keyhole.bench.advice.thumbnail_limit import ThumbnailLimit
 from keyhole.bench.advice.wording import macs_text, mebibytes_text, milliseconds_text, points_text, share_text
 from keyhole.bench.quantity import Quantity
 
+TRAINING = "training-set leak"
+"""Measurement of `keyhole bench --training-set`."""
 _ROUNDING = 1e-9
 """Tolerance of figures that are differences: 70.0 − 69.1 is more than 0.9."""
 
@@ -74,6 +76,7 @@ def constraints(
     max_edge_mib: float | None = None,
     max_edge_macs: Quantity | float | None = None,
     keep_model_secret: float | None = None,
+    max_training_leak: float | None = None,
 ) -> tuple[Constraint, ...]:
     """The constraints whose limits are given.
 
@@ -90,6 +93,7 @@ def constraints(
         max_edge_mib: MiB that the edge needs for the head.
         max_edge_macs: multiply-accumulates of the head, or their share of the whole undefended model's.
         keep_model_secret: the share of the model's parameters that stay in the cloud, at least.
+        max_training_leak: the greatest share, over attacks on its classes, of pictures that the judge recognises.
     """
     given: list[Constraint] = []
     if max_thumbnail is not None:
@@ -131,6 +135,8 @@ def constraints(
                 lambda x: f"{share_text(x)} on the edge",
             )
         )
+    if max_training_leak is not None:
+        given.append(_training(max_training_leak))
     return tuple(given)
 
 
@@ -162,6 +168,23 @@ def _ssim_reach(option: Option) -> float | None:
         return _ssim(option)
     found = option.exposure.get("ssim")
     return found.interval[1] if found and found.interval else 1.0
+
+
+def _training(most: float) -> Constraint:
+    return Constraint(
+        f"at most {share_text(most)} of training classes recognised",
+        TRAINING,
+        most,
+        lambda option: option.training.mean if option.training else None,
+        lambda x: f"{share_text(x)} recognised",
+        _training_reach,
+    )
+
+
+def _training_reach(option: Option) -> float | None:
+    """The upper end of the interval; without one all may be recognised."""
+    found = option.training
+    return None if found is None else found.interval[1] if found.interval else 1.0
 
 
 def _macs(most: Quantity) -> Constraint:

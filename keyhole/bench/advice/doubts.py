@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from keyhole.bench.advice.constraints import TRAINING, Constraint
 from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.recommendation import Recommendation
-from keyhole.bench.advice.wording import listed, milliseconds_text
+from keyhole.bench.advice.wording import listed, milliseconds_text, share_text
 from keyhole.bench.records import MachineLoad
+from keyhole.evaluation.classes.report import FEWEST_CLASSES
 from keyhole.evaluation.evidence import needed_text
 from keyhole.metrics.interval import with_interval
 
@@ -27,6 +29,7 @@ def doubts(advice: Recommendation, option: Option) -> Iterator[str]:
     if leak and leak.thin and option.splits:
         behind = f"{leak.pictures} pictures and {leak.seeds} seed{'' if leak.seeds == 1 else 's'}"
         yield f"Its leak was measured on {behind}; a conclusion needs {needed_text()}."
+    yield from _of_the_training_set(advice, option)
     if option is advice.chosen and advice.untried:
         yield f"It was not attacked by {listed(advice.untried)}, unlike other designs: it may leak more."
     heavy = [load for load in advice.loads if load.heavy]
@@ -40,13 +43,33 @@ def doubts(advice: Recommendation, option: Option) -> Iterator[str]:
 def _of_the_leak(advice: Recommendation, chosen: Option) -> Iterator[str]:
     """Where its interval reaches over a limit, and where more is read than from thumbnails of the limit's size."""
     if not advice.sure:
-        leak = chosen.exposure.get("ssim")
-        over = [f"“{limit.phrase}”" for limit in advice.constraints if not limit.sure(chosen)]
-        known = "reaches over" if leak and leak.interval else "is not known for"
-        yield f"Probably, because the 95 % interval of what leaks {known} {listed(over)}."
+        over = [limit for limit in advice.constraints if not limit.sure(chosen)]
+        for known, does in ((True, "reaches over"), (False, "is not known for")):
+            if phrases := [f"“{limit.phrase}”" for limit in over if _has_interval(limit, chosen) == known]:
+                yield f"Probably, because the 95 % interval of what leaks {does} {listed(phrases)}."
     read = [name for name, found in chosen.secrets.items() if not found.share.as_by_guessing]
     if chosen.splits and read and any(limit.judged for limit in advice.constraints):
         yield f"Within the limit, and yet the judge reads something: {listed(read)}. Reconstructions are no thumbnails."
+
+
+def _has_interval(limit: Constraint, option: Option) -> bool:
+    leak = option.training if limit.measurement == TRAINING else option.exposure.get("ssim")
+    return bool(leak and leak.interval)
+
+
+def _of_the_training_set(advice: Recommendation, option: Option) -> Iterator[str]:
+    """Where its limit asks for less than public pictures alone give, and where few classes are behind the figure."""
+    leak, limit = option.training, next((each for each in advice.constraints if each.measurement == TRAINING), None)
+    if leak is None or limit is None:
+        return
+    alone = max(leak.guessing, leak.public.mean if leak.public else 0.0)
+    if limit.limit < alone:
+        yield (
+            f"Nobody has to attack for more than {share_text(limit.limit)}: public pictures alone, or guessing, are "
+            f"right in {share_text(alone)}."
+        )
+    if leak.thin:
+        yield f"Its training-set leak is of {leak.classes} classes; a conclusion needs {FEWEST_CLASSES}."
 
 
 def _of_the_limits(advice: Recommendation, option: Option) -> Iterator[str]:

@@ -17,6 +17,7 @@ from keyhole.bench.advice.exposure import (
     worst,
 )
 from keyhole.bench.advice.puri import PURI_METRICS, privacy, puri, utility
+from keyhole.bench.advice.training import TrainingLeak, training_leak
 from keyhole.bench.records import (
     BASELINES,
     CLOUD_ONLY,
@@ -27,6 +28,7 @@ from keyhole.bench.records import (
     LeakRecord,
     ProfileRecord,
     ScaleRecord,
+    TrainingSetRecord,
 )
 from keyhole.bench.results import Results
 from keyhole.judge.legibility import SECRETS
@@ -57,6 +59,9 @@ class Option:
         thumbnail: that the strongest attack by SSIM equals; nothing on the edge alone, the picture in the cloud alone.
             None too where the target's pictures have no scale.
         blind: what the blind attacker gets by SSIM on the pictures of that attack.
+        training: what leaks of the target's training set to whoever holds the classifier: wherever it is cut, for both
+            halves are known to a white box; on the edge alone, where everyone with a device has all of it; in the cloud
+            alone, where the cloud has.
     """
 
     design: Design
@@ -71,6 +76,7 @@ class Option:
     model_macs: int | None = None
     thumbnail: Thumbnail | None = None
     blind: Exposure | None = None
+    training: TrainingLeak | None = None
 
     @property
     def splits(self) -> bool:
@@ -179,6 +185,9 @@ def options(results: Results) -> tuple[Option, ...]:
     leaks: dict[Design, list[LeakRecord]] = defaultdict(list)
     for leak in results.leaks:
         leaks[leak.design].append(leak)
+    recalled: dict[Design, list[TrainingSetRecord]] = defaultdict(list)
+    for record_of_classes in results.training_sets:
+        recalled[record_of_classes.design].append(record_of_classes)
 
     made = {}
     for design in results.designs:
@@ -197,6 +206,7 @@ def options(results: Results) -> tuple[Option, ...]:
             model_macs=_model_macs(design, profiles),
             thumbnail=_thumbnail(design, exposure.get(HEADLINE), scale) if scale else None,
             blind=_blind(exposure.get(HEADLINE), scale) if scale else None,
+            training=training_leak(recalled[design]),
         )
     return tuple(replace(option, puri=_puri(option, made, accuracies)) for option in made.values())
 

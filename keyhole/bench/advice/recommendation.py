@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from keyhole.bench.advice.constraints import Constraint
 from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.ranking import Choice, best, same_latency
+from keyhole.bench.advice.training import tried
 from keyhole.bench.records import Design, MachineLoad
 
 
@@ -28,7 +29,7 @@ class Recommendation:
         without: for each constraint, in order, what would be chosen if it were not asked for.
         nearest: where nothing satisfies all, the design whose greatest relative excess over a limit is least.
         left_out: designs that could not be judged, with what was not measured of them.
-        untried: attacks that were tried on other designs of the target, not on the chosen one.
+        untried: attacks, on its classes too, that were tried on other designs of the target, not on the chosen one.
         baselines: the whole model on the edge, and the pictures to the cloud, as far as they were timed on the link.
         missed: of each design that was judged, the constraints that it does not satisfy by its means.
         loads: of the machine while each design was timed on the link, where it is known.
@@ -92,7 +93,7 @@ def recommendation(
         ),
         nearest=None if chosen else _nearest(judged, link, constraints),
         left_out=tuple((design, missing) for design, missing in lacking.items() if missing),
-        untried=_untried(chosen, mine) if chosen and chosen.splits else (),
+        untried=_untried(chosen, mine) if chosen else (),
         baselines=tuple(option for option in mine if not option.splits and option.p50(link) is not None),
         missed=tuple(
             (option.design, tuple(constraint for constraint in constraints if constraint.excess(option)))
@@ -107,9 +108,12 @@ def _lacking(option: Option, link: str, constraints: Sequence[Constraint]) -> tu
     return tuple(dict.fromkeys((*missing, *(() if option.p50(link) is not None else ("latency",)))))
 
 
-def _untried(chosen: Option, options: Iterable[Option]) -> tuple[str, ...]:
-    tried = dict.fromkeys(attack for option in options if option.splits for attack in option.attacks)
-    return tuple(attack for attack in tried if attack not in chosen.attacks)
+def _untried(chosen: Option, options: Sequence[Option]) -> tuple[str, ...]:
+    splits = [option for option in options if option.splits and chosen.splits]
+    of_features = dict.fromkeys(attack for option in splits for attack in option.attacks)
+    of_classes = tried(option.training for option in options)
+    mine = (*chosen.attacks, *tried([chosen.training]))
+    return tuple(attack for attack in (*of_features, *of_classes) if attack not in mine)
 
 
 def _best(judged: Iterable[Option], link: str, constraints: Sequence[Constraint]) -> tuple[Choice | None, bool]:

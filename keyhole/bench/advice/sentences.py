@@ -10,6 +10,7 @@ from keyhole.bench.advice.options import Option
 from keyhole.bench.advice.ranking import same_leak, simplicity
 from keyhole.bench.advice.recommendation import Recommendation
 from keyhole.bench.advice.seen import seen_text
+from keyhole.bench.advice.training import training_text
 from keyhole.bench.advice.wording import (
     capital,
     design_text,
@@ -97,6 +98,8 @@ def _answers(option: Option, took: str) -> str:
 def _described(advice: Recommendation, option: Option) -> Iterator[str]:
     if option.splits:
         yield f"An attacker gets {seen_text(option)}."
+    if option.training:
+        yield f"Of the training set, to whoever holds the classifier: {training_text(option.training)}."
     if costs := _costs(option):
         yield f"Its costs: {listed(costs)}."
     if option is advice.chosen:

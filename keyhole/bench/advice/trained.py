@@ -9,13 +9,20 @@ from typing import TypeVar
 import numpy as np
 
 from keyhole.bench.provenance import picture_size_of
-from keyhole.bench.records import AccuracyRecord, Design, LatencyRecord, LeakRecord, ProfileRecord
+from keyhole.bench.records import (
+    AccuracyRecord,
+    Design,
+    LatencyRecord,
+    LeakRecord,
+    ProfileRecord,
+    TrainingSetRecord,
+)
 from keyhole.bench.results import Results
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.service.errors import UsageError
 from keyhole.targets.target import defence_name
 
-R = TypeVar("R", LatencyRecord, AccuracyRecord, LeakRecord, ProfileRecord)
+R = TypeVar("R", LatencyRecord, AccuracyRecord, LeakRecord, ProfileRecord, TrainingSetRecord)
 
 _ROUNDING = 1e-3
 """That scores of the same picture may be apart, measured on two machines."""
@@ -60,7 +67,7 @@ def with_trained_defences(results: Results, known: Mapping[str, TrainedDefence])
     recommendation.
 
     Raises:
-        UsageError: a target and its base were measured on other pictures.
+        UsageError: a target and its base were measured on other pictures, or attacked in other classes.
     """
     for target, trained in known.items():
         _check_same_pictures(results, target, trained.base)
@@ -70,6 +77,7 @@ def with_trained_defences(results: Results, known: Mapping[str, TrainedDefence])
         accuracies=_renamed(results.accuracies, known),
         leaks=_renamed(results.leaks, known),
         profiles=_renamed(results.profiles, known),
+        training_sets=_renamed(results.training_sets, known),
     )
 
 
@@ -82,11 +90,18 @@ def _check_same_pictures(results: Results, target: str, base: str) -> None:
         why = f"pictures of {sizes[0]}, and {base} on pictures of {sizes[1]}"
     elif scales[0] and scales[1] and not _same(scales[0].thumbnails, scales[1].thumbnails):
         why = f"other pictures than {base}, by the scores of their thumbnails"
+    elif all(pictured := [_pictured(results, name) for name in (target, base)]) and pictured[0] != pictured[1]:
+        why = f"other classes of its training set than {base}"
     if why:
         raise UsageError(
             f"--defended {target}={base}+…: {target} was measured on {why}, so their figures do not compare; measure "
             "both in one run from the start, with one --size"
         )
+
+
+def _pictured(results: Results, target: str) -> set[str]:
+    """The classes of a target that its training set was attacked in."""
+    return {name for found in results.training_sets if found.design.target == target for name in found.classes}
 
 
 def _same(one: ThumbnailScale, other: ThumbnailScale) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from keyhole.bench.records import REAL, TrainingSetRecord
@@ -105,6 +105,6 @@ def _mean(pair: tuple[TrainingSetRecord, Mean]) -> float:
     return pair[1].mean
 
 
-def tried(leaks: Sequence[TrainingLeak | None]) -> tuple[str, ...]:
+def tried(leaks: Iterable[TrainingLeak | None]) -> tuple[str, ...]:
     """Words of the attacks that were tried on any of them, each once."""
     return tuple(dict.fromkeys(attack for leak in leaks if leak for attack in leak.attacks))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keyhole.bench.advice.exposure import Exposure, SecretExposure
 from keyhole.bench.advice.options import Option
 from keyhole.bench.records import ScaleRecord
-from keyhole.metrics.interval import Interval, with_interval
+from keyhole.metrics.interval import Interval, Mean, with_interval
 from keyhole.metrics.thumbnails import Thumbnail
 
 MISSING = "–"
@@ -105,6 +105,14 @@ def number(value: float | None, digits: int) -> Cell:
 def figure(value: float, interval: Interval | None, digits: int) -> Cell:
     """A number with its interval."""
     return Cell(f"{value:.{digits}f}", with_interval(value, interval, digits).partition(" ")[2], value)
+
+
+def percentage(found: Mean | None) -> Cell:
+    """A share in percent with its interval."""
+    if found is None:
+        return Cell(MISSING)
+    interval = found.interval and (100 * found.interval[0], 100 * found.interval[1])
+    return figure(100 * found.mean, interval, 1)
 
 
 def mean(found: Exposure | None, digits: int) -> Cell:

@@ -18,6 +18,7 @@ from keyhole.bench.report.cells import (
     figure,
     mean,
     number,
+    percentage,
     seen,
     share,
 )
@@ -80,6 +81,24 @@ def metric(metric: Metric, limit: float | None = None) -> TableColumn:
         limit,
         lambda scale: mean(blind_exposure(scale, metric.name, scale.thumbnails.count), metric.brief),
     )
+
+
+def training(options: Iterable[Option], limit: float | None = None) -> list[TableColumn]:
+    """What the strongest attack shows of the classes that the target was trained on, where any were attacked; who
+    attacks nothing has the public pictures that the judge recognises most."""
+    leaks = [option.training for option in options if option.training]
+    if not leaks:
+        return []
+    public = max((leak.public for leak in leaks if leak.public), key=lambda found: found.mean, default=None)
+    return [
+        TableColumn(
+            f"training set, % (guessing {100 * max(leak.guessing for leak in leaks):.1f})",
+            lambda option: percentage(option.training.shown if option.training else None),
+            lambda option: option.training.mean if option.training else None,
+            limit,
+            lambda _: percentage(public),
+        )
+    ]
 
 
 def accuracy(options: Iterable[Option], most_lost: float | None = None) -> TableColumn:

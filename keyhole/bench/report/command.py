@@ -41,7 +41,10 @@ def bench_report(settings: BenchReportSettings, load: Callable[[Path], Results] 
         results,
         settings.run,
         ReaderLimits(
-            thumbnail=settings.max_thumbnail, ssim=settings.max_ssim, accuracy_loss=settings.max_accuracy_loss
+            thumbnail=settings.max_thumbnail,
+            ssim=settings.max_ssim,
+            accuracy_loss=settings.max_accuracy_loss,
+            training_leak=settings.max_training_leak,
         ),
         sheet_codecs=settings.sheet_codecs,
         room=settings.room,
@@ -77,6 +80,8 @@ def markdown(content: ReportContent) -> str:
 
 def _pictures(content: ReportContent) -> Iterator[tuple[str, bytes]]:
     """What Markdown shows: the first charts and contact sheets."""
+    for chart in content.charts:
+        yield f"{chart.name}.png", png(chart)
     for section in content.sections:
         for chart in section.charts:
             yield f"{chart.name}.png", png(chart)

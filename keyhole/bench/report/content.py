@@ -22,6 +22,7 @@ from keyhole.bench.report.defence_curves import curves_within, defence_curves, u
 from keyhole.bench.report.equivalents import EquivalentThumbnails
 from keyhole.bench.report.sheets import ContactSheet, contact_sheets
 from keyhole.bench.report.tradeoff import tradeoffs
+from keyhole.bench.report.training import both_leaks, training_table
 from keyhole.bench.report.verdict import verdict
 from keyhole.bench.report.view import ReaderLimits, TargetView, slug
 from keyhole.bench.results import Failure, Results
@@ -48,6 +49,7 @@ class TargetSection:
         other_charts: the others.
         missing: what was not measured, a line each.
         source: where the limit on what leaks is from; empty where it was asked for.
+        training: what every attack on its classes got; None where none was attacked.
         loaded: that latencies were taken while the machine did other work; empty: none were.
         thin: whether less than a conclusion needs is behind some leak; see `keyhole.evaluation.evidence`.
     """
@@ -66,6 +68,7 @@ class TargetSection:
     loaded: str
     thin: bool
     source: str = ""
+    training: ReportTable | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +80,14 @@ class ReportContent:
         sections: one for each target.
         provenance: what was run, on what machine, with which seeds and commands.
         failures: cells that did not end.
+        charts: over all targets.
     """
 
     name: str
     sections: Sequence[TargetSection]
     provenance: Mapping[str, str]
     failures: Sequence[Failure]
+    charts: Sequence[Chart] = ()
 
 
 def report_content(
@@ -107,7 +112,7 @@ def report_content(
     """
     weighed = options(results)
     _check_room(room, weighed)
-    sections = []
+    sections, views = [], []
     for target in results.targets:
         mine = [option for option in weighed if option.design.target == target]
         pictured = [option for option in mine if not sheet_codecs or option.design.codec in sheet_codecs]
@@ -116,8 +121,11 @@ def report_content(
         sheets = tuple(contact_sheets(pictured, run, equivalents))
         asked, source = _limits(limits, scale, source_of(results.provenance))
         view = TargetView(target, mine, results.links, asked, _shown_by(sheets), equivalents)
-        sections.append(replace(_section(view, sheets, room), source=source))
-    return ReportContent(run.resolve().name, sections, results.provenance, results.failures)
+        made, of_classes = _section(view, sheets, room), training_table(view.name, mine, results.training_sets)
+        sections.append(replace(made, source=source, training=of_classes if of_classes.rows else None))
+        views.append(view)
+    charts = tuple(both_leaks(views, limits.training_leak))
+    return ReportContent(run.resolve().name, sections, results.provenance, results.failures, charts)
 
 
 def _limits(asked: ReaderLimits, scale: ScaleRecord | None, pictures: str | None) -> tuple[ReaderLimits, str]:
@@ -184,6 +192,7 @@ def _advice(view: TargetView, link: str) -> Recommendation:
         max_ssim=limits.ssim,
         max_accuracy_loss=limits.accuracy_loss,
         max_latency=limits.latency,
+        max_training_leak=limits.training_leak,
     )
     return recommendation(view.options, view.target, link, asked)
 
@@ -199,6 +208,7 @@ def _no_scale(view: TargetView) -> Iterator[str]:
 def missing_measurements(options: Sequence[Option], links: Sequence[str]) -> Iterator[str]:
     """A line for each measurement that some designs of a target lack."""
     splits = [option for option in options if option.splits]
+    attacked = any(option.training for option in options)
     lacking = {
         **{f"latency over {link}": [each for each in splits if each.p50(link) is None] for link in links},
         "leak": [option for option in splits if option.leak() is None],
@@ -208,6 +218,7 @@ def missing_measurements(options: Sequence[Option], links: Sequence[str]) -> Ite
             option for option in splits if option.accuracy and option.loss is None
         ],
         "profile": [option for option in splits if option.profile is None],
+        "training-set leak": [option for option in splits if option.training is None and attacked],
     }
     if not links:
         yield "Latency: nothing is timed yet."

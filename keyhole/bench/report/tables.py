@@ -35,6 +35,7 @@ def designs(view: TargetView) -> ReportTable:
         *(columns.metric(metric) for metric in metrics_of(view.options)),
         columns.STRONGEST,
         columns.EVIDENCE,
+        *columns.training(view.options),
         columns.accuracy(view.options),
         columns.LOST,
         *(columns.latency(link) for link in view.links),

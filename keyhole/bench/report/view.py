@@ -10,7 +10,7 @@ from functools import cached_property
 from keyhole.bench.advice.options import UNDEFENDED, Option
 from keyhole.bench.records import Design, ScaleRecord
 from keyhole.bench.report.cells import TableColumn
-from keyhole.bench.report.columns import MACS, MEMORY, accuracy, latency, metric, secrets, thumbnail
+from keyhole.bench.report.columns import MACS, MEMORY, accuracy, latency, metric, secrets, thumbnail, training
 from keyhole.bench.report.equivalents import EquivalentThumbnails
 from keyhole.metrics.registry import METRICS
 
@@ -24,12 +24,14 @@ class ReaderLimits:
         ssim: mean of the strongest attack.
         accuracy_loss: points below the undefended fp32 design.
         latency: median milliseconds.
+        training_leak: share of what the strongest attack makes of training classes that the judge recognises.
     """
 
     thumbnail: float | None = None
     ssim: float | None = None
     accuracy_loss: float | None = None
     latency: float | None = None
+    training_leak: float | None = None
 
 
 @dataclass(frozen=True)
@@ -69,11 +71,13 @@ class TargetView:
 
     @cached_property
     def columns(self) -> tuple[TableColumn, ...]:
-        """What decides, in the order in which it is read: what the judge read, what leaks, accuracy, cost, latency."""
+        """What decides, in the order in which it is read: what the judge read, what leaks, of the training set too,
+        accuracy, cost, latency."""
         return (
             *secrets(self.options),
             *([thumbnail(self.limits.thumbnail)] if self.scale else []),
             metric(METRICS["ssim"], self.limits.ssim),
+            *training(self.options, self.limits.training_leak),
             accuracy(self.options, self.limits.accuracy_loss),
             MEMORY,
             MACS,
