@@ -16,7 +16,9 @@ from keyhole.data.streetcam.pools import identity_range
 from keyhole.data.streetcam.stream import Passes, Streetcam
 from keyhole.evaluation.classes.pictures import read_public, relabelled
 from keyhole.evaluation.classes.settings import InvertSettings
+from keyhole.evaluation.classes.world import told_accuracy
 from keyhole.service.errors import UsageError
+from keyhole.targets.stored_weights import Card, save_card
 from keyhole.terminal import terminal
 
 QUIET = terminal(quiet=True)
@@ -75,3 +77,23 @@ def test_labels_are_the_targets_by_name_and_strangers_are_left_out() -> None:
     assert found.names == ("owl", "red fox")
     with pytest.raises(UsageError, match="none of the target's, such as 'cat'"):
         relabelled(read, ("cat",), "somewhere")
+
+
+@pytest.mark.parametrize(
+    ("recipe", "flags", "told"),
+    [
+        ({}, {}, 84.5),
+        ({"method": "bido", "defence": "none"}, {}, 84.5),
+        ({"method": "noise-aware", "defence": "gaussian:scale=1"}, {}, None),
+        ({}, {"size": 64}, None),
+        ({}, {"weights": "other.safetensors"}, None),
+    ],
+)
+def test_a_card_tells_the_accuracy_of_its_own_weights_without_a_defence_at_run_time(
+    tmp_path: Path, recipe: dict[str, str], flags: dict[str, object], told: float | None
+) -> None:
+    plain = (0.0, 0.0, 0.0)
+    facts = ("mine", "narrow:resnet18-16", "people", "none", recipe, 0, {"top1": 84.5}, "", 32, plain, plain)
+    save_card(Card(*facts, labels=("ada", "bob"), sha256=""), tmp_path)
+    assert told_accuracy(InvertSettings(f"defended:{tmp_path}", **flags)) == told
+    assert told_accuracy(InvertSettings("narrow:resnet18-16")) is None

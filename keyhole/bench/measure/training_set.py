@@ -1,7 +1,8 @@
 """What an attack on a classifier's classes shows of those whom it was trained on, and what a judge says to it.
 
 The attack holds the whole classifier. What a design does to features at run time (noise, a codec) is no part of the
-weights, and whoever holds them leaves it out; so one figure is of every design of a target.
+weights, and whoever holds them leaves it out; so one figure is of every design of a target. An attack that only asks
+for labels gets those of the same classifier, which are no worse than those behind such a defence.
 """
 
 from __future__ import annotations

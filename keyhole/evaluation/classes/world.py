@@ -27,6 +27,7 @@ from keyhole.service.errors import UsageError
 from keyhole.targets import Target, load_target
 from keyhole.targets.catalogue import SHIPPED
 from keyhole.targets.stored_weights import CARD, read_card
+from keyhole.targets.target import NO_DEFENCE
 
 APART = 3.0
 """Points by which the target's accuracy may differ from its card's before the division is doubted."""
@@ -162,11 +163,12 @@ def _doubt(settings: InvertSettings, natural: float) -> None:
 
 
 def told_accuracy(settings: InvertSettings) -> float | None:
-    """Per cent of the held-back pictures that the target's card says it is right on; None where there is no card, or
-    weights or size are not the card's."""
+    """Per cent of the held-back pictures that the target's card says it is right on; None where there is no card,
+    weights or size are not the card's, or its figures are of a defence at run time as well."""
     name = settings.target
     places = (SHIPPED / name, Path(name.partition(":")[2] or name).expanduser())
     folder = next((place for place in places if (place / CARD).is_file()), None)
     if folder is None or settings.weights or settings.size:
         return None
-    return read_card(folder).figures.get("top1")
+    card = read_card(folder)
+    return card.figures.get("top1") if card.recipe.get("defence", NO_DEFENCE) == NO_DEFENCE else None
