@@ -132,7 +132,7 @@ def _advice(settings: InvertSettings, target: Target, kind: str) -> str:
     pool = f" --pool {settings.public_part or 'public-shifted'}" if settings.public == STREETCAM else ""
     return (
         f"{kind}: keyhole train prior --kind {kind}{of_target} --data {settings.public}{pool} --size {size} "
-        f"--out runs/{kind} (less than 40 minutes on two cores), then --generators runs/{kind}"
+        f"--out runs/{kind} (its --help says how long), then --generators runs/{kind}"
     )
 
 
