@@ -145,7 +145,7 @@ def test_what_runs_where_stands_above_the_counters(page: Page, live: Live) -> No
 
 
 def test_who_has_died_is_named_with_its_last_words_until_it_is_back(page: Page, live: Live) -> None:
-    live.referee.witness(truth("edge-0-2"))
+    live.referee.witness(truth("edge-0-30"))  # one that is new: a repeated truth is no sign of life
     expect(page.get_by_test_id("pulse")).to_contain_text("live")
     live.state.attended(
         Presence(party="adversary", last_words=["adversary was killed by SIGKILL:", "<i>attacking</i>"])
@@ -155,6 +155,7 @@ def test_who_has_died_is_named_with_its_last_words_until_it_is_back(page: Page, 
     expect(page.get_by_test_id("absences")).to_contain_text("adversary was killed by SIGKILL")
     expect(page.get_by_test_id("absences")).to_contain_text("<i>attacking</i>")
     live.state.attended(Presence(party="adversary", running=True))
+    live.referee.witness(truth("edge-0-31"))
     expect(page.get_by_test_id("absences")).not_to_be_visible()
     expect(page.get_by_test_id("pulse")).to_contain_text("live")
 
