@@ -49,7 +49,7 @@ CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
         "diff-mi": ClassEntry(
             RECIPES,
             title="a diffusion model of the classifier's own labels of public pictures, and PGD",
-            cost=Cost(12.0, 0.08, 0.3),
+            cost=Cost(12.0, 0.08, 0.45),
             colour="#c2185b",
         ),
         "plg-mi": ClassEntry(

@@ -84,9 +84,10 @@ class InvertSettings:
     """Attacks to run, ATTACK or ATTACK/RECIPE. Without any training: latent (coordinates among public pictures, from
     the mean of some that the classifier likes; recipe best: from the one that it likes best; random: from anywhere;
     decoder, decoder-random: among an autoencoder's latents), guided (a diffusion prior). With a trained generator
-    (--generators): diff-mi, plg-mi, ked-mi, gmi, lomma, ppa, mirror, vmi, brep-mi (labels only). `all` are those whose
-    generators are there; package.module:Class is one of your own. Absent: those of the suite. The rows of public
-    pictures are always there: public-best, public-mean-best, public-mean, public-random."""
+    (--generators): diff-mi, plg-mi, ked-mi, gmi, lomma, ppa, mirror, vmi, mirror/genetic (confidences only), brep-mi
+    (labels only). `all` are those whose generators are there; package.module:Class is one of your own. Absent: those of
+    the suite. The rows of public pictures are always there: public-best, public-mean-best, public-mean,
+    public-random."""
     suite: SuiteName = "quick"
     """What is run where other flags say nothing: `quick`, 10 classes with a picture each by latent and guided;
     `standard`, 50 classes with 5 pictures each by all attacks."""
