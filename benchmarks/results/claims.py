@@ -50,6 +50,14 @@ def white_less_than_black(text: str, leaks: Leaks) -> str:
     return f"- *{text}*: {verdict(less)} ({bounds(less)})."
 
 
+def told_more(leak: Leak | None, base: Leak | None) -> str:
+    """What a leak has more than another of the same pictures, as a cell of a table; empty where one is missing."""
+    if leak is None or base is None:
+        return ""
+    more = less_on_same(base, leak)
+    return f"{verdict(more)}: {bounds(more)}"
+
+
 def claims(found: Sequence[Claim]) -> str:
     """A list of claims in Markdown."""
     return "\n".join(claim.line() for claim in found)

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results.claims import bounds, less_on_same, verdict
+from benchmarks.results.claims import told_more
 from benchmarks.results.designs import BOXES, Box
 from benchmarks.results.generators import GENERATORS
 from benchmarks.results.page import table
@@ -104,7 +104,7 @@ class RealFaces:
             base: Leak | None = None
             for attack in (f"{generator}-{box}" for generator in GENERATORS):
                 leak = leaks.get(attack)
-                rows.append([f"`{attack}`", score_text(leak) if leak else NOT_YET, _more(leak, base)])
+                rows.append([f"`{attack}`", score_text(leak) if leak else NOT_YET, told_more(leak, base)])
                 base = leak
         return table(["attack", "thumbnail; SSIM; PSNR", "more than the one above"], rows)
 
@@ -143,13 +143,6 @@ class RealFaces:
         pictures = ("--size", "112", "--source", str(self.data), "--public", str(self.data), "--prior", "{prior}")
         told = ("attack", *target, *pictures, "--attacks", attack, *BUDGETS[box])
         return Step(f"faces-{name}-{attack}", "scores", told, {"model": model, "prior": self._prior})
-
-
-def _more(leak: Leak | None, base: Leak | None) -> str:
-    if leak is None or base is None:
-        return ""
-    more = less_on_same(base, leak)
-    return f"{verdict(more)}: {bounds(more)}"
 
 
 def check_strangers(run: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.results.claims import bounds, less_on_same, verdict
+from benchmarks.results.claims import told_more
 from benchmarks.results.designs import BOXES
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, score_text
@@ -123,15 +123,9 @@ def _gains(target: str, cuts: Sequence[str], leaks: Leaks) -> str:
     for box in BOXES:
         for before, after in pairwise(GENERATORS):
             more, less = leaks[f"{after}-{box}"], leaks[f"{before}-{box}"]
-            cells = [_told(less[cut], more[cut]) if cut in more and cut in less else "" for cut in cuts]
+            cells = [told_more(more.get(cut), less.get(cut)) for cut in cuts]
             rows.append([f"`{after}-{box}` more than `{before}-{box}`", *cells])
     for attack, by_cut in leaks.items():
-        pairs = pairwise(cuts)
-        cells = [_told(by_cut[deeper], by_cut[cut]) if {cut, deeper} <= by_cut.keys() else "" for cut, deeper in pairs]
+        cells = [told_more(by_cut.get(cut), by_cut.get(deeper)) for cut, deeper in pairwise(cuts)]
         rows.append([f"`{attack}` more than at the next cut", *cells, ""])
     return table([target, *(f"`{cut}`" for cut in cuts)], rows)
-
-
-def _told(leak: Leak, more: Leak) -> str:
-    less = less_on_same(leak, more)
-    return f"{verdict(less)}: {bounds(less)}"
