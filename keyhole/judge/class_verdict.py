@@ -152,5 +152,5 @@ class EvaluationClassifier:
         if meant not in names:
             return None
         logits = self.target.model(self.target.preprocess(picture[None]))[0].float().cpu()
-        rank = int((logits >= logits[names.index(meant)]).sum())
+        rank = int((~(logits < logits[names.index(meant)])).sum())  # what is no number counts against it
         return ClassVerdict(self.name, names[int(logits.argmax())], rank, len(names))
