@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from rich.console import Console
@@ -22,6 +22,7 @@ from keyhole.presentation.stages import stage
 from keyhole.service.files import RUN, alone, clear
 from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
 from keyhole.service.lifecycle import OK, Stop, signals
+from keyhole.service.signals import interrupt_main_thread
 from keyhole.targets.catalogue import protection
 from keyhole.terminal import terminal
 from keyhole.wire.client import connect
@@ -72,7 +73,7 @@ class Run:
         out = self._settings.out
         with (
             alone(out, RUN),
-            signals(self.stop, first=lambda _: None, again=_interrupt),
+            signals(self.stop, first=lambda _: None, again=interrupt_main_thread),
             Launcher(out / "logs", self.stop) as launcher,
         ):
             if replaces:
@@ -127,10 +128,6 @@ class Run:
         print_summary(self.console, json.loads((out / SUMMARY).read_text()), self._settings.scores)
         for name in ("contact-sheet.png", "report.html"):
             self.console.print(f"{name:18} {out / name}")
-
-
-def _interrupt() -> NoReturn:
-    raise KeyboardInterrupt
 
 
 _READ = "What the judge read right, guessing in brackets"

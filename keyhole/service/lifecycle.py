@@ -9,10 +9,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
-from types import FrameType
 
 from keyhole.service import logs, memory
 from keyhole.service.errors import UsageError
+from keyhole.service.signals import heard
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 DRAIN_SECONDS = 8.0  # containers are killed after ten
@@ -66,29 +66,22 @@ def signals(stop: Stop, *, first: Callable[[str], object], again: Callable[[], o
 
     Args:
         stop: set by the first signal.
-        first: called with the first one's name.
+        first: called with the first one's name, as ``heard`` calls.
         again: called at SIGTERM and SIGINT when ``stop`` is set already; the others hurry nobody.
     """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if not stop.is_set():
-            stop.set()
-            first(signal.Signals(number).name)
-        elif number in urgent:
-            again()
-
     urgent, gentle = (signal.SIGTERM, signal.SIGINT), [LEFT_ALONE]
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         gentle.append(signal.SIGHUP)
-    previous = {number: signal.signal(number, handle) for number in (*urgent, *gentle)}
-    try:
+
+    def hear(number: signal.Signals) -> None:
+        if not stop.is_set():
+            stop.set()
+            first(number.name)
+        elif number in urgent:
+            again()
+
+    with heard((*urgent, *gentle), hear):
         yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

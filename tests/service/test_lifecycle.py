@@ -57,6 +57,25 @@ def test_a_signal_ends_the_process_cleanly(process: Start, number: int) -> None:
     assert log.endswith("INFO edge: stopped\n")
 
 
+def test_a_signal_that_another_thread_receives_ends_the_process_too(process: Start) -> None:
+    child = process(
+        "import signal, threading; thread = threading.Thread(target=time.sleep, args=(60,), daemon=True); "
+        "thread.start(); threading.Timer(0.2, signal.pthread_kill, (thread.ident, signal.SIGTERM)).start(); stop.wait()"
+    )
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == OK
+    assert "stopping signal=SIGTERM" in log
+
+
+def test_a_signal_may_come_while_the_main_thread_holds_the_lock_of_its_stop(process: Start) -> None:
+    child = process(
+        "import os, signal\n    with stop._cond: os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.2)\n    stop.wait()"
+    )
+    _, log = child.communicate(timeout=20)
+    assert child.returncode == OK
+    assert "stopping signal=SIGTERM" in log
+
+
 def test_a_process_that_does_not_drain_is_ended(process: Start) -> None:
     child = process("time.sleep(60)", drain=1.0)
     child.terminate()

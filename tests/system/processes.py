@@ -48,7 +48,10 @@ class Process:
 
     def wait(self, seconds: float = 60) -> int:
         """Wait for the end; returns the exit code."""
-        code = self._popen.wait(seconds)
+        try:
+            code = self._popen.wait(seconds)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"not ended within {seconds:g} s; the end of its log: {self.log[-20:]}") from error
         self._reader.join(5)
         return code
 
