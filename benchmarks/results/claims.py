@@ -1,4 +1,4 @@
-"""Claims of a paper, each with what was measured of it: seen, not seen, or its reverse."""
+"""Claims of a paper about leaks of pictures, each with its verdict."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchmarks.results.designs import Box
 from benchmarks.results.scores import NOT_YET, Leak
+from benchmarks.results.verdicts import verdict
 from keyhole.metrics.interval import Mean
 from keyhole.metrics.thumbnails import HEADLINE
 
@@ -63,19 +64,13 @@ def claims(found: Sequence[Claim]) -> str:
     return "\n".join(claim.line() for claim in found)
 
 
-def verdict(less: Mean) -> str:
-    """What the 95 % interval of a difference says of the claim that it is above 0.
+def bounds(less: Mean) -> str:
+    """A difference of SSIM with its interval.
 
-    >>> verdict(Mean(0.02, (0.01, 0.03))), verdict(Mean(0.02, (-0.01, 0.05))), verdict(Mean(-0.02, (-0.03, -0.01)))
-    ('seen', 'not seen', 'the reverse is seen')
+    >>> bounds(Mean(0.02, (-0.01, 0.05))), bounds(Mean(0.02, None))
+    ('SSIM +0.020 [-0.010, +0.050]', 'SSIM +0.020, too few pictures for an interval')
     """
     if less.interval is None:
-        return "too few pictures to tell"
+        return f"SSIM {less.mean:+.3f}, too few pictures for an interval"
     low, high = less.interval
-    return "seen" if low > 0 else "the reverse is seen" if high < 0 else "not seen"
-
-
-def bounds(less: Mean) -> str:
-    """A difference of SSIM with its interval."""
-    low, high = less.interval or (float("nan"),) * 2
     return f"SSIM {less.mean:+.3f} [{low:+.3f}, {high:+.3f}]"

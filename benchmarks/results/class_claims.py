@@ -1,4 +1,4 @@
-"""Claims about attacks on classes, each with a verdict that is computed from differences class by class."""
+"""Claims about attacks on classes, each with its verdict on differences class by class."""
 
 from __future__ import annotations
 
@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.results.scores import NOT_YET
+from benchmarks.results.verdicts import verdict, whole_verdict
 from keyhole.metrics.interval import Mean
 
 
 @dataclass(frozen=True)
 class ClassClaim:
-    """A claim that one or more differences are above 0.
+    """A claim that one or more differences are above 0, or above a size.
 
     Attributes:
         text: the claim.
-        differences: each with what it is a difference of; None: it is not measured.
+        differences: each with what it is a difference of, a claimed size taken off; None: it is not measured.
         unit: after a difference that is multiplied by `scale`.
         scale: of the differences, as they are printed.
         unknown: what is said where one is not known.
+        sized: whether a size is claimed.
     """
 
     text: str
@@ -26,6 +28,7 @@ class ClassClaim:
     unit: str = "points"
     scale: float = 100.0
     unknown: str = NOT_YET
+    sized: bool = False
 
     @property
     def line(self) -> str:
@@ -34,7 +37,8 @@ class ClassClaim:
         if len(known) < len(self.differences) or not known:
             return f"- *{self.text}*: {self.unknown}."
         told = "; ".join(f"{of + ' ' if of else ''}{self._signed(found)}" for of, found in known)
-        return f"- *{self.text}*: {whole_verdict([found for _, found in known])} ({told})."
+        said = whole_verdict([verdict(found, sized=self.sized) for _, found in known])
+        return f"- *{self.text}*: {said} ({told})."
 
     def _signed(self, found: Mean) -> str:
         digits = 1 if self.scale == 100 else 3
@@ -42,25 +46,8 @@ class ClassClaim:
         if found.interval:
             low, high = (f"{self.scale * end:+.{digits}f}" for end in found.interval)
             text += f" [{low}, {high}]"
-        return f"{text} {self.unit}".rstrip()
-
-
-def verdict(found: Mean) -> str:
-    """What the 95 % interval of a difference says of the claim that it is above 0.
-
-    >>> [verdict(Mean(0.1, ends)) for ends in ((0.05, 0.2), (-0.3, -0.1), (-0.1, 0.3), None)]
-    ['seen', 'not seen', 'undecided', 'undecided']
-    """
-    if found.interval is None:
-        return "undecided"
-    low, high = found.interval
-    return "seen" if low > 0 else "not seen" if high < 0 else "undecided"
-
-
-def whole_verdict(found: Sequence[Mean]) -> str:
-    """Of a claim of several parts: seen where all are, not seen where one is not, else undecided."""
-    said = [verdict(each) for each in found]
-    return next((word for word in ("not seen", "undecided") if word in said), "seen")
+        none = "" if found.interval else ", no interval"
+        return f"{text} {self.unit}".rstrip() + none
 
 
 def listed(claims: Sequence[ClassClaim]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from benchmarks.results.class_claims import ClassClaim, listed, verdict
+from benchmarks.results.class_claims import ClassClaim, listed
 from benchmarks.results.class_worlds import CDM, CGAN, EPOCHS, GAN, KEPT, AttackedTarget
 from benchmarks.results.classes import Classes
 from benchmarks.results.inversions import PUBLIC_BEST, InversionRun, mean_of, more, percent
@@ -16,6 +16,7 @@ from benchmarks.results.matching import UndefendedCurve
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET
 from benchmarks.results.steps import Step
+from benchmarks.results.verdicts import verdict
 from keyhole.metrics.interval import Mean
 from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Dots, Key, Mark, Symbol, around
 
@@ -152,11 +153,11 @@ class ClassDefences:
             run, title = found[name], METHODS[name][0]
             own = [word for word in words if word in run.rows and word in plain.rows]
             half = [(word, more(_halved(plain.by_class(word)), run.by_class(word))) for word in own]
-            yield ClassClaim(f"{title}: half of the attack accuracy is gone, or more", half)
+            yield ClassClaim(f"{title}: half of the attack accuracy is gone, or more", half, sized=True)
             price = more(run.natural, {label: value - 0.06 for label, value in plain.natural.items()})
-            yield ClassClaim(f"{title}: 6 points of natural accuracy or less", [("", price)])
+            yield ClassClaim(f"{title}: 6 points of natural accuracy or less", [("", price)], sized=True)
             matched = [(word, _lead(curves[word].lost(run), 0.1)) for word in own]
-            yield ClassClaim(f"{title}: 10 points of attack accuracy at matched natural accuracy", matched)
+            yield ClassClaim(f"{title}: 10 points of attack accuracy at matched natural accuracy", matched, sized=True)
         for rival in ("bido", "mid"):
             ours, theirs = found.get("tl-dmi-2"), found.get(rival)
             if ours is None or theirs is None:
@@ -194,11 +195,12 @@ class ClassDefences:
         if not self.layers.done(root):
             return
         shares = early_share(self.layers.scores(root))
-        seen = "seen" if shares["inversion"] > shares["task"] else "not seen"
+        said = verdict(Mean(shares["inversion"] - shares["task"], None))
+        text = "Earlier layers matter more to the inversion than to the task"
         yield (
-            f"- *Earlier layers matter more to the inversion than to the task*: {seen}: the first half of the layers "
-            f"holds {shares['inversion']:.0f} % of the Fisher information of the inversion and {shares['task']:.0f} % "
-            "of the task's (one training, so no interval)."
+            f"- *{text}*: {said}, one training has no interval: the first half of the layers holds "
+            f"{shares['inversion']:.0f} % of the Fisher information of the inversion and {shares['task']:.0f} % of the "
+            "task's."
         )
         yield "![Fisher information of each layer](training-set-layers.png)"
 

@@ -9,11 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from benchmarks.results.class_chart import accuracy_fidelity
-from benchmarks.results.class_claims import ClassClaim, listed, verdict
+from benchmarks.results.class_claims import ClassClaim, listed
 from benchmarks.results.class_worlds import CDM, CGAN, GAN, INVERSION_GAN, STUDENTS, InversionWorld
 from benchmarks.results.inversions import NEAREST, PUBLIC_BEST, REAL, TOP1, InversionRun, more, number, percent
 from benchmarks.results.page import table
 from benchmarks.results.steps import Step
+from benchmarks.results.verdicts import verdict
 from keyhole.evaluation.classes.published import TRENDS
 from keyhole.metrics.interval import Mean
 from keyhole.presentation.charts.chart import Chart
@@ -117,10 +118,10 @@ class Classes:
         for word in ("plg-mi", "diff-mi"):
             if word in run.rows:
                 half = more(run.by_class(word), dict.fromkeys(run.by_class(word), 0.5))
-                yield ClassClaim(f"{word} recognised in half of its pictures or more", [("", half)])
+                yield ClassClaim(f"{word} recognised in half of its pictures or more", [("", half)], sized=True)
         for word in run.attacks:
             text = f"{word} recognised 10 points more often than the best-liked public picture"
-            yield ClassClaim(text, [("", more(run.by_class(word), run.by_class(PUBLIC_BEST), 0.1))])
+            yield ClassClaim(text, [("", more(run.by_class(word), run.by_class(PUBLIC_BEST), 0.1))], sized=True)
         leading = run.strongest()
         if leading:
             text = f"a person sees more in pictures of {leading} than in the mean public picture (SSIM)"
@@ -209,6 +210,6 @@ def _worth(run: InversionRun, word: str) -> str:
     text = f"({percent(gain, signed=True)} points, {nearer.mean:+.2f} nearer)"
     if verdict(gain) == "seen":
         return f"is recognised more often {text}"
-    if verdict(gain) == "undecided" and verdict(nearer) == "seen":
+    if verdict(gain) != "the reverse is seen" and verdict(nearer) == "seen":
         return f"is not told apart in accuracy and is nearer {text}"
     return f"is no better in accuracy, nor nearer at equal accuracy {text}"

@@ -121,13 +121,20 @@ def test_groups_run_apart_and_one_run_scores_their_pictures_without_making_any_a
         ([Mean(0.2, (0.1, 0.3))], "seen (+20.0 [+10.0, +30.0] points)"),
         ([Mean(0.2, (0.1, 0.3)), Mean(0.1, (-0.1, 0.3))], "undecided"),
         ([Mean(0.2, (-0.1, 0.3)), Mean(-0.2, (-0.3, -0.1))], "not seen"),
-        ([Mean(0.2, None)], "undecided (+20.0 points)"),
+        ([Mean(0.2, None)], "undecided (+20.0 points, no interval)"),
+        ([Mean(-0.2, (-0.3, -0.1))], "the reverse is seen (-20.0"),
+        ([Mean(-0.2, (-0.3, -0.1)), Mean(0.1, (-0.1, 0.3))], "not seen"),
         ([Mean(0.2, (0.1, 0.3)), None], "not measured"),
         ([], "not measured"),
     ],
 )
 def test_a_claim_is_seen_only_where_all_its_intervals_are_above_zero(differences: list[Mean | None], said: str) -> None:
     assert ClassClaim("it helps", [("", each) for each in differences]).line.startswith(f"- *it helps*: {said}")
+
+
+def test_less_than_a_claimed_size_is_not_the_reverse() -> None:
+    less = [("", Mean(-0.2, (-0.3, -0.1)))]
+    assert ClassClaim("it helps by 40 points", less, sized=True).line.startswith("- *it helps by 40 points*: not seen")
 
 
 def test_an_undefended_target_is_compared_at_the_accuracy_of_the_defended_one() -> None:
@@ -190,7 +197,10 @@ def test_defences_are_told_at_matched_accuracy_and_by_their_delta(tmp_path: Path
     assert "for each point of natural accuracy (Δ)*: seen (plg-mi +3.600" in gains
     assert rows["| MID, weight 0.01"][2] == "natural accuracy is not told apart"
     assert "(Δ)*: undecided, natural accuracy is not told apart." in gains
-    assert "inversion than to the task*: not seen: the first half of the layers holds 20 %" in gains
+    assert (
+        "inversion than to the task*: undecided, one training has no interval: the first half of the layers holds 20 %"
+        in gains
+    )
     assert len(scores.splitlines()) == 2 + len(study.targets)
     (chart,) = study.charts(tmp_path)
     assert [panel.title for panel in chart.panels] == ["latent", "plg-mi", "diff-mi"]
@@ -208,7 +218,7 @@ def test_losses_and_parts_are_compared_on_the_same_target(tmp_path: Path) -> Non
     finish(CLASSES.diffusion, tmp_path, document(shares, 0.8))
     (text,) = parts.tables(tmp_path).values()
     assert "*Diff-MI whole is recognised more often than diff-mi/no-tuning*: seen (+10.0" in text
-    assert "*Diff-MI whole is recognised more often than diff-mi/no-pgd*: not seen (-10.0" in text
+    assert "*Diff-MI whole is recognised more often than diff-mi/no-pgd*: the reverse is seen (-10.0" in text
 
 
 def leak_of(ssim: float) -> dict[str, object]:
@@ -234,7 +244,7 @@ def test_both_leaks_of_a_design_stand_in_one_row_and_the_best_designs_are_named(
         row.startswith("| noise, trained with it, `layer2`, `gaussian:scale=1` at run time | 50.0 |") for row in rows
     )
     assert "*TL-DMI, frozen to the cut, `layer2`: less leaks of the training set*: seen (latent +30.0" in text
-    assert "*TL-DMI, frozen to the cut, `layer2`: less leaks of the user's picture*: undecided (white box +0.0" in text
+    assert "*TL-DMI, frozen to the cut, `layer2`: less leaks of the user's picture*: not seen (white box +0.0" in text
     assert "*noise, trained with it, `layer2`: less leaks of the user's picture*: seen (white box +0.300" in text
     assert "user's picture from noise, trained with it, `layer2` (SSIM 0.43)" in text
     assert "all three: TL-DMI, frozen to the cut, `layer1`; TL-DMI, frozen to the cut, `layer2`" in text
