@@ -13,9 +13,10 @@ from torch import Tensor
 from adversary.class_recall import RecallPlan
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
+from keyhole.attacks import FLOOR
 from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox, no_public
 from keyhole.attacks.entry import OnlineRecipe, open_prior
-from keyhole.attacks.registry import DEFAULT_RECIPE, FLOOR, ONLINE, ChosenAttack, choose, choose_all
+from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose, choose_all
 from keyhole.data.public import RememberedPictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
@@ -28,7 +29,7 @@ from keyhole.sizes import Size
 from keyhole.targets import ModelSettings
 from keyhole.targets.catalogue import Catalogue, protection
 from keyhole.targets.load import assemble
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 
 
 def chosen_attacks(

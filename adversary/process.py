@@ -34,7 +34,7 @@ from keyhole.service.address import Address, publish
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 
 DRAIN_SECONDS = 3.0
 RATE_SECONDS = 5.0

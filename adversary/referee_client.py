@@ -11,7 +11,7 @@ import grpc
 from keyhole.service.lifecycle import Stop
 from keyhole.service.logs import AbsenceLog
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
-from keyhole.wire.client import Retry
+from keyhole.wire.channels import Retry
 from keyhole.wire.errors import explain
 
 FLEETING_SECONDS = 1.0  # for a picture that a better one will follow

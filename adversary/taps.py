@@ -17,7 +17,7 @@ from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tap_pb2, tap_pb2_grpc
-from keyhole.wire.client import Backoff
+from keyhole.wire.channels import Backoff
 from keyhole.wire.errors import WireError, explain, invalid
 from keyhole.wire.frames import PackedFrame
 from keyhole.wire.server import TOKEN_KEY

@@ -19,7 +19,8 @@ import torch
 from benchmarks.loopback import Cloud, Frames, in_turns
 from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from keyhole.service.memory import keep_freed
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 
 EDGES = (1, 2, 4, 8)
 LEAST = {8: 1.5}

@@ -20,7 +20,8 @@ from edge.settings import HeadSettings
 from keyhole.service.launcher import Launcher
 from keyhole.sizes import height_width
 from keyhole.v1 import inference_pb2
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.tensors import unpack

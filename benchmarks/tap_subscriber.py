@@ -6,7 +6,7 @@ import sys
 import time
 
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.server import TOKEN_KEY
 
 address, token = sys.argv[1:]

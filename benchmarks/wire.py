@@ -25,7 +25,8 @@ from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from benchmarks.wire_server import COPY_METHOD, LIMITS, MODEL_HASH, RAW_METHOD, RAW_SERVICE, TARGET
 from keyhole.service.memory import keep_freed
 from keyhole.v1 import inference_pb2
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.frames import pack_frame
 from keyhole.wire.limits import KIB, UNARY_LIMIT

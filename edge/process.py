@@ -26,7 +26,8 @@ from keyhole.service.address import publish
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import referee_pb2
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.frames import pack_frame
 
 DRAIN_SECONDS = 2.5  # for the frames in flight when the edge is told to stop; then they are given up

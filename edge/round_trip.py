@@ -13,7 +13,8 @@ from torch import Tensor
 
 from keyhole.presentation import stages
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.client import InferenceClient, Retry
+from keyhole.wire.channels import Retry
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import AWAY, WireError, explain
 from keyhole.wire.frames import PackedAnswer, PackedFrame
 from keyhole.wire.link_profiles import LinkProfile

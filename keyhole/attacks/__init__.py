@@ -4,3 +4,5 @@ from typing import Literal
 
 Suite = Literal["quick", "standard", "paper"]
 """Names of the budgets that the benchmark has for attacks."""
+FLOOR = "blind"
+"""The attack that sees nothing."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
-from keyhole.attacks import Suite
+from keyhole.attacks import FLOOR, Suite
 from keyhole.attacks.base import Known, WhiteBox
 from keyhole.attacks.blind import BLIND, BLIND_ONLINE, BlindRecipe
 from keyhole.attacks.entry import (
@@ -180,8 +180,6 @@ LADDERS: Mapping[str, AttackEntry[LadderRecipe]] = MappingProxyType(
 Frames come from the start, when the network has hardly learned: one for the decoder alone is good sooner than one that
 learns through a U-Net."""
 
-FLOOR = "blind"
-"""The attack that sees nothing."""
 ONLINE: Mapping[str, AttackEntry[OnlineRecipe]] = MappingProxyType({**ATTACKS, **LADDERS, FLOOR: BLIND_ONLINE})
 """All that the adversary's process can run."""
 

@@ -12,20 +12,21 @@ from rich.table import Table
 from keyhole.cli import load, parsed
 from keyhole.commands import command_named
 from keyhole.data import check_apart
-from keyhole.demo.settings import CheckSettings, DemoSettings, LiveSettings
+from keyhole.demo.settings import GRACE_SECONDS, CheckSettings, DemoSettings, LiveSettings
 from keyhole.demo.system import System
 from keyhole.service.errors import UsageError
 from keyhole.service.files import RUN, check_file, check_folder
 from keyhole.service.launcher import Launcher
 from keyhole.service.memory import Resident, resident
 from keyhole.service.settings import Forecast
+from keyhole.targets.catalogue import protection
 from keyhole.terminal import terminal
 
-GRACE_SECONDS = 5.0
-"""That the attacks have after the last frame."""
 _ASKED = ("edge", "adversary", "monitor")
 """Cloud and oracle get the model and the defence that the edge gets, and nothing else that could be wrong."""
 _LIKE_EDGE = 2
+_COPIED = 0.3
+"""Of what was imported for all, a process writes to so much, and then has it to itself: a third, as measured."""
 _ROUNDS = 3
 """In which a system starts: each waits for the one before (`System.start`)."""
 
@@ -71,8 +72,19 @@ def forecast_system(settings: DemoSettings | LiveSettings) -> SystemForecast:
     return SystemForecast(found, time.perf_counter() - started, _memory(held, beside=int(bool(settings.recall))))
 
 
+def protection_looked_up(settings: DemoSettings | LiveSettings) -> str:
+    """What protects the features of a system, in words, once all that its flags name was looked up.
+
+    Raises:
+        UsageError: see `forecast_system`.
+        SystemExit: see there.
+    """
+    forecast_system(settings)
+    return protection(settings.target, settings.defence)
+
+
 def _memory(held: Sequence[Resident | None], *, beside: int) -> int | None:
-    """Memory of all processes and of this one, from what this one held at first and after each forecast.
+    """Memory of all processes, from what this one held at first and after each forecast.
 
     Args:
         held: by this process.
@@ -82,8 +94,8 @@ def _memory(held: Sequence[Resident | None], *, beside: int) -> int | None:
     if len(known) < len(held):
         return None
     first, edge, last = known[0], known[1], known[-1]
-    processes = len(_ASKED) + _LIKE_EDGE + 1 + beside
-    return processes * first.own + _LIKE_EDGE * (edge.own - first.own) + (last.own - first.own) + last.shared
+    copies = _COPIED * (len(_ASKED) + _LIKE_EDGE + beside)
+    return round((1 + copies) * first.own) + _LIKE_EDGE * (edge.own - first.own) + (last.own - first.own) + last.shared
 
 
 def check(settings: CheckSettings) -> int:

@@ -11,22 +11,21 @@ from typing import cast
 import grpc
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from keyhole.attacks.registry import FLOOR
-from keyhole.demo.check import GRACE_SECONDS, forecast_system
+from keyhole.attacks import FLOOR
+from keyhole.commands import command_named
 from keyhole.demo.run import ORDER, SUMMARY, Run
-from keyhole.demo.settings import DemoSettings, LiveSettings
+from keyhole.demo.settings import GRACE_SECONDS, DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
+from keyhole.service.forked import called, share
 from keyhole.service.launcher import Launcher
 from keyhole.service.lifecycle import FAILED, INTERRUPTED, OK
-from keyhole.terminal import described
+from keyhole.terminal import described, terminal
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
 
 
 def demo(settings: DemoSettings) -> int:
     """Run the system for ``settings.frames`` frames and print what leaked."""
-    run = Run(settings, settings.frames, revived=("adversary", "oracle", "cloud"))
-    with run.console.status("looking up what the flags name"):
-        forecast_system(settings)
+    run = Run(settings, _looked_up(settings), settings.frames, revived=("adversary", "oracle", "cloud"))
 
     def until_all_are_answered(launcher: Launcher, supervisor: Supervisor, channel: grpc.Channel) -> None:
         progress = RunProgress()
@@ -51,9 +50,7 @@ def demo(settings: DemoSettings) -> int:
 
 def live(settings: LiveSettings) -> int:
     """Run the system until interrupted; what dies meanwhile is started again."""
-    run = Run(settings, 0, revived=ORDER)
-    with run.console.status("looking up what the flags name"):
-        forecast_system(settings)
+    run = Run(settings, _looked_up(settings), 0, revived=ORDER)
 
     def until_told_to_stop(launcher: Launcher, supervisor: Supervisor, _channel: grpc.Channel) -> None:
         page = launcher.wait_for("monitor")["page"]
@@ -63,6 +60,14 @@ def live(settings: LiveSettings) -> int:
 
     run.perform(until_told_to_stop)
     return FAILED if run.failures else OK
+
+
+def _looked_up(settings: DemoSettings | LiveSettings) -> str:
+    """What protects the features; all that the flags name is looked up where torch is imported, which is not here."""
+    share([command_named(name).function.partition(":")[0] for name in ORDER])
+    with terminal().status("looking up what the flags name"):
+        protection: str = called("keyhole.demo.check:protection_looked_up", settings)
+    return protection
 
 
 @dataclass

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
-from typing import Any
 
 import grpc
-from rich.console import Console
-from rich.table import Column, Table
+from rich.text import Text
 
 from keyhole.demo.settings import DemoSettings, LiveSettings
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
-from keyhole.judge.legibility import SECRETS
-from keyhole.judge.recovery import AttributeScore, SecretRecovery, Share
-from keyhole.metrics.registry import DEFAULT, metrics_named
-from keyhole.metrics.thumbnails import HEADLINE
-from keyhole.presentation.stages import stage
 from keyhole.service.files import RUN, alone, clear
+from keyhole.service.forked import called
 from keyhole.service.launcher import DRAIN_SECONDS, Launcher, ProcessError, StoppedError
 from keyhole.service.lifecycle import OK, Stop, signals
 from keyhole.service.signals import interrupt_main_thread
-from keyhole.targets.catalogue import protection
 from keyhole.terminal import terminal
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 
 ORDER = ("edge", "adversary", "oracle", "cloud", "monitor")
 """In which all are stopped: nobody loses the one that it calls."""
@@ -39,6 +32,7 @@ class Run:
 
     Args:
         settings: what runs.
+        protected: what protects the features, in words.
         frames: that the edge sends; 0: it goes on.
         revived: names of those that are started again if they die.
 
@@ -49,13 +43,16 @@ class Run:
         reported: whether the monitor left its report.
     """
 
-    def __init__(self, settings: DemoSettings | LiveSettings, frames: int, revived: Collection[str]) -> None:
+    def __init__(
+        self, settings: DemoSettings | LiveSettings, protected: str, frames: int, revived: Collection[str]
+    ) -> None:
         self.console = terminal()
         self.stop = Stop()
         self.deaths: list[str] = []
         self.failures: list[str] = []
         self.reported = False
         self._settings = settings
+        self._protected = protected
         self._frames = frames
         self._revived = revived
 
@@ -97,7 +94,7 @@ class Run:
         slower = f", an edge {settings.slowdown:g} times slower" if settings.slowdown > 1 else ""
         self.console.print(
             f"{settings.target} cut at {settings.cut}, {settings.codec}, "
-            f"defence {protection(settings.target, settings.defence)}, link {settings.link}{slower}; "
+            f"defence {self._protected}, link {settings.link}{slower}; "
             f"attacks: {', '.join(settings.attacks)}"
         )
         with self.console.status("starting monitor, cloud, oracle, adversary and edge"):
@@ -125,65 +122,8 @@ class Run:
         if not self.reported:
             self.console.print(f"the monitor left no report; keyhole report {out} makes it from what was stored")
             return
-        print_summary(self.console, json.loads((out / SUMMARY).read_text()), self._settings.scores)
+        summary = json.loads((out / SUMMARY).read_text())
+        look = self.console.width, self.console.color_system
+        self.console.print(Text.from_ansi(called("keyhole.demo.tables:tables", summary, self._settings.scores, *look)))
         for name in ("contact-sheet.png", "report.html"):
             self.console.print(f"{name:18} {out / name}")
-
-
-_READ = "What the judge read right, guessing in brackets"
-_LEAKED = "What leaked: true thumbnails of this size score the same"
-
-
-def print_summary(console: Console, summary: Mapping[str, Any], scores: Sequence[str] = ()) -> None:
-    """Print attacks × secrets where a judge read some, attacks × thumbnails and scores, and latency × stages.
-
-    Args:
-        console: where to.
-        summary: the monitor's ``summary.json``.
-        scores: metrics that are shown besides PSNR and SSIM.
-    """
-    dropped = summary["dropped"]
-    reasons = ", ".join(f"{reason} {count}" for reason, count in dropped.items())
-    why = f" ({reasons}; logs/edge.log says more)" if reasons else ""
-    console.print(
-        f"\n{summary['frames_sent']} frames sent, {summary['frames_answered']} answered, "
-        f"{sum(dropped.values())} dropped{why}, {summary['frames_scored']} attacked and scored\n"
-    )
-    metrics = sorted(metrics_named((*DEFAULT, *scores)), key=lambda metric: metric.name != HEADLINE)
-    read = {name: _shares(row["secrets"]) for name, row in summary["attacks"].items() if row.get("secrets")}
-    asked = [secret for secret in SECRETS if any(secret in shares for shares in read.values())]
-    if asked:
-        secrets = Table(Column("attack", overflow="fold"), *asked, title=_READ, title_justify="left")
-        for name, shares in read.items():
-            secrets.add_row(_words(name), *(_share(shares.get(secret)) for secret in asked))
-        console.print(secrets)
-    labels = (metric.label for metric in metrics)
-    first = Column("attack", overflow="fold")
-    attacks = Table(first, "frames", "thumbnail", *labels, title=_LEAKED, title_justify="left")
-    for name, row in summary["attacks"].items():
-        means = (_number(row.get(f"{metric.name}_mean"), metric.brief) for metric in metrics)
-        attacks.add_row(_words(name), str(row["n"]), str(row.get("thumbnail", "–")), *means)
-    console.print(attacks if attacks.rows else "Nothing was reconstructed and scored; logs/adversary.log says more")
-    stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
-    for name, row in summary["latency_ms"].items():
-        stages.add_row(stage(name).title, _number(row["p50"], 1), _number(row["p95"], 1))
-    if stages.rows:
-        console.print(stages)
-
-
-def _words(name: str) -> str:
-    """An attack and its rung with a blank between them, where a narrow column breaks."""
-    return name.replace(".", " ")
-
-
-def _shares(found: Mapping[str, Any]) -> dict[str, Share]:
-    attributes = {name: AttributeScore(**score) for name, score in found["attributes"].items()}
-    return SecretRecovery(**{**found, "attributes": attributes}).shares()
-
-
-def _share(found: Share | None) -> str:
-    return f"{found.value:.0%} of {found.asked} ({found.guessing:.0%})" if found else "–"
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -9,6 +9,9 @@ from typing import Literal
 from keyhole.judge.class_settings import ClassJudgeSettings
 from keyhole.targets.settings import ModelSettings
 
+GRACE_SECONDS = 5.0
+"""That the attacks have after the last frame."""
+
 
 @dataclass(frozen=True)
 class SystemSettings(ModelSettings, ClassJudgeSettings):

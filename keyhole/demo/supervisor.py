@@ -13,7 +13,7 @@ from keyhole.demo.system import System
 from keyhole.service.launcher import ProcessError
 from keyhole.service.lifecycle import OK, USAGE
 from keyhole.v1 import referee_pb2, referee_pb2_grpc
-from keyhole.wire.client import Backoff
+from keyhole.wire.channels import Backoff
 
 TELL_SECONDS = 1.0
 STEADY_SECONDS = 60.0  # a process that ran for so long is restarted without a longer pause

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from keyhole.attacks.registry import FLOOR
+from keyhole.attacks import FLOOR
 from keyhole.evaluation.scores import UNIT, EvaluationRow, strongest
 from keyhole.metrics.interval import Mean
 from keyhole.service.errors import UsageError

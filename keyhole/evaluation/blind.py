@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from keyhole.attacks import FLOOR
 from keyhole.attacks.base import Budget, RunSettings
-from keyhole.attacks.registry import FLOOR, blind_recipes
+from keyhole.attacks.registry import blind_recipes
 from keyhole.evaluation.kept import Shelf
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import blind_access

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from keyhole.attacks.registry import ATTACKS, FLOOR, choose_all
+from keyhole.attacks import FLOOR
+from keyhole.attacks.registry import ATTACKS, choose_all
 from keyhole.evaluation.against import Against, check_against
 from keyhole.evaluation.document import document
 from keyhole.evaluation.output import in_folder, tell, title_of

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
-from keyhole.attacks.registry import FLOOR
+from keyhole.attacks import FLOOR
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.yardstick import Floor
 from keyhole.metrics.base import Metric

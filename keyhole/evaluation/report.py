@@ -9,7 +9,7 @@ from functools import partial
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.attacks.registry import FLOOR
+from keyhole.attacks import FLOOR
 from keyhole.evaluation.against import Against
 from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.scores import COMPARED, UNIT, EvaluationRow

@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.attacks.registry import FLOOR
+from keyhole.attacks import FLOOR
 from keyhole.evaluation.scores import UNIT, EvaluationRow, strongest
 from keyhole.evaluation.yardstick import Yardstick
 from keyhole.metrics.thumbnails import shrunk

@@ -6,7 +6,8 @@ import re
 import zlib
 from collections.abc import Iterable
 
-from keyhole.attacks.registry import FLOOR, ONLINE
+from keyhole.attacks import FLOOR
+from keyhole.attacks.registry import ONLINE
 
 BLIND = FLOOR
 """The attacker that sees no frame."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from keyhole.service.address import published
+from keyhole.service.forked import ForkedCommand
 from keyhole.service.lifecycle import OK, Stop
 
 START_SECONDS, DRAIN_SECONDS = 180.0, 15.0
@@ -40,28 +40,17 @@ class Launcher:
 
     logs: Path
     stop: Stop = field(default_factory=Stop)
-    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    running: dict[str, ForkedCommand] = field(default_factory=dict)
 
     def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start ``keyhole <arguments>``, which must be a service's, under a name of its own, or start it again."""
         self.logs.mkdir(parents=True, exist_ok=True)
         self._addresses(name).unlink(missing_ok=True)
-        with self._log(name).open("ab" if name in self.running else "wb") as log:
-            self.running[name] = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "keyhole.child_process",
-                    *arguments,
-                    "--addresses",
-                    str(self._addresses(name)),
-                ],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.PIPE,
-                env={**os.environ, **(environment or {})},
-                start_new_session=True,
-            )
+        if name not in self.running:
+            self._log(name).write_bytes(b"")
+        arguments = (*arguments, "--addresses", str(self._addresses(name)))
+        environment = {**os.environ, **(environment or {})}
+        self.running[name] = ForkedCommand(arguments, self._log(name), environment)
 
     def addresses(self, name: str) -> Mapping[str, str] | None:
         """The addresses at which a process listens, by flag; None as long as it does not."""
@@ -104,7 +93,7 @@ class Launcher:
 
     def exit_report(self, name: str) -> str:
         """How a process ended, and the last lines of its log."""
-        code = self.running[name].returncode
+        code = self.running[name].wait()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
         return f"{name} {how}:\n{self.tail(name)}".rstrip()
 

@@ -10,7 +10,7 @@ from tyro.conf import Positional
 
 from keyhole.service.secret import make_secret
 from keyhole.terminal import terminal
-from keyhole.wire.client import wait_ready
+from keyhole.wire.channels import wait_ready
 from keyhole.wire.tls import ROLES, make_certificates
 
 

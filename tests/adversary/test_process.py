@@ -17,7 +17,8 @@ from keyhole.attacks.blind import BLIND
 from keyhole.partition import partitioned
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import DRAIN_SECONDS, Stop
-from keyhole.wire.client import InferenceClient, connect, wait_ready
+from keyhole.wire.channels import connect, wait_ready
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.pictures import unpack_picture
 from tests.adversary.servers import TOKEN, Cloud, Monitor, Oracle, Tapped, frame, wait_until
 from tests.attacks.tiny import pictures, white_box

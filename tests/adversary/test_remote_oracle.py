@@ -19,7 +19,7 @@ from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import tensor_pb2
 from keyhole.v1.inference_pb2 import FrameHeader
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.codec_registry import CODEC_NAMES, codec_named
 from keyhole.wire.frames import pack_frame
 from tests.adversary.servers import TOKEN, Oracle, Tapped, wait_until

@@ -11,7 +11,7 @@ import torch
 from adversary.taps import CloudTap
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
-from keyhole.wire.client import Backoff, connect
+from keyhole.wire.channels import Backoff, connect
 from tests.adversary.servers import TOKEN, Tapped, frame, wait_until
 
 QUICK = Backoff(first=0.02, most=0.1)

@@ -16,8 +16,9 @@ from adversary.grpc_proxy import GrpcProxy
 from adversary.wire_tap import WireTap
 from keyhole.service.address import Address
 from keyhole.service.lifecycle import Stop
+from keyhole.wire.channels import Retry, connect, wait_ready
 from keyhole.wire.chunks import to_chunks
-from keyhole.wire.client import InferenceClient, Retry, connect, wait_ready
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import violations
 from keyhole.wire.frames import PackedAnswer
 from keyhole.wire.methods import INFERENCE, METHODS

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from keyhole.attacks import FLOOR
 from keyhole.attacks.base import (
     REMEMBERED,
     Access,
@@ -22,7 +23,7 @@ from keyhole.attacks.base import (
     no_prior,
 )
 from keyhole.attacks.blind import RECIPES
-from keyhole.attacks.registry import ATTACKS, FLOOR, ONLINE, blind_recipes
+from keyhole.attacks.registry import ATTACKS, ONLINE, blind_recipes
 from keyhole.priors.prior import Prior, load_prior
 
 SIZE = 32

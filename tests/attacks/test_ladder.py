@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from keyhole.attacks import FLOOR
 from keyhole.attacks.base import Access, BlackBox, Blind, Budget, RunSettings, Watch
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING
 from keyhole.attacks.features.refined import LadderRecipe
-from keyhole.attacks.registry import ATTACKS, FLOOR, LADDERS, ONLINE
+from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
 from keyhole.generators.diffusion import Denoised
 from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from tests.system.frames import Edge
 from tests.system.running import running_cloud
 

@@ -12,7 +12,8 @@ from edge.settings import HeadSettings
 from keyhole.nn.nested_tensors import named_tensors, one_of
 from keyhole.sizes import Size, height_width
 from keyhole.v1 import tensor_pb2
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.frames import pack_frame
 from keyhole.wire.tensors import unpack_all
 from tests.system.frames import pictures

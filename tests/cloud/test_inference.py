@@ -14,8 +14,9 @@ import torch
 
 from keyhole.partition import partitioned
 from keyhole.v1 import inference_pb2, inference_pb2_grpc, tensor_pb2
+from keyhole.wire.channels import connect
 from keyhole.wire.chunks import to_chunks
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.tensors import unpack
 from tests.system.frames import Edge, pictures

@@ -12,7 +12,8 @@ import torch
 
 from keyhole.service.address import Address
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import violations
 from keyhole.wire.tensors import unpack
 from tests.cloud.conftest import TOKEN

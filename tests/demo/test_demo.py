@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from keyhole.presentation.stages import STAGES, TOTAL
@@ -56,11 +57,10 @@ def started(*arguments: str, printed: Path) -> Iterator[subprocess.Popen[str]]:
 
 def child(process: subprocess.Popen[str], name: str) -> int | None:
     """The id of one of its processes, or none while that does not run."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    for child in children:
-        if f"\0{name}\0".encode() in Path(f"/proc/{child}/cmdline").read_bytes():
-            return int(child)
-    return None
+    running = psutil.Process(process.pid).children(recursive=True)
+    return next(
+        (one.pid for one in running if f"keyhole {name}".startswith(one.name()) and one.name() != "keyhole"), None
+    )
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], log: Path) -> None:

@@ -14,8 +14,9 @@ import pytest
 from rich.console import Console
 
 from keyhole.demo import run as module
-from keyhole.demo.run import Run, print_summary
+from keyhole.demo.run import Run
 from keyhole.demo.settings import DemoSettings
+from keyhole.demo.tables import print_summary
 from keyhole.service.errors import UsageError
 from keyhole.service.files import MARK, RUN, alone
 from keyhole.service.launcher import Launcher, StoppedError
@@ -56,7 +57,7 @@ def performed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., 
                         pass
 
         monkeypatch.setattr(module, "System", Scripts)
-        run = Run(DemoSettings(out=out), 10, ())
+        run = Run(DemoSettings(out=out), "none", 10, ())
         run.perform(lambda *_: follow(run))
         return run
 
@@ -121,7 +122,7 @@ def test_what_another_run_writes_to_is_not_replaced(tmp_path: Path) -> None:
     with alone(out, RUN):
         (out / "run.sqlite").write_text("scores")
         with pytest.raises(UsageError, match="another keyhole command writes to"):
-            Run(DemoSettings(out=out), 10, ()).perform(lambda *_: None, replaces=True)
+            Run(DemoSettings(out=out), "none", 10, ()).perform(lambda *_: None, replaces=True)
     assert (out / "run.sqlite").read_text() == "scores"
 
 

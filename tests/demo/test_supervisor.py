@@ -10,7 +10,7 @@ import pytest
 from keyhole.demo.supervisor import Supervisor
 from keyhole.demo.system import System
 from keyhole.service.launcher import ProcessError
-from keyhole.wire.client import Backoff, connect
+from keyhole.wire.channels import Backoff, connect
 from tests.system.referee import Notebook, notebook
 
 PARTIES = ("monitor", "cloud", "oracle", "adversary", "edge")

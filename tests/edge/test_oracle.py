@@ -15,7 +15,7 @@ from PIL import Image
 from edge.device import Device
 from edge.oracle import MAX_PICTURES, NO_BUDGET, QueryAllowance
 from keyhole.v1 import oracle_pb2, oracle_pb2_grpc, tensor_pb2
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.errors import WireError, violations
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.tensors import unpack

@@ -15,7 +15,7 @@ from edge.reporter import FrameCounts, MonitorClient, NoMonitor, Reporter
 from keyhole.data import Sample
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, referee_pb2, referee_pb2_grpc
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.codec_registry import codec_named
 from keyhole.wire.errors import invalid
 from keyhole.wire.frames import pack_frame

@@ -14,7 +14,8 @@ from keyhole.presentation.stages import STAGES, TOTAL
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import WireError, invalid
 from keyhole.wire.frames import PackedAnswer, pack_frame
 from keyhole.wire.link_profiles import link_profile

@@ -12,7 +12,7 @@ import grpc
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1.referee_pb2_grpc import RefereeStub
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.server import serve
 from monitor.exported_metrics import MonitorMetrics
 from monitor.live_state import LiveState

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from keyhole.v1.referee_pb2_grpc import RefereeStub
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from tests.evaluation.tiny_inversion import MINE, write_pictures
 from tests.monitor.making import truth
 from tests.monitor.recalled import liked, made, roster, shows

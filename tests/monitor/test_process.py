@@ -17,7 +17,7 @@ import grpc
 import pytest
 
 from keyhole.v1.referee_pb2_grpc import RefereeStub
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from monitor.process import run
 from monitor.settings import MonitorSettings
 from tests.monitor.making import guess, outcome, truth

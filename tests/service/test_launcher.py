@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from keyhole.service.launcher import Launcher, ProcessError, StoppedError
@@ -14,18 +17,42 @@ from tests.system.running import CUT, TINY
 CLOUD = ("cloud", "--listen", "127.0.0.1:0", "--target", TINY, "--cut", CUT)
 
 
+STARTS = f"""
+import sys, time
+from pathlib import Path
+from keyhole.service.launcher import Launcher
+
+if __name__ == "__main__":
+    launcher = Launcher(Path(sys.argv[1]))
+    launcher.start("cloud", {CLOUD!r})
+    launcher.wait_for("cloud")
+    print(launcher.running["cloud"].pid, flush=True)
+    time.sleep(600)
+"""
+
+
 @pytest.mark.timeout(600)
-def test_a_process_says_where_it_listens_and_stops_with_the_one_that_started_it(tmp_path: Path) -> None:
+def test_a_process_says_where_it_listens_and_what_it_is(tmp_path: Path) -> None:
     with Launcher(tmp_path) as launcher:
         launcher.start("cloud", CLOUD)
-        assert launcher.addresses("cloud") is None
         places = launcher.wait_for("cloud")
         assert all(int(places[flag].rpartition(":")[2]) for flag in ("listen", "metrics"))
-        pipe = launcher.running["cloud"].stdin
-        assert pipe
-        pipe.close()  # as the system does when the other process dies
-        assert launcher.running["cloud"].wait(60) == 0
-        assert "stopped" in launcher.tail("cloud")
+        assert psutil.Process(launcher.running["cloud"].pid).name() == "keyhole cloud"
+        launcher.end("cloud")
+        assert launcher.code("cloud") == 0
+
+
+@pytest.mark.timeout(600)
+def test_it_stops_with_the_one_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "starts.py").write_text(STARTS)
+    starts = [sys.executable, str(tmp_path / "starts.py"), str(tmp_path)]
+    with subprocess.Popen(starts, stdout=subprocess.PIPE, text=True, cwd=Path.cwd()) as parent:
+        assert parent.stdout
+        cloud = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+        psutil.wait_procs([cloud], 60)
+    assert not cloud.is_running()
+    assert "stopped" in (tmp_path / "cloud.log").read_text()
 
 
 def test_one_that_is_stopped_before_it_began_has_not_failed(tmp_path: Path) -> None:

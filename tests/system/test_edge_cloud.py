@@ -16,7 +16,8 @@ from keyhole.presentation.stages import STAGES, TOTAL
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.pictures import unpack_picture
 from keyhole.wire.tls import make_certificates
 from tests.data.layouts import draw, shade

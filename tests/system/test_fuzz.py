@@ -17,8 +17,9 @@ from google.protobuf.message import DecodeError
 from prometheus_client.parser import text_string_to_metric_families
 
 from keyhole.v1 import inference_pb2, oracle_pb2, referee_pb2, tap_pb2, tensor_pb2
+from keyhole.wire.channels import connect
 from keyhole.wire.chunks import to_chunks
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.pictures import pack_picture
 from keyhole.wire.server import TOKEN_KEY
 from keyhole.wire.tensors import unpack

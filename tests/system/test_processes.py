@@ -10,7 +10,8 @@ import pytest
 
 from keyhole.service.lifecycle import DRAIN_SECONDS
 from keyhole.v1 import tap_pb2, tap_pb2_grpc
-from keyhole.wire.client import InferenceClient, connect, wait_ready
+from keyhole.wire.channels import connect, wait_ready
+from keyhole.wire.client import InferenceClient
 from tests.system.frames import Edge, pictures
 from tests.system.processes import process
 from tests.system.referee import notebook

@@ -11,7 +11,7 @@ import torch
 
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.frames import Expectation, PackedAnswer, PackedFrame, validate
 from keyhole.wire.server import InferenceService, RunningServer, inference_registration, serve
 from keyhole.wire.tensors import ExpectedTensor, pack_view

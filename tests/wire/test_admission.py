@@ -15,7 +15,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 
 from keyhole.service.metrics import Metrics
-from keyhole.wire.client import connect, wait_ready
+from keyhole.wire.channels import connect, wait_ready
 from keyhole.wire.errors import explain, violations
 from keyhole.wire.interceptors import GRACE_SECONDS, CallSlots
 from keyhole.wire.methods import METHODS

@@ -14,7 +14,8 @@ from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.client import Backoff, InferenceClient, Retry, connect, wait_ready
+from keyhole.wire.channels import Backoff, Retry, connect, wait_ready
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.server import inference_registration, serve
 

@@ -6,7 +6,8 @@ import grpc
 import pytest
 
 from keyhole.service.address import Address
-from keyhole.wire.client import InferenceClient, connect
+from keyhole.wire.channels import connect
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.errors import explain, invalid, unmet, violations
 
 

@@ -15,7 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from keyhole.service.errors import UsageError
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, oracle_pb2, oracle_pb2_grpc, tap_pb2, tap_pb2_grpc, tensor_pb2
-from keyhole.wire.client import connect
+from keyhole.wire.channels import connect
 from keyhole.wire.errors import WireError, explain, invalid
 from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.server import TOKEN_KEY, Registration, RunningServer, serve, tap_registration, time_left

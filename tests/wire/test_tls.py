@@ -12,7 +12,8 @@ from cryptography import x509
 from keyhole.service.errors import UsageError
 from keyhole.service.metrics import Metrics
 from keyhole.v1 import inference_pb2, tensor_pb2
-from keyhole.wire.client import InferenceClient, connect, wait_ready
+from keyhole.wire.channels import connect, wait_ready
+from keyhole.wire.client import InferenceClient
 from keyhole.wire.commands import CertsSettings, certs
 from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.server import RunningServer, inference_registration, serve

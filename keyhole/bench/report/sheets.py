@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
-from keyhole.attacks.registry import FLOOR
+from keyhole.attacks import FLOOR
 from keyhole.bench.advice.exposure import picture_exposures
 from keyhole.bench.advice.options import Option
 from keyhole.bench.records import PICTURE, Design, LeakRecord, ScaleRecord
