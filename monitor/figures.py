@@ -92,9 +92,12 @@ def scores_over_time(
     with rc_context(STYLE):
         figure, axes = wide_axes()
         start = min(score.at for score in scores)
-        scored = [score for score in scores if metric.name in score.values]
-        for name in attacks.in_order(score.attack for score in scored):
-            points = [(score.at - start, score.values[metric.name]) for score in scored if score.attack == name]
+        series: dict[str, list[tuple[float, float]]] = {}
+        for score in scores:
+            if metric.name in score.values:
+                series.setdefault(score.attack, []).append((score.at - start, score.values[metric.name]))
+        for name in attacks.in_order(series):
+            points = series[name]
             mean = sum(value for _, value in points) / len(points)
             times, values = zip(*points[:: -(-len(points) // _DOTS)], strict=True)
             axes.plot(times, values, "o", markersize=4.5, alpha=0.75, color=attacks.colour(name), label=name)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from itertools import starmap
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, func, select
+from sqlalchemy import ColumnElement, Engine, String, and_, case, cast, func, select
 from sqlalchemy.orm import Session
 
 from keyhole.judge.recovery import Recovery
@@ -18,7 +18,7 @@ from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.presentation import attacks
 from keyhole.service.errors import UsageError
 from keyhole.v1.referee_pb2 import ClassPicture
-from keyhole.wire.pictures import entry_name
+from keyhole.wire.pictures import entry_of
 from monitor.alarm_threshold import AlarmThreshold, read_threshold
 from monitor.class_store import read_class_pictures
 from monitor.class_wall import Verdicts
@@ -30,7 +30,7 @@ from monitor.ledger import FrameLedger, read_ledger
 TIMED_FRAMES = 20_000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LastScore:
     """The score that counts of an attack on a frame: that of its last reconstruction.
 
@@ -187,24 +187,45 @@ def _unmatched(session: Session) -> dict[str, int]:
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack, ScoreRow.rung)
+    facts = (getattr(ScoreRow, name) for name in _FACTS)
     found = (RecoveryRow.score, RecoveryRow.plate, RecoveryRow.attributes, RecoveryRow.identified, RecoveryRow.gallery)
-    values = (ScoreRow.psnr, ScoreRow.ssim, ScoreRow.metrics)
-    query = select(ScoreRow.rung, *(getattr(ScoreRow, name) for name in _FACTS), *found, *values)
+    metrics = case((cast(ScoreRow.metrics, String).in_(("{}", "null")), None), else_=ScoreRow.metrics)
+    query = select(ScoreRow.rung, ScoreRow.psnr, ScoreRow.ssim, metrics, *found, *facts)
     query = query.outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id).where(ScoreRow.id.in_(last))
-    return tuple(_last_score(row) for row in session.execute(query.order_by(ScoreRow.id)))
+    return tuple(starmap(_last_score, session.execute(query.order_by(ScoreRow.id))))
 
 
-def _last_score(row: Row[Any]) -> LastScore:
-    facts: dict[str, Any] = dict(zip(_FACTS, row[1:], strict=False))
-    recovery = None if row.score is None else _recovery(row)
-    values = {"psnr": row.psnr, "ssim": row.ssim, **(row.metrics or {})}  # older runs have no further metrics
-    return LastScore(**{**facts, "attack": entry_name(row)}, values=values, recovery=recovery)
+def _last_score(
+    rung: str,
+    psnr: float,
+    ssim: float,
+    metrics: Mapping[str, float] | None,
+    score: int | None,
+    plate: Sequence[str] | None,
+    attributes: Mapping[str, Sequence[str]],
+    identified: bool | None,
+    gallery: int,
+    frame: int,
+    frame_id: str,
+    attack: str,
+    knowledge: str,
+    tap: str,
+    iteration: int,
+    seconds: float,
+    final: bool,
+    at: float,
+) -> LastScore:
+    recovery = None if score is None else _recovery(plate, attributes, identified, gallery)
+    values = {"psnr": psnr, "ssim": ssim, **(metrics or {})}
+    name = entry_of(attack, rung)
+    return LastScore(frame, frame_id, name, knowledge, tap, iteration, seconds, final, at, values, recovery)
 
 
-def _recovery(row: Row[Any]) -> Recovery:
-    plate = (row.plate[0], row.plate[1]) if row.plate else None
-    attributes = {name: (true, read) for name, (true, read) in row.attributes.items()}
-    return Recovery(plate, attributes, row.identified, row.gallery)
+def _recovery(
+    plate: Sequence[str] | None, attributes: Mapping[str, Sequence[str]], identified: bool | None, gallery: int
+) -> Recovery:
+    read = {name: (pair[0], pair[1]) for name, pair in attributes.items()}
+    return Recovery((plate[0], plate[1]) if plate else None, read, identified, gallery)
 
 
 def _rung(score: LastScore) -> str:

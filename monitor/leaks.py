@@ -88,6 +88,25 @@ class LeakScale(Generic[Key]):
         thumbnail = scale.equivalent(HEADLINE, mine, [self._blind[frame][rung] for frame in paired])
         return AttackLeak(thumbnail, sum(mine) / len(mine), len(mine))
 
+    def leak_of_each(self, scores: Sequence[tuple[Key, float]]) -> list[AttackLeak | None]:
+        """What each reconstruction gives away by itself: frame and SSIM; None where `leak` would be of it alone."""
+        rung = self.blind
+        if rung is None:
+            return [None] * len(scores)
+        alike: dict[tuple[int, tuple[int, ...]], list[int]] = {}
+        for place, (frame, _) in enumerate(scores):
+            scale = self._scales.get(frame)
+            if scale is not None and rung in self._blind.get(frame, {}):
+                alike.setdefault((scale.full, scale.sides), []).append(place)
+        leaks: list[AttackLeak | None] = [None] * len(scores)
+        for places in alike.values():
+            frames, ssim = zip(*(scores[place] for place in places), strict=True)
+            blind = [self._blind[frame][rung] for frame in frames]
+            thumbnails = _stacked([self._scales[frame] for frame in frames]).equivalent_of_each(HEADLINE, ssim, blind)
+            for place, value, thumbnail in zip(places, ssim, thumbnails, strict=True):
+                leaks[place] = AttackLeak(thumbnail, value, 1)
+        return leaks
+
 
 def _keep(entries: OrderedDict[Key, Entry], key: Key, value: Entry, most: int) -> None:
     entries[key] = value

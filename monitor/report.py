@@ -122,8 +122,9 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
 
 def frame_leaks(history: History) -> list[tuple[LastScore, AttackLeak]]:
     """What each score that counts gives away of its frame, where the frame's scale was measured."""
-    found = ((score, history.leaks.leak({score.frame: score.ssim})) for score in (*history.scores, *history.floor))
-    return [(score, leak) for score, leak in found if leak]
+    scores = (*history.scores, *history.floor)
+    leaks = history.leaks.leak_of_each([(score.frame, score.ssim) for score in scores])
+    return [(score, leak) for score, leak in zip(scores, leaks, strict=True) if leak]
 
 
 def _reached(leaks: Sequence[tuple[LastScore, AttackLeak]], threshold: AlarmThreshold) -> dict[str, tuple[int, int]]:

@@ -137,7 +137,8 @@ class SecretRecovery:
 
 def summarise(recoveries: Sequence[Recovery]) -> SecretRecovery:
     """Shares over all that was asked; glyphs count one by one."""
-    right, asked = (sum(found.glyphs[part] for found in recoveries) for part in (0, 1))
+    glyphs = [found.glyphs for found in recoveries]
+    right, asked = sum(read for read, _ in glyphs), sum(shown for _, shown in glyphs)
     pairs: dict[str, list[tuple[str, str]]] = {}
     for found in recoveries:
         for name, pair in found.attributes.items():

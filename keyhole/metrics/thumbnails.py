@@ -179,6 +179,21 @@ class ThumbnailScale:
         low, high = np.quantile(sides, (tail, 1 - tail)).tolist()
         return Thumbnail(side, (min(low, side), max(high, side)), self.full)
 
+    def equivalent_of_each(self, metric: str, leaks: Sequence[float], blind: Sequence[float]) -> list[Thumbnail]:
+        """The thumbnail that scores as one reconstruction does, for each picture by itself; without intervals.
+
+        Args:
+            metric: a metric's name.
+            leaks: scores of the reconstructions, one for each picture of the scale.
+            blind: the blind attacker's scores of the same.
+
+        Raises:
+            ValueError: the scale lacks the metric.
+        """
+        curve, turn = self._curve(metric)
+        leaked, floor = turn * np.asarray(leaks, np.float64), turn * np.asarray(blind, np.float64)
+        return [Thumbnail(side, None, self.full) for side in self._invert(curve.T, leaked, floor).tolist()]
+
     def equivalent_of_mean(self, metric: str, mean: float, blind: float, interval: Interval | None = None) -> Thumbnail:
         """The thumbnail that scores, on average over the scale's pictures, as much as a mean over others.
 

@@ -37,7 +37,12 @@ def entry_name(made: Named) -> str:
     >>> entry_name(referee_pb2.Reconstruction(attack="decoder-ladder", rung="refined"))
     'decoder-ladder.refined'
     """
-    return f"{made.attack}.{made.rung}" if made.rung else made.attack
+    return entry_of(made.attack, made.rung)
+
+
+def entry_of(attack: str, rung: str) -> str:
+    """`entry_name` of an attack and its rung, which is empty where it has none."""
+    return f"{attack}.{rung}" if rung else attack
 
 
 def pack_picture(picture: Tensor) -> tensor_pb2.Picture:

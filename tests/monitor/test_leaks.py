@@ -68,6 +68,22 @@ def test_the_blind_attacker_is_its_best_picture_over_all_frames() -> None:
     assert scale.leak({"a": 0.9}) is None, "without a scale"
 
 
+def test_the_leaks_of_many_are_those_of_each() -> None:
+    scale: LeakScale[int] = LeakScale(30)
+    for frame in range(20):
+        picture = pixels(frame)[None] if frame % 3 else pixels(frame)[None, :, :16, :16]
+        if frame % 4:
+            scale.add_scale(frame, ThumbnailScale.measure(picture, [METRICS["ssim"]]))
+        if frame % 5:
+            scale.add_blind(frame, "flat", 0.1 + 0.01 * frame)
+    scores = [(frame, ssim) for ssim in (0.05, 0.4, 0.7, 1.0) for frame in range(20)]
+    found = scale.leak_of_each(scores)
+    assert found == [scale.leak({frame: ssim}) for frame, ssim in scores]
+    assert {leak.thumbnail.full for leak in found if leak} == {16, 24}
+    assert None in found
+    assert LeakScale[int](3).leak_of_each(scores[:2]) == [None, None]
+
+
 def test_what_is_measured_first_is_what_most_attacks_finished_and_no_more_wait_than_there_is_room() -> None:
     told: list[str] = []
     meter = LeakMeter(lambda seen, _: told.append(seen.frame_id))
