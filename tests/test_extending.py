@@ -25,10 +25,11 @@ from keyhole.service.errors import UsageError
 from keyhole.targets import load_target
 from monitor.settings import MonitorSettings
 from monitor.validation import ATTACK
-from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
+from tests.adversary.servers import Monitor, Oracle, Tapped
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
 from tests.attacks.tiny import pictures, white_box
 from tests.train.patrol_making import class_folders
+from tests.waiting import wait_until
 
 TARGET = "tests.system.tiny_target:tiny"
 FLAGS = ("--target", TARGET, "--cut", "stem")
@@ -219,9 +220,9 @@ def test_it_runs_on_frames_as_they_come(settings, victim):  # noqa: F811
             serving(cloud.serve(port(own.cloud)), oracle.serve(port(own.oracle)), monitor.serve(port(own.referee)))
         )
         stack.enter_context(running(own))
-        wait_until(lambda: cloud.subscribers, 60)
+        wait_until(lambda: cloud.subscribers)
         cloud.publish(seen(victim, "edge-0"))
-        wait_until(lambda: len(monitor.got) == 4, 60)
+        wait_until(lambda: len(monitor.got) == 4)
         text = page(own)
         cloud.end()
     assert {(one.attack, one.rung, one.knowledge) for one in monitor.got} == {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 
 import grpc
@@ -34,13 +34,6 @@ TOKEN = "s3cret"
 
 def frame(name: str, *tensors: torch.Tensor, **header: str) -> PackedFrame:
     return pack_frame(FrameHeader(frame_id=name, **header), tensors, tensor_pb2.CODEC_FP32)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 class Tapped:

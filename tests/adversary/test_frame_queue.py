@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from adversary.frame_queue import Backlog
+from tests.waiting import PATIENCE
 
 
 def test_newest_first_and_the_oldest_dropped():
@@ -35,7 +36,7 @@ def test_taking_waits_for_an_entry():
     taker = threading.Thread(target=lambda: got.append(backlog.take()))
     taker.start()
     backlog.put("frame")
-    taker.join(5)
+    taker.join(PATIENCE)
     assert got == [["frame"]]
 
 
@@ -54,7 +55,7 @@ def test_closing_ends_all_waiting_and_hands_out_nothing_more():
         taker.start()
     backlog.close()
     for taker in takers:
-        taker.join(5)
+        taker.join(PATIENCE)
     backlog.put("late")
     assert got == [[], []]
     assert backlog.take() == []

@@ -20,9 +20,10 @@ from keyhole.service.lifecycle import DRAIN_SECONDS, Stop
 from keyhole.wire.channels import connect, wait_ready
 from keyhole.wire.client import InferenceClient
 from keyhole.wire.pictures import unpack_picture
-from tests.adversary.servers import TOKEN, Cloud, Monitor, Oracle, Tapped, frame, wait_until
+from tests.adversary.servers import TOKEN, Cloud, Monitor, Oracle, Tapped, frame
 from tests.attacks.tiny import pictures, white_box
 from tests.system.tiny_target import SIZE
+from tests.waiting import PATIENCE, wait_until
 
 TARGET, CUT = "tests.system.tiny_target:tiny", "stem"
 
@@ -81,7 +82,7 @@ def running(settings: AdversarySettings):
 
 
 def page(settings: AdversarySettings) -> str:
-    with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=PATIENCE) as answer:
         return answer.read().decode()
 
 
@@ -114,15 +115,15 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
         ),
         running(settings),
     ):
-        wait_until(lambda: cloud.subscribers, 60)
+        wait_until(lambda: cloud.subscribers)
         cloud.publish(frame("broken", torch.full((1, 2), float("nan"))), frame("odd", torch.ones(1, 2)))
         cloud.publish(seen(victim, "edge-0"))
-        wait_until(lambda: {one.attack for one in monitor.got if one.final} == {"pixels-white", "pixels-black"}, 60)
+        wait_until(lambda: {one.attack for one in monitor.got if one.final} == {"pixels-white", "pixels-black"})
         cloud.publish(seen(victim, "edge-1", seed=1))
-        wait_until(lambda: len([one for one in monitor.got if one.final and one.frame_id == "edge-1"]) == 2, 60)
+        wait_until(lambda: len([one for one in monitor.got if one.final and one.frame_id == "edge-1"]) == 2)
         wait_until(lambda: 'keyhole_frames_total{outcome="reconstructed"} 4.0' in page(settings))
         text = page(settings)
-        wait_until(lambda: blindly(cloud, monitor, victim) == set(BLIND.recipes), 60)
+        wait_until(lambda: blindly(cloud, monitor, victim) == set(BLIND.recipes))
         cloud.end()
     assert {(one.knowledge, one.final) for one in monitor.blind} == {("blind", True)}
     shown = {(one.rung, one.picture.png) for one in monitor.blind}
@@ -158,8 +159,8 @@ def test_where_there_is_no_prior_the_blind_attacker_shows_no_sample_and_says_so(
         serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))),
         running(poor),
     ):
-        wait_until(lambda: cloud.subscribers, 60)
-        wait_until(lambda: blindly(cloud, monitor, victim) == {"mean", "nearest", "flat"}, 60)
+        wait_until(lambda: cloud.subscribers)
+        wait_until(lambda: blindly(cloud, monitor, victim) == {"mean", "nearest", "flat"})
         cloud.end()
     assert "the blind attacker shows less" in caplog.text
 
@@ -175,18 +176,18 @@ def test_it_outlives_everything_it_talks_to(settings, victim):
             before = cloud.subscribers
             cloud_server = cloud.serve(port(settings.cloud))
             rest = (oracle.serve(port(settings.oracle)), monitor.serve(port(settings.referee)))
-            wait_until(lambda before=before: cloud.subscribers > before, 60)
+            wait_until(lambda before=before: cloud.subscribers > before)
 
             def scored(name: str = round_) -> bool:
                 if not cloud.waiting.qsize():
                     cloud.publish(seen(victim, name))
                 return {"pixels-white", "pixels-black"} == {one.attack for one in monitor.got if one.frame_id == name}
 
-            wait_until(scored, 60)
+            wait_until(scored)
             cloud.end()
             for server in (cloud_server, *rest):
                 server.stop(0)
-        with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=PATIENCE) as answer:
             assert answer.status == 200
 
 
@@ -196,9 +197,9 @@ def test_the_wire_tap_needs_no_token(settings, victim):
     with serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))), running(wired):
         wait_ready(settings.listen, 60)
         with connect(settings.listen) as channel:
-            answer = InferenceClient(channel).infer(seen(victim, "edge-0"), timeout=10)
+            answer = InferenceClient(channel).infer(seen(victim, "edge-0"), timeout=PATIENCE)
             assert answer.frame_id == "edge-0"
-            wait_until(lambda: any(one.final for one in monitor.got), 60)
+            wait_until(lambda: any(one.final for one in monitor.got))
     assert {(one.frame_id, one.tap) for one in monitor.got} == {("edge-0", "wire")}
 
 
@@ -207,9 +208,9 @@ def test_told_to_stop_it_hands_in_what_it_has(settings, victim):
     slow = replace(settings, attacks=("pixels-white",), budget_seconds=600.0)
     with serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))):
         with running(slow):
-            wait_until(lambda: cloud.subscribers, 60)
+            wait_until(lambda: cloud.subscribers)
             cloud.publish(seen(victim, "edge-0"))
-            wait_until(lambda: monitor.got, 60)
+            wait_until(lambda: monitor.got)
         cloud.end()
     assert monitor.got[-1].final
 
@@ -224,7 +225,7 @@ def test_told_to_stop_it_waits_for_no_network_that_waits_for_its_oracle(settings
     class Mute(Oracle):
         def Query(self, request, context):  # noqa: N802
             asked.set()
-            answer.wait(60)
+            answer.wait(PATIENCE)
             return super().Query(request, context)
 
     target, partition = victim
@@ -232,10 +233,10 @@ def test_told_to_stop_it_waits_for_no_network_that_waits_for_its_oracle(settings
     black = replace(settings, attacks=FOUR_NETWORKS, referee=None)
     with serving(cloud.serve(port(settings.cloud)), oracle.serve(port(settings.oracle))):
         with running(black):
-            wait_until(lambda: cloud.subscribers, 60)
+            wait_until(lambda: cloud.subscribers)
             cloud.publish(seen(victim, "edge-0"))
-            wait_until(asked.is_set, 60)
-            wait_until(lambda: 'keyhole_frames_total{outcome="tapped"} 1.0' in page(black), 60)
+            wait_until(asked.is_set)
+            wait_until(lambda: 'keyhole_frames_total{outcome="tapped"} 1.0' in page(black))
         answer.set()
         cloud.end()
 

@@ -20,10 +20,11 @@ from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.v1.referee_pb2 import ClassPicture, RecallStatus
 from keyhole.wire.pictures import unpack_picture
-from tests.adversary.servers import TOKEN, Monitor, Tapped, wait_until
+from tests.adversary.servers import TOKEN, Monitor, Tapped
 from tests.adversary.test_process import port, running, seen, serving, victim  # noqa: F401
 from tests.attacks.tiny import pictures
 from tests.system.tiny_target import LABELS, SIZE
+from tests.waiting import wait_until
 
 TARGET, CUT = "tests.system.tiny_target:tiny", "stem"
 
@@ -125,14 +126,14 @@ def test_a_process_of_its_own_at_low_priority_pictures_classes_while_frames_are_
     cloud, monitor = Tapped(), Monitor()
     with serving(cloud.serve(port(settings.cloud)), monitor.serve(port(settings.referee))):
         with running(settings):
-            wait_until(background, 60)
+            wait_until(background)
             (process,) = background()
-            wait_until(lambda: process.nice() == min(19, os.nice(0) + NICENESS), 60)
-            wait_until(lambda: cloud.subscribers, 60)
+            wait_until(lambda: process.nice() == min(19, os.nice(0) + NICENESS))
+            wait_until(lambda: cloud.subscribers)
             cloud.publish(seen(victim, "edge-0"))
-            wait_until(lambda: any(one.final for one in monitor.got), 60)
-            wait_until(lambda: len({one.label for one in monitor.classes if one.final and not one.floor}) == 3, 120)
-            wait_until(lambda: monitor.rosters[-1].recall.state == "finished", 60)
+            wait_until(lambda: any(one.final for one in monitor.got))
+            wait_until(lambda: len({one.label for one in monitor.classes if one.final and not one.floor}) == 3)
+            wait_until(lambda: monitor.rosters[-1].recall.state == "finished")
             cloud.end()
         assert not background()
     assert [each.label for each in monitor.rosters[0].recall.classes] == [0, 1, 3]
@@ -143,9 +144,9 @@ def test_a_monitor_that_comes_late_gets_every_final_picture(settings, victim):  
     cloud, monitor = Tapped(), Monitor()
     with serving(cloud.serve(port(settings.cloud))), running(settings):
         kept = settings.recall_out
-        wait_until(lambda: len([*kept.glob("*/latent/*/0.png")]) == 3, 120)
+        wait_until(lambda: len([*kept.glob("*/latent/*/0.png")]) == 3)
         with serving(monitor.serve(port(settings.referee))):
-            wait_until(lambda: len({one.label for one in monitor.classes if one.final and not one.floor}) == 3, 60)
+            wait_until(lambda: len({one.label for one in monitor.classes if one.final and not one.floor}) == 3)
         cloud.end()
 
 

@@ -22,9 +22,10 @@ from keyhole.v1.inference_pb2 import FrameHeader
 from keyhole.wire.channels import connect
 from keyhole.wire.codec_registry import CODEC_NAMES, codec_named
 from keyhole.wire.frames import pack_frame
-from tests.adversary.servers import TOKEN, Oracle, Tapped, wait_until
+from tests.adversary.servers import TOKEN, Oracle, Tapped
 from tests.attacks.tiny import pictures, white_box
 from tests.system.tiny_target import SIZE
+from tests.waiting import wait_until
 
 
 class Recording(Oracle):
@@ -92,12 +93,12 @@ def test_the_process_asks_as_its_taps_frames_are_packed(quiet_address):
     servers, stop = [cloud.serve(ports[0]), oracle.serve(ports[1])], Stop()
     running = threading.Thread(target=adversary, args=(settings, stop), daemon=True)
     running.start()
-    wait_until(lambda: cloud.subscribers, 60)
+    wait_until(lambda: cloud.subscribers)
     assert oracle.codecs == []
     with torch.no_grad():
         features = partition.head(target.preprocess.normalise(pictures(1, 0, SIZE)))
     cloud.publish(pack_frame(FrameHeader(frame_id="edge-0"), [features], tensor_pb2.CODEC_INT8))
-    wait_until(lambda: oracle.codecs, 60)
+    wait_until(lambda: oracle.codecs)
     stop.set()
     running.join(30)
     cloud.end()

@@ -12,7 +12,8 @@ from adversary.taps import CloudTap
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.wire.channels import Backoff, connect
-from tests.adversary.servers import TOKEN, Tapped, frame, wait_until
+from tests.adversary.servers import TOKEN, Tapped, frame
+from tests.waiting import PATIENCE, wait_until
 
 QUICK = Backoff(first=0.02, most=0.1)
 
@@ -33,7 +34,7 @@ class Listener:
 
     def end(self) -> None:
         self.stop.set()
-        self.thread.join(5)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive(), "the tap did not end"
 
 
@@ -43,7 +44,7 @@ def test_it_yields_the_frames_and_counts_what_the_cloud_lost():
     listener = Listener(server.port)
     cloud.publish(frame("a", torch.ones(1, 2)), lost=3)
     cloud.publish(frame("b", torch.ones(1, 2)), lost=5)
-    assert [listener.frames.get(timeout=10) for _ in range(2)] == ["a", "b"]
+    assert [listener.frames.get(timeout=PATIENCE) for _ in range(2)] == ["a", "b"]
     assert sum(listener.lost) == 5
     listener.end()
     cloud.end()

@@ -24,7 +24,8 @@ from keyhole.wire.frames import PackedAnswer
 from keyhole.wire.methods import INFERENCE, METHODS
 from keyhole.wire.tensors import unpack
 from keyhole.wire.tls import make_certificates
-from tests.adversary.servers import Cloud, frame, wait_until
+from tests.adversary.servers import Cloud, frame
+from tests.waiting import PATIENCE, wait_until
 
 
 class Listener:
@@ -58,7 +59,7 @@ def tapping(cloud_port: int):
             yield listener
         finally:
             listener.stop.set()
-            thread.join(5)
+            thread.join(PATIENCE)
             assert not thread.is_alive()
 
 
@@ -88,10 +89,10 @@ def channel(listener):
 
 def test_frames_are_copied_and_answers_intact(listener, channel, cloud):
     sent = torch.randn(1, 3, 4, generator=torch.Generator().manual_seed(0))
-    answer = InferenceClient(channel).infer(frame("edge-0", sent, edge="edge"), timeout=10)
+    answer = InferenceClient(channel).infer(frame("edge-0", sent, edge="edge"), timeout=PATIENCE)
     assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), sent)
     assert cloud.got == ["edge-0"]
-    copy = listener.frames.get(timeout=10)
+    copy = listener.frames.get(timeout=PATIENCE)
     assert (copy.header.frame_id, copy.header.edge) == ("edge-0", "edge")
     assert torch.equal(unpack(copy.tensors[0], field="copy"), sent)
     assert not listener.ciphertext
@@ -102,36 +103,36 @@ def test_chunked_frames_are_copied(listener, channel):
     stream = channel.stream_stream(f"/{INFERENCE}/InferStream", None, None)
     messages = [*to_chunks(frame("one", sent)), *to_chunks(frame("two", sent[:, :7]))]
     assert len(messages) > 4
-    answers = [PackedAnswer.from_wire(message) for message in stream(iter(messages), timeout=20)]
+    answers = [PackedAnswer.from_wire(message) for message in stream(iter(messages), timeout=PATIENCE)]
     assert [answer.frame_id for answer in answers] == ["one", "two"]
-    copies = [listener.frames.get(timeout=10) for _ in range(2)]
+    copies = [listener.frames.get(timeout=PATIENCE) for _ in range(2)]
     assert [copy.header.frame_id for copy in copies] == ["one", "two"]
     assert torch.equal(unpack(copies[0].tensors[0], field="copy"), sent)
 
 
 def test_other_calls_metadata_and_errors_pass_as_they_are(listener, channel, cloud):
     client = InferenceClient(channel)
-    assert list(client.describe(timeout=10).labels) == ["a", "b"]
+    assert list(client.describe(timeout=PATIENCE).labels) == ["a", "b"]
     wait_ready(listener.tap.address, 10)
     infer = channel.unary_unary(f"/{INFERENCE}/Infer", None, None)
-    infer(frame("ok", torch.ones(1)).to_wire(), metadata=(("x-edge", "seven"),), timeout=10)
+    infer(frame("ok", torch.ones(1)).to_wire(), metadata=(("x-edge", "seven"),), timeout=PATIENCE)
     assert cloud.metadata[0]["x-edge"] == "seven"
     with pytest.raises(grpc.RpcError) as refused:
-        infer(frame("bad", torch.ones(1)).to_wire(), timeout=10)
+        infer(frame("bad", torch.ones(1)).to_wire(), timeout=PATIENCE)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert violations(refused.value) == [("header.cut", "expected another")]
     with pytest.raises(grpc.RpcError) as unknown:
-        channel.unary_unary("/keyhole.v1.Nothing/Call", None, None)(b"", timeout=10)
+        channel.unary_unary("/keyhole.v1.Nothing/Call", None, None)(b"", timeout=PATIENCE)
     assert unknown.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
 def test_malformed_frames_are_counted_and_the_cloud_says_what_is_wrong(listener, channel):
     with pytest.raises(grpc.RpcError) as refused:
-        channel.unary_unary(f"/{INFERENCE}/Infer", None, None)(b"\xff\xff\xff", timeout=10)
+        channel.unary_unary(f"/{INFERENCE}/Infer", None, None)(b"\xff\xff\xff", timeout=PATIENCE)
     assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
     wait_until(lambda: listener.malformed)
-    InferenceClient(channel).infer(frame("next", torch.ones(1)), timeout=10)
-    assert listener.frames.get(timeout=10).header.frame_id == "next"
+    InferenceClient(channel).infer(frame("next", torch.ones(1)), timeout=PATIENCE)
+    assert listener.frames.get(timeout=PATIENCE).header.frame_id == "next"
 
 
 def test_it_closes_though_a_copy_is_never_done_with(server, monkeypatch):
@@ -147,7 +148,7 @@ def test_it_closes_though_a_copy_is_never_done_with(server, monkeypatch):
     def relay():
         with GrpcProxy(connect(Address("127.0.0.1", server.port)), seen) as proxy:
             with connect(Address("127.0.0.1", proxy.port)) as channel:
-                InferenceClient(channel).infer(frame("edge-0", torch.ones(1)), timeout=10)
+                InferenceClient(channel).infer(frame("edge-0", torch.ones(1)), timeout=PATIENCE)
             begun.wait(30)
         closed.set()
 
@@ -167,8 +168,8 @@ def test_it_outlives_a_cloud_that_is_away(quiet_address):
             client.infer(frame("early", torch.ones(1)), timeout=5)
         assert away.value.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
         server = cloud.serve(port)
-        wait_ready(listener.tap.address, 20)
-        assert client.infer(frame("late", torch.ones(1)), timeout=10).frame_id == "late"
+        wait_ready(listener.tap.address, PATIENCE)
+        assert client.infer(frame("late", torch.ones(1)), timeout=PATIENCE).frame_id == "late"
         server.stop(0)
 
 
@@ -183,7 +184,7 @@ def test_idle_calls_through_it_do_not_stop_the_victim(listener):
         client = InferenceClient(stack.enter_context(connect(listener.tap.address)))
         answer = Retry(25).call(lambda left: client.infer(frame("next", torch.ones(1)), left))
         assert answer.frame_id == "next"
-        assert listener.frames.get(timeout=10).header.frame_id == "next"
+        assert listener.frames.get(timeout=PATIENCE).header.frame_id == "next"
         for call in idle:
             call.cancel()
 
@@ -193,7 +194,7 @@ def test_what_is_not_taken_in_time_is_dropped_oldest_first(server):
     with listener.tap, connect(listener.tap.address) as channel:
         client = InferenceClient(channel)
         for number in range(70):
-            client.infer(frame(str(number), torch.ones(1)), timeout=10)
+            client.infer(frame(str(number), torch.ones(1)), timeout=PATIENCE)
         wait_until(lambda: len(listener.lost) == 6)
         first = next(iter(listener.tap.frames(listener.stop)))
     assert first.header.frame_id == "6"
@@ -208,7 +209,7 @@ def test_with_tls_it_relays_ciphertext_sees_nothing_and_says_so(tmp_path, cloud,
         connect(listener.tap.address, tls=tmp_path / "certs", role="edge") as channel,
     ):
         sent = torch.ones(1, 50_000)
-        answer = InferenceClient(channel).infer(frame("secret", sent), timeout=20)
+        answer = InferenceClient(channel).infer(frame("secret", sent), timeout=PATIENCE)
         assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), sent)
         assert sum(listener.ciphertext) > 2 * sent.nbytes
         assert listener.frames.empty()

@@ -15,7 +15,7 @@ from keyhole.attacks.base import Estimate, MismatchError, Observation
 from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
 from keyhole.service.metrics import Metrics
-from tests.adversary.servers import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 BY = Origin("decoder-ladder", "strong", "amortised", "black box", "cloud", 7)
 
@@ -28,7 +28,7 @@ class Scripted:
     asked: list[list[str]] = field(default_factory=list)
 
     def reconstruct(self, frames):
-        self.go.wait(10)
+        self.go.wait(PATIENCE)
         names = [frame.frame_id for frame in frames]
         self.asked.append(names)
         if "odd" in names:

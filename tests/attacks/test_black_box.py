@@ -16,8 +16,8 @@ from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.training import InversionTraining
 from keyhole.attacks.features.training_losses import PictureLoss
 from keyhole.metrics import psnr
-from tests.adversary.servers import wait_until
 from tests.attacks.tiny import SIZE, frames, pictures, white_box
+from tests.waiting import PATIENCE, wait_until
 
 QUICK = InversionTraining(first=16, query=4, every=4, batch=8, publish=5)
 
@@ -171,7 +171,7 @@ def test_closing_frees_those_who_wait_for_first_weights():
         waiting = threading.Thread(target=lambda: got.extend(attack.reconstruct(seen)))
         waiting.start()
         wait_until(lambda: oracle.queries)
-    waiting.join(5)
+    waiting.join(PATIENCE)
     assert not waiting.is_alive()
     assert got == []
 

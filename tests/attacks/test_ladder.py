@@ -16,13 +16,14 @@ from keyhole.attacks.features.objective import REFINING
 from keyhole.attacks.features.refined import LadderRecipe
 from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
 from keyhole.generators.diffusion import Denoised
-from tests.adversary.servers import Monitor, Oracle, Tapped, wait_until
+from tests.adversary.servers import Monitor, Oracle, Tapped
 from tests.adversary.test_process import page, port, running, seen, serving, settings, victim  # noqa: F401
 from tests.attacks.test_latent_black_box import Oracle as LocalOracle
 from tests.attacks.test_refined import TRAINING, known, public
 from tests.attacks.test_refined import WAY as REFINED
 from tests.attacks.tiny import SIZE, frames, pictures, white_box
 from tests.priors.tiny_priors import tiny
+from tests.waiting import wait_until
 
 WAY = replace(REFINED, settings=replace(REFINING, iterations=20))
 
@@ -125,13 +126,13 @@ def test_every_frame_is_answered_and_the_newest_refined(climbing, victim):  # no
         ),
         running(climbing),
     ):
-        wait_until(lambda: cloud.subscribers, 60)
+        wait_until(lambda: cloud.subscribers)
         cloud.publish(*(seen(victim, f"edge-{number}", seed=number) for number in range(4)))
 
         def finals(rung: str) -> set[str]:
             return {one.frame_id for one in monitor.got if one.final and one.rung == rung}
 
-        wait_until(lambda: len(finals("amortised")) == 4 and finals("refined"), 60)
+        wait_until(lambda: len(finals("amortised")) == 4 and finals("refined"))
         wait_until(lambda: 'rung="refined"' in page(climbing))
         text = page(climbing)
         cloud.end()

@@ -12,8 +12,7 @@ from keyhole.bench.report.command import write_report
 from keyhole.bench.report.content import report_content
 from keyhole.bench.report.view import ReaderLimits
 from tests.bench.making import run, with_sheets
-
-PATIENCE_MS = 30_000
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -28,12 +27,12 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
 def page(browser: Browser, report: str, request: pytest.FixtureRequest) -> Iterator[Page]:
     """The page; it may ask for nothing and must not fail."""
     context = browser.new_context(viewport={"width": request.param, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(1000 * PATIENCE)
     shown, wrong = context.new_page(), []
     shown.on("pageerror", lambda error: wrong.append(str(error)))
     shown.on("request", lambda asked: wrong.append(asked.url) if asked.url.startswith("http") else None)
     shown.goto(report)
-    expect(shown.locator("#toy-leak .js-plotly-plot")).to_have_count(2, timeout=PATIENCE_MS)
+    expect(shown.locator("#toy-leak .js-plotly-plot")).to_have_count(2, timeout=1000 * PATIENCE)
     yield shown
     context.close()
     assert not wrong

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from cloud.inference import Batcher
+from tests.waiting import PATIENCE
 
 MAX_WAIT = 0.5
 
@@ -61,7 +62,7 @@ def hold(batcher, tail):
     """Keep the worker busy with a first frame; returns its future."""
     tail.gate.clear()
     first = submit(batcher, 0)
-    assert tail.entered.wait(5)
+    assert tail.entered.wait(PATIENCE)
     return first
 
 

@@ -21,6 +21,7 @@ from keyhole.wire.codec_registry import CODECS
 from keyhole.wire.tensors import unpack
 from tests.system.frames import Edge, pictures
 from tests.system.running import metrics_page, running_cloud
+from tests.waiting import PATIENCE
 
 
 def output(answer) -> torch.Tensor:
@@ -41,7 +42,7 @@ def test_it_describes_what_it_runs(channel, edge):
 @pytest.mark.parametrize("codec", sorted(CODECS))
 def test_the_answer_is_the_whole_models(channel, edge, codec):
     picture = pictures(1)
-    answer = InferenceClient(channel).infer(edge.frame(picture[0], codec=codec), timeout=30)
+    answer = InferenceClient(channel).infer(edge.frame(picture[0], codec=codec), timeout=PATIENCE)
     lossless = codec in (tensor_pb2.CODEC_FP32, tensor_pb2.CODEC_FP32_ZSTD)
     torch.testing.assert_close(
         output(answer), edge.whole(picture), **({} if lossless else {"rtol": 0.02, "atol": 0.02})
@@ -61,7 +62,7 @@ def test_a_stream_answers_in_the_order_of_its_frames(channel, edge):
         )
         messages.append(inference_pb2.FrameChunk(start=start))
         messages += [inference_pb2.FrameChunk(data=tensor.payload) for tensor in frame.tensors]
-    answers = list(inference_pb2_grpc.InferenceStub(channel).InferStream(iter(messages), timeout=30))
+    answers = list(inference_pb2_grpc.InferenceStub(channel).InferStream(iter(messages), timeout=PATIENCE))
     assert [answer.frame_id for answer in answers] == ["0", "1", "2", "3"]
     torch.testing.assert_close(torch.cat([output(answer) for answer in answers]), edge.whole(batch))
 
@@ -118,7 +119,7 @@ def test_running_calls_are_answered_while_it_stops(quiet_address):
     def send(client: InferenceClient) -> None:
         while True:
             try:
-                outcomes.append(client.infer(frame, 10).frame_id)
+                outcomes.append(client.infer(frame, PATIENCE).frame_id)
             except grpc.RpcError as error:
                 outcomes.append(error.code())
                 return
@@ -132,7 +133,7 @@ def test_running_calls_are_answered_while_it_stops(quiet_address):
             while len(outcomes) < 20:
                 time.sleep(0.01)
         for sender in senders:
-            sender.join(10)
+            sender.join(PATIENCE)
     assert set(outcomes) <= {"edge-0-1", grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
 
 
@@ -146,7 +147,7 @@ def gated(monkeypatch):
 
         def tail(features):
             begun.set()
-            assert gate.wait(60)
+            assert gate.wait(PATIENCE)
             return partition.tail(features)
 
         return target, SimpleNamespace(plan=partition.plan, tail=tail)
@@ -162,11 +163,11 @@ def test_a_frame_that_the_tail_has_begun_is_answered_while_the_cloud_stops(gated
     with ExitStack() as afterwards:
         with running_cloud() as service:
             client = InferenceClient(afterwards.enter_context(connect(service.listen)))
-            sender = threading.Thread(target=lambda: answers.append(client.infer(frame, 60).frame_id))
+            sender = threading.Thread(target=lambda: answers.append(client.infer(frame, PATIENCE).frame_id))
             sender.start()
-            assert begun.wait(60)
+            assert begun.wait(PATIENCE)
             threading.Timer(0.5, gate.set).start()
-        sender.join(60)
+        sender.join(PATIENCE)
     assert answers == [frame.header.frame_id]
 
 
@@ -193,7 +194,7 @@ def test_a_clock_that_is_set_back_leaves_a_stream_its_deadline(gated, edge, monk
 
     def chunks():
         yield from to_chunks(frame)
-        assert later.wait(60)
+        assert later.wait(PATIENCE)
         yield from to_chunks(frame)
 
     with running_cloud() as service, connect(service.listen) as channel:
@@ -205,7 +206,7 @@ def test_a_clock_that_is_set_back_leaves_a_stream_its_deadline(gated, edge, monk
         later.set()
         with pytest.raises(grpc.RpcError):
             next(answers)
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while line % name not in metrics_page(service):
             assert time.monotonic() < end
             time.sleep(0.05)

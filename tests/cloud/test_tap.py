@@ -13,6 +13,7 @@ from keyhole.v1 import inference_pb2, tap_pb2
 from keyhole.wire.errors import WireError
 from keyhole.wire.frames import PackedFrame
 from keyhole.wire.server import TOKEN_KEY
+from tests.waiting import PATIENCE, wait_until
 
 TOKEN = "s3cret"
 
@@ -57,13 +58,6 @@ def subscribed(tap: Tap, context: Context, queue: int = 0):
     return reader, received
 
 
-def wait_until(condition):
-    end = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def test_a_full_queue_loses_its_oldest_frames_and_counts_them():
     subscription = Subscription(3)
     kept = [subscription.offer(frame(number)) for number in range(5)]
@@ -83,7 +77,7 @@ def test_subscribers_receive_every_frame_in_order():
         tap.publish(frame(number))
     wait_until(lambda: len(received) == 5)
     context.leave()
-    reader.join(5)
+    reader.join(PATIENCE)
     assert received == [(str(number), 0) for number in range(5)]
     assert (len(tap), tap.depth()) == (0, 0)
 
@@ -132,7 +126,7 @@ def test_closing_ends_running_streams_and_those_that_come_later():
     tap = Tap(TOKEN, 4)
     reader, _ = subscribed(tap, Context())
     tap.close()
-    reader.join(5)
+    reader.join(PATIENCE)
     assert not reader.is_alive()
     assert list(tap.subscribe(tap_pb2.SubscribeRequest(), Context())) == []
 

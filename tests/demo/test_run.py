@@ -21,6 +21,7 @@ from keyhole.service.errors import UsageError
 from keyhole.service.files import MARK, RUN, alone
 from keyhole.service.launcher import Launcher, StoppedError
 from keyhole.terminal import terminal
+from tests.waiting import PATIENCE
 
 SUMMARY = (
     '{"frames_sent": 10, "frames_answered": 10, "frames_scored": 7, "dropped": {}, "latency_ms": {},'
@@ -95,7 +96,7 @@ def test_a_run_that_is_told_to_stop_ends_as_any_other(
 ) -> None:
     def interrupted(run: Run) -> None:
         os.kill(os.getpid(), signal.SIGINT)
-        assert run.stop.wait(20)
+        assert run.stop.wait(PATIENCE)
         raise StoppedError
 
     run = performed(interrupted, edge=CLEAN, monitor=REPORTS)

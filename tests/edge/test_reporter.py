@@ -22,6 +22,7 @@ from keyhole.wire.frames import pack_frame
 from keyhole.wire.secrets import unpack_secrets
 from keyhole.wire.server import Registration, serve
 from tests.judge.making import LABELS
+from tests.waiting import wait_until
 
 
 class Ear:
@@ -107,13 +108,6 @@ def client_of(port: int, lost: list[int], capacity: int = 128) -> MonitorClient:
         return referee_pb2.Account(edge="edge-0", undelivered=len(lost))
 
     return MonitorClient(connect(f"127.0.0.1:{port}"), lost=lambda: lost.append(1), account=account, capacity=capacity)
-
-
-def wait_until(condition, seconds: float = 10):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_messages_arrive_in_order_and_leaving_waits_for_them(lost):

@@ -19,9 +19,9 @@ from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction
 from tests.monitor.making import blind, guess, measured, outcome, truth
+from tests.waiting import PATIENCE
 
-PATIENCE_MS = 30_000
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @dataclass
@@ -46,7 +46,7 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     server = PageServer(live, alarm, lambda: report, "127.0.0.1:0")
     url = f"http://{server.address}"
     with browser.new_page() as unfed:
-        unfed.goto(url, timeout=PATIENCE_MS)
+        unfed.goto(url, timeout=1000 * PATIENCE)
         expect(unfed.get_by_test_id("alarm")).to_have_class(re.compile("kh-calm"))
         empty = unfed.inner_text("main")
     yield Live(url, Referee([meter, live]), live, alarm, meter, empty)
@@ -56,7 +56,7 @@ def live(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.fixture
 def page(browser: Browser, live: Live) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(1000 * PATIENCE)
     shown = context.new_page()
     errors: list[str] = []
     shown.on("pageerror", lambda error: errors.append(str(error)))
@@ -70,7 +70,7 @@ def page(browser: Browser, live: Live) -> Iterator[Page]:
 def _loaded(page: Page, mark: str) -> str:
     """Wait until a picture has pixels; its address."""
     image = page.get_by_test_id(mark)
-    page.wait_for_function("image => image.naturalWidth > 1", arg=image.element_handle(), timeout=PATIENCE_MS)
+    page.wait_for_function("image => image.naturalWidth > 1", arg=image.element_handle(), timeout=1000 * PATIENCE)
     return image.get_attribute("src") or ""
 
 

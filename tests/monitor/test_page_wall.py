@@ -18,9 +18,7 @@ from tests.evaluation.tiny_inversion import MINE, write_pictures
 from tests.monitor.making import truth
 from tests.monitor.recalled import liked, made, roster, shows
 from tests.system.processes import Process, process
-
-READY_SECONDS = 240
-PATIENCE_MS = 60_000
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -28,7 +26,7 @@ def monitor(folder: Path, **flags: Any) -> Iterator[tuple[Process, dict[str, Any
     """A monitor, its addresses, and the stubs of edge and adversary."""
     free = dict.fromkeys(("truth", "submit", "page", "metrics"), "127.0.0.1:0")
     with process("monitor", run=folder, **free, **flags) as running:
-        at = running.logged("ready", READY_SECONDS)
+        at = running.logged("ready", PATIENCE)
         with connect(at["truth"]) as left, connect(at["submit"]) as right:
             yield running, at, RefereeStub(left), RefereeStub(right)
 
@@ -37,7 +35,7 @@ def monitor(folder: Path, **flags: Any) -> Iterator[tuple[Process, dict[str, Any
 def looking(browser: Browser, url: str) -> Iterator[Page]:
     """A browser on the page, which must not complain."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(1000 * PATIENCE)
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(f"http://{url}")
@@ -49,7 +47,7 @@ def looking(browser: Browser, url: str) -> Iterator[Page]:
 def seen(page: Page, mark: str) -> str:
     """Wait until a picture has pixels; its address."""
     image = page.get_by_test_id(mark)
-    page.wait_for_function("image => image.naturalWidth > 1", arg=image.element_handle(), timeout=PATIENCE_MS)
+    page.wait_for_function("image => image.naturalWidth > 1", arg=image.element_handle(), timeout=1000 * PATIENCE)
     return image.get_attribute("src") or ""
 
 
@@ -65,7 +63,7 @@ def test_the_wall_fills_and_outlives_the_monitor(browser: Browser, tmp_path: Pat
         "recall_private": private,
         "recall_judge": f"{MINE}:Where",
     }
-    expect.set_options(timeout=PATIENCE_MS)
+    expect.set_options(timeout=1000 * PATIENCE)
     with monitor(tmp_path, **flags) as (running, at, edge, adversary), looking(browser, at["page"]) as page:
         edge.Witness(truth("edge-0-1"))
         expect(page.get_by_test_id("diagram")).to_contain_text("never through the cloud")
@@ -101,7 +99,7 @@ def test_the_wall_fills_and_outlives_the_monitor(browser: Browser, tmp_path: Pat
         expect(page.get_by_test_id("class-made-0")).not_to_have_attribute("src", early)
         for mark in ("class-made-0", "class-private-0", "class-floor-1"):
             seen(page, mark)
-        with urllib.request.urlopen(f"http://{at['metrics']}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{at['metrics']}/metrics", timeout=PATIENCE) as answer:
             assert (
                 'keyhole_recalled_classes{attack="latent",judge="evaluator",state="recognised"} 1.0'
                 in answer.read().decode()

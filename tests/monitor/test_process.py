@@ -22,8 +22,7 @@ from monitor.process import run
 from monitor.settings import MonitorSettings
 from tests.monitor.making import guess, outcome, truth
 from tests.system.processes import ROOT, Process, process
-
-READY_SECONDS = 240
+from tests.waiting import PATIENCE
 
 
 @contextmanager
@@ -31,7 +30,7 @@ def monitor(folder: Path) -> Iterator[tuple[Process, dict[str, Any], Any, Any]]:
     """A monitor on free ports: the process, its addresses, the edge's and the adversary's stubs."""
     free = dict.fromkeys(("truth", "submit", "page", "metrics"), "127.0.0.1:0")
     with process("monitor", run=folder, **free) as running:
-        at = running.logged("ready", READY_SECONDS)
+        at = running.logged("ready", PATIENCE)
         with connect(at["truth"]) as left, connect(at["submit"]) as right:
             yield running, at, RefereeStub(left), RefereeStub(right)
 
@@ -54,7 +53,7 @@ def test_a_run_survives_kill_9_goes_on_and_ends_with_a_report(tmp_path: Path) ->
         adversary.Submit(guess("edge-0-7", "pixels-black", scene=7, final=True))  # its truth is from before the kill
         edge.Witness(truth("edge-0-20", scene=20))
         edge.Conclude(outcome("edge-0-20", network=0.05, total=0.08))
-        with urllib.request.urlopen(f"http://{at['metrics']}/metrics", timeout=10) as page:
+        with urllib.request.urlopen(f"http://{at['metrics']}/metrics", timeout=PATIENCE) as page:
             metrics = page.read().decode()
         running.terminate()
         assert running.drained() < 5

@@ -7,22 +7,15 @@ import time
 import grpc
 
 from keyhole.v1.referee_pb2 import WatchRequest
-from monitor.service import Broadcast
 from tests.monitor.making import guess, outcome, truth
 from tests.monitor.ports import Ports
-
-
-def _wait_for_watcher(broadcast: Broadcast, watchers: int = 1) -> None:
-    end = time.monotonic() + 5
-    while broadcast.watchers < watchers:
-        assert time.monotonic() < end, "nobody watches"
-        time.sleep(0.01)
+from tests.waiting import wait_until
 
 
 def test_watchers_see_truths_outcomes_reconstructions_and_scores(ports: Ports) -> None:
     with ports.stubs() as (edge, adversary):
         events = edge.Watch(WatchRequest())
-        _wait_for_watcher(ports.broadcast)
+        wait_until(lambda: ports.broadcast.watchers)
         edge.Witness(truth())
         adversary.Submit(guess())
         edge.Conclude(outcome())
@@ -43,7 +36,7 @@ def test_a_slow_watcher_loses_the_oldest_and_holds_nobody_up(ports: Ports) -> No
 def test_watchers_are_bounded(ports: Ports) -> None:
     with ports.stubs() as (edge, _):
         calls = [edge.Watch(WatchRequest()) for _ in range(9)]
-        _wait_for_watcher(ports.broadcast, 8)
+        wait_until(lambda: ports.broadcast.watchers >= 8)
         codes = set()
         for call in calls:
             if call.is_active():

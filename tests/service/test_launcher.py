@@ -13,6 +13,7 @@ import pytest
 from keyhole.service.launcher import Launcher, ProcessError, StoppedError
 from keyhole.service.lifecycle import Stop
 from tests.system.running import CUT, TINY
+from tests.waiting import PATIENCE
 
 CLOUD = ("cloud", "--listen", "127.0.0.1:0", "--target", TINY, "--cut", CUT)
 
@@ -50,7 +51,7 @@ def test_it_stops_with_the_one_that_started_it(tmp_path: Path) -> None:
         assert parent.stdout
         cloud = psutil.Process(int(parent.stdout.readline()))
         parent.kill()
-        psutil.wait_procs([cloud], 60)
+        psutil.wait_procs([cloud], PATIENCE)
     assert not cloud.is_running()
     assert "stopped" in (tmp_path / "cloud.log").read_text()
 

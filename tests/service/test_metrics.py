@@ -8,10 +8,11 @@ import pytest
 from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
 from keyhole.service.metrics import Metrics
+from tests.waiting import PATIENCE
 
 
 def page(address: Address) -> str:
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as response:
         return str(response.read(), "utf-8")
 
 

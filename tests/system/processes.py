@@ -15,6 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -34,7 +36,7 @@ class Process:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def logged(self, message: str, seconds: float = 60) -> dict[str, Any]:
+    def logged(self, message: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """Wait for a log line whose message contains ``message``; returns its fields."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -46,7 +48,7 @@ class Process:
             time.sleep(0.02)
         raise AssertionError(f"no {message!r} logged; exit code {self._popen.poll()}, log: {self.log}")
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = PATIENCE) -> int:
         """Wait for the end; returns the exit code."""
         try:
             code = self._popen.wait(seconds)
@@ -68,7 +70,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL."""
         self._popen.kill()
-        self.wait(20)
+        self.wait()
 
     def _read(self) -> None:
         assert self._popen.stderr is not None

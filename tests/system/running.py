@@ -18,6 +18,7 @@ from edge.oracle import oracle
 from edge.settings import OracleSettings
 from keyhole.service.address import published
 from keyhole.service.lifecycle import Stop
+from tests.waiting import PATIENCE
 
 TINY = "tests.system.tiny_target:tiny"
 CUT = "block.first"  # two tensors are live there
@@ -33,7 +34,7 @@ def running(body: Callable[[Any, Stop], None], settings: Any) -> Iterator[Any]:
         thread = threading.Thread(target=body, args=(settings, stop), daemon=True)
         thread.start()
         try:
-            end = time.monotonic() + 60
+            end = time.monotonic() + PATIENCE
             while (places := published(file)) is None:
                 assert thread.is_alive(), "the service ended"
                 assert time.monotonic() < end, "the service did not start"
@@ -41,7 +42,7 @@ def running(body: Callable[[Any, Stop], None], settings: Any) -> Iterator[Any]:
             yield dataclasses.replace(settings, **places)
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE)
             assert not thread.is_alive(), "the service did not end"
 
 
@@ -57,7 +58,7 @@ def running_oracle(**settings: Any):
 
 def metrics_page(settings: Any) -> str:
     """What Prometheus would read."""
-    with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=10) as page:
+    with urllib.request.urlopen(f"http://{settings.metrics}/metrics", timeout=PATIENCE) as page:
         return page.read().decode()
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from keyhole.service.address import Address
-from tests.adversary.servers import TOKEN, Monitor, Tapped, wait_until
+from tests.adversary.servers import TOKEN, Monitor, Tapped
 from tests.system.frames import Edge, pictures
 from tests.system.processes import process
 from tests.system.running import CUT, TINY
+from tests.waiting import wait_until
 
 START = 180  # seconds that a process may take to start on a busy machine
 
@@ -32,9 +33,9 @@ def test_it_takes_up_the_tap_again_after_it_was_killed(quiet_address: Callable[[
     try:
         for number in (1, 2):
             with process("adversary", **flags, budget_seconds=1, interval=0.2) as adversary:
-                wait_until(lambda number=number: cloud.subscribers == number, START)
+                wait_until(lambda number=number: cloud.subscribers == number)
                 cloud.publish(victim.frame(pictures(1)[0], f"edge-{number}"))
-                wait_until(lambda number=number: f"edge-{number}" in finished(monitor), START)
+                wait_until(lambda number=number: f"edge-{number}" in finished(monitor))
                 adversary.kill()
     finally:
         cloud.end()

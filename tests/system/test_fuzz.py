@@ -27,6 +27,7 @@ from tests.monitor.making import guess, outcome, truth
 from tests.system.frames import Edge, pictures
 from tests.system.processes import process
 from tests.system.running import running_cloud, running_oracle
+from tests.waiting import PATIENCE
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -79,7 +80,7 @@ def send(channel: grpc.Channel, calls: Iterable[Call]) -> tuple[Counter[tuple[st
 
 def page(address: str) -> Callable[[str], dict[tuple[str, ...], float]]:
     """The samples of a metric, by the values of its labels in alphabetical order."""
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as response:
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as response:
         text = response.read().decode()
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return lambda name: {

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
@@ -13,17 +11,11 @@ import pytest
 
 from tests.system.processes import Process, process
 from tests.system.running import CUT, TINY
+from tests.waiting import wait_until
 
 MODEL = {"target": TINY, "cut": CUT}
 START = 240  # seconds that processes may take to start on a busy machine
 WITNESSED = 128 + 1  # messages that an edge holds for the monitor, and the one on its way
-
-
-def eventually(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + START
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.1)
 
 
 class Run:
@@ -40,7 +32,7 @@ class Run:
         """Wait until more frames are answered and more reconstructions scored."""
         for what in ("frames where concluded_at is not null and dropped = ''", "scores"):
             before = self.count(what)
-            eventually(lambda what=what, before=before: self.count(what) >= before + 5)
+            wait_until(lambda what=what, before=before: self.count(what) >= before + 5)
 
 
 @pytest.mark.slow
@@ -71,7 +63,7 @@ def test_every_process_may_be_killed_and_started_again(quiet_address, tmp_path):
         for name, given in flags.items():
             running[name] = stack.enter_context(process(name, **given))
         running["monitor"].logged("ready", START)
-        eventually(lambda: run.count("frames") and run.count("scores"))
+        wait_until(lambda: run.count("frames") and run.count("scores"))
         for name in ("edge", "oracle", "adversary", "cloud", "monitor"):
             run.goes_on()
             running[name].kill()

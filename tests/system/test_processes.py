@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import grpc
 import pytest
@@ -16,9 +15,9 @@ from tests.system.frames import Edge, pictures
 from tests.system.processes import process
 from tests.system.referee import notebook
 from tests.system.running import CUT, TINY
+from tests.waiting import PATIENCE, wait_until
 
 MODEL = {"target": TINY, "cut": CUT}
-START = 180  # seconds that processes may take to start on a busy machine
 METADATA = (("keyhole-tap-token", "s3cret"),)
 
 
@@ -30,19 +29,12 @@ def token(tmp_path):
     return file
 
 
-def wait_until(condition, seconds: float = START):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.timeout(600)
 def test_a_cloud_that_dies_and_returns_and_then_everything_stops(quiet_address, token):
     """Nothing is lost but what is counted, and every process drains in time, with exit code 0."""
     cloud_address, oracle_address = (str(quiet_address()) for _ in range(2))
     serving = {"listen": cloud_address, "tap_token": token, **MODEL}
-    sending = {"cloud": cloud_address, "source": "leaves", "fps": 20, "in_flight": 4, "deadline": START, **MODEL}
+    sending = {"cloud": cloud_address, "source": "leaves", "fps": 20, "in_flight": 4, "deadline": PATIENCE, **MODEL}
     with (
         notebook() as book,
         process("cloud", **serving) as first,
@@ -65,7 +57,7 @@ def test_a_cloud_that_dies_and_returns_and_then_everything_stops(quiet_address, 
                 assert status_codes() <= {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
             assert second.drained() < DRAIN_SECONDS
 
-        wait_ready(oracle_address, START)
+        wait_ready(oracle_address, PATIENCE)
         assert oracle.terminate() == 0
         assert oracle.drained() < DRAIN_SECONDS
         assert edge.terminate() == 0
@@ -97,7 +89,7 @@ def load(client: InferenceClient):
     thread.start()
 
     def finish() -> set[grpc.StatusCode]:
-        thread.join(20)
+        thread.join(PATIENCE)
         return codes
 
     return finish

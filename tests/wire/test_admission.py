@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from keyhole.wire.interceptors import GRACE_SECONDS, CallSlots
 from keyhole.wire.methods import METHODS
 from keyhole.wire.server import serve
 from keyhole.wire.tls import ROLES, make_certificates
+from tests.waiting import PATIENCE, wait_until
 from tests.wire import everything
 from tests.wire.certificates import credentials_with_names
 from tests.wire.everything import call, counted, serving
@@ -28,7 +29,6 @@ from tests.wire.everything import call, counted, serving
 DENIED, INVALID = grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.INVALID_ARGUMENT
 HEALTH = {name for name in METHODS if name.startswith("/grpc.")}
 OURS = sorted(everything.METHODS)
-LONG = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +41,6 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def silence() -> Iterator[bytes]:
     """Messages that never come."""
     yield from iter(queue.SimpleQueue[bytes]().get, None)
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONG
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def status(channel: grpc.Channel, name: str, *messages: bytes) -> tuple[grpc.StatusCode, str]:
@@ -130,8 +123,8 @@ def test_idle_calls_of_every_method_stop_none_of_them() -> None:
         ]
         with connect(server.address) as channel:
             for name in OURS:
-                eventually(lambda name=name: status(channel, name, b"")[0] is grpc.StatusCode.OK)
-        wait_ready(server.address, LONG)
+                wait_until(lambda name=name: status(channel, name, b"")[0] is grpc.StatusCode.OK)
+        wait_ready(server.address, PATIENCE)
         for each in idle:
             each.cancel()
 
@@ -143,7 +136,7 @@ def test_calls_that_say_nothing_are_ended_and_counted() -> None:
             with pytest.raises(grpc.RpcError):
                 list(each)
             assert each.code() is grpc.StatusCode.CANCELLED
-            eventually(lambda name=name: counted(metrics, name, grpc.StatusCode.DEADLINE_EXCEEDED) == 1)
+            wait_until(lambda name=name: counted(metrics, name, grpc.StatusCode.DEADLINE_EXCEEDED) == 1)
 
 
 def test_a_call_that_takes_no_answers_is_ended() -> None:
@@ -155,7 +148,7 @@ def test_a_call_that_takes_no_answers_is_ended() -> None:
 
     with serving(lambda _: big, patience=0.4) as (server, metrics), connect(server.address) as channel:
         stuck = call(channel, name, endless())
-        eventually(lambda: counted(metrics, name, grpc.StatusCode.DEADLINE_EXCEEDED) == 1)
+        wait_until(lambda: counted(metrics, name, grpc.StatusCode.DEADLINE_EXCEEDED) == 1)
         stuck.cancel()
 
 
@@ -178,7 +171,7 @@ def held(server: Any, name: str, gate: threading.Event, working: threading.Semap
         calling = call(channel, name, iter([b""]))
         threading.Thread(target=lambda calling=calling: list(calling), daemon=True).start()
     for _ in range(METHODS[name].calls):
-        assert working.acquire(timeout=LONG)
+        assert working.acquire(timeout=PATIENCE)
     stack.callback(gate.set)
 
 
@@ -196,7 +189,7 @@ def test_past_its_places_a_method_refuses_and_no_other_notices(name: str, code: 
 
     def behave(_request: Any) -> bytes:
         working.release()
-        gate.wait(LONG)
+        gate.wait(PATIENCE)
         return b""
 
     with serving(behave) as (server, metrics), ExitStack() as stack:
@@ -206,9 +199,9 @@ def test_past_its_places_a_method_refuses_and_no_other_notices(name: str, code: 
             assert refused is code
             assert f"expected at most {METHODS[name].calls} calls of {name} at once" in reason
             assert counted(metrics, name, code) == 1
-            wait_ready(server.address, LONG)
+            wait_ready(server.address, PATIENCE)
             gate.set()
-            eventually(lambda: status(channel, name, b"")[0] is grpc.StatusCode.OK)
+            wait_until(lambda: status(channel, name, b"")[0] is grpc.StatusCode.OK)
 
 
 def test_a_method_that_is_not_in_the_table_is_not_served() -> None:
@@ -221,7 +214,7 @@ def test_a_refusal_names_the_field_as_every_other_does(certificates: Path) -> No
     with serving(tls=certificates) as (server, _), connect(server.address, tls=certificates, role="oracle") as channel:
         calling = channel.unary_unary("/keyhole.v1.Inference/Infer", None, None)
         with pytest.raises(grpc.RpcError) as refused:
-            calling(b"", timeout=LONG)
+            calling(b"", timeout=PATIENCE)
     assert violations(refused.value) == [
         ("certificate", "/keyhole.v1.Inference/Infer is open to the certificate of edge, not to that of 'oracle'")
     ]
@@ -232,7 +225,7 @@ def test_while_it_drains_a_server_says_so_and_finishes_what_it_has_begun() -> No
 
     def behave(_request: Any) -> bytes:
         working.set()
-        gate.wait(LONG)
+        gate.wait(PATIENCE)
         return b"done"
 
     metrics = Metrics("oracle")
@@ -242,14 +235,14 @@ def test_while_it_drains_a_server_says_so_and_finishes_what_it_has_begun() -> No
         states = (health_pb2.HealthCheckResponse.FromString(message).status for message in watch)
         assert next(states) == health_pb2.HealthCheckResponse.SERVING
         running = call(channel, "/keyhole.v1.Oracle/Query", iter([b""]))
-        assert working.wait(LONG)
-        stopping = threading.Thread(target=server.stop, args=(LONG,))
+        assert working.wait(PATIENCE)
+        stopping = threading.Thread(target=server.stop, args=(PATIENCE,))
         stopping.start()
         assert next(states) == health_pb2.HealthCheckResponse.NOT_SERVING
         watch.cancel()
         gate.set()
         assert list(running) == [b"done"]
-        stopping.join(LONG)
+        stopping.join(PATIENCE)
         assert not stopping.is_alive()
 
 
@@ -264,7 +257,7 @@ def test_a_call_gets_its_grace_by_default() -> None:
     server = serve(everything.everything(behave), "127.0.0.1:0", metrics=Metrics("oracle"))
     with connect(server.address) as channel:
         running = call(channel, "/keyhole.v1.Oracle/Query", iter([b""]))
-        assert begun.wait(LONG)
+        assert begun.wait(PATIENCE)
         server.stop()
         assert list(running) == [b"done"]
 

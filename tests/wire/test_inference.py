@@ -18,8 +18,8 @@ from keyhole.wire.errors import explain, violations
 from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.limits import MAX_MESSAGE, UNARY_LIMIT
 from keyhole.wire.tensors import ExpectedTensor, pack, unpack
+from tests.waiting import PATIENCE
 
-TIMEOUT = 20.0
 INVALID, UNMET = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
 Change = Callable[[inference_pb2.Frame], object]
 
@@ -39,11 +39,11 @@ def chunks(frame: PackedFrame) -> Iterator[inference_pb2.FrameChunk]:
 
 
 def test_describe(cloud: Any) -> None:
-    assert InferenceClient(cloud.channel).describe(TIMEOUT).cut == "layer2"
+    assert InferenceClient(cloud.channel).describe(PATIENCE).cut == "layer2"
 
 
 def test_our_client_gets_its_answer(cloud: Any, frame: PackedFrame, tensors: list[torch.Tensor]) -> None:
-    answer = InferenceClient(cloud.channel).infer(frame, TIMEOUT)
+    answer = InferenceClient(cloud.channel).infer(frame, PATIENCE)
     assert answer.frame_id == "edge-0-1"
     assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensors[0])
 
@@ -52,7 +52,7 @@ def test_a_standard_client_gets_its_answer(
     stub: inference_pb2_grpc.InferenceStub, header: inference_pb2.FrameHeader, tensors: list[torch.Tensor]
 ) -> None:
     message = inference_pb2.Frame(header=header, tensors=[pack(t, tensor_pb2.CODEC_FP32) for t in tensors])
-    answer = stub.Infer(message, timeout=TIMEOUT)
+    answer = stub.Infer(message, timeout=PATIENCE)
     assert answer.frame_id == header.frame_id
     assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensors[0])
 
@@ -64,7 +64,7 @@ def test_a_standard_client_may_stream_several_frames(
     for index, each in enumerate(frames):
         each.header.CopyFrom(frame.header)
         each.header.frame_id = f"edge-0-{index}"
-    answers = list(stub.InferStream((chunk for each in frames for chunk in chunks(each)), timeout=TIMEOUT))
+    answers = list(stub.InferStream((chunk for each in frames for chunk in chunks(each)), timeout=PATIENCE))
     assert [answer.frame_id for answer in answers] == ["edge-0-0", "edge-0-1", "edge-0-2"]
     assert torch.equal(unpack(answers[2].outputs[0], field="outputs[0]"), tensors[0])
 
@@ -82,7 +82,7 @@ def test_a_standard_server_answers_our_client(frame: PackedFrame, tensors: list[
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        answer = InferenceClient(channel).infer(frame, TIMEOUT)
+        answer = InferenceClient(channel).infer(frame, PATIENCE)
     server.stop(0).wait()
     assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensors[0])
 
@@ -91,7 +91,7 @@ def test_large_frames_go_in_chunks(cloud: Any, header: inference_pb2.FrameHeader
     tensor = torch.randn(1, UNARY_LIMIT // 4 + 1)
     expected = ExpectedTensor("features", tuple(tensor.shape), torch.float32)
     cloud.echo.expectation = replace(cloud.echo.expectation, tensors=(expected,))
-    answer = InferenceClient(cloud.channel).infer(pack_frame(header, [tensor], tensor_pb2.CODEC_FP32), TIMEOUT)
+    answer = InferenceClient(cloud.channel).infer(pack_frame(header, [tensor], tensor_pb2.CODEC_FP32), PATIENCE)
     assert torch.equal(unpack(answer.outputs[0], field="outputs[0]"), tensor)
     assert (cloud.calls("Inference/InferStream", "OK"), cloud.calls("Inference/Infer", "OK")) == (1, 0)
 
@@ -147,9 +147,9 @@ def test_bad_frames_are_refused_and_the_server_lives_on(
     stub, message = inference_pb2_grpc.InferenceStub(cloud.channel), frame.message()
     change(message)
     with pytest.raises(grpc.RpcError) as unary:
-        stub.Infer(message, timeout=TIMEOUT)
+        stub.Infer(message, timeout=PATIENCE)
     with pytest.raises(grpc.RpcError) as stream:
-        list(stub.InferStream(chunks(PackedFrame.from_wire(message.SerializeToString())), timeout=TIMEOUT))
+        list(stub.InferStream(chunks(PackedFrame.from_wire(message.SerializeToString())), timeout=PATIENCE))
     for error in (unary.value, stream.value):
         assert isinstance(error, grpc.Call)
         assert error.code() is code
@@ -157,7 +157,7 @@ def test_bad_frames_are_refused_and_the_server_lives_on(
         assert at_fault == field
         assert reason in why
         assert explain(error) == f"{code.name}: {field}: {why}"
-    assert stub.Infer(frame.message(), timeout=TIMEOUT).frame_id == "edge-0-1"
+    assert stub.Infer(frame.message(), timeout=PATIENCE).frame_id == "edge-0-1"
     assert cloud.calls("Inference/Infer", code.name) == 1
     assert cloud.calls("Inference/InferStream", code.name) == 1
 
@@ -165,18 +165,18 @@ def test_bad_frames_are_refused_and_the_server_lives_on(
 def test_bytes_that_are_no_frame_are_refused(cloud: Any, frame: PackedFrame) -> None:
     call = cloud.channel.unary_unary("/keyhole.v1.Inference/Infer", None, None)
     with pytest.raises(grpc.RpcError) as caught:
-        call(b"\xff" * 100, timeout=TIMEOUT)
+        call(b"\xff" * 100, timeout=PATIENCE)
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is INVALID
     assert "expected a serialised keyhole.v1.Frame" in explain(caught.value)
-    assert InferenceClient(cloud.channel).infer(frame, TIMEOUT)
+    assert InferenceClient(cloud.channel).infer(frame, PATIENCE)
 
 
 def test_a_stream_that_ends_within_a_frame_is_refused(cloud: Any, frame: PackedFrame) -> None:
     first, *_ = to_chunks(frame)
     call = cloud.channel.stream_stream("/keyhole.v1.Inference/InferStream", None, None)
     with pytest.raises(grpc.RpcError) as caught:
-        list(call(iter([first]), timeout=TIMEOUT))
+        list(call(iter([first]), timeout=PATIENCE))
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is INVALID
 
@@ -187,11 +187,11 @@ def test_messages_beyond_the_limit_are_refused(cloud: Any, frame: PackedFrame) -
         grpc.insecure_channel(str(cloud.server.address), unlimited) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
-        channel.unary_unary("/keyhole.v1.Inference/Infer", None, None)(bytes(MAX_MESSAGE + 1), timeout=TIMEOUT)
+        channel.unary_unary("/keyhole.v1.Inference/Infer", None, None)(bytes(MAX_MESSAGE + 1), timeout=PATIENCE)
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert str(MAX_MESSAGE) in explain(caught.value)
-    assert InferenceClient(cloud.channel).infer(frame, TIMEOUT)
+    assert InferenceClient(cloud.channel).infer(frame, PATIENCE)
 
 
 def test_frames_beyond_the_limit_are_refused_before_they_are_sent_whole(
@@ -199,23 +199,23 @@ def test_frames_beyond_the_limit_are_refused_before_they_are_sent_whole(
 ) -> None:
     frame = pack_frame(header, [torch.empty(1, MAX_MESSAGE // 4 + 1)], tensor_pb2.CODEC_FP32)
     with pytest.raises(grpc.RpcError) as caught:
-        InferenceClient(cloud.channel).infer(frame, TIMEOUT)
+        InferenceClient(cloud.channel).infer(frame, PATIENCE)
     assert f"start.payload_bytes: expected at most {MAX_MESSAGE} bytes" in explain(caught.value)
 
 
 def test_a_crash_in_the_service_is_one_calls_failure(cloud: Any, frame: PackedFrame) -> None:
     crash = inference_pb2.FrameHeader(frame_id="crash")
     with pytest.raises(grpc.RpcError) as caught:
-        InferenceClient(cloud.channel).infer(replace(frame, header=crash), TIMEOUT)
+        InferenceClient(cloud.channel).infer(replace(frame, header=crash), PATIENCE)
     assert isinstance(caught.value, grpc.Call)
     assert caught.value.code() is grpc.StatusCode.UNKNOWN
     assert cloud.calls("Inference/Infer", "UNKNOWN") == 1
-    assert InferenceClient(cloud.channel).infer(frame, TIMEOUT)
+    assert InferenceClient(cloud.channel).infer(frame, PATIENCE)
 
 
 def test_calls_are_counted_and_timed_by_method_and_code(cloud: Any, frame: PackedFrame) -> None:
     for _ in range(3):
-        InferenceClient(cloud.channel).infer(frame, TIMEOUT)
+        InferenceClient(cloud.channel).infer(frame, PATIENCE)
     labels = {"method": "/keyhole.v1.Inference/Infer", "code": "OK"}
     assert cloud.calls("Inference/Infer", "OK") == 3
     assert cloud.metrics.registry.get_sample_value("keyhole_rpc_seconds_count", labels) == 3

@@ -20,8 +20,7 @@ from keyhole.wire.errors import WireError, explain, invalid
 from keyhole.wire.frames import PackedFrame, pack_frame
 from keyhole.wire.server import TOKEN_KEY, Registration, RunningServer, serve, tap_registration, time_left
 from keyhole.wire.tensors import unpack
-
-TIMEOUT = 20.0
+from tests.waiting import PATIENCE
 
 
 class Oracle(oracle_pb2_grpc.OracleServicer):
@@ -45,9 +44,9 @@ def test_any_servicer_may_raise_wire_errors() -> None:
     with connect(server.address) as channel:
         stub = oracle_pb2_grpc.OracleStub(channel)
         with pytest.raises(grpc.RpcError) as none:
-            stub.Query(oracle_pb2.QueryRequest(), timeout=TIMEOUT)
+            stub.Query(oracle_pb2.QueryRequest(), timeout=PATIENCE)
         with pytest.raises(grpc.RpcError) as spent:
-            stub.Query(oracle_pb2.QueryRequest(pictures=[tensor_pb2.Picture()]), timeout=TIMEOUT)
+            stub.Query(oracle_pb2.QueryRequest(pictures=[tensor_pb2.Picture()]), timeout=PATIENCE)
     server.stop(0)
     assert explain(none.value) == "INVALID_ARGUMENT: pictures: expected at least one"
     assert explain(spent.value) == "RESOURCE_EXHAUSTED: pictures: the budget is spent"
@@ -65,13 +64,13 @@ def test_a_stream_that_its_reader_left_is_counted_as_cancelled() -> None:
     handlers = {"Watch": grpc.unary_stream_rpc_method_handler(watch, None, None)}
     server = start(metrics, Registration.of("keyhole.v1.Referee", handlers))
     with connect(server.address) as channel:
-        events: Any = channel.unary_stream("/keyhole.v1.Referee/Watch", None, None)(b"", timeout=TIMEOUT)
+        events: Any = channel.unary_stream("/keyhole.v1.Referee/Watch", None, None)(b"", timeout=PATIENCE)
         assert next(events) == b"event"
         events.cancel()
-        assert left.wait(TIMEOUT)
+        assert left.wait(PATIENCE)
     server.stop(5)
     labels = {"method": "/keyhole.v1.Referee/Watch", "code": "CANCELLED"}
-    end = time.monotonic() + TIMEOUT
+    end = time.monotonic() + PATIENCE
     while not (counted := metrics.registry.get_sample_value("keyhole_rpc_total", labels)) and time.monotonic() < end:
         time.sleep(0.01)
     assert counted == 1
@@ -81,7 +80,7 @@ def test_unknown_methods_are_not_counted() -> None:
     metrics = Metrics("oracle")
     server = start(metrics, ORACLE)
     with connect(server.address) as channel, pytest.raises(grpc.RpcError) as caught:
-        channel.unary_unary("/keyhole.v1.Oracle/Nothing", None, None)(b"", timeout=TIMEOUT)
+        channel.unary_unary("/keyhole.v1.Oracle/Nothing", None, None)(b"", timeout=PATIENCE)
     server.stop(0)
     assert explain(caught.value).startswith("UNIMPLEMENTED")
     assert not [sample for metric in metrics.rpc_total.collect() for sample in metric.samples]
@@ -92,7 +91,7 @@ def test_health_of_the_server_and_of_each_service() -> None:
     with connect(server.address) as channel:
         stub = health_pb2_grpc.HealthStub(channel)
         for service in ("", "keyhole.v1.Oracle"):
-            status = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT).status
+            status = stub.Check(health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE).status
             assert status == health_pb2.HealthCheckResponse.SERVING
     server.stop(0)
 
@@ -102,7 +101,7 @@ def test_reflection_lists_the_services() -> None:
     with connect(server.address) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         request = reflection_pb2.ServerReflectionRequest(list_services="")
-        (response,) = stub.ServerReflectionInfo(iter([request]), timeout=TIMEOUT)
+        (response,) = stub.ServerReflectionInfo(iter([request]), timeout=PATIENCE)
     server.stop(0)
     names = {service.name for service in response.list_services_response.service}
     assert {"keyhole.v1.Oracle", "grpc.health.v1.Health"} <= names
@@ -131,13 +130,13 @@ def test_the_time_that_a_caller_still_waits() -> None:
     server = start(Metrics("oracle"), Registration.of("keyhole.v1.Oracle", handlers))
     with connect(server.address) as channel:
         call = channel.unary_unary("/keyhole.v1.Oracle/Query", None, None)
-        call(b"", timeout=TIMEOUT)
+        call(b"", timeout=PATIENCE)
         call(b"")
     server.stop(0)
     bounded, unbounded = left
     assert unbounded is None
     assert bounded is not None
-    assert 0 < bounded <= TIMEOUT + 1
+    assert 0 < bounded <= PATIENCE + 1
 
 
 def test_a_standard_client_reads_the_tap(header: inference_pb2.FrameHeader, tensors: list[torch.Tensor]) -> None:
@@ -153,9 +152,9 @@ def test_a_standard_client_reads_the_tap(header: inference_pb2.FrameHeader, tens
     server = serve([tap_registration(subscribe)], "127.0.0.1:0", metrics=Metrics("cloud"))
     with connect(server.address) as channel:
         stub, request = tap_pb2_grpc.TapStub(channel), tap_pb2.SubscribeRequest(queue=3)
-        tapped = list(stub.Subscribe(request, metadata=((TOKEN_KEY, "secret"),), timeout=20))
+        tapped = list(stub.Subscribe(request, metadata=((TOKEN_KEY, "secret"),), timeout=PATIENCE))
         with pytest.raises(grpc.RpcError) as caught:
-            list(stub.Subscribe(request, timeout=20))
+            list(stub.Subscribe(request, timeout=PATIENCE))
     server.stop(0)
     assert [each.dropped for each in tapped] == [0, 1, 2]
     assert tapped[0].frame.header == header
