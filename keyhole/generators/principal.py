@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from keyhole.generators.latents import Decoder
@@ -92,6 +91,8 @@ def components_of_latents(public: Callable[[], Tensor], decoder: Decoder, device
 def _fitted(
     shown: Tensor, device: torch.device, encode: Callable[[Tensor], Tensor], decode: Callable[[Tensor], Tensor]
 ) -> PrincipalComponents:
+    from sklearn.decomposition import PCA  # noqa: PLC0415 - slow to import, and few attacks search in components
+
     if len(shown) < 2:
         raise ValueError(f"{len(shown)} public pictures have no principal components: expected two or more")
     flat = shown.flatten(1).float()

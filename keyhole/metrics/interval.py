@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import stdtrit
-from scipy.stats import binomtest, norm
+from scipy.special import ndtr, stdtrit
 
 LEAST = 5
 """Fewest values behind an interval."""
@@ -84,7 +83,7 @@ def expanded_tail(count: int) -> float:
     >>> expanded_tail(10) < 0.025, round(expanded_tail(10_000), 4)
     (True, 0.025)
     """
-    return float(norm.cdf(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025)))
+    return float(ndtr(math.sqrt(count / (count - 1)) * stdtrit(count - 1, 0.025)))
 
 
 @lru_cache(maxsize=4096)
@@ -100,6 +99,8 @@ def share_interval(hits: int, count: int) -> Interval | None:
     """
     if count < LEAST:
         return None
+    from scipy.stats import binomtest  # noqa: PLC0415 - slow to import, and most processes tell no shares
+
     found = binomtest(hits, count).proportion_ci(0.95, method="wilson")
     return float(found.low), float(found.high)
 

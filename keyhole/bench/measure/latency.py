@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 import grpc
 import numpy as np
 import torch
-from scipy.stats import quantile_test
 
 from keyhole.bench.axes import LatencyCell
 from keyhole.bench.links import emulated_link
@@ -149,6 +148,8 @@ def percentiles(seconds: Sequence[float]) -> Percentiles:
 
 def median_interval(seconds: Sequence[float]) -> Interval | None:
     """95 % interval of the median in milliseconds, see `LatencyRecord`; None below six durations."""
+    from scipy.stats import quantile_test  # noqa: PLC0415 - slow to import, and every benchmark imports this
+
     found = quantile_test(seconds, p=0.5).confidence_interval(0.95)
     low, high = 1e3 * float(found.low), 1e3 * float(found.high)
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
