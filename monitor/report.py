@@ -19,6 +19,7 @@ from keyhole.judge.recovery import GLYPH_CHANCE, SecretRecovery
 from keyhole.metrics.base import Metric
 from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.presentation import attacks, stages
+from keyhole.service.memory import uncollected
 from monitor import figures
 from monitor.alarm_threshold import AlarmThreshold, chosen_threshold, unjudged_threshold
 from monitor.class_wall import ClassWall
@@ -46,6 +47,7 @@ def report(settings: ReportSettings) -> int:
     return 0
 
 
+@uncollected()
 def write_report(run: Path, url: str | None = None, threshold: AlarmThreshold | None = None) -> Summary:
     """Write the three files into the run's folder; each appears whole or not at all.
 
