@@ -98,9 +98,8 @@ class CostForecast:
         attack, terms = self.plan.class_attacks.get(cell.attack), self.plan.inversion
         if attack is None or terms is None:
             return 0.0  # rows of public and of real pictures, which are made of nothing
-        count = terms.pictures * len(pictured(terms, self.plan.models[cell.target].target.labels))
-        step = attack.entry.cost.forwards * forward + attack.entry.cost.step_seconds
-        return count * (attack.recipe.iterations * step + attack.entry.cost.picture_seconds)
+        classes = len(pictured(terms, self.plan.models[cell.target].target.labels))
+        return attack.seconds(attack.recipe.iterations, forward, classes, terms.pictures)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from keyhole.attacks.base import Budget
-from keyhole.attacks.classes.base import ClassConfidences, ClassLabels, ClassWhiteBox, Wanted
+from keyhole.attacks.classes.base import Answer, ClassConfidences, ClassLabels, ClassWhiteBox, Wanted
 from keyhole.attacks.classes.brep_mi import Repulsion, RepulsionRecipe, RepulsionSettings
 from keyhole.attacks.classes.candidates import Candidates
 from keyhole.attacks.classes.classifier import OpenClassifier
@@ -75,6 +75,27 @@ def test_a_picture_made_alone_is_the_one_made_beside_others(known: ClassWhiteBox
         alone = recalled(recipe, known, WANTED.part([at]), steps=6)
         assert torch.allclose(alone[0], together[at], atol=1e-4)
     assert not torch.allclose(together[0], together[1], atol=1e-3)  # the same class, another number
+
+
+@pytest.mark.parametrize("name", WHITE)
+def test_one_search_serves_all_pictures_of_a_class_where_the_recipe_says_so(known: ClassWhiteBox, name: str) -> None:
+    recipe = choose_class_attack(name).recipe
+    assert isinstance(recipe, WhiteBoxClassRecipe)
+
+    def asked(each: int) -> int:
+        counts: list[int] = []
+
+        def classify(pictures: Tensor) -> Answer:
+            counts.append(len(pictures))
+            return known.classify(pictures)
+
+        counted = replace(known, classify=classify)
+        _ = counted.public_answers  # which some losses ask for first
+        counts.clear()
+        recalled(recipe, counted, Wanted.each([0, 2], each), steps=2)
+        return sum(counts)
+
+    assert (asked(3) == asked(1)) == recipe.once_a_class
 
 
 def test_gmi_descends_the_sum_of_class_and_critic(known: ClassWhiteBox) -> None:

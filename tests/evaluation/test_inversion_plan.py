@@ -12,13 +12,14 @@ import pytest
 import torch
 
 from keyhole.attacks.classes.chosen import classifier_named
-from keyhole.attacks.classes.registry import CLASS_ATTACKS, FLOORS
+from keyhole.attacks.classes.registry import CLASS_ATTACKS, FLOORS, choose_class_attack
 from keyhole.cli import parsed
+from keyhole.data.classes import VEHICLES, VIEWS
 from keyhole.data.in_memory import read_pictures
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.evaluation.classes.command import invert
 from keyhole.evaluation.classes.pictures import read_private
-from keyhole.evaluation.classes.plan import planned_attacks
+from keyhole.evaluation.classes.plan import planned_attacks, print_plan
 from keyhole.evaluation.classes.settings import HOW_TO_TRAIN, SUITES, InvertSettings, attack_words, check_invert
 from keyhole.service.errors import UsageError
 from keyhole.targets import Target
@@ -39,7 +40,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> InvertSettings:
 def test_quick_is_ten_classes_by_what_needs_no_training_and_standard_fifty_by_all() -> None:
     quick, standard = SUITES["quick"], SUITES["standard"]
     assert (quick.classes, quick.per_class, quick.attacks) == (10, 1, ("latent", "guided"))
-    assert (standard.classes, standard.per_class) == (50, 5)
+    assert (standard.classes, standard.per_class) == (50, 2)
     everything = tuple(CLASS_ATTACKS)
     assert set(attack_words(InvertSettings("x", suite="standard"), everything)) == set(everything)
     for name in quick.attacks:
@@ -83,7 +84,8 @@ def test_a_dry_run_says_what_is_missing_and_how_it_is_made_and_writes_nothing(
     asked = replace(settings, suite="standard", dry_run=True, generators=(plain,), out=tmp_path / "out")
     assert invert(asked) == 0
     said = capsys.readouterr().out
-    assert "6 of 6 classes, 5 pictures of each" in said
+    assert "6 of 6 classes, 2 pictures of each" in said
+    assert "With every generator about" in said
     rows = {line.split()[0]: line for line in said.splitlines() if line.split()[:1]}
     for name in set(CLASS_ATTACKS) - set(FLOORS):
         assert name in rows
@@ -97,10 +99,38 @@ def test_a_dry_run_says_what_is_missing_and_how_it_is_made_and_writes_nothing(
 
 def test_more_steps_and_more_pictures_are_planned_to_take_longer(settings: InvertSettings) -> None:
     target = classifier_named(settings.target)
-    few = {plan.chosen.attack: plan for plan in planned_attacks(replace(settings, iterations=100), target, 10)}
-    more = {plan.chosen.attack: plan for plan in planned_attacks(replace(settings, iterations=1000), target, 100)}
+    few = {plan.chosen.attack: plan for plan in planned_attacks(replace(settings, iterations=100), target, 2, 5)}
+    more = {plan.chosen.attack: plan for plan in planned_attacks(replace(settings, iterations=1000), target, 20, 5)}
     assert [few[name].steps for name in ("latent", "public-best")] == [100, 1]
     assert more["latent"].seconds > 10 * few["latent"].seconds
+
+
+def test_where_a_class_is_searched_for_once_further_pictures_of_it_cost_no_search() -> None:
+    def seconds(word: str, classes: int, each: int) -> float:
+        return choose_class_attack(word).seconds(100, 0.01, classes, each)
+
+    for word in ("ked-mi", "lomma", "vmi"):
+        assert seconds(word, 4, 5) == pytest.approx(seconds(word, 4, 1)) == pytest.approx(4 * seconds(word, 1, 1))
+    for word in ("latent", "gmi", "lomma/gmi", "ppa"):
+        assert seconds(word, 4, 5) == pytest.approx(5 * seconds(word, 4, 1)) == pytest.approx(seconds(word, 20, 1))
+
+
+def test_a_cameras_first_picture_is_not_taken_for_what_each_costs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = [0.0]
+    seen: set[int] = set()
+
+    def drawn(_: Passes, at: int) -> None:
+        camera = at % 3
+        clock[0] += 0.001 if camera in seen else 10.0
+        seen.add(camera)
+
+    monkeypatch.setattr(Passes, "__getitem__", drawn)
+    monkeypatch.setattr("keyhole.evaluation.classes.plan.time.perf_counter", lambda: clock[0])
+    asked = InvertSettings(f"{MINE}:target", attacks=("latent",), workers=1, out=tmp_path, dry_run=True)
+    print_plan(replace(asked, classes=("0-1",)), terminal())
+    assert f"{round((VEHICLES * VIEWS + 1024) * 0.001)} s of it to draw pictures once" in capsys.readouterr().out
 
 
 def test_private_pictures_that_the_targets_training_drew_are_not_drawn_again(tmp_path: Path) -> None:

@@ -48,6 +48,11 @@ class ClassRecipe(ABC):
         return ""
 
     @property
+    def once_a_class(self) -> bool:
+        """Whether the steps are made once for a class, however many of its pictures are made together."""
+        return False
+
+    @property
     def uses_prior(self) -> bool:
         """Whether it calls `ClassBlind.prior`."""
         return False

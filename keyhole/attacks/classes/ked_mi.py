@@ -101,6 +101,11 @@ class KedRecipe(SearchRecipe):
         """A trained pair."""
         return "inversion-gan"
 
+    @property
+    def once_a_class(self) -> bool:
+        """Pictures are draws from one distribution."""
+        return True
+
     def make(self, known: ClassWhiteBox, run: ClassRun) -> DistributionSearch:
         """The search."""
         return self.against(known, run, (known,))

@@ -47,6 +47,11 @@ class LommaRecipe(WhiteBoxClassRecipe):
         return self.base.generator
 
     @property
+    def once_a_class(self) -> bool:
+        """That of the base."""
+        return self.base.once_a_class
+
+    @property
     def generators(self) -> tuple[str, ...]:
         """The base's, and the students."""
         return (self.generator, STUDENTS) if self.augmented else (self.generator,)

@@ -30,6 +30,10 @@ class _Own:
         return int(getattr(self.kind, "iterations", _OWN_ITERATIONS))
 
     @property
+    def once_a_class(self) -> bool:
+        return bool(getattr(self.kind, "once_a_class", False))
+
+    @property
     def uses_prior(self) -> bool:
         return bool(getattr(self.kind, "uses_prior", False))
 
@@ -85,8 +89,8 @@ def own_class_attack(name: str) -> ClassEntry:
 
     A class says with ``knowledge = "white box"``, ``"confidences"``, ``"labels"`` or ``"blind"`` what it is made from.
     It is called with a `ClassWhiteBox`, `ClassConfidences`, `ClassLabels` or `ClassBlind` and a `ClassRun`; what that
-    makes is a `ClassAttack`. It may also have ``iterations``, ``uses_prior`` and ``generator``, as a `ClassRecipe` has
-    them.
+    makes is a `ClassAttack`. It may also have ``iterations``, ``once_a_class``, ``uses_prior`` and ``generator``, as a
+    `ClassRecipe` has them.
 
     Raises:
         UsageError: no such thing, or it is neither.

@@ -168,6 +168,18 @@ class ChosenClassAttack:
         """What its folder is called."""
         return label(self.word)
 
+    def seconds(self, steps: int, forward: float, classes: int, each: int) -> float:
+        """Seconds that pictures take, roughly; a training or fit before the first one is not counted.
+
+        Args:
+            steps: for a picture, or for all of a class where they share them.
+            forward: seconds of the classifier's forward pass of one picture.
+            classes: that are pictured.
+            each: pictures of each.
+        """
+        cost, searches = self.entry.cost, classes * (1 if self.recipe.once_a_class else each)
+        return searches * steps * (cost.forwards * forward + cost.step_seconds) + classes * each * cost.picture_seconds
+
     @property
     def source_hash(self) -> str:
         """Of the file of a class of a user's own, see `keyhole.extensions.extension_hash`; else empty."""

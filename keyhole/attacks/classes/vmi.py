@@ -104,6 +104,11 @@ class VmiRecipe(SearchRecipe):
         """A pair of public pictures."""
         return "gan"
 
+    @property
+    def once_a_class(self) -> bool:
+        """Pictures are draws from one distribution."""
+        return True
+
     def make(self, known: ClassWhiteBox, run: ClassRun) -> DistributionSearch:
         """The search."""
         settings, gan = self.settings, own_gan(known, self.generator)

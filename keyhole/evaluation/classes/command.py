@@ -91,7 +91,7 @@ def _run(
     wanted = Wanted.each(world.labels, _each(settings))
     for one in chosen:
         facts_of(one, settings, world)  # a prior or generator that is not there is missed now, not after an hour
-    seconds = sum(forecast(chosen, settings, world.access.white(), world.public, len(wanted)))
+    seconds = sum(forecast(chosen, settings, world.access.white(), world.public, len(world.labels), _each(settings)))
     console.print(
         f"{len(wanted)} pictures by each of {len(chosen)} attacks and rows: about {duration(seconds)} here, beside "
         "what attacks fit first and what earlier runs have made.",
