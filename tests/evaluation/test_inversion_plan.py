@@ -18,11 +18,12 @@ from keyhole.data.classes import VEHICLES, VIEWS
 from keyhole.data.in_memory import read_pictures
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
 from keyhole.evaluation.classes.command import invert
-from keyhole.evaluation.classes.pictures import read_private
+from keyhole.evaluation.classes.pictures import private_names, read_private
 from keyhole.evaluation.classes.plan import planned_attacks, print_plan
 from keyhole.evaluation.classes.settings import HOW_TO_TRAIN, SUITES, InvertSettings, attack_words, check_invert
+from keyhole.evaluation.classes.shipped import EVALUATOR, TARGET, with_shipped
 from keyhole.service.errors import UsageError
-from keyhole.targets import Target
+from keyhole.targets import Target, load_target
 from keyhole.targets.target import Preprocess
 from keyhole.terminal import terminal
 from tests.evaluation.tiny_inversion import MINE, write_pictures
@@ -53,8 +54,44 @@ def test_quick_draws_fewer_public_pictures_and_reads_as_many() -> None:
     assert InvertSettings("x", public_n=7).public_count == 7
 
 
-def test_without_a_target_it_says_which_commands_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = ({}, {"target": "runs/no-such"}, {"target": f"{MINE}:target", "evaluator": "runs/no-such"})
+def test_without_files_the_shipped_classifier_is_attacked_and_another_shipped_one_asked() -> None:
+    chosen = with_shipped(InvertSettings())
+    assert (chosen.target, chosen.evaluator) == (TARGET, EVALUATOR)
+    target, evaluator = (load_target(name) for name in (TARGET, EVALUATOR))
+    assert target.labels == evaluator.labels == private_names(InvertSettings(), 64)
+    assert target.hash != evaluator.hash
+    defended = with_shipped(InvertSettings(f"{TARGET}-tl-dmi"))
+    assert (defended.target, defended.evaluator) == (f"{TARGET}-tl-dmi", EVALUATOR)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"private_seed": 1},  # it learned from pictures that are held back now
+        {"held_back": 0.5},
+        {"identities": 30},
+        {"part": "public"},
+        {"target": EVALUATOR},
+        {"target": "resnet18-tinyimagenet"},
+        {"target": f"{MINE}:target"},
+        {"target": TARGET, "private": "faces.zip"},
+    ],
+)
+def test_the_shipped_evaluator_is_asked_of_what_it_learned_and_nothing_else(given: dict[str, object]) -> None:
+    assert with_shipped(InvertSettings(**given)).evaluator is None
+    own = with_shipped(InvertSettings(**given, evaluator="mine"))
+    assert own.evaluator == "mine"
+
+
+def test_without_a_target_other_private_pictures_are_refused() -> None:
+    with pytest.raises(UsageError, match=rf"--private faces.zip: --target names .*{TARGET}, knows vehicles"):
+        with_shipped(InvertSettings(private="faces.zip"))
+
+
+def test_where_a_folder_is_missing_it_says_which_commands_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = ({"target": "runs/no-such"}, {"target": f"{MINE}:target", "evaluator": "runs/no-such"})
     for given in absent:
         with pytest.raises(UsageError, match="keyhole train target") as refused:
             check_invert(InvertSettings(**given))

@@ -25,6 +25,7 @@ from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.evaluation.classes.scores import ClassScore, score_classes, score_real
 from keyhole.evaluation.classes.settings import NO_EVALUATOR, SUITES, InvertSettings, attack_words, check_invert
 from keyhole.evaluation.classes.sheet import accuracy_chart, inversion_sheet
+from keyhole.evaluation.classes.shipped import with_shipped
 from keyhole.evaluation.classes.world import ClassWorld
 from keyhole.evaluation.output import in_folder
 from keyhole.metrics.base import Metric
@@ -42,6 +43,7 @@ def invert(settings: InvertSettings) -> int:
         UsageError: a setting is wrong, or no such attack, target, judge, prior, generator or pictures.
     """
     check_invert(settings)
+    settings = with_shipped(settings)
     metrics = metrics_named(settings.metrics)
     chosen = choose_class_attacks(attack_words(settings, ready_attacks(settings.generators)))
     if settings.loss:

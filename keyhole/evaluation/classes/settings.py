@@ -18,8 +18,8 @@ SuiteName = Literal["quick", "standard"]
 ALL = "all"
 PUBLIC = 4096
 """Public pictures, where nothing else is said."""
-HOW_TO_TRAIN = """On two cores these commands train a classifier that tells 60 vehicles of streetcam apart, and one of
-another architecture that says whom pictures show, and attack the first:
+HOW_TO_TRAIN = """`keyhole invert` alone attacks the shipped classifier of 60 vehicles of streetcam. These commands
+train another one, and one of another architecture that says whom pictures show, and attack the first:
 
     keyhole train target --data streetcam --size 64 --architecture narrow:resnet18-16 --out runs/vehicles
     keyhole train target --data streetcam --size 64 --architecture narrow:vgg13-16 \\
@@ -62,8 +62,10 @@ class InvertSettings:
     """Picture the classes that a classifier was trained on, without any frame, and score what comes out.
 
     Whoever holds a classifier's weights (or may only ask for its decisions) makes pictures that it takes for a class.
-    Where classes are people, these are its training people. For example
+    Where classes are people, these are its training people. Without any flag the shipped classifier of 60 vehicles is
+    attacked. For example
 
+        keyhole invert --out runs/inverted --sheet inverted.png
         keyhole invert --target runs/lfw --private lfw-112.zip --public lfw-112.zip --judge mobilefacenet.npz \\
             --attacks latent --classes 0-19 --per-class 5 --out runs/inverted --sheet inverted.png --plot accuracy.png
 
@@ -79,7 +81,9 @@ class InvertSettings:
 
     target: str = ""
     """Classifier to attack: the FOLDER of `keyhole train target --task classification`, defended:FOLDER
-    (`keyhole train defence`), a name that `keyhole targets` lists, or package.module:factory."""
+    (`keyhole train defence`), a name that `keyhole targets` lists, or package.module:factory. Absent: the shipped
+    resnet18-16-vehicles, which knows 60 vehicles of streetcam; resnet18-16-vehicles-tl-dmi, -bido and -mid know the
+    same and are defended."""
     attacks: tuple[str, ...] = ()
     """Attacks to run, ATTACK or ATTACK/RECIPE. Without any training: latent (coordinates among public pictures, from
     the mean of some that the classifier likes; recipe best: from the one that it likes best; random: from anywhere;
@@ -131,7 +135,8 @@ class InvertSettings:
     """Who says whom a picture shows: mobilefacenet.npz with mobilefacenet_symbol.json beside it, for faces; a folder of
     `keyhole train judge`; or package.module:Class that embeds pictures. Absent: the shipped one, for streetcam."""
     evaluator: str | None = None
-    """Another classifier of the same classes and of another architecture, which is asked too: as --target."""
+    """Another classifier of the same classes and of another architecture, which is asked too: as --target. Absent: the
+    shipped vgg13-16-vehicles, where it learned from the same vehicles and pictures."""
     metrics: tuple[str, ...] = ("psnr", "ssim", "mdsi")
     """Metrics of pixels, against the nearest private picture: as for `keyhole attack`. Inception's (fid, knn_distance)
     need weights that are not shipped."""
@@ -182,8 +187,6 @@ def check_invert(settings: InvertSettings) -> None:
     Raises:
         UsageError: names the flag, its value and what was expected.
     """
-    if not settings.target:
-        raise UsageError(f"--target names the classifier to attack, and none is shipped. {HOW_TO_TRAIN}")
     for flag, name in (("--target", settings.target), ("--evaluator", settings.evaluator or "")):
         if "/" in name and ":" not in name and not Path(name).expanduser().exists():
             raise UsageError(f"{flag} {name}: no such folder. {HOW_TO_TRAIN}")

@@ -42,10 +42,8 @@ class DefenceSettings(TuningSettings):
         keyhole train defence --method bido:measure=hsic,frozen=layer2 --target runs/lfw-public \\
             --data lfw-112.zip --out runs/lfw-tl-dmi-bido
 
-        keyhole train target --data streetcam --part public --identities 400 --views 12 --size 64 \\
-            --architecture narrow:resnet18-16 --out runs/vehicles-public
-        keyhole train defence --method mid:weight=0.01 --target runs/vehicles-public --data streetcam \\
-            --identities 60 --out runs/vehicles-mid
+        keyhole train defence --method mid:weight=0.1 --target resnet18-16-vehicles-public --data streetcam \\
+            --out runs/vehicles-mid
     """
 
     method: str
