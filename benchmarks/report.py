@@ -16,7 +16,7 @@ import tyro
 from benchmarks.measurement import Measurement
 from keyhole.bench.provenance import facts
 
-Name = Literal["split", "wire", "tap", "edges", "rungs", "passes", "workers", "reports"]
+Name = Literal["split", "wire", "tap", "edges", "rungs", "passes", "workers", "reports", "start"]
 NAMES: tuple[Name, ...] = get_args(Name)
 FACTS = ("machine", "versions")
 HEAD = """# Performance
