@@ -16,6 +16,7 @@ from keyhole.bench.provenance import source_of
 from keyhole.bench.records import Design, ScaleRecord
 from keyhole.bench.report import tables
 from keyhole.bench.report.cells import ReportTable
+from keyhole.bench.report.class_sheets import ClassSheet, class_sheets
 from keyhole.bench.report.costs import payload_dots, stage_bars
 from keyhole.bench.report.decision import decision, reasons
 from keyhole.bench.report.defence_curves import curves_within, defence_curves, undefended_heads
@@ -50,6 +51,7 @@ class TargetSection:
         missing: what was not measured, a line each.
         source: where the limit on what leaks is from; empty where it was asked for.
         training: what every attack on its classes got; None where none was attacked.
+        class_sheets: contact sheets of these attacks.
         loaded: that latencies were taken while the machine did other work; empty: none were.
         thin: whether less than a conclusion needs is behind some leak; see `keyhole.evaluation.evidence`.
     """
@@ -69,6 +71,7 @@ class TargetSection:
     thin: bool
     source: str = ""
     training: ReportTable | None = None
+    class_sheets: Sequence[ClassSheet] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,9 @@ def report_content(
         asked, source = _limits(limits, scale, source_of(results.provenance))
         view = TargetView(target, mine, results.links, asked, _shown_by(sheets), equivalents)
         made, of_classes = _section(view, sheets, room), training_table(view.name, mine, results.training_sets)
-        sections.append(replace(made, source=source, training=of_classes if of_classes.rows else None))
+        of_each = tuple(class_sheets(mine, results.training_sets, run))
+        table = of_classes if of_classes.rows else None
+        sections.append(replace(made, source=source, training=table, class_sheets=of_each))
         views.append(view)
     charts = tuple(both_leaks(views, limits.training_leak))
     return ReportContent(run.resolve().name, sections, results.provenance, results.failures, charts)

@@ -21,8 +21,9 @@ from keyhole.metrics.thumbnails import HEADLINE, SIDES, Thumbnail, shrunk
 from keyhole.presentation import attacks
 from keyhole.presentation.contact_sheet import Column, Tile, contact_sheet, tiles
 
+DENSITY = 1.5
+"""Of a sheet's pixels to those that it is shown on, for screens that have more."""
 _TILE, _ROWS = 132, 3
-_DENSITY = 1.5  # of its pixels to those that it is shown on, for screens that have more
 _LARGEST = (300, 1200)  # of a picture that is no contact sheet as they are made now, pixels
 
 
@@ -51,7 +52,12 @@ class ContactSheet:
     @property
     def shown(self) -> tuple[int, int]:
         """Width and height at which the page shows it."""
-        return round(self.size[0] / _DENSITY), round(self.size[1] / _DENSITY)
+        return round(self.size[0] / DENSITY), round(self.size[1] / DENSITY)
+
+    @property
+    def alt(self) -> str:
+        """What it shows, for those who cannot see it."""
+        return f"truth and reconstructions by {self.leak.attack}"
 
     @property
     def ssim(self) -> float | None:
@@ -114,7 +120,7 @@ def _thumbnail(option: Option, attack: str, equivalents: EquivalentThumbnails) -
 def _blind(run: Path, scale: ScaleRecord) -> list[Tile] | None:
     """What the blind attacker shows by its best recipe, from the sheet of the scale."""
     best, names = scale.floor(HEADLINE), list(scale.blind)
-    sheet = _opened(run / scale.sheet) if scale.sheet else None
+    sheet = opened(run / scale.sheet) if scale.sheet else None
     if best is None or sheet is None:
         return None
     recipe = next(name for name, leak in scale.blind.items() if leak is best)
@@ -127,16 +133,22 @@ def _blind(run: Path, scale: ScaleRecord) -> list[Tile] | None:
 def _small(
     path: Path, leak: LeakRecord, equal: Thumbnail | None, blind: list[Tile] | None
 ) -> tuple[bytes, tuple[int, int]] | None:
-    sheet = _opened(path)
+    sheet = opened(path)
     if sheet is None:
         return None
     picture = _composed(sheet, leak, equal, blind) or _shrunk(sheet)
+    return jpeg_of(picture), picture.size
+
+
+def jpeg_of(picture: Image.Image) -> bytes:
+    """A sheet as a page holds it."""
     page = io.BytesIO()
     picture.save(page, "JPEG", quality=82)
-    return page.getvalue(), picture.size
+    return page.getvalue()
 
 
-def _opened(path: Path) -> Image.Image | None:
+def opened(path: Path) -> Image.Image | None:
+    """The picture in a file, RGB; None where it is gone or broken."""
     try:
         with Image.open(path) as image:
             return image.convert("RGB")

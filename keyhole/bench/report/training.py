@@ -127,13 +127,13 @@ def training_table(name: str, options: Sequence[Option], records: Sequence[Train
             Cell(str(len(record.classes)), value=len(record.classes)),
             number(None if record.attack == REAL else record.seconds, 2),
         )
-        for record in sorted(mine, key=_order)
+        for record in sorted(mine, key=by_strength)
     )
     return ReportTable(f"training-{name}", _HEADINGS, rows, 3)
 
 
-def _order(record: TrainingSetRecord) -> tuple[str, int, float]:
-    """By design; attacks before public pictures and these before the real ones, the strongest first."""
+def by_strength(record: TrainingSetRecord) -> tuple[str, int, float]:
+    """Key that sorts by design; attacks before public pictures and these before the real ones, the strongest first."""
     found = class_mean(record)
     return record.design.defence, record.floor + 2 * (record.attack == REAL), -found.mean if found else 0.0
 
