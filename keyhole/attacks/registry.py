@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from keyhole.attacks import FLOOR, Suite
-from keyhole.attacks.base import Known, WhiteBox
 from keyhole.attacks.blind import BLIND, BLIND_ONLINE, BlindRecipe
 from keyhole.attacks.entry import (
     BLACK_BOX_BUDGETS,
@@ -37,62 +36,32 @@ from keyhole.attacks.features.training import (
     ONE_STEP_TRAINING,
     PAPER_TRAINING,
 )
+from keyhole.attacks.features.variables import (
+    decoder,
+    decoder_on_grid,
+    denoised,
+    diffusion,
+    pixels,
+    spectral,
+    white_latents,
+    white_noisy_latents,
+)
 from keyhole.attacks.features.white_box import OptimisedRecipe
 from keyhole.attacks.own import own_attack
 from keyhole.extensions import extension_hash, label
-from keyhole.generators.diffusion import Denoised, Diffusion
-from keyhole.generators.latents import Decoder, WhiteLatents
-from keyhole.generators.pixels import Pixels, SpectralPixels
 from keyhole.service.errors import UsageError, unknown_name
 
-
-def _pixels(known: Known, _steps: int) -> Pixels:
-    return Pixels(known.size)
-
-
-def _spectral(known: Known, _steps: int = 0) -> SpectralPixels:
-    return SpectralPixels(known.size, device=known.device)
-
-
-def _decoder(known: Known, _steps: int) -> Decoder:
-    return Decoder(known.prior().autoencoder, known.size)
-
-
-def _decoder_on_grid(known: Known, _steps: int) -> Decoder:
-    """A decoder whose latents have a size that the U-Net can take."""
-    return Decoder(known.prior().autoencoder, known.size, known.prior().denoiser.multiple)
-
-
-def _white_latents(known: WhiteBox, multiple: int = 1) -> WhiteLatents:
-    return WhiteLatents(Decoder(known.prior().autoencoder, known.size, multiple), known.public, known.device)
-
-
-def _white_noisy_latents(known: WhiteBox) -> WhiteLatents:
-    """Whitened latents of a size that the U-Net can take."""
-    return _white_latents(known, known.prior().denoiser.multiple)
-
-
-def _diffusion(known: Known, steps: int) -> Diffusion:
-    return Diffusion(known.prior(), known.size, steps)
-
-
-def _denoised(known: Known, steps: int) -> Denoised:
-    return Denoised(known.prior(), known.size, steps)
-
-
-_LEARNED = TrainedRecipe(LATENT_TRAINING, _decoder)
-_ONE_STEP = TrainedRecipe(ONE_STEP_TRAINING, _decoder)
-_LEARNED_ON_GRID = replace(_LEARNED, generator=_decoder_on_grid)
-_LEARNED_NOISY = TrainedRecipe(DENOISED_TRAINING, _denoised, samples=True)
-_REFINED = RefinedRecipe(_LEARNED, REFINING, _white_latents)
-_DENOISED = RefinedRecipe(
-    _LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), _white_noisy_latents, denoised=True
-)
+_LEARNED = TrainedRecipe(LATENT_TRAINING, decoder)
+_ONE_STEP = TrainedRecipe(ONE_STEP_TRAINING, decoder)
+_LEARNED_ON_GRID = replace(_LEARNED, generator=decoder_on_grid)
+_LEARNED_NOISY = TrainedRecipe(DENOISED_TRAINING, denoised, samples=True)
+_REFINED = RefinedRecipe(_LEARNED, REFINING, white_latents)
+_DENOISED = RefinedRecipe(_LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), white_noisy_latents, denoised=True)
 
 ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
     {
         "pixels-white": AttackEntry(
-            {"strong": OptimisedRecipe(STRONG, _spectral), "paper": OptimisedRecipe(PAPER, _pixels)},
+            {"strong": OptimisedRecipe(STRONG, spectral), "paper": OptimisedRecipe(PAPER, pixels)},
             cost=Cost(1.2, 0.002),
             budgets={
                 "quick": Spend(n=4, iterations=150),
@@ -103,8 +72,8 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
         ),
         "decoder-white": AttackEntry(
             {
-                "strong": SeededRecipe(SEED, _spectral, LATENT, _white_latents),
-                "paper": OptimisedRecipe(PAPER, _decoder),
+                "strong": SeededRecipe(SEED, spectral, LATENT, white_latents),
+                "paper": OptimisedRecipe(PAPER, decoder),
                 "refined": _REFINED,
             },
             uses_prior=True,
@@ -113,13 +82,13 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
         ),
         "diffusion-white": AttackEntry(
             {
-                "strong": SeededRecipe(SEED, _spectral, DENOISED, _white_noisy_latents, denoised=True),
-                "noise": OptimisedRecipe(NOISE, _diffusion, samples=True),
-                "paper": OptimisedRecipe(PAPER, _diffusion, samples=True),
+                "strong": SeededRecipe(SEED, spectral, DENOISED, white_noisy_latents, denoised=True),
+                "noise": OptimisedRecipe(NOISE, diffusion, samples=True),
+                "paper": OptimisedRecipe(PAPER, diffusion, samples=True),
                 "guided": GuidedRecipe(Guidance()),
                 "refined": _DENOISED,
                 "refined-guided": replace(
-                    _REFINED, first=_LEARNED_ON_GRID, generator=_white_noisy_latents, last=GuidedRecipe(CLOSING)
+                    _REFINED, first=_LEARNED_ON_GRID, generator=white_noisy_latents, last=GuidedRecipe(CLOSING)
                 ),
             },
             uses_prior=True,
@@ -128,7 +97,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             colour="#e0567a",
         ),
         "pixels-black": AttackEntry(
-            {"strong": TrainedRecipe(DEFAULT_TRAINING, _pixels), "paper": TrainedRecipe(PAPER_TRAINING, _pixels)},
+            {"strong": TrainedRecipe(DEFAULT_TRAINING, pixels), "paper": TrainedRecipe(PAPER_TRAINING, pixels)},
             cost=Cost(8.0, 0.07, 0.05),
             budgets={
                 "quick": Spend(n=16, iterations=150, queries=384, batch=16),
@@ -138,7 +107,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             colour="#3d9be0",
         ),
         "decoder-black": AttackEntry(
-            {"strong": _LEARNED, "paper": TrainedRecipe(PAPER_TRAINING, _decoder), "one-step": _ONE_STEP},
+            {"strong": _LEARNED, "paper": TrainedRecipe(PAPER_TRAINING, decoder), "one-step": _ONE_STEP},
             uses_prior=True,
             cost=Cost(8.0, 0.3, 0.2),
             colour="#12a5b8",
@@ -146,8 +115,8 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
         "diffusion-black": AttackEntry(
             {
                 "strong": _LEARNED_NOISY,
-                "noise": TrainedRecipe(NOISE_TRAINING, _diffusion, samples=True),
-                "paper": TrainedRecipe(PAPER_TRAINING, _diffusion, samples=True),
+                "noise": TrainedRecipe(NOISE_TRAINING, diffusion, samples=True),
+                "paper": TrainedRecipe(PAPER_TRAINING, diffusion, samples=True),
             },
             uses_prior=True,
             denoises=True,
@@ -169,7 +138,7 @@ LADDERS: Mapping[str, AttackEntry[LadderRecipe]] = MappingProxyType(
         "diffusion-ladder": AttackEntry(
             {
                 "strong": LadderRecipe(replace(_DENOISED, first=_LEARNED_ON_GRID)),
-                "one-step": LadderRecipe(replace(_DENOISED, first=replace(_ONE_STEP, generator=_decoder_on_grid))),
+                "one-step": LadderRecipe(replace(_DENOISED, first=replace(_ONE_STEP, generator=decoder_on_grid))),
             },
             uses_prior=True,
             denoises=True,
