@@ -27,6 +27,7 @@ from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import CLOSING, Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
 from keyhole.attacks.features.refined import LadderRecipe, RefinedRecipe
+from keyhole.attacks.features.rmle import RmleRecipe
 from keyhole.attacks.features.seeded import SeededRecipe
 from keyhole.attacks.features.training import (
     DEFAULT_TRAINING,
@@ -61,7 +62,13 @@ _DENOISED = RefinedRecipe(_LEARNED_NOISY, replace(REFINING, weight=DENOISED.weig
 ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
     {
         "pixels-white": AttackEntry(
-            {"strong": OptimisedRecipe(STRONG, spectral), "paper": OptimisedRecipe(PAPER, pixels)},
+            {
+                "strong": OptimisedRecipe(STRONG, spectral),
+                "paper": OptimisedRecipe(PAPER, pixels),
+                "rmle": RmleRecipe(10.0),
+                "rmle-shallow": RmleRecipe(0.0),
+                "rmle-deep": RmleRecipe(1000.0),
+            },
             cost=Cost(1.2, 0.002),
             budgets={
                 "quick": Spend(n=4, iterations=150),

@@ -1,7 +1,8 @@
-"""Pixels as the variable: plain, and in whitened Fourier coordinates."""
+"""Pixels as the variable: plain, normalised, and in whitened Fourier coordinates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -33,6 +34,29 @@ class Pixels:
     def __call__(self, variable: Tensor) -> Tensor:
         """The variable."""
         return variable
+
+
+@dataclass(frozen=True)
+class NormalisedPixels:
+    """The variable is the head's input, a normalised picture N×3×H×W. It starts from zero, the mean picture.
+
+    Attributes:
+        size: of the picture in pixels.
+        normalise: RGB pictures in [0, 1] to the head's input, each number by a line of its own.
+    """
+
+    size: Size
+    normalise: Callable[[Tensor], Tensor]
+    passes: ClassVar[int] = 0
+
+    def start(self, count: int, random: torch.Generator) -> Tensor:  # noqa: ARG002
+        """N×3×H×W."""
+        return torch.zeros(count, 3, *height_width(self.size))
+
+    def __call__(self, variable: Tensor) -> Tensor:
+        """The pictures that are normalised to it."""
+        black, white = (self.normalise(torch.full_like(variable[:1], level)) for level in (0.0, 1.0))
+        return (variable - black) / (white - black)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,11 @@ def test_every_name_can_name_a_file():
     ("words", "recipe", "message"),
     [
         (("pixels-grey",), "strong", "unknown attack 'pixels-grey': did you mean"),
-        (("pixels-white/guided",), "strong", "'guided': pixels-white has strong, paper; .* as in pixels-white/strong"),
+        (
+            ("pixels-white/guided",),
+            "strong",
+            "'guided': pixels-white has strong, paper, rmle, .* as in pixels-white/strong",
+        ),
         (("diffusion-white", "pixels-white"), "guided", "unknown recipe 'guided': pixels-white has strong, paper"),
         (("pixels-white/",), "strong", "unknown recipe ''"),
         (("pixels-white", "pixels-white/strong"), "strong", "--attacks names pixels-white/strong twice"),

@@ -175,6 +175,8 @@ class OptimiserSettings:
         smoothness: the prior.
         weight: λ_s of the smoothness.
         betas: decay rates of Adam's moments.
+        epsilon: of Adam's denominator.
+        amsgrad: whether Adam's second moment never falls.
         warm_up: iterations over which the learning rate rises.
         rate: schedule of the learning rate.
         relaxation: schedule of how much of the head's relaxation is in force (`keyhole.attacks.features.relaxed`).
@@ -189,6 +191,8 @@ class OptimiserSettings:
     smoothness: Smoothness
     weight: Weight
     betas: tuple[float, float] = (0.9, 0.999)
+    epsilon: float = 1e-8
+    amsgrad: bool = False
     warm_up: int = 0
     rate: Schedule = constant
     relaxation: Schedule = never

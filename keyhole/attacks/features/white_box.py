@@ -97,7 +97,9 @@ class WhiteBoxAttack:
         weight = settings.weight(
             3 * math.prod(height_width(self.known.size)), sum(tensor[0].numel() for tensor in observed)
         )
-        adam = torch.optim.Adam([variable], lr=settings.learning_rate, betas=settings.betas)
+        adam = torch.optim.Adam(
+            [variable], settings.learning_rate, settings.betas, settings.epsilon, amsgrad=settings.amsgrad
+        )
 
         shown = 0
         started = reported = watch.clock()
