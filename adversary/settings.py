@@ -43,10 +43,11 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     own. The blind attacker, who sees no frame, always runs beside them: what it scores is no leak."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
-    the oracle 4096 times before it begins); noise (of diffusion: the noise before a short sampler is what is optimised,
-    or what the network makes); guided (diffusion-white: a sampler is led); refined (decoder-white and diffusion-white)
-    and refined-guided (diffusion-white: led from there); one-step (decoder-black and the ladders: a second network
-    refines the first one's latent)."""
+    the oracle 4096 times before it begins); rmle (pixels-white: He et al.'s optimiser); filtered (pixels-white: strong,
+    and a denoising last); noise (of diffusion: the noise before a short sampler is what is optimised, or what the
+    network makes); guided (diffusion-white: a sampler is led); refined (decoder-white and diffusion-white) and
+    refined-guided (diffusion-white: led from there); one-step (decoder-black and the ladders: a second network refines
+    the first one's latent)."""
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
     unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""

@@ -227,6 +227,7 @@ class RunSettings:
         sampling_steps: of a diffusion; None: the recipe's.
         queries: pictures that an attack that learns asks the oracle about; None: the recipe's.
         patience: iterations of an optimiser without better features, after which it stops; None: the recipe's.
+        smoothing: λ of a filter of finished pictures; None: the recipe's.
     """
 
     budget: Budget
@@ -237,6 +238,7 @@ class RunSettings:
     sampling_steps: int | None = None
     queries: int | None = None
     patience: int | None = None
+    smoothing: float | None = None
 
 
 @dataclass(frozen=True)

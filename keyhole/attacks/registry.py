@@ -24,6 +24,7 @@ from keyhole.attacks.entry import (
     Spend,
 )
 from keyhole.attacks.features.black_box import TrainedRecipe
+from keyhole.attacks.features.filtered import FilteredRecipe
 from keyhole.attacks.features.guided import CLOSING, Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
 from keyhole.attacks.features.refined import LadderRecipe, RefinedRecipe
@@ -65,6 +66,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             {
                 "strong": OptimisedRecipe(STRONG, spectral),
                 "paper": OptimisedRecipe(PAPER, pixels),
+                "filtered": FilteredRecipe(OptimisedRecipe(STRONG, spectral)),
                 "rmle": RmleRecipe(10.0),
                 "rmle-shallow": RmleRecipe(0.0),
                 "rmle-deep": RmleRecipe(1000.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,9 @@ class OfflineSettings(ModelSettings):
     """Cuts to attack. Absent: the one of `--cut`."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096
-    queries); for diffusion-white and diffusion-black noise (the noise before a short sampler is what is optimised, or
+    queries); for pixels-white rmle, rmle-shallow and rmle-deep (He et al.'s optimiser with its own 5000 steps, λ of TV
+    10, 0 and 1000 as they have it by depth) and filtered (strong, and a total-variation denoising of the finished
+    picture); for diffusion-white and diffusion-black noise (the noise before a short sampler is what is optimised, or
     what the network makes); for diffusion-white guided (a sampler is led by the features); for decoder-white and
     diffusion-white refined (from the latent that a network trained on the head's answers finds), for diffusion-white
     refined-guided (a sampler is led from there); for decoder-black one-step (a second network refines the first one's
@@ -63,6 +66,8 @@ class OfflineSettings(ModelSettings):
     patience: int | None = None
     """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
     recipe's; none but refined (30) stops early."""
+    smoothing: float | None = None
+    """λ of the total-variation denoising that recipe filtered ends with. Absent: 0.02. Choose it on public pictures."""
     public: str = "streetcam"
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
     metrics: tuple[str, ...] = ("ssim", "psnr")
@@ -172,6 +177,8 @@ def _check_offline(settings: OfflineSettings) -> None:
             "--patience": settings.patience,
         }
     )
+    smoothing = settings.smoothing
+    check_flags([("--smoothing", smoothing, smoothing is None or 0 <= smoothing < math.inf, "0 or more")])
     if settings.out:
         check_folder(settings.out, OFFLINE)
     check_file("--json", settings.json)

@@ -76,6 +76,7 @@ class Trial:
             "queries": settings.queries,
             "training_steps": self.training_steps,
             "patience": settings.patience,
+            **({"smoothing": settings.smoothing} if settings.smoothing is not None else {}),
             **(_prior(settings) if choice.entry.uses_prior else {}),
         }
 
@@ -196,6 +197,7 @@ class OfflineAttack:
             settings.sampling_steps,
             settings.queries,
             settings.patience,
+            settings.smoothing,
         )
 
     @property
