@@ -111,6 +111,11 @@ class Recipe(ABC):
         """Whether a sampler makes its pictures, so that sampling steps mean something."""
         return False
 
+    @property
+    def filters(self) -> bool:
+        """Whether it ends with a filter of its finished pictures, which a run may set."""
+        return False
+
     @abstractmethod
     def steps(self, queries: int | None = None) -> int:
         """See `OnlineRecipe`."""

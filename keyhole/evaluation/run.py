@@ -32,6 +32,7 @@ from keyhole.evaluation.yardstick import Yardstick
 from keyhole.metrics.registry import metrics_named
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition, partitioned_at
+from keyhole.service.errors import UsageError
 from keyhole.service.files import OFFLINE, claim
 from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
@@ -87,6 +88,9 @@ def evaluate(
     defence_named(settings.defence)
     codec_named(settings.codec)
     metrics = metrics_named(settings.metrics)
+    if settings.smoothing is not None and not any(choice.recipe.filters for choice in chosen):
+        words = ", ".join(choice.spelled for choice in chosen) or "the blind attacker"
+        raise UsageError(f"--smoothing {settings.smoothing:g}: no filter ends {words}; pixels-white/filtered has one")
     check_apart(settings.source, settings.public)
     load = partial(prior_named, settings.prior, device_named(settings.device))
     open_prior((choice.entry for choice in chosen), load, settings.sampling_steps)

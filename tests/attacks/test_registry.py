@@ -34,7 +34,7 @@ def test_every_name_can_name_a_file():
         (
             ("pixels-white/guided",),
             "strong",
-            "'guided': pixels-white has strong, paper, rmle, .* as in pixels-white/strong",
+            "'guided': pixels-white has strong, paper, filtered, rmle, .* as in pixels-white/strong",
         ),
         (("diffusion-white", "pixels-white"), "guided", "unknown recipe 'guided': pixels-white has strong, paper"),
         (("pixels-white/",), "strong", "unknown recipe ''"),

@@ -182,6 +182,8 @@ def test_all_attacks_run(settings, tmp_path):
         ({"n": 0}, "--n 0"),
         ({"defence": "gausian:scale=1"}, "did you mean gaussian"),
         ({"cuts": ("blok",)}, "blok"),
+        ({"smoothing": -1.0}, "--smoothing -1.0: expected 0 or more"),
+        ({"smoothing": 0.1}, "--smoothing 0.1: no filter ends pixels-white/strong; pixels-white/filtered has one"),
         ({"sampling_steps": 4}, "--sampling-steps 4: no sampler makes the pictures of pixels-white/strong"),
     ],
 )

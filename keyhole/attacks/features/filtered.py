@@ -76,6 +76,11 @@ class FilteredRecipe(WhiteBoxRecipe):
     weight: float = 0.02
 
     @property
+    def filters(self) -> bool:
+        """True."""
+        return True
+
+    @property
     def iterations(self) -> int:
         """Steps of the optimiser."""
         return self.recipe.iterations
