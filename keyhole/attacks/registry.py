@@ -26,7 +26,17 @@ from keyhole.attacks.entry import (
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.filtered import FilteredRecipe
 from keyhole.attacks.features.guided import CLOSING, Guidance, GuidedRecipe
-from keyhole.attacks.features.objective import DENOISED, LATENT, NOISE, PAPER, REFINING, SEED, STRONG
+from keyhole.attacks.features.objective import (
+    DENOISED,
+    LATENT,
+    NOISE,
+    PAPER,
+    PUBLISHED_UNTRAINED,
+    REFINING,
+    SEED,
+    STRONG,
+    UNTRAINED,
+)
 from keyhole.attacks.features.refined import LadderRecipe, RefinedRecipe
 from keyhole.attacks.features.rmle import RmleRecipe
 from keyhole.attacks.features.seeded import SeededRecipe
@@ -45,6 +55,7 @@ from keyhole.attacks.features.variables import (
     diffusion,
     pixels,
     spectral,
+    untrained,
     white_latents,
     white_noisy_latents,
 )
@@ -104,6 +115,14 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             denoises=True,
             cost=Cost(1.2, 0.013, 1.1),
             colour="#e0567a",
+        ),
+        "dip-white": AttackEntry(
+            {
+                "strong": OptimisedRecipe(UNTRAINED, untrained),
+                "paper": OptimisedRecipe(PUBLISHED_UNTRAINED, untrained),
+            },
+            cost=Cost(1.2, 0.03),
+            colour="#b5651d",
         ),
         "pixels-black": AttackEntry(
             {"strong": TrainedRecipe(DEFAULT_TRAINING, pixels), "paper": TrainedRecipe(PAPER_TRAINING, pixels)},

@@ -103,9 +103,9 @@ class AttackSettings(OfflineSettings):
     """
 
     attacks: tuple[str, ...] = ("pixels-white",)
-    """Attacks to run: pixels-white, decoder-white, diffusion-white, pixels-black, decoder-black, diffusion-black, or
-    `all` six. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one
-    of your own. The blind attacker, who sees nothing, is always there; `blind` alone measures nothing else."""
+    """Attacks to run: pixels-white, dip-white, decoder-white, diffusion-white, pixels-black, decoder-black,
+    diffusion-black, or `all` of them. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class
+    is one of your own. The blind attacker, who sees nothing, is always there; `blind` alone measures nothing else."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the attacks. With several, each picture's score is its mean over them. The first one also chooses the
     pictures, which are the same for all."""

@@ -6,6 +6,7 @@ from keyhole.attacks.base import Known, WhiteBox
 from keyhole.generators.diffusion import Denoised, Diffusion
 from keyhole.generators.latents import Decoder, WhiteLatents
 from keyhole.generators.pixels import Pixels, SpectralPixels
+from keyhole.generators.untrained import DeepImagePrior
 
 
 def pixels(known: Known, _steps: int) -> Pixels:
@@ -16,6 +17,11 @@ def pixels(known: Known, _steps: int) -> Pixels:
 def spectral(known: Known, _steps: int = 0) -> SpectralPixels:
     """The picture in white coordinates."""
     return SpectralPixels(known.size, device=known.device)
+
+
+def untrained(known: Known, _steps: int) -> DeepImagePrior:
+    """The weights of an untrained network."""
+    return DeepImagePrior(known.size, device=known.device)
 
 
 def decoder(known: Known, _steps: int) -> Decoder:
