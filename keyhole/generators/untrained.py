@@ -52,7 +52,7 @@ class DeepImagePrior:
         return torch.cat([self._picture(weights) for weights in variable])
 
     def _picture(self, weights: Tensor) -> Tensor:
-        parts = weights.split([size.numel() for size in self._shapes.values()])
+        parts = torch.split(weights, [size.numel() for size in self._shapes.values()])
         named = {name: part.view(size) for (name, size), part in zip(self._shapes.items(), parts, strict=True)}
         made: Tensor = functional_call(self._network, named, (self._noise,))
         return made

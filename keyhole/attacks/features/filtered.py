@@ -37,7 +37,8 @@ def rof_filter(pictures: Tensor, weight: float) -> Tensor:
     smooth = gaussian_filter(pictures.numpy(), (0, 0, BLUR, BLUR), mode="nearest")
     if weight:
         planes = smooth.reshape(-1, *smooth.shape[-2:])
-        smooth = denoise_tv_chambolle(planes, weight=weight, channel_axis=0).reshape(smooth.shape)
+        clean = denoise_tv_chambolle(planes, weight=weight, channel_axis=0)  # type: ignore[no-untyped-call]
+        smooth = clean.reshape(smooth.shape)
     return torch.from_numpy(smooth).clamp(0, 1)
 
 

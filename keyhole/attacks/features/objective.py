@@ -234,10 +234,10 @@ REFINING = replace(LATENT, iterations=100, patience=30)
 """For a latent that a network has found, in the same coordinates: an end when the features match no better."""
 
 UNTRAINED = replace(
-    STRONG, iterations=600, learning_rate=0.01, betas=(0.9, 0.999), weight=fixed(0.0), warm_up=0, patience=150
+    STRONG, iterations=600, learning_rate=0.01, betas=(0.9, 0.999), weight=per_number(3.0), warm_up=0, patience=150
 )
-"""For the weights of an untrained network (`keyhole.generators.untrained.DeepImagePrior`): its structure is the prior,
-and no smoothness is asked for. The early end is by the features alone."""
+"""For the weights of an untrained network (`keyhole.generators.untrained.DeepImagePrior`): its structure is most of the
+prior, and a third of the smoothness is left. The early end is by the features alone."""
 
 PUBLISHED_UNTRAINED = replace(PAPER, iterations=3100, learning_rate=0.001, weight=fixed(0.0))
 """For the same weights as the deep image prior's authors invert features: ‖Φ(x) − z‖², 3,100 steps of plain Adam."""
