@@ -15,14 +15,17 @@ from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
 from keyhole.attacks import FLOOR
 from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox, no_public
+from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import OnlineRecipe, open_prior
 from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose, choose_all
-from keyhole.data.public import RememberedPictures, public_pictures
+from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
+from keyhole.nn.untrained_copy import untrained_copy
 from keyhole.partition import partitioned
 from keyhole.priors.prior import Prior, load_prior
 from keyhole.service.address import Address
+from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.service.settings import Forecast
 from keyhole.sizes import Size
@@ -77,7 +80,25 @@ def open_knowledge(
         return takewhile(lambda _: not stop.is_set(), public())
 
     blind = cache(lambda: Blind(drawn, picture_size(settings), prior, device))
-    return Access(lambda: white_box(settings, prior, public, defence, device), black, blind)
+    white = partial(white_box, settings, prior, public, defence, device)
+    return Access(white, black, blind, partial(cloud_side, settings, defence, device))
+
+
+def cloud_side(settings: AdversarySettings, defence: Defence, device: torch.device) -> CloudSide:
+    """The cloud's half of the target, as an attacker has it who is the cloud.
+
+    Raises:
+        TargetError: no such target or weights.
+        CutError: no such cut.
+        UsageError: the flags name a head alone.
+    """
+    if settings.head_only:
+        raise UsageError("query-free attacks with the cloud's half of the model, and --head-only names a head alone")
+    target, partition = partitioned(settings)
+    preprocess = target.preprocess
+    labelled = partial(labelled_pictures, settings.public, preprocess.size, settings.seed, target.labels)
+    shadow = partial(untrained_copy, partition.head)
+    return CloudSide(shadow, partition.tail, preprocess.normalise, preprocess.size, labelled, defence, device)
 
 
 def white_box(

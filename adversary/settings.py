@@ -37,10 +37,12 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, dip-white the
     weights of an untrained network that makes it, decoder-white the latent of a prior, diffusion-white a latent that a
     diffusion model holds among those of pictures; pixels-black, decoder-black and diffusion-black train a network on
-    the oracle's answers that makes picture, latent or a latent that a diffusion model has yet to denoise.
-    decoder-ladder and diffusion-ladder answer every frame at once by such a network and refine the newest as far as
-    time allows. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one of your own.
-    The blind attacker, who sees no frame, always runs beside them: what it scores is no leak."""
+    the oracle's answers that makes picture, latent or a latent that a diffusion model has yet to denoise; query-free
+    asks no oracle and inverts a shadow of the head, which it trains through the cloud's half of a classifier with
+    public pictures of its classes. decoder-ladder and diffusion-ladder answer every frame at once by such a network and
+    refine the newest as far as time allows. ATTACK/RECIPE names the recipe too: diffusion-white/guided.
+    package.module:Class is one of your own. The blind attacker, who sees no frame, always runs beside them: what it
+    scores is no leak."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
     the oracle 4096 times before it begins); rmle (pixels-white: He et al.'s optimiser); filtered (pixels-white: strong,

@@ -16,6 +16,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor, nn
 
+from keyhole.attacks.cloud_side import CloudSide, no_cloud
 from keyhole.defences import UNPROTECTED, Defence
 from keyhole.nn.device import CPU
 from keyhole.priors.prior import Prior, load_prior
@@ -145,11 +146,13 @@ class Access:
         white: the head.
         black: the oracle and public pictures.
         blind: public pictures and the prior, the same object each time.
+        cloud: the cloud's half of the model, and no answers of the head.
     """
 
     white: Callable[[], WhiteBox]
     black: Callable[[], BlackBox]
     blind: Callable[[], Blind]
+    cloud: Callable[[], CloudSide] = no_cloud
 
 
 class MismatchError(ValueError):

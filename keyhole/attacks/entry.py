@@ -245,6 +245,7 @@ class AttackEntry(Generic[R_co]):
         recipes: by name.
         uses_prior: whether one of them needs a prior.
         denoises: whether one of them needs its diffusion model too.
+        classes: whether they need public pictures of the classes that the target tells apart.
         cost: how long it takes; None: as long as others that know as much.
         budgets: what the benchmark's suites let it spend, where that is not what others that know as much get.
         colour: its own on the page and in reports, where it is in the registry; empty: one chosen by its name.
@@ -253,6 +254,7 @@ class AttackEntry(Generic[R_co]):
     recipes: Mapping[str, R_co]
     uses_prior: bool = False
     denoises: bool = False
+    classes: bool = False
     cost: Cost | None = None
     budgets: Mapping[Suite, Spend] = field(default_factory=dict)
     colour: str = ""

@@ -32,26 +32,20 @@ from keyhole.attacks.features.objective import (
     NOISE,
     PAPER,
     PUBLISHED_UNTRAINED,
-    REFINING,
     SEED,
     STRONG,
     UNTRAINED,
 )
-from keyhole.attacks.features.refined import LadderRecipe, RefinedRecipe
-from keyhole.attacks.features.rmle import RmleRecipe
+from keyhole.attacks.features.query_free import PUBLISHED_SHADOW, SHADOW, QueryFreeRecipe
+from keyhole.attacks.features.rmle import RMLE, RmleRecipe
 from keyhole.attacks.features.seeded import SeededRecipe
 from keyhole.attacks.features.training import (
     DEFAULT_TRAINING,
-    DENOISED_TRAINING,
-    LATENT_TRAINING,
     NOISE_TRAINING,
-    ONE_STEP_TRAINING,
     PAPER_TRAINING,
 )
 from keyhole.attacks.features.variables import (
     decoder,
-    decoder_on_grid,
-    denoised,
     diffusion,
     pixels,
     spectral,
@@ -60,16 +54,18 @@ from keyhole.attacks.features.variables import (
     white_noisy_latents,
 )
 from keyhole.attacks.features.white_box import OptimisedRecipe
+from keyhole.attacks.ladders import (
+    LADDERS,
+    LEARNED,
+    LEARNED_NOISY,
+    LEARNED_ON_GRID,
+    ONE_STEP,
+    REFINED,
+    REFINED_DENOISED,
+)
 from keyhole.attacks.own import own_attack
 from keyhole.extensions import extension_hash, label
 from keyhole.service.errors import UsageError, unknown_name
-
-_LEARNED = TrainedRecipe(LATENT_TRAINING, decoder)
-_ONE_STEP = TrainedRecipe(ONE_STEP_TRAINING, decoder)
-_LEARNED_ON_GRID = replace(_LEARNED, generator=decoder_on_grid)
-_LEARNED_NOISY = TrainedRecipe(DENOISED_TRAINING, denoised, samples=True)
-_REFINED = RefinedRecipe(_LEARNED, REFINING, white_latents)
-_DENOISED = RefinedRecipe(_LEARNED_NOISY, replace(REFINING, weight=DENOISED.weight), white_noisy_latents, denoised=True)
 
 ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
     {
@@ -94,7 +90,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             {
                 "strong": SeededRecipe(SEED, spectral, LATENT, white_latents),
                 "paper": OptimisedRecipe(PAPER, decoder),
-                "refined": _REFINED,
+                "refined": REFINED,
             },
             uses_prior=True,
             cost=Cost(1.2, 0.0115, 1.1),
@@ -106,9 +102,9 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
                 "noise": OptimisedRecipe(NOISE, diffusion, samples=True),
                 "paper": OptimisedRecipe(PAPER, diffusion, samples=True),
                 "guided": GuidedRecipe(Guidance()),
-                "refined": _DENOISED,
+                "refined": REFINED_DENOISED,
                 "refined-guided": replace(
-                    _REFINED, first=_LEARNED_ON_GRID, generator=white_noisy_latents, last=GuidedRecipe(CLOSING)
+                    REFINED, first=LEARNED_ON_GRID, generator=white_noisy_latents, last=GuidedRecipe(CLOSING)
                 ),
             },
             uses_prior=True,
@@ -135,14 +131,14 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             colour="#3d9be0",
         ),
         "decoder-black": AttackEntry(
-            {"strong": _LEARNED, "paper": TrainedRecipe(PAPER_TRAINING, decoder), "one-step": _ONE_STEP},
+            {"strong": LEARNED, "paper": TrainedRecipe(PAPER_TRAINING, decoder), "one-step": ONE_STEP},
             uses_prior=True,
             cost=Cost(8.0, 0.3, 0.2),
             colour="#12a5b8",
         ),
         "diffusion-black": AttackEntry(
             {
-                "strong": _LEARNED_NOISY,
+                "strong": LEARNED_NOISY,
                 "noise": TrainedRecipe(NOISE_TRAINING, diffusion, samples=True),
                 "paper": TrainedRecipe(PAPER_TRAINING, diffusion, samples=True),
             },
@@ -151,31 +147,25 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             cost=Cost(8.0, 0.45, 0.1),
             colour="#a371f7",
         ),
+        "query-free": AttackEntry(
+            {
+                "strong": QueryFreeRecipe(SHADOW, OptimisedRecipe(STRONG, spectral)),
+                "paper": QueryFreeRecipe(
+                    PUBLISHED_SHADOW, RmleRecipe(2.0, replace(RMLE, iterations=500, learning_rate=0.1))
+                ),
+            },
+            classes=True,
+            cost=Cost(1.2, 0.002),
+            colour="#7a8b1f",
+        ),
     }
 )
 """Recipe `strong` is the best that each has: of decoder-white pixels, then latents; of diffusion-white the same with a
 denoiser. The papers' DO, DB and DMB are recipe `paper`. A suite's figure of an attack is that of recipe `strong` with
 the budget given here."""
 
-LADDERS: Mapping[str, AttackEntry[LadderRecipe]] = MappingProxyType(
-    {
-        "decoder-ladder": AttackEntry(
-            {"strong": LadderRecipe(_REFINED), "one-step": LadderRecipe(replace(_REFINED, first=_ONE_STEP))},
-            uses_prior=True,
-        ),
-        "diffusion-ladder": AttackEntry(
-            {
-                "strong": LadderRecipe(replace(_DENOISED, first=_LEARNED_ON_GRID)),
-                "one-step": LadderRecipe(replace(_DENOISED, first=replace(_ONE_STEP, generator=decoder_on_grid))),
-            },
-            uses_prior=True,
-            denoises=True,
-        ),
-    }
-)
-"""For frames that come while they run; offline their rungs are ``decoder-black`` and the white boxes' ``refined``.
-Frames come from the start, when the network has hardly learned: one for the decoder alone is good sooner than one that
-learns through a U-Net."""
+USUAL = tuple(name for name, entry in ATTACKS.items() if not entry.classes)
+"""Attacks that work on any target with any public pictures."""
 
 ONLINE: Mapping[str, AttackEntry[OnlineRecipe]] = MappingProxyType({**ATTACKS, **LADDERS, FLOOR: BLIND_ONLINE})
 """All that the adversary's process can run."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from keyhole.attacks import Suite
-from keyhole.attacks.registry import ATTACKS
+from keyhole.attacks.registry import USUAL
 from keyhole.evaluation.classes.settings import SuiteName
 from keyhole.presentation.attacks import in_order
 
@@ -84,7 +84,7 @@ PRESETS: Mapping[Suite, Preset] = MappingProxyType(
             links=("wifi", "5g", "lte", "3g"),
             seeds=(0, 1, 2),
             targets=("resnet18-streetcam", "resnet18-streetcam-patrol@layer4", "vit-tiny-streetcam"),
-            attacks=tuple(in_order(ATTACKS)),
+            attacks=tuple(in_order(USUAL)),
         ),
     }
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain, count, islice
 from pathlib import Path
@@ -18,6 +18,9 @@ from keyhole.data.sets.layout import FilePicture
 from keyhole.data.source import open_source
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
+
+_LOOKED_AT = 256
+"""Pictures on end without a class that is asked for, after which none is expected."""
 
 
 def public_pictures(spec: str, size: Size, seed: int) -> Iterator[Tensor]:
@@ -45,6 +48,49 @@ def public_pictures(spec: str, size: Size, seed: int) -> Iterator[Tensor]:
     except FileNotFoundError as error:
         raise UsageError(f"--public: {error}") from error
     return map(partial(_mirrored, random=torch.Generator().manual_seed(seed)), source)
+
+
+def labelled_pictures(spec: str, size: Size, seed: int, classes: Sequence[str]) -> Iterator[tuple[Tensor, int]]:
+    """An endless iterator over those of the public pool that show one of some classes, half of them mirrored.
+
+    Args:
+        spec: as in `keyhole.data.open_source`.
+        size: in pixels.
+        seed: of pictures and their order.
+        classes: names, as the data set has them.
+
+    Returns:
+        RGB in [0, 1], 3×H×W each, with the place of its class among them.
+
+    Raises:
+        UsageError: no such pictures, no classes, or none of the first pictures shows one.
+    """
+    if not classes:
+        raise UsageError("the target names no classes, and this attack learns from public pictures of them")
+    places = {name: place for place, name in enumerate(classes)}
+    try:
+        source = open_source(spec, pool="public", size=size, seed=seed)
+    except FileNotFoundError as error:
+        raise UsageError(f"--public: {error}") from error
+    return _of_classes(spec, source, places, torch.Generator().manual_seed(seed))
+
+
+def _of_classes(
+    spec: str, source: Iterable[Sample], places: Mapping[str, int], random: torch.Generator
+) -> Iterator[tuple[Tensor, int]]:
+    missed = 0
+    for sample in source:
+        place = places.get(sample.label or "")
+        if place is not None:
+            missed = 0
+            yield _mirrored(sample, random), place
+        else:
+            missed += 1
+        if missed == _LOOKED_AT:
+            raise UsageError(
+                f"--public {spec}: of {missed} pictures on end none shows a class of the target, such as "
+                f"{next(iter(places))}: this attack learns from pictures of its classes"
+            )
 
 
 class RememberedPictures:

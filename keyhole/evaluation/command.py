@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from keyhole.attacks import FLOOR
-from keyhole.attacks.registry import ATTACKS, choose_all
+from keyhole.attacks.registry import ATTACKS, USUAL, choose_all
 from keyhole.evaluation.against import Against, check_against
 from keyhole.evaluation.document import document
 from keyhole.evaluation.output import in_folder, tell, title_of
@@ -57,5 +57,5 @@ def attack(settings: AttackSettings) -> int:
 
 
 def _words(attacks: Sequence[str]) -> list[str]:
-    """The attacks that the flag names; `all` becomes the list, and the blind attacker is there anyway."""
-    return [name for word in attacks if word != FLOOR for name in (ATTACKS if word == ALL else (word,))]
+    """The attacks that the flag names; `all` becomes the usual ones, and the blind attacker is there anyway."""
+    return [name for word in attacks if word != FLOOR for name in (USUAL if word == ALL else (word,))]

@@ -60,9 +60,11 @@ class OfflineSettings(ModelSettings):
     """Steps of the optimiser, or of the black box's training. Absent: the recipe's; of training 1000 for strong, 3072
     for paper."""
     queries: int | None = None
-    """Public pictures that a black box asks about. Absent: the recipe's; 4096 for paper, and for strong 2 each step."""
+    """Public pictures that a black box asks about, or that query-free trains with. Absent: the recipe's; 4096 for
+    paper, and for strong 2 each step."""
     training_steps: int | None = None
-    """Steps of training of the network that recipe refined starts from. Absent: 1000."""
+    """Steps of training of the network that recipe refined starts from, or of query-free's shadow. Absent: 1000, and
+    960 of the shadow."""
     patience: int | None = None
     """Steps of a white box's optimiser without a better match of the features, after which it stops. Absent: the
     recipe's; none but refined (30) stops early."""
@@ -104,8 +106,9 @@ class AttackSettings(OfflineSettings):
 
     attacks: tuple[str, ...] = ("pixels-white",)
     """Attacks to run: pixels-white, dip-white, decoder-white, diffusion-white, pixels-black, decoder-black,
-    diffusion-black, or `all` of them. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class
-    is one of your own. The blind attacker, who sees nothing, is always there; `blind` alone measures nothing else."""
+    diffusion-black, or `all` of these; query-free, for which the target must be a classifier and --public have pictures
+    of its classes. ATTACK/RECIPE names the recipe too: diffusion-white/guided. package.module:Class is one of your own.
+    The blind attacker, who sees nothing, is always there; `blind` alone measures nothing else."""
     seeds: tuple[int, ...] = (0,)
     """Seeds of the attacks. With several, each picture's score is its mean over them. The first one also chooses the
     pictures, which are the same for all."""

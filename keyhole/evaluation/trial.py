@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Access, BlackBox, Blind, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
+from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.data.public import RememberedPictures, public_pictures
+from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.victim import LocalOracle, Victim, observations
 from keyhole.nn.device import device_named
+from keyhole.nn.untrained_copy import untrained_copy
 from keyhole.partition import Partition
 from keyhole.priors.prior import Prior, load_prior, prior_hash
 from keyhole.service.errors import UsageError
@@ -211,12 +213,25 @@ class OfflineAttack:
             lambda: known,
             lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, blind.prior, blind.device),
             lambda: blind,
+            lambda: self._cloud(defence),
         )
 
     def _white(self, defence: Defence) -> WhiteBox:
         preprocess, device = self.target.preprocess, device_named(self.trial.settings.device)
         head = self.partition.head.to(device)
         return WhiteBox(head, preprocess.normalise, preprocess.size, defence=defence, device=device)
+
+    def _cloud(self, defence: Defence) -> CloudSide:
+        settings, preprocess = self.trial.settings, self.target.preprocess
+        return CloudSide(
+            partial(untrained_copy, self.partition.head),
+            self.partition.tail,
+            preprocess.normalise,
+            preprocess.size,
+            partial(labelled_pictures, settings.public, preprocess.size, self.trial.seed, self.target.labels),
+            defence,
+            device_named(settings.device),
+        )
 
     @property
     def _known(self) -> Defence:

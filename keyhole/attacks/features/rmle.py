@@ -69,16 +69,18 @@ class RmleRecipe(WhiteBoxRecipe):
     Attributes:
         weight: λ, by how deep the cut is. Published for a network of six convolutions on 32-px pictures: 0 after the
             first one, 10 after the fourth, 1,000 after the sixth.
+        settings: of the optimiser.
     """
 
     weight: float
+    settings: OptimiserSettings = RMLE
 
     @property
     def iterations(self) -> int:
         """Steps of the optimiser."""
-        return RMLE.iterations
+        return self.settings.iterations
 
     def make(self, known: WhiteBox, run: RunSettings) -> WhiteBoxAttack:
         """The optimiser."""
-        attack = white_box_attack(known, NormalisedPixels(known.size, known.normalise), RMLE, run)
+        attack = white_box_attack(known, NormalisedPixels(known.size, known.normalise), self.settings, run)
         return dataclasses.replace(attack, regulariser=MeanVariation(self.weight)) if self.weight else attack
