@@ -14,6 +14,7 @@ from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose
 from keyhole.evaluation.document import by_picture, measures, summary
 from keyhole.evaluation.learning import goes_on, learn_once
+from keyhole.evaluation.losses import loss_table
 from keyhole.evaluation.output import in_folder, tell, title_of
 from keyhole.evaluation.plots import loss_curves, scores_over
 from keyhole.evaluation.report import Figures, caption, crowded, measured, passes, stacked, tabled
@@ -107,6 +108,7 @@ def ablation(settings: AblationSettings) -> int:
                 f"{gained}_mean": gain.mean,
                 f"{gained}_ci95": gain.interval,
                 "pictures": by_picture(row),
+                "losses": list(row.losses),
             }
             for value, row, gain in _gains(points, lead)
         ]
@@ -116,6 +118,7 @@ def ablation(settings: AblationSettings) -> int:
         scores_over(settings.over, points, metrics, done.yardstick.floor).savefig(in_folder(settings.plot))
     if settings.curves:
         curves = {f"{row.name} · {value}": row.losses for value, rows in points.items() for row in rows}
+        console.print(loss_table(curves, "Losses, the mean over the pictures that got so far"))
         loss_curves(curves, settings.attack).savefig(in_folder(settings.curves))
     if settings.sheet:
         evaluation_sheet(shown, done.yardstick).save(in_folder(settings.sheet))

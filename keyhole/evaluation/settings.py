@@ -91,7 +91,8 @@ class OfflineSettings(ModelSettings):
     sheet: Path | None = None
     """File for a contact sheet, PNG, JPEG or WebP: each truth with its reconstructions."""
     curves: Path | None = None
-    """File for a plot of the loss by step, PNG, SVG or PDF."""
+    """File for a plot of the loss by step (Fig. 12 of the feature-inversion paper), PNG, SVG or PDF; `keyhole ablation`
+    prints a table of it too."""
 
 
 @dataclass(frozen=True)

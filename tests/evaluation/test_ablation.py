@@ -64,6 +64,20 @@ def test_more_iterations_match_better(settings):
     assert many["ssim_gain_mean"] == pytest.approx(many["ssim_mean"] - few["ssim_mean"])
 
 
+def test_losses_are_tabled_written_and_drawn(settings, capsys):
+    assert ablation(replace(settings, over="iterations", values=(5, 12), cuts=("stem",))) == 0
+    few, many = json.loads(settings.json.read_text())["rows"]
+    assert (len(few["losses"]), len(many["losses"])) == (5, 12)
+    lines = [line.replace("│", " ").replace("┃", " ").split() for line in capsys.readouterr().out.splitlines()]
+    assert ["loss", "at", "step", "1", "10", "12"] in lines
+    told = [words[-3:] for words in lines if words[:1] == ["stem"] and "·" in words]
+    assert told == [
+        [f"{few['losses'][0]:.4g}", "–", "–"],
+        [f"{many['losses'][at]:.4g}" for at in (0, 9, 11)],
+    ]
+    assert "<svg" in settings.curves.read_text()
+
+
 def test_a_gain_is_of_the_same_pictures():
     before = [{"psnr": 20.0, "ssim": share / 10, "eq14": 30.0} for share in range(8)]
     after = [{"psnr": 20.0, "ssim": share / 10 + 0.02 + 0.001 * share, "eq14": 30.0} for share in range(8)]
