@@ -13,6 +13,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import tyro
 
+from benchmarks.results.ablations import Ablations
 from benchmarks.results.class_defences import ClassDefences
 from benchmarks.results.class_parts import ClassLosses, DiffMiParts
 from benchmarks.results.class_worlds import faces, vehicles
@@ -33,7 +34,9 @@ from keyhole.presentation.charts.chart import Chart
 from keyhole.presentation.charts.png import png
 from keyhole.service.errors import UsageError
 
-OfFeatures = Literal["generators", "recipes", "heads", "defences", "terms", "knowledge", "learning", "faces"]
+OfFeatures = Literal[
+    "generators", "recipes", "heads", "defences", "terms", "knowledge", "learning", "ablations", "faces"
+]
 OfClasses = Literal["classes", "classes-streetcam", "class-defences", "losses", "diff-mi-ablation", "two-worlds"]
 
 
@@ -90,11 +93,11 @@ class ResultsSettings:
     """Folder of all results; one for all studies, which share what is the same."""
     studies: tuple[OfFeatures | OfClasses, ...] = ("heads", "defences", "terms", "knowledge")
     """Which: heads (the shipped ones of PATROL), and at 64 px defences (PATROL and its rivals, all trained anew), terms
-    (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); generators (pixels,
-    decoder and diffusion model, with the benchmark's preset standard); recipes (the papers' own beside ours); faces
-    (LFW; needs --faces and --autoencoder). Of training sets: classes (every attack on a classifier of faces),
-    class-defences, losses and diff-mi-ablation on the same, all of which need --judge too; classes-streetcam and
-    two-worlds on vehicles."""
+    (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); ablations (of the
+    feature-inversion paper); generators (pixels, decoder and diffusion model, with the benchmark's preset standard);
+    recipes (the papers' own beside ours); faces (LFW; needs --faces and --autoencoder). Of training sets: classes
+    (every attack on a classifier of faces), class-defences, losses and diff-mi-ablation on the same, all of which need
+    --judge too; classes-streetcam and two-worlds on vehicles."""
     page: Path | None = None
     """Page of Markdown whose marks the tables of every finished study are written between; charts go beside it."""
     trainings: int = World.trainings
@@ -140,6 +143,7 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         "terms": Terms(world),
         "knowledge": Knowledge(world),
         "learning": Learning(World(side=128), steps),
+        "ablations": Ablations(World(side=128)),
     }
     on_streetcam = Classes(vehicles(settings.per_class), published=True)
     found |= {"classes-streetcam": on_streetcam, "two-worlds": TwoWorlds(on_streetcam)}
