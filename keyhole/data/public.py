@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from itertools import chain, count, islice
@@ -19,6 +20,7 @@ from keyhole.data.source import open_source
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 
+_WORDNET = re.compile(r"^n\d{8}_(?=.)")
 _LOOKED_AT = 256
 """Pictures on end without a class that is asked for, after which none is expected."""
 
@@ -57,7 +59,7 @@ def labelled_pictures(spec: str, size: Size, seed: int, classes: Sequence[str]) 
         spec: as in `keyhole.data.open_source`.
         size: in pixels.
         seed: of pictures and their order.
-        classes: names, as the data set has them.
+        classes: names; ``n01742172_boa_constrictor`` of a data set is ``boa constrictor`` too.
 
     Returns:
         RGB in [0, 1], 3×H×W each, with the place of its class among them.
@@ -67,7 +69,7 @@ def labelled_pictures(spec: str, size: Size, seed: int, classes: Sequence[str]) 
     """
     if not classes:
         raise UsageError("the target names no classes, and this attack learns from public pictures of them")
-    places = {name: place for place, name in enumerate(classes)}
+    places = {_plain(name): place for place, name in enumerate(classes)}
     try:
         source = open_source(spec, pool="public", size=size, seed=seed)
     except FileNotFoundError as error:
@@ -75,12 +77,16 @@ def labelled_pictures(spec: str, size: Size, seed: int, classes: Sequence[str]) 
     return _of_classes(spec, source, places, torch.Generator().manual_seed(seed))
 
 
+def _plain(name: str) -> str:
+    return _WORDNET.sub("", name).replace("_", " ").casefold()
+
+
 def _of_classes(
     spec: str, source: Iterable[Sample], places: Mapping[str, int], random: torch.Generator
 ) -> Iterator[tuple[Tensor, int]]:
     missed = 0
     for sample in source:
-        place = places.get(sample.label or "")
+        place = places.get(_plain(sample.label or ""))
         if place is not None:
             missed = 0
             yield _mirrored(sample, random), place

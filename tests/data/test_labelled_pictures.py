@@ -29,6 +29,13 @@ def test_each_comes_with_the_place_of_its_class_and_others_are_left_out(folder):
     assert all(picture.shape == (3, 32, 32) for picture, _ in found)
 
 
+def test_a_class_is_known_by_its_name_without_the_number_of_wordnet(tmp_path):
+    place = tmp_path / "public" / "n01742172_boa_constrictor"
+    place.mkdir(parents=True)
+    transform.to_pil_image(torch.full((3, 32, 32), 0.5)).save(place / "0.png")
+    assert next(labelled_pictures(str(tmp_path), 32, 0, ("koala", "boa constrictor")))[1] == 1
+
+
 def test_pictures_of_other_classes_are_refused(folder):
     with pytest.raises(UsageError, match=r"none shows a class of the target, such as black"):
         next(labelled_pictures(folder, 32, 0, ("black", "white")))
