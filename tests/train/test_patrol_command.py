@@ -13,8 +13,10 @@ from keyhole.partition.pruning.plan import read_plan
 from keyhole.targets import ModelSettings, TargetError, load_target
 from keyhole.targets.catalogue import Catalogue, ShippedFamily
 from keyhole.targets.stored_weights import read_card
+from keyhole.train.defences.command import defence
 from keyhole.train.defences.patrol.command import patrol
 from keyhole.train.defences.patrol.settings import PatrolSettings, TermName
+from keyhole.train.defences.settings import DefenceSettings
 from tests.train.patrol_making import REIDENTIFICATION, SIDE, class_folders, classifier
 
 EXAMPLE = torch.zeros(1, 3, SIDE, SIDE)
@@ -96,6 +98,29 @@ def test_a_result_is_named_after_what_it_is_and_says_what_it_took(
     assert "spent: 7 batches, 56 pictures, 14 model steps" in capsys.readouterr().out
 
 
+def test_what_another_defence_has_trained_is_pruned_and_is_called_by_both(tmp_path: Path) -> None:
+    data = str(class_folders(tmp_path / "data"))
+    asked = DefenceSettings(
+        target=TARGET, method="mid", data=data, out=tmp_path / "mid", epochs=1, batch=16, learning_rate=0.01, workers=0
+    )
+    assert defence(asked) == 0
+    settings = PatrolSettings(
+        target=f"defended:{tmp_path / 'mid'}",
+        cut="layer2",
+        ratio=0.5,
+        terms=("pruning", "lipschitz"),
+        data=data,
+        out=tmp_path / "out",
+        batch=8,
+        batches=4,
+        stages=("8:1", "16:1"),
+        rest=("16:1",),
+    )
+    assert patrol(settings) == 0
+    assert read_plan(tmp_path / "out").removed
+    assert load_target(f"pruned:{tmp_path / 'out'}").defence == "mid+patrol"
+
+
 def test_an_embedding_may_get_shorter_and_is_taught_by_the_longer_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -166,7 +191,8 @@ def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
         ({"room": "layer2.0"}, "--room layer2.0 holds the head up to layer2.0 as it is"),
         ({"cut": "input"}, "that can be removed"),
         ({"target": "resnet18"}, "has random weights"),
-        ({"target": "pruned:somewhere"}, "is pruned already"),
+        ({"target": "resnet18-streetcam-patrol-small"}, "is pruned already"),
+        ({"target": "pruned:somewhere"}, "no folder somewhere"),
         ({"stages": ("8",)}, "expected SIDE:EPOCHS"),
         ({"rest": ("8",)}, "expected SIDE:EPOCHS"),
     ],

@@ -17,7 +17,7 @@ from keyhole.partition.pruning.surgery import structures_before
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.sizes import side_of
-from keyhole.targets.catalogue import SHIPPED, ShippedFamily, is_defended
+from keyhole.targets.catalogue import SHIPPED, ShippedFamily, plan_of
 from keyhole.targets.target import TargetError
 from keyhole.terminal import terminal
 from keyhole.train.budget import spent_text
@@ -40,9 +40,10 @@ def patrol(settings: PatrolSettings) -> int:
         ValueError: no such target or cut, nothing to prune, or data or settings that cannot be trained with.
     """
     console = terminal()
-    if is_defended(settings.target):
-        raise TargetError(f"{settings.target} is pruned already: start from the target that it was made of")
     target, kept = trained_target(settings, "PATROL"), _kept_tail(settings)
+    earlier = plan_of(settings.target)
+    if earlier and earlier.removed:
+        raise TargetError(f"{settings.target} is pruned already: start from the target that it was made of")
     recipe, size = settings.hyper_parameters(), side_of(target.preprocess.size, "training")
     network, example = target.model, torch.zeros(1, 3, size, size)
     surveyed = survey(network, example)
@@ -81,7 +82,7 @@ def patrol(settings: PatrolSettings) -> int:
         console.print(spent_text(spent), soft_wrap=True)
         stored = store_weights(pruned, settings.out, lambda: task.figures(pruned), part)
         figures = named(unpruned, "unpruned") | stored
-        write_plan(replace(plan, tail=kept), settings.out)
+        write_plan(replace(plan, tail=kept).after(earlier), settings.out)
         whole = {"algorithm": recipe.algorithm, **asdict(recipe), "batches": settings.batches}
         hyper_parameters = {**whole, **asdict(task.recipe), **said, "spent": dict(spent)}
         write_tuned_card(settings, target, pruned, task, hyper_parameters, figures, console)
