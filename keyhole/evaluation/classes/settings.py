@@ -94,8 +94,8 @@ class InvertSettings:
     public-random."""
     suite: SuiteName = "quick"
     """What is run where other flags say nothing: `quick`, 10 classes with a picture each by latent and guided;
-    `standard`, 50 classes with 2 pictures each by all attacks at their papers' own steps, about two and a half hours of
-    one core. Papers make 5 pictures of a class: --per-class 5 takes about four hours."""
+    `standard`, 50 classes with 2 pictures each by all attacks at their recipes' own steps, by --dry-run's estimate two
+    and a half hours of one core. Papers make 5 pictures of a class: with --per-class 5 it is four hours."""
     classes: tuple[str, ...] = ()
     """Classes to picture: numbers (3), ranges (0-19) or names. Absent: the first ones, as many as the suite says."""
     per_class: int | None = None
