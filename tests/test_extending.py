@@ -36,23 +36,48 @@ FLAGS = ("--target", TARGET, "--cut", "stem")
 MODULE = Path(__file__).with_name("own_parts.py").read_text()
 WHITE, BLACK, FAMILY, LADDER = (f"my_own.parts:{name}" for name in ("Grey", "Mean", "FAMILY", "LADDER"))
 DEFENCE, METRIC, METHOD = (f"my_own.parts:{name}" for name in ("Half", "DARKNESS", "Trained"))
+BENCH = [
+    *("bench", "--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown"),
+    *("--out", "run", "--attacks", WHITE, f"{FAMILY}/fast", "--defences", DEFENCE, "--metrics", METRIC),
+]
 
 
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    package = tmp_path / "my_own"
+def enter(folder: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Go to a folder with the package and pictures."""
+    package = folder / "my_own"
     package.mkdir()
     (package / "__init__.py").touch()
     (package / "parts.py").write_text(MODULE)
     for name in ("my_own", "my_own.parts"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+        patch.delitem(sys.modules, name, raising=False)
+    patch.chdir(folder)
+    patch.syspath_prepend(folder)
     for pool in ("audit", "public"):
-        (tmp_path / "shown" / pool).mkdir(parents=True)
+        (folder / "shown" / pool).mkdir(parents=True)
         for number, picture in enumerate(pictures(8, seed=len(pool), size=32)):
-            transform.to_pil_image(picture).save(tmp_path / "shown" / pool / f"{number}.png")
-    return tmp_path
+            transform.to_pil_image(picture).save(folder / "shown" / pool / f"{number}.png")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    return enter(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a benchmark that has ended."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = enter(tmp_path_factory.mktemp("finished"), patch)
+        assert dispatch(BENCH, {}) == 0
+    return folder
+
+
+@pytest.fixture
+def measured(finished, here, monkeypatch):
+    """The same, entered; the package is still that of `here`."""
+    monkeypatch.chdir(finished)
+    return finished
 
 
 def test_it_is_attacked_by_what_is_not_registered(here, capsys):
@@ -118,16 +143,6 @@ def test_pictures_of_its_earlier_version_are_not_taken_for_its_own(here):
     assert kept() == 2
 
 
-def test_a_benchmark_says_which_metrics_came_too_late(here, capsys):
-    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
-    command = ["bench", *flags, "--attacks", f"{FAMILY}/fast", "--defences", "none", "--metrics", "psnr"]
-    assert dispatch(command, {}) == 0
-    assert "not scored" not in capsys.readouterr().out
-    assert dispatch([*command, "l2", METRIC], {}) == 0
-    said = "".join(capsys.readouterr().out.split())
-    assert f"cellsofanearlierstartwerenotscoredbyl2,{METRIC};" in said
-
-
 def test_a_benchmark_goes_on_with_what_failed_and_is_mended(here, capsys):
     flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
     command = ["bench", *flags, "--attacks", "my_own.parts:Faulty", "--rerun", "failed", "--metrics", "psnr"]
@@ -140,15 +155,35 @@ def test_a_benchmark_goes_on_with_what_failed_and_is_mended(here, capsys):
     assert "source of my_own.parts:Faulty" in capsys.readouterr().err
 
 
-def test_a_benchmark_refuses_figures_of_its_earlier_version(here, capsys):
-    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
-    command = ["bench", *flags, "--attacks", f"{FAMILY}/fast", "--defences", DEFENCE, "--metrics", METRIC]
-    assert dispatch(command, {}) == 0
+def test_a_benchmark_measures_it_and_reports(measured):
+    found = open_results(measured / "run")
+    assert {(leak.attack, leak.design.defence, len(leak.scores["ssim"])) for leak in found.leaks} == {
+        (PICTURE, "none", 100),
+        (WHITE, DEFENCE, 2),
+        (f"{FAMILY}/fast", DEFENCE, 3),
+    }
+    assert all(len(leak.scores[METRIC]) == len(leak.scores["ssim"]) for leak in found.leaks)
+    assert found.provenance[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
+    assert dispatch(["bench-report", "run"], {}) == 0
+    (short,), (whole,) = (measured.joinpath("run").rglob(f"report.{kind}") for kind in ("md", "html"))
+    assert "my\\_own.parts:Grey" in short.read_text()
+    assert "Darkness" in whole.read_text()
+
+
+def test_a_benchmark_says_which_metrics_came_too_late(measured, capsys):
+    assert dispatch(BENCH, {}) == 0
+    assert "not scored" not in capsys.readouterr().out
+    assert dispatch([*BENCH, "l2", "mdsi"], {}) == 0
+    said = "".join(capsys.readouterr().out.split())
+    assert "cellsofanearlierstartwerenotscoredbyl2,mdsi;" in said
+
+
+def test_a_benchmark_refuses_figures_of_its_earlier_version(measured, here, capsys):
     (here / "my_own" / "parts.py").write_text(MODULE + "# another\n")
-    assert dispatch(command, {}) == 2
+    assert dispatch(BENCH, {}) == 2
     assert "they do not compare" in capsys.readouterr().err
     for key in (f"defence {DEFENCE}", f"source of {FAMILY}/fast", f"source of {METRIC}"):
-        assert key in open_results(here / "run").provenance
+        assert key in open_results(measured / "run").provenance
 
 
 def test_one_setting_of_it_is_varied(here):
@@ -165,24 +200,6 @@ def test_a_benchmark_plans_it_by_its_own_cost(capsys):
 
     assert "10 min" in hours(FAMILY)  # 3 pictures of 2 iterations, each of 100 s
     assert "10 min" not in hours(WHITE)
-
-
-def test_a_benchmark_measures_it_and_reports(here):
-    words = (WHITE, f"{FAMILY}/fast")
-    flags = ("--targets", f"{TARGET}@stem", "--only", "leak", "--source", "shown", "--public", "shown", "--out", "run")
-    assert dispatch(["bench", *flags, "--defences", DEFENCE, "--attacks", *words, "--metrics", METRIC], {}) == 0
-    found = open_results(here / "run")
-    assert {(leak.attack, leak.design.defence, len(leak.scores["ssim"])) for leak in found.leaks} == {
-        (PICTURE, "none", 100),
-        (WHITE, DEFENCE, 2),
-        (f"{FAMILY}/fast", DEFENCE, 3),
-    }
-    assert all(len(leak.scores[METRIC]) == len(leak.scores["ssim"]) for leak in found.leaks)
-    assert found.provenance[f"attack {FAMILY}/fast"] == "3 pictures × 2 iterations, 3 at once"
-    assert dispatch(["bench-report", "run"], {}) == 0
-    (short,), (whole,) = (here.joinpath("run").rglob(f"report.{kind}") for kind in ("md", "html"))
-    assert "my\\_own.parts:Grey" in short.read_text()
-    assert "Darkness" in whole.read_text()
 
 
 def test_a_demo_that_is_checked_names_it(capsys):

@@ -1,4 +1,4 @@
-"""`keyhole bench` as a process of its own."""
+"""`keyhole bench`, as a process of its own or in this one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import os
 import sqlite3
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
+
+import pytest
+
+from keyhole.cli import dispatch
 
 ROOT = Path(__file__).parents[2]
 TINY = "tests.system.tiny_target:tiny"
@@ -33,6 +39,14 @@ def finish(process: subprocess.Popen[str]) -> tuple[int, str]:
 def bench(*arguments: str, **environment: str) -> tuple[int, str]:
     """The command from start to end."""
     return finish(start(*arguments, **environment))
+
+
+def bench_here(*arguments: str) -> tuple[int, str]:
+    """The command in this process, whose libraries are loaded; cells are measured in processes of their own."""
+    printed = StringIO()
+    with redirect_stdout(printed), redirect_stderr(printed), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "200")
+        return dispatch(["bench", *arguments], os.environ), printed.getvalue()
 
 
 def rows(run: Path) -> dict[str, tuple[float, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from torchvision.transforms.v2.functional import pil_to_tensor
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.bench.store import open_results
 from keyhole.presentation.stages import STAGES
-from tests.bench.running import bench, rows
+from tests.bench.running import bench, bench_here, rows
 from tests.bench.targets import labelled
 from tests.bench.test_measures import save
 from tests.monitor.making import pixels
@@ -137,10 +138,10 @@ def test_the_run_says_what_it_is(finished):
 def test_again_measures_nothing_and_other_terms_are_refused(finished):
     folder, run, _ = finished
     before = rows(run)
-    code, printed = bench(*arguments(folder))
+    code, printed = bench_here(*arguments(folder))
     assert code == 0
     assert "16 of 16 cells ended before" in printed
-    code, printed = bench(*arguments(folder), "--preset", "standard")
+    code, printed = bench_here(*arguments(folder), "--preset", "standard")
     assert code == 2
     assert "give another --out" in printed
     assert rows(run) == before
@@ -149,19 +150,17 @@ def test_again_measures_nothing_and_other_terms_are_refused(finished):
 def test_a_dry_run_counts_cells_and_touches_nothing(finished):
     folder, _, _ = finished
     flags = ("--plan", str(folder / "plan.yaml"), "--links", "wifi", "lte", "--out", str(folder / "other"))
-    code, printed = bench(*flags, "--dry-run")
+    code, printed = bench_here(*flags, "--dry-run")
     assert code == 0
     counted = dict(line.split()[:2] for line in printed.splitlines() if line.split()[:1] in (["latency"], ["leak"]))
     assert counted == {"latency": "7", "leak": "3"}
     assert not (folder / "other").exists()
 
 
-def test_ray_without_ray_says_how_to_get_it(finished):
+def test_ray_without_ray_says_how_to_get_it(finished, monkeypatch):
     folder, _, _ = finished
-    hidden = folder / "hidden" / "ray"
-    hidden.mkdir(parents=True)
-    (hidden / "__init__.py").write_text("raise ImportError('no ray here')")
+    monkeypatch.setitem(sys.modules, "ray", None)
     flags = ("--plan", str(folder / "plan.yaml"), "--only", "profile", "--ray", "auto", "--out", str(folder / "rays"))
-    code, printed = bench(*flags, PYTHONPATH=f"{hidden.parent}:{Path(__file__).parents[2]}")
+    code, printed = bench_here(*flags)
     assert code == 2
     assert "pip install 'keyhole[ray]'" in printed

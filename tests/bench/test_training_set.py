@@ -24,7 +24,7 @@ from keyhole.evaluation.classes.command import invert
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.metrics.interval import mean_interval
 from keyhole.service.errors import UsageError
-from tests.bench.running import bench, rows
+from tests.bench.running import bench_here, rows
 from tests.evaluation.tiny_inversion import MINE, NAMES, write_pictures
 
 TARGET, EMBEDDER = f"{MINE}:target", "tests.bench.targets:embedder"
@@ -191,7 +191,7 @@ def test_a_run_measures_it_for_every_design_of_a_classifier_and_of_no_other_targ
     common = ("--targets", f"{TARGET}@network.features", EMBEDDER, "--codecs", "int8", "--links", "none")
     terms = ("--private", pictures[0], "--public", pictures[1], "--public-part", "all", "--judge", JUDGE)
     asked = ("--training-set", "latent", "--training-classes", "0-4", "--only", "training-set", "--out", str(run))
-    code, printed = bench(*common, *terms, *asked)
+    code, printed = bench_here(*common, *terms, *asked)
     assert code == 0, printed
     assert f"not of {EMBEDDER}" in printed
     assert "of what latent makes of 5 training classes is recognised (17 % by guessing" in printed

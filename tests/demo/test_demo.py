@@ -15,9 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from keyhole.cli import dispatch
 from keyhole.presentation.stages import STAGES, TOTAL
 from monitor.history import read_history
 from monitor.summary import Summary, summarise
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = (
@@ -26,15 +28,14 @@ MODEL = (
 )
 
 
-def keyhole(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+def keyhole(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "keyhole.cli", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE,
         check=False,
-        **options,
     )
 
 
@@ -64,7 +65,7 @@ def child(process: subprocess.Popen[str], name: str) -> int | None:
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], log: Path) -> None:
-    deadline = time.monotonic() + 180
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < deadline, log.read_text()
@@ -90,7 +91,7 @@ def finished(tmp_path_factory) -> tuple[Path, dict, str]:
             wait_until(lambda: told_of(out) >= {"pixels-white", "pixels-black", "blind"}, process, printed)
         finally:
             os.kill(edge, signal.SIGCONT)
-        assert process.wait(240) == 0, printed.read_text()
+        assert process.wait(PATIENCE) == 0, printed.read_text()
     return out, json.loads(summary.read_text()), printed.read_text()
 
 
@@ -148,28 +149,18 @@ def test_pictures_report_and_sheet_are_left(finished):
     assert not re.findall(r'(?:src|href)="http', report), "the report must be readable without a network"
 
 
-def test_a_second_run_replaces_the_first_and_nothing_else(tmp_path):
+def test_a_second_run_replaces_the_first_and_nothing_else(tmp_path, capsys):
     (tmp_path / "letters" / "logs").mkdir(parents=True)
     (tmp_path / "letters" / "logs" / "precious.log").write_text("keep")
-    done = keyhole("demo", *MODEL, "--out", str(tmp_path / "letters"))
-    assert done.returncode == 2
-    assert "nothing in it is changed" in done.stderr
+    assert dispatch(["demo", *MODEL, "--out", str(tmp_path / "letters")], {}) == 2
+    assert "nothing in it is changed" in capsys.readouterr().err
     assert (tmp_path / "letters" / "logs" / "precious.log").read_text() == "keep"
 
 
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (("--cut", "layer9"), "layer9"),
-        (("--codec", "fp33"), "did you mean fp32"),
-        (("--source", "no/such/folder"), "no picture source"),
-        (("--attacks", "pixels-grey"), "pixels-grey"),
-    ],
-)
-def test_a_wrong_flag_ends_the_run_with_the_process_and_its_reason(tmp_path, flags, message):
-    done = keyhole("demo", *MODEL, "--frames", "1", "--out", str(tmp_path / "run"), *flags)
-    assert done.returncode in (1, 2)
-    assert message in done.stdout + done.stderr
+def test_a_wrong_flag_ends_the_process_with_its_reason(tmp_path):
+    done = keyhole("demo", *MODEL, "--frames", "1", "--out", str(tmp_path / "run"), "--cut", "layer9")
+    assert done.returncode == 2
+    assert "no point 'layer9'" in done.stderr
 
 
 def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(tmp_path):
@@ -180,7 +171,7 @@ def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(
         return {path.parent for path in run.glob("pictures/*/pixels-*.png")}
 
     def page() -> str:
-        with urllib.request.urlopen(f"http://{at}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{at}", timeout=PATIENCE) as answer:
             return answer.read().decode()
 
     with started("live", *MODEL, *flags, printed=printed) as process:
@@ -196,7 +187,7 @@ def test_live_outlives_its_adversary_runs_until_interrupted_and_leaves_a_report(
         before = attacked()
         wait_until(lambda: attacked() - before, process, printed)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 0, printed.read_text()
+        assert process.wait(PATIENCE) == 0, printed.read_text()
     told = printed.read_text()
     assert f"http://{at}" in told
     assert "adversary is back" in told
