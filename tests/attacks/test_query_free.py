@@ -129,7 +129,7 @@ def test_a_tail_without_logits_is_refused(world):
 
 def test_its_settings_and_its_place():
     assert (PUBLISHED_SHADOW.learning_rate, PUBLISHED_SHADOW.epsilon, PUBLISHED_SHADOW.batch) == (1e-3, 1e-3, 32)
-    assert (PUBLISHED_SHADOW.epochs, PUBLISHED_SHADOW.halved, PUBLISHED_SHADOW.steps) == (50, 10, 50 * 1563)
+    assert (PUBLISHED_SHADOW.epochs, PUBLISHED_SHADOW.halved, PUBLISHED_SHADOW.steps) == (50, 10, 50 * 128)
     paper = recipe_of("query-free/paper")
     assert (paper.steps(), paper.inversion.weight, paper.inversion.settings.learning_rate) == (500, 2.0, 0.1)
     assert set(ATTACKS) - set(USUAL) == {"query-free"}

@@ -50,8 +50,9 @@ class ShadowTraining:
         return self.epochs * math.ceil(self.pictures / self.batch)
 
 
-PUBLISHED_SHADOW = ShadowTraining(pictures=50_000, epochs=50)
-"""As the authors run it, on all that the victim's model was trained on too; here the pictures are public."""
+PUBLISHED_SHADOW = ShadowTraining(pictures=4096, epochs=50)
+"""As the authors run it, but on 4,096 public pictures, which fit in memory, in place of the 50,000 of CIFAR-10 that the
+victim's model was trained on too."""
 
 SHADOW = ShadowTraining(pictures=2048, epochs=15, learning_rate=3e-3, halved=5, epsilon=1e-8, amsgrad=False)
 """For what two cores reach."""
