@@ -15,6 +15,7 @@ from itertools import islice
 
 import grpc
 
+from edge.answers import AnswerReader
 from edge.preparation import check_cloud, prepare, wait_for_cloud
 from edge.reporter import FrameCounts, MonitorClient, NoMonitor, Reporter
 from edge.round_trip import BACKLOG, Link, OutgoingFrame, RoundTrip
@@ -82,7 +83,8 @@ def edge(settings: EdgeSettings, stop: Stop) -> None:
         counts = FrameCounts(metrics)
         _log.info("sending", extra={field.name: value for field, value in deployment.ListFields()})
         with _monitor_client(settings, counts) as monitor:
-            reporter = Reporter(counts, monitor, deployment, device.target.labels)
+            answers = AnswerReader(device.target.labels, tuple(output.name for output in device.outputs))
+            reporter = Reporter(counts, monitor, deployment, answers)
             for frame_id, sample in _camera(settings, prepared.source, in_flight, stop):
                 if not in_flight.admit():
                     reporter.frame_dropped(frame_id, BACKLOG)

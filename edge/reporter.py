@@ -16,6 +16,7 @@ from functools import partial
 import grpc
 import prometheus_client
 
+from edge.answers import AnswerReader
 from edge.round_trip import BACKLOG, FrameResult
 from keyhole.data import Sample
 from keyhole.service.logs import AbsenceLog
@@ -235,7 +236,7 @@ class Reporter:
         counts: counts.
         monitor: told of every frame.
         deployment: what runs where, part of every truth.
-        labels: names of the model's outputs; empty where it has none.
+        answers: reads what the cloud answers.
     """
 
     def __init__(
@@ -243,12 +244,12 @@ class Reporter:
         counts: FrameCounts,
         monitor: MonitorClient | NoMonitor,
         deployment: referee_pb2.Deployment,
-        labels: tuple[str, ...],
+        answers: AnswerReader,
     ) -> None:
         self._counts = counts
         self._monitor = monitor
         self._deployment = deployment
-        self._labels = labels
+        self._answers = answers
         self._refusal = ""
 
     def frame_sent(self, frame: PackedFrame, sample: Sample) -> None:
@@ -265,7 +266,8 @@ class Reporter:
         outcome = referee_pb2.Outcome(
             frame_id=frame.header.frame_id,
             stages=result.stages,
-            prediction=self._prediction(result),
+            prediction=self._answers.prediction(result.outputs),
+            detections=self._answers.detections(result.outputs),
             payload_bytes=frame.payload_bytes,
             edge=self._deployment.edge,
         )
@@ -289,7 +291,3 @@ class Reporter:
             captured_at=captured_at,
             secrets=pack_secrets(sample.secrets) if sample.secrets else None,
         )
-
-    def _prediction(self, result: FrameResult) -> str:
-        shapes = [output.shape[1:] for output in result.outputs]
-        return self._labels[int(result.outputs[0].argmax())] if shapes == [(len(self._labels),)] else ""

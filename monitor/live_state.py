@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from keyhole.metrics.base import Metric
 from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.presentation import attacks
-from keyhole.v1.referee_pb2 import Outcome, Presence, Reconstruction, Roster, Truth
-from keyhole.wire.pictures import entry_name
+from keyhole.v1.referee_pb2 import Detection, Outcome, Presence, Reconstruction, Roster, Truth
+from keyhole.wire.pictures import entry_name, measure_picture
 from monitor.class_wall import CLASSES, PRIVATE, ClassWall
 from monitor.deployment import Deployment
 from monitor.leak_meter import LeakMeter
@@ -28,7 +28,7 @@ from monitor.snapshot import (
 )
 from monitor.validation import TRUTH
 
-FRAMES, POINTS, OUTCOMES, ARRIVALS = 32, 600, 40, 200
+FRAMES, POINTS, OUTCOMES, ARRIVALS, FOUND = 32, 600, 40, 200, 1024
 _RATE_SECONDS = 10.0
 
 
@@ -59,6 +59,8 @@ class LiveState(Listener):
         self._pictures: OrderedDict[str, dict[str, bytes]] = OrderedDict()
         self._attempts: dict[str, dict[str, Attempt]] = {}
         self._truths: dict[str, tuple[str, float]] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}
+        self._detections: OrderedDict[str, tuple[Detection, ...]] = OrderedDict()
         self._progress: dict[str, AttackProgress] = {}
         self._current: dict[str, Attempt] = {}
         self._settled: dict[str, Attempt] = {}
@@ -95,6 +97,7 @@ class LiveState(Listener):
             self._seen += 1
             self._arrivals.append(self._clock())
             self._deployment = Deployment.read(truth.deployment)
+            self._detections.pop(truth.frame_id, None)
             self._forget(truth.frame_id)
 
     def concluded(self, outcome: Outcome) -> None:
@@ -105,6 +108,7 @@ class LiveState(Listener):
             else:
                 self._answered += 1
                 self._outcomes.append(outcome)
+                self._find(outcome)
 
     def judged(self, scored: ScoredReconstruction) -> None:
         told = scored.reconstruction
@@ -117,6 +121,8 @@ class LiveState(Listener):
             entry = entry_name(told)
             pictures[entry] = told.picture.png
             self._truths[told.frame_id] = scored.truth.label, scored.truth.captured_at
+            if told.frame_id not in self._sizes:
+                self._sizes[told.frame_id] = measure_picture(scored.truth.picture, field="picture")
             attempt = _attempt(scored, self._version)
             self._attempts.setdefault(told.frame_id, {})[entry] = self._current[entry] = attempt
             if told.final:
@@ -211,12 +217,26 @@ class LiveState(Listener):
         return {key: leak.thumbnail for key, leak in leaks.items() if leak}
 
     def _frame(self, frame_id: str) -> AttackedFrame:
-        return AttackedFrame(frame_id, *self._truths[frame_id], dict(self._attempts[frame_id]))
+        return AttackedFrame(
+            frame_id,
+            *self._truths[frame_id],
+            dict(self._attempts[frame_id]),
+            self._detections.get(frame_id, ()),
+            self._sizes[frame_id],
+        )
+
+    def _find(self, outcome: Outcome) -> None:
+        """Keep what the cloud found in a frame; attacks may get to it much later."""
+        if outcome.detections:
+            self._detections[outcome.frame_id] = tuple(outcome.detections)
+            while len(self._detections) > FOUND:
+                self._detections.popitem(last=False)
 
     def _forget(self, frame_id: str) -> None:
         self._pictures.pop(frame_id, None)
         self._attempts.pop(frame_id, None)
         self._truths.pop(frame_id, None)
+        self._sizes.pop(frame_id, None)
 
 
 def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:

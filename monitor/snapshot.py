@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from keyhole.judge.recovery import Recovery
 from keyhole.metrics.thumbnails import Thumbnail
 from keyhole.presentation import attacks
-from keyhole.v1.referee_pb2 import Outcome
+from keyhole.v1.referee_pb2 import Detection, Outcome
 from monitor.class_wall import WallSnapshot
 from monitor.deployment import Deployment
 from monitor.leak_meter import LeakPoint
@@ -88,12 +88,16 @@ class AttackedFrame:
 
     Attributes:
         seen_at: when its picture was taken: Unix time, seconds.
+        detections: boxes that the cloud answered with.
+        size: height and width of the picture, in pixels.
     """
 
     frame_id: str
     label: str
     seen_at: float
     attempts: Mapping[str, Attempt]
+    detections: tuple[Detection, ...] = ()
+    size: tuple[int, int] = (1, 1)
 
     @property
     def finished(self) -> int:

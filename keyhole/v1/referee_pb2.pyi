@@ -238,6 +238,7 @@ class Outcome(google.protobuf.message.Message):
     PREDICTION_FIELD_NUMBER: builtins.int
     PAYLOAD_BYTES_FIELD_NUMBER: builtins.int
     EDGE_FIELD_NUMBER: builtins.int
+    DETECTIONS_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     dropped: builtins.str
     """reason; empty: answered"""
@@ -249,6 +250,10 @@ class Outcome(google.protobuf.message.Message):
     def stages(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
         """seconds by stage"""
 
+    @property
+    def detections(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[Global___Detection]:
+        """where the answer has boxes: the sure ones, the surest first"""
+
     def __init__(
         self,
         *,
@@ -258,10 +263,37 @@ class Outcome(google.protobuf.message.Message):
         prediction: builtins.str = ...,
         payload_bytes: builtins.int = ...,
         edge: builtins.str = ...,
+        detections: collections.abc.Iterable[Global___Detection] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["dropped", b"dropped", "edge", b"edge", "frame_id", b"frame_id", "payload_bytes", b"payload_bytes", "prediction", b"prediction", "stages", b"stages"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["detections", b"detections", "dropped", b"dropped", "edge", b"edge", "frame_id", b"frame_id", "payload_bytes", b"payload_bytes", "prediction", b"prediction", "stages", b"stages"]) -> None: ...
 
 Global___Outcome: typing_extensions.TypeAlias = Outcome
+
+@typing.final
+class Detection(google.protobuf.message.Message):
+    """A thing that the model found in a picture."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOX_FIELD_NUMBER: builtins.int
+    LABEL_FIELD_NUMBER: builtins.int
+    SCORE_FIELD_NUMBER: builtins.int
+    label: builtins.str
+    score: builtins.float
+    """0 to 1"""
+    @property
+    def box(self) -> Global___Box: ...
+    def __init__(
+        self,
+        *,
+        box: Global___Box | None = ...,
+        label: builtins.str = ...,
+        score: builtins.float = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["box", b"box"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["box", b"box", "label", b"label", "score", b"score"]) -> None: ...
+
+Global___Detection: typing_extensions.TypeAlias = Detection
 
 @typing.final
 class Account(google.protobuf.message.Message):

@@ -10,6 +10,7 @@ from keyhole.metrics.base import Metric
 from monitor.alarm import Alarm
 from monitor.page.attack_card import AttackCard
 from monitor.page.elements import Photo, ago, brief_name
+from monitor.page.found_boxes import FoundBoxes
 from monitor.snapshot import BLIND, AttackedFrame, LiveSnapshot
 from monitor.validation import TRUTH
 
@@ -50,7 +51,9 @@ class TruthCard:
             with ui.element("div").classes("kh-card-head"):
                 ui.label("Truth").classes("kh-card-title")
                 ui.label("what the edge saw").classes("kh-faint")
-            self._photo = Photo("truth").props("data-testid=truth")
+            with ui.element("div").classes("kh-found-in"):
+                self._photo = Photo("truth").props("data-testid=truth")
+                self._boxes = FoundBoxes()
             with ui.element("div").classes("kh-caption"):
                 self._frame = ui.label("").props("data-testid=truth-frame")
                 self._age = ui.label("").classes("kh-faint").props("data-testid=truth-age")
@@ -72,10 +75,13 @@ class TruthCard:
             )
         if frame is None:
             self._photo.show(None, TRUTH)
+            self._boxes.show((), (1, 1))
             self._note.set_text("Pictures appear here when the first attack submits a reconstruction.")
             return
         self._photo.show(frame.frame_id, TRUTH)
+        self._boxes.show(frame.detections, frame.size)
         self._frame.set_text(brief_name(frame.frame_id))
         self._age.set_text(f"seen {ago(snapshot.now - frame.seen_at)}")
-        self._label.set_text(frame.label)
+        found = ", ".join(f"{each.label} {each.score:.0%}" for each in frame.detections)
+        self._label.set_text("; ".join(filter(None, (frame.label, found and f"the cloud found: {found}"))))
         self._note.set_text("The newest frame that most attacks finished. The same for all of them.")

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 import torch
 
+from edge.answers import AnswerReader
 from edge.reporter import FrameCounts, MonitorClient, NoMonitor, Reporter
 from keyhole.data import Sample
 from keyhole.service.metrics import Metrics
@@ -39,7 +40,10 @@ def reported(sample: Sample) -> tuple[Any, list[Any]]:
     """The frame of a sample, and what the monitor is told."""
     ear = Ear()
     reporter = Reporter(
-        FrameCounts(Metrics("edge")), cast("MonitorClient", ear), referee_pb2.Deployment(edge="edge-0"), ()
+        FrameCounts(Metrics("edge")),
+        cast("MonitorClient", ear),
+        referee_pb2.Deployment(edge="edge-0"),
+        AnswerReader(()),
     )
     header = inference_pb2.FrameHeader(frame_id="edge-0-1", edge="edge-0", target="tiny", cut="layer1")
     frame = pack_frame(header, (sample.picture[None],), codec_named("fp32"))

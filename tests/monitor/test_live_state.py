@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from keyhole.v1.referee_pb2 import Box, Detection
 from monitor.leak_meter import LeakMeter
 from monitor.live_state import FRAMES, LiveState
 from monitor.referee import Referee
@@ -56,6 +57,23 @@ def test_counts_and_rate(live: LiveState) -> None:
     assert shown.rate == 0.5
     assert shown.deployment is not None
     assert shown.deployment.cut == "layer2"
+
+
+def test_boxes_that_the_cloud_found_are_shown_with_their_frame_whenever_it_is_attacked(live: LiveState) -> None:
+    referee, answered = Referee([live]), outcome(FRAME, total=0.1)
+    found = Detection(label="plate", score=0.9, box=Box(left=1, top=2, right=5, bottom=4))
+    answered.detections.append(found)
+    referee.witness(truth())
+    referee.conclude(answered)
+    referee.submit(guess())
+    (frame,) = live.snapshot().frames
+    assert frame.detections == (found,)
+    assert frame.size == (24, 24)
+    live.witnessed(truth())  # the edge began again: it is another frame
+    live.concluded(outcome(FRAME, total=0.1))
+    referee.submit(guess())
+    (frame,) = live.snapshot().frames
+    assert frame.detections == ()
 
 
 def test_the_blind_attackers_pictures_belong_to_no_frame_and_its_best_is_a_curve() -> None:
