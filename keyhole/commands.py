@@ -87,7 +87,7 @@ _TOOLS = {
         "Write a benchmark's report: HTML, and Markdown with plots",
     ),
     "targets": Command(
-        "keyhole.targets.settings:TargetsSettings", "keyhole.targets.catalogue:targets", "List the models to split"
+        "keyhole.targets.settings:TargetsSettings", "keyhole.targets.command:targets", "List the models to split"
     ),
     "cuts": Command(
         "keyhole.partition.settings:CutsSettings", "keyhole.partition.command:cuts", "Profile every cut of a model"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from types import ModuleType
@@ -13,10 +12,13 @@ from typing import Any, cast
 
 import torchvision
 from torch import Tensor, nn
+from torchvision.models.resnet import ResNet
 
-from keyhole.sizes import Size, height_width, side_of, size_of
+from keyhole.sizes import Size, height_width, side_of, size_of, size_text
+from keyhole.targets.family import Family, ModelFacts, NamedModel
 from keyhole.targets.narrow import NARROW
 from keyhole.targets.target import Preprocess, TargetError
+from keyhole.targets.yolov2 import YoloV2
 
 _SIZED: Mapping[str, Callable[[Size], dict[str, Any]]] = {
     "vit_": lambda size: {"image_size": side_of(size, "torchvision's ViT")},
@@ -33,72 +35,10 @@ _AUXILIARY = ("aux1", "aux2", "AuxLogits")
 _IMAGENET = 1000
 _SMALL, _CLASSES = 64, 10
 """Pixels and classes of a narrow network that nobody has trained."""
+_DETECTED, _THINGS, _COARSEST = 128, 4, 32
+"""Pixels and classes of a detector that nobody has trained; multiple of its pictures' sides."""
 _TIMM_PUBLISHED: Mapping[str, dict[str, Any]] = {"fbnetc_100": {"bn_eps": 1e-3}}
 """Arguments that timm gives to an architecture only when it loads the published weights itself; files need them too."""
-
-
-@dataclass(frozen=True)
-class ModelFacts:
-    """What is known about a model before it is built.
-
-    Attributes:
-        preprocess: from a picture to its input.
-        outputs: number of classes, 0 for an embedding.
-        licence: of the architecture and, where the hub has them, of its weights.
-        weights: where its weights come from without a file: ``shipped``, ``hub`` or ``random``.
-        embedding: length of the embedding; None for classes, or where it is known only once the model is built.
-        defence: the defence that it was trained as, such as ``patrol``; empty for none.
-    """
-
-    preprocess: Preprocess
-    outputs: int
-    licence: str
-    weights: str
-    embedding: int | None = None
-    defence: str = ""
-
-
-class Family(ABC):
-    """Architectures that are built by name."""
-
-    @abstractmethod
-    def names(self) -> Sequence[str]:
-        """Every name that `facts` and `build` know."""
-
-    @abstractmethod
-    def facts(self, name: str) -> ModelFacts:
-        """Facts about a model, without building it."""
-
-    @abstractmethod
-    def labels(self, name: str) -> tuple[str, ...]:
-        """Name of each output of the hub's weights; empty where they have none."""
-
-    @abstractmethod
-    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
-        """A new model.
-
-        Args:
-            name: one of `names`.
-            size: side of the picture in pixels, for the architectures that depend on it; None: the model's own.
-            outputs: number of classes; None: the model's own.
-            pretrained: load the hub's weights, else random ones.
-
-        Raises:
-            OSError: the hub cannot be reached.
-        """
-
-
-@dataclass(frozen=True)
-class NamedModel:
-    """A model of a family.
-
-    Attributes:
-        family: where it comes from.
-        name: its name there.
-    """
-
-    family: Family
-    name: str
 
 
 class TorchvisionFamily(Family):
@@ -234,6 +174,27 @@ class NarrowFamily(Family):
         return NARROW[name](_CLASSES if outputs is None else outputs)
 
 
+class YoloFamily(Family):
+    """See `Family`. torchvision's ResNets with the head of YOLOv2 (`YoloV2`): ``resnet18``."""
+
+    def names(self) -> Sequence[str]:
+        return [name for name in ARCHITECTURES[BARE].names() if "resne" in name]
+
+    def facts(self, name: str) -> ModelFacts:  # noqa: ARG002
+        return ModelFacts(Preprocess(_DETECTED), 0, "Apache-2.0", "random", detects=_THINGS)
+
+    def labels(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
+        return ()
+
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
+        if pretrained:
+            raise TargetError(f"no hub has weights of {name} with the head of YOLOv2: give a file (--weights)")
+        if size is not None and any(side % _COARSEST for side in height_width(size)):
+            raise TargetError(f"YOLOv2 takes pictures whose sides are multiples of {_COARSEST}, not {size_text(size)}")
+        backbone = ARCHITECTURES[BARE].build(name, size=size, outputs=1, pretrained=False)
+        return YoloV2(cast(ResNet, backbone), _THINGS if outputs is None else outputs)
+
+
 @cache
 def _timm() -> ModuleType:
     """timm, imported on first use because that takes seconds."""
@@ -249,11 +210,13 @@ ARCHITECTURES: Mapping[str, Family] = {
     "timm": TimmFamily(),
     "conv-stem": ConvStemFamily(),
     "narrow": NarrowFamily(),
+    "yolov2": YoloFamily(),
 }
 
 
 def architecture(name: str) -> NamedModel:
-    """The architecture ``resnet18`` (``torchvision:resnet18``), ``timm:NAME``, ``conv-stem:NAME`` or ``narrow:NAME``.
+    """The architecture ``resnet18`` (``torchvision:resnet18``), ``timm:NAME``, ``conv-stem:NAME``, ``narrow:NAME`` or
+    ``yolov2:NAME``.
 
     >>> architecture("torchvision:resnet18").name
     'resnet18'
@@ -265,7 +228,8 @@ def architecture(name: str) -> NamedModel:
     family = ARCHITECTURES.get(prefix or BARE)
     if family is None:
         raise TargetError(
-            f"unknown architecture {name!r}: expected a name of torchvision, or one after timm:, conv-stem: or narrow:"
+            f"unknown architecture {name!r}: expected a name of torchvision, or one after timm:, conv-stem:, "
+            "narrow: or yolov2:"
         )
     if own.partition(".")[0] not in family.names():
         near = difflib.get_close_matches(own, family.names(), n=4)

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 from torch import Tensor, nn
 
 from keyhole.partition.pruning.plan import PLAN, PruningPlan, Tail, read_plan
 from keyhole.service.errors import warn_of_folder_named_alike
 from keyhole.service.files import checksum
-from keyhole.sizes import Size, height_width, size_text
-from keyhole.targets.architectures import ARCHITECTURES, BARE, Family, ModelFacts, NamedModel, architecture
+from keyhole.sizes import Size, height_width
+from keyhole.targets.architectures import ARCHITECTURES, BARE, architecture
+from keyhole.targets.family import Family, ModelFacts, NamedModel
 from keyhole.targets.neck import with_neck
-from keyhole.targets.settings import TargetsSettings
 from keyhole.targets.state_dicts import load_state
 from keyhole.targets.stored_weights import CARD, WEIGHTS, Card, load_weights, read_card
 from keyhole.targets.target import TargetError, defence_name
 from keyhole.targets.user_models import make_user_model
-from keyhole.terminal import terminal
 
 PRUNED, DEFENDED = "pruned", "defended"
 """Prefixes of the names of targets that a defence has trained; they mean the same."""
@@ -48,7 +43,9 @@ class ShippedFamily(Family):
 
     def facts(self, name: str) -> ModelFacts:
         card = self.card(name)
-        return ModelFacts(card.preprocess, len(card.labels), card.licence, "shipped", card.embedding)
+        detects = len(card.labels) if card.task == "detection" else 0
+        outputs = len(card.labels) - detects
+        return ModelFacts(card.preprocess, outputs, card.licence, "shipped", card.embedding, detects=detects)
 
     def labels(self, name: str) -> tuple[str, ...]:
         return self.card(name).labels
@@ -62,7 +59,8 @@ class ShippedFamily(Family):
             classes = outputs or len(card.labels)
             model = entry.family.build(entry.name, size=size or card.size, outputs=classes, pretrained=False)
         if pretrained:
-            load_state(model, self.state(name), f"{name} (for pictures of {card.size} pixels)", strict=True)
+            stored = {**_of_backbone(card, model), **self.state(name)}
+            load_state(model, stored, f"{name} (for pictures of {card.size} pixels)", strict=True)
         return model
 
     def state(self, name: str) -> Mapping[str, Tensor]:
@@ -160,6 +158,24 @@ def folder_of(name: str) -> Path:
     return SHIPPED / name if (SHIPPED / name).is_dir() else Path(name)
 
 
+def _of_backbone(card: Card, model: nn.Module) -> Mapping[str, Tensor]:
+    """The tensors of a model that a shipped target has, where its card says so.
+
+    Raises:
+        TargetError: there is no such target, or its weights are others.
+    """
+    if not card.backbone:
+        return {}
+    name, shipped = card.backbone["target"], ShippedFamily(SHIPPED)
+    if name not in shipped.names() or shipped.card(name).sha256 != card.backbone["sha256"]:
+        raise TargetError(
+            f"{card.name} is a head on {name} with the weights {card.backbone['sha256'][:16]}…, which are not here: "
+            "train it again"
+        )
+    own = model.state_dict()
+    return {key: value for key, value in shipped.state(name).items() if key in own}
+
+
 def _kept(tail: Tail, folder: Path, size: Size) -> nn.Module:
     """The target that was pruned, before anything was removed."""
     shipped = ShippedFamily(SHIPPED)
@@ -251,32 +267,3 @@ def protection(target: str, applied: str) -> str:
     """
     entry = Catalogue().find(target)
     return defence_name("" if entry is None else entry.family.facts(entry.name).defence, applied)
-
-
-def targets(settings: TargetsSettings) -> int:
-    """``keyhole targets``: print the models that can be split; return the exit code.
-
-    Raises:
-        TargetError: no name contains the filter.
-    """
-    listed = {name: entry.family.facts(entry.name) for name, entry in Catalogue().entries() if settings.filter in name}
-    if not listed:
-        raise TargetError(f"no target's name contains {settings.filter!r}")
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("target", overflow="fold")
-    table.add_column("px", justify="right", no_wrap=True)
-    table.add_column("outputs", justify="right", no_wrap=True)
-    table.add_column("weights", no_wrap=True)
-    table.add_column("licence", overflow="fold")
-    for name, facts in listed.items():
-        outputs = str(facts.outputs or f"embedding {facts.embedding or ''}".rstrip())
-        table.add_row(name, size_text(facts.preprocess.size), outputs, facts.weights, facts.licence)
-    terminal().print(
-        table,
-        "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "
-        "defended:FOLDER for `keyhole train defence`, the FOLDER of `keyhole train target`",
-    )
-    if settings.json:
-        rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]
-        settings.json.write_text(json.dumps({"targets": rows}, indent=2) + "\n")
-    return 0

@@ -11,8 +11,8 @@ from torch import nn
 
 from keyhole.nn.device import MemoryLayout
 from keyhole.sizes import Size, size_text
-from keyhole.targets.architectures import NamedModel
 from keyhole.targets.catalogue import SHIPPED, Catalogue
+from keyhole.targets.family import NamedModel
 from keyhole.targets.neck import with_neck
 from keyhole.targets.state_dicts import State, load_state, read_state
 from keyhole.targets.target import Target, TargetError, count_outputs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from keyhole.sizes import Size
-from keyhole.targets.architectures import NamedModel
+from keyhole.targets.family import NamedModel
 from keyhole.targets.target import TargetError
 
 _CLASSES = 7

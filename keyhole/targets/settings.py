@@ -8,9 +8,9 @@ from typing import Literal
 
 from keyhole.sizes import OptionalSizeFlag
 
-TaskName = Literal["classification", "re-identification", "pretraining"]
+TaskName = Literal["classification", "re-identification", "pretraining", "detection"]
 """Tasks of targets: to score classes, to give an embedding by which identities are retrieved, or one by which public
-pictures are told apart, for others to start from."""
+pictures are told apart, for others to start from, or to find things and put boxes around them."""
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class ModelSettings:
     """Which model is split, and where. Every process of a deployment must be given the same."""
 
     target: str = "resnet18-streetcam"
-    """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME, conv-stem:NAME, narrow:NAME),
-    pruned:FOLDER (what `keyhole train patrol` wrote), defended:FOLDER (`keyhole train defence`), the FOLDER of
-    `keyhole train target`, or package.module:factory."""
+    """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME, conv-stem:NAME, narrow:NAME,
+    yolov2:NAME), pruned:FOLDER (what `keyhole train patrol` wrote), defended:FOLDER (`keyhole train defence`), the
+    FOLDER of `keyhole train target`, or package.module:factory."""
     weights: str | None = None
     """Weights of the model: a file of safetensors or of `torch.save` (the state dict is found in it under any prefix),
     or `pretrained` from the hub. Absent: those that are shipped with the target, else random ones that are the same in

@@ -32,6 +32,7 @@ _OUTPUTS: Mapping[str, tuple[bool, bool]] = {
     "classification": (True, False),
     "re-identification": (False, True),
     "pretraining": (False, True),
+    "detection": (True, False),
 }
 """Whether a task's cards have labels, and an embedding."""
 
@@ -56,6 +57,8 @@ class Card:
         sha256: SHA-256 of the file of weights, in hexadecimal.
         task: that it was trained for.
         embedding: length of the embedding; None where it answers with classes.
+        backbone: ``target`` and ``sha256`` of the shipped target that has the weights which are not stored here; empty:
+            all are.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Card:
     sha256: str
     task: TaskName = "classification"
     embedding: int | None = None
+    backbone: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def preprocess(self) -> Preprocess:
@@ -92,9 +96,9 @@ def read_card(folder: Path) -> Card:
         raise TargetError(str(error)) from error
     if _OUTPUTS.get(card.task) != (bool(card.labels), card.embedding is not None):
         raise TargetError(
-            f"the card {folder / CARD}: expected labels and no embedding for classification, or an embedding and no "
-            f"labels for re-identification and pretraining; got {card.task}, {len(card.labels)} labels, embedding "
-            f"{card.embedding}"
+            f"the card {folder / CARD}: expected labels and no embedding for classification and detection, or an "
+            "embedding and no labels for re-identification and pretraining; got "
+            f"{card.task}, {len(card.labels)} labels, embedding {card.embedding}"
         )
     return card
 

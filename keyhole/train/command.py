@@ -18,6 +18,7 @@ from keyhole.train.settings import TrainSettings
 from keyhole.train.snapshots import Snapshots
 from keyhole.train.task import Task
 from keyhole.train.tasks.classification import classification
+from keyhole.train.tasks.detection import detection
 from keyhole.train.tasks.pretraining import pretraining
 from keyhole.train.tasks.reidentification import reidentification
 from keyhole.train.weights import card_of, origin_of, store_weights, write_target_card
@@ -26,6 +27,7 @@ TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
     "classification": classification,
     "re-identification": reidentification,
     "pretraining": pretraining,
+    "detection": detection,
 }
 
 
@@ -49,7 +51,7 @@ def train(settings: TrainSettings) -> int:
                 dataclasses.replace(settings, out=folder),
                 task,
                 task.outputs,
-                store_weights(network, folder, lambda: task.figures(network)),
+                store_weights(network, folder, lambda: task.figures(network), task.stored),
                 console,
                 architecture=settings.architecture,
                 recipe=recipe,

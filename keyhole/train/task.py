@@ -21,8 +21,8 @@ class Batch(NamedTuple):
     """One step's data.
 
     Attributes:
-        inputs: N×3×H×W, normalised.
-        labels: N integers, classes or identities.
+        inputs: N×3×H×W, normalised; or what the module takes, N×….
+        labels: N integers, classes, identities or numbers of pictures.
     """
 
     inputs: Tensor
@@ -66,6 +66,8 @@ class Task(ABC):
         outputs: what the finished target answers with.
         tested_on: how many identities and pictures the figures are measured on, by name, for the card; with
             ``selection_`` before the name, those of the selection.
+        stored: names of the tensors to store; None: all.
+        backbone: of the card, where others are not stored.
         trained_on: the identities of the training pictures; empty where they are classes, or no source shows them.
     """
 
@@ -77,6 +79,8 @@ class Task(ABC):
     data: str
     outputs: Outputs
     tested_on: Mapping[str, int] = MappingProxyType({})
+    stored: frozenset[str] | None = None
+    backbone: Mapping[str, str] = MappingProxyType({})
     trained_on: TrainedOn = TrainedOn()
 
     @abstractmethod

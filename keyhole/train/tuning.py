@@ -98,8 +98,10 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
 
     Raises:
         FileNotFoundError: no data there.
-        ValueError: the data's classes are not the target's, or the data does not suffice.
+        ValueError: the data's classes are not the target's, the data does not suffice, or the target answers otherwise.
     """
+    if not target.outputs:
+        raise UsageError(f"{target.name} answers with neither classes nor an embedding: it is not trained further")
     if answers_with_embedding(target.model):
         return _reidentification(target, recipe, settings, console, teacher)
     return _classification(target, recipe, settings, console)

@@ -148,6 +148,7 @@ def write_target_card(
         sha256="",
         task=task.kind,
         embedding=outputs.embedding,
+        backbone=dict(task.backbone),
     )
     write_card(card, settings.out)
     (_started_from(settings) | task.trained_on).write(settings.out)
