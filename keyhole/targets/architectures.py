@@ -18,7 +18,8 @@ from keyhole.sizes import Size, height_width, side_of, size_of, size_text
 from keyhole.targets.family import Family, ModelFacts, NamedModel
 from keyhole.targets.narrow import NARROW
 from keyhole.targets.target import Preprocess, TargetError
-from keyhole.targets.yolov2 import YoloV2
+from keyhole.targets.torchvision_detection import DetectorFamily
+from keyhole.targets.yolov2 import ANCHORS, YoloV2
 
 _SIZED: Mapping[str, Callable[[Size], dict[str, Any]]] = {
     "vit_": lambda size: {"image_size": side_of(size, "torchvision's ViT")},
@@ -186,6 +187,10 @@ class YoloFamily(Family):
     def labels(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
+    def boxes_of(self, model: nn.Module, state: Mapping[str, Tensor]) -> int | None:  # noqa: ARG002
+        stored = state.get("head.predict.bias")
+        return None if stored is None else len(stored) // ANCHORS - 5
+
     def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         if pretrained:
             raise TargetError(f"no hub has weights of {name} with the head of YOLOv2: give a file (--weights)")
@@ -211,12 +216,13 @@ ARCHITECTURES: Mapping[str, Family] = {
     "conv-stem": ConvStemFamily(),
     "narrow": NarrowFamily(),
     "yolov2": YoloFamily(),
+    "detection": DetectorFamily(),
 }
 
 
 def architecture(name: str) -> NamedModel:
-    """The architecture ``resnet18`` (``torchvision:resnet18``), ``timm:NAME``, ``conv-stem:NAME``, ``narrow:NAME`` or
-    ``yolov2:NAME``.
+    """The architecture ``resnet18`` (``torchvision:resnet18``), ``timm:NAME``, ``conv-stem:NAME``, ``narrow:NAME``,
+    ``yolov2:NAME`` or ``detection:NAME``.
 
     >>> architecture("torchvision:resnet18").name
     'resnet18'
@@ -229,7 +235,7 @@ def architecture(name: str) -> NamedModel:
     if family is None:
         raise TargetError(
             f"unknown architecture {name!r}: expected a name of torchvision, or one after timm:, conv-stem:, "
-            "narrow: or yolov2:"
+            "narrow:, yolov2: or detection:"
         )
     if own.partition(".")[0] not in family.names():
         near = difflib.get_close_matches(own, family.names(), n=4)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from keyhole.sizes import Size
 from keyhole.targets.target import Preprocess
@@ -49,6 +49,15 @@ class Family(ABC):
     @abstractmethod
     def labels(self, name: str) -> tuple[str, ...]:
         """Name of each output of the hub's weights; empty where they have none."""
+
+    def boxes_of(self, model: nn.Module, state: Mapping[str, Tensor]) -> int | None:  # noqa: ARG002
+        """The number of classes of the boxes that weights are for; None: as many as the model has, or no boxes.
+
+        Args:
+            model: one of the family's.
+            state: weights in a file, by the model's names.
+        """
+        return None
 
     @abstractmethod
     def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:

@@ -99,21 +99,24 @@ def _load_named_model(
     facts = family.facts(own)
     source = weights or (PRETRAINED if facts.weights == "shipped" else None)
     missing: list[str] = []
+    detects = facts.detects
     if source is None:
         model = _build(entry, size)
     elif str(source) == PRETRAINED:
         model = _build(entry, size, pretrained=True)
     else:
-        model, state = _model_for_file(entry, size, Path(source))
+        model, state, boxes = _model_for_file(entry, size, Path(source))
+        detects = boxes or detects
         missing = load_state(model, state.tensors, state.source, strict=strict, advice=_ADVICE)
     MemoryLayout.of(model).module(model)
     preprocess = facts.preprocess if size is None else dataclasses.replace(facts.preprocess, size=size)
     outputs = count_outputs(model, preprocess.size)
+    same = (outputs, detects) == (facts.outputs, facts.detects)
     return Target(
         name=name,
         model=model,
         preprocess=preprocess,
-        labels=family.labels(own) if source is not None and not missing and outputs == facts.outputs else (),
+        labels=family.labels(own) if source is not None and not missing and same else (),
         outputs=outputs,
         licence=facts.licence,
         weights=_RANDOM if source is None else facts.weights if str(source) == PRETRAINED else str(source),
@@ -142,15 +145,18 @@ def _build(entry: NamedModel, size: Size | None, *, outputs: int | None = None, 
         ) from error
 
 
-def _model_for_file(entry: NamedModel, size: Size | None, path: Path) -> tuple[nn.Module, State]:
-    """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place."""
+def _model_for_file(entry: NamedModel, size: Size | None, path: Path) -> tuple[nn.Module, State, int | None]:
+    """The weights in a file, and a model with as many classes as their last layer has, or a BNNeck in its place; the
+    number of the classes of boxes, where the file says it."""
     model = _build(entry, size)
     state = read_state(path, model.state_dict())
+    if boxes := entry.family.boxes_of(model, state.tensors):
+        return _build(entry, size, outputs=boxes), state, boxes
     layers = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)]
     name, layer = layers[-1]
     if f"{name}.running_mean" in state.tensors:
-        return with_neck(entry, size), state
+        return with_neck(entry, size), state, None
     stored = state.tensors.get(f"{name}.weight")
     if stored is None or stored.shape[1:] != layer.weight.shape[1:] or len(stored) == len(layer.weight):
-        return model, state
-    return _build(entry, size, outputs=len(stored)), state
+        return model, state, None
+    return _build(entry, size, outputs=len(stored)), state, None
