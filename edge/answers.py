@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from keyhole.targets.detections import BOXES, LABELS, SCORES
 from keyhole.v1 import referee_pb2
 
 SURE, MOST = 0.3, 16
 """Smallest score of a box that is told of, and boxes of a picture at most."""
-_BOXES, _LABELS, _SCORES = "0.boxes", "0.labels", "0.scores"
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class AnswerReader:
     def detections(self, outputs: Sequence[Tensor]) -> list[referee_pb2.Detection]:
         """The boxes of an answer, the surest first; none where it has no boxes, or none that is sure."""
         by_name = dict(zip(self.names, outputs, strict=False))
-        if not {_BOXES, _LABELS, _SCORES} <= by_name.keys():
+        if not {BOXES, LABELS, SCORES} <= by_name.keys():
             return []
-        boxes, labels, scores = (by_name[name].tolist() for name in (_BOXES, _LABELS, _SCORES))
+        boxes, labels, scores = (by_name[name].tolist() for name in (BOXES, LABELS, SCORES))
         told = sorted(zip(scores, labels, boxes, strict=True), key=lambda each: -each[0])
         return [
             referee_pb2.Detection(label=self._named(label), score=score, box=referee_pb2.Box(

@@ -117,19 +117,21 @@ class AccuracyRecord:
 
     Attributes:
         design: what was measured.
-        measure: ``top-1`` or ``rank-1``.
+        measure: ``top-1``, ``rank-1`` or ``mAP``.
         value: in percent.
         pictures: measured.
     """
 
     design: Design
-    measure: Literal["top-1", "rank-1"]
+    measure: Literal["top-1", "rank-1", "mAP"]
     value: float
     pictures: int
 
     @property
     def interval(self) -> Interval | None:
-        """95 % interval in percent; see `share_interval`."""
+        """95 % interval in percent, see `share_interval`; None for a mAP, which is no share of the pictures."""
+        if self.measure == "mAP":
+            return None
         found = share_interval(round(self.value * self.pictures / 100), self.pictures)
         return found and (100 * found[0], 100 * found[1])
 

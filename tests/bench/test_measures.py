@@ -35,19 +35,23 @@ from keyhole.bench.records import (
 )
 from keyhole.bench.sweep import Sweep, SweepSettings
 from keyhole.data import Sample, open_source
+from keyhole.data.boxed import BoxedPictures, Boxes
 from keyhole.data.classes import ClassSource
+from keyhole.evaluation.detection import DetectionTrial
 from keyhole.judge.examination import enrol, examine, recovered
 from keyhole.judge.recovery import Share, summarise
+from keyhole.metrics.detection import BACKEND
 from keyhole.service.errors import UsageError
 from tests.bench.targets import one_colour
 from tests.defences.test_learned import noise
 from tests.judge.making import Parrot, labels
 from tests.system.tiny_target import tiny
 
-TINY, LOOKER, EMBEDDER = (
+TINY, LOOKER, EMBEDDER, DETECTOR = (
     "tests.system.tiny_target:tiny",
     "tests.bench.targets:looker",
     "tests.bench.targets:embedder",
+    "tests.bench.targets:detector",
 )
 
 
@@ -146,6 +150,27 @@ def test_rank_1_finds_identities_by_their_embedding(tmp_path):
             save((shown + 0.01 * view).clamp(0, 1), tmp_path / "set" / f"{identity:02d}" / f"{view}.png")
     found = measured(Design(EMBEDDER, "1", codec="int8"), sweep(tmp_path, identities=str(tmp_path / "set")))
     assert (found.measure, found.value, found.pictures) == ("rank-1", 100.0, 2)
+
+
+@pytest.mark.parametrize(("defence", "value"), [("none", 100.0), ("topk:share=0.001", 0.0)])
+@pytest.mark.parametrize("cut", ["0", EDGE_ONLY])
+def test_map_is_that_of_the_boxes_that_the_tail_answers(tmp_path, monkeypatch, cut, defence, value):
+    pytest.importorskip(BACKEND)
+    boxes = torch.tensor([[4.0, 6.0, 20.0, 18.0], [10.0, 2.0, 30.0, 31.0]])
+    pictures = torch.zeros(2, 3, 32, 32, dtype=torch.uint8)
+    for shown, (left, top, right, bottom) in zip(pictures, boxes.int().tolist(), strict=True):
+        shown[0, top:bottom, left:right] = 255
+    boxed = BoxedPictures(pictures, tuple(Boxes(torch.tensor([0]), box[None]) for box in boxes))
+    monkeypatch.setattr("keyhole.bench.measure.accuracy._cached_boxes", lambda *_: DetectionTrial(boxed))
+    found = measured(Design(DETECTOR, cut, defence, codec="fp16"), sweep(tmp_path))
+    assert (found.measure, found.pictures, found.interval) == ("mAP", 2, None)
+    assert found.value == pytest.approx(100.0 if cut == EDGE_ONLY else value)
+
+
+def test_a_detector_of_other_things_has_no_map(tmp_path, monkeypatch):
+    monkeypatch.setattr("keyhole.bench.measure.accuracy.BOX_CLASSES", ("cat",))
+    with pytest.raises(UsageError, match="other things"):
+        measured(Design(DETECTOR, "0"), sweep(tmp_path))
 
 
 def test_a_profile_counts_the_head_and_weighs_the_payload(tmp_path):

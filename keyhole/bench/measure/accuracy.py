@@ -1,9 +1,10 @@
-"""Accuracy of a design: top-1 of a classifier, rank-1 of a re-identification."""
+"""Accuracy of a design: top-1 of a classifier, rank-1 of a re-identification, mAP of a detector."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +12,14 @@ from torch import Tensor, nn
 from keyhole.bench.axes import AccuracyCell
 from keyhole.bench.records import EDGE_ONLY, AccuracyRecord, Design, Measured
 from keyhole.bench.sweep import SEED, SurveyedTarget, Sweep, SweepSettings, cut_of, surveyed_target
+from keyhole.data.boxed import BOX_CLASSES, BoxedPasses
 from keyhole.data.identities import Parts
 from keyhole.data.labelled import LabelledPictures, readable
 from keyhole.defences import Defence, defence_named, randomness
 from keyhole.evaluation.classes.pictures import read_private
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.evaluation.classes.world import APART, told_accuracy
+from keyhole.evaluation.detection import DetectionTrial
 from keyhole.evaluation.reidentification import ReidentificationTrial, read_trial
 from keyhole.metrics.recognition import top_k_accuracy
 from keyhole.partition import Partition, ProtectedHead, as_features
@@ -36,15 +39,15 @@ def accuracy(cell: AccuracyCell, sweep: Sweep) -> Measured:
     """Run labelled pictures through head, defence, codec and tail.
 
     Raises:
-        UsageError: no labelled pictures for this target, or they have other classes.
+        UsageError: no labelled pictures for this target, they have other classes, or the backend of mAP is missing.
     """
     known = sweep.target(cell.design.target)
-    measure = rank_1 if known.embeds else top_1
+    measure = mean_precision if known.detects else rank_1 if known.embeds else top_1
     return Measured(measure(cell.design, network(known, cell.design), known.target, sweep))
 
 
 class SplitNetwork(nn.Module):
-    """Head, defence, codec and tail: N×3×size×size, normalised, to N×outputs.
+    """Head, defence, codec and tail: N×3×size×size, normalised, to what the model answers with.
 
     Args:
         partition: head and tail.
@@ -58,10 +61,9 @@ class SplitNetwork(nn.Module):
         self._protected = ProtectedHead(partition.head, nn.Identity(), defence, randomness(SEED, "edge"))
         self._codec = codec
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """The answers, N×outputs."""
-        answers: Tensor = self.tail(as_features(through_codec(self._protected(inputs), self._codec)))
-        return answers
+    def forward(self, inputs: Tensor) -> Any:
+        """The answers: N×outputs, or a list with the boxes of each picture."""
+        return self.tail(as_features(through_codec(self._protected(inputs), self._codec)))
 
 
 def network(known: SurveyedTarget, design: Design) -> nn.Module:
@@ -165,6 +167,31 @@ def rank_1(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> 
         network, target.preprocess
     )
     return AccuracyRecord(design, "rank-1", 100 * found.rank_1, found.probes)
+
+
+def mean_precision(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> AccuracyRecord:
+    """mAP on vehicles of streetcam that neither trained nor chose the target, as `keyhole train target` measures it.
+
+    Arguments are those of `top_1`.
+
+    Raises:
+        UsageError: the target finds other things, or the backend of the metric is not installed.
+    """
+    if target.labels != BOX_CLASSES:
+        raise UsageError(
+            f"{target.name} finds other things than the boxes of streetcam are of ({', '.join(BOX_CLASSES)}): leave "
+            "accuracy out with --only"
+        )
+    scale, cache = sweep.settings.scale, sweep.folder.resolve() / CACHE
+    trial = _cached_boxes(scale.vehicles, scale.views, target.preprocess.size, cache)
+    found = trial.figures(network, target.preprocess)
+    return AccuracyRecord(design, "mAP", found["mAP"], len(trial.boxed.truths))
+
+
+@lru_cache(maxsize=1)
+def _cached_boxes(vehicles: int, views: int, size: Size, cache: Path) -> DetectionTrial:
+    passes = BoxedPasses("private-report", vehicles, views)
+    return DetectionTrial(passes.read(size, workers=0, folder=cache, console=terminal(quiet=True)))
 
 
 def identities(settings: SweepSettings, size: Size) -> Parts:
