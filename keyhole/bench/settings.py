@@ -75,7 +75,7 @@ class PlanSettings:
     """Seed of which pictures those were: the --seed of their training. Absent: 0."""
     identities: str = ""
     """Pictures for the accuracy of re-identification: streetcam, SET:PATH, or a folder with one folder for each
-    identity. Absent: streetcam."""
+    identity. Absent: streetcam. That of a detector is its mAP on the boxes of streetcam, whatever is given here."""
     training_set: tuple[str, ...] = ()
     """Attacks on the classes that a classifier was trained on, as `--attacks` of `keyhole invert`: latent, guided, …,
     or `all` whose generators are there. They hold all of its weights and leave out what is done to features at run

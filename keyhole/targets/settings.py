@@ -19,8 +19,8 @@ class ModelSettings:
 
     target: str = "resnet18-streetcam"
     """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME, conv-stem:NAME, narrow:NAME,
-    yolov2:NAME), pruned:FOLDER (what `keyhole train patrol` wrote), defended:FOLDER (`keyhole train defence`), the
-    FOLDER of `keyhole train target`, or package.module:factory."""
+    yolov2:NAME, detection:NAME), pruned:FOLDER (what `keyhole train patrol` wrote), defended:FOLDER (`keyhole train
+    defence`), the FOLDER of `keyhole train target`, or package.module:factory."""
     weights: str | None = None
     """Weights of the model: a file of safetensors or of `torch.save` (the state dict is found in it under any prefix),
     or `pretrained` from the hub. Absent: those that are shipped with the target, else random ones that are the same in

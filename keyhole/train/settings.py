@@ -19,7 +19,9 @@ class TrainSettings:
     held back: one of four is what to choose by, the others are what figures are told of. Re-identification gives a
     picture an embedding by which pictures of the same identity (a vehicle, a person) are found again; it is tested on
     identities that it was not trained on. Pretraining learns from public pictures, of the pool `public` unless --part
-    names another, to know each in other views of it: a start that knows the domain and nobody private. For example
+    names another, to know each in other views of it: a start that knows the domain and nobody private. Detection puts
+    boxes around vehicles, plates, people (their heads) and signs of streetcam: the head of YOLOv2 is trained on a
+    backbone that stays as it is, and is all that is stored where the backbone is a shipped target's. For example
 
         keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
         keyhole train target --task pretraining --data lfw-112.zip --size 64 --init resnet18-tinyimagenet \\
@@ -32,6 +34,8 @@ class TrainSettings:
         keyhole train target --task re-identification --data streetcam --out runs/resnet18-streetcam \\
             --init runs/resnet18-tinyimagenet
         keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
+        keyhole train target --task detection --data streetcam --architecture yolov2:resnet18 \\
+            --init resnet18-streetcam --out runs/yolo
 
     Two runs, the second at the target's own size and a small learning rate, cost less than one at that size:
 
@@ -57,12 +61,13 @@ class TrainSettings:
     """What the target is for."""
     architecture: str = "resnet18"
     """Architecture: a name of torchvision (resnet18), one of timm after `timm:` (timm:vit_tiny_patch16_224), a ViT of
-    timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures, or a network
-    with few channels for small pictures after `narrow:` (resnet18-16, vgg13-16: less than 1 MB)."""
+    timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures, a network
+    with few channels for small pictures after `narrow:` (resnet18-16, vgg13-16: less than 1 MB), or a ResNet with the
+    head of a detector after `yolov2:`."""
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, a file of weights or the name of a shipped
     target, of the same architecture. Where its classes are others, or it answers with an embedding, the last layer
-    starts afresh. Absent: random ones."""
+    starts afresh. Absent: random ones. Detection needs them, of the architecture without its head."""
     teacher: Path | None = None
     """Re-identification: a folder that `keyhole train target` wrote, or the name of a shipped target; what it answers
     to the training pictures is learned besides the identities. It helps networks that learn slowly from few pictures,
@@ -75,7 +80,8 @@ class TrainSettings:
     stages: tuple[str, ...] = ()
     """Shorter side of the pictures and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save
     time, where the architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification;
-    64:10 96:2 128:1 for re-identification, 128:20 with a ViT; the last one at the target's size."""
+    64:10 96:2 128:1 for re-identification, 128:20 with a ViT, 128:30 for detection; the last one at the target's
+    size."""
     batch: int | None = None
     """Pictures per step. Absent: the recipe's, 128 for classification and pretraining; 64 for re-identification, and
     where identities are the classes."""
@@ -99,10 +105,11 @@ class TrainSettings:
     per_identity: int = 4
     """Re-identification: pictures of each identity in a batch (K of a PK batch; P is batch / K)."""
     identities: int | None = None
-    """On streetcam: vehicles to train on. Absent: 2000 for re-identification, 60 as classes, 400 for pretraining."""
+    """On streetcam: vehicles to train on. Absent: 2000 for re-identification and detection, 60 as classes, 400 for
+    pretraining."""
     views: int | None = None
-    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12, and 48 for
-    classification."""
+    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12; 48 for
+    classification, 4 for detection."""
     part: str = ""
     """What of the data to train on. Re-identification on a folder or zip, or on a data set whose owner has no queries,
     absent: its pool `private`, which `--source` never shows. Classification, absent: all of a folder `private/` in it;
@@ -112,9 +119,9 @@ class TrainSettings:
     """Classification, where the data has no pictures set apart: share of each class's pictures that is held back from
     training, by the seed."""
     held_out: int | None = None
-    """Re-identification: identities that are kept from training. Absent: 150 of streetcam, a fifth elsewhere. A third
-    of them, of streetcam as many again, are what to choose settings and epochs by (each epoch's line); the figures of
-    the card are of the others. A data set whose owner has queries is reported on those."""
+    """Re-identification and detection: identities that are kept from training. Absent: 150 of streetcam, a fifth
+    elsewhere. A third of them, of streetcam as many again, are what to choose settings and epochs by (each epoch's
+    line); the figures of the card are of the others. A data set whose owner has queries is reported on those."""
     probes: int = 1
     """Re-identification: pictures of each held-out identity that are searched for among the others."""
     pictures: Path | None = None
