@@ -120,8 +120,9 @@ class TrainSettings:
     training, by the seed."""
     held_out: int | None = None
     """Re-identification and detection: identities that are kept from training. Absent: 150 of streetcam, a fifth
-    elsewhere. A third of them, of streetcam as many again, are what to choose settings and epochs by (each epoch's
-    line); the figures of the card are of the others. A data set whose owner has queries is reported on those."""
+    elsewhere. A third of them, of streetcam as many again (for detection a third), are what to choose settings and
+    epochs by (each epoch's line); the figures of the card are of the others. A data set whose owner has queries is
+    reported on those."""
     probes: int = 1
     """Re-identification: pictures of each held-out identity that are searched for among the others."""
     pictures: Path | None = None
