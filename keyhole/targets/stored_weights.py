@@ -136,8 +136,14 @@ def write_card(card: DataclassInstance, folder: Path) -> None:
 
 
 def save_card(card: DataclassInstance, folder: Path) -> None:
-    """Write a card into ``folder`` as it is."""
-    text = json.dumps(dataclasses.asdict(card), indent=2, ensure_ascii=False)
+    """Write a card into ``folder`` as it is; what may be empty and is, is left out."""
+    empty = {
+        field.name
+        for field in dataclasses.fields(card)
+        if field.default_factory is not dataclasses.MISSING and not getattr(card, field.name)
+    }
+    told = {name: value for name, value in dataclasses.asdict(card).items() if name not in empty}
+    text = json.dumps(told, indent=2, ensure_ascii=False)
     (folder / CARD).write_text(text + "\n", encoding="utf-8")
 
 
