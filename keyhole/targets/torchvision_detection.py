@@ -141,8 +141,10 @@ class DetectorFamily(Family):
         return tuple(torchvision.models.get_model_weights(name).DEFAULT.meta["categories"])
 
     def boxes_of(self, model: nn.Module, state: Mapping[str, Tensor]) -> int | None:
-        own = {name: value for name, value in model.state_dict().items() if any(part in name for part in _SCORING)}
-        for name, value in own.items():
+        scoring = {name: value for name, value in model.state_dict().items() if any(part in name for part in _SCORING)}
+        for name, value in scoring.items():
+            if not name.endswith((".weight", ".bias")):
+                continue
             stored = state.get(name)
             if stored is not None and stored.shape[1:] == value.shape[1:] and len(stored) != len(value):
                 return len(stored) * _classes(model) // len(value)

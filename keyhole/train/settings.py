@@ -184,11 +184,13 @@ class TuningSettings(ModelSettings):
 class TrialSettings(ModelSettings):
     """Measure how well a target finds vehicles or people again that it was not trained on, from their other pictures.
 
-    The report is of identities that neither a training nor a choice has seen. For example
+    The report is of identities that neither a training nor a choice has seen. Of a detector it is how well it puts
+    boxes around what streetcam draws. For example
 
         keyhole trial --target resnet18-streetcam
         keyhole trial --target pruned:runs/patrol --selection
         keyhole trial --target runs/resnet18-lfw --data lfw-112.zip --held-out 12
+        keyhole trial --target yolo-streetcam --views 4
     """
 
     data: str = "streetcam"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from keyhole.service.errors import UsageError
 from keyhole.targets import read_card
 from keyhole.targets.stored_weights import WEIGHTS, load_weights
 from keyhole.train.command import train
-from keyhole.train.settings import TrainSettings
+from keyhole.train.settings import TrainSettings, TrialSettings
+from keyhole.train.trial import trial
 
 
 def settings(out: Path, **flags: object) -> TrainSettings:
@@ -45,6 +47,13 @@ def test_only_the_head_is_trained_and_stored(tmp_path: Path) -> None:
     picture = target.preprocess(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)))
     ours, theirs = (keyhole.split(each, "layer3").head(picture) for each in (target, backbone))
     assert torch.equal(ours, theirs)
+
+    shared = {"pictures": tmp_path / "mine", "json": tmp_path / "trial.json", "held_out": 3, "views": 1, "workers": 0}
+    assert trial(TrialSettings(target=str(tmp_path / "mine"), selection=True, **shared)) == 0  # type: ignore[arg-type]
+    told = json.loads((tmp_path / "trial.json").read_text())
+    for part, suffix in (("report", ""), ("other cameras", "_other_cameras"), ("selection", "_selection")):
+        assert told[part]["mAP"] == pytest.approx(card.figures[f"mAP{suffix}"], abs=0.01)
+    assert told["report"]["mAP50_blind"] == pytest.approx(card.figures["mAP50_blind"], abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,7 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from keyhole.data.boxed import BOX_CLASSES, BoxedPasses, BoxedPictures, Boxes
-from keyhole.data.classes import STREETCAM
+from keyhole.data.boxed import BOX_CLASSES, BoxedPictures
 from keyhole.evaluation.detection import DetectionTrial
 from keyhole.metrics.detection import check_backend
 from keyhole.service.errors import UsageError
@@ -26,11 +25,11 @@ from keyhole.terminal import progress_bar
 from keyhole.train.recipe import OptimiserName, Stages, TrainingRecipe, adjusted
 from keyhole.train.settings import TrainSettings
 from keyhole.train.task import Batch, Outputs, Task, batches_in
+from keyhole.train.tasks.detection_data import VEHICLES, DetectionData, DetectionTrials
 from keyhole.train.tasks.yolo_loss import YoloLoss
 from keyhole.train.weights import card_of, place_of
 
 PREFIX = "yolov2:"
-_VEHICLES, _VIEWS, _HELD_OUT, _PUBLIC = 2000, 4, 150, 100
 _BATCH = 64
 
 
@@ -75,9 +74,8 @@ class Detection(Task):
     Args:
         network: with the backbone's weights; its anchors are set.
         train: training pictures.
-        trials: pictures to report of, by the suffix of the figures' names.
+        trials: pictures to report of.
         selection: pictures that epochs are chosen by.
-        seen: boxes of public pictures, for the attacker's guess that sees none.
         preprocess: of the network.
         recipe: the hyper-parameters.
         data: one line on the training pictures, for the card.
@@ -91,9 +89,8 @@ class Detection(Task):
         self,
         network: YoloV2,
         train: BoxedPictures,
-        trials: Mapping[str, DetectionTrial],
+        trials: DetectionTrials,
         selection: DetectionTrial,
-        seen: tuple[Boxes, ...],
         preprocess: Preprocess,
         recipe: DetectionRecipe,
         data: str,
@@ -106,13 +103,17 @@ class Detection(Task):
         self.outputs = Outputs(labels=BOX_CLASSES)
         self.steps = batches_in(len(train.pictures), recipe.batch)
         self.tested_on = {
-            **{f"{count}{of}": number for of, trial in trials.items() for count, number in trial.counts.items()},
+            **{
+                f"{count}{of}": number
+                for of, trial in trials.by_suffix.items()
+                for count, number in trial.counts.items()
+            },
             **{f"selection_{count}": number for count, number in selection.counts.items()},
         }
         width = height_width(preprocess.size)[1]
         self._network, self._count = network, len(train.pictures)
         self._truths = (*train.truths, *(truth.mirrored(width) for truth in train.truths))
-        self._trials, self._selection, self._seen, self._loss = trials, selection, seen, YoloLoss()
+        self._trials, self._selection, self._loss = trials, selection, YoloLoss()
         self._anchors = self._cluster(network.detect)
         self._features, shapes = _features(network, train.pictures, preprocess, console)
         self.module = HeadAlone(network.head, shapes)
@@ -137,9 +138,9 @@ class Detection(Task):
 
     def figures(self, network: nn.Module) -> Mapping[str, float]:
         told: dict[str, float] = {}
-        for of, trial in self._trials.items():
+        for of, trial in self._trials.by_suffix.items():
             told |= {f"{name}{of}": value for name, value in trial.figures(network, self.preprocess).items()}
-            blind = trial.blind(self._seen)
+            blind = trial.blind(self._trials.seen)
             told |= {f"{name}{of}_blind": blind[name] for name in ("mAP", "mAP50")}
         chosen = self._selection.figures(network, self.preprocess)
         return told | {f"{name}_selection": chosen[name] for name in ("mAP", "mAP50")}
@@ -181,6 +182,7 @@ def detection(settings: TrainSettings, console: Console) -> Task:
     _check(settings)
     check_backend()
     size = settings.size
+    data = DetectionData(settings, size)
     recipe = adjusted(DetectionRecipe(), settings)
     if len(recipe.stages) > 1 or recipe.stages[0][0] != min(height_width(size)):
         raise UsageError("--stages: the features of detection are of one size: expected one stage with --size's side")
@@ -192,30 +194,17 @@ def detection(settings: TrainSettings, console: Console) -> Task:
             f"--architecture {settings.architecture} answers with no boxes: --architecture {PREFIX}resnet18"
         )
     _start_from(network, cast(Path, settings.init))
-    views, held_out = settings.views or _VIEWS, settings.held_out or _HELD_OUT
-    passes = {
-        "train": BoxedPasses("private-train", settings.identities or _VEHICLES, views),
-        "report": BoxedPasses("private-report", held_out, views),
-        "elsewhere": BoxedPasses("public-shifted", held_out, views),
-        "selection": BoxedPasses("private-test", max(1, held_out // 3), views),
-        "public": BoxedPasses("public", _PUBLIC, views),
-    }
-    folder = settings.pictures or settings.out
-    read = {
-        name: each.read(size, workers=settings.workers, folder=folder, console=console) for name, each in passes.items()
-    }
-    train = read["train"]
+    train = data.training(console)
     console.print(f"{len(train.pictures)} pictures, {recipe.epochs} epochs", soft_wrap=True)
     return Detection(
         network,
         train,
-        {"": DetectionTrial(read["report"]), "_other_cameras": DetectionTrial(read["elsewhere"])},
-        DetectionTrial(read["selection"]),
-        read["public"].truths,
+        data.trials(console),
+        data.selection(console),
         Preprocess(size),
         recipe,
-        f"{settings.data_name or settings.data}: {len(train.pictures)} pictures of {passes['train'].vehicles} vehicles "
-        f"and their boxes, {size_text(size)} pixels",
+        f"{settings.data_name or settings.data}: {len(train.pictures)} pictures of {settings.identities or VEHICLES} "
+        f"vehicles and their boxes, {size_text(size)} pixels",
         _shipped(cast(Path, settings.init)),
         console,
     )
@@ -224,10 +213,6 @@ def detection(settings: TrainSettings, console: Console) -> Task:
 def _check(settings: TrainSettings) -> None:
     if settings.teacher or settings.patch_drop:
         raise UsageError("--teacher and --patch-drop are of re-identification: --task re-identification")
-    if settings.data != STREETCAM:
-        raise UsageError(
-            f"--data {settings.data}: detection learns from the boxes of {STREETCAM}, which alone has them"
-        )
     if settings.init is None:
         raise UsageError("detection trains a head on a backbone that stays as it is: --init resnet18-streetcam")
 
