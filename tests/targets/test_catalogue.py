@@ -65,7 +65,7 @@ def held_back(tmp_path_factory: pytest.TempPathFactory) -> LabelledPictures:
 def test_all_weights_together_keep_the_repository_small() -> None:
     weights = list(Path(keyhole.__path__[0]).rglob("*.safetensors"))
     assert {SHIPPED / name / "model.safetensors" for name in NAMES} <= set(weights)
-    assert sum(path.stat().st_size for path in weights) <= 48 * 2**20
+    assert sum(path.stat().st_size for path in weights) <= 52 * 2**20
 
 
 @pytest.mark.parametrize("name", NAMES)
