@@ -1,6 +1,6 @@
 """Defences at run time: what is done to features before they leave the edge."""
 
-from keyhole.defences.base import UNPROTECTED, Defence, Features, NoDefence, SeveralFrames, randomness
+from keyhole.defences.base import UNPROTECTED, Defence, Features, NoDefence, SeveralLooks, randomness
 from keyhole.defences.registry import DEFENCES, defence_hash, defence_named, spelled
 
 __all__ = [
@@ -9,7 +9,7 @@ __all__ = [
     "Defence",
     "Features",
     "NoDefence",
-    "SeveralFrames",
+    "SeveralLooks",
     "defence_hash",
     "defence_named",
     "randomness",

@@ -97,32 +97,33 @@ UNPROTECTED = NoDefence()
 
 
 @dataclass(frozen=True)
-class SeveralFrames(Defence):
-    """What is left of a defence where an attacker sees several frames of a still scene and combines them.
+class SeveralLooks(Defence):
+    """What is left of a defence where an attacker gets several noisy looks at one picture and combines them.
 
-    Each frame has fresh noise, which whoever sees them all can average out.
+    Each look, a frame of a scene that stands still, has fresh noise, which whoever sees them all can average out.
+    Frames of a scene that moves are another matter: their pictures differ.
 
     Attributes:
-        defence: of each frame.
-        frames: of a scene.
+        defence: of each look.
+        looks: at a picture.
         known: the defence as far as the attacker knows it, who combines accordingly.
     """
 
     defence: Defence
-    frames: int
+    looks: int
     known: Defence
 
     def protect(self, features: Features, generator: torch.Generator) -> Features:
         """Protect so many times and combine."""
-        return self.known.combine([self.defence.protect(features, generator) for _ in range(self.frames)])
+        return self.known.combine([self.defence.protect(features, generator) for _ in range(self.looks)])
 
     def comparable(self, features: Features, observed: Features) -> tuple[Features, Features]:
-        """As for one frame of what the known defence becomes."""
-        return self.known.after(self.frames).comparable(features, observed)
+        """As for one look at what the known defence becomes."""
+        return self.known.after(self.looks).comparable(features, observed)
 
     def unexplained(self, observed: Features) -> Tensor:
         """Likewise."""
-        return self.known.after(self.frames).unexplained(observed)
+        return self.known.after(self.looks).unexplained(observed)
 
 
 def randomness(seed: int, role: str) -> torch.Generator:

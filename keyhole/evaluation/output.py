@@ -33,9 +33,9 @@ def title_of(settings: OfflineSettings, done: Evaluation) -> str:
     title = f"{done.target.name} at {size_text(done.target.preprocess.size)} px"
     if settings.defence == NO_DEFENCE:
         return title
-    frames = f" seen in {settings.frames} frames" if settings.frames > 1 else ""
+    looks = f", {settings.frames} looks at each picture" if settings.frames > 1 else ""
     unaware = ", unknown to the attack" if settings.unaware else ""
-    return f"{title}, defence {spelled(settings.defence)}{frames}{unaware}"
+    return f"{title}, defence {spelled(settings.defence)}{looks}{unaware}"
 
 
 def in_folder(path: Path) -> Path:

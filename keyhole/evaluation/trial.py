@@ -16,7 +16,7 @@ from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
-from keyhole.defences import UNPROTECTED, Defence, SeveralFrames, defence_hash, defence_named, randomness, spelled
+from keyhole.defences import UNPROTECTED, Defence, SeveralLooks, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.victim import LocalOracle, Victim, observations
 from keyhole.nn.device import device_named
@@ -207,7 +207,7 @@ class OfflineAttack:
         settings = self.trial.settings
         blind = blind_access(settings, self.target.preprocess.size, self.trial.seed)
         public = blind.public
-        defence = SeveralFrames(self._known, settings.frames, self._known)
+        defence = SeveralLooks(self._known, settings.frames, self._known)
         known = replace(self._white(defence), prior=blind.prior, public=public)
         return Access(
             lambda: known,
@@ -242,7 +242,7 @@ class OfflineAttack:
     def _seen(self) -> Defence:
         """The defence that features go through before the attack gets them."""
         settings = self.trial.settings
-        return SeveralFrames(defence_named(settings.defence), settings.frames, self._known)
+        return SeveralLooks(defence_named(settings.defence), settings.frames, self._known)
 
     def _oracle(self, role: str, defence: Defence) -> LocalOracle:
         return LocalOracle(self._white(defence), randomness(self.trial.seed, role), self.trial.settings.codec)

@@ -10,7 +10,7 @@ import torch
 from keyhole.attacks.base import Budget, Observation, Watch
 from keyhole.attacks.features.objective import STRONG
 from keyhole.attacks.features.white_box import OwnOracle, WhiteBoxAttack
-from keyhole.defences import SeveralFrames, defence_named, randomness
+from keyhole.defences import SeveralLooks, defence_named, randomness
 from keyhole.generators.pixels import SpectralPixels
 from keyhole.metrics import psnr
 from tests.attacks.tiny import SIZE, pictures, white_box
@@ -48,7 +48,7 @@ def test_more_frames_of_a_scene_show_more():
     defence, truth = defence_named("gaussian:scale=1"), pictures(6, seed=3)
     scores = []
     for frames in (1, 8):
-        known = replace(white_box(), defence=SeveralFrames(defence, frames, defence))
+        known = replace(white_box(), defence=SeveralLooks(defence, frames, defence))
         scores.append(quality(known, protected(known, truth), truth))
     assert scores[1] > scores[0] + 1.5
 

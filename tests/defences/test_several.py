@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from keyhole.defences import UNPROTECTED, SeveralFrames, defence_named
+from keyhole.defences import UNPROTECTED, SeveralLooks, defence_named
 from tests.defences.test_learned import noise, ramp
 
 
@@ -19,9 +19,9 @@ def dense(seed: int = 0) -> torch.Tensor:
     return torch.randn(2, 8, 30, 30, generator=random(seed)) * 3 + 1
 
 
-def several(word: str, frames: int) -> SeveralFrames:
+def several(word: str, frames: int) -> SeveralLooks:
     defence = defence_named(word)
-    return SeveralFrames(defence, frames, defence)
+    return SeveralLooks(defence, frames, defence)
 
 
 @pytest.mark.parametrize("word", ["gaussian:scale=1", "laplace:snr=0", "gaussian:absolute=2"])
@@ -69,5 +69,5 @@ def test_frames_that_are_alike_say_no_more(word: str) -> None:
 
 def test_whoever_does_not_know_the_defence_averages() -> None:
     tensor = dense()
-    (seen,) = SeveralFrames(defence_named("dropout:share=0.5"), 4, UNPROTECTED).protect((tensor,), random(1))
+    (seen,) = SeveralLooks(defence_named("dropout:share=0.5"), 4, UNPROTECTED).protect((tensor,), random(1))
     assert 0 < (seen / tensor).mean().item() < 0.6

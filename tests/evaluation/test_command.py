@@ -82,7 +82,7 @@ def test_a_defence_protects_and_the_scores_name_it(settings, attack_name, capsys
 
 
 @pytest.mark.parametrize("attack_name", ["pixels-white", "pixels-black"])
-def test_several_frames_of_a_scene_are_another_run(settings, attack_name, capsys):
+def test_several_looks_at_a_picture_are_another_run(settings, attack_name, capsys):
     changed = replace(settings, attacks=(attack_name,), cuts=("stem",), defence="gaussian:scale=1", public="leaves")
     made = []
     for frames in (1, 4):
@@ -91,7 +91,7 @@ def test_several_frames_of_a_scene_are_another_run(settings, attack_name, capsys
     assert "frames" not in made[0]
     assert made[1]["frames"] == 4
     assert made[0]["rows"][0]["psnr_mean"] != made[1]["rows"][0]["psnr_mean"]
-    assert "gaussian:scale=1.0 seen in 4 frames" in " ".join(capsys.readouterr().out.split())
+    assert "gaussian:scale=1.0, 4 looks at each picture" in " ".join(capsys.readouterr().out.split())
     with pytest.raises(UsageError, match="--frames 0: expected 1 or more"):
         attack(replace(changed, frames=0))
 
