@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr, stdtrit
 
 LEAST = 5
 """Fewest values behind an interval."""
 
 Interval = tuple[float, float]
+Units = Sequence[int] | None
+"""For each value the number of its unit; values of a unit are not independent. None: each is a unit of its own."""
 _DRAWN = 400_000
 _FEWEST, _MOST = 2000, 20_000
 _GROUPS = 500
@@ -33,9 +36,10 @@ class Mean:
     interval: Interval | None
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Mean:
+    def of(cls, values: Sequence[float], units: Units = None) -> Mean:
         """Mean and interval of one or more values."""
-        return cls(statistics.fmean(values), mean_interval(values))
+        found = mean_interval(values) if units is None else unit_interval(values, units)
+        return cls(statistics.fmean(values), found)
 
     def text(self, digits: int) -> str:
         """See `with_interval`."""
@@ -75,6 +79,38 @@ def _bootstrapped(values: tuple[float, ...]) -> Interval | None:
     tail = expanded_tail(count)
     low, high = np.quantile(means, (tail, 1 - tail)).tolist()
     return max(low, float(given.min())), min(high, float(given.max()))
+
+
+def unit_interval(values: Sequence[float], units: Sequence[int]) -> Interval | None:
+    """95 % interval of the mean of values that are independent from unit to unit alone, as frames are of several clips:
+    the bootstrap of `mean_interval` over the units, each drawn with all of its values.
+
+    Returns:
+        None below `LEAST` units, and where a value is not finite.
+
+    >>> unit_interval([0.1, 0.3] * 4, [0, 0, 1, 1, 2, 2, 3, 3])
+    """
+    if not all(map(math.isfinite, values)):
+        return None
+    sums, counts = by_unit(values, units), by_unit([1.0] * len(values), units)
+    if len(counts) < LEAST:
+        return None
+    drawn = np.random.default_rng(0).integers(len(counts), size=(_FEWEST, len(counts)))
+    tail = expanded_tail(len(counts))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1), (tail, 1 - tail)).tolist()
+    return low, high
+
+
+def by_unit(values: Sequence[float], units: Units) -> NDArray[np.float64]:
+    """Sums of values over each unit, in the order of the units' numbers.
+
+    >>> by_unit([1.0, 2.0, 4.0], [7, 7, 9]).tolist()
+    [3.0, 4.0]
+    """
+    if units is None:
+        return np.asarray(values, np.float64)
+    _, places = np.unique(np.asarray(units), return_inverse=True)
+    return np.bincount(places, weights=np.asarray(values, np.float64)).astype(np.float64)
 
 
 def expanded_tail(count: int) -> float:

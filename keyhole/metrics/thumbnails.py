@@ -18,7 +18,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.metrics.base import Metric
-from keyhole.metrics.interval import LEAST, Interval, expanded_tail
+from keyhole.metrics.interval import LEAST, Interval, Units, by_unit, expanded_tail
 from keyhole.metrics.registry import metric_named
 
 SIDES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
@@ -151,7 +151,7 @@ class ThumbnailScale:
         """Mean score of the thumbnails of one of the sides."""
         return float(np.mean(self.scores[metric][self.sides.index(side)]))
 
-    def equivalent(self, metric: str, leaks: Sequence[float], blind: Sequence[float]) -> Thumbnail:
+    def equivalent(self, metric: str, leaks: Sequence[float], blind: Sequence[float], units: Units = None) -> Thumbnail:
         """The thumbnail that scores as reconstructions of the same pictures do, on average.
 
         Its interval is that of a bootstrap over the pictures: reconstruction, thumbnails and the blind attacker's
@@ -161,6 +161,7 @@ class ThumbnailScale:
             metric: a metric's name.
             leaks: scores of the reconstructions, one for each picture of the scale.
             blind: the blind attacker's scores of the same.
+            units: of the pictures; those of a unit are drawn together.
 
         Raises:
             ValueError: not one score for each picture, or the scale lacks the metric.
@@ -170,12 +171,17 @@ class ThumbnailScale:
         if not len(leaked) == len(floor) == curve.shape[1]:
             raise ValueError(f"{curve.shape[1]} pictures, {len(leaked)} reconstructions and {len(floor)} blind ones")
         side = float(self._invert(curve.mean(axis=1)[None], leaked.mean()[None], floor.mean()[None])[0])
-        if len(leaked) < LEAST:
+        counts = by_unit([1.0] * len(leaked), units)
+        if len(counts) < LEAST:
             return Thumbnail(side, None, self.full)
-        drawn = np.random.default_rng(0).integers(len(leaked), size=(_DRAWS, len(leaked)))
-        curves = np.stack([row[drawn].mean(axis=1) for row in curve], axis=1)
-        sides = self._invert(curves, leaked[drawn].mean(axis=1), floor[drawn].mean(axis=1))
-        tail = expanded_tail(len(leaked))
+        drawn = np.random.default_rng(0).integers(len(counts), size=(_DRAWS, len(counts)))
+
+        def means(values: Floats) -> Floats:
+            return np.asarray(by_unit(values.tolist(), units)[drawn].sum(axis=1) / counts[drawn].sum(axis=1))
+
+        curves = np.stack([means(row) for row in curve], axis=1)
+        sides = self._invert(curves, means(leaked), means(floor))
+        tail = expanded_tail(len(counts))
         low, high = np.quantile(sides, (tail, 1 - tail)).tolist()
         return Thumbnail(side, (min(low, side), max(high, side)), self.full)
 

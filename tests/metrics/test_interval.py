@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from keyhole.metrics.interval import LEAST, Mean, arms, mean_interval, share_interval
+from keyhole.metrics.interval import LEAST, Mean, arms, mean_interval, share_interval, unit_interval
 
 ssims = st.lists(st.floats(-1, 1, width=32), min_size=LEAST, max_size=40)
 
@@ -74,3 +74,34 @@ def test_arms_of_a_plot() -> None:
     assert arms(0.5, (0.4, 0.8)) == pytest.approx((0.1, 0.3))
     assert all(map(math.isnan, arms(0.5, None)))
     assert Mean.of([1.0, 3.0]).text(1) == "2.0"
+
+
+def test_copies_of_values_in_one_unit_tell_no_more() -> None:
+    values = np.random.default_rng(0).normal(0, 1, 12).tolist()
+    copies, units = np.repeat(values, 4).tolist(), np.repeat(range(12), 4).tolist()
+    alone = mean_interval(values)
+    assert alone is not None
+    assert Mean.of(copies, units).interval == pytest.approx(alone, abs=0.06)
+    assert Mean.of(copies, units).mean == pytest.approx(statistics.fmean(values))
+    narrow = mean_interval(copies)
+    assert narrow is not None
+    assert narrow[1] - narrow[0] < 0.7 * (alone[1] - alone[0])
+
+
+def test_units_of_several_sizes_count_by_their_values() -> None:
+    random = np.random.default_rng(1)
+    sizes = random.integers(1, 6, 40)
+    units = np.repeat(range(40), sizes).tolist()
+    values = (np.repeat(random.normal(0, 1, 40), sizes) + random.normal(0, 0.2, len(units))).tolist()
+    low, high = unit_interval(values, units) or (math.nan, math.nan)
+    assert low < statistics.fmean(values) < high
+    # the deviation of a ratio of sums over units, by linearisation
+    gaps = np.bincount(units, weights=np.array(values) - statistics.fmean(values))
+    error = math.sqrt((gaps**2).sum() * 40 / 39) / len(values)
+    assert high - low == pytest.approx(2 * stats.t.ppf(0.975, 39) * error, rel=0.15)
+
+
+@pytest.mark.parametrize("units", [[0, 0, 1, 1, 2, 2, 3, 3], [0] * 8])
+def test_too_few_units_have_no_interval(units: list[int]) -> None:
+    assert unit_interval([0.1 * place for place in range(8)], units) is None
+    assert unit_interval([math.inf, *[0.0] * 7], list(range(8))) is None

@@ -153,3 +153,17 @@ def test_scores_of_other_pictures_are_refused(scale: ThumbnailScale) -> None:
 )
 def test_in_words(thumbnail: Thumbnail, text: str) -> None:
     assert thumbnail.text == text
+
+
+def test_frames_of_a_clip_are_drawn_together() -> None:
+    leaks, rows = np.random.default_rng(0).uniform(0.2, 0.9, 10), (0.1, 0.4, 0.7, 1.0)
+    alone = _invented(*rows, pictures=10).equivalent("ssim", leaks.tolist(), [0.0] * 10)
+    copies, units = np.repeat(leaks, 4).tolist(), np.repeat(range(10), 4).tolist()
+    scale = _invented(*rows, pictures=40)
+    together, apart = (scale.equivalent("ssim", copies, [0.0] * 40, given) for given in (units, None))
+    assert together.side == pytest.approx(alone.side)
+    assert together.interval == pytest.approx(alone.interval)
+    assert apart.interval is not None
+    assert alone.interval is not None
+    assert apart.interval[1] - apart.interval[0] < 0.7 * (alone.interval[1] - alone.interval[0])
+    assert scale.equivalent("ssim", copies, [0.0] * 40, [place // 10 for place in range(40)]).interval is None
