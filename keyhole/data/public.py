@@ -100,7 +100,8 @@ def _of_classes(
 
 
 class RememberedPictures:
-    """Pictures that are drawn once and may be read several times, for attacks that learn from the same ones in turn.
+    """Pictures, or clips, that are drawn once and may be read several times, for attacks that learn from the same ones
+    in turn.
 
     A picture of 128 pixels takes 48 KiB for as long as this lives.
 

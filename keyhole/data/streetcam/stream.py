@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import torch
 
@@ -91,15 +92,19 @@ class Streetcam:
         moving = replace(trip, speed=0.6 + 0.12 * trip.speed)
         return self._take(car, which, moving, tuple((number - (frames - 1) / 2) / rate for number in range(frames)))
 
+    def clip_item(self, index: int, frames: int, rate: float) -> list[Sample]:
+        """Consecutive frames of the vehicle of picture ``index`` before its camera, see `clip`."""
+        draw = Draw("item", self.world, self.pool, self.seed, index)
+        place, camera_number = draw.below(self.identities), draw.below(CAMERAS)
+        return [self._sample(shot) for shot in self.clip(place, frames, camera_number, index, rate)]
+
     def __iter__(self) -> Iterator[Sample]:
         """Endless samples in the order of `item`; the label is the identity."""
-        index = 0
-        while True:
-            shot = self.item(index)
-            picture = torch.from_numpy(shot.picture).permute(2, 0, 1).contiguous()
-            secrets = secret_labels(shot) if self.secrets else None
-            yield Sample(eight_bit(picture), str(shot.identity), secrets)
-            index += 1
+        return (self._sample(self.item(index)) for index in count())
+
+    def _sample(self, shot: Shot) -> Sample:
+        picture = torch.from_numpy(shot.picture).permute(2, 0, 1).contiguous()
+        return Sample(eight_bit(picture), str(shot.identity), secret_labels(shot) if self.secrets else None)
 
     def _pass(self, place: int, camera_number: int, index: int) -> tuple[Camera, Vehicle, Passage]:
         look = style(self.pool)
