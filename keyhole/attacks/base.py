@@ -45,6 +45,15 @@ def no_public() -> Iterator[Tensor]:
     raise ValueError("this attack learns from public pictures, and was given none")
 
 
+def no_clips(frames: int) -> Iterator[Tensor]:
+    """The public clips of an attack that was given none.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(f"this attack learns from public clips of {frames} frames, and was given none")
+
+
 @dataclass(frozen=True)
 class WhiteBox:
     """White-box knowledge: the head with all its weights, and the defence with its settings but not its random numbers.
@@ -99,6 +108,7 @@ class BlackBox:
         size: of the picture in pixels.
         prior: loads what it knows of pictures; called only by attacks that use it.
         device: where it computes; what comes in and goes out is on the CPU.
+        clips: opens endless public clips of so many frames, K×3×H×W, none of them the victim's.
     """
 
     oracle: Oracle
@@ -106,6 +116,7 @@ class BlackBox:
     size: Size
     prior: Callable[[], Prior] = no_prior
     device: torch.device = CPU
+    clips: Callable[[int], Iterator[Tensor]] = no_clips
 
 
 @dataclass(frozen=True)
@@ -231,6 +242,7 @@ class RunSettings:
         queries: pictures that an attack that learns asks the oracle about; None: the recipe's.
         patience: iterations of an optimiser without better features, after which it stops; None: the recipe's.
         smoothing: λ of a filter of finished pictures; None: the recipe's.
+        clip: consecutive observations that are frames of one clip; 1: no two of them belong together.
     """
 
     budget: Budget
@@ -242,6 +254,7 @@ class RunSettings:
     queries: int | None = None
     patience: int | None = None
     smoothing: float | None = None
+    clip: int = 1
 
 
 @dataclass(frozen=True)

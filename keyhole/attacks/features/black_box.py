@@ -59,6 +59,7 @@ class BlackBoxAttack:
         noted: called with the loss of each.
         threads: of one tensor operation while training.
         clock: seconds, monotonic.
+        grouped: the frames as the network takes them: each by itself, or those of a clip together.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class BlackBoxAttack:
         noted: Callable[[float], object] = lambda _: None,
         threads: int = 1,
         clock: Callable[[], float] = time.perf_counter,
+        grouped: Callable[[Sequence[Observation]], Sequence[Observation]] = list,
     ) -> None:
         self._known = known
         self._training = training
@@ -81,6 +83,7 @@ class BlackBoxAttack:
         self._noted = noted
         self._threads = threads
         self._clock = clock
+        self._grouped = grouped
         self._generator = generator or Pixels(known.size)
         self._target_loss = training.loss(self._generator)
         self._replay = Replay(training.megabytes, self._target_loss.levels)
@@ -117,7 +120,7 @@ class BlackBoxAttack:
         if snapshot is None:
             return
         with torch.inference_mode():
-            pictures = self._generator(_variable(snapshot, frames, self._known.device)).clamp(0, 1).cpu()
+            pictures = self._generator(_variable(snapshot, self._grouped(frames), self._known.device)).clamp(0, 1).cpu()
         seconds = self._clock() - started
         yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self.passes)
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from keyhole.attacks.features.coupling import Coupling
+
 _MATCHED = 1e-4  # relative distance below which a match is good enough
 _CORNER = 1 / 3  # of the noise's share: width of the corner
 _FLAT = 1e-3  # gradients below this, in picture units, cost next to nothing
@@ -183,6 +185,7 @@ class OptimiserSettings:
         sampling_steps: of the diffusion, where the generator has one.
         patience: iterations without features that match better, after which it stops; None: it does not.
         scale: on which the distance is minimised, given what of it the true picture's features leave.
+        coupling: of the frames of a clip, from how many there are; None: each picture is by itself.
     """
 
     iterations: int
@@ -199,6 +202,7 @@ class OptimiserSettings:
     sampling_steps: int = 20
     patience: int | None = None
     scale: Scale = as_it_is
+    coupling: Coupling | None = None
 
 
 PAPER = OptimiserSettings(

@@ -64,6 +64,7 @@ class WhiteBoxAttack:
         seed: of the start, and of what the regulariser draws.
         watch: what is told on the way.
         regulariser: of the variable; None: the settings' smoothness alone.
+        clip: frames of a clip, where the settings couple them.
     """
 
     known: WhiteBox
@@ -73,9 +74,11 @@ class WhiteBoxAttack:
     seed: int = 0
     watch: Watch = UNWATCHED
     regulariser: Regulariser | None = None
+    clip: int = 1
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
-        """Optimise the frames' pictures together, each by itself: no number of one enters another's.
+        """Optimise the frames' pictures together, each by itself: no number of one enters another's, unless the
+        settings couple the frames of a clip.
 
         Raises:
             MismatchError: the frames do not come from the head.
@@ -93,6 +96,7 @@ class WhiteBoxAttack:
         observed, head = observed_of(frames, self.known.device), RelaxedHead(self.known.head)
         variable = start.to(self.known.device).clone().requires_grad_(True)
         plateau, random = Plateau(settings.patience), torch.Generator().manual_seed(self.seed)
+        coupled = settings.coupling(self.clip) if settings.coupling else None
         unexplained = self.known.defence.unexplained(observed)
         weight = settings.weight(
             3 * math.prod(height_width(self.known.size)), sum(tensor[0].numel() for tensor in observed)
@@ -119,6 +123,8 @@ class WhiteBoxAttack:
             losses = losses + weight * settings.smoothness(pictures)
             if self.regulariser is not None:
                 losses = losses + self.regulariser(variable, progress, random)
+            if coupled is not None:
+                losses = losses + coupled(variable, pictures, progress)
             # Algorithm 1, v ← v − η·∇ by Adam
             (variable.grad,) = torch.autograd.grad(losses.sum(), variable)
             adam.step()
@@ -210,7 +216,7 @@ def white_box_attack(
 ) -> WhiteBoxAttack:
     """The attack as a run has it: its budget, seed and watch, and its patience where one is given."""
     patient = settings if run.patience is None else dataclasses.replace(settings, patience=run.patience)
-    return WhiteBoxAttack(known, generator, patient, run.budget, run.seed, run.watch)
+    return WhiteBoxAttack(known, generator, patient, run.budget, run.seed, run.watch, clip=run.clip)
 
 
 class Plateau:
