@@ -14,9 +14,10 @@ from adversary.class_recall import RecallPlan
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
 from keyhole.attacks import FLOOR
-from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox, no_public
+from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import OnlineRecipe, open_prior
+from keyhole.attacks.missing import no_public
 from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose, choose_all
 from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled

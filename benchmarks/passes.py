@@ -12,7 +12,7 @@ from benchmarks.measurement import Measurement, MeasurementSettings, run
 from keyhole.attacks.base import Estimate
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
-from keyhole.evaluation.run import attacked_pictures
+from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import OfflineAttack, Trial
 from keyhole.metrics import ssim
@@ -51,7 +51,7 @@ def measure(choice: ChosenAttack[Recipe], settings: PassesSettings) -> PassesRow
     """Run one recipe to its end, and look at its pictures on the way."""
     terms = OfflineSettings(cut=settings.cut, n=settings.n, batch=settings.n)
     target, partition = partitioned(terms)
-    truths = attacked_pictures(terms, target, 0)
+    truths = Attacked.by(terms, target, 0).pictures
     offline = OfflineAttack(Trial(terms, choice, 0, 0), target, partition, lambda: None, interval=INTERVAL)
     (estimates,) = offline.watched(truths, [range(settings.n)])
     course = [(estimate, _likeness(estimate, truths)) for estimate in estimates]

@@ -14,7 +14,7 @@ import torch
 from benchmarks.measurement import Measurement, MeasurementSettings, run
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
-from keyhole.evaluation.run import attacked_pictures
+from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import OfflineAttack, Trial
 from keyhole.partition import partitioned
@@ -70,7 +70,7 @@ def measure(choice: ChosenAttack[Recipe], together: int, settings: RungsSettings
         iterations=TRAINING if learns else None, public="leaves",
     )  # fmt: skip
     target, partition = partitioned(terms)
-    pictures = attacked_pictures(terms, target, 0)
+    pictures = Attacked.by(terms, target, 0).pictures
     attack = OfflineAttack(Trial(terms, choice, 0, 0), target, partition, lambda: None)
     estimates = list(attack.reconstruct(pictures, [range(together)] * (1 + REPEATS if learns else 1)))
     seconds = statistics.median(each.seconds for each in (estimates[1:] if learns else estimates))

@@ -17,41 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from keyhole.attacks.cloud_side import CloudSide, no_cloud
+from keyhole.attacks.missing import no_clips, no_prior, no_public
 from keyhole.defences import UNPROTECTED, Defence
 from keyhole.nn.device import CPU
-from keyhole.priors.prior import Prior, load_prior
+from keyhole.priors.prior import Prior
 from keyhole.sizes import Size
 
 Knowledge = Literal["white box", "black box", "blind"]
 REMEMBERED = 128
 """Public pictures that a blind attacker looks at."""
-
-
-def no_prior() -> Prior:
-    """The prior of an attack for which none was named.
-
-    Raises:
-        UsageError: always; says what to give.
-    """
-    return load_prior(None)
-
-
-def no_public() -> Iterator[Tensor]:
-    """The public pictures of an attack that was given none.
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError("this attack learns from public pictures, and was given none")
-
-
-def no_clips(frames: int) -> Iterator[Tensor]:
-    """The public clips of an attack that was given none.
-
-    Raises:
-        ValueError: always.
-    """
-    raise ValueError(f"this attack learns from public clips of {frames} frames, and was given none")
 
 
 @dataclass(frozen=True)

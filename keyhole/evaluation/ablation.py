@@ -10,8 +10,9 @@ from typing import Any
 
 from rich.table import Table
 
+from keyhole.attacks.clip_recipes import choose_for
 from keyhole.attacks.entry import Recipe
-from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose
+from keyhole.attacks.registry import ChosenAttack
 from keyhole.evaluation.document import by_picture, measures, summary
 from keyhole.evaluation.learning import goes_on, learn_once
 from keyhole.evaluation.losses import loss_table
@@ -71,7 +72,7 @@ def ablation(settings: AblationSettings) -> int:
         FileNotFoundError: no such pictures.
     """
     check_ablation(settings)
-    axis, choice = AXES[settings.over], choose(settings.attack, settings.recipe, ATTACKS)
+    axis, (choice,) = AXES[settings.over], choose_for((settings.attack,), settings.recipe, settings.clip)
     if not axis.applies(choice):
         raise UsageError(
             f"--over {settings.over} changes nothing for {choice.attack} by recipe {choice.recipe_name}: "
@@ -121,7 +122,7 @@ def ablation(settings: AblationSettings) -> int:
         console.print(loss_table(curves, "Losses, the mean over the pictures that got so far"))
         loss_curves(curves, settings.attack).savefig(in_folder(settings.curves))
     if settings.sheet:
-        evaluation_sheet(shown, done.yardstick).save(in_folder(settings.sheet))
+        evaluation_sheet(shown, done.yardstick, settings.clip).save(in_folder(settings.sheet))
     return 0
 
 

@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 
 from keyhole.attacks import FLOOR
-from keyhole.attacks.registry import ATTACKS, USUAL, choose_all
+from keyhole.attacks.clip_recipes import choose_for
+from keyhole.attacks.registry import USUAL
 from keyhole.evaluation.against import Against, check_against
 from keyhole.evaluation.document import document
 from keyhole.evaluation.output import in_folder, tell, title_of
@@ -31,7 +32,7 @@ def attack(settings: AttackSettings) -> int:
     check_attack(settings)
     console = terminal()
     words, cuts = _words(settings.attacks), settings.cuts or (settings.cut,)
-    choices = choose_all(words, settings.recipe, ATTACKS)
+    choices = choose_for(words, settings.recipe, settings.clip)
     if settings.sampling_steps and not any(choice.recipe.samples for choice in choices):
         chosen = ", ".join(choice.spelled for choice in choices) or FLOOR
         raise UsageError(f"--sampling-steps {settings.sampling_steps}: no sampler makes the pictures of {chosen}")
@@ -49,7 +50,7 @@ def attack(settings: AttackSettings) -> int:
         shown = [
             Shown(f"{row.attack} {row.plan.cut}", row, made) for row, made in zip(done.rows, done.made, strict=True)
         ]
-        evaluation_sheet(shown, done.yardstick).save(in_folder(settings.sheet))
+        evaluation_sheet(shown, done.yardstick, settings.clip).save(in_folder(settings.sheet))
     if settings.curves:
         curves = {f"{row.attack} {row.name}": row.losses for row in done.rows}
         loss_curves(curves, title).savefig(in_folder(settings.curves))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, choose
+from keyhole.attacks.clip_recipes import CLIP_ATTACKS
+from keyhole.attacks.registry import DEFAULT_RECIPE, choose
 from keyhole.service.errors import UsageError
 
 
@@ -43,7 +44,7 @@ def needed(attack: str) -> Evidence:
         attack: ``ATTACK`` or ``ATTACK/RECIPE``, as `keyhole.attacks.registry.choose` reads it.
     """
     try:
-        return TRAINED if choose(attack, DEFAULT_RECIPE, ATTACKS).trains else OPTIMISED
+        return TRAINED if choose(attack, DEFAULT_RECIPE, CLIP_ATTACKS).trains else OPTIMISED
     except UsageError:
         return TRAINED
 

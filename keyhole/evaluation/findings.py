@@ -64,9 +64,12 @@ def _blind(yardstick: Yardstick) -> str:
 def _too_few(row: EvaluationRow) -> str:
     """What a conclusion on a row lacks; empty where it lacks nothing."""
     attack = "/".join(str(row.facts[fact]) for fact in ("attack", "recipe") if fact in row.facts) or row.attack
-    has, least = Evidence(len(row.scores), len(row.by_seed)), needed(attack)
+    count = len(row.scores) if row.units is None else len(set(row.units))
+    has, least = Evidence(count, len(row.by_seed)), needed(attack)
     if has.suffices(attack):
         return ""
-    needs = f"{least.pictures} pictures" + (f" and {least.seeds} seeds" if least.seeds > 1 else "")
+    needs = f"{least.pictures} {'pictures' if row.units is None else 'clips'}" + (
+        f" and {least.seeds} seeds" if least.seeds > 1 else ""
+    )
     behind = f"{has.pictures}" + (f" and {has.seeds}" if least.seeds > 1 else "")
     return f"{row.attack} needs {needs}, here are {behind}"

@@ -15,7 +15,7 @@ from keyhole.judge.examination import GALLERY, enrol, examine
 from keyhole.judge.judge import Judge
 from keyhole.judge.legibility import ReadSecret, read_right
 from keyhole.judge.loading import SHIPPED, find_judge, read_judge_card
-from keyhole.metrics.interval import Interval, answers_interval
+from keyhole.metrics.interval import Interval, Units, answers_interval, by_unit
 from keyhole.sizes import Size
 
 _KEPT = "gallery"
@@ -42,11 +42,17 @@ class ReadShare:
     pictures: int
 
     @classmethod
-    def of(cls, secret: ReadSecret) -> ReadShare:
-        """The share of all rows together, each of a seed: seeds of a picture are no pictures of their own."""
+    def of(cls, secret: ReadSecret, units: Units = None) -> ReadShare:
+        """The share of all rows together, each of a seed: seeds of a picture are no pictures of their own.
+
+        Args:
+            secret: what was read.
+            units: of the pictures.
+        """
         seeds, asked, pictures = len(secret.right), sum(secret.asked), sum(asked > 0 for asked in secret.asked)
         right = [sum(of_picture) / seeds for of_picture in zip(*secret.right, strict=True)]
-        interval = answers_interval(right, secret.asked)
+        asked_of = [round(count) for count in by_unit(secret.asked, units).tolist()]
+        interval = answers_interval(by_unit(right, units).tolist(), asked_of)
         return cls(sum(right) / asked, interval, secret.guessing, sum(right), asked, pictures)
 
     @property
@@ -64,12 +70,14 @@ class Examiner:
         places: of the pictures that have secrets.
         labels: of the secrets of these.
         gallery: embeddings of enrolled vehicles, by identity.
+        units: of the pictures that have secrets.
     """
 
     judge: Judge
     places: Sequence[int]
     labels: Sequence[SecretLabels]
     gallery: Mapping[str, Tensor]
+    units: Units = None
 
     @classmethod
     def ready(
@@ -80,6 +88,7 @@ class Examiner:
         seed: int,
         shelf: Shelf,
         start: Callable[[int], Callable[[], object]],
+        units: Units = None,
     ) -> Examiner | None:
         """An examiner of reconstructions of samples; None where they have no secrets, or there is no judge.
 
@@ -93,6 +102,7 @@ class Examiner:
             seed: that chose them.
             shelf: of the run; keeps the embeddings.
             start: called with the number of vehicles that must be enrolled; what it returns is called after each.
+            units: of the samples.
         """
         labels = {place: sample.secrets for place, sample in enumerate(samples) if sample.secrets}
         judge = find_judge() if labels else None
@@ -111,9 +121,10 @@ class Examiner:
                 stepped()
             shelf.keep_tensors(_KEPT, facts, known)
         gallery = {identity: known[identity] for identity in wanted if identity in known}
-        return cls(judge, list(labels), list(labels.values()), gallery)
+        asked = None if units is None else [units[place] for place in labels]
+        return cls(judge, list(labels), list(labels.values()), gallery, asked)
 
     def read(self, by_seed: Sequence[Tensor]) -> dict[str, ReadShare]:
         """What is read right of reconstructions, N×3×H×W for each seed: seeds of a picture are asked about together."""
         rows = [examine(self.judge, pictures[list(self.places)], self.labels, self.gallery) for pictures in by_seed]
-        return {name: ReadShare.of(secret) for name, secret in read_right(rows).items()}
+        return {name: ReadShare.of(secret, self.units) for name, secret in read_right(rows).items()}

@@ -11,7 +11,8 @@ from torch import Tensor
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.evaluation.run import PictureLedger, attacked_pictures
+from keyhole.evaluation.attacked import Attacked
+from keyhole.evaluation.run import PictureLedger
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import OfflineAttack, Trial
 from keyhole.partition import Partition, partitioned_at
@@ -34,14 +35,14 @@ def learn_once(
         FileNotFoundError: no such pictures.
     """
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    truths = attacked_pictures(settings, target, seed)
+    truths = Attacked.by(settings, target, seed).pictures
     trials = [Trial(replace(settings, iterations=count), choice, seed, seed) for count in sorted(set(steps))]
     for partition in partitions:
         _learn(trials, target, partition, truths, progress)
 
 
 def _learn(trials: Sequence[Trial], target: Target, partition: Partition, truths: Tensor, progress: Progress) -> None:
-    cut, size = partition.plan.cut, trials[0].settings.batch
+    cut, size = partition.plan.cut, trials[0].together
     every = range(len(truths))
     batches = [every[at : at + size] for at in range(0, len(truths), size)]
     ledgers = [(trial, PictureLedger.open(trial.settings.out, trial.description(target))) for trial in trials]

@@ -31,6 +31,8 @@ def tell(settings: OfflineSettings, rows: Sequence[EvaluationRow], yardstick: Ya
 def title_of(settings: OfflineSettings, done: Evaluation) -> str:
     """Target, size and defence, as the title of a table."""
     title = f"{done.target.name} at {size_text(done.target.preprocess.size)} px"
+    if settings.clip > 1:
+        title += f", clips of {settings.clip} frames" + (f" at stride {settings.stride}" if settings.stride > 1 else "")
     if settings.defence == NO_DEFENCE:
         return title
     looks = f", {settings.frames} looks at each picture" if settings.frames > 1 else ""

@@ -94,7 +94,7 @@ def published(
         settings.weights == PRETRAINED
         and settings.source.startswith("imagenet:")
         and target.preprocess.size == _SIZE
-        and (settings.defence, settings.codec, settings.frames) == (NO_DEFENCE, "fp32", 1)
+        and (settings.defence, settings.codec, settings.frames, settings.clip) == (NO_DEFENCE, "fp32", 1, 1)
         and choice.recipe_name == "paper"
         and not (choice.entry.uses_prior and settings.prior in shipped_priors())
     )

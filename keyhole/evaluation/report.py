@@ -137,12 +137,21 @@ def crowded(floor: Floor | None) -> bool:
 
 def caption(rows: Sequence[EvaluationRow], floor: Floor | None) -> str:
     """How to read the figures."""
-    text = INTERVALS + (_THUMBNAIL if floor else "")
+    units = rows[0].units if rows else floor.units if floor else None
+    text = (INTERVALS if units is None else _clips(units)) + (_THUMBNAIL if floor else "")
     if floor and floor.guessing:
         guessing = ", ".join(f"{100 * share:.0f} % ({secret})" for secret, share in floor.guessing.items())
         text += f" Of plates, drivers and vehicles: the share that the judge reads right; guessing gets {guessing}."
     seeds = max((len(row.by_seed) for row in rows), default=1)
     return text + (f" Each picture counts once, with its mean over {seeds} seeds." if seeds > 1 else "")
+
+
+def _clips(units: Sequence[int]) -> str:
+    count = len(set(units))
+    return (
+        f"In brackets the 95 % interval of the mean over {count} clips, from {LEAST} on: frames of a clip are alike, "
+        "and clips of one video count as one."
+    )
 
 
 def column_title(metric: Metric) -> str:

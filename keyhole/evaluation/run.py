@@ -22,8 +22,9 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.data import Sample, check_apart, open_source, take_samples
+from keyhole.data import check_apart
 from keyhole.defences import defence_named
+from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.published import published
 from keyhole.evaluation.scores import UNIT, EvaluationRow, check_scorable, score_set
 from keyhole.evaluation.settings import OfflineSettings
@@ -97,21 +98,26 @@ def evaluate(
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
-    check_scorable((*metrics, UNIT), target.preprocess.size, settings.n)
-    samples = attacked_samples(settings, target, seeds[0])
-    truths = torch.stack([sample.picture for sample in samples])
-    shown = [sample.label for sample in samples]
+    check_scorable((*metrics, UNIT), target.preprocess.size, settings.n * settings.clip)
+    attacked = Attacked.by(settings, target, seeds[0])
+    truths = attacked.pictures
+    shown = [sample.label for sample in attacked.samples]
     members = warn_of_members(TrainedOn.of_target(settings), target.name, settings.source, shown)
 
     rows, pictures = [], []
     with progress_bar(console) as progress:
-        yardstick = yardstick or Yardstick.ready(settings, samples, seeds[0], metrics, progress)
+        yardstick = yardstick or Yardstick.ready(settings, attacked, seeds[0], metrics, progress)
         for choice, partition in itertools.product(chosen, partitions):
             trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
             made = [reconstruct_all(trial, target, partition, truths, progress) for trial in trials]
             rows.append(_row(trials, target, partition, made, yardstick))
             pictures.append(made[0].pictures)
-    facts = {**common_facts(settings, target), "seeds": list(seeds), **({"trained_on": members} if members else {})}
+    facts = {
+        **common_facts(settings, target),
+        "seeds": list(seeds),
+        **({"videos": attacked.videos} if attacked.videos else {}),
+        **({"trained_on": members} if members else {}),
+    }
     return Evaluation(target, facts, rows, pictures, yardstick)
 
 
@@ -154,22 +160,8 @@ def _row(
         sets={seed: found for seed, found in sets.items() if found},
         beside=yardstick.beside,
         standing=yardstick.standing(by_seed, list(pictures.values())),
+        units=yardstick.units,
     )
-
-
-def attacked_samples(settings: OfflineSettings, target: Target, seed: int) -> Sequence[Sample]:
-    """The samples that settings say are attacked.
-
-    Raises:
-        FileNotFoundError: no such pictures.
-    """
-    source = open_source(settings.source, pool="audit", size=target.preprocess.size, seed=seed, secrets=settings.judge)
-    return take_samples(source, settings.n, settings.every)
-
-
-def attacked_pictures(settings: OfflineSettings, target: Target, seed: int) -> Tensor:
-    """The pictures of `attacked_samples`, N×3×H×W."""
-    return torch.stack([sample.picture for sample in attacked_samples(settings, target, seed)])
 
 
 def reconstruct_all(
@@ -190,7 +182,7 @@ def reconstruct_all(
     Raises:
         UsageError: no such prior, defence, codec or device.
     """
-    cut, size = partition.plan.cut, trial.settings.batch
+    cut, size = partition.plan.cut, trial.together
     ledger = PictureLedger.open(trial.settings.out, trial.description(target))
     every = range(len(truths))
     missing = {index for index in every if not ledger.has(cut, index)}

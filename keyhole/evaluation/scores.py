@@ -11,7 +11,7 @@ from torch import Tensor
 from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.published import Published
 from keyhole.metrics.base import Metric
-from keyhole.metrics.interval import Mean
+from keyhole.metrics.interval import Mean, Units
 from keyhole.metrics.registry import METRICS
 from keyhole.metrics.thumbnails import HEADLINE, Thumbnail
 from keyhole.partition import CutPlan
@@ -56,6 +56,7 @@ class EvaluationRow:
         sets: values of all pictures together, by seed of the attack.
         beside: metrics that nobody asked for, scored for the equivalent thumbnail alone.
         standing: what the scores mean; None where nothing was measured to compare them with.
+        units: of the pictures; those of a unit are not independent.
     """
 
     attack: str
@@ -68,6 +69,7 @@ class EvaluationRow:
     sets: Mapping[int, Scores] = field(default_factory=dict)
     beside: tuple[str, ...] = ()
     standing: Standing | None = None
+    units: Units = None
 
     @property
     def scores(self) -> list[Scores]:
@@ -78,12 +80,12 @@ class EvaluationRow:
         """Mean over the pictures; a value of the set is its mean over the seeds, without an interval."""
         if any(metric in values for values in self.sets.values()):
             return Mean(statistics.fmean(values[metric] for values in self.sets.values()), None)
-        return Mean.of([scores[metric] for scores in self.scores])
+        return Mean.of([scores[metric] for scores in self.scores], self.units)
 
     def gain(self, other: EvaluationRow, metric: str) -> Mean:
         """Mean over the same pictures of what a metric is more than in another row, picture by picture."""
         pairs = zip(self.scores, other.scores, strict=True)
-        return Mean.of([mine[metric] - theirs[metric] for mine, theirs in pairs])
+        return Mean.of([mine[metric] - theirs[metric] for mine, theirs in pairs], self.units)
 
     @property
     def name(self) -> str:

@@ -47,15 +47,26 @@ class OfflineSettings(ModelSettings):
     unaware: bool = False
     """Leave the attack without knowledge of the defence: how much it seems to protect, not how much it does."""
     frames: int = 1
-    """Frames of each picture, as of a still scene, with fresh random numbers each: the attack combines them, by their
-    mean if the defence adds noise. A black box trains on as many answers to each picture. For Gaussian noise of twice
-    the deviation, 4 frames are worth one."""
+    """Noisy looks at each picture, as of a scene that stands still: so many frames with fresh random numbers each,
+    which the attack combines, by their mean if the defence adds noise. A black box trains on as many answers to each
+    picture. For Gaussian noise of twice the deviation, 4 frames are worth one. Scenes that move: `--clip`."""
+    clip: int = 1
+    """Consecutive frames of a scene that moves, which recipes clip… attack together and all others each by itself.
+    Clips come of streetcam, or of clips:PATH, a folder or zip with a folder of numbered frames for each video; black
+    boxes learn from clips of `--public`. Recipes: clip (strong, frames drawn together), clip-paper (Algorithm 2 of the
+    feature-inversion paper with 10 sampling steps; in the black box its 1x1 convolution over the frames' features), of
+    white boxes clip-aligned (tied along the motion between reconstructions), of black boxes clip-apart and
+    clip-paper-apart (an equally large network in which frames do not meet). Every frame has noise of its own: four
+    frames are not four looks at one picture (`--frames`)."""
+    stride: int = 1
+    """Frames of the video from one frame of a clip to the next; streetcam has 25 a second, so 12 are about half a
+    second."""
     n: int = 8
-    """Pictures."""
+    """Pictures, or with `--clip` clips."""
     every: int = 1
-    """Take every n-th picture of the source; neighbours in `photos` are alike."""
+    """Take every n-th picture of the source, or clip; neighbours in `photos` are alike."""
     batch: int = 4
-    """Pictures that are attacked together."""
+    """Pictures, or clips, that are attacked together."""
     iterations: int | None = None
     """Steps of the optimiser, or of the black box's training. Absent: the recipe's; of training 1000 for strong, 3072
     for paper."""
@@ -171,6 +182,8 @@ def _check_offline(settings: OfflineSettings) -> None:
         {
             "--n": settings.n,
             "--frames": settings.frames,
+            "--clip": settings.clip,
+            "--stride": settings.stride,
             "--every": settings.every,
             "--batch": settings.batch,
             "--threads": settings.threads,
@@ -182,7 +195,12 @@ def _check_offline(settings: OfflineSettings) -> None:
         }
     )
     smoothing = settings.smoothing
-    check_flags([("--smoothing", smoothing, smoothing is None or 0 <= smoothing < math.inf, "0 or more")])
+    check_flags(
+        [
+            ("--stride", settings.stride, settings.stride == 1 or settings.clip > 1, "1 without --clip"),
+            ("--smoothing", smoothing, smoothing is None or 0 <= smoothing < math.inf, "0 or more"),
+        ]
+    )
     if settings.out:
         check_folder(settings.out, OFFLINE)
     check_file("--json", settings.json)

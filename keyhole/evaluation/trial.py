@@ -15,6 +15,7 @@ from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
+from keyhole.data.clips import Window, public_clips
 from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralLooks, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.settings import OfflineSettings
@@ -59,6 +60,11 @@ class Trial:
         given = self.settings.training_steps
         return given if steps and given is not None else steps
 
+    @property
+    def together(self) -> int:
+        """Pictures that are attacked together: whole clips."""
+        return self.settings.batch * self.settings.clip
+
     def description(self, target: Target) -> dict[str, object]:
         """Every fact that a reconstruction depends on."""
         return {**common_facts(self.settings, target), **self.facts, "seed": self.seed, "pictures_seed": self.shown}
@@ -97,6 +103,7 @@ def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]
         "every": settings.every,
         **({"mechanism_hash": mechanism} if mechanism else {}),
         **({"frames": settings.frames} if settings.frames > 1 else {}),
+        **({"clip": settings.clip, "stride": settings.stride} if settings.clip > 1 else {}),
     }
 
 
@@ -200,6 +207,7 @@ class OfflineAttack:
             settings.queries,
             settings.patience,
             settings.smoothing,
+            settings.clip,
         )
 
     @property
@@ -211,10 +219,17 @@ class OfflineAttack:
         known = replace(self._white(defence), prior=blind.prior, public=public)
         return Access(
             lambda: known,
-            lambda: BlackBox(self._oracle("oracle", defence), public(), known.size, blind.prior, blind.device),
+            lambda: BlackBox(
+                self._oracle("oracle", defence), public(), known.size, blind.prior, blind.device, self._clips
+            ),
             lambda: blind,
             lambda: self._cloud(defence),
         )
+
+    def _clips(self, frames: int) -> Iterator[Tensor]:
+        settings = self.trial.settings
+        window = Window(frames, settings.stride)
+        return _public_clips(settings.public, window, self.target.preprocess.size, self.trial.seed)()
 
     def _white(self, defence: Defence) -> WhiteBox:
         preprocess, device = self.target.preprocess, device_named(self.trial.settings.device)
@@ -270,3 +285,9 @@ def prior_named(name: str, device: torch.device) -> Prior:
 def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
     """Public pictures, opened once for several attacks in turn."""
     return RememberedPictures(partial(public_pictures, spec, size, seed))
+
+
+@lru_cache(maxsize=1)
+def _public_clips(spec: str, window: Window, size: Size, seed: int) -> RememberedPictures:
+    """Public clips, opened once for several attacks in turn."""
+    return RememberedPictures(partial(public_clips, spec, window, size, seed))

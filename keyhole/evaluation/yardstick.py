@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from rich.progress import Progress
 from torch import Tensor
 
-from keyhole.data import Sample
+from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.blind import RECIPES, BlindPictures
 from keyhole.evaluation.judged import Examiner, ReadShare
 from keyhole.evaluation.kept import Shelf
@@ -17,7 +16,7 @@ from keyhole.evaluation.scale import kept_scale
 from keyhole.evaluation.scores import COMPARED, UNIT, Scores, Standing, average, score, score_set
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.metrics.base import Metric
-from keyhole.metrics.interval import Mean
+from keyhole.metrics.interval import Mean, Units
 from keyhole.metrics.thumbnails import ThumbnailScale
 from keyhole.sizes import size_of
 
@@ -32,6 +31,7 @@ class Floor:
         scores: one for each picture that is attacked.
         sets: values of all pictures together.
         read: what the judge read right, see `Standing`.
+        units: of the pictures.
     """
 
     shown: Mapping[str, Tensor]
@@ -39,12 +39,13 @@ class Floor:
     scores: Mapping[str, Sequence[Scores]]
     sets: Mapping[str, Scores]
     read: Mapping[str, Mapping[str, ReadShare]]
+    units: Units = None
 
     def mean(self, recipe: str, metric: Metric) -> Mean:
         """Mean of a recipe's scores; a value of the set has no interval."""
         if metric.scope == "set":
             return Mean(self.sets[recipe][metric.name], None)
-        return Mean.of([one[metric.name] for one in self.scores[recipe]])
+        return Mean.of([one[metric.name] for one in self.scores[recipe]], self.units)
 
     def best(self, metric: Metric) -> str:
         """The recipe that gets most by a metric."""
@@ -89,13 +90,13 @@ class Yardstick:
 
     @classmethod
     def ready(
-        cls, settings: OfflineSettings, samples: Sequence[Sample], seed: int, metrics: Sequence[Metric], bars: Progress
+        cls, settings: OfflineSettings, attacked: Attacked, seed: int, metrics: Sequence[Metric], bars: Progress
     ) -> Yardstick:
         """Measure the pictures, or read what an earlier run measured.
 
         Args:
             settings: of the run.
-            samples: that are attacked.
+            attacked: the pictures.
             seed: that chose them.
             metrics: that were asked for.
             bars: gets one for each part.
@@ -103,7 +104,7 @@ class Yardstick:
         Raises:
             UsageError: no such public pictures.
         """
-        truths, shelf = torch.stack([sample.picture for sample in samples]), Shelf(settings.out)
+        truths, shelf = attacked.pictures, Shelf(settings.out)
         size = size_of(*truths.shape[-2:])
 
         def bar(name: str, total: int) -> Callable[[], object]:
@@ -115,9 +116,21 @@ class Yardstick:
         examiner = None
         if settings.judge:
             examiner = Examiner.ready(
-                settings, samples, size, seed, shelf, lambda total: bar("vehicles for the judge", total)
+                settings,
+                attacked.samples,
+                size,
+                seed,
+                shelf,
+                lambda total: bar("vehicles for the judge", total),
+                attacked.units,
             )
-        return cls(truths, metrics, scale, _floor(blind, truths, metrics, examiner), examiner)
+        floor = _floor(blind, truths, metrics, examiner, attacked.units)
+        return cls(truths, metrics, scale, floor, examiner)
+
+    @property
+    def units(self) -> Units:
+        """Of the pictures."""
+        return self.floor.units
 
     @property
     def beside(self) -> tuple[str, ...]:
@@ -140,8 +153,8 @@ class Yardstick:
         for metric in scored_by(self.asked):
             leaks = [min(scores[metric.name], metric.ceiling) for scores in mine]
             blind = [min(value, metric.ceiling) for value in self.floor.of(metric)]
-            thumbnails[metric.name] = self.scale.equivalent(metric.name, leaks, blind)
-            above[metric.name] = Mean.of([one - other for one, other in zip(leaks, blind, strict=True)])
+            thumbnails[metric.name] = self.scale.equivalent(metric.name, leaks, blind, self.units)
+            above[metric.name] = Mean.of([one - other for one, other in zip(leaks, blind, strict=True)], self.units)
         return Standing(thumbnails, above, self.examiner.read(pictures) if self.examiner else {})
 
 
@@ -151,7 +164,9 @@ def scored_by(asked: Sequence[Metric]) -> tuple[Metric, ...]:
     return tuple(metric for metric in every.values() if metric.scope == "picture")
 
 
-def _floor(blind: BlindPictures, truths: Tensor, metrics: Sequence[Metric], examiner: Examiner | None) -> Floor:
+def _floor(
+    blind: BlindPictures, truths: Tensor, metrics: Sequence[Metric], examiner: Examiner | None, units: Units
+) -> Floor:
     shown = {recipe: picture.expand_as(truths) for recipe, picture in blind.shown.items()}
     return Floor(
         blind.shown,
@@ -159,4 +174,5 @@ def _floor(blind: BlindPictures, truths: Tensor, metrics: Sequence[Metric], exam
         {recipe: score(pictures, truths, (*metrics, UNIT)) for recipe, pictures in shown.items()},
         {recipe: score_set(pictures, truths, metrics) for recipe, pictures in shown.items()},
         {recipe: examiner.read([pictures]) for recipe, pictures in shown.items()} if examiner else {},
+        units,
     )

@@ -16,7 +16,8 @@ from typing import Literal, NamedTuple, Protocol, Self
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Estimate, no_prior
+from keyhole.attacks.base import Estimate
+from keyhole.attacks.missing import no_prior
 from keyhole.nn.device import CPU
 from keyhole.priors.prior import Prior
 from keyhole.service.errors import UsageError
