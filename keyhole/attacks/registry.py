@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from keyhole.attacks import FLOOR, Suite
 from keyhole.attacks.blind import BLIND, BLIND_ONLINE, BlindRecipe
@@ -64,7 +64,7 @@ from keyhole.attacks.ladders import (
     REFINED_DENOISED,
 )
 from keyhole.attacks.own import own_attack
-from keyhole.extensions import extension_hash, label
+from keyhole.attacks.words import Chosen, all_different, entry_and_recipe
 from keyhole.service.errors import UsageError, unknown_name
 
 ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
@@ -175,37 +175,8 @@ R_co = TypeVar("R_co", bound=OnlineRecipe, covariant=True)
 
 
 @dataclass(frozen=True)
-class ChosenAttack(Generic[R_co]):
-    """An attack that is to run, by one recipe.
-
-    Attributes:
-        attack: its name in the registry, or ``package.module:Class``.
-        recipe_name: name of the recipe.
-        word: as it was given.
-        entry: of the registry.
-        recipe: how it works.
-    """
-
-    attack: str
-    recipe_name: str
-    word: str
-    entry: AttackEntry[R_co]
-    recipe: R_co
-
-    @property
-    def name(self) -> str:
-        """What its reconstructions are called: the word, in letters that can name a file."""
-        return label(self.word)
-
-    @property
-    def spelled(self) -> str:
-        """``ATTACK/RECIPE``."""
-        return f"{self.attack}/{self.recipe_name}"
-
-    @property
-    def source_hash(self) -> str:
-        """Of the file of a class of a user's own, see `keyhole.extensions.extension_hash`; else empty."""
-        return extension_hash(self.attack) if ":" in self.attack else ""
+class ChosenAttack(Chosen[AttackEntry[R_co], R_co]):
+    """An attack on features that is to run, by one recipe."""
 
     @property
     def trains(self) -> bool:
@@ -239,14 +210,7 @@ def choose(word: str, recipe: str, attacks: Mapping[str, AttackEntry[R_co]]) -> 
     Raises:
         UsageError: no such attack, or it has no such recipe.
     """
-    attack, slash, own = word.partition("/")
-    chosen = own if slash else recipe
-    entry = attacks[attack] if attack in attacks else _own(attack, attacks)
-    if chosen not in entry.recipes:
-        names = tuple(entry.recipes)
-        raise UsageError(
-            f"unknown recipe {chosen!r}: {attack} has {', '.join(names)}; one is named as in {attack}/{names[0]}"
-        )
+    attack, entry, chosen = entry_and_recipe(word, attacks, lambda name: _own(name, attacks), recipe)
     return ChosenAttack(attack, chosen, word, entry, entry.recipes[chosen])
 
 
@@ -264,12 +228,7 @@ def choose_all(
         UsageError: no such attack or recipe, or two words for the same.
     """
     chosen = tuple(choose(word, recipe, attacks) for word in words)
-    for at, one in enumerate(chosen):
-        for other in chosen[:at]:
-            if one.spelled == other.spelled:
-                raise UsageError(f"--attacks names {one.spelled} twice")
-            if one.name == other.name:
-                raise UsageError(f"--attacks {other.word} {one.word}: both would be called {one.name}; rename one")
+    all_different(chosen)
     return chosen
 
 

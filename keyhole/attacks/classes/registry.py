@@ -22,8 +22,8 @@ from keyhole.attacks.classes.ppa import PpaRecipe
 from keyhole.attacks.classes.public_rows import PublicBest, PublicMean, PublicMeanBest, PublicRandom
 from keyhole.attacks.classes.vmi import VmiRecipe
 from keyhole.attacks.entry import Cost
-from keyhole.extensions import extension_hash, label
-from keyhole.service.errors import UsageError, unknown_name
+from keyhole.attacks.words import Chosen, all_different, entry_and_recipe
+from keyhole.service.errors import unknown_name
 
 _SHOWN = Cost(0.0, 0.0)
 CLASS_ATTACKS: Mapping[str, ClassEntry] = MappingProxyType(
@@ -138,35 +138,8 @@ FLOORS = tuple(name for name, entry in CLASS_ATTACKS.items() if entry.floor)
 
 
 @dataclass(frozen=True)
-class ChosenClassAttack:
-    """A class attack that is to run, by one recipe.
-
-    Attributes:
-        attack: its name in the registry, or ``package.module:Class``.
-        recipe_name: name of the recipe.
-        entry: of the registry.
-        recipe: how it works.
-    """
-
-    attack: str
-    recipe_name: str
-    entry: ClassEntry
-    recipe: ClassRecipe
-
-    @property
-    def word(self) -> str:
-        """``ATTACK``, or ``ATTACK/RECIPE`` where that is not the attack's first."""
-        return self.attack if self.recipe_name == next(iter(self.entry.recipes)) else self.spelled
-
-    @property
-    def spelled(self) -> str:
-        """``ATTACK/RECIPE``."""
-        return f"{self.attack}/{self.recipe_name}"
-
-    @property
-    def name(self) -> str:
-        """What its folder is called."""
-        return label(self.word)
+class ChosenClassAttack(Chosen[ClassEntry, ClassRecipe]):
+    """A class attack that is to run, by one recipe. Its word names the recipe where that is not the attack's first."""
 
     def seconds(self, steps: int, forward: float, classes: int, each: int) -> float:
         """Seconds that pictures take, roughly; a training or fit before the first one is not counted.
@@ -179,11 +152,6 @@ class ChosenClassAttack:
         """
         cost, searches = self.entry.cost, classes * (1 if self.recipe.once_a_class else each)
         return searches * steps * (cost.forwards * forward + cost.step_seconds) + classes * each * cost.picture_seconds
-
-    @property
-    def source_hash(self) -> str:
-        """Of the file of a class of a user's own, see `keyhole.extensions.extension_hash`; else empty."""
-        return extension_hash(self.attack) if ":" in self.attack else ""
 
 
 def choose_class_attack(word: str, attacks: Mapping[str, ClassEntry] = CLASS_ATTACKS) -> ChosenClassAttack:
@@ -200,20 +168,9 @@ def choose_class_attack(word: str, attacks: Mapping[str, ClassEntry] = CLASS_ATT
     Raises:
         UsageError: no such attack, or it has no such recipe.
     """
-    attack, _, own = word.partition("/")
-    if attack in attacks:
-        entry = attacks[attack]
-    elif ":" in attack:
-        entry = own_class_attack(attack)
-    else:
-        raise unknown_name("attack", attack, [*attacks, "package.module:Class"])
-    recipe = own or next(iter(entry.recipes))
-    if recipe not in entry.recipes:
-        names = tuple(entry.recipes)
-        raise UsageError(
-            f"unknown recipe {recipe!r}: {attack} has {', '.join(names)}; one is named as in {attack}/{names[-1]}"
-        )
-    return ChosenClassAttack(attack, recipe, entry, entry.recipes[recipe])
+    attack, entry, recipe = entry_and_recipe(word, attacks, lambda name: _own(name, attacks))
+    short = attack if recipe == next(iter(entry.recipes)) else f"{attack}/{recipe}"
+    return ChosenClassAttack(attack, recipe, short, entry, entry.recipes[recipe])
 
 
 def choose_class_attacks(words: Sequence[str]) -> tuple[ChosenClassAttack, ...]:
@@ -222,10 +179,12 @@ def choose_class_attacks(words: Sequence[str]) -> tuple[ChosenClassAttack, ...]:
     Raises:
         UsageError: no such attack or recipe, or two words for the same.
     """
-    chosen: dict[str, ChosenClassAttack] = {}
-    for word in words:
-        one = choose_class_attack(word)
-        if any(one.spelled == other.spelled or one.name == other.name for other in chosen.values()):
-            raise UsageError(f"--attacks names {one.spelled} twice")
-        chosen[one.name] = one
-    return tuple(chosen.values())
+    chosen = tuple(choose_class_attack(word) for word in words)
+    all_different(chosen)
+    return chosen
+
+
+def _own(name: str, attacks: Mapping[str, ClassEntry]) -> ClassEntry:
+    if ":" not in name:
+        raise unknown_name("attack", name, [*attacks, "package.module:Class"])
+    return own_class_attack(name)
