@@ -1,4 +1,4 @@
-"""Architectures by name: torchvision's, timm's, timm's ViTs with a convolutional stem, and narrow networks."""
+"""Architectures by name: torchvision's, timm's, timm's ViTs with a convolutional stem, narrow networks, and CLIP's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from itertools import pairwise
 from types import ModuleType
 from typing import Any, cast
 
@@ -15,8 +14,11 @@ from torch import Tensor, nn
 from torchvision.models.resnet import ResNet
 
 from keyhole.sizes import Size, height_width, side_of, size_of, size_text
+from keyhole.targets.clip import OpenClipFamily, TransformersClipFamily
+from keyhole.targets.conv_stem import ConvStem
 from keyhole.targets.family import Family, ModelFacts, NamedModel
 from keyhole.targets.narrow import NARROW
+from keyhole.targets.narrow_vit import NARROW_VITS
 from keyhole.targets.target import Preprocess, TargetError
 from keyhole.targets.torchvision_detection import DetectorFamily
 from keyhole.targets.yolov2 import ANCHORS, YoloV2
@@ -79,33 +81,6 @@ def _newest(name: str) -> Any:
     return torchvision.models.get_model_weights(name).DEFAULT
 
 
-class ConvStem(nn.Module):
-    """Pictures, N×3×H×W, to tokens, N×(H/16 · W/16)×width.
-
-    Xiao et al. 2021, "Early convolutions help transformers see better", §4: four 3×3 convolutions of stride 2 with
-    batch normalisation and ReLU, whose channels double up to the width, then one of 1×1. A ViT with it learns from
-    fewer pictures and steps than one whose patches are cut out and projected. The paper takes out one transformer block
-    for it; here they all stay.
-
-    Args:
-        width: length of a token, a multiple of 8.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        channels = (3, width // 8, width // 4, width // 2, width)
-        layers = [layer for inner, outer in pairwise(channels) for layer in _halving(inner, outer)]
-        self.convolutions = nn.Sequential(*layers)
-        self.projection = nn.Conv2d(width, width, 1)
-
-    def forward(self, pictures: Tensor) -> Tensor:
-        return self.projection(self.convolutions(pictures)).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
-
-
-def _halving(inner: int, outer: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(inner, outer, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(outer), nn.ReLU()
-
-
 class TimmFamily(Family):
     """See `Family`. A name may carry the tag of its weights: ``vit_base_patch16_224.augreg_in21k``."""
 
@@ -158,10 +133,11 @@ class ConvStemFamily(TimmFamily):
 
 
 class NarrowFamily(Family):
-    """See `Family`. Networks with few channels for small pictures (see `keyhole.targets.narrow`): ``resnet18-16``."""
+    """See `Family`. Networks with few channels for small pictures: `NARROW`, such as ``resnet18-16``, which take any
+    size, and `NARROW_VITS`, such as ``vit-128``."""
 
     def names(self) -> Sequence[str]:
-        return tuple(NARROW)
+        return (*NARROW, *NARROW_VITS)
 
     def facts(self, name: str) -> ModelFacts:  # noqa: ARG002
         return ModelFacts(Preprocess(_SMALL), _CLASSES, "Apache-2.0", "random")
@@ -169,10 +145,11 @@ class NarrowFamily(Family):
     def labels(self, name: str) -> tuple[str, ...]:  # noqa: ARG002
         return ()
 
-    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:  # noqa: ARG002
+    def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         if pretrained:
             raise TargetError(f"no hub has weights of {name}: give a file (--weights)")
-        return NARROW[name](_CLASSES if outputs is None else outputs)
+        classes = _CLASSES if outputs is None else outputs
+        return NARROW_VITS[name](size or _SMALL, classes) if name in NARROW_VITS else NARROW[name](classes)
 
 
 class YoloFamily(Family):
@@ -217,12 +194,13 @@ ARCHITECTURES: Mapping[str, Family] = {
     "narrow": NarrowFamily(),
     "yolov2": YoloFamily(),
     "detection": DetectorFamily(),
+    "open_clip": OpenClipFamily(),
+    "transformers": TransformersClipFamily(),
 }
 
 
 def architecture(name: str) -> NamedModel:
-    """The architecture ``resnet18`` (``torchvision:resnet18``), ``timm:NAME``, ``conv-stem:NAME``, ``narrow:NAME``,
-    ``yolov2:NAME`` or ``detection:NAME``.
+    """The architecture ``resnet18`` (``torchvision:resnet18``), or a name of `ARCHITECTURES` after its prefix.
 
     >>> architecture("torchvision:resnet18").name
     'resnet18'
@@ -234,10 +212,10 @@ def architecture(name: str) -> NamedModel:
     family = ARCHITECTURES.get(prefix or BARE)
     if family is None:
         raise TargetError(
-            f"unknown architecture {name!r}: expected a name of torchvision, or one after timm:, conv-stem:, "
-            "narrow:, yolov2: or detection:"
+            f"unknown architecture {name!r}: expected a name of torchvision, or one after "
+            f"{', '.join(f'{prefix}:' for prefix in ARCHITECTURES if prefix != BARE)}"
         )
-    if own.partition(".")[0] not in family.names():
+    if not family.has(own):
         near = difflib.get_close_matches(own, family.names(), n=4)
         nearest = f"nearest: {', '.join(near)}; " if near else ""
         raise TargetError(f"unknown architecture {name!r} ({nearest}`keyhole targets` lists all)")

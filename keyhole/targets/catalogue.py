@@ -53,10 +53,10 @@ class ShippedFamily(Family):
     def build(self, name: str, *, size: Size | None, outputs: int | None, pretrained: bool) -> nn.Module:
         card = self.card(name)
         entry = architecture(card.architecture)
-        if card.embedding and outputs is None:
+        if card.embedding and outputs is None and card.task != "captions":
             model = with_neck(entry, size or card.size)
-        else:
-            classes = outputs or len(card.labels)
+        else:  # CLIP's embedding is what the classifier's layer, its projection, answers
+            classes = outputs or card.embedding or len(card.labels)
             model = entry.family.build(entry.name, size=size or card.size, outputs=classes, pretrained=False)
         if pretrained:
             stored = {**_of_backbone(card, model), **self.state(name)}
@@ -197,8 +197,8 @@ def _whole(folder: Path, size: Size, outputs: int | None) -> nn.Module:
 
 
 class Catalogue:
-    """Models by name: ``timm:NAME``, ``conv-stem:NAME``, ``narrow:NAME``, ``torchvision:NAME``, and bare names of
-    shipped models and of torchvision's.
+    """Models by name: one of `ARCHITECTURES` after its prefix, such as ``timm:NAME``, and bare names of shipped models
+    and of torchvision's.
 
     The path of a folder that a training left is a name too, and so are ``pruned:FOLDER`` and ``defended:FOLDER``. Such
     models are found but not listed; the shipped ones among them also have bare names.
@@ -221,7 +221,8 @@ class Catalogue:
         if colon and prefix not in ARCHITECTURES:
             return None
         for family in (ARCHITECTURES[prefix],) if colon else self._bare:
-            if (own := rest or prefix) in family.names() or (colon and own.partition(".")[0] in family.names()):
+            own = rest or prefix
+            if family.has(own) if colon else own in family.names():
                 warn_of_folder_named_alike("target", name)
                 return NamedModel(family, own)
         if Path(name).is_dir():

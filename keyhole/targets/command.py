@@ -36,8 +36,9 @@ def targets(settings: TargetsSettings) -> int:
         table.add_row(name, size_text(facts.preprocess.size), outputs, facts.weights, facts.licence)
     terminal().print(
         table,
-        "and package.module:factory for a model of one's own, pruned:FOLDER for what `keyhole train patrol` wrote, "
-        "defended:FOLDER for `keyhole train defence`, the FOLDER of `keyhole train target`",
+        "and package.module:factory for a model of one's own; for a CLIP's picture tower transformers:FOLDER (or a "
+        "name of its hub) and, where that package is installed, open_clip:MODEL; pruned:FOLDER for what `keyhole train "
+        "patrol` wrote, defended:FOLDER for `keyhole train defence`, the FOLDER of `keyhole train target`",
     )
     if settings.json:
         rows = [{"target": name, **dataclasses.asdict(facts)} for name, facts in listed.items()]

@@ -40,7 +40,16 @@ class Family(ABC):
 
     @abstractmethod
     def names(self) -> Sequence[str]:
-        """Every name that `facts` and `build` know."""
+        """The names that are listed."""
+
+    def has(self, name: str) -> bool:
+        """Whether `facts` and `build` know a name.
+
+        Raises:
+            TargetError: a package that they need is not installed.
+        """
+        known = self.names()
+        return name in known or name.partition(".")[0] in known
 
     @abstractmethod
     def facts(self, name: str) -> ModelFacts:

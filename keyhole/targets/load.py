@@ -43,8 +43,9 @@ def load_target(
 
     Args:
         name: ``resnet18-tinyimagenet`` (shipped), ``resnet18`` or ``torchvision:resnet18``, ``timm:NAME``,
-            ``conv-stem:NAME``, ``narrow:NAME``, ``pruned:FOLDER`` or ``defended:FOLDER`` (see `PrunedFamily`), or
-            ``package.module:factory`` (a function without arguments that returns an ``nn.Module`` or a `Target`).
+            ``conv-stem:NAME``, ``narrow:NAME``, ``open_clip:MODEL``, ``transformers:FOLDER``, ``pruned:FOLDER`` or
+            ``defended:FOLDER`` (see `PrunedFamily`), or ``package.module:factory`` (a function without arguments that
+            returns an ``nn.Module`` or a `Target`).
         weights: a file (safetensors, or a state dict by ``torch.save``; see `read_state`), ``pretrained`` (the
             hub's), or None: those shipped with the target, else random ones that are the same in every process, with a
             warning. The number of classes follows the file, and so does whether there is a BNNeck in the classifier's

@@ -8,9 +8,10 @@ from typing import Literal
 
 from keyhole.sizes import OptionalSizeFlag
 
-TaskName = Literal["classification", "re-identification", "pretraining", "detection"]
+TaskName = Literal["classification", "re-identification", "pretraining", "detection", "captions"]
 """Tasks of targets: to score classes, to give an embedding by which identities are retrieved, or one by which public
-pictures are told apart, for others to start from, or to find things and put boxes around them."""
+pictures are told apart, for others to start from, to find things and put boxes around them, or to give an embedding
+that pictures share with what is said of them (CLIP)."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class ModelSettings:
 
     target: str = "resnet18-streetcam"
     """Model to split: a name that `keyhole targets` lists (resnet18, timm:NAME, conv-stem:NAME, narrow:NAME,
-    yolov2:NAME, detection:NAME), pruned:FOLDER (what `keyhole train patrol` wrote), defended:FOLDER (`keyhole train
-    defence`), the FOLDER of `keyhole train target`, or package.module:factory."""
+    yolov2:NAME, detection:NAME), a CLIP's picture tower (open_clip:MODEL, transformers:FOLDER or a name of its hub),
+    pruned:FOLDER (what `keyhole train patrol` wrote), defended:FOLDER (`keyhole train defence`), the FOLDER of
+    `keyhole train target`, or package.module:factory."""
     weights: str | None = None
     """Weights of the model: a file of safetensors or of `torch.save` (the state dict is found in it under any prefix),
     or `pretrained` from the hub. Absent: those that are shipped with the target, else random ones that are the same in

@@ -32,6 +32,7 @@ _OUTPUTS: Mapping[str, tuple[bool, bool]] = {
     "classification": (True, False),
     "re-identification": (False, True),
     "pretraining": (False, True),
+    "captions": (False, True),
     "detection": (True, False),
 }
 """Whether a task's cards have labels, and an embedding."""
@@ -97,7 +98,7 @@ def read_card(folder: Path) -> Card:
     if _OUTPUTS.get(card.task) != (bool(card.labels), card.embedding is not None):
         raise TargetError(
             f"the card {folder / CARD}: expected labels and no embedding for classification and detection, or an "
-            "embedding and no labels for re-identification and pretraining; got "
+            "embedding and no labels for re-identification, pretraining and captions; got "
             f"{card.task}, {len(card.labels)} labels, embedding {card.embedding}"
         )
     return card

@@ -53,7 +53,8 @@ def _factory(name: str) -> Callable[[], object]:
         factory = load_extension(name)
     except ExtensionError as error:
         raise TargetError(
-            f"cannot load {error} (torchvision:, timm:, conv-stem: and narrow: are followed by a model)"
+            f"cannot load {error} (torchvision:, timm:, conv-stem:, narrow:, open_clip: and transformers: are followed "
+            "by a model)"
         ) from error
     if not callable(factory):
         raise TargetError(f"{name} must be a function without arguments, got {type(factory).__name__}")

@@ -16,33 +16,38 @@ _GREY = (0.485, 0.456, 0.406)
 
 
 def varied(pictures: Tensor, size: Size, generator: torch.Generator, recipe: TrainingRecipe) -> Tensor:
-    """Random crops of pictures, their colours changed and rectangles erased, as much as a recipe says.
+    """Random crops of pictures, mirrored, their colours changed and rectangles erased, as much as a recipe says.
 
     Args:
         pictures: N×3×H×W in [0, 1].
         size: of the result.
         generator: source of randomness.
-        recipe: its ``crop``, ``colour`` and ``erase``.
+        recipe: its ``crop``, ``flip``, ``colour`` and ``erase``.
 
     Returns:
         N×3×height×width in [0, 1].
     """
-    pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0))
+    pictures = random_resized_crop(pictures, size, generator, (recipe.crop, 1.0), recipe.flip)
     if recipe.colour:
         pictures = recolour(pictures, generator, recipe.colour)
     return erase(pictures, generator, recipe.erase) if recipe.erase else pictures
 
 
 def random_resized_crop(
-    pictures: Tensor, size: Size, generator: torch.Generator, scale: tuple[float, float] = (0.4, 1.0)
+    pictures: Tensor,
+    size: Size,
+    generator: torch.Generator,
+    scale: tuple[float, float] = (0.4, 1.0),
+    mirrored: float = 0.5,
 ) -> Tensor:
-    """Crop a random part of each picture, flip half of them, resize bilinearly.
+    """Crop a random part of each picture, mirror some of them, resize bilinearly.
 
     Args:
         pictures: N×3×H×W in [0, 1].
         size: of the result.
         generator: source of randomness.
         scale: range of the cropped share of the area; proportions are those of the result, times 3/4 to 4/3.
+        mirrored: share of the pictures that are mirrored.
 
     Returns:
         N×3×height×width.
@@ -57,7 +62,7 @@ def random_resized_crop(
     ratio = uniform(-0.2877, 0.2877).exp().sqrt()
     width = (area * ratio * min(1.0, wider)).clamp(max=1)
     height = (area / ratio * min(1.0, 1 / wider)).clamp(max=1)
-    flip = torch.where(uniform(0, 1) < 0.5, -1.0, 1.0)
+    flip = torch.where(uniform(0, 1) < mirrored, -1.0, 1.0)
     affine = torch.zeros(count, 2, 3)
     affine[:, 0, 0] = width * flip
     affine[:, 1, 1] = height

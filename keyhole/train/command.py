@@ -17,6 +17,7 @@ from keyhole.train.loop import train_task
 from keyhole.train.settings import TrainSettings
 from keyhole.train.snapshots import Snapshots
 from keyhole.train.task import Task
+from keyhole.train.tasks.captions import captions
 from keyhole.train.tasks.classification import classification
 from keyhole.train.tasks.detection import detection
 from keyhole.train.tasks.pretraining import pretraining
@@ -28,6 +29,7 @@ TASKS: Mapping[TaskName, Callable[[TrainSettings, Console], Task]] = {
     "re-identification": reidentification,
     "pretraining": pretraining,
     "detection": detection,
+    "captions": captions,
 }
 
 
@@ -47,11 +49,12 @@ def train(settings: TrainSettings) -> int:
                 command, recipe = f"{earlier.command} && {command}", {**recipe, role: earlier.recipe}
 
         def write(network: nn.Module, folder: Path) -> None:
+            task.write_beside(network, folder)
             write_target_card(
                 dataclasses.replace(settings, out=folder),
                 task,
                 task.outputs,
-                store_weights(network, folder, lambda: task.figures(network), task.stored),
+                store_weights(task.target(network), folder, lambda: task.figures(network), task.stored),
                 console,
                 architecture=settings.architecture,
                 recipe=recipe,

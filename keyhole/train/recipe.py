@@ -35,6 +35,7 @@ class TrainingRecipe:
         crop: smallest share of a picture's area that a random crop keeps.
         colour: strength of the change of brightness and contrast.
         erase: share of the pictures in which a rectangle is erased.
+        flip: share of the pictures that are mirrored.
     """
 
     stages: Stages = ((64, 8), (96, 3), (128, 1))
@@ -50,6 +51,7 @@ class TrainingRecipe:
     crop: float = 0.4
     colour: float = 0.0
     erase: float = 0.0
+    flip: float = 0.5
 
     @property
     def epochs(self) -> int:

@@ -21,7 +21,9 @@ class TrainSettings:
     identities that it was not trained on. Pretraining learns from public pictures, of the pool `public` unless --part
     names another, to know each in other views of it: a start that knows the domain and nobody private. Detection puts
     boxes around vehicles, plates, people (their heads) and signs of streetcam: the head of YOLOv2 is trained on a
-    backbone that stays as it is, and is all that is stored where the backbone is a shipped target's. For example
+    backbone that stays as it is, and is all that is stored where the backbone is a shipped target's. Captions learns
+    from public pictures, as CLIP does, an embedding that pictures share with what is said of them; a text encoder and
+    its tokenizer are left beside the weights. For example
 
         keyhole train target --data tiny-imagenet-100.zip --out runs/resnet18-tinyimagenet
         keyhole train target --task pretraining --data lfw-112.zip --size 64 --init resnet18-tinyimagenet \\
@@ -36,6 +38,7 @@ class TrainSettings:
         keyhole train target --task re-identification --data lfw-112.zip --part private --out runs/resnet18-lfw
         keyhole train target --task detection --data streetcam --architecture yolov2:resnet18 \\
             --init resnet18-streetcam --out runs/yolo
+        keyhole train target --task captions --data streetcam --architecture narrow:vit-96 --out runs/clip
 
     Two runs, the second at the target's own size and a small learning rate, cost less than one at that size:
 
@@ -62,8 +65,8 @@ class TrainSettings:
     architecture: str = "resnet18"
     """Architecture: a name of torchvision (resnet18), one of timm after `timm:` (timm:vit_tiny_patch16_224), a ViT of
     timm after `conv-stem:`, which has convolutions for its patch embedding and learns from fewer pictures, a network
-    with few channels for small pictures after `narrow:` (resnet18-16, vgg13-16: less than 1 MB), or a ResNet with the
-    head of a detector after `yolov2:`."""
+    with few channels for small pictures after `narrow:` (resnet18-16, vgg13-16: less than 1 MB; vit-64 to vit-128, with
+    a convolutional stem: 0.5 to 1.7 MB), or a ResNet with the head of a detector after `yolov2:`."""
     init: Path | None = None
     """Weights to start from: a folder that `keyhole train target` wrote, a file of weights or the name of a shipped
     target, of the same architecture. Where its classes are others, or it answers with an embedding, the last layer
@@ -73,18 +76,18 @@ class TrainSettings:
     to the training pictures is learned besides the identities. It helps networks that learn slowly from few pictures,
     as transformers do."""
     patch_drop: float = 0.0
-    """Re-identification with a ViT: share of the patches that are left out of each training picture, others every time.
-    Half of them halve the time; a short second run should see all (see above)."""
+    """Re-identification or captions with a ViT: share of the patches that are left out of each training picture, others
+    every time. Half of them halve the time; a short second run should see all (see above)."""
     size: SizeFlag = 128
     """Size of the pictures the target will take, in pixels: a side (128), or height and width (256x128)."""
     stages: tuple[str, ...] = ()
     """Shorter side of the pictures and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save
     time, where the architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification;
-    64:10 96:2 128:1 for re-identification, 128:20 with a ViT, 128:30 for detection; the last one at the target's
-    size."""
+    64:10 96:2 128:1 for re-identification, 128:20 with a ViT and for captions, 128:30 for detection; the last one at
+    the target's size."""
     batch: int | None = None
-    """Pictures per step. Absent: the recipe's, 128 for classification and pretraining; 64 for re-identification, and
-    where identities are the classes."""
+    """Pictures per step. Absent: the recipe's, 128 for classification, pretraining and captions; 64 for
+    re-identification, and where identities are the classes."""
     learning_rate: float | None = None
     """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification, 0.001 where identities are the
     classes; 0.0007 for re-identification, 0.0005 with a ViT."""
@@ -106,10 +109,10 @@ class TrainSettings:
     """Re-identification: pictures of each identity in a batch (K of a PK batch; P is batch / K)."""
     identities: int | None = None
     """On streetcam: vehicles to train on. Absent: 2000 for re-identification and detection, 60 as classes, 400 for
-    pretraining."""
+    pretraining, 1000 for captions."""
     views: int | None = None
-    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12; 48 for
-    classification, 4 for detection."""
+    """On streetcam: pictures of each vehicle, by different cameras up to 24. Absent: 12; 48 for classification, 4 for
+    detection, 6 for captions."""
     part: str = ""
     """What of the data to train on. Re-identification on a folder or zip, or on a data set whose owner has no queries,
     absent: its pool `private`, which `--source` never shows. Classification, absent: all of a folder `private/` in it;
@@ -119,10 +122,10 @@ class TrainSettings:
     """Classification, where the data has no pictures set apart: share of each class's pictures that is held back from
     training, by the seed."""
     held_out: int | None = None
-    """Re-identification and detection: identities that are kept from training. Absent: 150 of streetcam, a fifth
-    elsewhere. A third of them, of streetcam as many again (for detection a third), are what to choose settings and
-    epochs by (each epoch's line); the figures of the card are of the others. A data set whose owner has queries is
-    reported on those."""
+    """Re-identification, detection and captions: identities that are kept from training; for captions, pictures where
+    there are none. Absent: 150 of streetcam (200 for captions), a fifth elsewhere. A third of them, of streetcam as
+    many again (for detection and captions a third), are what to choose settings and epochs by (each epoch's line); the
+    figures of the card are of the others. A data set whose owner has queries is reported on those."""
     probes: int = 1
     """Re-identification: pictures of each held-out identity that are searched for among the others."""
     pictures: Path | None = None

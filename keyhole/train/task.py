@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
@@ -99,6 +100,14 @@ class Task(ABC):
     @abstractmethod
     def network(self, module: nn.Module) -> nn.Module:
         """The target: the part of a trained module that is kept."""
+
+    def target(self, network: nn.Module) -> nn.Module:
+        """Of `network`, the part whose weights are stored."""
+        return network
+
+    def write_beside(self, network: nn.Module, folder: Path) -> Sequence[str]:  # noqa: ARG002
+        """Write into a folder what belongs to the target and is not in its weights; return the names there."""
+        return ()
 
     @abstractmethod
     def assess(self, network: nn.Module, size: int) -> str:

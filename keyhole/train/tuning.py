@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -25,7 +26,7 @@ from keyhole.train.tasks.classification import Classification
 from keyhole.train.tasks.reid_data import open_parts, trained_on
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
 from keyhole.train.tasks.teacher import embeddings_by, teach
-from keyhole.train.weights import Figures, write_target_card
+from keyhole.train.weights import Figures, card_of, write_target_card
 
 
 def trained_target(settings: TuningSettings, who: str) -> Target:
@@ -104,6 +105,11 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
         raise UsageError(f"{target.name} answers with neither classes nor an embedding: it is not trained further")
     if answers_with_embedding(target.model):
         return _reidentification(target, recipe, settings, console, teacher)
+    if (card := card_of(Path(settings.target))) and card.task == "captions":
+        raise UsageError(
+            f"{settings.target} was trained with captions, which no further training takes: expected a target of "
+            "classification or re-identification"
+        )
     return _classification(target, recipe, settings, console)
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch.nn import functional as F
 
-from keyhole.targets.architectures import ConvStem
+from keyhole.targets.conv_stem import ConvStem
 from keyhole.targets.load import load_target
 from keyhole.targets.target import TargetError
 

@@ -68,6 +68,7 @@ _TRANSFORMERS = ReidRecipe(stages=((128, 20),), learning_rate=5e-4, weight_decay
 
 RECIPES: Mapping[str, ReidRecipe] = {
     "*vit_*": _TRANSFORMERS,
+    "narrow:vit-*": _TRANSFORMERS,
     "*deit*": _TRANSFORMERS,
     "*swin*": _TRANSFORMERS,
     "*": _CONVOLUTIONS,
