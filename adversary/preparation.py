@@ -19,6 +19,7 @@ from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import OnlineRecipe, open_prior
 from keyhole.attacks.missing import no_public
 from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose, choose_all
+from keyhole.attacks.told import check_text
 from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
@@ -42,10 +43,12 @@ def chosen_attacks(
     """The attacks that the flags name, and the blind attacker, which always runs beside them.
 
     Raises:
-        UsageError: no such attack or recipe, or two words for the same.
+        UsageError: no such attack or recipe, two words for the same, or a text that they cannot use.
     """
     words = [word for word in settings.attacks if word != FLOOR]
-    return choose_all(words, settings.recipe, ONLINE), choose(FLOOR, DEFAULT_RECIPE, ONLINE)
+    chosen = choose_all(words, settings.recipe, ONLINE)
+    check_text(settings.text, chosen)
+    return chosen, choose(FLOOR, DEFAULT_RECIPE, ONLINE)
 
 
 def open_knowledge(
@@ -64,7 +67,7 @@ def open_knowledge(
         UsageError: no such defence or device.
     """
     device = device_named(settings.device)
-    prior = cache(partial(load_prior, settings.prior, device=device))
+    prior = cache(partial(load_prior, settings.prior, device=device, text=settings.text))
     defence = defence_named(settings.defence)
 
     def opened() -> Iterator[Tensor]:
@@ -160,7 +163,8 @@ def forecast(settings: AdversarySettings) -> Forecast:
     next(public_pictures(settings.public, picture_size(settings), settings.seed))
     words = ", ".join(choice.spelled for choice in chosen)
     entries = [choice.entry for choice in chosen]
-    open_prior(entries, lambda: load_prior(settings.prior, device=device), settings.sampling_steps)
+    load = partial(load_prior, settings.prior, device=device, text=settings.text)
+    open_prior(entries, load, settings.sampling_steps)
     recalled = f"; {_recalled(settings)}" if settings.recall else ""
     prior = f"; prior {settings.prior}" if any(entry.uses_prior for entry in entries) else ""
     return Forecast(

@@ -53,6 +53,10 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
     unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""
+    text: str | None = None
+    """What the frames show, in a few words ("a red van on a snow field"), which the diffusion model of diffusion-white
+    is told at every step. It takes a prior with a text encoder. Recipe noise also holds the noise near a Gaussian;
+    paper does as Eq. 8 is printed, which drives it away from one."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
     guided."""

@@ -25,6 +25,7 @@ from keyhole.attacks.entry import (
 )
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.filtered import FilteredRecipe
+from keyhole.attacks.features.gaussianity import TextPrior, negentropy, printed_negentropy
 from keyhole.attacks.features.guided import CLOSING, Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import (
     DENOISED,
@@ -99,8 +100,8 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
         "diffusion-white": AttackEntry(
             {
                 "strong": SeededRecipe(SEED, spectral, DENOISED, white_noisy_latents, denoised=True),
-                "noise": OptimisedRecipe(NOISE, diffusion, samples=True),
-                "paper": OptimisedRecipe(PAPER, diffusion, samples=True),
+                "noise": OptimisedRecipe(NOISE, diffusion, samples=True, told=TextPrior(negentropy)),
+                "paper": OptimisedRecipe(PAPER, diffusion, samples=True, told=TextPrior(printed_negentropy)),
                 "guided": GuidedRecipe(Guidance()),
                 "refined": REFINED_DENOISED,
                 "refined-guided": replace(

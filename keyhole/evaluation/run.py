@@ -22,6 +22,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
+from keyhole.attacks.told import check_text
 from keyhole.data import check_apart
 from keyhole.defences import defence_named
 from keyhole.evaluation.attacked import Attacked
@@ -93,7 +94,8 @@ def evaluate(
         words = ", ".join(choice.spelled for choice in chosen) or "the blind attacker"
         raise UsageError(f"--smoothing {settings.smoothing:g}: no filter ends {words}; pixels-white/filtered has one")
     check_apart(settings.source, settings.public)
-    load = partial(prior_named, settings.prior, device_named(settings.device))
+    check_text(settings.text, chosen)
+    load = partial(prior_named, settings.prior, device_named(settings.device), settings.text)
     open_prior((choice.entry for choice in chosen), load, settings.sampling_steps)
     torch.set_num_threads(settings.threads)
     keep_all_freed()

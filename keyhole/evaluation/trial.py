@@ -110,8 +110,9 @@ def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]
 def _prior(settings: OfflineSettings) -> dict[str, object]:
     return {
         "prior": settings.prior,
-        "prior_hash": prior_hash(settings.prior),
+        "prior_hash": prior_hash(settings.prior, told=settings.text is not None),
         "sampling_steps": settings.sampling_steps,
+        **({} if settings.text is None else {"text": settings.text}),
     }
 
 
@@ -272,13 +273,14 @@ def blind_access(settings: OfflineSettings, size: Size, seed: int) -> Blind:
         seed: of the public pictures.
     """
     device = device_named(settings.device)
-    return Blind(_public(settings.public, size, seed), size, partial(prior_named, settings.prior, device), device)
+    prior = partial(prior_named, settings.prior, device, settings.text)
+    return Blind(_public(settings.public, size, seed), size, prior, device)
 
 
 @lru_cache(maxsize=1)
-def prior_named(name: str, device: torch.device) -> Prior:
+def prior_named(name: str, device: torch.device, text: str | None = None) -> Prior:
     """`load_prior`, loaded once for several attacks in turn."""
-    return load_prior(name, device=device)
+    return load_prior(name, device=device, text=text)
 
 
 @lru_cache(maxsize=1)

@@ -31,6 +31,7 @@ class Denoiser:
         channels: of the latent.
         multiple: that the latent's sides must be of.
         width: of the text embedding; None: it takes no text.
+        told: embedding 1×tokens×width of what it is told where a call says nothing else; None: no prompt.
     """
 
     network: nn.Module
@@ -38,6 +39,7 @@ class Denoiser:
     channels: int
     multiple: int
     width: int | None = None
+    told: Tensor | None = None
 
     def no_text(self, count: int) -> Tensor | None:
         """The embedding N×1×width of no prompt: zeros, as in §4 of the feature-inversion paper; None without text.
@@ -52,10 +54,11 @@ class Denoiser:
         Args:
             latents: x_t.
             timestep: t, the same for all.
-            embedding: N×tokens×width of a prompt; None: no prompt.
+            embedding: N×tokens×width of a prompt; None: `told`.
         """
         if embedding is None:
-            embedding = self.no_text(len(latents))
+            count = len(latents)
+            embedding = self.no_text(count) if self.told is None else self.told.expand(count, -1, -1)
         text = {} if embedding is None else {"encoder_hidden_states": embedding.to(latents.device)}
         output: Tensor = self.network(latents, timestep, **text).sample
         return self.schedule.read(latents, output[:, : self.channels], self.schedule.alphas_cumprod[timestep])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from keyhole.nn import taef2
@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parent / "weights"
 CARD = "card.json"
 _AUTOENCODERS = ("vae", "vqvae")
 PARTS = (*_AUTOENCODERS, "unet", "scheduler")
-"""Folders that are read; ``text_encoder/`` and ``tokenizer/`` may be there and are not."""
+"""Folders that are read; ``text_encoder/`` and ``tokenizer/`` only where a text is given."""
 LAYOUT = "a diffusers directory: vae/ (or vqvae/), and for diffusion attacks unet/ and scheduler/"
 _CONFIG, _INDEX = "config.json", "model_index.json"
 _SINGLE = (".safetensors", ".ckpt", ".pt", ".pth", ".bin", ".gguf")
@@ -121,10 +121,15 @@ def _seen(folder: Path) -> Iterator[str]:
         yield f"it holds {files[0].name}. {_conversion(files[0])}"
 
 
-def fingerprint(folder: Path) -> str:
-    """Twelve hex digits that change with the prior: of the names, sizes and first megabytes of its files."""
+def fingerprint(folder: Path, more: Sequence[str] = ()) -> str:
+    """Twelve hex digits that change with the prior: of the names, sizes and first megabytes of its files.
+
+    Args:
+        folder: of the prior.
+        more: folders in it that count besides `PARTS`.
+    """
     digest = hashlib.sha256()
-    for name in (*PARTS, *("." * bool(_class(folder)))):
+    for name in (*PARTS, *more, *("." * bool(_class(folder)))):
         for file in sorted(path for path in (folder / name).glob("*") if path.is_file()):
             digest.update(f"{name}/{file.name} {file.stat().st_size}".encode())
             with file.open("rb") as content:

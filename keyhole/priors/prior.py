@@ -6,15 +6,18 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from keyhole.extensions import ExtensionError, extension_hash, load_extension
 from keyhole.nn.device import CPU
+from keyhole.nn.text_tower import MODEL, TOKENIZER
 from keyhole.priors.autoencoder import Autoencoder, check_autoencoder, load_autoencoder
 from keyhole.priors.denoiser import Denoiser, check_denoiser, load_denoiser
 from keyhole.priors.folder import fingerprint, is_extension, prior_folder
+from keyhole.priors.text import told
 from keyhole.service.errors import UsageError
 
 
@@ -44,7 +47,9 @@ class Prior:
         return denoiser
 
 
-def load_prior(name: str | None, *, quantise: bool = True, device: torch.device = CPU) -> Prior:
+def load_prior(
+    name: str | None, *, quantise: bool = True, device: torch.device = CPU, text: str | None = None
+) -> Prior:
     """The prior of that name: a diffusers directory, as of Stable Diffusion or an unconditional LDM, or one's own.
 
     >>> prior = load_prior("streetcam")
@@ -56,26 +61,38 @@ def load_prior(name: str | None, *, quantise: bool = True, device: torch.device 
             class or function that is called with the device and makes a `Prior` which computes there.
         quantise: see `load_autoencoder`; a prior of one's own is not told.
         device: where it computes.
+        text: what the diffusion model is told at every step; None: nothing.
 
     Raises:
-        UsageError: there is none, or of a kind that is not known. What a class of one's own raises itself is left as
-            it is, so that it shows where.
+        UsageError: there is none, or of a kind that is not known, or it takes no text. What a class of one's own raises
+            itself is left as it is, so that it shows where.
     """
     if is_extension(name):
+        if text is not None:
+            raise UsageError(f"--text {text!r}: a prior of one's own tells its Denoiser itself, by its `told`")
         return _own_prior(str(name), device)
     folder = prior_folder(name)
     autoencoder = load_autoencoder(folder, quantise=quantise, device=device)
-    return Prior(autoencoder, lambda: load_denoiser(folder, device))
+    return Prior(autoencoder, partial(_denoiser, folder, text, device))
 
 
-def prior_hash(name: str | None) -> str:
+def _denoiser(folder: Path, text: str | None, device: torch.device) -> Denoiser:
+    denoiser = load_denoiser(folder, device)
+    return denoiser if text is None else told(denoiser, folder, text, device)
+
+
+def prior_hash(name: str | None, *, told: bool = False) -> str:
     """Twelve hex digits that change with the files of a prior; of one's own, with the source file of its class.
+
+    Args:
+        name: see `load_prior`.
+        told: its text encoder counts too.
 
     Raises:
         UsageError: as `load_prior`.
     """
     if not is_extension(name):
-        return fingerprint(prior_folder(name))
+        return fingerprint(prior_folder(name), (MODEL, TOKENIZER) if told else ())
     _factory(str(name))
     return extension_hash(str(name))
 

@@ -194,11 +194,13 @@ class OptimisedRecipe(WhiteBoxRecipe):
         settings: the hyper-parameters.
         generator: what is optimised, from what is known and the steps of a sampler.
         samples: whether a sampler makes its pictures.
+        told: term that is minimised besides where the prior is told a text.
     """
 
     settings: OptimiserSettings
     generator: Callable[[WhiteBox, int], Generator]
     samples: bool = False
+    told: Regulariser | None = None
 
     @property
     def iterations(self) -> int:
@@ -208,7 +210,10 @@ class OptimisedRecipe(WhiteBoxRecipe):
     def make(self, known: WhiteBox, run: RunSettings) -> WhiteBoxAttack:
         """The optimiser."""
         generator = self.generator(known, run.sampling_steps or self.settings.sampling_steps)
-        return white_box_attack(known, generator, self.settings, run)
+        attack = white_box_attack(known, generator, self.settings, run)
+        if self.told is None or known.prior().denoiser.told is None:
+            return attack
+        return dataclasses.replace(attack, regulariser=self.told)
 
 
 def white_box_attack(
