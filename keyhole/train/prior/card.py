@@ -62,16 +62,22 @@ def _readme(card: PriorCard, megabytes: float) -> str:
     figures, parameters = card.figures, card.parameters
     ssim = f", SSIM {_shown(figures, 'ssim', 3)}" if "ssim" in figures else ""
     latent = "×".join(str(side) for side in card.latent)
+    takes_text = "denoising_loss_told" in figures
+    unet = "UNet2DConditionModel" if takes_text else "UNet2DModel"
+    told = ", and of a caption where it is told one (`text_encoder/`)" if takes_text else ""
+    with_text = (
+        f"  Told the captions of those pictures it is {figures['denoising_loss_told']:.4f}.\n" if takes_text else ""
+    )
     return f"""# {card.name}
 
 A prior: what an attacker knows of pictures before it sees a frame. An autoencoder ({card.autoencoder})
-turns pictures of {card.size}×{card.size} pixels into latents of {latent} values and back. A U-Net (UNet2DModel) takes
-noise off latents, so that a deterministic DDIM sampler makes pictures of noise.
+turns pictures of {card.size}×{card.size} pixels into latents of {latent} values and back. A U-Net ({unet}) takes
+noise off latents, so that a deterministic DDIM sampler makes pictures of noise{told}.
 
     keyhole attack --attacks decoder-white --prior {card.name}
     keyhole attack --attacks diffusion-white --prior {card.name}
 
-Each part is a folder of diffusers and loads on its own, such as `UNet2DModel.from_pretrained("{card.name}/unet")`. The
+Each part is a folder of diffusers and loads on its own, such as `{unet}.from_pretrained("{card.name}/unet")`. The
 U-Net's latents are `(own − latents_mean) / latents_std` of the autoencoder's own, per channel, as `vae/config.json`
 has them. The U-Net predicts velocities; the scheduler starts from noise without any signal.
 
@@ -80,7 +86,8 @@ has them. The U-Net predicts velocities; the scheduler starts from noise without
   PSNR {_shown(figures, "psnr", 2)} dB{ssim} (means with 95 % intervals, one training).
   That is the practical ceiling of attacks that decode through this autoencoder, however much the features leak.
 - **Denoising**: the mean squared error of predicted velocities is {figures["denoising_loss"]:.4f} on latents of those
-  pictures and {figures["denoising_loss_public"]:.4f} on as many that were trained on. A network that answers 0 has 1.
+  pictures and {figures["denoising_loss_public"]:.4f} on as many that were trained on. A network that answers 0 has
+  1.{with_text}
 - **Parameters**: {parameters["autoencoder"]:,} in the autoencoder, {parameters["unet"]:,} in the U-Net, stored in
   {megabytes:.1f} MB.
 - **Seed** {card.seed}. **Licence** of the weights: {card.licence}. `card.json` has the whole recipe.

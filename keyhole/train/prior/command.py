@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import cast
 
 from accelerate import Accelerator
 from accelerate.utils import set_seed
+from rich.console import Console
 from torch import Tensor, nn
 
 from keyhole.priors.folder import prior_folder, shipped_priors
+from keyhole.priors.text import TextEncoder
 from keyhole.service.errors import UsageError
 from keyhole.service.files import TRAINING, alone
 from keyhole.targets.stored_weights import this_command
@@ -25,11 +29,12 @@ from keyhole.train.prior.autoencoder import (
     open_autoencoder,
 )
 from keyhole.train.prior.card import PriorCard, write_prior_card
-from keyhole.train.prior.diffusion import DiffusionTraining, new_unet, save_diffusion
+from keyhole.train.prior.diffusion import DiffusionTraining, denoising_loss, new_unet, save_diffusion
 from keyhole.train.prior.figures import ceiling, denoising, reconstruction_sheet, sample_sheet
-from keyhole.train.prior.pictures import count_weights, facts_of, learned_from, measured_on, recipe_of
+from keyhole.train.prior.pictures import captioned, count_weights, facts_of, learned_from, measured_on, recipe_of
 from keyhole.train.prior.reconstruction import ReconstructionTraining, Reconstructor
 from keyhole.train.prior.settings import PriorSettings
+from keyhole.train.prior.told_diffusion import Descriptions, ToldDiffusionTraining
 
 _CLIP = 1.0
 _DECAY = 0.01
@@ -49,7 +54,7 @@ def prior(settings: PriorSettings) -> int:
     check_sides(settings, given)
     with alone(settings.out, TRAINING):
         work.mkdir(exist_ok=True)
-        pictures, audit = (take(settings, work, console) for take in (learned_from, measured_on))
+        pictures, audit, descriptions = _read(settings, work, console)
         console.print(f"{len(pictures)} pictures of {settings.data}, pool {settings.pool}, {settings.size} px")
 
         autoencoder = given or autoencoder_of(settings, pictures, audit)
@@ -61,9 +66,13 @@ def prior(settings: PriorSettings) -> int:
         latents, latents_audit = scale.normalised(own), scale.normalised(own_audit)
 
         look = sample_sheet(autoencoder, scale, audit, latents_audit, settings.seed, settings.out)
-        unet = save_diffusion(_unet(settings, latents, look), settings.out)
+        unet = save_diffusion(_unet(settings, latents, look, descriptions), settings.out)
         look(unet)
         figures = ceiling(autoencoder, own_audit, audit) | denoising(unet, latents, latents_audit, settings.seed)
+        if descriptions:
+            descriptions.save(settings.out)
+            texts = descriptions.embedded(descriptions.audit)
+            figures["denoising_loss_told"] = denoising_loss(unet, latents_audit, settings.seed, texts=texts)
         kind = type(autoencoder.network).__name__
         card = PriorCard(
             name=settings.out.name,
@@ -82,6 +91,16 @@ def prior(settings: PriorSettings) -> int:
         console.print(dict(card.figures))
         console.print(f"the prior is in {settings.out}; PSNR and SSIM are the ceiling of what decodes through it")
         return 0
+
+
+def _read(settings: PriorSettings, folder: Path, console: Console) -> tuple[Tensor, Tensor, Descriptions | None]:
+    """Pictures to learn from and of the pool ``audit``, and their captions where the U-Net is told those."""
+    if settings.text is None:
+        return learned_from(settings, folder, console), measured_on(settings, folder, console), None
+    encoder = TextEncoder.load(settings.text)
+    pictures, own = captioned(settings, settings.pool, settings.pictures, folder, console)
+    audit, theirs = captioned(settings, "audit", settings.audit, folder, console)
+    return pictures, audit, Descriptions(settings.text, encoder, own, theirs)
 
 
 def given_autoencoder(settings: PriorSettings) -> PriorAutoencoder | None:
@@ -114,10 +133,19 @@ def autoencoder_of(settings: PriorSettings, pictures: Tensor, audit: Tensor) -> 
     return as_stored(trained.network)
 
 
-def _unet(settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], str]) -> nn.Module:
+def _unet(
+    settings: PriorSettings, latents: Tensor, look: Callable[[nn.Module], str], descriptions: Descriptions | None
+) -> nn.Module:
     set_seed(settings.seed)
-    training = DiffusionTraining(
-        new_unet(latents.shape[1], latents.shape[2], settings.unet_widths),
+    width = descriptions.width if descriptions else None
+    network = new_unet(latents.shape[1], latents.shape[2], settings.unet_widths, text_width=width)
+    kind = (
+        partial(ToldDiffusionTraining, descriptions=descriptions, dropout=settings.text_dropout)
+        if descriptions
+        else DiffusionTraining
+    )
+    training = kind(
+        network,
         latents,
         steps=settings.unet_steps,
         batch=settings.unet_batch,

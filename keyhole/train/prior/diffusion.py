@@ -42,15 +42,21 @@ def new_scheduler() -> Any:
     )
 
 
-def new_unet(channels: int, side: int, widths: Sequence[int], labels: int | None = None) -> nn.Module:
-    """A UNet2DModel of random weights, one residual block a resolution down and two up.
+def new_unet(
+    channels: int, side: int, widths: Sequence[int], labels: int | None = None, *, text_width: int | None = None
+) -> nn.Module:
+    """A UNet2DModel of random weights, one residual block a resolution down and two up; a UNet2DConditionModel where it
+    takes text.
 
     Args:
         channels: of the latents.
         side: of the latents, which ``2 ** (len(widths) - 1)`` divides.
         widths: channels at each resolution, each half the one before; all but the first have attention.
         labels: that it is conditional on, each with an embedding; None: on none.
+        text_width: of the embedding of a text that it is conditional on; None: on none.
     """
+    if text_width is not None:
+        return _new_told_unet(channels, side, widths, text_width)
     down = ["DownBlock2D", *["AttnDownBlock2D"] * (len(widths) - 1)]
     up = [*["AttnUpBlock2D"] * (len(widths) - 1), "UpBlock2D"]
     shared = math.gcd(_GROUPS, *widths)
@@ -69,14 +75,34 @@ def new_unet(channels: int, side: int, widths: Sequence[int], labels: int | None
     return cast(nn.Module, network)
 
 
+def _new_told_unet(channels: int, side: int, widths: Sequence[int], text_width: int) -> nn.Module:
+    """`new_unet` with attention to a text where that has attention to the latent alone."""
+    down = ["DownBlock2D", *["CrossAttnDownBlock2D"] * (len(widths) - 1)]
+    shared = math.gcd(_GROUPS, *widths)
+    network: Any = diffusers.UNet2DConditionModel(  # type: ignore[no-untyped-call]
+        sample_size=side,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=tuple(widths),
+        layers_per_block=1,
+        down_block_types=tuple(down),
+        up_block_types=tuple(kind.replace("Down", "Up") for kind in reversed(down)),
+        attention_head_dim=tuple(width // shared for width in widths),  # the number of heads, whatever it is called
+        norm_num_groups=shared,
+        cross_attention_dim=text_width,
+    )
+    return cast(nn.Module, network)
+
+
 class Noising(NamedTuple):
-    """A step's data: latents N×C×h×w, the noise to add, as many, N timesteps, and N labels for a U-Net that takes
-    them."""
+    """A step's data: latents N×C×h×w, the noise to add, as many, N timesteps, and for a U-Net that takes them N labels
+    or embeddings N×tokens×width of texts."""
 
     latents: Tensor
     noise: Tensor
     timesteps: Tensor
     labels: Tensor | None = None
+    texts: Tensor | None = None
 
 
 class DiffusionTraining(TrainingPlan):
@@ -129,8 +155,15 @@ def velocity_errors(network: nn.Module, scheduler: Any, batch: Noising) -> Tenso
     noisy = scheduler.add_noise(batch.latents, batch.noise, batch.timesteps)
     velocity: Tensor = scheduler.get_velocity(batch.latents, batch.noise, batch.timesteps)
     given = {} if batch.labels is None else {"class_labels": batch.labels}
-    predicted: Tensor = network(noisy, batch.timesteps, **given).sample
+    texts = untold(network, len(noisy), noisy.device) if batch.texts is None else {"encoder_hidden_states": batch.texts}
+    predicted: Tensor = network(noisy, batch.timesteps, **given, **texts).sample
     return (predicted.float() - velocity).square().mean(dim=(1, 2, 3))
+
+
+def untold(network: nn.Module, count: int, device: torch.device) -> dict[str, Tensor]:
+    """What a U-Net that takes text is given without one: zeros, for each of ``count`` latents; nothing for others."""
+    width = getattr(network, "config", {}).get("cross_attention_dim")
+    return {} if width is None else {"encoder_hidden_states": torch.zeros(count, 1, width, device=device)}
 
 
 def min_snr(alphas: Tensor) -> Tensor:
@@ -145,7 +178,13 @@ def min_snr(alphas: Tensor) -> Tensor:
 
 @torch.no_grad()
 def denoising_loss(
-    network: nn.Module, latents: Tensor, seed: int, batch: int = 64, *, labels: Tensor | None = None
+    network: nn.Module,
+    latents: Tensor,
+    seed: int,
+    batch: int = 64,
+    *,
+    labels: Tensor | None = None,
+    texts: Tensor | None = None,
 ) -> float:
     """Mean squared error of the velocities of latents N×C×h×w, without weights: 1 for a network that answers 0.
 
@@ -157,6 +196,7 @@ def denoising_loss(
         seed: of noise and timesteps.
         batch: latents at once.
         labels: N, for a network that is conditional on them.
+        texts: embeddings N×tokens×width of each latent's; None: none is given.
     """
     scheduler = new_scheduler()
     device = next(network.parameters()).device
@@ -165,9 +205,13 @@ def denoising_loss(
     timesteps = (torch.arange(count) * trained // count)[torch.randperm(count, generator=generator)]
     noise = torch.randn(latents.shape, generator=generator)
     network.eval()
-    given = (latents, noise, timesteps, *(() if labels is None else (labels,)))
-    parts = zip(*(torch.split(whole.to(device), batch) for whole in given), strict=True)
-    return float(torch.cat([velocity_errors(network, scheduler, Noising(*part)) for part in parts]).mean())
+    whole = {"latents": latents, "noise": noise, "timesteps": timesteps, "labels": labels, "texts": texts}
+    given = {name: value.to(device) for name, value in whole.items() if value is not None}
+    parts = (
+        Noising(**{name: value[first : first + batch] for name, value in given.items()})
+        for first in range(0, count, batch)
+    )
+    return float(torch.cat([velocity_errors(network, scheduler, part) for part in parts]).mean())
 
 
 @torch.no_grad()
@@ -178,8 +222,10 @@ def sample(network: nn.Module, shape: tuple[int, int, int, int], seed: int, step
     network.eval()
     device = next(network.parameters()).device
     latents = torch.randn(shape, generator=torch.Generator().manual_seed(seed)).to(device)
+    given = untold(network, len(latents), device)
     for timestep in scheduler.timesteps:
-        latents = scheduler.step(network(latents, timestep.to(device)).sample, timestep, latents).prev_sample
+        predicted = network(latents, timestep.to(device), **given).sample
+        latents = scheduler.step(predicted, timestep, latents).prev_sample
     return latents.cpu()
 
 
@@ -200,7 +246,7 @@ def save_diffusion(network: Any, folder: Path) -> nn.Module:
         "_class_name": "DiffusionPipeline",
         "_diffusers_version": diffusers.__version__,
         "vae": ["diffusers", kind],
-        "unet": ["diffusers", "UNet2DModel"],
+        "unet": ["diffusers", type(network).__name__],
         "scheduler": ["diffusers", "DDIMScheduler"],
     }
     (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from keyhole.data.classes import STREETCAM
 from keyhole.data.in_memory import read_pictures
 from keyhole.data.sample import Pool
+from keyhole.data.sets.captions import EXPECTED, captions_of
 from keyhole.data.sets.catalogue import open_collection
 from keyhole.data.sets.collection import Collection, Subset
 from keyhole.data.source import NAMED, open_source
 from keyhole.data.streetcam.pools import VehiclePool as StreetcamPool
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
+from keyhole.service.errors import UsageError
 from keyhole.train.prior.settings import KindName, PriorSettings
 
 
@@ -32,10 +34,11 @@ def recipe_of(settings: PriorSettings) -> dict[str, Any]:
 
 _SHARED = ("pool", "pictures", "size", "every", "precision")
 _DIFFUSION = ("latent_channels", "widths", "blocks", "unet", "steps", "halved", "batch", "learning_rate", "audit")
+_TEXT = ("text_dropout",)
 _LABELS = ("top_n", "liked_by")
 _OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
     {
-        "diffusion": _DIFFUSION,
+        "diffusion": (*_DIFFUSION, *_TEXT),
         "cdm": (*_DIFFUSION, *_LABELS, "null_label", "tuning"),
         "gan": ("gan", "critic", "z"),
         "inversion-gan": ("gan", "critic", "z"),
@@ -48,7 +51,7 @@ _OWN: Mapping[KindName, tuple[str, ...]] = MappingProxyType(
 
 Stage = Literal["autoencoder", "unet", "tuning", "pair", "students"]
 _AUTOENCODER = ("latent_channels", "widths", "blocks", "steps", "halved", "batch", "learning_rate")
-_UNET = ("autoencoder", *_AUTOENCODER, "unet", *_LABELS, "null_label")
+_UNET = ("autoencoder", *_AUTOENCODER, "unet", *_LABELS, "null_label", "text")
 _DECIDES: Mapping[Stage, tuple[str, ...]] = MappingProxyType(
     {
         "autoencoder": _AUTOENCODER,
@@ -94,13 +97,35 @@ def measured_on(settings: PriorSettings, folder: Path, console: Console) -> Tens
     return _pictures(settings, "audit", settings.audit, folder, console)
 
 
+def captioned(
+    settings: PriorSettings, pool: str, count: int, folder: Path, console: Console
+) -> tuple[Tensor, list[str]]:
+    """Pictures of a pool, uint8 N×3×size×size, and the caption of each.
+
+    Raises:
+        UsageError: no captions there.
+    """
+    if settings.data != STREETCAM and _streamed(settings.data):
+        raise UsageError(f"--text: the pictures of {settings.data} have no captions: {EXPECTED}")
+    collection = _collection(settings, pool, count)
+    captions_of(collection, range(len(collection)), settings.data, "--text")
+    pictures, kept = read_pictures(collection, settings.size, workers=settings.workers, folder=folder, console=console)
+    return pictures, captions_of(collection, kept, settings.data, "--text")
+
+
 def _pictures(settings: PriorSettings, pool: str, count: int, folder: Path, console: Console) -> Tensor:
     spec, size = settings.data, settings.size
     if spec != STREETCAM and _streamed(spec):
         source = open_source(spec, pool=cast(Pool, pool), size=size, seed=settings.seed)
         return torch.stack([(sample.picture * 255).round().to(torch.uint8) for sample in islice(source, count)])
-    collection = _streetcam(pool, size, count) if spec == STREETCAM else _some(spec, pool, count, settings.seed)
+    collection = _collection(settings, pool, count)
     return read_pictures(collection, size, workers=settings.workers, folder=folder, console=console)[0]
+
+
+def _collection(settings: PriorSettings, pool: str, count: int) -> Collection:
+    if settings.data == STREETCAM:
+        return _streetcam(pool, settings.size, count)
+    return _some(settings.data, pool, count, settings.seed)
 
 
 def finite(settings: PriorSettings, pool: str) -> Collection | None:

@@ -25,6 +25,7 @@ class PriorSettings:
         keyhole train prior --data streetcam --out runs/prior-streetcam
         keyhole train prior --data lfw-112.zip --size 112 --unet-widths 96 128 --out runs/prior-lfw
         keyhole train prior --data streetcam --autoencoder taef2/ --unet-widths 96 128 192 --out runs/prior-taef2
+        keyhole train prior --data streetcam --autoencoder streetcam --text runs/clip --out runs/prior-told
 
     The first suits two cores without a GPU. With a GPU: --precision bf16, five to ten times the steps, wider networks.
 
@@ -66,6 +67,12 @@ class PriorSettings:
     """A finished autoencoder, so that only the U-Net is trained: the shipped prior `streetcam`, a diffusers directory
     of AutoencoderKL, AutoencoderDC or AutoencoderTiny, or one that has it in `vae/`, or a folder with the two
     taef2_*.safetensors."""
+    text: Path | None = None
+    """`diffusion`: folder with a text encoder, as `keyhole train target --task captions` leaves one: the U-Net learns
+    to be told captions, which the pictures must have, and `--text` of attacks takes the prior. Without a text it is
+    unconditional."""
+    text_dropout: float = 0.1
+    """`diffusion`: probability that a picture of a step goes without its caption."""
     latent_channels: int = 24
     """Channels of the autoencoder's latents; they divide the last of its widths."""
     widths: tuple[int, ...] = (48, 96, 192)
@@ -173,6 +180,7 @@ class PriorSettings:
             value = getattr(self, name)
             if value is not None and value < smallest:
                 raise UsageError(f"--{_flag(name)} {value}: expected {smallest} or more")
+        self._check_text()
         if not 0 <= self.null_label < 1:
             raise UsageError(f"--null-label {self.null_label:g}: expected a probability below 1")
         if self.tuning_decoded > self.tuning_sampler:
@@ -189,6 +197,12 @@ class PriorSettings:
             raise UsageError(f"--blocks: expected one number for each of the {len(self.widths)} --widths, 1 or more")
         if self.autoencoder is None:
             self._check_widths()
+
+    def _check_text(self) -> None:
+        if self.text is not None and self.kind != "diffusion":
+            raise UsageError(f"--text: a prior of kind {self.kind} takes no text; expected --kind diffusion")
+        if not 0 <= self.text_dropout < 1:
+            raise UsageError(f"--text-dropout {self.text_dropout:g}: expected a probability below 1")
 
     def _check_widths(self) -> None:
         """Shortcuts beside the halvings average whole groups of channels."""
