@@ -17,7 +17,7 @@ from keyhole.service import memory
 from keyhole.service.address import Address
 
 os.environ["OMP_NUM_THREADS"] = "1"
-CLOSING_SECONDS = 20
+CLOSING_SECONDS = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-PATIENCE = 180.0
+PATIENCE = 240.0
 """Seconds after which what has not come will not come. A test that passes waits only as long as it must."""
 
 
