@@ -62,6 +62,7 @@ def test_only_the_head_is_trained_and_stored(tmp_path: Path) -> None:
         ({"data": "elsewhere"}, "boxes of streetcam"),
         ({"init": None}, "--init resnet18-streetcam"),
         ({"architecture": "resnet18"}, "--architecture yolov2:resnet18"),
+        ({"task": "classification", "init": None}, "--task detection"),
         ({"stages": ("32:1", "64:1")}, "one stage"),
     ],
 )

@@ -105,6 +105,8 @@ def classification(settings: TrainSettings, console: Console) -> Task:
     if settings.teacher or settings.patch_drop:
         raise UsageError("--teacher and --patch-drop are of re-identification: --task re-identification")
     entry = architecture(settings.architecture)
+    if entry.family.facts(entry.name).detects:
+        raise UsageError(f"--architecture {settings.architecture} answers with boxes: --task detection")
     data = open_classes(settings)
     recipe = adjusted(data.recipe, settings)
     torch.manual_seed(settings.seed)
