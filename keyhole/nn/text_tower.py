@@ -10,6 +10,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from keyhole.nn.byte_pairs import END, frequent_pairs
 from keyhole.service.errors import MissingError, UsageError
 
 MODEL, TOKENIZER = "text_encoder", "tokenizer"
@@ -56,9 +57,7 @@ class TextTower(nn.Module):
             UsageError: transformers is not installed.
         """
         library = transformers()
-        tokenizer = library.CLIPTokenizer().train_new_from_iterator(
-            list(texts), vocab_size=vocabulary, show_progress=False
-        )
+        tokenizer = _tokenizer(library, texts, vocabulary)
         tokenizer.model_max_length = length
         config = library.CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -129,6 +128,24 @@ class TextTower(nn.Module):
         return nn.functional.normalize(torch.cat(parts).float())
 
 
+def _tokenizer(library: Any, texts: Iterable[str], vocabulary: int) -> Any:
+    """CLIP's tokenizer with a vocabulary of the texts: the same texts give the same numbers."""
+    plain = library.CLIPTokenizer()
+    split, normal = plain.backend_tokenizer.pre_tokenizer, plain.backend_tokenizer.normalizer
+    words = [word for text in texts for word, _ in split.pre_tokenize_str(normal.normalize_str(text))]
+    alphabet = sorted(_byte_letters())
+    tokens = [plain.bos_token, plain.eos_token, *alphabet, *(letter + END for letter in alphabet)]
+    pairs = frequent_pairs(words, vocabulary - len(tokens))
+    tokens = list(dict.fromkeys([*tokens, *map("".join, pairs)]))
+    return library.CLIPTokenizer(vocab={token: number for number, token in enumerate(tokens)}, merges=pairs)
+
+
+def _byte_letters() -> list[str]:
+    from tokenizers.pre_tokenizers import ByteLevel  # noqa: PLC0415  (comes with transformers, which is optional)
+
+    return list(ByteLevel.alphabet())
+
+
 def transformers() -> Any:
     """The package transformers, of which only CLIP's text model and tokenizer are used; its progress bars are off.
 
@@ -142,5 +159,5 @@ def transformers() -> Any:
             f"texts need the package transformers, which is not installed ({error}): pip install 'keyhole[text]', or "
             "pip install '.[text]' in Keyhole's folder"
         ) from error
-    library.utils.logging.disable_progress_bar()
+    library.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     return library

@@ -97,6 +97,21 @@ class TestTowers:
             expected = torch.nn.functional.normalize(tower.model.text_projection(hidden), dim=0)
         assert torch.allclose(alone[0], expected, atol=1e-5)
 
+    def test_the_same_texts_give_the_same_vocabulary_and_any_word_has_tokens(self) -> None:
+        texts = ["A red van's door", "a blue bus in fog"] * 3
+        tokenizer = TextTower.fresh(texts, width=32, layers=1, embedding=8, length=12).tokenizer
+        numbers = tokenizer.get_vocab()
+        assert sorted(numbers.values()) == list(range(len(numbers)))
+        made = sorted(token for token, number in numbers.items() if number >= 2 + 2 * 256)
+        assert made == [
+            "'s</w>", "an</w>", "bl", "blu", "blue</w>", "bu", "bus</w>", "do", "doo", "door</w>", "ed</w>", "fo",
+            "fog</w>", "in</w>", "red</w>", "van</w>",
+        ]  # fmt: skip
+        assert (
+            tokenizer.decode(tokenizer("A zebra é bus").input_ids, skip_special_tokens=True).strip() == "a zebra é bus"
+        )
+        assert tokenizer.unk_token_id not in tokenizer("zebra é").input_ids[1:-1]
+
     def test_long_texts_are_cut_off(self) -> None:
         tower = self.tower()
         assert tower.tokens(["a red van " * 20]).shape == (1, 12)
