@@ -37,12 +37,16 @@ def trained_target(settings: TuningSettings, who: str) -> Target:
         who: starts from it, for messages.
 
     Raises:
-        UsageError: its weights are random.
+        UsageError: its weights are random, or it answers with neither classes nor an embedding.
         TargetError: no such target or weights.
     """
     target = load_target(settings.target, settings.weights, size=settings.size)
     if target.weights.startswith("random"):
         raise UsageError(f"{settings.target} has random weights: {who} starts from a trained target (--weights FILE)")
+    if not target.outputs:
+        raise UsageError(
+            f"{target.name} answers with neither classes nor an embedding: {who} does not train it further"
+        )
     return target
 
 
@@ -101,8 +105,6 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
         FileNotFoundError: no data there.
         ValueError: the data's classes are not the target's, the data does not suffice, or the target answers otherwise.
     """
-    if not target.outputs:
-        raise UsageError(f"{target.name} answers with neither classes nor an embedding: it is not trained further")
     if answers_with_embedding(target.model):
         return _reidentification(target, recipe, settings, console, teacher)
     if (card := card_of(Path(settings.target))) and card.task == "captions":

@@ -142,6 +142,11 @@ def test_more_steps_and_more_pictures_are_planned_to_take_longer(settings: Inver
     assert more["latent"].seconds > 10 * few["latent"].seconds
 
 
+def test_a_detector_remembers_no_classes() -> None:
+    with pytest.raises(UsageError, match="yolo-streetcam answers with boxes"):
+        classifier_named("yolo-streetcam")
+
+
 def test_where_a_class_is_searched_for_once_further_pictures_of_it_cost_no_search() -> None:
     def seconds(word: str, classes: int, each: int) -> float:
         return choose_class_attack(word).seconds(100, 0.01, classes, each)

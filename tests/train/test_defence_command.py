@@ -141,6 +141,7 @@ def test_a_re_identification_is_taught_by_what_it_was(
         ({"head_only": True}, "trained with the whole model's weights"),
         ({"cut": "layer9"}, "no point 'layer9'"),
         ({"target": "resnet18"}, "has random weights"),
+        ({"target": "yolo-streetcam"}, "neither classes nor an embedding"),
         ({"target": "pruned:somewhere"}, "no folder somewhere"),
     ],
 )

@@ -191,6 +191,7 @@ def test_a_damaged_result_is_refused(result: Path, tmp_path: Path) -> None:
         ({"room": "layer2.0"}, "--room layer2.0 holds the head up to layer2.0 as it is"),
         ({"cut": "input"}, "that can be removed"),
         ({"target": "resnet18"}, "has random weights"),
+        ({"target": "yolo-streetcam"}, "neither classes nor an embedding"),
         ({"target": "resnet18-streetcam-patrol-small"}, "is pruned already"),
         ({"target": "pruned:somewhere"}, "no folder somewhere"),
         ({"stages": ("8",)}, "expected SIDE:EPOCHS"),

@@ -17,6 +17,8 @@ def classifier_named(name: str, weights: str | None = None, size: Size | None = 
         UsageError: it does not, or there is no such target.
     """
     target = load_target(name, weights, size=size)
+    if target.labels and not target.outputs:
+        raise UsageError(f"{name} answers with boxes: expected a classifier, which remembers classes")
     if not target.labels:
         raise UsageError(
             f"{name} does not say which classes it tells apart: expected a classifier with its card, as `keyhole train "
