@@ -88,7 +88,7 @@ def _map_shape(shape: Shape, picture: tuple[int, int]) -> tuple[int, int, int]:
 
 def _token_grid(tokens: int, picture: tuple[int, int]) -> tuple[int, int]:
     height, width = picture
-    across = max(1, math.isqrt(tokens * width // height))
+    across = min(tokens, max(1, math.isqrt(tokens * width // height)))
     return (across if height == width else tokens // across), across
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -42,6 +42,8 @@ def test_any_payload_to_any_variable(shapes, output):
 
 
 @settings(max_examples=6, deadline=None)
+@example([[1, 1]], 1, 1, 4)
+@example([[3, 2]], 1, 1, 40)
 @given(
     st.lists(st.lists(st.integers(1, 20), min_size=1, max_size=4), min_size=1, max_size=3),
     st.integers(1, 8),

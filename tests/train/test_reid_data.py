@@ -238,7 +238,7 @@ def test_a_target_for_pictures_that_are_not_square(tmp_path: Path) -> None:
     ("flags", "message"),
     [
         ({"architecture": "resnet-18"}, "unknown architecture 'resnet-18' .*nearest: .*resnet18"),
-        ({"architecture": "jax:resnet18"}, "expected a name of torchvision, or one after timm:, conv-stem: or narrow:"),
+        ({"architecture": "jax:resnet18"}, "expected a name of torchvision, or one after timm:, conv-stem:, narrow:, "),
         ({"architecture": "squeezenet1_0"}, "does not end in a linear classifier"),
         (
             {"architecture": "timm:vit_tiny_patch16_224", "size": 32, "stages": ("64:3",)},
