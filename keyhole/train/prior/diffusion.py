@@ -55,43 +55,37 @@ def new_unet(
         labels: that it is conditional on, each with an embedding; None: on none.
         text_width: of the embedding of a text that it is conditional on; None: on none.
     """
-    if text_width is not None:
-        return _new_told_unet(channels, side, widths, text_width)
-    down = ["DownBlock2D", *["AttnDownBlock2D"] * (len(widths) - 1)]
-    up = [*["AttnUpBlock2D"] * (len(widths) - 1), "UpBlock2D"]
     shared = math.gcd(_GROUPS, *widths)
-    network: Any = diffusers.UNet2DModel(  # type: ignore[no-untyped-call]
-        sample_size=side,
-        in_channels=channels,
-        out_channels=channels,
-        block_out_channels=tuple(widths),
-        layers_per_block=1,
-        down_block_types=tuple(down),
-        up_block_types=tuple(up),
-        attention_head_dim=shared,
-        norm_num_groups=shared,
-        num_class_embeds=labels,
-    )
+    common: dict[str, Any] = {
+        "sample_size": side,
+        "in_channels": channels,
+        "out_channels": channels,
+        "block_out_channels": tuple(widths),
+        "norm_num_groups": shared,
+        "layers_per_block": 1,
+    }
+    network: Any
+    if text_width is None:
+        network = diffusers.UNet2DModel(  # type: ignore[no-untyped-call]
+            **common,
+            **_blocks("AttnDownBlock2D", len(widths)),
+            attention_head_dim=shared,
+            num_class_embeds=labels,
+        )
+    else:
+        network = diffusers.UNet2DConditionModel(  # type: ignore[no-untyped-call]
+            **common,
+            **_blocks("CrossAttnDownBlock2D", len(widths)),
+            attention_head_dim=tuple(width // shared for width in widths),  # the number of heads, whatever it is called
+            cross_attention_dim=text_width,
+        )
     return cast(nn.Module, network)
 
 
-def _new_told_unet(channels: int, side: int, widths: Sequence[int], text_width: int) -> nn.Module:
-    """`new_unet` with attention to a text where that has attention to the latent alone."""
-    down = ["DownBlock2D", *["CrossAttnDownBlock2D"] * (len(widths) - 1)]
-    shared = math.gcd(_GROUPS, *widths)
-    network: Any = diffusers.UNet2DConditionModel(  # type: ignore[no-untyped-call]
-        sample_size=side,
-        in_channels=channels,
-        out_channels=channels,
-        block_out_channels=tuple(widths),
-        layers_per_block=1,
-        down_block_types=tuple(down),
-        up_block_types=tuple(kind.replace("Down", "Up") for kind in reversed(down)),
-        attention_head_dim=tuple(width // shared for width in widths),  # the number of heads, whatever it is called
-        norm_num_groups=shared,
-        cross_attention_dim=text_width,
-    )
-    return cast(nn.Module, network)
+def _blocks(attending: str, count: int) -> dict[str, tuple[str, ...]]:
+    """Kinds of the U-Net's blocks, all but the outermost with attention."""
+    down = ("DownBlock2D", *[attending] * (count - 1))
+    return {"down_block_types": down, "up_block_types": tuple(kind.replace("Down", "Up") for kind in reversed(down))}
 
 
 class Noising(NamedTuple):
