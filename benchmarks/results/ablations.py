@@ -10,29 +10,15 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results.courses import Looks, course_keys, course_panel, heights
 from benchmarks.results.designs import CUT, ROOM, World
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak, score_text
 from benchmarks.results.steps import Step
-from keyhole.metrics.interval import Mean
-from keyhole.metrics.thumbnails import HEADLINE
-from keyhole.presentation.charts.chart import (
-    INK,
-    Chart,
-    ChartAxis,
-    ChartPanel,
-    Curve,
-    Dots,
-    Key,
-    Level,
-    Mark,
-    Symbol,
-    around,
-)
+from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Key, around
 
 CUTS = (ROOM, CUT)
-_LOOKS: Mapping[str, tuple[str, Symbol]] = {ROOM: ("#2fae7d", "circle"), CUT: ("#7d8ff0", "square")}
-_BLIND = "blind attacker"
+_LOOKS: Looks = {ROOM: ("#2fae7d", "circle"), CUT: ("#7d8ff0", "square")}
 
 
 @dataclass(frozen=True)
@@ -189,31 +175,26 @@ class Ablations:
 def _chart(varied: Varied, found: Mapping[tuple[str, str, int], Leak]) -> Chart | None:
     if not found:
         return None
-    means = {key: leak.mean(HEADLINE) for key, leak in found.items()}
-    blind = [Mean.of(leak.blind[HEADLINE]).mean for leak in found.values() if leak.blind]
-    ends = [end for mean in means.values() for end in (mean.interval or (mean.mean,))]
-    height = ChartAxis("SSIM", around([*ends, *blind[:1]]))
+    height = heights(found.values())
     ticks = tuple((float(value), str(value)) for value in varied.values)
     across = ChartAxis(varied.over.replace("-", " "), around([float(value) for value in varied.values]), ticks)
-    levels = tuple(Level(_BLIND, "y", level, "dotted") for level in blind[:1])
-    panels = []
-    for attack in varied.attacks:
-        marks = {
-            cut: tuple(
-                Mark(float(value), means[attack, cut, value].mean, up=means[attack, cut, value].interval)
-                for value in varied.values
-                if (attack, cut, value) in means
-            )
-            for cut in CUTS
-        }
-        shown = {cut: dots for cut, dots in marks.items() if dots}
-        curves = tuple(Curve(cut, _LOOKS[cut][0], tuple((dot.x, dot.y) for dot in dots)) for cut, dots in shown.items())
-        drawn = tuple(Dots((cut,), *_LOOKS[cut], dots) for cut, dots in shown.items())
-        if shown:
-            panels.append(ChartPanel(attack, across, height, levels=levels, curves=curves, dots=drawn))
-    keys = (*(Key(cut, *look) for cut, look in _LOOKS.items()), Key(_BLIND, INK, dash="dotted"))
+    panels = tuple(
+        course_panel(attack, across, height, courses, _LOOKS)
+        for attack in varied.attacks
+        if (courses := _courses(attack, varied, found))
+    )
+    keys = course_keys(_LOOKS)
     reading = "Bars are 95 % intervals over the pictures."
-    return Chart(f"ablation-{varied.over}", varied.title, reading, tuple(panels), keys)
+    return Chart(f"ablation-{varied.over}", varied.title, reading, panels, keys)
+
+
+def _courses(attack: str, varied: Varied, found: Mapping[tuple[str, str, int], Leak]) -> dict[str, dict[float, Leak]]:
+    """By cut, leaks by value."""
+    courses = {
+        cut: {float(value): found[attack, cut, value] for value in varied.values if (attack, cut, value) in found}
+        for cut in CUTS
+    }
+    return {cut: leaks for cut, leaks in courses.items() if leaks}
 
 
 def _cut(row: Mapping[str, Any]) -> str:

@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from benchmarks.results.courses import BLIND, Looks, blind_level, course_keys, course_panel, heights
 from benchmarks.results.designs import World
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET, Leak
 from benchmarks.results.steps import Step
 from keyhole.metrics.interval import Mean
 from keyhole.metrics.thumbnails import HEADLINE
-from keyhole.presentation.charts.chart import (
-    INK,
-    Chart,
-    ChartAxis,
-    ChartPanel,
-    Curve,
-    Dots,
-    Key,
-    Level,
-    Mark,
-    Symbol,
-    around,
-)
+from keyhole.presentation.charts.chart import Chart, ChartAxis, around
 
 ATTACKS = ("pixels-black", "decoder-black")
 CUTS = ("layer1", "layer2", "layer3", "layer4")
 COUNTS = (150, 300, 600, 1200, 2400)
 CONVERGED = 0.005
 """SSIM that a doubling of the steps moves a converged attack by at most."""
-BLIND = "blind attacker"
-_LOOKS: Sequence[tuple[str, Symbol]] = (
-    ("#2fae7d", "circle"),
-    ("#7d8ff0", "square"),
-    ("#d0763f", "triangle"),
-    ("#c46fc9", "diamond"),
-)
+_LOOKS: Looks = {
+    "layer1": ("#2fae7d", "circle"),
+    "layer2": ("#7d8ff0", "square"),
+    "layer3": ("#d0763f", "triangle"),
+    "layer4": ("#c46fc9", "diamond"),
+}
 Course = Mapping[int, Leak]
 """What leaks after so many steps of one training, ascending."""
 
@@ -76,7 +64,9 @@ class Learning:
             for attack in ATTACKS
             for count in self.counts
         ]
-        blind = (_blind([found[attack, cut] for attack in ATTACKS if (attack, cut) in found]) for cut in CUTS)
+        blind = (
+            blind_level(leak for attack in ATTACKS for leak in found.get((attack, cut), {}).values()) for cut in CUTS
+        )
         rows.append([BLIND, "", *(f"{level:.3f}" if level is not None else NOT_YET for level in blind)])
         told = [f"- `{attack}` at `{cut}`: {verdict(leaks)}{_ends(leaks)}." for (attack, cut), leaks in found.items()]
         image = [f"![{chart.title}]({chart.name}.png)" for chart in self.charts(root)]
@@ -87,14 +77,15 @@ class Learning:
         found = self._found(root)
         if not found:
             return ()
-        every = [leak for leaks in found.values() for leak in leaks.values()]
-        ends = (end for mean in (leak.mean(HEADLINE) for leak in every) for end in (mean.interval or (mean.mean,)))
-        blind = _blind(found.values())
-        height = ChartAxis("SSIM", around([*ends, *([] if blind is None else [blind])]))
-        attacks = [attack for attack in ATTACKS if any(name == attack for name, _ in found)]
-        panels = tuple(_panel(attack, found, self.counts, height) for attack in attacks)
-        cuts = (Key(cut, colour, symbol) for cut, (colour, symbol) in zip(CUTS, _LOOKS, strict=True))
-        keys = (*cuts, Key(BLIND, INK, dash="dotted"))
+        height = heights(leak for leaks in found.values() for leak in leaks.values())
+        places = tuple((math.log2(count), str(count)) for count in self.counts)
+        across = ChartAxis("steps of training", around([place for place, _ in places]), places)
+        panels = tuple(
+            course_panel(attack, across, height, courses, _LOOKS)
+            for attack in ATTACKS
+            if (courses := _doublings(attack, found))
+        )
+        keys = course_keys(_LOOKS)
         reading = "Bars are 95 % intervals over the pictures; where a line is level, more steps add nothing."
         return (Chart("learning", "SSIM of black boxes over the steps of their training", reading, panels, keys),)
 
@@ -168,31 +159,10 @@ def _signed(more: Mean) -> str:
     return f"{more.mean:+.3f}{interval}"
 
 
-def _blind(found: Iterable[Course]) -> float | None:
-    levels = [Mean.of(leak.blind[HEADLINE]).mean for leaks in found for leak in leaks.values() if leak.blind]
-    return levels[0] if levels else None
-
-
-def _panel(
-    attack: str, found: Mapping[tuple[str, str], Course], counts: Sequence[int], height: ChartAxis
-) -> ChartPanel:
-    courses = {cut: found[attack, cut] for cut in CUTS if (attack, cut) in found}
-    looks = dict(zip(CUTS, _LOOKS, strict=True))
-    marks = {cut: tuple(_mark(count, leak) for count, leak in leaks.items()) for cut, leaks in courses.items()}
-    places = tuple((math.log2(count), str(count)) for count in counts)
-    blind = _blind(courses.values())
-    return ChartPanel(
-        attack,
-        ChartAxis("steps of training", around([place for place, _ in places]), places),
-        height,
-        levels=() if blind is None else (Level(BLIND, "y", blind, "dotted"),),
-        curves=tuple(
-            Curve(cut, looks[cut][0], tuple((mark.x, mark.y) for mark in each)) for cut, each in marks.items()
-        ),
-        dots=tuple(Dots((cut,), *looks[cut], each) for cut, each in marks.items()),
-    )
-
-
-def _mark(count: int, leak: Leak) -> Mark:
-    found = leak.mean(HEADLINE)
-    return Mark(math.log2(count), found.mean, up=found.interval)
+def _doublings(attack: str, found: Mapping[tuple[str, str], Course]) -> dict[str, dict[float, Leak]]:
+    """By cut, leaks by the logarithm of the steps."""
+    return {
+        cut: {math.log2(count): leak for count, leak in found[attack, cut].items()}
+        for cut in CUTS
+        if (attack, cut) in found
+    }
