@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import starmap
 from pathlib import Path
@@ -58,9 +58,6 @@ class LastScore:
     def ssim(self) -> float:
         """The SSIM, by which a reconstruction counts as recognisable."""
         return self.values["ssim"]
-
-
-_FACTS = tuple(each.name for each in fields(LastScore) if each.name not in ("values", "recovery"))
 
 
 @dataclass(frozen=True)
@@ -187,10 +184,11 @@ def _unmatched(session: Session) -> dict[str, int]:
 
 def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack, ScoreRow.rung)
-    facts = (getattr(ScoreRow, name) for name in _FACTS)
+    made = (ScoreRow.frame, ScoreRow.frame_id, ScoreRow.attack, ScoreRow.knowledge, ScoreRow.tap)
+    spent = (ScoreRow.iteration, ScoreRow.seconds, ScoreRow.final, ScoreRow.at)
     found = (RecoveryRow.score, RecoveryRow.plate, RecoveryRow.attributes, RecoveryRow.identified, RecoveryRow.gallery)
     metrics = case((cast(ScoreRow.metrics, String).in_(("{}", "null")), None), else_=ScoreRow.metrics)
-    query = select(ScoreRow.rung, ScoreRow.psnr, ScoreRow.ssim, metrics, *found, *facts)
+    query = select(ScoreRow.rung, ScoreRow.psnr, ScoreRow.ssim, metrics, *found, *made, *spent)
     query = query.outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id).where(ScoreRow.id.in_(last))
     return tuple(starmap(_last_score, session.execute(query.order_by(ScoreRow.id))))
 

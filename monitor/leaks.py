@@ -71,14 +71,14 @@ class LeakScale(Generic[Key]):
 
     def pairs(self, frame: Key) -> bool:
         """Whether a frame has a scale and was shown blind."""
-        return frame in self._scales and self.blind in self._blind.get(frame, {})
+        return self._pairs(frame, self.blind)
 
     def leak(self, scores: Mapping[Key, float]) -> AttackLeak | None:
         """What reconstructions with these SSIMs give away, over the last 400 frames that have a scale and were shown
         blind; None where no frame has both.
         """
         rung = self.blind
-        paired = [frame for frame in scores if self.pairs(frame)][-_COMPARED:]
+        paired = [frame for frame in scores if self._pairs(frame, rung)][-_COMPARED:]
         if rung is None or not paired:
             return None
         full = self._scales[paired[-1]].full
@@ -95,8 +95,8 @@ class LeakScale(Generic[Key]):
             return [None] * len(scores)
         alike: dict[tuple[int, tuple[int, ...]], list[int]] = {}
         for place, (frame, _) in enumerate(scores):
-            scale = self._scales.get(frame)
-            if scale is not None and rung in self._blind.get(frame, {}):
+            if self._pairs(frame, rung):
+                scale = self._scales[frame]
                 alike.setdefault((scale.full, scale.sides), []).append(place)
         leaks: list[AttackLeak | None] = [None] * len(scores)
         for places in alike.values():
@@ -106,6 +106,9 @@ class LeakScale(Generic[Key]):
             for place, value, thumbnail in zip(places, ssim, thumbnails, strict=True):
                 leaks[place] = AttackLeak(thumbnail, value, 1)
         return leaks
+
+    def _pairs(self, frame: Key, rung: str | None) -> bool:
+        return frame in self._scales and rung in self._blind.get(frame, {})
 
 
 def _keep(entries: OrderedDict[Key, Entry], key: Key, value: Entry, most: int) -> None:
