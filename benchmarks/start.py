@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from benchmarks.measurement import Measurement, MeasurementSettings, Ratio, run
 from keyhole.presentation import attacks
-from monitor.database import FILE, ScoreRow, open_database
+from monitor.database import ScoreRow, open_database
 
 MOST = 0.5
 FRAMES = 30
@@ -105,8 +105,8 @@ def _look(processes: Iterable[psutil.Process], used: dict[int, float]) -> int:
 
 
 def _scored(out: Path) -> bool:
-    """Whether an attack on a frame has a score."""
-    if not (out / FILE).exists():
+    """Whether an attack on a frame has a score; the monitor has made its database once it listens."""
+    if not (out / "logs/monitor.json").exists():
         return False
     engine = open_database(out)
     with Session(engine) as session:
