@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from benchmarks.results.designs import Box
 from benchmarks.results.scores import NOT_YET, Leak
-from benchmarks.results.verdicts import verdict
 from keyhole.metrics.interval import Mean
 from keyhole.metrics.thumbnails import HEADLINE
+from keyhole.metrics.verdicts import verdict
 
 Leaks = Mapping[Box, Leak | None]
 

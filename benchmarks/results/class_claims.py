@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks.results.scores import NOT_YET
-from benchmarks.results.verdicts import verdict, whole_verdict
 from keyhole.metrics.interval import Mean
+from keyhole.metrics.verdicts import verdict, whole_verdict
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ from benchmarks.results.matching import UndefendedCurve
 from benchmarks.results.page import table
 from benchmarks.results.scores import NOT_YET
 from benchmarks.results.steps import Step
-from benchmarks.results.verdicts import verdict
 from keyhole.metrics.interval import Mean
+from keyhole.metrics.verdicts import verdict
 from keyhole.presentation.charts.chart import Chart, ChartAxis, ChartPanel, Curve, Dots, Key, Mark, Symbol, around
 
 METHODS: Mapping[str, tuple[str, str]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from benchmarks.results.class_chart import accuracy_fidelity
@@ -14,9 +14,9 @@ from benchmarks.results.class_worlds import CDM, CGAN, GAN, INVERSION_GAN, STUDE
 from benchmarks.results.inversions import NEAREST, PUBLIC_BEST, REAL, TOP1, InversionRun, more, number, percent
 from benchmarks.results.page import table
 from benchmarks.results.steps import Step
-from benchmarks.results.verdicts import verdict
 from keyhole.evaluation.classes.published import TRENDS
 from keyhole.metrics.interval import Mean
+from keyhole.metrics.verdicts import verdict
 from keyhole.presentation.charts.chart import Chart
 
 BASELINE = "latent"
@@ -108,9 +108,9 @@ class Classes:
     def claims(self, run: InversionRun) -> Iterator[ClassClaim]:
         """The papers' trends, and what each attack must show."""
         for trend in TRENDS:
-            first, *others = (word.removesuffix("/strong") for word in trend.of)
-            if trend.figure == TOP1 and all(word in run.rows for word in (first, *others)):
-                yield ClassClaim(trend.says, [(f"against {word}", _gain(run, first, word)) for word in others])
+            if leads := trend.leads(partial(_lead, run)):
+                told = [(f"against {word.removesuffix('/strong')}", lead) for word, lead in leads]
+                yield ClassClaim(trend.says, told) if trend.shares else ClassClaim(trend.says, told, "", 1)
         rivals = [word for word in run.attacks if word not in ("diff-mi", BASELINE)]
         if "diff-mi" in run.rows:
             nearer = [(f"than {word}", _nearer(run, "diff-mi", word)) for word in rivals]
@@ -193,6 +193,12 @@ class Classes:
 def _words(step: Step) -> tuple[str, ...]:
     first = step.arguments.index("--attacks") + 1
     return step.arguments[first : step.arguments.index("--classes")]
+
+
+def _lead(run: InversionRun, one: str, other: str, figure: str) -> Mean | None:
+    first, second = one.removesuffix("/strong"), other.removesuffix("/strong")
+    known = first in run.rows and second in run.rows
+    return more(run.by_class(first, figure), run.by_class(second, figure)) if known else None
 
 
 def _gain(run: InversionRun, one: str, other: str) -> Mean | None:

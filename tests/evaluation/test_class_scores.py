@@ -20,6 +20,7 @@ from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.evaluation.classes.scores import Classifiers, ClassScore, score_classes, score_real
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.judge.identity import IdentityJudge
+from keyhole.metrics.interval import Mean
 from keyhole.metrics.registry import metrics_named
 from keyhole.targets.target import Preprocess, Target
 
@@ -209,30 +210,63 @@ def test_published_figures_stand_beside_runs_of_the_papers_setting_alone() -> No
         assert published_inversion("gmi/strong", changed, target) is None
 
 
-def test_a_trend_is_seen_not_seen_or_cannot_be_told() -> None:
-    trend = Trend("first is best", ("x", "y"), "top1", lambda one, other: one >= other)
-    assert trend.seen({"x": 0.5, "y": 0.4}) is True
-    assert trend.seen({"x": 0.3, "y": 0.4}) is False
-    assert trend.seen({"x": 0.3}) is None
+def test_trends_are_of_published_rows_and_lead_by_the_better_row() -> None:
     assert {name for trend in TRENDS for name in trend.of} <= set(TABLE)
+    figures = {"x": 0.5, "y": 0.4}
+
+    def gain(one: str, other: str, _: str) -> Mean | None:
+        return Mean(figures[one] - figures[other], None) if one in figures and other in figures else None
+
+    ((word, lead),) = Trend("x is best", ("x", "y")).leads(gain) or []
+    assert (word, lead.mean) == ("y", pytest.approx(0.1))
+    ((_, lead),) = Trend("x is nearest", ("x", "y"), "distance", lower=True).leads(gain) or []
+    assert lead.mean == pytest.approx(-0.1)
+    assert Trend("x is best", ("x", "y", "z")).leads(gain) is None
+
+
+def row(word: str, **figures: list[float]) -> InversionRow:
+    count = len(next(iter(figures.values())))
+    scores = {label: {name: one[label] for name, one in figures.items()} for label in range(count)}
+    score = ClassScore(Wanted.each(range(count)), list(scores.values()), scores)
+    return InversionRow(choose_class_attack(word), score, torch.zeros(count, 3, 2, 2))
+
+
+def trend_told(rows: list[InversionRow], of: str) -> str:
+    rows = [*rows, row("public-best", top1=[0.0] * len(rows[0].score.classes))]
+    (found,) = [text for text in sentences(Inversion(rows, rows[0].score, 10)) if f"Published trend, {of}" in text]
+    return found.partition(": ")[2]
 
 
 @pytest.mark.parametrize(
     ("ked", "gmi", "said"),
     [
-        ([1.0] * 9 + [0.0], [0.0] * 10, "seen."),
-        ([0.0] * 10, [1.0] * 9 + [0.0], "not seen."),
-        ([1.0] + [0.0] * 9, [0.0] * 10, "seen, but not told apart from gmi/strong, class by class."),
-        ([0.0] * 10, [0.0] * 10, "seen, but not told apart from gmi/strong, class by class."),
-        ([1.0] * 3, [0.0] * 3, "seen, but not told apart from gmi/strong, class by class."),
+        ([1.0] * 9 + [0.0], [0.0] * 10, "seen"),
+        ([0.0] * 10, [1.0] * 9 + [0.0], "the reverse is seen"),
+        ([1.0] * 2 + [0.0] * 8, [0.0] * 9 + [1.0], "undecided"),  # 20 % against 10 %: the interval crosses 0
+        ([0.0] * 9 + [1.0], [1.0] * 2 + [0.0] * 8, "undecided"),
+        ([0.0] * 10, [0.0] * 10, "not seen"),
+        ([1.0] * 3, [0.0] * 3, "undecided"),  # too few for an interval
     ],
 )
-def test_a_trend_that_may_be_chance_is_told_so(ked: list[float], gmi: list[float], said: str) -> None:
-    def row(word: str, shares: list[float]) -> InversionRow:
-        scores = {label: {"top1": share, "target_confidence": 1.0} for label, share in enumerate(shares)}
-        score = ClassScore(Wanted.each(range(len(shares))), list(scores.values()), scores)
-        return InversionRow(choose_class_attack(word), score, torch.zeros(len(shares), 3, 2, 2))
+def test_a_trend_is_told_from_paired_differences_of_classes(ked: list[float], gmi: list[float], said: str) -> None:
+    told = trend_told([row("ked-mi", top1=ked), row("gmi", top1=gmi)], "KED")
+    assert told.startswith(f"{said} (")
+    assert "against gmi/strong" in told
+    assert ("too few classes" in told) == (len(ked) < 5)
 
-    rows = [row("ked-mi", ked), row("gmi", gmi), row("public-best", [0.0] * len(gmi))]
-    (found,) = [text for text in sentences(Inversion(rows, rows[0].score, 10)) if "Published trend, KED" in text]
-    assert found.endswith(f": {said}")
+
+def test_a_trend_of_several_rows_is_seen_against_all_of_them_or_not() -> None:
+    near, noisy = [0.1] * 9 + [0.3], [0.1] * 9 + [0.4]
+    others = [row(word, top1=[0.0] * 10, knn_distance_judge=[0.5] * 10) for word in ("plg-mi", "ked-mi")]
+    told = trend_told(
+        [row("diff-mi", top1=[0.0] * 10, knn_distance_judge=near), *others, others_at(noisy)], "Diff-MI n"
+    )
+    assert told.startswith("undecided (")
+    told = trend_told(
+        [row("diff-mi", top1=[0.0] * 10, knn_distance_judge=near), *others, others_at([0.6] * 10)], "Diff-MI n"
+    )
+    assert told.startswith("seen (")
+
+
+def others_at(distances: list[float]) -> InversionRow:
+    return row("gmi", top1=[0.0] * 10, knn_distance_judge=distances)

@@ -11,6 +11,7 @@ from typing import Any
 
 from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.metrics.interval import Mean
+from keyhole.metrics.verdicts import verdict
 from keyhole.service.errors import UsageError
 
 _SAME = ("classes", "per_class", "public", "public_pictures", "judge", "size")
@@ -48,7 +49,9 @@ class DefenceGain:
         between = f" [{100 * interval[0]:.0f}, {100 * interval[1]:.0f}]" if interval else ""
         price = f"{100 * self.natural:.1f} points of natural accuracy"
         ratio = f"Δ {self.delta:.2f}" if self.delta is not None else "no Δ, for nothing is lost"
-        return f"{self.attack} loses {100 * self.lost.mean:.1f}{between} points for {price}: {ratio}."
+        said = verdict(self.lost)
+        doubt = "" if said == "seen" else f" ({said})"
+        return f"{self.attack} loses {100 * self.lost.mean:.1f}{between} points{doubt} for {price}: {ratio}."
 
 
 @dataclass(frozen=True)

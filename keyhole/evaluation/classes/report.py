@@ -9,12 +9,13 @@ from functools import partial
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.evaluation.classes.published import TRENDS
+from keyhole.evaluation.classes.published import TRENDS, Trend
 from keyhole.evaluation.classes.rows import Inversion, InversionRow
 from keyhole.evaluation.classes.scores import FIRST_FIVE, ClassScore
 from keyhole.evaluation.report import column_title, stacked
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import LEAST, Mean
+from keyhole.metrics.verdicts import verdict, whole_verdict
 
 FEWEST_CLASSES = 20
 """Classes below which a comparison of attacks says little."""
@@ -134,9 +135,8 @@ def _than(above: Mean) -> str:
     amount = f"{_text(above, 1, percent=True, flat=True, signed=True)} points"
     if above.interval is None:
         return f"{amount} (too few classes for an interval) against"
-    if _may_be_none(above):
-        return f"{amount}, not told apart from"
-    return f"{amount}, {'more' if above.mean > 0 else 'less'} than"
+    told = {"seen": "more than", "the reverse is seen": "less than"}
+    return f"{amount}, {told.get(verdict(above), 'not told apart from')}"
 
 
 def _cost(row: InversionRow) -> str:
@@ -149,20 +149,21 @@ def _cost(row: InversionRow) -> str:
 
 def _trends(done: Inversion) -> Iterator[str]:
     rows = {row.chosen.spelled: row.score for row in done.attacks}
+
+    def gain(one: str, other: str, figure: str) -> Mean | None:
+        return rows[one].gain(rows[other], figure) if one in rows and other in rows else None
+
     for trend in TRENDS:
-        figures = {name: mean.mean for name, score in rows.items() if (mean := score.mean(trend.figure)) is not None}
-        seen = trend.seen(figures)
-        if seen is not None:
-            first, *others = trend.of
-            gains = {name: rows[first].gain(rows[name], trend.figure) for name in others}
-            alike = [name for name, gain in gains.items() if gain and _may_be_none(gain)]
-            doubt = f", but not told apart from {', '.join(alike)}, class by class" if alike else ""
-            yield f"Published trend, {trend.says}: {'seen' if seen else 'not seen'}{doubt}."
+        if leads := trend.leads(gain):
+            said = whole_verdict([verdict(lead) for _, lead in leads])
+            told = "; ".join(f"{_lead(trend, lead)} against {other}" for other, lead in leads)
+            yield f"Published trend, {trend.says}: {said} ({told})."
 
 
-def _may_be_none(gain: Mean) -> bool:
-    """Whether there may be no difference; too few classes tell none."""
-    return gain.interval is None or gain.interval[0] <= 0 <= gain.interval[1]
+def _lead(trend: Trend, lead: Mean) -> str:
+    text = _text(lead, 1 if trend.shares else 2, percent=trend.shares, flat=True, signed=True)
+    amount = f"{text} points" if trend.shares else f"{text} nearer"
+    return f"{amount}, too few classes for an interval," if lead.interval is None else amount
 
 
 def _share(figure: str, heading: str, chance: float | None = None) -> _Column:
