@@ -94,7 +94,8 @@ class PlanSettings:
     judge: str = ""
     """Who says whom their pictures show, as for `keyhole invert`. Absent: the shipped one, for streetcam."""
     evaluator: str = ""
-    """Another classifier of the same classes, which is asked too, as for `keyhole invert`."""
+    """Another classifier of the same classes, which is asked too, as for `keyhole invert`. Absent: the shipped
+    vgg13-16-vehicles, for targets that learned the same vehicles from the same pictures."""
     weights: str = ""
     """Weights of the target, where there is one target. Absent: its own."""
     size: OptionalSizeFlag = None

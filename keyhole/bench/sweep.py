@@ -16,6 +16,7 @@ from keyhole.bench.presets import PRESETS, SweepScale
 from keyhole.bench.records import CLOUD_ONLY, EDGE_ONLY, Design
 from keyhole.data import Sample, open_source, take_samples
 from keyhole.evaluation.classes.settings import InvertSettings
+from keyhole.evaluation.classes.shipped import with_shipped
 from keyhole.metrics.registry import DEFAULT
 from keyhole.partition import CutProfile, Partition
 from keyhole.partition.cut_points import profile_surveyed, whole
@@ -88,7 +89,7 @@ class Sweep:
         return surveyed_target(self.settings.model(name))
 
     def invert(self, name: str) -> InvertSettings:
-        """Settings of attacks on a target's classes.
+        """Settings of attacks on a target's classes, by the same evaluation classifier as `keyhole invert`.
 
         Raises:
             ValueError: the run has none.
@@ -97,7 +98,8 @@ class Sweep:
             raise ValueError(f"{name}: its training set is not attacked in this run")
         settings = self.settings
         own = self.private.inversion(settings.model(name))
-        return self.inversion.filled(own, public=settings.public, prior=settings.prior, threads=settings.threads)
+        terms = self.inversion.filled(own, public=settings.public, prior=settings.prior, threads=settings.threads)
+        return with_shipped(terms)
 
 
 def cut_of(design: Design) -> str:

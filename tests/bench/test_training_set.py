@@ -20,6 +20,7 @@ from keyhole.bench.records import EDGE_ONLY, REAL, Design, TrainingSetRecord
 from keyhole.bench.settings import PlanSettings
 from keyhole.bench.store import open_results
 from keyhole.bench.sweep import Sweep, SweepSettings
+from keyhole.evaluation.classes import shipped as shipped_world
 from keyhole.evaluation.classes.command import invert
 from keyhole.evaluation.classes.settings import InvertSettings
 from keyhole.metrics.interval import mean_interval
@@ -100,6 +101,21 @@ def test_an_attack_that_was_stopped_goes_on_with_the_pictures_that_are_missing(p
     again = measured("latent", at)
     assert again.classes == first.record.classes
     assert [path for path, before in times.items() if path.stat().st_mtime_ns != before] == [kept[3]]
+
+
+def test_the_shipped_evaluator_is_asked_of_the_shipped_classifiers_as_by_invert(tmp_path) -> None:
+    run = SweepSettings("quick", "streetcam", "streetcam", "streetcam", "", "", "", None, 1)
+    inversion = InversionTerms("quick")
+    shipped = Sweep(run, tmp_path, private=PrivateTerms("streetcam"), inversion=inversion)
+    for target in (shipped_world.TARGET, f"{shipped_world.TARGET}-tl-dmi"):
+        expected = shipped_world.with_shipped(InvertSettings(target=target)).evaluator
+        assert shipped.invert(target).evaluator == expected == shipped_world.EVALUATOR
+    assert shipped.invert(shipped_world.EVALUATOR).evaluator is None
+    assert shipped.invert(EMBEDDER).evaluator is None
+    named = replace(inversion, evaluator="mine")
+    assert replace(shipped, inversion=named).invert(shipped_world.TARGET).evaluator == "mine"
+    others = Sweep(run, tmp_path, private=PrivateTerms("streetcam", seed=1), inversion=inversion)
+    assert others.invert(shipped_world.TARGET).evaluator is None
 
 
 def record(attack: str, shares: list[float], *, floor: bool = False, among: int = 10) -> TrainingSetRecord:
