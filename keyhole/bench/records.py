@@ -120,18 +120,21 @@ class AccuracyRecord:
         measure: ``top-1``, ``rank-1`` or ``mAP``.
         value: in percent.
         pictures: measured.
+        bootstrapped: 95 % interval over pictures of what is no share of them, in percent; None: it is a share, there
+            are too few pictures, or the run is of before such intervals were kept.
     """
 
     design: Design
     measure: Literal["top-1", "rank-1", "mAP"]
     value: float
     pictures: int
+    bootstrapped: Interval | None = None
 
     @property
     def interval(self) -> Interval | None:
-        """95 % interval in percent, see `share_interval`; None for a mAP, which is no share of the pictures."""
+        """95 % interval in percent: `bootstrapped`, of a share of the pictures that of `share_interval`."""
         if self.measure == "mAP":
-            return None
+            return self.bootstrapped
         found = share_interval(round(self.value * self.pictures / 100), self.pictures)
         return found and (100 * found[0], 100 * found[1])
 

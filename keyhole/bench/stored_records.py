@@ -58,8 +58,10 @@ def _latency(fields: Mapping[str, Any]) -> LatencyRecord:
 
 
 def _accuracy(fields: Mapping[str, Any]) -> AccuracyRecord:
-    """Older runs also store a ``reach``, which follows from the other fields."""
-    return AccuracyRecord(**{name: value for name, value in fields.items() if name != "reach"})
+    """Older runs also store a ``reach``, which follows from the other fields, and no ``bootstrapped`` interval."""
+    known = {name: value for name, value in fields.items() if name != "reach"}
+    found = fields.get("bootstrapped")
+    return AccuracyRecord(**{**known, "bootstrapped": found and (found[0], found[1])})
 
 
 def _leak(fields: Mapping[str, Any]) -> LeakRecord:

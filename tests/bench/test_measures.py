@@ -163,8 +163,20 @@ def test_map_is_that_of_the_boxes_that_the_tail_answers(tmp_path, monkeypatch, c
     boxed = BoxedPictures(pictures, tuple(Boxes(torch.tensor([0]), box[None]) for box in boxes))
     monkeypatch.setattr("keyhole.bench.measure.accuracy._cached_boxes", lambda *_: DetectionTrial(boxed))
     found = measured(Design(DETECTOR, cut, defence, codec="fp16"), sweep(tmp_path))
-    assert (found.measure, found.pictures, found.interval) == ("mAP", 2, None)
+    assert (found.measure, found.pictures, found.interval) == ("mAP", 2, None), "too few pictures for an interval"
     assert found.value == pytest.approx(100.0 if cut == EDGE_ONLY else value)
+
+
+def test_map_is_as_sure_as_the_pictures_agree(tmp_path, monkeypatch):
+    pytest.importorskip(BACKEND)
+    pictures, truth = torch.zeros(8, 3, 32, 32, dtype=torch.uint8), torch.tensor([[4.0, 6.0, 20.0, 18.0]])
+    pictures[:6, 0, 6:18, 4:20] = 255  # in two of the eight nothing is to be seen of it
+    boxed = BoxedPictures(pictures, (Boxes(torch.tensor([0]), truth),) * 8)
+    monkeypatch.setattr("keyhole.bench.measure.accuracy._cached_boxes", lambda *_: DetectionTrial(boxed))
+    found = measured(Design(DETECTOR, EDGE_ONLY, codec="none"), sweep(tmp_path))
+    low, high = found.interval or (0.0, 0.0)
+    assert 20 < low < found.value < high <= 100
+    assert found.value == pytest.approx(75, abs=1)
 
 
 def test_a_detector_of_other_things_has_no_map(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,13 +109,34 @@ def test_of_two_that_take_as_long_the_one_that_leaks_less_is_chosen() -> None:
 def test_of_two_that_take_and_leak_as_much_the_more_accurate_is_chosen() -> None:
     results = Results(
         latencies=[timed(BARE, 60, 55, 80), timed(NOISY, 69, 52, 70)],
-        accuracies=[accurate(BARE, 79.0), accurate(NOISY, 80.0)],
+        accuracies=[accurate(BARE, 76.0), accurate(NOISY, 80.0)],
         leaks=[leaking(BARE, 0.6), leaking(NOISY, 0.6)],
     )
     found = recommendation(options(results), TARGET, "lte", ())
     assert found.chosen
     assert found.chosen.design == NOISY
     assert any(line.endswith("it leaks as much and loses less accuracy.") for line in headline(found))
+
+
+@pytest.mark.parametrize("ends", [((60.0, 72.0), (61.0, 74.0)), (None, None)])
+def test_of_two_whose_accuracy_cannot_be_told_apart_the_simpler_is_chosen(ends) -> None:
+    """Of mAP by its interval over pictures, of shares by theirs; without an interval by the value alone."""
+    bare, noisy = (
+        AccuracyRecord(design, "mAP", value, 300, interval)
+        for design, value, interval in zip((BARE, NOISY), (66.0, 67.5), ends, strict=True)
+    )
+    shares = [accurate(BARE, 79.0), accurate(NOISY, 80.0)]
+    for measured in ([bare, noisy], shares):
+        results = Results(
+            latencies=[timed(BARE, 60, 55, 80), timed(NOISY, 59, 52, 70)],
+            accuracies=measured,
+            leaks=[leaking(BARE, 0.6), leaking(NOISY, 0.6)],
+        )
+        found = recommendation(options(results), TARGET, "lte", ())
+        told = measured is shares or ends[0] is not None
+        assert found.chosen
+        assert found.chosen.design == (BARE if told else NOISY)
+        assert any(line.endswith("it leaks as much and is simpler.") == told for line in headline(found))
 
 
 def test_medians_that_can_be_told_apart_are_no_tie_however_much_the_faster_leaks() -> None:

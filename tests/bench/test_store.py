@@ -58,6 +58,7 @@ def filled(run: Path) -> BenchStore:
     store.keep(
         Finished(LatencyCell(whole, ""), LatencyRecord(whole, "", {"edge_compute": TIMES}, TIMES, 30, 0.0), "", 1.0)
     )
+    store.keep(Finished(AccuracyCell(whole), AccuracyRecord(whole, "mAP", 60.0, 9, (55.5, 64.0)), "", 1.0))
     store.keep(Finished(ProfileCell(DESIGN), ProfileRecord(DESIGN, 100.0, 5, 7), "", 1.0))
     store.keep(Finished(LatencyCell(DESIGN, "lte"), None, "OSError: no\n\nTraceback", 1.0))
     return store
@@ -68,7 +69,8 @@ def test_records_come_back_as_they_were_and_where_they_are_shared_for_each(tmp_p
     found = open_results(tmp_path)
     zipped = replace(DESIGN, codec="int8+zstd")
     assert found.leaks == [LEAK, replace(LEAK, design=zipped)]
-    assert [each.design for each in found.accuracies] == [DESIGN, zipped]
+    assert [each.design for each in found.accuracies] == [DESIGN, zipped, WHOLE]
+    assert found.accuracies[-1].interval == (55.5, 64.0)
     assert [each.link for each in found.latencies] == ["wifi", "lte"]
     assert found.latencies[0].stages == {"edge_compute": TIMES}
     assert found.profiles == [ProfileRecord(DESIGN, 100.0, 5, 7)]

@@ -30,7 +30,8 @@ def best(options: Iterable[Option], link: str) -> Choice | None:
     1. No design counts that another one equals or beats in latency, leak, accuracy and simplicity.
     2. Those whose latency overlaps with that of the fastest are tied with it.
     3. Of these, those whose leak cannot be told from the least one stay.
-    4. Of these, the most accurate, then the simplest, then the fastest.
+    4. Of these, those whose accuracy cannot be told from the best one stay.
+    5. Of these, the simplest, then the most accurate, then the fastest.
 
     Args:
         options: timed over the link.
@@ -46,7 +47,9 @@ def best(options: Iterable[Option], link: str) -> Choice | None:
     tied = [option for option in front if same_latency(option, fastest, link)]
     tightest = min(tied, key=lambda option: (option.leak_order, _costs(option, link), option.design))
     level = [option for option in tied if same_leak(option, tightest)]
-    chosen = min(level, key=lambda option: (_loss(option), simplicity(option), _costs(option, link), option.design))
+    finest = min(level, key=lambda option: (_loss(option), option.design))
+    even = [option for option in level if same_accuracy(option, finest)]
+    chosen = min(even, key=lambda option: (simplicity(option), _loss(option), _costs(option, link), option.design))
     others = sorted(
         (option for option in tied if option is not chosen), key=lambda each: (_costs(each, link), each.design)
     )
@@ -74,6 +77,14 @@ def same_leak(one: Option, other: Option) -> bool:
         apart = mean_interval(differences)
         return apart is not None and apart[0] <= 0 <= apart[1]
     return _overlap(first.interval or (first.mean, first.mean), second.interval or (second.mean, second.mean))
+
+
+def same_accuracy(one: Option, other: Option) -> bool:
+    """Whether the intervals of two accuracies overlap; one without interval is only the same as itself."""
+    if _loss(one) == _loss(other):
+        return True
+    first, second = (option.accuracy and option.accuracy.interval for option in (one, other))
+    return bool(first and second and _overlap(first, second))
 
 
 def simplicity(option: Option) -> int:

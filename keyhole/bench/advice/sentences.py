@@ -7,7 +7,7 @@ from itertools import chain
 
 from keyhole.bench.advice.doubts import doubts
 from keyhole.bench.advice.options import Option
-from keyhole.bench.advice.ranking import same_leak, simplicity
+from keyhole.bench.advice.ranking import same_accuracy, same_leak, simplicity
 from keyhole.bench.advice.recommendation import Recommendation
 from keyhole.bench.advice.seen import seen_text
 from keyhole.bench.advice.training import training_text
@@ -140,10 +140,12 @@ def _preferred(chosen: Option, other: Option) -> str:
     """What decided between two designs of the same latency."""
     if not same_leak(chosen, other):
         return "it leaks less"
-    if chosen.loss is not None and (other.loss is None or chosen.loss < other.loss):
+    if not same_accuracy(chosen, other):
         return "it leaks as much and loses less accuracy"
     if simplicity(chosen) < simplicity(other):
         return "it leaks as much and is simpler"
+    if chosen.loss is not None and (other.loss is None or chosen.loss < other.loss):
+        return "it leaks as much, is as simple, and lost less accuracy where it was measured"
     return "it is no worse in anything else"
 
 

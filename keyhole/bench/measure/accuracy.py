@@ -184,8 +184,8 @@ def mean_precision(design: Design, network: nn.Module, target: Target, sweep: Sw
         )
     scale, cache = sweep.settings.scale, sweep.folder.resolve() / CACHE
     trial = _cached_boxes(scale.vehicles, scale.views, target.preprocess.size, cache)
-    found = trial.figures(network, target.preprocess)
-    return AccuracyRecord(design, "mAP", found["mAP"], len(trial.boxed.truths))
+    found, interval = trial.assessed(network, target.preprocess)
+    return AccuracyRecord(design, "mAP", found["mAP"], len(trial.boxed.truths), interval)
 
 
 @lru_cache(maxsize=1)
