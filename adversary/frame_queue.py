@@ -1,4 +1,4 @@
-"""Queues of frames that wait to be attacked: one for each attack, and the frame that slow attacks share."""
+"""Queues of frames that wait to be attacked: one for each attack, and the frame or clip that slow attacks share."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Generic, TypeVar
 from keyhole.attacks.base import Observation
 
 Item = TypeVar("Item")
+Frames = tuple[Observation, ...]
+"""What is attacked at once: one frame, or those of a clip in their order."""
 
 
 class Backlog(Generic[Item]):
@@ -67,32 +69,43 @@ class Backlog(Generic[Item]):
             self._changed.notify_all()
 
 
-class SharedFrame:
-    """The frame that slow attacks work on together.
+class SharedFrames:
+    """The frame that slow attacks work on together, or the clip.
 
-    Each begins with the newest frame when it is free, and they are free at different times. Left to themselves they
-    would never show the same picture, and nobody could compare them. So one that is free takes the frame that others
-    have begun with, unless it has attacked that one. Safe for several threads.
+    Each begins with the newest when it is free, and they are free at different times. Left to themselves they would
+    never show the same picture, and nobody could compare them. So one that is free takes what others have begun with,
+    unless it has attacked that. A clip goes by the id of its first frame. Safe for several threads.
+
+    Args:
+        changed: called with what becomes the common one.
     """
 
-    def __init__(self) -> None:
-        self._frame: Observation | None = None
+    def __init__(self, changed: Callable[[Frames], object] = lambda _: None) -> None:
+        self._common: Frames | None = None
+        self._changed = changed
         self._lock = threading.Lock()
 
     @property
-    def frame(self) -> Observation | None:
-        """The common frame; None before the first."""
+    def common(self) -> Frames | None:
+        """What they work on; None before the first."""
         with self._lock:
-            return self._frame
+            return self._common
 
-    def settle(self, fresh: Observation, done: Container[str]) -> Observation:
-        """The frame to attack: the common one, or ``fresh`` for an attack that is done with that.
+    def share(self, frames: Frames) -> None:
+        """Make it the common one."""
+        with self._lock:
+            self._common = frames
+
+    def settle(self, fresh: Frames, done: Container[str]) -> Frames:
+        """What to attack: the common frame or clip, or ``fresh`` for an attack that is done with that.
 
         Args:
-            fresh: the newest frame; it becomes the common one when it is taken.
-            done: ids of the frames that this attack is done with.
+            fresh: the newest; it becomes the common one when it is taken.
+            done: first ids of what this attack is done with.
         """
         with self._lock:
-            if self._frame is None or self._frame.frame_id in done:
-                self._frame = fresh
-            return self._frame
+            if self._common is not None and self._common[0].frame_id not in done:
+                return self._common
+            self._common = fresh
+        self._changed(fresh)
+        return fresh

@@ -15,11 +15,13 @@ from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
 from keyhole.attacks import FLOOR
 from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox
+from keyhole.attacks.clip_recipes import choose_online, takes_clips
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import OnlineRecipe, open_prior
 from keyhole.attacks.missing import no_public
-from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose, choose_all
+from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose
 from keyhole.attacks.told import check_text
+from keyhole.data.clips import live_window, public_clips
 from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
@@ -46,7 +48,7 @@ def chosen_attacks(
         UsageError: no such attack or recipe, two words for the same, or a text that they cannot use.
     """
     words = [word for word in settings.attacks if word != FLOOR]
-    chosen = choose_all(words, settings.recipe, ONLINE)
+    chosen = choose_online(words, settings.recipe, settings.clip)
     check_text(settings.text, chosen)
     return chosen, choose(FLOOR, DEFAULT_RECIPE, ONLINE)
 
@@ -70,15 +72,20 @@ def open_knowledge(
     prior = cache(partial(load_prior, settings.prior, device=device, text=settings.text))
     defence = defence_named(settings.defence)
 
+    pictured = picture_size(settings), settings.seed
+
     def opened() -> Iterator[Tensor]:
-        return public_pictures(settings.public, picture_size(settings), settings.seed)
+        return public_pictures(settings.public, *pictured)
 
     # drawn once for the blind attacker and those that learn, in the first seconds, when they all need them
     public = RememberedPictures(opened, REMEMBERED)
 
+    def clips(frames: int) -> Iterator[Tensor]:
+        return public_clips(settings.public, live_window(settings.public, frames, settings.stride), *pictured)
+
     def black() -> BlackBox:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
-        return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device)
+        return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device, clips)
 
     def drawn() -> Iterator[Tensor]:
         return takewhile(lambda _: not stop.is_set(), public())
@@ -161,6 +168,9 @@ def forecast(settings: AdversarySettings) -> Forecast:
     device = device_named(settings.device)
     known_defence(settings)
     next(public_pictures(settings.public, picture_size(settings), settings.seed))
+    if any(takes_clips(choice) and choice.recipe.learns for choice in chosen):
+        window = live_window(settings.public, settings.clip, settings.stride)
+        public_clips(settings.public, window, picture_size(settings), settings.seed)
     words = ", ".join(choice.spelled for choice in chosen)
     entries = [choice.entry for choice in chosen]
     load = partial(load_prior, settings.prior, device=device, text=settings.text)

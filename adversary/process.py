@@ -14,7 +14,8 @@ import torch
 from prometheus_client import Counter
 
 from adversary.class_recall import PREPARING, RecallPlan
-from adversary.frame_queue import SharedFrame
+from adversary.clip_gathering import ClipGatherer
+from adversary.frame_queue import Frames, SharedFrames
 from adversary.preparation import chosen_attacks, known_defence, open_knowledge
 from adversary.recall_process import RecallProcess
 from adversary.referee_client import RefereeClient
@@ -25,7 +26,8 @@ from adversary.taps import CloudTap, FrameFilter, TapSubscription
 from adversary.wire_tap import WireTap
 from adversary.worker import Origin, Submit, Worker
 from adversary.worker_pool import WorkerPool
-from keyhole.attacks.base import Budget, OracleAwayError, RunSettings, Watch
+from keyhole.attacks.base import Budget, Observation, OracleAwayError, RunSettings, Watch
+from keyhole.attacks.clip_recipes import takes_clips
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.nn.device import device_named
@@ -70,24 +72,27 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             roster.recalling(plan.status(PREPARING, "starts a process of its own"))
         referee = _referee(settings, metrics, stack)
         submit = _submit(referee, stop, roster)
-        pool = WorkerPool()
+        pool = WorkerPool(_gather(settings, metrics))
         stack.callback(pool.close, DRAIN_SECONDS)
         tap = stack.enter_context(TAPS[settings.tap](settings, metrics))
         places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
         publish(settings.addresses, places)
         _log.info("listening", extra=places)
-        codec, shared_frame = ObservedCodec(), SharedFrame()
+        codec, shared_frame = ObservedCodec(), SharedFrames()
+        shared_clip = SharedFrames(changed=lambda clip: shared_frame.share(clip[-1:]))
         known = open_knowledge(settings, _closed_with(pool), ROLE, codec, stop)
 
         def begin(choice: ChosenAttack[OnlineRecipe]) -> None:
             """A worker for the attack, or for each of its rungs."""
+            clips = takes_clips(choice)
+            shared = shared_clip if clips else shared_frame
             each = partial(_run_settings, settings, choice, metrics, roster)
             for rung in choice.recipe.rungs(known, each, _closed_with(pool)):
                 by = choice.name, choice.recipe_name, rung.name
                 origin = Origin(*by, rung.knowledge, settings.tap, settings.seed)
                 room, threads = settings.backlog, settings.threads
-                worker = Worker(origin, rung, submit, metrics, stop, room, threads, shared_frame)
-                pool.add(worker, DRAIN_SECONDS)
+                worker = Worker(origin, rung, submit, metrics, stop, room, threads, shared)
+                pool.add(worker, DRAIN_SECONDS, clips=clips)
             roster.ready(choice.name)
 
         if plan:
@@ -104,7 +109,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         pool.close_with(beginning.join)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
-        # every readable frame goes to all of them
+        # every readable frame goes to all of them, or the clip that it completes
         readable = FrameFilter(metrics, settings.target, known_defence(settings), codec)
         for frame in tap.frames(stop):
             if (observation := readable.admit(frame)) is not None:
@@ -158,7 +163,15 @@ def _run_settings(
         settings.threads,
         sampling_steps=settings.sampling_steps,
         queries=settings.queries,
+        clip=settings.clip,
     )
+
+
+def _gather(settings: AdversarySettings, metrics: Metrics) -> Callable[[Observation], Frames | None]:
+    """What gathers clips of the frames, where they are asked for."""
+    if settings.clip == 1:
+        return lambda _: None
+    return ClipGatherer(settings.clip, settings.stride, metrics.dropped.labels("gap").inc).offer
 
 
 def _closed_with(pool: WorkerPool) -> ExitStack:

@@ -11,6 +11,9 @@ from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
 from keyhole.targets.settings import ModelSettings
 
+MOST_FRAMES = 16
+"""Of a clip; the monitor keeps twice as many."""
+
 
 @dataclass(frozen=True)
 class AdversarySettings(ServiceSettings, ModelSettings):
@@ -68,9 +71,17 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     queries: int | None = None
     """Public pictures that a black box asks the oracle about. Absent: as many as it answers; 4096 for paper."""
     budget_seconds: float = 20.0
-    """Longest time that an optimiser spends on one frame."""
+    """Longest time that an optimiser spends on one frame, or one clip."""
     backlog: int = 4
     """Frames that wait for an attack; the newest goes first, the oldest is dropped and counted."""
+    clip: int = 1
+    """Consecutive frames of one edge that recipes clip, clip-aligned and clip-paper reconstruct together, as in
+    pixels-white/clip. Frames that a drop or a gap has parted are no clip, and are counted as lost. No frame is in two
+    clips. Other recipes take every frame by itself. Black boxes learn from clips of --public: streetcam or
+    clips:PATH."""
+    stride: float = 0.0
+    """Seconds from one frame of a clip to the next; frames between are left out. 0: every frame. Videos of --public
+    are taken to have 25 frames a second."""
     interval: float = 1.0
     """Seconds between the pictures that an attack under way hands in."""
     recall: tuple[str, ...] = ()
@@ -107,6 +118,9 @@ def check(settings: AdversarySettings) -> None:
         ("--budget-seconds", settings.budget_seconds, settings.budget_seconds > 0, "more than 0"),
         seed_rule("--seed", settings.seed),
         ("--backlog", settings.backlog, settings.backlog >= 1, "1 or more"),
+        ("--clip", settings.clip, 1 <= settings.clip <= MOST_FRAMES, f"1 to {MOST_FRAMES}"),
+        ("--stride", settings.stride, settings.stride >= 0, "0 or more seconds"),
+        ("--stride", settings.stride, settings.stride == 0 or settings.clip > 1, "0 without --clip"),
         ("--interval", settings.interval, settings.interval >= 0, "0 or more seconds"),
         ("--threads", settings.threads, settings.threads >= 1, "1 or more"),
         ("--recall-public-n", settings.recall_public_n, settings.recall_public_n >= 2, "2 or more"),

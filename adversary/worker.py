@@ -1,4 +1,4 @@
-"""Workers: one attack each, frames from its backlog, pictures to the referee."""
+"""Workers: one attack each, frames or clips from its backlog, pictures to the referee."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from adversary.frame_queue import Backlog, SharedFrame
+from adversary.frame_queue import Backlog, Frames, SharedFrames
 from keyhole.attacks.base import Estimate, Knowledge, MismatchError, Observation
 from keyhole.attacks.entry import Rung
 from keyhole.service.lifecycle import Stop
@@ -54,7 +54,7 @@ class Worker:
         stop: the running attack hands in what it has, and no other frame is begun.
         backlog: frames that may wait, unless the rung says so.
         threads: of one tensor operation.
-        shared_frame: the frame that others attack too. A rung that takes one frame at a time takes this one; one that
+        shared: the frame, or clip, that others attack too. A rung that takes one at a time takes this one; one that
             takes several takes it along with the newest. None: its own choice alone.
     """
 
@@ -67,7 +67,7 @@ class Worker:
         stop: Stop,
         backlog: int = 4,
         threads: int = 1,
-        shared_frame: SharedFrame | None = None,
+        shared: SharedFrames | None = None,
     ) -> None:
         self._origin = origin
         self._rung = rung
@@ -75,19 +75,19 @@ class Worker:
         self._metrics = metrics
         self._stop = stop
         self._threads = threads
-        self._shared_frame = shared_frame
+        self._shared = shared
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
         self._packed: tuple[Tensor, Picture] | None = None
         self._faults: set[tuple[str, str, int | None]] = set()
         room = backlog if rung.waiting is None else rung.waiting
-        self._backlog: Backlog[Observation] = Backlog(room, metrics.dropped.labels("backlog").inc)
+        self._backlog: Backlog[Frames] = Backlog(room, metrics.dropped.labels("backlog").inc)
         metrics.queue_depth.labels(origin.name).set_function(lambda: len(self._backlog))
         self._thread = threading.Thread(target=self._work, name=origin.name, daemon=True)
         self._thread.start()
 
-    def offer(self, frame: Observation) -> None:
-        """Queue a frame; never waits."""
-        self._backlog.put(frame)
+    def offer(self, *frames: Observation) -> None:
+        """Queue a frame, or those of a clip; never waits."""
+        self._backlog.put(frames)
 
     def close(self, timeout: float) -> None:
         """Begin no other frame, and wait for the one under way; ``timeout`` in seconds."""
@@ -96,60 +96,62 @@ class Worker:
 
     def _work(self) -> None:
         torch.set_num_threads(self._threads)
-        while frames := self._next():
-            self._attempt(frames)
+        while taken := self._next():
+            self._attempt(taken)
 
-    def _next(self) -> Sequence[Observation]:
-        """Wait for a frame, and return the frames to attack; none once closed."""
-        while frames := self._backlog.take(self._rung.together):
-            if self._shared_frame is None:
-                return frames
+    def _next(self) -> Sequence[Frames]:
+        """Wait for a frame or clip, and return those to attack; none once closed."""
+        while taken := self._backlog.take(self._rung.together):
+            if self._shared is None:
+                return taken
             if self._rung.together > 1:
-                return self._with_shared(self._shared_frame, frames)
-            (fresh,) = frames
-            if fresh.frame_id in self._done:
+                return self._with_shared(self._shared, taken)
+            (fresh,) = taken
+            if _key(fresh) in self._done:
                 continue
-            frame = self._shared_frame.settle(fresh, self._done)
-            if frame is not fresh:
+            frames = self._shared.settle(fresh, self._done)
+            if frames is not fresh:
                 self._backlog.put_back(fresh)
-            self._done.append(frame.frame_id)
-            return [frame]
+            self._done.append(_key(frames))
+            return [frames]
         return []
 
-    def _with_shared(self, shared: SharedFrame, frames: Sequence[Observation]) -> Sequence[Observation]:
-        """The frames, and the common one where it was never among them."""
-        self._done.extend(frame.frame_id for frame in frames)
-        common = shared.frame
-        if common is None or common.frame_id in self._done:
-            return frames
-        self._done.append(common.frame_id)
-        return [*frames, common]
+    def _with_shared(self, shared: SharedFrames, taken: Sequence[Frames]) -> Sequence[Frames]:
+        """What was taken, and what is common where that was never among it."""
+        self._done.extend(map(_key, taken))
+        common = shared.common
+        if common is None or _key(common) in self._done:
+            return taken
+        self._done.append(_key(common))
+        return [*taken, common]
 
-    def _attempt(self, frames: Sequence[Observation]) -> None:
+    def _attempt(self, taken: Sequence[Frames]) -> None:
         try:
-            self._reconstruct(frames)
+            self._reconstruct(taken)
         except MismatchError as error:
-            if len(frames) == 1:
-                self._skip(frames[0], "mismatch", error)
+            if len(taken) == 1:
+                self._skip(taken[0], "mismatch", error)
             else:  # only by itself does each show whether it is the one
-                for frame in frames:
-                    self._attempt([frame])
+                for frames in taken:
+                    self._attempt([frames])
         except Exception as error:
-            for frame in frames:
-                self._skip(frame, "failed", error)
+            for frames in taken:
+                self._skip(frames, "failed", error)
 
-    def _reconstruct(self, frames: Sequence[Observation]) -> None:
-        for estimate in self._rung.attack.reconstruct(frames):
+    def _reconstruct(self, taken: Sequence[Frames]) -> None:
+        together = [(frame, frames) for frames in taken for frame in frames]
+        for estimate in self._rung.attack.reconstruct([frame for frame, _ in together]):
             final = estimate.final or self._stop.is_set()
-            for frame, picture in zip(frames, estimate.pictures, strict=True):
-                self._submit(self._message(frame, picture, estimate, final))
+            for (frame, frames), picture in zip(together, estimate.pictures, strict=True):
+                clip = [each.frame_id for each in frames] if len(frames) > 1 else []
+                self._submit(self._message(frame, clip, picture, estimate, final))
                 if final and self._origin.knowledge != "blind":
                     self._conclude(frame, estimate)
             if final:
                 return
 
     def _message(
-        self, frame: Observation, picture: Tensor, estimate: Estimate, final: bool
+        self, frame: Observation, clip: Sequence[str], picture: Tensor, estimate: Estimate, final: bool
     ) -> referee_pb2.Reconstruction:
         return referee_pb2.Reconstruction(
             frame_id=frame.frame_id,
@@ -165,6 +167,7 @@ class Worker:
             backlog=len(self._backlog),
             dropped=self._backlog.dropped,
             seed=self._origin.seed,
+            clip=clip,
         )
 
     def _pack(self, picture: Tensor) -> Picture:
@@ -185,11 +188,11 @@ class Worker:
             facts["unet_passes"] = estimate.passes
         _log.info("reconstructed", extra=facts)
 
-    def _skip(self, frame: Observation, reason: str, error: Exception) -> None:
-        self._metrics.dropped.labels(reason).inc()
+    def _skip(self, frames: Frames, reason: str, error: Exception) -> None:
+        self._metrics.dropped.labels(reason).inc(len(frames))
         _log.warning(
             "frame skipped",
-            extra={"attack": self._origin.name, "frame": frame.frame_id, "reason": f"{reason}: {error}"},
+            extra={"attack": self._origin.name, "frame": _key(frames), "reason": f"{reason}: {error}"},
             exc_info=_log.isEnabledFor(logging.DEBUG) or self._is_new(error),
         )
 
@@ -200,3 +203,8 @@ class Worker:
         known = isinstance(error, MismatchError) or fault in self._faults
         self._faults.add(fault)
         return not known
+
+
+def _key(frames: Frames) -> str:
+    """By which a frame or clip is known: the id of its first frame."""
+    return frames[0].frame_id

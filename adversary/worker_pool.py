@@ -1,4 +1,4 @@
-"""The pool of workers: every frame goes to all of them, and the newest to those that come later."""
+"""The pool of workers: every frame or clip goes to all that take it, and the newest to those that come later."""
 
 from __future__ import annotations
 
@@ -6,35 +6,46 @@ import threading
 import time
 from collections.abc import Callable
 
+from adversary.frame_queue import Frames
 from adversary.worker import Worker
 from keyhole.attacks.base import Observation
 
 
 class WorkerPool:
-    """Workers of attacks that begin at different times. Safe for several threads."""
+    """Workers of attacks that begin at different times. Safe for several threads.
 
-    def __init__(self) -> None:
+    Args:
+        gather: the clip that a frame completes, see `ClipGatherer.offer`; for workers that take clips.
+    """
+
+    def __init__(self, gather: Callable[[Observation], Frames | None] = lambda _: None) -> None:
         self._lock = threading.Lock()
-        self._workers: list[Worker] = []
+        self._gather = gather
+        self._workers: dict[bool, list[Worker]] = {False: [], True: []}
+        self._newest: dict[bool, Frames] = {}
         self._closing: list[Callable[[], object]] = []
-        self._newest: Observation | None = None
 
-    def add(self, worker: Worker, drain_seconds: float) -> None:
-        """A worker that takes frames from the newest one on; it is closed within ``drain_seconds``."""
+    def add(self, worker: Worker, drain_seconds: float, *, clips: bool = False) -> None:
+        """A worker that takes frames, or clips, from the newest one on; it is closed within ``drain_seconds``."""
         with self._lock:
-            self._workers.append(worker)
-            newest = self._newest
+            self._workers[clips].append(worker)
+            newest = self._newest.get(clips)
         self.close_with(lambda: worker.close(drain_seconds))
         if newest is not None:
-            worker.offer(newest)
+            worker.offer(*newest)
 
     def offer(self, frame: Observation) -> None:
-        """Hand a frame to all workers; never waits."""
+        """Hand a frame, and the clip that it completes, to all workers that take it; never waits."""
+        self._hand_out((frame,), clips=False)
+        if (clip := self._gather(frame)) is not None:
+            self._hand_out(clip, clips=True)
+
+    def _hand_out(self, frames: Frames, *, clips: bool) -> None:
         with self._lock:
-            self._newest = frame
-            workers = tuple(self._workers)
+            self._newest[clips] = frames
+            workers = tuple(self._workers[clips])
         for worker in workers:
-            worker.offer(frame)
+            worker.offer(*frames)
 
     def close_with(self, close: Callable[[], object]) -> None:
         """Have something closed when the workers are."""

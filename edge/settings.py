@@ -37,8 +37,8 @@ class EdgeSettings(HeadSettings):
     monitor: str | None = None
     """Address of the monitor's truth port. Without one, nothing is scored."""
     source: str = "streetcam"
-    """Pictures: streetcam, photos, leaves, a folder or zip, or SET:PATH (`keyhole data sets` lists the sets); several
-    joined by + take turns."""
+    """Pictures: streetcam, streetcam-clips (vehicles that drive by), photos, leaves, a folder or zip, or SET:PATH
+    (`keyhole data sets` lists the sets); several joined by + take turns."""
     codec: str = "fp32"
     """How features are packed: fp32, fp16, bf16, int8, each also with +zstd."""
     link: str = "none"

@@ -255,4 +255,5 @@ def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
         at=scored.at,
         version=version,
         recovery=scored.recovery,
+        clip=tuple(told.clip),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from keyhole.judge.recovery import Recovery
@@ -29,6 +29,7 @@ class Attempt:
         version: changes with every new picture.
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
+        clip: ids of the frames that it was reconstructed together with, in their order, its own among them; or none.
     """
 
     frame_id: str
@@ -44,6 +45,7 @@ class Attempt:
     at: float
     version: int
     recovery: Recovery | None = None
+    clip: tuple[str, ...] = ()
 
     @property
     def ssim(self) -> float:
@@ -108,6 +110,26 @@ class AttackedFrame:
     def worked_at(self) -> float:
         """When the newest of its reconstructions came: Unix time, seconds."""
         return max(attempt.at for attempt in self.attempts.values())
+
+
+@dataclass(frozen=True)
+class ShownClip:
+    """Frames that are reconstructed together.
+
+    Attributes:
+        ids: of the frames, in their order.
+        frames: those of them that are known, each in its place.
+        attacks: that work on them, in the order of display.
+    """
+
+    ids: tuple[str, ...]
+    frames: tuple[AttackedFrame | None, ...]
+    attacks: tuple[str, ...]
+
+    def made_by(self, attack: str) -> tuple[Attempt | None, ...]:
+        """What an attack made of each frame; None where it has none of the clip yet."""
+        found = (frame.attempts.get(attack) if frame else None for frame in self.frames)
+        return tuple(attempt if attempt and attempt.clip == self.ids else None for attempt in found)
 
 
 @dataclass(frozen=True)
@@ -201,7 +223,27 @@ class LiveSnapshot:
         where none did, work on. One that nobody has worked on for long gives way, or an attack that ended would hold
         it for ever. None before the first reconstruction.
         """
+        return max(self._fresh, key=lambda frame: (frame.finished, len(frame.attempts)), default=None)
+
+    @property
+    def shown_clip(self) -> ShownClip | None:
+        """The clip that is shown large: the newest of those that most attacks work on. None where none is."""
+        made: dict[tuple[str, ...], dict[str, float]] = {}
+        for frame in self._fresh:
+            for attempt in frame.attempts.values():
+                if attempt.clip:
+                    at = made.setdefault(attempt.clip, {})
+                    at[attempt.attack] = max(attempt.at, at.get(attempt.attack, 0.0))
+        if not made:
+            return None
+        ids = max(made, key=lambda clip: (len(made[clip]), max(made[clip].values())))
+        known = {frame.frame_id: frame for frame in self.frames}
+        attacks_on = tuple(name for name in self.attacks if name in made[ids])
+        return ShownClip(ids, tuple(known.get(each) for each in ids), attacks_on)
+
+    @property
+    def _fresh(self) -> Sequence[AttackedFrame]:
+        """Frames that somebody has worked on lately; all where nobody has."""
         longest = max((each.seconds for frame in self.frames for each in frame.attempts.values()), default=0.0)
         oldest = self.now - _STALE_SECONDS - 3 * longest
-        fresh = [frame for frame in self.frames if frame.worked_at >= oldest]
-        return max(fresh or self.frames, key=lambda frame: (frame.finished, len(frame.attempts)), default=None)
+        return [frame for frame in self.frames if frame.worked_at >= oldest] or self.frames

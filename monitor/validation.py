@@ -143,7 +143,8 @@ def check_account(account: Account) -> None:
 
 
 def check_reconstruction(reconstruction: Reconstruction) -> CheckedReconstruction:
-    """Refuse a reconstruction unless frame id, attack and rung can name a file and its picture begins as one.
+    """Refuse a reconstruction unless frame id, attack and rung can name a file, its clip has it, and its picture begins
+    as one.
 
     Returns:
         The reconstruction; its picture is not decoded yet.
@@ -153,6 +154,10 @@ def check_reconstruction(reconstruction: Reconstruction) -> CheckedReconstructio
     for field in ("recipe", "rung"):
         check_word(field, getattr(reconstruction, field))
     check_fields(reconstruction)
+    for at, frame_id in enumerate(reconstruction.clip):
+        _check_frame_id(frame_id, f"clip[{at}]")
+    if reconstruction.clip and reconstruction.frame_id not in reconstruction.clip:
+        raise invalid("clip", f"expected frame {shown(reconstruction.frame_id)} among its frames")
     return CheckedReconstruction(reconstruction, CheckedPicture(reconstruction.picture))
 
 
@@ -198,10 +203,10 @@ def sized(size: HeightWidth) -> str:
     return f"{width}×{height} pixels"
 
 
-def _check_frame_id(frame_id: str) -> None:
+def _check_frame_id(frame_id: str, field: str = "frame_id") -> None:
     if not FRAME_ID.fullmatch(frame_id):
         raise invalid(
-            "frame_id",
+            field,
             f"{shown(frame_id)} is no frame id: expected 1 to 128 letters, digits, '.', '_' or '-', "
             "a letter or digit first, as in 'edge-0-000042'",
         )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from keyhole.attacks.entry import AttackEntry, Recipe
+from keyhole.attacks.entry import AttackEntry, OnlineRecipe, Recipe
 from keyhole.attacks.features.alignment import AlongMotion
 from keyhole.attacks.features.clip_training import ClipTrainedRecipe, apart
 from keyhole.attacks.features.coupling import ClipMean, Coupling
@@ -24,7 +24,7 @@ from keyhole.attacks.features.variables import (
     white_noisy_latents,
 )
 from keyhole.attacks.features.white_box import OptimisedRecipe
-from keyhole.attacks.registry import ATTACKS, ChosenAttack, choose_all
+from keyhole.attacks.registry import ATTACKS, ONLINE, ChosenAttack, R_co, choose_all
 from keyhole.service.errors import UsageError
 
 ALGORITHM_2 = replace(PAPER, sampling_steps=10, coupling=partial(ClipMean, weight=5.0))
@@ -108,18 +108,37 @@ CLIP_ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
 """What can attack clips: by any other recipe each frame is attacked by itself."""
 
 
+CLIP_ONLINE: Mapping[str, AttackEntry[OnlineRecipe]] = MappingProxyType({**ONLINE, **CLIP_ATTACKS})
+"""What the adversary's process can run where it gathers clips."""
+
+
 def choose_for(words: Sequence[str], recipe: str, clip: int) -> tuple[ChosenAttack[Recipe], ...]:
     """The attacks of several words, see `choose_all`, on clips of so many frames; 1: on pictures.
 
     Raises:
         UsageError: no such attack or recipe, two words for the same, or a recipe for clips where there are none.
     """
-    if clip > 1:
-        return choose_all(words, recipe, CLIP_ATTACKS)
-    known = {name for recipes in CLIP_RECIPES.values() for name in recipes}
-    for word in words:
-        _, slash, own = word.partition("/")
-        name = own if slash else recipe
-        if name in known:
-            raise UsageError(f"recipe {name} of {word} takes the frames of a clip together: --clip 4 shows it clips")
-    return choose_all(words, recipe, ATTACKS)
+    return _chosen(words, recipe, CLIP_ATTACKS, clip)
+
+
+def choose_online(words: Sequence[str], recipe: str, clip: int) -> tuple[ChosenAttack[OnlineRecipe], ...]:
+    """`choose_for` of what the adversary's process runs."""
+    return _chosen(words, recipe, CLIP_ONLINE, clip)
+
+
+def takes_clips(choice: ChosenAttack[OnlineRecipe]) -> bool:
+    """Whether an attack takes the frames of a clip together."""
+    return choice.recipe_name in CLIP_RECIPES.get(choice.attack, {})
+
+
+def _chosen(
+    words: Sequence[str], recipe: str, attacks: Mapping[str, AttackEntry[R_co]], clip: int
+) -> tuple[ChosenAttack[R_co], ...]:
+    chosen = choose_all(words, recipe, attacks)
+    for choice in chosen:
+        if clip == 1 and takes_clips(choice):
+            raise UsageError(
+                f"recipe {choice.recipe_name} of {choice.word} takes the frames of a clip together: --clip 4 shows it "
+                "clips"
+            )
+    return chosen

@@ -240,6 +240,8 @@ def _own(name: str, attacks: Mapping[str, AttackEntry[Any]]) -> AttackEntry[Any]
     if ":" not in name:
         raise unknown_name("attack", name, [*attacks, "package.module:Class"])
     entry = own_attack(name)
-    if attacks is not ONLINE and not all(isinstance(recipe, Recipe) for recipe in entry.recipes.values()):
+    if not LADDERS.keys() <= attacks.keys() and not all(
+        isinstance(recipe, Recipe) for recipe in entry.recipes.values()
+    ):
         raise UsageError(f"{name} works on frames as they come, and not on pictures offline")
     return entry

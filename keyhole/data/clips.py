@@ -17,12 +17,13 @@ from keyhole.data.decoding import UnreadableError, resize_and_crop
 from keyhole.data.sample import Pool, Sample
 from keyhole.data.sets.catalogue import SETS, open_collection
 from keyhole.data.sets.collection import Collection
-from keyhole.data.source import NAMED, Resized
-from keyhole.data.streetcam.stream import Streetcam, drawn_at
+from keyhole.data.source import NAMED, resized
+from keyhole.data.streetcam.stream import DrivingBy, Streetcam, drawn_at
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 
 _log = logging.getLogger(__name__)
+_STREETCAM = ("streetcam", "streetcam-clips")
 STREETCAM_RATE = 25.0
 """Frames a second of streetcam's clips."""
 
@@ -81,7 +82,7 @@ class StreetcamClips:
     def __iter__(self) -> Iterator[Clip]:
         for number in count():
             taken = self.source.clip_item(number, self.window.frames, STREETCAM_RATE / self.window.stride)
-            yield Clip(tuple(Resized(taken, self.size)), f"streetcam {number}")
+            yield Clip(tuple(resized(taken, self.source.size, self.size)), f"streetcam {number}")
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ def open_clips(
     >>> [frame.picture.shape for frame in clip.frames]
     [torch.Size([3, 64, 64]), torch.Size([3, 64, 64])]
     """
-    if spec == "streetcam":
+    if spec in _STREETCAM:
         return StreetcamClips(Streetcam(pool, drawn_at(size), seed, secrets=secrets), window, size)
     name, _, root = spec.partition(":")
     exists = (name in SETS and root) or Path(spec).expanduser().exists()
@@ -215,6 +216,20 @@ def public_clips(spec: str, window: Window, size: Size, seed: int) -> Iterator[T
     except (FileNotFoundError, UsageError) as error:
         raise UsageError(f"--public: {error}") from error
     return map(partial(_mirrored, random=torch.Generator().manual_seed(seed)), source)
+
+
+def live_window(spec: str, frames: int, stride: float) -> Window:
+    """The window of public clips that are like those of a live tap.
+
+    Args:
+        spec: of the clips, whose videos are taken to have 25 frames a second.
+        frames: of a clip.
+        stride: seconds from one to the next; 0: as an edge shows one frame after another, which of streetcam are
+            `DrivingBy.rate` a second, of videos all.
+    """
+    if stride:
+        return Window(frames, max(1, round(STREETCAM_RATE * stride)))
+    return Window(frames, round(STREETCAM_RATE / DrivingBy.rate) if spec in _STREETCAM else 1)
 
 
 def _mirrored(clip: Clip, random: torch.Generator) -> Tensor:

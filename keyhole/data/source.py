@@ -18,7 +18,7 @@ from keyhole.data.decoding import resize_and_crop
 from keyhole.data.sample import Pool, Sample
 from keyhole.data.sets.catalogue import SETS, open_collection
 from keyhole.data.sets.stream import Shuffled
-from keyhole.data.streetcam.stream import Streetcam, drawn_at
+from keyhole.data.streetcam.stream import DrivingBy, Streetcam, drawn_at
 from keyhole.service.errors import MissingError, warn_of_folder_named_alike
 from keyhole.sizes import Size, height_width
 
@@ -71,7 +71,8 @@ def open_source(spec: str, *, pool: Pool, size: Size, seed: int = 0, secrets: bo
 
     Args:
         spec: ``photos`` (real photographs that come with the libraries), ``leaves`` (synthetic pictures),
-            ``streetcam`` (drawn vehicles before surveillance cameras), a data set's name and its path
+            ``streetcam`` (drawn vehicles before surveillance cameras), ``streetcam-clips`` (the same driving by, a
+            dozen frames each at four a second), a data set's name and its path
             (``veri:/data/VeRi``; `keyhole.data.sets` has the names), the path of a folder or zip of pictures,
             or several of these joined by ``+``, which take turns.
         pool: ``audit``: what the victim sees and attacks are scored on; ``public``: what the attacker may train on.
@@ -125,8 +126,19 @@ def take_samples(source: Source, count: int, every: int = 1) -> list[Sample]:
     return samples
 
 
-def _resized(source: Streetcam, size: Size) -> Source:
-    return source if source.size == size else Resized(source, size)
+def resized(samples: Iterable[Sample], drawn: int, size: Size) -> Iterable[Sample]:
+    """Samples of ``drawn`` pixels at another size, see `Resized`; as they are where it is theirs."""
+    return samples if drawn == size else Resized(samples, size)
+
+
+def _streetcam(pool: Pool, size: Size, seed: int, secrets: bool) -> Source:
+    drawn = drawn_at(size)
+    return resized(Streetcam(pool, drawn, seed, secrets=secrets), drawn, size)
+
+
+def _streetcam_clips(pool: Pool, size: Size, seed: int, secrets: bool) -> Source:
+    drawn = drawn_at(size)
+    return resized(DrivingBy(Streetcam(pool, drawn, seed, secrets=secrets)), drawn, size)
 
 
 NAMED: dict[str, Callable[[Pool, Size, int, bool], Source]] = {
@@ -134,7 +146,6 @@ NAMED: dict[str, Callable[[Pool, Size, int, bool], Source]] = {
         PannedPhotos(victim_photos(), size, seed) if pool == "audit" else Photos(public_photos(), size, seed)
     ),
     "leaves": lambda pool, size, seed, _: DeadLeaves(size, 2 * seed + (pool == "public")),
-    "streetcam": lambda pool, size, seed, secrets: _resized(
-        Streetcam(pool, drawn_at(size), seed, secrets=secrets), size
-    ),
+    "streetcam": _streetcam,
+    "streetcam-clips": _streetcam_clips,
 }

@@ -18,8 +18,9 @@ class SystemSettings(ModelSettings, ClassJudgeSettings):
     """What runs: one edge, one cloud, one oracle, one adversary and one monitor, on this machine."""
 
     source: str = "streetcam"
-    """Pictures the edge sees: `streetcam` (drawn vehicles), `photos` (they come with the libraries), the path of a
-    folder or zip of your own, or SET:PATH (`keyhole data sets` lists the sets)."""
+    """Pictures the edge sees: `streetcam` (drawn vehicles), `streetcam-clips` (the same driving by), `photos` (they
+    come with the libraries), the path of a folder or zip of your own, or SET:PATH (`keyhole data sets` lists the
+    sets; clips:PATH has a folder of numbered frames for each video)."""
     public: str = "streetcam"
     """Pictures the adversary may train on: never the ones the edge sees. For `photos`: photos+leaves."""
     codec: str = "fp32"
@@ -68,7 +69,12 @@ class SystemSettings(ModelSettings, ClassJudgeSettings):
     tls: bool = False
     """Encrypt every channel with mutual TLS. It stops the wire tap and not the cloud tap."""
     budget_seconds: float = 20.0
-    """Longest time the optimiser spends on one frame."""
+    """Longest time the optimiser spends on one frame, or one clip."""
+    clip: int = 1
+    """Consecutive frames that recipes clip, clip-aligned and clip-paper reconstruct together, as in pixels-white/clip.
+    --source streetcam-clips and clips:PATH show scenes that move."""
+    stride: float = 0.0
+    """Seconds from one frame of a clip to the next; frames between are left out. 0: every frame."""
     seed: int = 0
     """Seed of the pictures and of the attacks."""
 

@@ -105,7 +105,7 @@ class System:
             *_flags(oracle=self._at("oracle"), referee=self._at("monitor", "submit")),
             *_flags(recipe=settings.recipe, device=settings.device, prior=settings.prior, public=settings.public),
             *_flags(text=settings.text, defence=settings.defence, budget_seconds=settings.budget_seconds),
-            *_flags(seed=settings.seed),
+            *_flags(clip=settings.clip, stride=settings.stride, seed=settings.seed),
             *("--attacks", *settings.attacks),
             *self._recall(),
             *self._model,

@@ -366,6 +366,7 @@ class Reconstruction(google.protobuf.message.Message):
     SEED_FIELD_NUMBER: builtins.int
     RECIPE_FIELD_NUMBER: builtins.int
     RUNG_FIELD_NUMBER: builtins.int
+    CLIP_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
     """"pixels-white" """
@@ -389,6 +390,10 @@ class Reconstruction(google.protobuf.message.Message):
     """of an attack that is a ladder: "amortised" | "refined"; empty: it is none"""
     @property
     def picture(self) -> keyhole.v1.tensor_pb2.Picture: ...
+    @property
+    def clip(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """ids of the frames that were reconstructed together, in their order, this one among them; empty: it was alone"""
+
     def __init__(
         self,
         *,
@@ -405,9 +410,10 @@ class Reconstruction(google.protobuf.message.Message):
         seed: builtins.int = ...,
         recipe: builtins.str = ...,
         rung: builtins.str = ...,
+        clip: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["picture", b"picture"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "clip", b"clip", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap"]) -> None: ...
 
 Global___Reconstruction: typing_extensions.TypeAlias = Reconstruction
 

@@ -19,6 +19,7 @@ from monitor.live_state import LiveState
 from monitor.page.access import PageAccess
 from monitor.page.alarm_strip import AlarmStrip
 from monitor.page.class_wall import ClassWallPanel
+from monitor.page.clip_panel import ClipPanel
 from monitor.page.curves import ScoreCurves
 from monitor.page.deployment_panels import LatencyPanel, LossesPanel
 from monitor.page.diagram import DeploymentDiagram
@@ -116,6 +117,7 @@ def draw_page(live: LiveState, alarm: Alarm) -> None:
             CounterTiles(),
             AlarmStrip(alarm),
             AttackStage(alarm, live.metrics),
+            ClipPanel(),
             ClassWallPanel(),
             ScoreCurves(alarm, live.metrics),
             RecentFrames(alarm),

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from PIL import Image
 
 from adversary.process import StepRate, adversary
 from adversary.settings import AdversarySettings
@@ -149,6 +150,41 @@ def test_both_attacks_on_frames_of_the_clouds_tap(settings, victim):
     assert 'keyhole_frames_total{outcome="tapped"} 3.0' in text
     for name in ("keyhole_attack_iterations_total", "keyhole_attack_iterations_per_second", "keyhole_queue_depth"):
         assert f'{name}{{attack="pixels-white",rung=""}}' in text or f'{name}{{queue="pixels-white"}}' in text
+
+
+def test_consecutive_frames_of_one_edge_are_attacked_as_clips(settings, victim, tmp_path):
+    cloud, monitor = Tapped(), Monitor()
+    for video in range(4):
+        (tmp_path / f"scene-{video}").mkdir()
+        for number in range(4):
+            picture = Image.new("RGB", (SIZE, SIZE), (60 * video, 50 * number, 90))
+            picture.save(tmp_path / f"scene-{video}" / f"{number:05d}.png")
+    words = "pixels-white/clip", "pixels-black/clip", "pixels-white"
+    clipped = replace(settings, attacks=words, clip=2, public=f"clips:{tmp_path}", budget_seconds=1.0)
+    target, partition = victim
+    oracle = Oracle(replace(white_box(partition.head), normalise=target.preprocess.normalise))
+
+    def together(attack: str) -> set[tuple[str, ...]]:
+        return {tuple(one.clip) for one in monitor.got if one.final and one.attack == attack}
+
+    with (
+        serving(
+            cloud.serve(port(settings.cloud)),
+            oracle.serve(port(settings.oracle)),
+            monitor.serve(port(settings.referee)),
+        ),
+        running(clipped),
+    ):
+        wait_until(lambda: cloud.subscribers)
+        cloud.publish(*(seen(victim, f"edge-7a-00000{number}", number) for number in (0, 2, 3)))
+        wait_until(lambda: all(together(name) for name in ("pixels-white-clip", "pixels-black-clip", "pixels-white")))
+        text = page(clipped)
+        cloud.end()
+    clip = ("edge-7a-000002", "edge-7a-000003")
+    assert together("pixels-white-clip") == together("pixels-black-clip") == {clip}
+    assert together("pixels-white") == {()}
+    assert {one.frame_id for one in monitor.got if one.attack == "pixels-white-clip"} == set(clip)
+    assert 'keyhole_dropped_total{reason="gap"} 1.0' in text
 
 
 def test_where_there_is_no_prior_the_blind_attacker_shows_no_sample_and_says_so(settings, victim, tmp_path, caplog):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 import torch
 
-from adversary.frame_queue import SharedFrame
+from adversary.frame_queue import SharedFrames
 from adversary.worker import Origin, Worker
 from keyhole.attacks.base import Estimate, MismatchError, Observation
 from keyhole.attacks.entry import Rung
@@ -95,9 +95,9 @@ def test_a_rung_may_keep_the_newest_frame_alone(metrics):
 
 
 def test_slow_attacks_work_on_the_same_frames_though_they_are_free_at_different_times(metrics):
-    attacks, shared_frame = [Scripted(), Scripted()], SharedFrame()
+    attacks, shared = [Scripted(), Scripted()], SharedFrames()
     first, second = (
-        Worker(BY, Rung("", "white box", attack), lambda _: None, metrics, Stop(), backlog=8, shared_frame=shared_frame)
+        Worker(BY, Rung("", "white box", attack), lambda _: None, metrics, Stop(), backlog=8, shared=shared)
         for attack in attacks
     )
     frames = {name: Observation(name, (torch.zeros(1, 2),)) for name in "123456"}
@@ -127,13 +127,13 @@ def test_slow_attacks_work_on_the_same_frames_though_they_are_free_at_different_
 
 
 def test_an_attack_that_takes_several_answers_the_common_frame_too_and_once(metrics):
-    shared_frame, slow, quick = SharedFrame(), Scripted(), Scripted()
+    shared, slow, quick = SharedFrames(), Scripted(), Scripted()
     workers = [
-        Worker(BY, rung, lambda _: None, metrics, Stop(), backlog=2, shared_frame=shared_frame)
+        Worker(BY, rung, lambda _: None, metrics, Stop(), backlog=2, shared=shared)
         for rung in (Rung("", "white box", slow), Rung("amortised", "black box", quick, together=2))
     ]
     offered(workers[0], "1")
-    wait_until(lambda: shared_frame.frame is not None)
+    wait_until(lambda: shared.common is not None)
     quick.go.set()
     offered(workers[1], "7")
     wait_until(lambda: quick.asked)

@@ -110,6 +110,13 @@ def test_public_clips_are_mirrored_whole(tmp_path):
     assert {side[0] for side in sides} == {True, False}
 
 
+def test_streetcam_clips_as_a_stream_show_a_dozen_frames_of_each_vehicle():
+    shown = list(itertools.islice(open_source("streetcam-clips", pool="audit", size=64), 13))
+    stills = list(itertools.islice(open_source("streetcam", pool="audit", size=64), 2))
+    assert [one.label for one in shown] == [stills[0].label] * 12 + [stills[1].label]
+    assert len({one.picture.numpy().tobytes() for one in shown}) == 13
+
+
 def test_a_streetcam_clip_shows_one_vehicle_driving_by():
     first, second = taken("streetcam", Window(3, 12), 2, size=64)
     near, _ = taken("streetcam", Window(3, 1), 2, size=64)

@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -18,7 +18,7 @@ from monitor.live_state import LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.scoring import ScoredReconstruction
-from tests.monitor.making import blind, guess, measured, outcome, truth
+from tests.monitor.making import blind, guess, measured, outcome, scored, truth
 from tests.waiting import PATIENCE
 
 expect.set_options(timeout=1000 * PATIENCE)
@@ -179,6 +179,37 @@ def test_three_generators_stand_side_by_side(page: Page, live: Live) -> None:
     assert [name for name in order if name.removeprefix("attack-") in names] == [f"attack-{name}" for name in names]
     recent = page.get_by_test_id("recent").locator("img[alt='diffusion-white-guided']").first
     expect(recent).to_be_visible()
+
+
+def test_a_clip_is_shown_as_it_is_rebuilt_each_frame_below_its_truth(page: Page, live: Live) -> None:
+    ids = [f"edge-7-{number}" for number in range(3)]
+    name = "pixels-white-clip"
+    for scene, frame in enumerate(ids):
+        live.referee.witness(truth(frame, scene=scene))
+
+    def rebuilt(noise: float, **fields: Any) -> list[Score]:
+        made = [guess(frame, name, noise, scene=scene, clip=ids, **fields) for scene, frame in enumerate(ids)]
+        return [scored(live.referee, each) for each in made]
+
+    first = rebuilt(0.9, iteration=40)
+    expect(page.get_by_test_id("clip-span")).to_have_text("edge-7-0 to edge-7-2")
+    expect(page.get_by_test_id(f"clip-state-{name}")).to_contain_text("working, 40 steps")
+    before = []
+    for place, frame in enumerate(ids):
+        assert f"{frame}/truth" in _loaded(page, f"clip-truth-{place}")
+        before.append(_loaded(page, f"clip-{name}-{place}"))
+        assert f"{frame}/{name}" in before[-1]
+        expect(page.get_by_test_id(f"clip-caption-{name}-{place}")).to_have_text(f"SSIM {first[place].ssim:.3f}")
+    second = rebuilt(0.1, iteration=80, final=True)
+    expect(page.get_by_test_id(f"clip-state-{name}")).to_contain_text("finished, 80 steps")
+    for place in range(3):
+        expect(page.get_by_test_id(f"clip-{name}-{place}")).not_to_have_attribute("src", before[place])
+        expect(page.get_by_test_id(f"clip-caption-{name}-{place}")).to_have_text(f"SSIM {second[place].ssim:.3f}")
+        truth_box, made_box = (page.get_by_test_id(f"clip-{row}-{place}").bounding_box() for row in ("truth", name))
+        assert truth_box
+        assert made_box
+        assert truth_box["x"] == made_box["x"]
+        assert truth_box["y"] < made_box["y"]
 
 
 def test_both_rungs_of_a_ladder_are_shown(page: Page, live: Live) -> None:

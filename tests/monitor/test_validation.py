@@ -14,7 +14,7 @@ from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.errors import WireError
 from monitor.referee import Referee
 from monitor.validation import check_account, check_outcome, check_reconstruction, check_truth
-from tests.monitor.making import guess, outcome, png, truth
+from tests.monitor.making import FRAME, guess, outcome, png, truth
 
 ESCAPES = ["", ".", "..", "../x", "a/b", "a\\b", "/etc/passwd", "-rf", ".hidden", "a\0b", "a b", "é", "a\n", "x" * 129]
 
@@ -58,6 +58,9 @@ def test_ids_as_edges_make_them_are_taken() -> None:
         ({"rung": "a.b"}, "rung"),
         ({"rung": "x" * 33}, "rung"),
         ({"recipe": "Strong"}, "recipe"),
+        ({"clip": [FRAME, "../x"]}, "clip[1]"),
+        ({"clip": ["edge-0-000002"]}, "clip"),
+        ({"clip": [FRAME, *(f"edge-0-{number}" for number in range(40))]}, "clip"),
     ],
 )
 def test_numbers_and_texts_that_a_database_cannot_hold_are_rejected(fields: dict[str, Any], field: str) -> None:
@@ -201,6 +204,10 @@ def spoilt(message: Message, path: str = "") -> Iterator[str]:
         elif field.message_type:
             getattr(message, field.name).SetInParent()
             yield from spoilt(getattr(message, field.name), f"{path}{field.name}.")
+        elif field.is_repeated:
+            for wrong in WRONG[field.type]:
+                getattr(message, field.name)[:] = [wrong]
+                yield f"{path}{field.name}[0]"
         else:
             for wrong in WRONG.get(field.type, ()):
                 setattr(message, field.name, wrong)
@@ -222,7 +229,7 @@ def test_every_field_of_every_message_is_checked(kind: type[Message]) -> None:
     expected = {
         Truth: {"deployment.slowdown", "deployment.cloud", "secrets.driver_box.left", "secrets.plate_corners[0].x"},
         Outcome: {"stages", "payload_bytes", "prediction"},
-        Reconstruction: {"seconds", "iteration", "knowledge"},
+        Reconstruction: {"seconds", "iteration", "knowledge", "clip[0]"},
         Account: {"edge", "started_at", "taken", "dropped"},
     }
     assert expected[kind] <= named

@@ -139,6 +139,24 @@ class Streetcam:
         return shots
 
 
+@dataclass(frozen=True)
+class DrivingBy:
+    """The vehicles of a stream as they drive by, one after another.
+
+    Attributes:
+        source: which vehicles, in which order.
+        frames: of each.
+        rate: of the frames, a second.
+    """
+
+    source: Streetcam
+    frames: int = 12
+    rate: float = 4.0
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (sample for index in count() for sample in self.source.clip_item(index, self.frames, self.rate))
+
+
 _STEP = 5
 """Step from one camera of a vehicle to the next, coprime with their number: all 24 come before one comes again."""
 
