@@ -60,7 +60,7 @@ def class_targets(
     """
     if private is None:
         raise UsageError("--training-set: give --private the pictures that the targets were trained on")
-    known = {name: model.target.labels for name, model in models.items() if not model.embeds}
+    known = {name: model.target.labels for name, model in models.items() if model.answers == "classes"}
     sizes = {models[name].target.preprocess.size for name in known}
     names = {size: private_names(private.inversion(ModelSettings()), size) for size in sizes}
     found = [name for name, labels in known.items() if {*labels} & {*names[models[name].target.preprocess.size]}]

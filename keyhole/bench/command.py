@@ -14,7 +14,8 @@ from keyhole.bench.axes import CELL_KINDS, Axes, Cell, LatencyCell, plan_cells
 from keyhole.bench.class_plan import unattacked
 from keyhole.bench.executor import Executor, Finished, ProcessPool, write_files
 from keyhole.bench.forecast import CostForecast, RemainingTime, SweepProgress, duration_text
-from keyhole.bench.plan import merged, read_plan, resolve
+from keyhole.bench.measure.accuracy import check_measurable
+from keyhole.bench.plan import SweepPlan, merged, read_plan, resolve
 from keyhole.bench.provenance import facts, fixed, plan_facts
 from keyhole.bench.ray_cluster import RayCluster
 from keyhole.bench.settings import BenchSettings, PlanSettings
@@ -49,9 +50,12 @@ def bench(settings: BenchSettings) -> int:
     if plan.inversion:
         for sentence in unattacked(tuple(plan.models), plan.axes.class_targets):
             console.print(sentence, soft_wrap=True)
+    sweep = Sweep(plan.settings, settings.out, plan.metrics, plan.private, plan.inversion)
+    if any(cell.kind == "accuracy" for cell in cells):
+        for sentence in unmeasured(plan, sweep):
+            console.print(sentence, soft_wrap=True)
     if settings.dry_run:
         return 0
-    sweep = Sweep(plan.settings, settings.out, plan.metrics, plan.private, plan.inversion)
     executor = _executor(settings)
     with alone(settings.out, BENCHMARK), closing(BenchStore(settings.out)) as store:
         store.describe(facts(), fixed(plan), plan.axes)
@@ -81,6 +85,15 @@ def bench(settings: BenchSettings) -> int:
     if results.failures:
         console.print(f"{len(results.failures)} cells failed; --rerun failed tries them again")
     return 1 if results.failures else 0
+
+
+def unmeasured(plan: SweepPlan, sweep: Sweep) -> Iterator[str]:
+    """A sentence on each target whose accuracy cannot be measured, before anything is."""
+    for name, known in plan.models.items():
+        try:
+            check_measurable(name, known, sweep)
+        except UsageError as error:
+            yield f"accuracy: those cells will fail: {error}"
 
 
 @contextmanager

@@ -63,7 +63,7 @@ class CostForecast:
             return frames * forward if not cell.link else PROCESSES_SECONDS + frames * self._crossing(cell, forward)
         if isinstance(cell, AccuracyCell):
             known = self.plan.models[cell.design.target]
-            pictures = scale.vehicles * scale.views if known.embeds or known.detects else scale.pictures
+            pictures = scale.pictures if known.answers == "classes" else scale.vehicles * scale.views
             return CELL_SECONDS + pictures * forward
         if isinstance(cell, LeakCell):
             return CELL_SECONDS + self._attack(cell, forward)

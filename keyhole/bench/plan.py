@@ -33,6 +33,7 @@ from keyhole.priors.prior import load_prior
 from keyhole.service.errors import UsageError, unknown_name
 from keyhole.sizes import Size, read_size
 from keyhole.targets import ModelSettings
+from keyhole.targets.answers import check_classifies
 from keyhole.targets.membership import TrainedOn, warn_of_members
 from keyhole.wire.codec_registry import codec_named
 
@@ -152,11 +153,11 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     if settings.weights and len(wanted) > 1:
         raise UsageError(f"--weights {settings.weights} with {len(wanted)} targets: expected one")
     models = {name: surveyed_target(settings.model(name)) for name, _ in wanted}
-    for size in {model.target.preprocess.size for model in models.values() if model.embeds}:
+    for size in {model.target.preprocess.size for model in models.values() if model.answers == "identities"}:
         identities(settings, size)
     private, inversion = PrivateTerms.of(flags), InversionTerms.of(flags, preset.inversion)
     if private:
-        for size in {model.target.preprocess.size for model in models.values() if not model.embeds}:
+        for size in {model.target.preprocess.size for model in models.values() if model.answers == "classes"}:
             private_names(private.inversion(ModelSettings()), size)
     cuts: dict[str, tuple[str, ...]] = {}
     for name, own in wanted:
@@ -179,6 +180,8 @@ def resolve(flags: PlanSettings) -> SweepPlan:
     metrics = metrics_named(flags.metrics or DEFAULT)
     for model, attack in itertools.product(models.values(), attacks.values()):
         check_scorable(metrics, model.target.preprocess.size, attack.spend(settings.preset).n)
+        if attack.entry.classes:
+            check_classifies(model.target, attack.word)
     most = max((attack.spend(settings.preset).n for attack in attacks.values()), default=0)
     for name, model in models.items():
         _warn_of_members(name, model, settings, most)

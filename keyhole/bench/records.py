@@ -117,15 +117,15 @@ class AccuracyRecord:
 
     Attributes:
         design: what was measured.
-        measure: ``top-1``, ``rank-1`` or ``mAP``.
+        measure: ``top-1``, ``rank-1``, ``mAP``, or ``zero-shot``, the share of facts that the nearest text tells.
         value: in percent.
         pictures: measured.
-        bootstrapped: 95 % interval over pictures of what is no share of them, in percent; None: it is a share, there
-            are too few pictures, or the run is of before such intervals were kept.
+        bootstrapped: 95 % interval over pictures of a mAP or of zero-shot answers, in percent; None: of a share of the
+            pictures, where there are too few of them, and in runs of before such intervals were kept.
     """
 
     design: Design
-    measure: Literal["top-1", "rank-1", "mAP"]
+    measure: Literal["top-1", "rank-1", "mAP", "zero-shot"]
     value: float
     pictures: int
     bootstrapped: Interval | None = None
@@ -133,7 +133,7 @@ class AccuracyRecord:
     @property
     def interval(self) -> Interval | None:
         """95 % interval in percent: `bootstrapped`, of a share of the pictures that of `share_interval`."""
-        if self.measure == "mAP":
+        if self.measure in ("mAP", "zero-shot"):
             return self.bootstrapped
         found = share_interval(round(self.value * self.pictures / 100), self.pictures)
         return found and (100 * found[0], 100 * found[1])

@@ -75,7 +75,8 @@ class PlanSettings:
     """Seed of which pictures those were: the --seed of their training. Absent: 0."""
     identities: str = ""
     """Pictures for the accuracy of re-identification: streetcam, SET:PATH, or a folder with one folder for each
-    identity. Absent: streetcam. That of a detector is its mAP on the boxes of streetcam, whatever is given here."""
+    identity. Absent: streetcam. That of a detector is its mAP on the boxes of streetcam, that of CLIP's picture tower
+    how often the nearest text tells body, colour, weather and scene of streetcam, whatever is given here."""
     training_set: tuple[str, ...] = ()
     """Attacks on the classes that a classifier was trained on, as `--attacks` of `keyhole invert`: latent, guided, …,
     or `all` whose generators are there. They hold all of its weights and leave out what is done to features at run

@@ -8,8 +8,6 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-import torch
-
 from keyhole.attacks import Suite
 from keyhole.bench.class_terms import InversionTerms, PrivateTerms
 from keyhole.bench.presets import PRESETS, SweepScale
@@ -27,9 +25,8 @@ from keyhole.partition.plan import INPUT, OUTPUT
 from keyhole.partition.tracing import TRACING
 from keyhole.sizes import Size
 from keyhole.targets import ModelSettings, Target
-from keyhole.targets.detections import answers_with_boxes
+from keyhole.targets.answers import AnswerKind, answer_kind
 from keyhole.targets.load import assemble
-from keyhole.targets.neck import answers_with_embedding
 
 SEED = 0
 """Seed of the pictures. The plan's seeds are those of the attacks."""
@@ -142,16 +139,10 @@ class SurveyedTarget:
         found = [each.point.cut for each in profile_surveyed(self.survey)]
         return tuple(cut for cut in found[:-1] if cut != INPUT)
 
-    @property
-    def embeds(self) -> bool:
-        """Whether it answers with an embedding. A model without a BNNeck counts as a classifier."""
-        return answers_with_embedding(self.target.model)
-
     @cached_property
-    def detects(self) -> bool:
-        """Whether it answers with boxes, as torchvision's detectors do."""
-        with torch.inference_mode():
-            return answers_with_boxes(self.target.model(self.survey.example.clone()))
+    def answers(self) -> AnswerKind:
+        """What it answers with."""
+        return answer_kind(self.target)
 
     def cut(self, cut: str) -> Partition:
         """The model, cut.

@@ -38,6 +38,7 @@ from keyhole.service.errors import UsageError
 from keyhole.service.files import OFFLINE, claim
 from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
+from keyhole.targets.answers import check_classifies
 from keyhole.targets.membership import TrainedOn, warn_of_members
 from keyhole.terminal import progress_bar
 from keyhole.wire.codec_registry import codec_named
@@ -100,6 +101,9 @@ def evaluate(
     torch.set_num_threads(settings.threads)
     keep_all_freed()
     target, partitions = partitioned_at(settings, settings.cuts or (settings.cut,))
+    for choice in chosen:
+        if choice.entry.classes:
+            check_classifies(target, choice.word)
     check_scorable((*metrics, UNIT), target.preprocess.size, settings.n * settings.clip)
     attacked = Attacked.by(settings, target, seeds[0])
     truths = attacked.pictures

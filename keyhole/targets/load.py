@@ -13,7 +13,7 @@ from keyhole.nn.device import MemoryLayout
 from keyhole.sizes import Size, size_text
 from keyhole.targets.catalogue import SHIPPED, Catalogue
 from keyhole.targets.family import NamedModel
-from keyhole.targets.neck import with_neck
+from keyhole.targets.neck import answers_with_embedding, with_neck
 from keyhole.targets.state_dicts import State, load_state, read_state
 from keyhole.targets.target import Target, TargetError, count_outputs
 from keyhole.targets.user_models import make_user_model
@@ -123,6 +123,7 @@ def _load_named_model(
         weights=_RANDOM if source is None else facts.weights if str(source) == PRETRAINED else str(source),
         missing=tuple(missing),
         defence=facts.defence,
+        embeds_texts=facts.embedding == outputs and not answers_with_embedding(model),
     )
 
 

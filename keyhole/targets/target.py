@@ -81,6 +81,7 @@ class Target:
         weights: where the weights come from.
         missing: names of the model's tensors that the weights lack and that are random.
         defence: the defence that it was trained as, such as ``patrol``; empty for none.
+        embeds_texts: whether N×outputs are an embedding that pictures share with texts, as CLIP's are, and no classes.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Target:
     weights: str
     missing: tuple[str, ...] = ()
     defence: str = ""
+    embeds_texts: bool = False
 
     @cached_property
     def hash(self) -> str:

@@ -188,12 +188,13 @@ class TrialSettings(ModelSettings):
     """Measure how well a target finds vehicles or people again that it was not trained on, from their other pictures.
 
     The report is of identities that neither a training nor a choice has seen. Of a detector it is how well it puts
-    boxes around what streetcam draws. For example
+    boxes around what streetcam draws, of a CLIP how often the nearest text tells what the picture shows. For example
 
         keyhole trial --target resnet18-streetcam
         keyhole trial --target pruned:runs/patrol --selection
         keyhole trial --target runs/resnet18-lfw --data lfw-112.zip --held-out 12
         keyhole trial --target yolo-streetcam --views 4
+        keyhole trial --target runs/clip --views 6
     """
 
     data: str = "streetcam"

@@ -1,4 +1,4 @@
-"""``keyhole trial``: how well a target finds again who it was not trained on, or puts boxes around what it sees."""
+"""``keyhole trial``: how well a target does its task on what it was not trained on: identities, boxes, or texts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from keyhole.data.boxed import BOX_CLASSES
+from keyhole.data.classes import STREETCAM
 from keyhole.evaluation.detection import DetectionTrial
 from keyhole.evaluation.reidentification import ReidentificationTrial, read_trial
 from keyhole.metrics.interval import share_interval, with_interval
 from keyhole.service.errors import UsageError
 from keyhole.service.files import check_file
 from keyhole.targets import Target, load_target
-from keyhole.targets.neck import answers_with_embedding
+from keyhole.targets.answers import ANSWERS, answer_kind
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrialSettings
+from keyhole.train.tasks.caption_data import TESTED
+from keyhole.train.tasks.caption_trial import CaptionTrial, check_text_tower, text_tower_of
 from keyhole.train.tasks.detection_data import DetectionData
 from keyhole.train.tasks.reid_data import open_parts
 
-_ENDS = ("mAP_ci95_low", "mAP_ci95_high")
+_ENDS, _SHARE_ENDS = ("mAP_ci95_low", "mAP_ci95_high"), ("ci95_low", "ci95_high")
 _FIGURES = ("rank_1", "rank_5", "mAP", "mINP")
 
 
@@ -33,17 +36,26 @@ def trial(settings: TrialSettings) -> int:
 
     Raises:
         FileNotFoundError: no data there.
-        UsageError: the target answers with classes, or the data does not suffice.
+        UsageError: the target answers with classes or with other boxes, no text tower lies beside it, or the data does
+            not suffice.
     """
     check_file("--json", settings.json)
     target = load_target(settings.target, settings.weights, size=settings.size)
-    if target.labels == BOX_CLASSES and not target.outputs:
+    kind = answer_kind(target)
+    if kind == "boxes" and target.labels == BOX_CLASSES:
         found = _detected(settings, target)
         terminal().print(_table_of_boxes(target.name, found))
         return _written(settings, target, found)
-    if not answers_with_embedding(target.model):
+    if kind == "texts":
+        check_text_tower(target)
+        found = _told(settings, target)
+        terminal().print(_table_of_facts(target.name, found))
+        return _written(settings, target, found)
+    if kind != "identities":
+        others = ", other than those of streetcam" if kind == "boxes" else ""
         raise UsageError(
-            f"{target.name} answers with classes: a trial is of re-identification, or of streetcam's boxes"
+            f"{target.name} answers with {ANSWERS[kind]}{others}: a trial is of re-identification, of streetcam's "
+            "boxes, or of what texts tell of streetcam"
         )
     found = {name: {**each.counts, **_figures(each, target)} for name, each in _trials(settings, target).items()}
     terminal().print(_table(target.name, found))
@@ -80,6 +92,53 @@ def _boxes_found(trial: DetectionTrial, target: Target) -> dict[str, float]:
     figures, interval = trial.assessed(target.model, target.preprocess)
     ends = dict(zip(_ENDS, interval, strict=True)) if interval else {}
     return {**trial.counts, **figures, **ends}
+
+
+def _told(settings: TrialSettings, target: Target) -> dict[str, dict[str, float]]:
+    """By fact, how often the nearest text tells it, and how often who sees no picture does."""
+    if settings.data != STREETCAM:
+        raise UsageError(
+            f"--data {settings.data}: what texts tell is asked about streetcam alone, whose captions say it in phrases "
+            "that are known"
+        )
+    vehicles = TESTED if settings.held_out is None else settings.held_out
+    with TemporaryDirectory() as temporary:
+        folder = settings.pictures or Path(temporary)
+        trial = CaptionTrial.read(
+            vehicles,
+            settings.views,
+            target.preprocess.size,
+            workers=settings.workers,
+            folder=folder,
+            console=terminal(),
+        )
+    shares = trial.shares(target.model, text_tower_of(target), target.preprocess)
+    return {
+        name: {
+            "pictures": share.pictures,
+            "share": share.value,
+            **(dict(zip(_SHARE_ENDS, share.interval, strict=True)) if share.interval else {}),
+            "guessed": share.guessed,
+        }
+        for name, share in shares.items()
+    }
+
+
+def _table_of_facts(title: str, found: Mapping[str, Mapping[str, float]]) -> Table:
+    made = Table(title=title, title_justify="left", box=SIMPLE_HEAD, caption_justify="left")
+    made.caption = (
+        "In percent: how often the nearest of the texts that state a fact's values tells it, with the 95 % interval, "
+        "which takes pictures for independent. Guessed: by saying what most public pictures show. No vehicle was "
+        "trained on or chosen by."
+    )
+    for heading in ("", "pictures", "right", "guessed"):
+        made.add_column(heading, justify="right" if heading else "left")
+    for name, values in found.items():
+        ends = (values[_SHARE_ENDS[0]], values[_SHARE_ENDS[1]]) if _SHARE_ENDS[0] in values else None
+        made.add_row(
+            name, f"{values['pictures']:.0f}", with_interval(values["share"], ends, 1), f"{values['guessed']:.1f}"
+        )
+    return made
 
 
 def _table_of_boxes(title: str, found: Mapping[str, Mapping[str, float]]) -> Table:

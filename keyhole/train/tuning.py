@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import torch
 from rich.console import Console
@@ -14,6 +13,7 @@ from keyhole.evaluation.reidentification import read_parts
 from keyhole.service.errors import UsageError
 from keyhole.sizes import side_of
 from keyhole.targets import Target, load_target
+from keyhole.targets.answers import ANSWERS
 from keyhole.targets.catalogue import architecture_of
 from keyhole.targets.neck import answers_with_embedding, neck_path
 from keyhole.targets.stored_weights import this_command
@@ -26,7 +26,7 @@ from keyhole.train.tasks.classification import Classification
 from keyhole.train.tasks.reid_data import open_parts, trained_on
 from keyhole.train.tasks.reidentification import Reidentification, ReidRecipe
 from keyhole.train.tasks.teacher import embeddings_by, teach
-from keyhole.train.weights import Figures, card_of, write_target_card
+from keyhole.train.weights import Figures, write_target_card
 
 
 def trained_target(settings: TuningSettings, who: str) -> Target:
@@ -107,9 +107,9 @@ def own_task(target: Target, recipe: Tuning, settings: TuningSettings, console: 
     """
     if answers_with_embedding(target.model):
         return _reidentification(target, recipe, settings, console, teacher)
-    if (card := card_of(Path(settings.target))) and card.task == "captions":
+    if target.embeds_texts:
         raise UsageError(
-            f"{settings.target} was trained with captions, which no further training takes: expected a target of "
+            f"{settings.target} answers with {ANSWERS['texts']}, which no further training takes: expected a target of "
             "classification or re-identification"
         )
     return _classification(target, recipe, settings, console)

@@ -41,11 +41,16 @@ from keyhole.evaluation.detection import DetectionTrial
 from keyhole.judge.examination import enrol, examine, recovered
 from keyhole.judge.recovery import Share, summarise
 from keyhole.metrics.detection import BACKEND
+from keyhole.nn.text_tower import TextTower
 from keyhole.service.errors import UsageError
+from keyhole.targets import load_target
+from keyhole.train.tasks.caption_data import CaptionedPictures
+from keyhole.train.tasks.caption_trial import CaptionTrial
 from tests.bench.targets import one_colour
 from tests.defences.test_learned import noise
 from tests.judge.making import Parrot, labels
 from tests.system.tiny_target import tiny
+from tests.targets.clip_making import clip
 
 TINY, LOOKER, EMBEDDER, DETECTOR = (
     "tests.system.tiny_target:tiny",
@@ -165,6 +170,26 @@ def test_map_is_that_of_the_boxes_that_the_tail_answers(tmp_path, monkeypatch, c
     found = measured(Design(DETECTOR, cut, defence, codec="fp16"), sweep(tmp_path))
     assert (found.measure, found.pictures, found.interval) == ("mAP", 2, None), "too few pictures for an interval"
     assert found.value == pytest.approx(100.0 if cut == EDGE_ONLY else value)
+
+
+def test_zero_shot_is_what_texts_tell_of_the_pictures_that_the_tail_answers(tmp_path, monkeypatch):
+    pytest.importorskip("transformers")
+    name = clip(tmp_path / "clip")
+    pictures = torch.randint(0, 256, (12, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    captions = tuple(f"a {colour} van on a city street" for colour in ("red", "blue", "white") for _ in range(4))
+    trial = CaptionTrial(CaptionedPictures(pictures, captions), tuple(sorted(set(captions))))
+    monkeypatch.setattr("keyhole.bench.measure.accuracy._cached_captions", lambda *_: trial)
+    whole, split = (
+        measured(Design(name, cut, codec=codec), sweep(tmp_path / "run"))
+        for cut, codec in ((EDGE_ONLY, "none"), ("layer2", "fp32"))
+    )
+    assert (whole.measure, whole.pictures) == ("zero-shot", 12)
+    target = load_target(name)
+    expected = trial.shares(target.model, TextTower.load(tmp_path / "clip"), target.preprocess)["all"]
+    assert (whole.value, whole.interval) == (expected.value, expected.interval)
+    assert (split.value, split.interval) == (whole.value, whole.interval)
+    low, high = whole.interval or (0.0, 0.0)
+    assert 0 <= low <= whole.value <= high <= 100
 
 
 def test_map_is_as_sure_as_the_pictures_agree(tmp_path, monkeypatch):

@@ -48,6 +48,14 @@ def settings(folder, tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["embedder", "detector"])
+def test_an_attack_that_needs_classes_is_refused_before_others_run(settings, name, capsys):
+    own = replace(settings, target=f"tests.bench.targets:{name}", cuts=("0",), attacks=("pixels-white", "query-free"))
+    with pytest.raises(UsageError, match="query-free needs a classifier with its card"):
+        attack(own)
+    assert "pixels-white" not in capsys.readouterr().out
+
+
 def test_it_scores_every_cut_and_writes_what_was_asked_for(settings, capsys):
     assert attack(settings) == 0
     shown = capsys.readouterr().out

@@ -8,6 +8,7 @@ from keyhole.attacks.classes.base import Wanted
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets import Target, load_target
+from keyhole.targets.answers import check_classifies
 
 
 def classifier_named(name: str, weights: str | None = None, size: Size | None = None) -> Target:
@@ -17,13 +18,7 @@ def classifier_named(name: str, weights: str | None = None, size: Size | None = 
         UsageError: it does not, or there is no such target.
     """
     target = load_target(name, weights, size=size)
-    if target.labels and not target.outputs:
-        raise UsageError(f"{name} answers with boxes: expected a classifier, which remembers classes")
-    if not target.labels:
-        raise UsageError(
-            f"{name} does not say which classes it tells apart: expected a classifier with its card, as `keyhole train "
-            "target --task classification` writes it"
-        )
+    check_classifies(target, "an attack on classes")
     return target
 
 

@@ -1,7 +1,8 @@
-"""Accuracy of a design: top-1 of a classifier, rank-1 of a re-identification, mAP of a detector."""
+"""Accuracy of a design: top-1 of a classifier, rank-1 of a re-identification, mAP of a detector, zero-shot of CLIP."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from keyhole.partition import Partition, ProtectedHead, as_features
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 from keyhole.targets import ModelSettings, Target
+from keyhole.targets.answers import ANSWERS, AnswerKind
 from keyhole.terminal import terminal
 from keyhole.train.settings import TrainSettings
+from keyhole.train.tasks.caption_trial import CaptionTrial, check_text_tower, text_tower_of
 from keyhole.train.tasks.reid_data import open_parts
 from keyhole.wire.codec_registry import through_codec
 
@@ -39,11 +42,40 @@ def accuracy(cell: AccuracyCell, sweep: Sweep) -> Measured:
     """Run labelled pictures through head, defence, codec and tail.
 
     Raises:
-        UsageError: no labelled pictures for this target, they have other classes, or the backend of mAP is missing.
+        UsageError: no labelled pictures for this target, they have other classes, it cannot be measured, or the backend
+            of mAP is missing.
     """
     known = sweep.target(cell.design.target)
-    measure = mean_precision if known.detects else rank_1 if known.embeds else top_1
+    check_measurable(cell.design.target, known, sweep)
+    measure = _MEASURES[known.answers]
     return Measured(measure(cell.design, network(known, cell.design), known.target, sweep))
+
+
+def check_measurable(name: str, known: SurveyedTarget, sweep: Sweep) -> None:
+    """Refuse a target whose accuracy no run with these settings can measure.
+
+    Args:
+        name: as it was given.
+        known: the target.
+        sweep: names the pictures.
+
+    Raises:
+        UsageError: says what is missing.
+    """
+    target, advice = known.target, "leave accuracy out with --only"
+    if known.answers == "classes" and not sweep.settings.classes and sweep.private is None:
+        raise UsageError(
+            f"no labelled pictures for {name}: give --classes a folder or zip with val/<class>/…, or --private "
+            f"what it was trained on, or {advice}"
+        )
+    if known.answers == "boxes" and target.labels != BOX_CLASSES:
+        raise UsageError(
+            f"{target.name} finds other things than the boxes of streetcam are of ({', '.join(BOX_CLASSES)}): {advice}"
+        )
+    if known.answers == "texts":
+        check_text_tower(target)
+    if known.answers == "other":
+        raise UsageError(f"{target.name} answers with {ANSWERS['other']}, which has no accuracy here: {advice}")
 
 
 class SplitNetwork(nn.Module):
@@ -110,11 +142,7 @@ def _right(network: nn.Module, target: Target, data: LabelledPictures) -> int:
 def _labelled(name: str, target: Target, sweep: Sweep) -> LabelledPictures:
     if sweep.settings.classes:
         return _validation(sweep.settings.classes, target)
-    if sweep.private is None:
-        raise UsageError(
-            f"no labelled pictures for {name}: give --classes a folder or zip with val/<class>/…, or --private "
-            "what it was trained on, or leave accuracy out with --only"
-        )
+    assert sweep.private is not None  # or `check_measurable` has refused it
     return _held_back(sweep.private.inversion(sweep.settings.model(name)), sweep.folder.resolve() / CACHE)
 
 
@@ -175,13 +203,8 @@ def mean_precision(design: Design, network: nn.Module, target: Target, sweep: Sw
     Arguments are those of `top_1`.
 
     Raises:
-        UsageError: the target finds other things, or the backend of the metric is not installed.
+        UsageError: the backend of the metric is not installed.
     """
-    if target.labels != BOX_CLASSES:
-        raise UsageError(
-            f"{target.name} finds other things than the boxes of streetcam are of ({', '.join(BOX_CLASSES)}): leave "
-            "accuracy out with --only"
-        )
     scale, cache = sweep.settings.scale, sweep.folder.resolve() / CACHE
     trial = _cached_boxes(scale.vehicles, scale.views, target.preprocess.size, cache)
     found, interval = trial.assessed(network, target.preprocess)
@@ -192,6 +215,34 @@ def mean_precision(design: Design, network: nn.Module, target: Target, sweep: Sw
 def _cached_boxes(vehicles: int, views: int, size: Size, cache: Path) -> DetectionTrial:
     passes = BoxedPasses("private-report", vehicles, views)
     return DetectionTrial(passes.read(size, workers=0, folder=cache, console=terminal(quiet=True)))
+
+
+def zero_shot(design: Design, network: nn.Module, target: Target, sweep: Sweep) -> AccuracyRecord:
+    """Share of the facts of streetcam (body, colour, weather, scene) that the nearest of the texts tells which state
+    their values, on vehicles that neither trained nor chose the target; as `keyhole train target` measures each.
+
+    Arguments are those of `top_1`.
+
+    Raises:
+        UsageError: transformers is not installed, or cannot read the text tower.
+    """
+    scale, cache = sweep.settings.scale, sweep.folder.resolve() / CACHE
+    trial = _cached_captions(scale.vehicles, scale.views, target.preprocess.size, cache)
+    found = trial.shares(network, text_tower_of(target), target.preprocess)["all"]
+    return AccuracyRecord(design, "zero-shot", found.value, found.pictures, found.interval)
+
+
+@lru_cache(maxsize=1)
+def _cached_captions(vehicles: int, views: int, size: Size, cache: Path) -> CaptionTrial:
+    return CaptionTrial.read(vehicles, views, size, workers=0, folder=cache, console=terminal(quiet=True))
+
+
+_MEASURES: Mapping[AnswerKind, Callable[[Design, nn.Module, Target, Sweep], AccuracyRecord]] = {
+    "classes": top_1,
+    "identities": rank_1,
+    "boxes": mean_precision,
+    "texts": zero_shot,
+}
 
 
 def identities(settings: SweepSettings, size: Size) -> Parts:

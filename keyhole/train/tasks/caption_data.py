@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from rich.console import Console
@@ -21,8 +22,10 @@ from keyhole.sizes import Size
 from keyhole.targets.membership import TrainedOn
 from keyhole.train.settings import TrainSettings
 
-PUBLIC = "public"
-_VEHICLES, _VIEWS, _TESTED = 1000, 6, 200
+PUBLIC: Final = "public"
+_VEHICLES, _VIEWS = 1000, 6
+TESTED = 200
+"""Vehicles of streetcam that figures are told of, where nothing else is said."""
 _HELD_BACK = 0.2
 _SELECTED = 0.3
 """Share of those held back that things are chosen by; of streetcam as many vehicles besides."""
@@ -86,7 +89,7 @@ def read_captioned(settings: TrainSettings, console: Console) -> CaptionParts:
 
 def _streetcam(settings: TrainSettings) -> tuple[Collection, Collection, Collection]:
     pool: VehiclePool = settings.part or PUBLIC  # type: ignore[assignment]  # Streetcam refuses what is none
-    tested, views = settings.held_out or _TESTED, settings.views or _VIEWS
+    tested, views = settings.held_out or TESTED, settings.views or _VIEWS
     plan: Sequence[tuple[VehiclePool, int]] = (
         (pool, settings.identities or _VEHICLES),
         ("private-test", max(1, round(_SELECTED * tested))),

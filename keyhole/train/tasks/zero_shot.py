@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from keyhole.data.caption_facts import FACTS, CaptionFact
 from keyhole.evaluation.reidentification import embed
+from keyhole.nn.text_tower import TextTower
 from keyhole.targets.target import Preprocess
 from keyhole.train.tasks.caption_data import CaptionedPictures
 from keyhole.train.tasks.caption_learner import CaptionLearner
@@ -20,6 +21,19 @@ _PROMPTS = 40
 """Captions of the training that an answer's text is averaged over (Radford et al. 2021, §3.1.4)."""
 _PROBED = 3000
 """Training pictures that a probe learns from."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Answers to one question about pictures.
+
+    Attributes:
+        places: of the pictures that it is asked of, N.
+        right: N, whether the answer is.
+    """
+
+    places: Sequence[int]
+    right: Tensor
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,7 @@ class ZeroShot:
 
     @classmethod
     def of(cls, source: str, captions: Sequence[str]) -> ZeroShot:
-        """The facts of a picture source; none where its captions are free.
+        """The facts of a picture source that captions tell in a phrase; none where its captions are free.
 
         Args:
             source: its name.
@@ -45,12 +59,26 @@ class ZeroShot:
         """
         different = sorted(set(captions))
         step = max(1, len(different) // (20 * _PROMPTS))
-        return cls(
-            tuple(
-                (fact, tuple(text for text in different[::step] if fact.restated(text, fact.values[0]))[:_PROMPTS])
-                for fact in FACTS.get(source, ())
-            )
-        )
+        told = [
+            (fact, tuple(text for text in different[::step] if fact.restated(text, fact.values[0]))[:_PROMPTS])
+            for fact in FACTS.get(source, ())
+        ]
+        return cls(tuple((fact, prompts) for fact, prompts in told if prompts))
+
+    def answers(self, text: TextTower, own: Tensor, pictures: CaptionedPictures) -> Mapping[str, Answered]:
+        """What the nearest text tells of each fact, by the fact's name.
+
+        Args:
+            text: the text tower.
+            own: unit embeddings of the pictures, N×D.
+            pictures: with the captions that tell the truth.
+        """
+        found = {}
+        for fact, prompts in self.facts:
+            places, truths = _told(fact, pictures)
+            nearest = (own[places] @ _texts(text, fact, prompts).T).argmax(1)
+            found[fact.name] = Answered(places, nearest == truths)
+        return found
 
     def accuracy(
         self, learner: CaptionLearner, pictures: CaptionedPictures, preprocess: Preprocess
@@ -58,11 +86,8 @@ class ZeroShot:
         """Share of the pictures, in percent, whose fact the nearest text tells, by the fact's name; and as ``caption``
         of those whose own caption is nearest among the different ones of them all."""
         own = F.normalize(embed(learner.pictures, pictures.pictures, preprocess))
-        found = {}
-        for fact, prompts in self.facts:
-            places, truths = _told(fact, pictures)
-            nearest = (own[places] @ self._texts(learner, fact, prompts).T).argmax(1)
-            found[fact.name] = 100 * float((nearest == truths).double().mean())
+        answers = self.answers(learner.text, own, pictures)
+        found = {name: 100 * float(each.right.double().mean()) for name, each in answers.items()}
         different = sorted(set(pictures.captions))
         numbers = {caption: number for number, caption in enumerate(different)}
         nearest = (own @ learner.text.embed(different).cpu().T).argmax(1)
@@ -96,13 +121,13 @@ class ZeroShot:
             figures[f"{fact.name}_probe"] = 100 * float(probe.score(own[places].numpy(), truths.numpy()))
         return figures
 
-    def _texts(self, learner: CaptionLearner, fact: CaptionFact, prompts: Sequence[str]) -> Tensor:
-        """The unit embedding of each value, values×D."""
-        means = [
-            learner.text.embed([text for each in prompts if (text := fact.restated(each, value))]).mean(0)
-            for value in fact.values
-        ]
-        return F.normalize(torch.stack(means)).cpu()
+
+def _texts(text: TextTower, fact: CaptionFact, prompts: Sequence[str]) -> Tensor:
+    """The unit embedding of each value, values×D."""
+    means = [
+        text.embed([told for each in prompts if (told := fact.restated(each, value))]).mean(0) for value in fact.values
+    ]
+    return F.normalize(torch.stack(means)).cpu()
 
 
 def _told(fact: CaptionFact, pictures: CaptionedPictures) -> tuple[list[int], Tensor]:
