@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,10 @@ from keyhole.defences import UNPROTECTED, Defence
 from keyhole.nn.device import CPU
 from keyhole.priors.prior import Prior
 from keyhole.sizes import Size
+
+if TYPE_CHECKING:
+    from keyhole.attacks.features.black_box import TrainedRecipe
+    from keyhole.attacks.features.learner import TrainedNetwork
 
 Knowledge = Literal["white box", "black box", "blind"]
 REMEMBERED = 128
@@ -217,6 +221,7 @@ class RunSettings:
         patience: iterations of an optimiser without better features, after which it stops; None: the recipe's.
         smoothing: λ of a filter of finished pictures; None: the recipe's.
         clip: consecutive observations that are frames of one clip; 1: no two of them belong together.
+        trained: finds a network that was trained before by a recipe; None: there is none.
     """
 
     budget: Budget
@@ -229,6 +234,7 @@ class RunSettings:
     patience: int | None = None
     smoothing: float | None = None
     clip: int = 1
+    trained: Callable[[TrainedRecipe], TrainedNetwork | None] = lambda _: None
 
 
 @dataclass(frozen=True)
@@ -242,6 +248,8 @@ class Estimate:
         loss: the attack's own objective, which it can know; not the distance to the truth.
         final: nothing better follows.
         passes: U-Net passes spent on each picture so far, those for showing it included.
+        queries: pictures that an oracle was asked about for the network behind them.
+        trained_before: whether that network was trained before the attack began.
 
     Raises:
         ValueError: the pictures have another form, or a value that is not finite.
@@ -253,6 +261,8 @@ class Estimate:
     loss: float
     final: bool
     passes: int = 0
+    queries: int = 0
+    trained_before: bool = False
 
     def __post_init__(self) -> None:
         shape = tuple(self.pictures.shape)

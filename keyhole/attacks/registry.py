@@ -37,6 +37,7 @@ from keyhole.attacks.features.objective import (
     STRONG,
     UNTRAINED,
 )
+from keyhole.attacks.features.prepared import PreparedRecipe
 from keyhole.attacks.features.query_free import PUBLISHED_SHADOW, SHADOW, QueryFreeRecipe
 from keyhole.attacks.features.rmle import RMLE, RmleRecipe
 from keyhole.attacks.features.seeded import SeededRecipe
@@ -44,6 +45,7 @@ from keyhole.attacks.features.training import (
     DEFAULT_TRAINING,
     NOISE_TRAINING,
     PAPER_TRAINING,
+    PREPARED_TRAINING,
 )
 from keyhole.attacks.features.variables import (
     decoder,
@@ -122,7 +124,11 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             colour="#b5651d",
         ),
         "pixels-black": AttackEntry(
-            {"strong": TrainedRecipe(DEFAULT_TRAINING, pixels), "paper": TrainedRecipe(PAPER_TRAINING, pixels)},
+            {
+                "strong": TrainedRecipe(DEFAULT_TRAINING, pixels),
+                "prepared": PreparedRecipe(PREPARED_TRAINING, pixels, beside=TrainedRecipe(DEFAULT_TRAINING, pixels)),
+                "paper": TrainedRecipe(PAPER_TRAINING, pixels),
+            },
             cost=Cost(8.0, 0.07, 0.05),
             budgets={
                 "quick": Spend(n=16, iterations=150, queries=384, batch=16),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from itertools import chain, count, islice
 from pathlib import Path
 from threading import Lock
@@ -21,6 +22,8 @@ from keyhole.service.errors import UsageError
 from keyhole.sizes import Size
 
 _WORDNET = re.compile(r"^n\d{8}_(?=.)")
+_HASHED = 8
+"""Pictures that a hash is taken of."""
 _LOOKED_AT = 256
 """Pictures on end without a class that is asked for, after which none is expected."""
 
@@ -151,6 +154,31 @@ class RememberedPictures:
 def _mirrored(sample: Sample, random: torch.Generator) -> Tensor:
     heads = torch.rand((), generator=random) < 0.5
     return sample.picture.flip(-1) if heads else sample.picture
+
+
+@lru_cache(maxsize=4)
+def public_hash(spec: str, size: Size) -> str:
+    """Twelve hexadecimal digits that change with the public pictures of a spec: with the first ones as they are drawn,
+    and with the names and sizes of all files.
+
+    Args:
+        spec: as in `public_pictures`.
+        size: in pixels.
+
+    Raises:
+        UsageError: no such pictures.
+    """
+    first = torch.stack(list(islice(public_pictures(spec, size, seed=0), _HASHED)))
+    digest = hashlib.sha256((first * 255).round().to(torch.uint8).numpy().tobytes())
+    for part in _parts(spec):
+        name, _, root = part.partition(":")
+        if not Path(root if name in SETS and root else part).expanduser().exists():
+            continue
+        collection = open_collection(part, "public")
+        if isinstance(collection, Listing):
+            entries = ((entry.name, getattr(entry.read, "size", 0)) for entry in collection.entries)
+            digest.update(repr(sorted(entries)).encode())
+    return digest.hexdigest()[:12]
 
 
 def check_apart(source: str, public: str) -> None:

@@ -12,7 +12,7 @@ from keyhole.attacks.base import Budget, RunSettings
 from keyhole.attacks.registry import blind_recipes
 from keyhole.evaluation.kept import Shelf
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import blind_access
+from keyhole.evaluation.world import blind_access
 from keyhole.priors.prior import prior_hash
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,6 +21,11 @@ def tell(settings: OfflineSettings, rows: Sequence[EvaluationRow], yardstick: Ya
     """Print what was found."""
     for sentence in findings(rows, yardstick):
         console.print(sentence)
+    for row in rows:
+        if isinstance(cost := row.facts.get("attacker"), Mapping):
+            console.print(
+                f"{row.attack} learned before it saw a frame: {cost['steps']} steps on {cost['queries']} queries."
+            )
     if settings.public != settings.source:
         console.print(
             f"The blind attacker knows --public {settings.public}, and the pictures are --source {settings.source}: "

@@ -22,6 +22,7 @@ from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
+from keyhole.attacks.saved import SavedAttackers
 from keyhole.attacks.told import check_text
 from keyhole.data import check_apart
 from keyhole.defences import defence_named
@@ -29,7 +30,8 @@ from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.published import published
 from keyhole.evaluation.scores import UNIT, EvaluationRow, check_scorable, score_set
 from keyhole.evaluation.settings import OfflineSettings
-from keyhole.evaluation.trial import OfflineAttack, Trial, common_facts, prior_named
+from keyhole.evaluation.trial import OfflineAttack, Trial, common_facts
+from keyhole.evaluation.world import prior_named
 from keyhole.evaluation.yardstick import Yardstick
 from keyhole.metrics.registry import metrics_named
 from keyhole.nn.device import device_named
@@ -88,6 +90,7 @@ def evaluate(
             pictures too small or too few to be scored.
         FileNotFoundError: no such pictures.
     """
+    SavedAttackers(settings.attackers).check()
     defence_named(settings.defence)
     codec_named(settings.codec)
     metrics = metrics_named(settings.metrics)
@@ -114,7 +117,7 @@ def evaluate(
     with progress_bar(console) as progress:
         yardstick = yardstick or Yardstick.ready(settings, attacked, seeds[0], metrics, progress)
         for choice, partition in itertools.product(chosen, partitions):
-            trials = [Trial(settings, choice, seed, seeds[0]) for seed in seeds]
+            trials = [Trial(settings, choice, seed, seeds[0]).prepared(target, partition) for seed in seeds]
             made = [reconstruct_all(trial, target, partition, truths, progress) for trial in trials]
             rows.append(_row(trials, target, partition, made, yardstick))
             pictures.append(made[0].pictures)

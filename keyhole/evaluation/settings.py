@@ -27,13 +27,13 @@ class OfflineSettings(ModelSettings):
     """Cuts to attack. Absent: the one of `--cut`."""
     recipe: str = "strong"
     """How attacks work that name no recipe: strong; paper (plain Adam; a black box is trained for 96 epochs on 4096
-    queries); for pixels-white rmle, rmle-shallow and rmle-deep (He et al.'s optimiser with its own 5000 steps, λ of TV
-    10, 0 and 1000 as they have it by depth) and filtered (strong, and a total-variation denoising of the finished
-    picture); for diffusion-white and diffusion-black noise (the noise before a short sampler is what is optimised, or
-    what the network makes); for diffusion-white guided (a sampler is led by the features); for decoder-white and
-    diffusion-white refined (from the latent that a network trained on the head's answers finds), for diffusion-white
-    refined-guided (a sampler is led from there); for decoder-black one-step (a second network refines the first one's
-    latent)."""
+    queries); for pixels-black prepared (strong on 4096 queries, trained to its end); for pixels-white rmle,
+    rmle-shallow and rmle-deep (He et al.'s optimiser with its own 5000 steps, λ of TV 10, 0 and 1000 as they have it by
+    depth) and filtered (strong, and a total-variation denoising of the finished picture); for diffusion-white and
+    diffusion-black noise (the noise before a short sampler is what is optimised, or what the network makes); for
+    diffusion-white guided (a sampler is led by the features); for decoder-white and diffusion-white refined (from the
+    latent that a network trained on the head's answers finds), for diffusion-white refined-guided (a sampler is led
+    from there); for decoder-black one-step (a second network refines the first one's latent)."""
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
     unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""
@@ -73,7 +73,7 @@ class OfflineSettings(ModelSettings):
     """Pictures, or clips, that are attacked together."""
     iterations: int | None = None
     """Steps of the optimiser, or of the black box's training. Absent: the recipe's; of training 1000 for strong, 3072
-    for paper."""
+    for paper, 4096 for prepared."""
     queries: int | None = None
     """Public pictures that a black box asks about, or that query-free trains with. Absent: the recipe's; 4096 for
     paper, and for strong 2 each step."""
@@ -87,6 +87,10 @@ class OfflineSettings(ModelSettings):
     """λ of the total-variation denoising that recipe filtered ends with. Absent: 0.02. Choose it on public pictures."""
     public: str = "streetcam"
     """Pictures that a black-box attack, or the network that recipe refined starts from, is trained on."""
+    attackers: tuple[Path, ...] = ()
+    """Folders of attackers that `keyhole train attacker` wrote, or of several such folders. A black box takes the one
+    that was trained for what it attacks, however long that training was; where none serves, the error says why. What is
+    not here is trained, and with `--out` kept."""
     metrics: tuple[str, ...] = ("ssim", "psnr")
     """Metrics to score by: psnr, ssim, ms_ssim, l2, eq14, fsim, vsi, haarpsi, sr_sim, dss, mdsi; with weights that are
     not shipped (the error says where to get them) stlpips, lpips, feature_distance; and of all pictures together fid,

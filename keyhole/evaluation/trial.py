@@ -5,27 +5,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 
-import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Access, BlackBox, Blind, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
+from keyhole.attacks.attacker_key import network_recipe
+from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.features.learner import TrainedNetwork
 from keyhole.attacks.registry import ChosenAttack
-from keyhole.data.clips import Window, public_clips
-from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
+from keyhole.attacks.saved import SavedAttacker
+from keyhole.data.public import labelled_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralLooks, defence_hash, defence_named, randomness, spelled
+from keyhole.evaluation.attackers import KeptAttackers, attacker_key, found_attacker
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.victim import LocalOracle, Victim, observations
+from keyhole.evaluation.world import blind_access, known_clips
 from keyhole.nn.device import device_named
 from keyhole.nn.untrained_copy import untrained_copy
 from keyhole.partition import Partition
-from keyhole.priors.prior import Prior, load_prior, prior_hash
+from keyhole.priors.prior import prior_hash
 from keyhole.service.errors import UsageError
-from keyhole.sizes import Size
 from keyhole.targets import Target
 from keyhole.targets.target import defence_name
 
@@ -39,16 +41,29 @@ class Trial:
         choice: the attack.
         seed: of the attack.
         shown: seed that chooses the pictures.
+        saved: an attacker that was trained before; None: it trains its own, where it learns.
     """
 
     settings: OfflineSettings
     choice: ChosenAttack[Recipe]
     seed: int
     shown: int
+    saved: SavedAttacker | None = None
+
+    def prepared(self, target: Target, partition: Partition) -> Trial:
+        """The same with the attacker that was trained for it before, where there is one.
+
+        Raises:
+            UsageError: one is named and does not serve.
+        """
+        found = found_attacker(self.settings, self.choice, target, partition, self.seed)
+        return replace(self, saved=found)
 
     @property
     def steps(self) -> int:
         """Steps of one optimisation, or of the training of an attack that learns."""
+        if self.saved:
+            return self.saved.card.steps
         if self.settings.iterations is not None:
             return self.settings.iterations
         return self.choice.recipe.steps(self.settings.queries)
@@ -86,6 +101,7 @@ class Trial:
             "patience": settings.patience,
             **({"smoothing": settings.smoothing} if settings.smoothing is not None else {}),
             **(_prior(settings) if choice.entry.uses_prior else {}),
+            **({"attacker": self.saved.facts} if self.saved else {}),
         }
 
 
@@ -161,9 +177,11 @@ class OfflineAttack:
         Raises:
             UsageError: no such prior, defence or device.
         """
-        with self.trial.choice.recipe.open(self._access, self._terms) as attack:
+        with self.trial.choice.recipe.open(self.access, self.terms) as attack:
             if isinstance(attack, BlackBoxAttack):
                 attack.wait()
+                if (kept := self._kept) and not attack.trained.before:
+                    kept.keep(attack, self.trial.choice)
             for batch in batches:
                 yield attack.reconstruct(self._sent(pictures, batch))
 
@@ -185,7 +203,7 @@ class OfflineAttack:
         recipe = self.trial.choice.recipe
         if not (isinstance(recipe, TrainedRecipe) and recipe.training.epochs is None):
             raise TypeError(f"{self.trial.choice.spelled} has no training that could go on")
-        attack, done = recipe.make(self._access.black(), self._terms), 0
+        attack, done = recipe.make(self.access.black(), replace(self.terms, trained=lambda _: None)), 0
         for more in steps:
             attack.train(more - done)
             done = more
@@ -196,7 +214,8 @@ class OfflineAttack:
         return observations(victim.send(pictures[list(batch)], batch))
 
     @property
-    def _terms(self) -> RunSettings:
+    def terms(self) -> RunSettings:
+        """How the attack is run."""
         trial, settings = self.trial, self.trial.settings
         return RunSettings(
             Budget(trial.steps),
@@ -209,10 +228,26 @@ class OfflineAttack:
             settings.patience,
             settings.smoothing,
             settings.clip,
+            self._trained,
         )
 
+    def _trained(self, recipe: TrainedRecipe) -> TrainedNetwork | None:
+        """A network that was trained before: the trial's, or one that a run into the same folder has kept."""
+        saved = self.trial.saved or (self._kept.found() if self._kept else None)
+        return saved.load(recipe, device_named(self.trial.settings.device)) if saved else None
+
     @property
-    def _access(self) -> Access:
+    def _kept(self) -> KeptAttackers | None:
+        """What a run's folder keeps; None where it has none, or the attack's network is not saved."""
+        trial, settings = self.trial, self.trial.settings
+        if settings.out is None or trial.saved or network_recipe(trial.choice.recipe) is None:
+            return None
+        key = attacker_key(settings, trial.choice, self.target, self.partition)
+        return KeptAttackers(settings.out, key, trial.steps, settings.queries, trial.seed)
+
+    @property
+    def access(self) -> Access:
+        """What the attack may know."""
         settings = self.trial.settings
         blind = blind_access(settings, self.target.preprocess.size, self.trial.seed)
         public = blind.public
@@ -229,8 +264,7 @@ class OfflineAttack:
 
     def _clips(self, frames: int) -> Iterator[Tensor]:
         settings = self.trial.settings
-        window = Window(frames, settings.stride)
-        return _public_clips(settings.public, window, self.target.preprocess.size, self.trial.seed)()
+        return known_clips(settings, frames, self.target.preprocess.size, self.trial.seed)
 
     def _white(self, defence: Defence) -> WhiteBox:
         preprocess, device = self.target.preprocess, device_named(self.trial.settings.device)
@@ -262,34 +296,3 @@ class OfflineAttack:
 
     def _oracle(self, role: str, defence: Defence) -> LocalOracle:
         return LocalOracle(self._white(defence), randomness(self.trial.seed, role), self.trial.settings.codec)
-
-
-def blind_access(settings: OfflineSettings, size: Size, seed: int) -> Blind:
-    """What every attacker knows, whether it sees features or not.
-
-    Args:
-        settings: name the public pictures, the prior and the device.
-        size: of the pictures, in pixels.
-        seed: of the public pictures.
-    """
-    device = device_named(settings.device)
-    prior = partial(prior_named, settings.prior, device, settings.text)
-    return Blind(_public(settings.public, size, seed), size, prior, device)
-
-
-@lru_cache(maxsize=1)
-def prior_named(name: str, device: torch.device, text: str | None = None) -> Prior:
-    """`load_prior`, loaded once for several attacks in turn."""
-    return load_prior(name, device=device, text=text)
-
-
-@lru_cache(maxsize=1)
-def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
-    """Public pictures, opened once for several attacks in turn."""
-    return RememberedPictures(partial(public_pictures, spec, size, seed))
-
-
-@lru_cache(maxsize=1)
-def _public_clips(spec: str, window: Window, size: Size, seed: int) -> RememberedPictures:
-    """Public clips, opened once for several attacks in turn."""
-    return RememberedPictures(partial(public_clips, spec, window, size, seed))

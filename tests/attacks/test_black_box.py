@@ -196,6 +196,7 @@ def test_it_cannot_be_given_the_head():
     assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size", "prior", "device", "clips"}
     parameters = inspect.signature(BlackBoxAttack).parameters
     assert set(parameters) == {
-        "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock", "grouped"
+        "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock", "grouped",
+        "trained",
     }  # fmt: skip
     assert parameters["known"].annotation == "BlackBox"

@@ -6,32 +6,23 @@ import itertools
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import (
-    BlackBox,
-    Estimate,
-    MismatchError,
-    Observation,
-    OracleAwayError,
-    OracleSpentError,
-    RunSettings,
-    stacked,
-)
+from keyhole.attacks.base import BlackBox, Estimate, MismatchError, Observation, RunSettings, stacked
 from keyhole.attacks.entry import BlackBoxRecipe
-from keyhole.attacks.features.learner import Learner, Replay, TrainedNetwork
+from keyhole.attacks.features.learner import Learner, TrainedNetwork
+from keyhole.attacks.features.questions import Questions
 from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTraining
 from keyhole.generators.base import Generator, with_latents
 from keyhole.generators.pixels import Pixels
+from keyhole.nn.payload import Shape
 from keyhole.service.lifecycle import Stop
-from keyhole.service.logs import AbsenceLog
 
 AWAY_SECONDS = 0.5
 TRAINING_STEPS = 1000
@@ -47,7 +38,7 @@ class BlackBoxAttack:
     """Trains on a thread of its own for as long as its context is open, and answers with the newest weights published.
 
     Frames are inverted in one forward pass of the network and one call of the generator. Those that come before the
-    first weights wait for them.
+    first weights wait for them. With a network that was trained before it learns nothing and asks nobody.
 
     Args:
         known: oracle, public pictures, prior; nothing of the head.
@@ -60,6 +51,7 @@ class BlackBoxAttack:
         threads: of one tensor operation while training.
         clock: seconds, monotonic.
         grouped: the frames as the network takes them: each by itself, or those of a clip together.
+        trained: a network that was trained before; None: none was.
     """
 
     def __init__(
@@ -74,6 +66,7 @@ class BlackBoxAttack:
         threads: int = 1,
         clock: Callable[[], float] = time.perf_counter,
         grouped: Callable[[Sequence[Observation]], Sequence[Observation]] = list,
+        trained: TrainedNetwork | None = None,
     ) -> None:
         self._known = known
         self._training = training
@@ -86,16 +79,14 @@ class BlackBoxAttack:
         self._grouped = grouped
         self._generator = generator or Pixels(known.size)
         self._target_loss = training.loss(self._generator)
-        self._replay = Replay(training.megabytes, self._target_loss.levels)
-        self._drawn: deque[tuple[Tensor, Tensor]] = deque()
-        self._asked = 0
+        self._questions = Questions(known, self._target_loss, training.megabytes, training.limit)
         self._learner: Learner | None = None
-        self._spent = False
-        self._absence = AbsenceLog(_log, "the oracle is away", "the oracle is back")
         self._failure: Exception | None = None
         self._stop = Stop()
         self._published = threading.Event()
-        self._snapshot: TrainedNetwork | None = None
+        self._snapshot = trained
+        if trained is not None:
+            self._published.set()
         self._thread = threading.Thread(target=self._work, name="inverter", daemon=True)
 
     def __enter__(self) -> Self:
@@ -122,7 +113,16 @@ class BlackBoxAttack:
         with torch.inference_mode():
             pictures = self._generator(_variable(snapshot, self._grouped(frames), self._known.device)).clamp(0, 1).cpu()
         seconds = self._clock() - started
-        yield Estimate(pictures, snapshot.step, seconds, snapshot.loss, final=True, passes=self.passes)
+        yield Estimate(
+            pictures,
+            snapshot.step,
+            seconds,
+            snapshot.loss,
+            final=True,
+            passes=self.passes,
+            queries=snapshot.queries,
+            trained_before=snapshot.before,
+        )
 
     @property
     def passes(self) -> int:
@@ -165,74 +165,79 @@ class BlackBoxAttack:
 
         Trainings in turn are as one: 100 steps and 200 more make the network of 300.
         """
-        training = self._training
-        while not self._stop.is_set() and self._learner is None:
-            self._begin()
+        if self._snapshot is not None and self._snapshot.before:
+            return
+        self._begin()
         begun = self._learner.steps if self._learner else 0
         last = None if steps is None else begun + steps
         for step in itertools.count(begun + 1):
             if self._stop.is_set() or self._learner is None or (last is not None and step > last):
                 return
-            if training.epochs is None and step % training.every == 0:
-                self._ask(training.query)
+            self._ask_before(step)
             self._noted(self._learner.step())
-            if step % training.publish == 0 or step == last:
+            if step % self._training.publish == 0 or step == last:
                 self._publish(self._learner)
             self._stepped()
 
+    @property
+    def trained(self) -> TrainedNetwork:
+        """The newest network.
+
+        Raises:
+            RuntimeError: there is none yet.
+        """
+        if self._snapshot is None:
+            raise RuntimeError("nothing was learned yet")
+        return self._snapshot
+
+    @property
+    def variable(self) -> Shape:
+        """Shape of what the network makes for one picture."""
+        return tuple(self._generator.start(1, torch.Generator()).shape[1:])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What the training has come to, for `load_state_dict`; empty before its first step."""
+        return self._learner.state_dict() if self._learner else {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on with a training of the same settings, public pictures and oracle: what it asked is asked again."""
+        self._begin()
+        if state and self._learner:
+            for step in range(1, state["steps"] + 1):
+                self._ask_before(step)
+                self._learner.skip()
+            self._learner.load_state_dict(state)
+            self._publish(self._learner)
+
+    def _ask_before(self, step: int) -> None:
+        if self._training.epochs is None and step % self._training.every == 0:
+            self._questions.ask(self._training.query)
+
     def _begin(self) -> None:
-        """Collect the first answers, fit, publish.
+        """Collect the first answers, fit, publish; nothing where that is done.
 
         The pictures are drawn first: it takes long, and there may be no oracle yet.
         """
-        training = self._training
+        training, questions = self._training, self._questions
         ahead = min(training.first, AHEAD)
-        for done in range(0, ahead, _QUERY):
+        for done in range(0, ahead if self._learner is None else 0, _QUERY):
             if not self._stop.is_set():
-                self._draw(min(_QUERY, ahead - done))
-        while self._asked < training.first and not self._spent and not self._stop.is_set():
-            self._ask(min(_QUERY, training.first - self._asked))
-        if len(self._replay):
-            shape = tuple(self._generator.start(1, torch.Generator()).shape[1:])
-            self._learner = Learner(self._replay, shape, self._target_loss, training, self._seed, self._known.device)
-            self._publish(self._learner)
-        elif self._spent:
-            _log.warning("no answer from the oracle: the black-box attack has nothing to learn from")
-            self._stop.wait()
+                questions.draw(min(_QUERY, ahead - done))
+        while self._learner is None and not self._stop.is_set():
+            while questions.asked < training.first and not questions.spent and not self._stop.is_set():
+                if not questions.ask(min(_QUERY, training.first - questions.asked)):
+                    self._stop.wait(AWAY_SECONDS)
+            if len(questions.replay):
+                own = self.variable, self._target_loss, training, self._seed, self._known.device, self._steps
+                self._learner = Learner(questions.replay, *own)
+                self._publish(self._learner)
+            elif questions.spent:
+                _log.warning("no answer from the oracle: the black-box attack has nothing to learn from")
+                self._stop.wait()
 
     def _publish(self, learner: Learner) -> None:
-        self._snapshot = learner.snapshot()
+        self._snapshot = replace(learner.snapshot(), queries=self._questions.asked)
         self._published.set()
-
-    def _ask(self, count: int) -> None:
-        """Put one more query's answers into the replay, if the oracle gives any.
-
-        A query that was not answered is put again: drawing takes longer than asking.
-        """
-        limit = self._training.limit
-        count = count if limit is None else min(count, limit - self._asked)
-        if self._spent or count < 1:
-            return
-        if not self._drawn:
-            self._draw(count)
-        pictures, targets = self._drawn[0]
-        try:
-            self._replay.add(targets, self._known.oracle.query(pictures))
-            self._drawn.popleft()
-            self._asked += len(pictures)
-            self._absence.note(away=False)
-        except OracleSpentError as error:
-            self._spent = True
-            _log.warning("the oracle answers no more; going on with what it said", extra={"reason": str(error)})
-        except OracleAwayError as error:
-            self._absence.note(away=True, reason=str(error))
-            if self._learner is None:
-                self._stop.wait(AWAY_SECONDS)
-
-    def _draw(self, count: int) -> None:
-        """Have the pictures of one more query ready, with what the network is to make of their features."""
-        pictures = torch.stack([next(self._known.public) for _ in range(count)])
-        self._drawn.append((pictures, self._target_loss.target(pictures.to(self._known.device)).cpu()))
 
 
 @dataclass(frozen=True)
@@ -265,6 +270,7 @@ class TrainedRecipe(BlackBoxRecipe):
             stepped=run.watch.stepped,
             noted=run.watch.noted,
             threads=run.threads,
+            trained=run.trained(self),
         )
 
 

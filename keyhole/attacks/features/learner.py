@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -115,11 +117,15 @@ class TrainedNetwork:
         network: in evaluation mode; from features to a generator's variable.
         step: training steps behind it.
         loss: mean of the latest ones.
+        queries: pictures that an oracle was asked about for it.
+        before: whether it was trained before the attack began.
     """
 
     network: PayloadNetwork
     step: int
     loss: float
+    queries: int = 0
+    before: bool = False
 
 
 class Learner:
@@ -132,6 +138,7 @@ class Learner:
         training: the hyper-parameters.
         seed: of weights and order.
         device: where it computes.
+        last: steps of the whole training, by which the rate falls where it cools; None: the training's own.
     """
 
     def __init__(
@@ -142,11 +149,13 @@ class Learner:
         training: InversionTraining,
         seed: int,
         device: torch.device = CPU,
+        last: int | None = None,
     ) -> None:
         self._replay = replay
         self._target_loss = loss
         self._training = training
         self._device = device
+        self._last = last or training.steps
         order = at_random if training.epochs is None else in_epochs
         self._order = order(training.batch, torch.Generator().manual_seed(seed))
         self._random = torch.Generator().manual_seed(seed)
@@ -167,8 +176,7 @@ class Learner:
         """One step on the next batch; returns its loss, the mean over its pictures."""
         training = self._training
         targets, features = self._batch(self._order)
-        ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
-        self._adam.param_groups[0]["lr"] = training.learning_rate * ramp
+        self._adam.param_groups[0]["lr"] = training.learning_rate * self._rate()
         loss = training.step_loss(self._network, self._target_loss, features, targets, self._random).mean()
         self._adam.zero_grad()
         torch.autograd.backward(loss)
@@ -177,6 +185,38 @@ class Learner:
         now = float(loss.detach())
         self._remember(now)
         return now
+
+    def _rate(self) -> float:
+        """Share of the learning rate at the next step."""
+        training = self._training
+        ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
+        if not (training.cooling and self._last):
+            return ramp
+        return ramp * (1 + math.cos(math.pi * min(1.0, self.steps / self._last))) / 2
+
+    def skip(self) -> None:
+        """Pass over a step that `load_state_dict` will bring."""
+        self._order(len(self._replay))
+        self.steps += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that the steps so far have left, but for the place in the order of batches."""
+        return {
+            "steps": self.steps,
+            "loss": self._loss,
+            "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
+            "adam": self._adam.state_dict(),
+            "random": self._random.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where another learner of the same settings was, after so many calls of `skip`."""
+        self.steps, self._loss = state["steps"], state["loss"]
+        self._network.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._adam.load_state_dict(state["adam"])
+        self._random.set_state(state["random"].cpu())
 
     def _batch(self, order: Order) -> tuple[Tensor, tuple[Tensor, ...]]:
         targets, features = self._replay.take(order(len(self._replay)))

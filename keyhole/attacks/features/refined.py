@@ -222,8 +222,9 @@ class LadderRecipe:
 
 
 def _without_losses(run: RunSettings) -> RunSettings:
-    """The loss of a refined attack is that of its optimiser."""
-    return dataclasses.replace(run, watch=dataclasses.replace(run.watch, noted=_unnoted))
+    """The loss of a refined attack is that of its optimiser. Its network is asked of a head at hand, without a codec,
+    and none that was trained on an oracle's answers is looked for."""
+    return dataclasses.replace(run, watch=dataclasses.replace(run.watch, noted=_unnoted), trained=lambda _: None)
 
 
 def _unnoted(_loss: float) -> None:

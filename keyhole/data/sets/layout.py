@@ -69,6 +69,10 @@ class Files:
         except UnreadableError as error:
             raise self.unreadable(path, error) from error
 
+    def size(self, path: str) -> int:
+        """Bytes of a file; 0 where there is none."""
+        return self.tree.size(self._whole(path))
+
     def parsed(self, path: str, parse: Callable[[io.BytesIO], Any]) -> Any:
         """A file as a library's ``parse`` reads it; whatever that raises becomes `damaged`."""
         data = self.read(path)
@@ -141,6 +145,11 @@ class FilePicture:
     def place(self) -> Path:
         """The file; inside of a zip, the zip's path and the path in it."""
         return self.files.root / self.files.under / self.path
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        return self.files.size(self.path)
 
     def __call__(self) -> Tensor:
         """RGB uint8 3×H×W.

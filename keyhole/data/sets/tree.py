@@ -40,6 +40,9 @@ class Tree(Protocol):
             UnreadableError: it is too large, damaged or no regular file.
         """
 
+    def size(self, path: str) -> int:
+        """Bytes of a file; 0 where there is none."""
+
 
 @dataclass(frozen=True)
 class Folder:
@@ -92,6 +95,11 @@ class Folder:
         except OSError as error:
             raise UnreadableError(error.strerror or str(error)) from error
 
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        place = self.root / path
+        return place.stat().st_size if place.is_file() else 0
+
 
 @dataclass(frozen=True)
 class Archive:
@@ -132,6 +140,11 @@ class Archive:
                 return file.read(entry.file_size)
         except Exception as error:  # zipfile raises anything on damaged or encrypted entries
             raise UnreadableError(f"damaged in the zip: {error}") from error
+
+    def size(self, path: str) -> int:
+        """Bytes of a file."""
+        entry = self._entries.get(str(PurePosixPath(path)))
+        return entry.file_size if entry else 0
 
     @cached_property
     def _entries(self) -> dict[str, zipfile.ZipInfo]:
