@@ -122,6 +122,11 @@ _TOOLS = {
         "keyhole.train.prior.kinds:train_prior",
         "Train an attacker's prior: an autoencoder and a diffusion model, or a generator of classes",
     ),
+    "train attacker": Command(
+        "keyhole.train.attacker.settings:AttackerSettings",
+        "keyhole.train.attacker.command:attacker",
+        "Train a black box before it meets a frame; live, demo and attack find it again",
+    ),
     "train patrol": Command(
         "keyhole.train.defences.patrol.settings:PatrolSettings",
         "keyhole.train.defences.patrol.command:patrol",

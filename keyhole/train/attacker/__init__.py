@@ -1,0 +1,1 @@
+"""Trainings of attackers before they meet a frame."""
