@@ -20,6 +20,7 @@ from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import OnlineRecipe, open_prior
 from keyhole.attacks.missing import no_public
 from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose
+from keyhole.attacks.saved import SavedAttackers
 from keyhole.attacks.told import check_text
 from keyhole.data.clips import live_window, public_clips
 from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
@@ -162,6 +163,7 @@ def forecast(settings: AdversarySettings) -> Forecast:
         UsageError: a value is out of range, or no such attack, recipe, prior, device, target, defence or pictures.
     """
     check(settings)
+    SavedAttackers(settings.attackers).check()
     for address in filter(None, (settings.cloud, settings.listen, settings.oracle, settings.referee, settings.metrics)):
         Address.parse(address)
     chosen, _ = chosen_attacks(settings)

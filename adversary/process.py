@@ -23,12 +23,15 @@ from adversary.remote_oracle import ObservedCodec
 from adversary.roster import AttackRoster
 from adversary.settings import AdversarySettings, check
 from adversary.taps import CloudTap, FrameFilter, TapSubscription
+from adversary.trained_attackers import ObservedOrigin, TrainedAttackers
 from adversary.wire_tap import WireTap
 from adversary.worker import Origin, Submit, Worker
 from adversary.worker_pool import WorkerPool
 from keyhole.attacks.base import Budget, Observation, OracleAwayError, RunSettings, Watch
 from keyhole.attacks.clip_recipes import takes_clips
 from keyhole.attacks.entry import OnlineRecipe
+from keyhole.attacks.features.black_box import TrainedRecipe
+from keyhole.attacks.features.learner import TrainedNetwork
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.nn.device import device_named
 from keyhole.service import lifecycle
@@ -78,15 +81,16 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         places = {"metrics": page, **({"listen": tap.address} if tap.address else {})}
         publish(settings.addresses, places)
         _log.info("listening", extra=places)
-        codec, shared_frame = ObservedCodec(), SharedFrames()
+        codec, observed, shared_frame = ObservedCodec(), ObservedOrigin(), SharedFrames()
         shared_clip = SharedFrames(changed=lambda clip: shared_frame.share(clip[-1:]))
+        trained = TrainedAttackers(settings, observed, stop, roster.trained)
         known = open_knowledge(settings, _closed_with(pool), ROLE, codec, stop)
 
         def begin(choice: ChosenAttack[OnlineRecipe]) -> None:
             """A worker for the attack, or for each of its rungs."""
             clips = takes_clips(choice)
             shared = shared_clip if clips else shared_frame
-            each = partial(_run_settings, settings, choice, metrics, roster)
+            each = partial(_run_settings, settings, choice, metrics, roster, partial(trained.network, choice))
             for rung in choice.recipe.rungs(known, each, _closed_with(pool)):
                 by = choice.name, choice.recipe_name, rung.name
                 origin = Origin(*by, rung.knowledge, settings.tap, settings.seed)
@@ -100,17 +104,19 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             recall = RecallProcess(settings, plan, roster.recalling, send, stop)
             stack.callback(recall.close)
 
-        # those that ask the oracle first, which may wait for a frame, and the blind attacker begin beside the frames
-        later = [choice for choice in chosen if not _begun(partial(begin, choice))]
-        beginning = threading.Thread(
-            target=_begin_later, args=([partial(begin, choice) for choice in (*later, blind)], settings.threads, stop)
-        )
-        beginning.start()
-        pool.close_with(beginning.join)
+        # beside the frames begin those that were trained before, if a frame shows that it was for this, those that ask
+        # the oracle first, which may wait for one too, and the blind attacker
+        waiting = [choice for choice in chosen if trained.awaited(choice)]
+        later = [choice for choice in chosen if choice not in waiting and not _begun(partial(begin, choice))]
+        for group in (waiting, [*later, blind]):
+            begins = [partial(begin, choice) for choice in group]
+            beginning = threading.Thread(target=_begin_later, args=(begins, settings.threads, stop))
+            beginning.start()
+            pool.close_with(beginning.join)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         # every readable frame goes to all of them, or the clip that it completes
-        readable = FrameFilter(metrics, settings.target, known_defence(settings), codec)
+        readable = FrameFilter(metrics, settings.target, known_defence(settings), codec, observed)
         for frame in tap.frames(stop):
             if (observation := readable.admit(frame)) is not None:
                 pool.offer(observation)
@@ -147,6 +153,7 @@ def _run_settings(
     choice: ChosenAttack[OnlineRecipe],
     metrics: Metrics,
     roster: AttackRoster,
+    trained: Callable[[TrainedRecipe], TrainedNetwork | None],
     rung: str,
 ) -> RunSettings:
     rate = StepRate(metrics.attack_iterations.labels(choice.name, rung).inc)
@@ -164,6 +171,7 @@ def _run_settings(
         sampling_steps=settings.sampling_steps,
         queries=settings.queries,
         clip=settings.clip,
+        trained=trained,
     )
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from keyhole.attacks.entry import OnlineRecipe, outlined
+from keyhole.attacks.features.learner import TrainedNetwork
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.service.lifecycle import Stop
 from keyhole.v1.referee_pb2 import AttackStatus, RecallStatus, Roster
@@ -50,6 +51,13 @@ class AttackRoster:
             entry = self._entries.get((attack, rung))
             if entry is not None and entry.training:
                 entry.steps += 1
+
+    def trained(self, attack: str, network: TrainedNetwork) -> None:
+        """An attack begins with a network that was trained before."""
+        with self._lock:
+            for entry in self._entries.values():
+                if entry.attack == attack and entry.training:
+                    entry.steps = entry.training = network.step
 
     def recalling(self, status: RecallStatus) -> None:
         """How far the pictures of a classifier's classes are."""

@@ -47,12 +47,13 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     package.module:Class is one of your own. The blind attacker, who sees no frame, always runs beside them: what it
     scores is no leak."""
     recipe: str = "strong"
-    """How attacks work that name no recipe: strong; paper (as the feature-inversion paper has them; its black box asks
-    the oracle 4096 times before it begins); rmle (pixels-white: He et al.'s optimiser); filtered (pixels-white: strong,
-    and a denoising last); noise (of diffusion: the noise before a short sampler is what is optimised, or what the
-    network makes); guided (diffusion-white: a sampler is led); refined (decoder-white and diffusion-white) and
-    refined-guided (diffusion-white: led from there); one-step (decoder-black and the ladders: a second network refines
-    the first one's latent)."""
+    """How attacks work that name no recipe: strong; prepared (pixels-black: trained before, see --attackers; without
+    such a network it learns beside the frames, as strong); paper (as the feature-inversion paper has them; its black
+    box asks the oracle 4096 times before it begins); rmle (pixels-white: He et al.'s optimiser); filtered
+    (pixels-white: strong, and a denoising last); noise (of diffusion: the noise before a short sampler is what is
+    optimised, or what the network makes); guided (diffusion-white: a sampler is led); refined (decoder-white and
+    diffusion-white) and refined-guided (diffusion-white: led from there); one-step (decoder-black and the ladders: a
+    second network refines the first one's latent)."""
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
     unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""
@@ -70,6 +71,9 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     `keyhole data sets`); several joined by + take turns."""
     queries: int | None = None
     """Public pictures that a black box asks the oracle about. Absent: as many as it answers; 4096 for paper."""
+    attackers: tuple[Path, ...] = ()
+    """Folders of attackers that `keyhole train attacker` wrote, or of several such folders. An attack begins with the
+    one that was trained for the frames that come; where none serves, the log says why and it learns beside them."""
     budget_seconds: float = 20.0
     """Longest time that an optimiser spends on one frame, or one clip."""
     backlog: int = 4

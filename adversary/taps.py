@@ -11,6 +11,7 @@ from typing import Protocol
 import grpc
 
 from adversary.remote_oracle import ObservedCodec
+from adversary.trained_attackers import ObservedOrigin
 from keyhole.attacks.base import Observation
 from keyhole.service.address import Address
 from keyhole.service.errors import UsageError
@@ -122,11 +123,20 @@ class FrameFilter:
         target: which target the attacks are for; frames of another are let through, with one warning.
         defence: which defence they are for; the same.
         codec: is told how each frame is packed.
+        origin: is told where each frame comes from.
     """
 
-    def __init__(self, metrics: Metrics, target: str, defence: str, codec: ObservedCodec) -> None:
+    def __init__(
+        self,
+        metrics: Metrics,
+        target: str,
+        defence: str,
+        codec: ObservedCodec,
+        origin: ObservedOrigin | None = None,
+    ) -> None:
         self._metrics = metrics
         self._codec = codec
+        self._origin = origin or ObservedOrigin()
         self._target, self._defence = target, defence
         self._warned: set[tuple[str, str]] = set()
 
@@ -140,6 +150,7 @@ class FrameFilter:
             return None
         self._metrics.frames.labels("tapped").inc()
         self._codec.note(frame.tensors[0].codec)
+        self._origin.note(frame.header, frame.tensors[0].codec)
         self._compare("target", frame.header.target, self._target)
         self._compare("defence", frame.header.defence, self._defence)
         return observation

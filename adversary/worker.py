@@ -168,6 +168,8 @@ class Worker:
             dropped=self._backlog.dropped,
             seed=self._origin.seed,
             clip=clip,
+            queries=estimate.queries,
+            trained_before=estimate.trained_before,
         )
 
     def _pack(self, picture: Tensor) -> Picture:

@@ -93,6 +93,8 @@ class ScoreRow(RunTables):
     psnr: Mapped[float]  # dB, peak 1
     ssim: Mapped[float]
     metrics: Mapped[dict[str, float] | None] = mapped_column(JSON)  # values by name of the metrics beside these two
+    queries: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # asked for the network behind it
+    trained_before: Mapped[bool] = mapped_column(default=False, server_default="0")  # than the attack began
 
 
 class SecretsRow(RunTables):

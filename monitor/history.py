@@ -40,6 +40,8 @@ class LastScore:
         at: Unix time, seconds.
         values: by metric, PSNR and SSIM first.
         recovery: what the judge read from it; None where it was not asked.
+        queries: pictures that an oracle was asked about for the network behind it.
+        trained_before: whether that network was trained before the attack began.
     """
 
     frame: int
@@ -53,6 +55,8 @@ class LastScore:
     at: float
     values: Mapping[str, float]
     recovery: Recovery | None = None
+    queries: int = 0
+    trained_before: bool = False
 
     @property
     def ssim(self) -> float:
@@ -186,9 +190,10 @@ def _last_scores(session: Session) -> tuple[LastScore, ...]:
     last = select(func.max(ScoreRow.id)).group_by(ScoreRow.frame, ScoreRow.attack, ScoreRow.rung)
     made = (ScoreRow.frame, ScoreRow.frame_id, ScoreRow.attack, ScoreRow.knowledge, ScoreRow.tap)
     spent = (ScoreRow.iteration, ScoreRow.seconds, ScoreRow.final, ScoreRow.at)
+    asked = (ScoreRow.queries, ScoreRow.trained_before)
     found = (RecoveryRow.score, RecoveryRow.plate, RecoveryRow.attributes, RecoveryRow.identified, RecoveryRow.gallery)
     metrics = case((cast(ScoreRow.metrics, String).in_(("{}", "null")), None), else_=ScoreRow.metrics)
-    query = select(ScoreRow.rung, ScoreRow.psnr, ScoreRow.ssim, metrics, *found, *made, *spent)
+    query = select(ScoreRow.rung, ScoreRow.psnr, ScoreRow.ssim, metrics, *found, *made, *spent, *asked)
     query = query.outerjoin(RecoveryRow, RecoveryRow.score == ScoreRow.id).where(ScoreRow.id.in_(last))
     return tuple(starmap(_last_score, session.execute(query.order_by(ScoreRow.id))))
 
@@ -212,11 +217,14 @@ def _last_score(
     seconds: float,
     final: bool,
     at: float,
+    queries: int,
+    trained_before: bool,
 ) -> LastScore:
     recovery = None if score is None else _recovery(plate, attributes, identified, gallery)
     values = {"psnr": psnr, "ssim": ssim, **(metrics or {})}
     name = entry_of(attack, rung)
-    return LastScore(frame, frame_id, name, knowledge, tap, iteration, seconds, final, at, values, recovery)
+    spent = iteration, seconds, final, at
+    return LastScore(frame, frame_id, name, knowledge, tap, *spent, values, recovery, queries, trained_before)
 
 
 def _recovery(

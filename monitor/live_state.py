@@ -256,4 +256,6 @@ def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
         version=version,
         recovery=scored.recovery,
         clip=tuple(told.clip),
+        queries=told.queries,
+        trained_before=told.trained_before,
     )

@@ -30,6 +30,8 @@ class Attempt:
         at: Unix time, seconds.
         recovery: what the judge read from it; None where it was not asked.
         clip: ids of the frames that it was reconstructed together with, in their order, its own among them; or none.
+        queries: pictures that an oracle was asked about for the network behind it.
+        trained_before: whether that network was trained before the attack began.
     """
 
     frame_id: str
@@ -46,6 +48,8 @@ class Attempt:
     version: int
     recovery: Recovery | None = None
     clip: tuple[str, ...] = ()
+    queries: int = 0
+    trained_before: bool = False
 
     @property
     def ssim(self) -> float:

@@ -262,6 +262,8 @@ def _score(frame: FrameRow, scored: ScoredReconstruction) -> ScoreRow:
         at=scored.at,
         psnr=scored.score.psnr,
         ssim=scored.score.ssim,
+        queries=told.queries,
+        trained_before=told.trained_before,
         metrics={name: value for name, value in scored.score.values.items() if name not in DEFAULT},
     )
 

@@ -31,6 +31,9 @@ class AttackSummary:
         secrets: what the judge read from the frames that it was asked about; none where it was not asked.
         leak: as a thumbnail, over the frames whose scale was measured and that the blind attacker was scored on.
         shows: of the blind attacker, how its best picture was chosen.
+        queries: pictures that an oracle was asked about for the network behind its pictures, those before the run
+            included; 0: it has none.
+        trained_before: whether that network was trained before the run.
     """
 
     n: int
@@ -42,6 +45,8 @@ class AttackSummary:
     secrets: SecretRecovery | None = None
     leak: AttackLeak | None = None
     shows: str = ""
+    queries: int = 0
+    trained_before: bool = False
 
     @property
     def thumbnail(self) -> str:
@@ -157,4 +162,6 @@ def _attack(scores: Sequence[LastScore], history: History) -> AttackSummary:
         iterations_mean=float(np.mean([score.iteration for score in scores])),
         secrets=recovery.summarise(recoveries) if recoveries else None,
         leak=history.leaks.leak({score.frame: score.ssim for score in scores}),
+        queries=max(score.queries for score in scores),
+        trained_before=any(score.trained_before for score in scores),
     )

@@ -66,6 +66,9 @@ class SystemSettings(ModelSettings, ClassJudgeSettings):
     """Where attacks compute; auto takes a GPU where there is one."""
     tap: Literal["cloud", "wire"] = "cloud"
     """Where the adversary listens: `cloud` (it has the cloud's tap) or `wire` (it sits between edge and cloud)."""
+    attackers: tuple[Path, ...] = ()
+    """Folders of attackers that `keyhole train attacker` wrote, or of several such folders: an attack begins with the
+    one that was trained for these frames."""
     tls: bool = False
     """Encrypt every channel with mutual TLS. It stops the wire tap and not the cloud tap."""
     budget_seconds: float = 20.0

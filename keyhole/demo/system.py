@@ -107,6 +107,7 @@ class System:
             *_flags(text=settings.text, defence=settings.defence, budget_seconds=settings.budget_seconds),
             *_flags(clip=settings.clip, stride=settings.stride, seed=settings.seed),
             *("--attacks", *settings.attacks),
+            *(("--attackers", *map(str, settings.attackers)) if settings.attackers else ()),
             *self._recall(),
             *self._model,
         )

@@ -65,6 +65,10 @@ def print_summary(console: Console, summary: Mapping[str, Any], scores: Sequence
         means = (_number(row.get(f"{metric.name}_mean"), metric.brief) for metric in metrics)
         attacks.add_row(_words(name), str(row["n"]), str(row.get("thumbnail", "–")), *means)
     console.print(attacks if attacks.rows else "Nothing was reconstructed and scored; logs/adversary.log says more")
+    for name, row in summary["attacks"].items():
+        if row.get("trained_before"):
+            steps, queries = round(row["iterations_mean"]), row["queries"]
+            console.print(f"{_words(name)} learned before the run: {steps:,} steps on {queries:,} queries\n")
     stages = Table("stage", "p50, ms", "p95, ms", title="What it cost", title_justify="left")
     for name, row in summary["latency_ms"].items():
         stages.add_row(stage(name).title, _number(row["p50"], 1), _number(row["p95"], 1))

@@ -367,6 +367,8 @@ class Reconstruction(google.protobuf.message.Message):
     RECIPE_FIELD_NUMBER: builtins.int
     RUNG_FIELD_NUMBER: builtins.int
     CLIP_FIELD_NUMBER: builtins.int
+    QUERIES_FIELD_NUMBER: builtins.int
+    TRAINED_BEFORE_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
     """"pixels-white" """
@@ -388,6 +390,10 @@ class Reconstruction(google.protobuf.message.Message):
     """"strong"; how the attack works"""
     rung: builtins.str
     """of an attack that is a ladder: "amortised" | "refined"; empty: it is none"""
+    queries: builtins.int
+    """pictures that an oracle was asked about for the network behind this picture; 0: there is none"""
+    trained_before: builtins.bool
+    """that network was trained before the attack began"""
     @property
     def picture(self) -> keyhole.v1.tensor_pb2.Picture: ...
     @property
@@ -411,9 +417,11 @@ class Reconstruction(google.protobuf.message.Message):
         recipe: builtins.str = ...,
         rung: builtins.str = ...,
         clip: collections.abc.Iterable[builtins.str] | None = ...,
+        queries: builtins.int = ...,
+        trained_before: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["picture", b"picture"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "clip", b"clip", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "clip", b"clip", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "queries", b"queries", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap", "trained_before", b"trained_before"]) -> None: ...
 
 Global___Reconstruction: typing_extensions.TypeAlias = Reconstruction
 

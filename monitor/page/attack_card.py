@@ -144,6 +144,8 @@ def _doing(progress: AttackProgress | None, current: Attempt | None) -> str:
     parts = []
     if progress is not None and not progress.ready:
         parts.append("loads what it knows")
+    elif current is not None and current.trained_before:
+        parts.append(f"trained before, {current.iteration:,} steps on {current.queries:,} queries")
     elif progress is not None and progress.training:
         parts.append(f"{progress.steps:,} of {progress.training:,} training steps; it answers while it learns")
     if current is not None:

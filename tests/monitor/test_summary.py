@@ -11,6 +11,7 @@ from keyhole.metrics.interval import mean_interval
 from keyhole.service.errors import UsageError
 from monitor.history import read_history
 from monitor.referee import Referee
+from monitor.report import write_report
 from monitor.store import RunStore
 from monitor.summary import latency, summarise
 from tests.monitor.making import guess, mean_square, outcome, pixels, truth, worse
@@ -57,6 +58,24 @@ def test_the_figures_are_those_of_an_independent_computation(run: Path) -> None:
         assert found.seconds_mean == 2.0
     assert summary.latency_ms["total"].p50 == pytest.approx(120)
     assert summary.latency_ms["total"].p95 is None  # of five frames
+
+
+def test_what_a_network_cost_before_the_run_is_kept_and_told(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=10)
+    referee = Referee([store])
+    referee.witness(truth("edge-0-0"))
+    made = guess("edge-0-0", "pixels-black", final=True)
+    made.queries, made.trained_before = 4096, True
+    referee.submit(made)
+    referee.submit(guess("edge-0-0", "pixels-white", final=True))
+    referee.close()
+    store.close()
+    told = write_report(tmp_path).as_json()["attacks"]
+    assert (told["pixels-black"]["queries"], told["pixels-black"]["trained_before"]) == (4096, True)
+    assert (told["pixels-white"]["queries"], told["pixels-white"]["trained_before"]) == (0, False)
+    page = (tmp_path / "report.html").read_text()
+    assert "4,096, before" in page
+    assert "in a training before the run" in page
 
 
 def test_the_json_has_the_agreed_keys_and_nothing_that_json_lacks(run: Path) -> None:
