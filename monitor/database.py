@@ -106,6 +106,15 @@ class SecretsRow(RunTables):
     message: Mapped[bytes] = mapped_column(LargeBinary)  # keyhole.v1.Secrets
 
 
+class DetectionsRow(RunTables):
+    """The boxes that the cloud answered a frame with, where it did; runs of earlier versions have none."""
+
+    __tablename__ = "detections"
+
+    frame: Mapped[int] = mapped_column(ForeignKey("frames.id"), primary_key=True)
+    message: Mapped[bytes] = mapped_column(LargeBinary)  # keyhole.v1.Outcome with its detections alone
+
+
 class RecoveryRow(RunTables):
     """What the judge read from a scored reconstruction."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from keyhole.presentation import attacks
+from monitor.found_store import Found
 from monitor.history import History, LastScore
 from monitor.store import BLIND, PICTURES
 from monitor.validation import TRUTH
@@ -36,12 +37,14 @@ class ExampleFrame:
         truth: PNG bytes.
         shown: by attack, what was made of it, and what the blind attacker shows of everything.
         place: "best", "median" or "worst" among the frames that it stands for; of others empty.
+        found: boxes that the cloud answered with.
     """
 
     frame_id: str
     truth: bytes
     shown: Mapping[str, ExamplePicture]
     place: str = ""
+    found: Found = ()
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def choose_examples(run: Path, history: History, most: int) -> Examples:
         if example is not None:
             frame = next(iter(frames[ranked[at]].values())).frame
             blind = {attacks.BLIND: ExamplePicture(shown_blind, floor[frame])} if shown_blind and frame in floor else {}
-            chosen.append(replace(example, shown={**example.shown, **blind}, place=_place(at, len(ranked))))
+            shown, found = {**example.shown, **blind}, history.found.get(frame, ())
+            chosen.append(replace(example, shown=shown, place=_place(at, len(ranked)), found=found))
     return Examples(tuple(chosen), strongest, len(ranked))
 
 

@@ -24,6 +24,7 @@ from monitor.class_store import read_class_pictures
 from monitor.class_wall import Verdicts
 from monitor.database import FILE, FrameRow, RecoveryRow, ScaleRow, ScoreRow, UnmatchedRow, open_database
 from monitor.deployment import DEPLOYMENT_FIELDS, Deployment
+from monitor.found_store import Found, read_found
 from monitor.leaks import LeakScale
 from monitor.ledger import FrameLedger, read_ledger
 
@@ -94,6 +95,7 @@ class History:
         scales: thumbnail scales of single truths, by the frame's row.
         threshold: of the alarm, as it was stored; None in runs that are older than it.
         classes: final pictures of training classes, oldest first, with the judges' verdicts.
+        found: boxes that the cloud answered with, by the frame's row; of runs of earlier versions none.
     """
 
     frames: int
@@ -109,6 +111,7 @@ class History:
     scales: Mapping[int, ThumbnailScale] = field(default_factory=dict)
     threshold: AlarmThreshold | None = None
     classes: tuple[tuple[ClassPicture, Verdicts | None], ...] = ()
+    found: Mapping[int, Found] = field(default_factory=dict)
 
     @cached_property
     def floor(self) -> tuple[LastScore, ...]:
@@ -167,6 +170,7 @@ def _read(engine: Engine) -> History:
             ledger=read_ledger(session),
             blind=tuple(score for score in scores if attacks.is_blind(score.attack)),
             scales=_scales(session),
+            found=read_found(session),
             threshold=read_threshold(session),
             classes=tuple(read_class_pictures(session)),
         )

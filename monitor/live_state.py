@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from keyhole.metrics.base import Metric
 from keyhole.metrics.thumbnails import Thumbnail
@@ -40,6 +41,7 @@ class LiveState(Listener):
         metrics: that scores have values of; None: PSNR and SSIM.
         meter: knows the attacks' leaks; None: nobody measures them.
         wall: of classes; None: nobody fills one.
+        found: boxes by frame id that an earlier life of the run was told of, oldest first.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class LiveState(Listener):
         metrics: Sequence[Metric] | None = None,
         meter: LeakMeter | None = None,
         wall: ClassWall | None = None,
+        found: Mapping[str, Sequence[Detection]] = MappingProxyType({}),
     ) -> None:
         self._clock = clock
         self._meter = meter or LeakMeter()
@@ -74,6 +77,8 @@ class LiveState(Listener):
         self._dropped: Counter[str] = Counter()
         self._queues: Mapping[str, Callable[[], int]] = {}
         self._absences: dict[str, Absence] = {}
+        for frame_id, boxes in found.items():
+            self._keep_found(frame_id, boxes)
 
     def watch_queues(self, queues: Mapping[str, Callable[[], int]]) -> None:
         """Show the depths of queues by name."""
@@ -108,7 +113,7 @@ class LiveState(Listener):
             else:
                 self._answered += 1
                 self._outcomes.append(outcome)
-                self._find(outcome)
+                self._keep_found(outcome.frame_id, outcome.detections)
 
     def judged(self, scored: ScoredReconstruction) -> None:
         told = scored.reconstruction
@@ -225,10 +230,10 @@ class LiveState(Listener):
             self._sizes[frame_id],
         )
 
-    def _find(self, outcome: Outcome) -> None:
+    def _keep_found(self, frame_id: str, found: Sequence[Detection]) -> None:
         """Keep what the cloud found in a frame; attacks may get to it much later."""
-        if outcome.detections:
-            self._detections[outcome.frame_id] = tuple(outcome.detections)
+        if found:
+            self._detections[frame_id] = tuple(found)
             while len(self._detections) > FOUND:
                 self._detections.popitem(last=False)
 

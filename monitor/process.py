@@ -25,7 +25,7 @@ from monitor.class_judging import ClassJudging
 from monitor.class_wall import ClassWall
 from monitor.exported_metrics import MonitorMetrics
 from monitor.leak_meter import KEPT, LeakMeter
-from monitor.live_state import LiveState
+from monitor.live_state import FOUND, LiveState
 from monitor.page.server import PageServer
 from monitor.referee import Referee
 from monitor.report import REPORT, write_report
@@ -71,7 +71,10 @@ def _monitor(settings: MonitorSettings, stop: Stop) -> None:
         meter = LeakMeter(store.add_scale)
         meter.know(*store.known_scales(KEPT))
         wall = ClassWall(store.known_classes())
-        live, broadcast = LiveState(metrics=scored_by, meter=meter, wall=wall), Broadcast()
+        live, broadcast = (
+            LiveState(metrics=scored_by, meter=meter, wall=wall, found=store.known_found(FOUND)),
+            Broadcast(),
+        )
         exported = MonitorMetrics(metrics, scored_by, meter)
         score_secrets = SecretScorer(judge) if judge else None
         known = store.known_truths(settings.limits.truths)

@@ -20,8 +20,11 @@ from keyhole.metrics.base import Metric
 from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.presentation import attacks, stages
 from keyhole.service.memory import uncollected
+from keyhole.v1.tensor_pb2 import Picture
+from keyhole.wire.pictures import measure_picture
 from monitor import figures
 from monitor.alarm_threshold import AlarmThreshold, chosen_threshold, unjudged_threshold
+from monitor.boxes_svg import boxes_svg
 from monitor.class_wall import ClassWall
 from monitor.class_words import verdict_text, wall_lines
 from monitor.deployment import threat_model
@@ -105,6 +108,7 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         secrets={name: tuple(_secret_rows(row.secrets)) for name, row in summary.attacks.items() if row.secrets},
         missing=_missing(history),
         examples=examples,
+        boxes=_boxes(examples),
         labels=history.labels,
         stages={stage: stages.stage(stage) for stage in stages.parts(summary.latency_ms)},
         payload_kib=history.answered[-1].payload_bytes / 1024 if history.answered else None,
@@ -120,6 +124,18 @@ def _page(name: str, history: History, summary: Summary, examples: Examples, thr
         score_plots=_plots(history, summary, leaks, threshold, metrics),
         latency_plot=figures.latency_by_stage(timed) if timed else None,
     )
+
+
+def _boxes(examples: Examples) -> dict[str, str]:
+    """Drawings of what the cloud found, by frame; a class has one colour in all of them."""
+    colours: dict[str, str] = {}
+    return {
+        example.frame_id: boxes_svg(
+            example.found, measure_picture(Picture(png=example.truth), field="picture"), colours
+        )
+        for example in examples.frames
+        if example.found
+    }
 
 
 def frame_leaks(history: History) -> list[tuple[LastScore, AttackLeak]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import grpc
@@ -35,6 +35,7 @@ from monitor.database import (
     open_database,
 )
 from monitor.deployment import DEPLOYMENT_FIELDS
+from monitor.found_store import Found, add_found, read_newest_found
 from monitor.picture_store import BlindPngs, PictureStore
 from monitor.scoring import ENDED, Listener, ScoredReconstruction
 from monitor.validation import TRUTH
@@ -106,6 +107,11 @@ class RunStore(Listener):
             blind = session.execute(select(ScoreRow.frame_id, ScoreRow.rung, ScoreRow.ssim).where(of_these)).all()
         scales = [(row.frame_id, ThumbnailScale.from_json(row.scale)) for row in reversed(rows)]
         return scales, [(frame_id, rung, ssim) for frame_id, rung, ssim in blind]
+
+    def known_found(self, limit: int) -> Mapping[str, Found]:
+        """See `monitor.found_store.read_newest_found`."""
+        with Session(self._engine) as session:
+            return read_newest_found(session, limit)
 
     def set_threshold(self, threshold: AlarmThreshold) -> None:
         """Keep the alarm's threshold with the run."""
@@ -239,6 +245,7 @@ def _add_outcome(session: Session, outcome: Outcome, at: float) -> None:
         session.add(row)
     row.concluded_at, row.dropped, row.prediction = at, outcome.dropped, outcome.prediction
     row.payload_bytes, row.stages = outcome.payload_bytes, dict(outcome.stages)
+    add_found(session, row, outcome)
 
 
 def _score(frame: FrameRow, scored: ScoredReconstruction) -> ScoreRow:

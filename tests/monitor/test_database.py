@@ -100,7 +100,9 @@ def test_a_run_of_before_is_read_and_gone_on_with_by_further_metrics(tmp_path: P
     """Its table of scores has columns for PSNR and SSIM alone, which hold no null."""
     with sqlite3.connect(tmp_path / "run.sqlite") as database:
         database.executescript(OLD_RUN.read_text())
-    (old,) = read_history(tmp_path).scores
+    earlier = read_history(tmp_path)
+    assert earlier.found == {}
+    (old,) = earlier.scores
     assert dict(old.values) == {"psnr": 21.5, "ssim": 0.625}
 
     store = RunStore(tmp_path, keep=10)

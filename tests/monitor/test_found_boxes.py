@@ -5,7 +5,7 @@ from __future__ import annotations
 from xml.etree import ElementTree
 
 from keyhole.v1.referee_pb2 import Box, Detection
-from monitor.page.found_boxes import boxes_svg
+from monitor.boxes_svg import boxes_svg
 
 
 def test_boxes_lie_where_they_were_found_and_labels_are_text() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from keyhole.metrics import METRICS
 from keyhole.service.errors import UsageError
-from keyhole.v1.referee_pb2 import Deployment
+from keyhole.v1.referee_pb2 import Box, Deployment, Detection
 from monitor import figures
 from monitor.examples import choose_examples
 from monitor.history import LastScore, read_history
@@ -48,6 +48,22 @@ def test_a_stored_runs_report_holds_its_numbers_and_pictures(tmp_path: Path) -> 
     assert page.count("data:image/png;base64,") == 3 * 3
     assert page.count("<svg") == 3
     assert json.loads((tmp_path / "summary.json").read_text())["attacks"]["pixels-black"]["n"] == 5
+
+
+def test_boxes_that_the_cloud_found_lie_over_the_truth_in_the_report(tmp_path: Path) -> None:
+    store_run(tmp_path, frames=2)
+    before = (write_report(tmp_path), (tmp_path / "report.html").read_text())[1]
+    store = RunStore(tmp_path, keep=10)
+    answered = outcome("edge-0-0", total=0.125)
+    answered.detections.append(Detection(label="<i>plate", score=0.75, box=Box(left=3, top=2, right=11, bottom=6)))
+    store.concluded(answered)
+    store.close()
+    write_report(tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == before.count("<svg") + 1
+    assert '<rect x="3.0" y="2.0" width="8.0" height="4.0"' in page
+    assert "&lt;i&gt;plate" in page
+    assert "<i>plate" not in page
 
 
 def test_the_report_loads_nothing_from_elsewhere(tmp_path: Path) -> None:

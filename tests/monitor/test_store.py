@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from keyhole.v1.referee_pb2 import Deployment
+from keyhole.v1.referee_pb2 import Box, Deployment, Detection
 from keyhole.wire.errors import WireError
 from monitor.history import read_history
 from monitor.live_state import LiveState
@@ -153,6 +153,31 @@ def test_a_run_goes_on_and_its_truths_are_known_again(tmp_path: Path) -> None:
     assert Referee([second], known=known).submit(guess("edge-0-2", scene=2, noise=0.0)).psnr == 100.0
     second.close()
     assert rows(tmp_path, "select count(*) from frames") == [(3,)]
+
+
+def test_boxes_of_an_answer_are_shown_again_by_a_later_life_of_the_monitor(tmp_path: Path) -> None:
+    found = Detection(label="plate", score=0.75, box=Box(left=1, top=2, right=5, bottom=4))
+    store = RunStore(tmp_path, keep=5)
+    for frame_id, boxes in (("edge-0-1", [found]), ("edge-0-2", [])):
+        store.witnessed(truth(frame_id))
+        answered = outcome(frame_id, total=0.1)
+        answered.detections.extend(boxes)
+        store.concluded(answered)
+    store.close()
+
+    again = RunStore(tmp_path, keep=5)
+    live = LiveState(found=again.known_found(5))
+    referee = Referee([again, live], known=again.known_truths(5))
+    for frame_id in ("edge-0-1", "edge-0-2"):
+        referee.submit(guess(frame_id))
+    assert {frame.frame_id: frame.detections for frame in live.snapshot().frames} == {
+        "edge-0-1": (found,),
+        "edge-0-2": (),
+    }
+    again.witnessed(truth("edge-0-1", scene=3, captured_at=2000.0))  # the edge began again: it is another frame
+    assert again.known_found(5) == {}
+    again.close()
+    assert list(read_history(tmp_path).found.values()) == [(found,)]
 
 
 def test_a_reconstruction_without_a_score_says_why(tmp_path: Path) -> None:
