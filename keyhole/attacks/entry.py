@@ -192,11 +192,13 @@ class Cost:
         forwards: of the head for one step. A step is one of the optimiser for one picture, or of the training.
         step_seconds: of a step besides.
         picture_seconds: of a picture besides.
+        whole: whether the forwards are of the whole model.
     """
 
     forwards: float
     step_seconds: float
     picture_seconds: float = 0.0
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,7 @@ class AttackEntry(Generic[R_co]):
         denoises: whether one of them needs its diffusion model too.
         classes: whether they need public pictures of the classes that the target tells apart.
         cost: how long it takes; None: as long as others that know as much.
+        preparing: how long a step takes of a training before the first frame; None: as long as a black box's.
         budgets: what the benchmark's suites let it spend, where that is not what others that know as much get.
         colour: its own on the page and in reports, where it is in the registry; empty: one chosen by its name.
     """
@@ -256,6 +259,7 @@ class AttackEntry(Generic[R_co]):
     denoises: bool = False
     classes: bool = False
     cost: Cost | None = None
+    preparing: Cost | None = None
     budgets: Mapping[Suite, Spend] = field(default_factory=dict)
     colour: str = ""
 

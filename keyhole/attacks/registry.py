@@ -163,6 +163,7 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
             },
             classes=True,
             cost=Cost(1.2, 0.002),
+            preparing=Cost(55.0, 0.0, whole=True),
             colour="#7a8b1f",
         ),
     }
@@ -194,6 +195,11 @@ class ChosenAttack(Chosen[AttackEntry[R_co], R_co]):
     def cost(self) -> Cost:
         """How long it takes: the entry's figures, or those of attacks that know as much."""
         return self.entry.cost or (BLACK_BOX_COST if self.recipe.learns else WHITE_BOX_COST)
+
+    @property
+    def preparing(self) -> Cost:
+        """How long a step of a training before the first frame takes, see `keyhole.attacks.entry.Recipe.prepares`."""
+        return self.entry.preparing or BLACK_BOX_COST
 
     def spend(self, suite: Suite) -> Spend:
         """What a suite of the benchmark lets it spend on a cell."""

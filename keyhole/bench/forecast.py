@@ -17,6 +17,7 @@ import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from keyhole.attacks.entry import Cost
 from keyhole.bench.axes import AccuracyCell, Cell, LatencyCell, LeakCell, ScaleCell, TrainingSetCell
 from keyhole.bench.class_plan import pictured
 from keyhole.bench.executor import Finished
@@ -90,8 +91,9 @@ class CostForecast:
         attack, share = self.plan.attacks[cell.attack], self._share(cell.design)
         cost, spend = attack.cost, attack.spend(self.plan.settings.preset)
         rounds = 1 if attack.recipe.learns else spend.n
-        step = cost.forwards * share * forward + cost.step_seconds
-        return rounds * spend.iterations * step + spend.n * cost.picture_seconds
+        steps = rounds * spend.iterations * _step(cost, share * forward, forward)
+        prepared = attack.recipe.prepares * _step(attack.preparing, share * forward, forward)
+        return prepared + steps + spend.n * cost.picture_seconds
 
     def _class_attack(self, cell: TrainingSetCell, forward: float) -> float:
         """Seconds of an attack on classes, as `keyhole invert` counts them: without a training or fit before."""
@@ -182,6 +184,11 @@ def duration_text(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _step(cost: Cost, head: float, whole: float) -> float:
+    """Seconds of a step, given those of a picture through the head and through the whole model."""
+    return cost.forwards * (whole if cost.whole else head) + cost.step_seconds
 
 
 def _error_group(cell: Cell) -> str:

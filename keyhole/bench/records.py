@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from keyhole.evaluation.spent_training import SpentTraining
 from keyhole.judge.legibility import Legibility
 from keyhole.judge.recovery import Share
 from keyhole.metrics.interval import Interval, share_interval
@@ -154,6 +155,7 @@ class LeakRecord:
         passes: U-Net passes for each picture, mean.
         seconds: wall time for each picture, mean; training included.
         sheet: contact sheet, relative to the run's folder.
+        prepared: what a training before the first picture took; None: there was none, or an older run does not say.
     """
 
     design: Design
@@ -166,6 +168,7 @@ class LeakRecord:
     sheet: str | None = None
     sets: Mapping[str, float] = field(default_factory=dict)
     shown: Sequence[str] = DEFAULT
+    prepared: SpentTraining | None = None
 
 
 @dataclass(frozen=True)

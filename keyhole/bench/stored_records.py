@@ -20,6 +20,7 @@ from keyhole.bench.records import (
     TrainingSetRecord,
 )
 from keyhole.bench.settings import CellKind
+from keyhole.evaluation.spent_training import SpentTraining
 from keyhole.judge.legibility import Legibility
 from keyhole.judge.recovery import Share
 from keyhole.metrics.registry import DEFAULT
@@ -65,9 +66,13 @@ def _accuracy(fields: Mapping[str, Any]) -> AccuracyRecord:
 
 
 def _leak(fields: Mapping[str, Any]) -> LeakRecord:
-    """Older runs do not store which metrics were ``shown``: PSNR and SSIM."""
-    secrets = {name: Share(**each) for name, each in fields["secrets"].items()}
-    return LeakRecord(**{**fields, "secrets": secrets, "shown": tuple(fields.get("shown", DEFAULT))})
+    """Older runs do not store which metrics were ``shown``: PSNR and SSIM; nor what a training took."""
+    known = {
+        "secrets": {name: Share(**each) for name, each in fields["secrets"].items()},
+        "shown": tuple(fields.get("shown", DEFAULT)),
+        "prepared": (spent := fields.get("prepared")) and SpentTraining(**spent),
+    }
+    return LeakRecord(**{**fields, **known})
 
 
 _FIRST_JUDGE = "14aba8b0d8db8791ff6eebf6bc9ab4aee9fbcfaa5217d923efd3e191aafbda0e"

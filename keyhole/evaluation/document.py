@@ -62,6 +62,7 @@ def summary(row: EvaluationRow) -> dict[str, Any]:
         **{f"{metric}_ci95": row.mean(metric).interval for metric in _told(row, row.scores[0])},
         **(_finite(average(list(row.sets.values()))) if row.sets else {}),
         "unet_passes": row.passes,
+        "preparation": asdict(row.prepared) if row.prepared else None,
     }
 
 

@@ -12,7 +12,7 @@ from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.evaluation.attacked import Attacked
-from keyhole.evaluation.run import PictureLedger
+from keyhole.evaluation.picture_ledger import PictureLedger
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.trial import OfflineAttack, Trial
 from keyhole.partition import Partition, partitioned_at

@@ -26,6 +26,8 @@ def tell(settings: OfflineSettings, rows: Sequence[EvaluationRow], yardstick: Ya
             console.print(
                 f"{row.attack} learned before it saw a frame: {cost['steps']} steps on {cost['queries']} queries."
             )
+    if trained := [f"{row.attack} {row.plan.cut} {row.prepared.text}" for row in rows if row.prepared]:
+        console.print(f"Trained before the first picture: {'; '.join(trained)}.")
     if settings.public != settings.source:
         console.print(
             f"The blind attacker knows --public {settings.public}, and the pictures are --source {settings.source}: "

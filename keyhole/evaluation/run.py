@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor
-from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
@@ -27,9 +20,11 @@ from keyhole.attacks.told import check_text
 from keyhole.data import check_apart
 from keyhole.defences import defence_named
 from keyhole.evaluation.attacked import Attacked
+from keyhole.evaluation.picture_ledger import PictureLedger
 from keyhole.evaluation.published import published
 from keyhole.evaluation.scores import UNIT, EvaluationRow, check_scorable, score_set
 from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.spent_training import SpentTraining
 from keyhole.evaluation.trial import OfflineAttack, Trial, common_facts
 from keyhole.evaluation.world import prior_named
 from keyhole.evaluation.yardstick import Yardstick
@@ -37,15 +32,12 @@ from keyhole.metrics.registry import metrics_named
 from keyhole.nn.device import device_named
 from keyhole.partition import Partition, partitioned_at
 from keyhole.service.errors import UsageError
-from keyhole.service.files import OFFLINE, claim
 from keyhole.service.memory import keep_all_freed
 from keyhole.targets import Target
 from keyhole.targets.answers import check_classifies
 from keyhole.targets.membership import TrainedOn, warn_of_members
 from keyhole.terminal import progress_bar
 from keyhole.wire.codec_registry import codec_named
-
-_PASSES = "U-Net passes"  # of a picture, in its PNG
 
 
 @dataclass(frozen=True)
@@ -139,12 +131,14 @@ class Reconstructions:
         passes: U-Net passes that each took.
         losses: of the attack by step.
         fresh: how many this run made; an earlier one had made the others.
+        prepared: what a training before the first picture took; None: there was none, or nothing is known of it.
     """
 
     pictures: list[Tensor]
     passes: list[int]
     losses: list[float]
     fresh: int
+    prepared: SpentTraining | None = None
 
 
 def _row(
@@ -170,6 +164,7 @@ def _row(
         beside=yardstick.beside,
         standing=yardstick.standing(by_seed, list(pictures.values())),
         units=yardstick.units,
+        prepared=made[0].prepared,
     )
 
 
@@ -203,7 +198,14 @@ def reconstruct_all(
         total = trial.training_steps + rounds * trial.steps
         task = progress.add_task(name, total=total)
         losses: list[float] = []
-        offline = OfflineAttack(trial, target, partition, lambda: progress.advance(task), losses.append)
+        offline = OfflineAttack(
+            trial,
+            target,
+            partition,
+            lambda: progress.advance(task),
+            losses.append,
+            spent=partial(ledger.keep_preparation, cut),
+        )
         for indices, last in zip(batches, offline.reconstruct(truths, batches), strict=True):
             for index, picture in zip(indices, last.pictures, strict=True):
                 if index in missing:
@@ -216,77 +218,5 @@ def reconstruct_all(
         [ledger.passes(cut, index) for index in every],
         ledger.losses(cut),
         len(missing),
+        ledger.preparation(cut),
     )
-
-
-@dataclass
-class PictureLedger:
-    """Reconstructions as PNG files in a folder named after what made them.
-
-    Attributes:
-        folder: where; created when needed.
-    """
-
-    folder: Path
-    _temporary: TemporaryDirectory[str] | None = field(default=None, repr=False)
-
-    @classmethod
-    def open(cls, out: Path | None, description: dict[str, object]) -> PictureLedger:
-        """The ledger of a run.
-
-        Args:
-            out: folder for many runs; None: a temporary one.
-            description: every fact that a reconstruction depends on.
-
-        Raises:
-            UsageError: the folder holds something else.
-        """
-        if out is None:
-            temporary = TemporaryDirectory()
-            return cls(Path(temporary.name), temporary)
-        text = json.dumps(description, sort_keys=True, default=str)
-        claim(out, OFFLINE)
-        folder = out / hashlib.sha256(text.encode()).hexdigest()[:12]
-        folder.mkdir(exist_ok=True)
-        (folder / "run.json").write_text(text + "\n")
-        return cls(folder)
-
-    def has(self, cut: str, index: int) -> bool:
-        """Whether the picture is there, reconstructed from that cut."""
-        return self._path(cut, index).exists()
-
-    def keep(self, cut: str, index: int, picture: Tensor, passes: int = 0) -> None:
-        """Store a picture 3×H×W in [0, 1] with the U-Net passes that it took."""
-        path = self._path(cut, index)
-        path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".part")
-        levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
-        facts = PngInfo()
-        facts.add_text(_PASSES, str(passes))
-        transform.to_pil_image(levels).save(unfinished, format="PNG", pnginfo=facts)
-        unfinished.rename(path)
-
-    def read(self, cut: str, index: int) -> Tensor:
-        """The stored picture, 3×H×W in [0, 1]."""
-        with Image.open(self._path(cut, index)) as picture:
-            tensor: Tensor = transform.pil_to_tensor(picture.convert("RGB"))
-        return tensor.float() / 255
-
-    def passes(self, cut: str, index: int) -> int:
-        """U-Net passes that the stored picture took."""
-        with Image.open(self._path(cut, index)) as picture:
-            return int(picture.info.get(_PASSES, 0))
-
-    def keep_losses(self, cut: str, first: int, losses: Sequence[float]) -> None:
-        """Store the loss by step of the batch whose first picture is ``first``, or of a training before it."""
-        if losses:
-            (self.folder / cut / f"{first:04d}.loss.json").write_text(json.dumps(list(losses)))
-
-    def losses(self, cut: str) -> list[float]:
-        """The loss by step, the mean over the batches that got so far; empty if none is stored."""
-        curves = [json.loads(path.read_text()) for path in sorted((self.folder / cut).glob("*.loss.json"))]
-        steps = itertools.zip_longest(*curves)
-        return [statistics.fmean(loss for loss in step if loss is not None) for step in steps]
-
-    def _path(self, cut: str, index: int) -> Path:
-        return self.folder / cut / f"{index:04d}.png"

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.published import Published
+from keyhole.evaluation.spent_training import SpentTraining
 from keyhole.metrics.base import Metric
 from keyhole.metrics.interval import Mean, Units
 from keyhole.metrics.registry import METRICS
@@ -57,6 +58,7 @@ class EvaluationRow:
         beside: metrics that nobody asked for, scored for the equivalent thumbnail alone.
         standing: what the scores mean; None where nothing was measured to compare them with.
         units: of the pictures; those of a unit are not independent.
+        prepared: what a training before the first picture took, with the first seed; None: nothing, or not known.
     """
 
     attack: str
@@ -70,6 +72,7 @@ class EvaluationRow:
     beside: tuple[str, ...] = ()
     standing: Standing | None = None
     units: Units = None
+    prepared: SpentTraining | None = None
 
     @property
     def scores(self) -> list[Scores]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,6 +22,7 @@ from keyhole.data.public import labelled_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralLooks, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.attackers import KeptAttackers, attacker_key, found_attacker
 from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.spent_training import SpentTraining, tell_training
 from keyhole.evaluation.victim import LocalOracle, Victim, observations
 from keyhole.evaluation.world import blind_access, known_clips
 from keyhole.nn.device import device_named
@@ -56,8 +58,7 @@ class Trial:
         Raises:
             UsageError: one is named and does not serve.
         """
-        found = found_attacker(self.settings, self.choice, target, partition, self.seed)
-        return replace(self, saved=found)
+        return replace(self, saved=found_attacker(self.settings, self.choice, target, partition, self.seed))
 
     @property
     def steps(self) -> int:
@@ -143,6 +144,7 @@ class OfflineAttack:
         stepped: called after every step of an optimiser.
         noted: called with the loss of every step.
         interval: seconds between the estimates of `watched`.
+        spent: called with what a training before the first picture took, where there was one.
     """
 
     trial: Trial
@@ -151,6 +153,7 @@ class OfflineAttack:
     stepped: Callable[[], object]
     noted: Callable[[float], object] = lambda _: None
     interval: float = math.inf
+    spent: Callable[[SpentTraining], object] = lambda _: None
 
     def reconstruct(self, pictures: Tensor, batches: Sequence[Sequence[int]]) -> Iterator[Estimate]:
         """The final estimate of each batch, in order.
@@ -172,16 +175,12 @@ class OfflineAttack:
             yield last
 
     def watched(self, pictures: Tensor, batches: Sequence[Sequence[int]]) -> Iterator[Iterator[Estimate]]:
-        """The estimates of each batch as they get better, the final one last; see `reconstruct`.
-
-        Raises:
-            UsageError: no such prior, defence or device.
-        """
+        """The estimates of each batch as they get better, the final one last; arguments and errors of `reconstruct`."""
+        started = time.process_time()
         with self.trial.choice.recipe.open(self.access, self.terms) as attack:
-            if isinstance(attack, BlackBoxAttack):
-                attack.wait()
-                if (kept := self._kept) and not attack.trained.before:
-                    kept.keep(attack, self.trial.choice)
+            tell_training(attack, started, self.spent)
+            if isinstance(attack, BlackBoxAttack) and (kept := self._kept) and not attack.trained.before:
+                kept.keep(attack, self.trial.choice)
             for batch in batches:
                 yield attack.reconstruct(self._sent(pictures, batch))
 

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from keyhole.attacks.base import Access, Budget, RunSettings, Watch
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.features.query_free import PUBLISHED_SHADOW, SHADOW, QueryFreeRecipe, ShadowTraining
+from keyhole.attacks.preparation import Preparation, PreparedAttack
 from keyhole.attacks.registry import ATTACKS, USUAL
 from keyhole.metrics import psnr
 from keyhole.nn.untrained_copy import untrained_copy
@@ -115,6 +116,16 @@ def test_it_is_told_by_steps_and_ends_when_the_context_closes(world):
     with recipe_of("query-free").open(access(cloud), run(2, queries=16)) as attack:
         pass
     assert list(attack.reconstruct(frames(victim, pictures(1)))) == []
+
+
+def test_its_training_is_told_of_and_done_once(world):
+    _, cloud = world
+    taken: list[int] = []
+    watch = Watch(1e9, stepped=lambda: taken.append(1))
+    with recipe_of("query-free").open(access(cloud), replace(run(2, training=3, queries=16), watch=watch)) as attack:
+        assert isinstance(attack, PreparedAttack)
+        assert attack.prepare() == attack.prepare() == Preparation(3, 16, labelled=True)
+    assert len(taken) == 3
 
 
 def test_a_tail_without_logits_is_refused(world):

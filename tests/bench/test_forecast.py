@@ -26,6 +26,16 @@ def test_every_cell_of_a_plan_has_a_guess_and_a_slow_link_or_edge_a_longer_one(p
     assert slow > quick
 
 
+def test_a_training_before_the_first_frame_is_part_of_the_guess():
+    names = ("query-free", "decoder-white/refined", "decoder-white")
+    plan = resolve(PlanSettings(targets=("tests.system.tiny_target:tiny@stem",), attacks=names))
+    forecast = CostForecast(plan, dict.fromkeys(plan.models, 0.5))
+    found = {cell.attack: forecast.seconds(cell) for cell in plan_cells(plan.axes) if isinstance(cell, LeakCell)}
+    shadow = plan.attacks["query-free"]
+    assert found["query-free"] > shadow.recipe.prepares * shadow.preparing.forwards * 0.5 > 1000
+    assert found["decoder-white/refined"] > 2 * found["decoder-white"]
+
+
 def test_the_time_left_follows_the_cells_of_the_same_kind(plan):
     forecast = CostForecast.measured(plan)
     cells = [cell for cell in plan_cells(plan.axes) if isinstance(cell, LeakCell)]

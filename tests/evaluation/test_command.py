@@ -132,12 +132,20 @@ def test_pictures_behind_a_mechanism_that_was_learned_anew_are_attacked_anew(set
     assert len(list((tmp_path / "kept").glob("*/run.json"))) == 2
 
 
-def test_a_black_box_is_trained_first(settings, tmp_path):
+def test_a_black_box_is_trained_first(settings, tmp_path, capsys):
     done = replace(settings, attacks=("pixels-black",), cuts=("stem",), public="leaves", iterations=12)
+    done = replace(done, out=tmp_path / "kept", queries=64)
     assert attack(done) == 0
     written = json.loads(settings.json.read_text())
     (row,) = written["rows"]
     assert (row["knowledge"], row["iterations"]) == ("black box", 12)
+    spent = row["preparation"]
+    assert (spent["steps"], spent["pictures"], spent["labelled"]) == (12, 64, False)
+    assert spent["cpu_seconds"] > 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Trained before the first picture: pixels-black stem 12 steps on 64 answers of the head" in told
+    assert attack(done) == 0  # nothing is made again, and the cost is told as it was
+    assert json.loads(settings.json.read_text())["rows"][0]["preparation"] == spent
 
 
 def test_several_attacks_and_seeds_make_one_table(settings, capsys):

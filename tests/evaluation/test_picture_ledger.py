@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from keyhole.evaluation.run import PictureLedger
+from keyhole.evaluation.picture_ledger import PictureLedger
 from keyhole.evaluation.settings import AttackSettings, check_attack
 from tests.attacks.tiny import pictures
 

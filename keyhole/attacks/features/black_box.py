@@ -19,6 +19,7 @@ from keyhole.attacks.entry import BlackBoxRecipe
 from keyhole.attacks.features.learner import Learner, TrainedNetwork
 from keyhole.attacks.features.questions import Questions
 from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTraining
+from keyhole.attacks.preparation import Preparation
 from keyhole.generators.base import Generator, with_latents
 from keyhole.generators.pixels import Pixels
 from keyhole.nn.payload import Shape
@@ -159,6 +160,17 @@ class BlackBoxAttack:
         self._thread.join()
         if self._failure is not None:
             raise self._failure
+
+    def prepare(self) -> Preparation | None:
+        """`wait`, and say what it took."""
+        self.wait()
+        return self.spent
+
+    @property
+    def spent(self) -> Preparation | None:
+        """What the training has taken so far; None: nothing is trained here."""
+        found = self._snapshot
+        return None if found is None or found.before else Preparation(found.step, found.queries)
 
     def train(self, steps: int | None = None) -> None:
         """Train for so many more steps, or until the context closes; on the caller's thread.

@@ -18,6 +18,7 @@ from keyhole.attacks.base import Access, Attack, Estimate, Knowledge, Observatio
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import Recipe, RungOutline, WhiteBoxRecipe
 from keyhole.attacks.features.learner import in_epochs
+from keyhole.attacks.preparation import Preparation
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 
@@ -93,14 +94,22 @@ class ShadowAttack:
             MismatchError: the frames do not come from a head of this architecture.
             UsageError: no labelled pictures, or the tail answers with something else than logits.
         """
+        self.prepare()
+        if self._attack is not None:
+            yield from self._attack.reconstruct(frames)
+
+    def prepare(self) -> Preparation:
+        """Train the shadow, unless it is trained; without an end if the context closes meanwhile.
+
+        Raises:
+            UsageError: no labelled pictures, or the tail answers with something else than logits.
+        """
         if self._attack is None:
-            shadow = self.train()
-            if self._stop.is_set():
-                return
-            known = self.known
-            box = WhiteBox(shadow, known.normalise, known.size, defence=known.defence, device=known.device)
-            self._attack = self.inversion.make(box, self.run)
-        yield from self._attack.reconstruct(frames)
+            shadow, known = self.train(), self.known
+            if not self._stop.is_set():
+                box = WhiteBox(shadow, known.normalise, known.size, defence=known.defence, device=known.device)
+                self._attack = self.inversion.make(box, self.run)
+        return Preparation(self._steps, self._training.pictures, labelled=True)
 
     def train(self) -> nn.Module:
         """The shadow, trained, in evaluation mode and without gradient."""
@@ -112,7 +121,7 @@ class ShadowAttack:
             shadow.parameters(), training.learning_rate, eps=training.epsilon, amsgrad=training.amsgrad
         )
         order = in_epochs(training.batch, torch.Generator().manual_seed(self.run.seed))
-        for step in range(self.run.training or training.steps):
+        for step in range(self._steps):
             if self._stop.is_set():
                 break
             chosen = order(len(pictures))
@@ -125,6 +134,10 @@ class ShadowAttack:
             adam.step()
             self.run.watch.stepped()
         return shadow.eval().requires_grad_(False)
+
+    @property
+    def _steps(self) -> int:
+        return self.run.training or self._training.steps
 
     @property
     def _training(self) -> ShadowTraining:

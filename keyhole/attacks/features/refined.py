@@ -19,6 +19,7 @@ from keyhole.attacks.features.denoising import latent_attack
 from keyhole.attacks.features.guided import Guided, GuidedRecipe
 from keyhole.attacks.features.objective import OptimiserSettings, relative_distance
 from keyhole.attacks.features.white_box import OwnOracle, WhiteBoxAttack, head_features, observed_of
+from keyhole.attacks.preparation import Preparation
 from keyhole.defences import randomness
 from keyhole.generators.base import LatentCoordinates
 
@@ -59,6 +60,10 @@ class Refined:
     ) -> None:
         if self.training is None:
             self.inverter.__exit__(kind, error, trace)
+
+    def prepare(self) -> Preparation | None:
+        """What the network's training took, which ended when the context was entered, or goes on beside the frames."""
+        return self.inverter.spent
 
     def reconstruct(self, frames: Sequence[Observation]) -> Iterator[Estimate]:
         """Refine the network's estimates; iterations and passes go on from stage to stage.

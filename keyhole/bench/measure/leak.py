@@ -61,7 +61,13 @@ def leak(cell: LeakCell, sweep: Sweep) -> Measured:
     seconds = time.perf_counter() - started
 
     found = scored(cell.design, cell.attack, torch.stack(made.pictures), samples, sweep)
-    record = replace(found, seed=cell.seed, passes=statistics.fmean(made.passes), seconds=seconds / max(1, made.fresh))
+    record = replace(
+        found,
+        seed=cell.seed,
+        passes=statistics.fmean(made.passes),
+        seconds=seconds / max(1, made.fresh),
+        prepared=made.prepared,
+    )
     return with_sheet(cell.name, record, truths, made.pictures)
 
 

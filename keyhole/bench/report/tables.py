@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from keyhole.bench.advice.exposure import E, picture_exposures, secret_exposures
 from keyhole.bench.advice.options import metrics_of
-from keyhole.bench.records import ScaleRecord
+from keyhole.bench.records import LeakRecord, ScaleRecord
 from keyhole.bench.report import columns
 from keyhole.bench.report.cells import (
     MISSING,
@@ -59,6 +59,7 @@ def attacks(view: TargetView) -> ReportTable:
     """One row for each attack on each design."""
     secrets = columns.secret_names(view.options)
     metrics = metrics_of(view.options)
+    trained = any(leak.prepared for option in view.splits for leak in option.leaks)
     rows = []
     for option in view.splits:
         scores = {metric: _by_attack(picture_exposures(option.leaks, metric.name)) for metric in metrics}
@@ -75,16 +76,24 @@ def attacks(view: TargetView) -> ReportTable:
                     evidence(found),
                     number(sum(leak.passes for leak in mine) / len(mine), 0),
                     number(sum(leak.seconds for leak in mine) / len(mine), 1),
+                    *([_trained(mine)] if trained else []),
                 )
             )
-    rows.extend(_blind(view.scale, secrets, metrics) if view.scale else ())
+    if view.scale:
+        rows.extend((*row, *([Cell(MISSING)] if trained else [])) for row in _blind(view.scale, secrets, metrics))
     headings = (
         *("cut", "defence", "codec", "attack", *map(columns.secret_heading, secrets)),
         *(["thumbnail"] if view.scale else []),
         *(metric.label for metric in metrics),
         *("pictures × seeds", "U-Net passes", "s a picture"),
+        *(["trained first"] if trained else []),
     )
     return ReportTable(f"attacks-{view.name}", headings, tuple(rows), 4)
+
+
+def _trained(leaks: Sequence[LeakRecord]) -> Cell:
+    """What the training before the first picture took, with the first seed of which that is known."""
+    return Cell(next((leak.prepared.text for leak in leaks if leak.prepared), MISSING))
 
 
 def _blind(scale: ScaleRecord, secrets: Sequence[str], metrics: Sequence[Metric]) -> Iterator[tuple[Cell, ...]]:
