@@ -18,8 +18,10 @@ from benchmarks.results.class_defences import ClassDefences
 from benchmarks.results.class_parts import ClassLosses, DiffMiParts
 from benchmarks.results.class_worlds import faces, vehicles
 from benchmarks.results.classes import DIFF_MI_PARTS, Classes
+from benchmarks.results.clips import Clips
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
+from benchmarks.results.detection import Detection
 from benchmarks.results.faces import RealFaces
 from benchmarks.results.generators import Generators
 from benchmarks.results.heads import Heads
@@ -35,7 +37,17 @@ from keyhole.presentation.charts.png import png
 from keyhole.service.errors import UsageError
 
 OfFeatures = Literal[
-    "generators", "recipes", "heads", "defences", "terms", "knowledge", "learning", "ablations", "faces"
+    "generators",
+    "recipes",
+    "heads",
+    "defences",
+    "terms",
+    "knowledge",
+    "learning",
+    "ablations",
+    "faces",
+    "detection",
+    "clips",
 ]
 OfClasses = Literal["classes", "classes-streetcam", "class-defences", "losses", "diff-mi-ablation", "two-worlds"]
 
@@ -95,9 +107,10 @@ class ResultsSettings:
     """Which: heads (the shipped ones of PATROL), and at 64 px defences (PATROL and its rivals, all trained anew), terms
     (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); ablations (of the
     feature-inversion paper); generators (pixels, decoder and diffusion model, with the benchmark's preset standard);
-    recipes (the papers' own beside ours); faces (LFW; needs --faces and --autoencoder). Of training sets: classes
-    (every attack on a classifier of faces), class-defences, losses and diff-mi-ablation on the same, all of which need
-    --judge too; classes-streetcam and two-worlds on vehicles."""
+    recipes (the papers' own beside ours); faces (LFW; needs --faces and --autoencoder); detection (a detector's
+    backbone at three cuts); clips (four frames of a scene together and apart, also of --videos). Of training sets:
+    classes (every attack on a classifier of faces), class-defences, losses and diff-mi-ablation on the same, all of
+    which need --judge too; classes-streetcam and two-worlds on vehicles."""
     page: Path | None = None
     """Page of Markdown whose marks the tables of every finished study are written between; charts go beside it."""
     trainings: int = World.trainings
@@ -106,6 +119,8 @@ class ResultsSettings:
     """Batches of 64 pictures that each training takes."""
     steps: tuple[int, ...] = COUNTS
     """Steps of training after which learning scores a black box, each twice the number before."""
+    videos: Path | None = None
+    """Zip or folder with a folder of numbered frames for each video, for clips besides those of streetcam."""
     faces: Path | None = None
     """Zip or folder of faces, a folder for each person."""
     autoencoder: Path | None = None
@@ -144,6 +159,8 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         "knowledge": Knowledge(world),
         "learning": Learning(World(side=128), steps),
         "ablations": Ablations(World(side=128)),
+        "detection": Detection(World(side=128)),
+        "clips": Clips(world, settings.videos and settings.videos.absolute()),
     }
     on_streetcam = Classes(vehicles(settings.per_class), published=True)
     found |= {"classes-streetcam": on_streetcam, "two-worlds": TwoWorlds(on_streetcam)}

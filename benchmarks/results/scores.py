@@ -92,6 +92,11 @@ class Leak:
         return "; ".join(parts)
 
 
+def leaks_by_cut(run: Mapping[str, Any]) -> dict[str, Leak]:
+    """The leak of each row of a run of one attack, by its cut as it was asked for: ``layer2`` for ``layer2.1``."""
+    return {str(row["cut"]).partition(".")[0]: Leak.of([{**run, "rows": [row]}]) for row in run["rows"]}
+
+
 def stronger(one: Leak, other: Leak) -> Leak:
     """The leak with the higher mean SSIM."""
     return max((one, other), key=lambda leak: leak.mean(HEADLINE).mean)
