@@ -92,6 +92,11 @@ _TOOLS = {
     "cuts": Command(
         "keyhole.partition.settings:CutsSettings", "keyhole.partition.command:cuts", "Profile every cut of a model"
     ),
+    "export": Command(
+        "keyhole.export.settings:ExportSettings",
+        "keyhole.export.command:export",
+        "Write the head or the tail of a model as files that run without Keyhole: .pt2 and ONNX",
+    ),
     "train target": Command(
         "keyhole.train.settings:TrainSettings",
         "keyhole.train.command:train",
