@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from itertools import takewhile
@@ -14,16 +14,17 @@ from adversary.class_recall import RecallPlan
 from adversary.remote_oracle import ObservedCodec, RemoteOracle
 from adversary.settings import AdversarySettings, check
 from keyhole.attacks import FLOOR
-from keyhole.attacks.base import REMEMBERED, Access, BlackBox, Blind, WhiteBox
+from keyhole.attacks.base import Access, BlackBox, WhiteBox
+from keyhole.attacks.blind_knowledge import REMEMBERED, Blind
 from keyhole.attacks.clip_recipes import choose_online, takes_clips
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import OnlineRecipe, open_prior
-from keyhole.attacks.missing import no_public
+from keyhole.attacks.missing import no_captions, no_public
 from keyhole.attacks.registry import DEFAULT_RECIPE, ONLINE, ChosenAttack, choose
 from keyhole.attacks.saved import SavedAttackers
-from keyhole.attacks.told import check_text
+from keyhole.attacks.told import check_text, needs_captions
 from keyhole.data.clips import live_window, public_clips
-from keyhole.data.public import RememberedPictures, labelled_pictures, public_pictures
+from keyhole.data.public import RememberedPictures, described_pictures, labelled_pictures, public_pictures
 from keyhole.defences import UNPROTECTED, Defence, defence_named, spelled
 from keyhole.nn.device import CPU, device_named
 from keyhole.nn.untrained_copy import untrained_copy
@@ -86,13 +87,16 @@ def open_knowledge(
 
     def black() -> BlackBox:
         channel = stack.enter_context(connect(settings.oracle, tls=settings.tls, role=role))
-        return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device, clips)
+        return BlackBox(RemoteOracle(channel, codec), public(), picture_size(settings), prior, device, clips, described)
+
+    def described() -> Iterator[tuple[Tensor, str]]:
+        return described_pictures(settings.public, *pictured)
 
     def drawn() -> Iterator[Tensor]:
         return takewhile(lambda _: not stop.is_set(), public())
 
     blind = cache(lambda: Blind(drawn, picture_size(settings), prior, device))
-    white = partial(white_box, settings, prior, public, defence, device)
+    white = partial(white_box, settings, prior, public, defence, device, described)
     return Access(white, black, blind, partial(cloud_side, settings, defence, device))
 
 
@@ -119,6 +123,7 @@ def white_box(
     public: Callable[[], Iterator[Tensor]] = no_public,
     defence: Defence = UNPROTECTED,
     device: torch.device = CPU,
+    described: Callable[[], Iterator[tuple[Tensor, str]]] = no_captions,
 ) -> WhiteBox:
     """The head that the flags name, on a device, beside a prior, public pictures and the defence of the frames.
 
@@ -129,7 +134,7 @@ def white_box(
     target, partition = partitioned(settings)
     preprocess = target.preprocess
     head = partition.head.to(device)
-    return WhiteBox(head, preprocess.normalise, preprocess.size, prior, public, defence, device)
+    return WhiteBox(head, preprocess.normalise, preprocess.size, prior, public, defence, device, described)
 
 
 def picture_size(settings: ModelSettings) -> Size:
@@ -144,6 +149,16 @@ def picture_size(settings: ModelSettings) -> Size:
     if entry is None:
         return assemble(settings.target, size=None).preprocess.size
     return entry.family.facts(entry.name).preprocess.size
+
+
+def check_captions(settings: AdversarySettings, chosen: Sequence[ChosenAttack[OnlineRecipe]]) -> None:
+    """Refuse public pictures without captions, where an attack trains on them and is told a text.
+
+    Raises:
+        UsageError: says what to give.
+    """
+    if needs_captions(settings.text, chosen):
+        next(described_pictures(settings.public, picture_size(settings), settings.seed))
 
 
 def known_defence(settings: AdversarySettings) -> str:
@@ -169,6 +184,7 @@ def forecast(settings: AdversarySettings) -> Forecast:
     chosen, _ = chosen_attacks(settings)
     device = device_named(settings.device)
     known_defence(settings)
+    check_captions(settings, chosen)
     next(public_pictures(settings.public, picture_size(settings), settings.seed))
     if any(takes_clips(choice) and choice.recipe.learns for choice in chosen):
         window = live_window(settings.public, settings.clip, settings.stride)

@@ -16,7 +16,7 @@ from prometheus_client import Counter
 from adversary.class_recall import PREPARING, RecallPlan
 from adversary.clip_gathering import ClipGatherer
 from adversary.frame_queue import Frames, SharedFrames
-from adversary.preparation import chosen_attacks, known_defence, open_knowledge
+from adversary.preparation import check_captions, chosen_attacks, known_defence, open_knowledge
 from adversary.recall_process import RecallProcess
 from adversary.referee_client import RefereeClient
 from adversary.remote_oracle import ObservedCodec
@@ -62,6 +62,7 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
     """
     check(settings)
     chosen, blind = chosen_attacks(settings)
+    check_captions(settings, chosen)
     plan = RecallPlan.of(settings) if settings.recall else None
     torch.set_num_threads(settings.threads)
     metrics = Metrics(ROLE)

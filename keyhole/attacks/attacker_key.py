@@ -85,7 +85,9 @@ _FIELDS = dataclasses.fields(AttackerKey)
 def recipe_text(recipe: TrainedRecipe) -> str:
     """A recipe with all settings of its training, as JSON: what differs in anything trains another network."""
     trains = TrainedRecipe(recipe.training, recipe.generator, recipe.samples)
-    return json.dumps(_described(trains), sort_keys=True)
+    settings = _described(trains)
+    del settings["told"]  # a network whose diffusion model is told texts is not saved
+    return json.dumps(settings, sort_keys=True)
 
 
 def _described(value: Any) -> Any:

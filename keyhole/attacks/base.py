@@ -9,15 +9,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import islice
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from keyhole.attacks.blind_knowledge import Blind
 from keyhole.attacks.cloud_side import CloudSide, no_cloud
-from keyhole.attacks.missing import no_clips, no_prior, no_public
+from keyhole.attacks.missing import no_captions, no_clips, no_prior, no_public
 from keyhole.defences import UNPROTECTED, Defence
 from keyhole.nn.device import CPU
 from keyhole.priors.prior import Prior
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from keyhole.attacks.features.learner import TrainedNetwork
 
 Knowledge = Literal["white box", "black box", "blind"]
-REMEMBERED = 128
-"""Public pictures that a blind attacker looks at."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,7 @@ class WhiteBox:
         public: opens endless RGB pictures in [0, 1], 3×H×W, none of them the victim's; called like `prior`.
         defence: what the head's features go through before they leave.
         device: where it computes; what comes in and goes out is on the CPU.
+        described: opens those of the public pictures that have captions, with them.
     """
 
     head: nn.Module
@@ -53,6 +51,7 @@ class WhiteBox:
     public: Callable[[], Iterator[Tensor]] = no_public
     defence: Defence = UNPROTECTED
     device: torch.device = CPU
+    described: Callable[[], Iterator[tuple[Tensor, str]]] = no_captions
 
 
 class Oracle(Protocol):
@@ -87,6 +86,7 @@ class BlackBox:
         prior: loads what it knows of pictures; called only by attacks that use it.
         device: where it computes; what comes in and goes out is on the CPU.
         clips: opens endless public clips of so many frames, K×3×H×W, none of them the victim's.
+        described: opens public pictures that have captions, with them.
     """
 
     oracle: Oracle
@@ -95,33 +95,7 @@ class BlackBox:
     prior: Callable[[], Prior] = no_prior
     device: torch.device = CPU
     clips: Callable[[int], Iterator[Tensor]] = no_clips
-
-
-@dataclass(frozen=True)
-class Blind:
-    """What the blind attacker knows: the world, and nothing of the victim.
-
-    Attributes:
-        public: opens endless RGB pictures in [0, 1], 3×H×W, none of them the victim's.
-        size: of the picture in pixels.
-        prior: loads what it knows of pictures.
-        device: where it computes.
-    """
-
-    public: Callable[[], Iterator[Tensor]]
-    size: Size
-    prior: Callable[[], Prior]
-    device: torch.device = CPU
-
-    @cached_property
-    def pictures(self) -> Tensor:
-        """The first `REMEMBERED` public pictures, N×3×H×W."""
-        return torch.stack(list(islice(self.public(), REMEMBERED)))
-
-    @cached_property
-    def mean(self) -> Tensor:
-        """Their mean, 3×H×W."""
-        return self.pictures.mean(dim=0)
+    described: Callable[[], Iterator[tuple[Tensor, str]]] = no_captions
 
 
 Known = WhiteBox | BlackBox

@@ -15,7 +15,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Access, Attack, Blind, Estimate, Knowledge, Observation, RunSettings
+from keyhole.attacks.base import Access, Attack, Estimate, Knowledge, Observation, RunSettings
+from keyhole.attacks.blind_knowledge import Blind
 from keyhole.attacks.entry import TOGETHER, AttackEntry, Recipe, Rung, RungOutline
 from keyhole.generators.diffusion import Diffusion
 from keyhole.service.errors import UsageError

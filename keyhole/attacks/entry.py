@@ -116,6 +116,11 @@ class Recipe(ABC):
         """Whether it ends with a filter of its finished pictures, which a run may set."""
         return False
 
+    @property
+    def describes(self) -> bool:
+        """Whether it trains through a diffusion model, so that a text on the frames needs one on each query too."""
+        return False
+
     @abstractmethod
     def steps(self, queries: int | None = None) -> int:
         """See `OnlineRecipe`."""

@@ -27,6 +27,15 @@ def no_public() -> Iterator[Tensor]:
     raise ValueError("this attack learns from public pictures, and was given none")
 
 
+def no_captions() -> Iterator[tuple[Tensor, str]]:
+    """The public pictures with captions of an attack that was given none.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError("this attack learns from public pictures with captions, and was given none")
+
+
 def no_clips(frames: int) -> Iterator[Tensor]:
     """The public clips of an attack that was given none.
 

@@ -146,8 +146,10 @@ ATTACKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
         "diffusion-black": AttackEntry(
             {
                 "strong": LEARNED_NOISY,
-                "noise": TrainedRecipe(NOISE_TRAINING, diffusion, samples=True),
-                "paper": TrainedRecipe(PAPER_TRAINING, diffusion, samples=True),
+                "noise": TrainedRecipe(NOISE_TRAINING, diffusion, samples=True, told=TextPrior(negentropy, weight=3.0)),
+                "paper": TrainedRecipe(
+                    PAPER_TRAINING, diffusion, samples=True, told=TextPrior(printed_negentropy, weight=3.0)
+                ),
             },
             uses_prior=True,
             denoises=True,

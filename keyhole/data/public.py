@@ -80,6 +80,47 @@ def labelled_pictures(spec: str, size: Size, seed: int, classes: Sequence[str]) 
     return _of_classes(spec, source, places, torch.Generator().manual_seed(seed))
 
 
+def described_pictures(spec: str, size: Size, seed: int) -> Iterator[tuple[Tensor, str]]:
+    """An endless iterator over those of the public pool that have a caption. None is mirrored: captions tell left from
+    right.
+
+    Args:
+        spec: as in `keyhole.data.open_source`.
+        size: in pixels.
+        seed: of pictures and their order.
+
+    Returns:
+        RGB in [0, 1], 3×H×W each, with its caption.
+
+    Raises:
+        UsageError: no such pictures, or none of the first ones has a caption.
+
+    >>> next(described_pictures("streetcam", 64, seed=0))[1]
+    'a two-tone brown pickup truck with a roof rack on a snow field by day, seen from the rear-left'
+    """
+    try:
+        source = open_source(spec, pool="public", size=size, seed=seed)
+    except FileNotFoundError as error:
+        raise UsageError(f"--public: {error}") from error
+    return _with_captions(spec, source)
+
+
+def _with_captions(spec: str, source: Iterable[Sample]) -> Iterator[tuple[Tensor, str]]:
+    missed = 0
+    for sample in source:
+        if sample.caption:
+            missed = 0
+            yield sample.picture, sample.caption
+        else:
+            missed += 1
+        if missed == _LOOKED_AT:
+            raise UsageError(
+                f"--public {spec}: of {missed} pictures on end none has a caption, and an attack that trains through a "
+                "diffusion model which is told a text needs one of each: name streetcam, or a folder or zip with "
+                "captions.csv (file_name,text), metadata.jsonl or a text file beside each picture"
+            )
+
+
 def _plain(name: str) -> str:
     return _WORDNET.sub("", name).replace("_", " ").casefold()
 
@@ -149,6 +190,32 @@ class RememberedPictures:
             if index == len(self._kept):
                 self._kept.append((next(source) * 255).round().to(torch.uint8))
         return self._kept[index].float() / 255
+
+
+class RememberedQueries:
+    """Pictures with captions that are drawn once and may be read several times; see `RememberedPictures`.
+
+    Args:
+        draw: opens both on first use.
+    """
+
+    def __init__(self, draw: Callable[[], Iterator[tuple[Tensor, str]]]) -> None:
+        self._draw = draw
+        self._captions: list[str] = []
+        self._pictures = RememberedPictures(self._noted)
+
+    def __call__(self) -> Iterator[tuple[Tensor, str]]:
+        """The pictures from the first one on, each with its caption.
+
+        Raises:
+            UsageError: there are none.
+        """
+        return ((picture, self._captions[place]) for place, picture in enumerate(self._pictures()))
+
+    def _noted(self) -> Iterator[Tensor]:
+        for picture, caption in self._draw():
+            self._captions.append(caption)
+            yield picture
 
 
 def _mirrored(sample: Sample, random: torch.Generator) -> Tensor:

@@ -80,11 +80,13 @@ class Sample:
         picture: RGB in [0, 1], 3×size×size, every value n/255, so that a PNG holds it exactly.
         label: class or identity, where known.
         secrets: what else it gives away, where known and asked for; only the referee is told.
+        caption: a sentence on it, where its source has one.
     """
 
     picture: Tensor
     label: str | None = None
     secrets: SecretLabels | None = None
+    caption: str | None = None
 
 
 def eight_bit(picture: Tensor) -> Tensor:

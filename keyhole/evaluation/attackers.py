@@ -17,6 +17,7 @@ from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import AttackerCard, SavedAttacker, SavedAttackers, save_attacker
+from keyhole.attacks.told import needs_captions
 from keyhole.data.public import public_hash
 from keyhole.defences import defence_hash, spelled
 from keyhole.evaluation.settings import OfflineSettings
@@ -77,6 +78,10 @@ def found_attacker(
     if recipe is None:
         return None
     named, shipped, word = SavedAttackers(settings.attackers, None), SavedAttackers(), choice.spelled
+    if needs_captions(settings.text, (choice,)):
+        if named.meant_for(recipe, word):
+            raise UsageError(f"--attackers: none serves {word} with --text, which trains on captions")
+        return None
     if named.meant_for(recipe, word):
         key = attacker_key(settings, choice, target, partition)
         sought = named.sought(key, word, steps=settings.iterations, queries=settings.queries)

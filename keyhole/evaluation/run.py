@@ -16,8 +16,9 @@ from torch import Tensor
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import SavedAttackers
-from keyhole.attacks.told import check_text
+from keyhole.attacks.told import check_text, needs_captions
 from keyhole.data import check_apart
+from keyhole.data.public import described_pictures
 from keyhole.defences import defence_named
 from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.picture_ledger import PictureLedger
@@ -100,6 +101,8 @@ def evaluate(
         if choice.entry.classes:
             check_classifies(target, choice.word)
     check_scorable((*metrics, UNIT), target.preprocess.size, settings.n * settings.clip)
+    if needs_captions(settings.text, chosen):
+        next(described_pictures(settings.public, target.preprocess.size, seeds[0]))
     attacked = Attacked.by(settings, target, seeds[0])
     truths = attacked.pictures
     shown = [sample.label for sample in attacked.samples]

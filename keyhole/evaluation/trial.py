@@ -18,13 +18,14 @@ from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
 from keyhole.attacks.features.learner import TrainedNetwork
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import SavedAttacker
+from keyhole.attacks.told import needs_captions
 from keyhole.data.public import labelled_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralLooks, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.attackers import KeptAttackers, attacker_key, found_attacker
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.spent_training import SpentTraining, tell_training
 from keyhole.evaluation.victim import LocalOracle, Victim, observations
-from keyhole.evaluation.world import blind_access, known_clips
+from keyhole.evaluation.world import blind_access, described, known_clips
 from keyhole.nn.device import device_named
 from keyhole.nn.untrained_copy import untrained_copy
 from keyhole.partition import Partition
@@ -239,7 +240,8 @@ class OfflineAttack:
     def _kept(self) -> KeptAttackers | None:
         """What a run's folder keeps; None where it has none, or the attack's network is not saved."""
         trial, settings = self.trial, self.trial.settings
-        if settings.out is None or trial.saved or network_recipe(trial.choice.recipe) is None:
+        told = needs_captions(settings.text, (trial.choice,))
+        if settings.out is None or trial.saved or told or network_recipe(trial.choice.recipe) is None:
             return None
         key = attacker_key(settings, trial.choice, self.target, self.partition)
         return KeptAttackers(settings.out, key, trial.steps, settings.queries, trial.seed)
@@ -247,23 +249,17 @@ class OfflineAttack:
     @property
     def access(self) -> Access:
         """What the attack may know."""
-        settings = self.trial.settings
-        blind = blind_access(settings, self.target.preprocess.size, self.trial.seed)
-        public = blind.public
+        settings, size, seed = self.trial.settings, self.target.preprocess.size, self.trial.seed
+        blind, queries = blind_access(settings, size, seed), described(settings.public, size, seed)
         defence = SeveralLooks(self._known, settings.frames, self._known)
-        known = replace(self._white(defence), prior=blind.prior, public=public)
-        return Access(
-            lambda: known,
-            lambda: BlackBox(
-                self._oracle("oracle", defence), public(), known.size, blind.prior, blind.device, self._clips
-            ),
-            lambda: blind,
-            lambda: self._cloud(defence),
-        )
+        known = replace(self._white(defence), prior=blind.prior, public=blind.public, described=queries)
 
-    def _clips(self, frames: int) -> Iterator[Tensor]:
-        settings = self.trial.settings
-        return known_clips(settings, frames, self.target.preprocess.size, self.trial.seed)
+        def black() -> BlackBox:
+            clips = partial(known_clips, settings, size=size, seed=seed)
+            oracle = self._oracle("oracle", defence)
+            return BlackBox(oracle, blind.public(), known.size, blind.prior, blind.device, clips, queries)
+
+        return Access(lambda: known, black, lambda: blind, lambda: self._cloud(defence))
 
     def _white(self, defence: Defence) -> WhiteBox:
         preprocess, device = self.target.preprocess, device_named(self.trial.settings.device)

@@ -8,9 +8,9 @@ from functools import lru_cache, partial
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import Blind
+from keyhole.attacks.blind_knowledge import Blind
 from keyhole.data.clips import Window, public_clips
-from keyhole.data.public import RememberedPictures, public_pictures
+from keyhole.data.public import RememberedPictures, RememberedQueries, described_pictures, public_pictures
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.nn.device import device_named
 from keyhole.priors.prior import Prior, load_prior
@@ -40,6 +40,12 @@ def prior_named(name: str, device: torch.device, text: str | None = None) -> Pri
 def _public(spec: str, size: Size, seed: int) -> RememberedPictures:
     """Public pictures, opened once for several attacks in turn."""
     return RememberedPictures(partial(public_pictures, spec, size, seed))
+
+
+@lru_cache(maxsize=1)
+def described(spec: str, size: Size, seed: int) -> RememberedQueries:
+    """Public pictures with captions, opened once for several attacks in turn."""
+    return RememberedQueries(partial(described_pictures, spec, size, seed))
 
 
 def known_clips(settings: OfflineSettings, frames: int, size: Size, seed: int) -> Iterator[Tensor]:

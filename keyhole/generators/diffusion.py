@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -51,6 +53,10 @@ class Diffusion:
     def latents(self, variable: Tensor) -> Tensor:
         """Latents N×C×h×w that the sampler makes of v_n."""
         return ddim_sample(self.prior.denoiser, normalised(variable), self.plan)
+
+    def telling(self, texts: Sequence[str]) -> Self:
+        """The same, whose diffusion model is told a text, or one for each picture; see `Prior.telling`."""
+        return replace(self, prior=self.prior.telling(texts))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures N×3×H×W of latents."""

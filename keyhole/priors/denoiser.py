@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -31,7 +31,9 @@ class Denoiser:
         channels: of the latent.
         multiple: that the latent's sides must be of.
         width: of the text embedding; None: it takes no text.
-        told: embedding 1×tokens×width of what it is told where a call says nothing else; None: no prompt.
+        told: embedding 1×tokens×width of what it is told where a call says nothing else, or N×tokens×width, one for
+            each latent; None: no prompt.
+        encode: its text encoder, from N texts to N×tokens×width; None where it is told nothing.
     """
 
     network: nn.Module
@@ -40,6 +42,17 @@ class Denoiser:
     multiple: int
     width: int | None = None
     told: Tensor | None = None
+    encode: Callable[[Sequence[str]], Tensor] | None = None
+
+    def telling(self, texts: Sequence[str]) -> Denoiser:
+        """The same, told a text, or one for each latent.
+
+        Raises:
+            ValueError: it has no text encoder at hand.
+        """
+        if self.encode is None:
+            raise ValueError("a denoiser that is told nothing has no text encoder at hand")
+        return replace(self, told=self.encode(texts))
 
     def no_text(self, count: int) -> Tensor | None:
         """The embedding N×1×width of no prompt: zeros, as in §4 of the feature-inversion paper; None without text.

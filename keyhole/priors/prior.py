@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -45,6 +45,15 @@ class Prior:
         if ours != theirs:
             raise UsageError(f"prior: the autoencoder's latents have {ours} channels, the U-Net takes {theirs}")
         return denoiser
+
+    def telling(self, texts: Sequence[str]) -> Prior:
+        """The same, whose diffusion model is told a text, or one for each picture.
+
+        Raises:
+            ValueError: it was loaded without one, and has no text encoder at hand.
+        """
+        denoiser = self.denoiser.telling(texts)
+        return Prior(self.autoencoder, lambda: denoiser)
 
 
 def load_prior(

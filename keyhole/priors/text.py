@@ -34,7 +34,8 @@ def told(denoiser: Denoiser, folder: Path, text: str, device: torch.device = CPU
     if denoiser.width is None:
         raise UsageError(f"--text {text!r}: the prior {folder} takes no text: expected one whose U-Net is conditional")
     try:
-        embedding = TextEncoder.load(folder)([text])
+        encoder = TextEncoder.load(folder)
+        embedding = encoder([text])
     except UsageError as error:
         raise UsageError(f"--text {text!r}: {error}") from error
     if embedding.shape[-1] != denoiser.width:
@@ -42,7 +43,7 @@ def told(denoiser: Denoiser, folder: Path, text: str, device: torch.device = CPU
             f"--text {text!r}: the text encoder of {folder} gives {embedding.shape[-1]} numbers a token, and its U-Net "
             f"takes {denoiser.width}"
         )
-    return replace(denoiser, told=embedding.to(device))
+    return replace(denoiser, told=embedding.to(device), encode=encoder)
 
 
 @dataclass(frozen=True)

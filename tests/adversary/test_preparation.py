@@ -12,7 +12,7 @@ from adversary import preparation
 from adversary.preparation import open_knowledge
 from adversary.remote_oracle import ObservedCodec
 from adversary.settings import AdversarySettings
-from keyhole.attacks.base import REMEMBERED
+from keyhole.attacks.blind_knowledge import REMEMBERED
 from keyhole.service.lifecycle import Stop
 
 

@@ -193,10 +193,12 @@ def test_smoothness_is_part_of_the_loss_where_asked_for():
 
 
 def test_it_cannot_be_given_the_head():
-    assert {field.name for field in fields(BlackBox)} == {"oracle", "public", "size", "prior", "device", "clips"}
+    given = {"oracle", "public", "size", "prior", "device", "clips", "described"}
+    assert {field.name for field in fields(BlackBox)} == given
     parameters = inspect.signature(BlackBoxAttack).parameters
     assert set(parameters) == {
         "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock", "grouped",
         "trained",
+        "described",
     }  # fmt: skip
     assert parameters["known"].annotation == "BlackBox"

@@ -12,10 +12,8 @@ from torch import Tensor
 
 from keyhole.attacks import FLOOR
 from keyhole.attacks.base import (
-    REMEMBERED,
     Access,
     BlackBox,
-    Blind,
     Budget,
     Observation,
     RunSettings,
@@ -23,6 +21,7 @@ from keyhole.attacks.base import (
     no_prior,
 )
 from keyhole.attacks.blind import RECIPES
+from keyhole.attacks.blind_knowledge import REMEMBERED, Blind
 from keyhole.attacks.registry import ATTACKS, ONLINE, blind_recipes
 from keyhole.priors.prior import Prior, load_prior
 

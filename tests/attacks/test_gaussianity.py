@@ -9,9 +9,10 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from keyhole.attacks.clip_recipes import CLIP_ATTACKS
 from keyhole.attacks.features.gaussianity import TextPrior, log_cosh, negentropy, printed_negentropy
 from keyhole.attacks.registry import ATTACKS, ONLINE, choose_all
-from keyhole.attacks.told import check_text
+from keyhole.attacks.told import check_text, needs_captions
 from keyhole.service.errors import UsageError
 
 
@@ -77,22 +78,26 @@ def test_the_term_is_of_the_normalised_noise_and_weighs_ten() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("pixels-white",), "none of --attacks has one: name diffusion-white"),
-        (("diffusion-white", "diffusion-black"), "--text: diffusion-black trains through the diffusion model"),
-        (("diffusion-white/refined",), "--text: diffusion-white/refined trains"),
+        (("pixels-white",), "none of --attacks has one: name diffusion-white or diffusion-black"),
+        (("diffusion-white", "diffusion-black/clip"), "--text: diffusion-black/clip trains on clips"),
     ],
 )
 def test_a_text_that_attacks_cannot_use_is_refused(words: tuple[str, ...], message: str) -> None:
-    chosen = choose_all(words, "strong", ATTACKS)
+    chosen = choose_all(words, "strong", CLIP_ATTACKS)
     with pytest.raises(UsageError, match=message):
         check_text("a red van", chosen)
     check_text(None, chosen)
 
 
-def test_a_text_fits_white_boxes_that_train_nothing() -> None:
-    words = ("pixels-white", "diffusion-white", *(f"diffusion-white/{name}" for name in ("noise", "paper", "guided")))
-    check_text("a red van", choose_all(words, "strong", ATTACKS))
+def test_those_that_train_through_the_diffusion_model_need_captions() -> None:
+    chosen = choose_all(("pixels-white", "diffusion-white", "diffusion-black", "diffusion-ladder"), "strong", ONLINE)
+    check_text("a red van", chosen)
     with pytest.raises(UsageError, match="--text is empty"):
-        check_text(" ", choose_all(words, "strong", ATTACKS))
-    with pytest.raises(UsageError, match="diffusion-ladder trains"):
-        check_text("a red van", choose_all(("diffusion-ladder",), "strong", ONLINE))
+        check_text(" ", chosen)
+    white, black = (
+        {f"{name}/{recipe}" for recipe in ATTACKS[name].recipes} for name in ("diffusion-white", "diffusion-black")
+    )
+    words = {*white, *black, "pixels-black", "decoder-black", "diffusion-ladder"}
+    needing = {word for word in words if needs_captions("a red van", choose_all((word,), "strong", ONLINE))}
+    assert needing == {"diffusion-white/refined", *black}
+    assert not needs_captions(None, chosen)

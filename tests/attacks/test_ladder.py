@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from keyhole.attacks import FLOOR
-from keyhole.attacks.base import Access, BlackBox, Blind, Budget, RunSettings, Watch
+from keyhole.attacks.base import Access, BlackBox, Budget, RunSettings, Watch
+from keyhole.attacks.blind_knowledge import Blind
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING

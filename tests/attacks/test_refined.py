@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from keyhole.attacks.base import Access, Blind, Budget, RunSettings, Watch, WhiteBox
+from keyhole.attacks.base import Access, Budget, RunSettings, Watch, WhiteBox
+from keyhole.attacks.blind_knowledge import Blind
 from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING

@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 import torch
+from PIL import Image
 
 from keyhole.data import open_source
-from keyhole.data.public import RememberedPictures, public_pictures
+from keyhole.data.public import RememberedPictures, RememberedQueries, described_pictures, public_pictures
 from keyhole.service.errors import UsageError
 
 
@@ -26,6 +27,32 @@ def test_whole_pictures_of_the_pool_half_of_them_mirrored():
     turned = [torch.equal(ours, theirs.picture.flip(-1)) for ours, theirs in zip(shown, pool, strict=True)]
     assert all(one or other for one, other in zip(kept, turned, strict=True))
     assert 4 < sum(kept) < 20
+
+
+def test_those_with_captions_are_shown_as_they_are():
+    shown = list(itertools.islice(described_pictures("streetcam", 32, seed=3), 6))
+    pool = list(itertools.islice(open_source("streetcam", pool="public", size=32, seed=3), 6))
+    for (picture, caption), theirs in zip(shown, pool, strict=True):
+        assert torch.equal(picture, theirs.picture)
+        assert caption == theirs.caption
+    remembered = RememberedQueries(lambda: described_pictures("streetcam", 32, seed=3))
+    for _ in range(2):
+        again = list(itertools.islice(remembered(), 6))
+        assert [caption for _, caption in again] == [caption for _, caption in shown]
+        assert all(torch.equal(ours, theirs) for (ours, _), (theirs, _) in zip(again, shown, strict=True))
+
+
+def test_captions_of_folders_and_what_is_said_where_there_are_none(tmp_path):
+    for number in range(12):
+        Image.new("RGB", (32, 32), (20 * number, 0, 0)).save(tmp_path / f"{number}.png")
+    with pytest.raises(
+        UsageError, match=r"none has a caption, .* name streetcam, or a folder or zip with captions.csv"
+    ):
+        next(described_pictures(str(tmp_path), 32, seed=0))
+    for number in range(0, 12, 2):
+        (tmp_path / f"{number}.txt").write_text(f"red {20 * number}")
+    for picture, caption in itertools.islice(described_pictures(str(tmp_path), 32, seed=0), 8):
+        assert caption == f"red {round(255 * picture[0, 0, 0].item())}"
 
 
 def test_the_same_for_the_same_seed():

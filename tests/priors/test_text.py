@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from keyhole.attacks.base import Blind, Budget, Observation, RunSettings, WhiteBox
+from keyhole.attacks.base import Budget, Observation, RunSettings, WhiteBox
 from keyhole.attacks.blind import prior_sample
+from keyhole.attacks.blind_knowledge import Blind
 from keyhole.attacks.features.gaussianity import TextPrior
 from keyhole.attacks.registry import ATTACKS
 from keyhole.generators.diffusion import Diffusion

@@ -16,11 +16,14 @@ from torch import Tensor
 
 from keyhole.attacks.base import BlackBox, Estimate, MismatchError, Observation, RunSettings, stacked
 from keyhole.attacks.entry import BlackBoxRecipe
+from keyhole.attacks.features.gaussianity import TextPrior
 from keyhole.attacks.features.learner import Learner, TrainedNetwork
 from keyhole.attacks.features.questions import Questions
+from keyhole.attacks.features.told_training import ToldLoss
 from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTraining
 from keyhole.attacks.preparation import Preparation
 from keyhole.generators.base import Generator, with_latents
+from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.pixels import Pixels
 from keyhole.nn.payload import Shape
 from keyhole.service.lifecycle import Stop
@@ -53,6 +56,7 @@ class BlackBoxAttack:
         clock: seconds, monotonic.
         grouped: the frames as the network takes them: each by itself, or those of a clip together.
         trained: a network that was trained before; None: none was.
+        described: queries with a text on each; None: the public pictures, on which none is said.
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class BlackBoxAttack:
         clock: Callable[[], float] = time.perf_counter,
         grouped: Callable[[Sequence[Observation]], Sequence[Observation]] = list,
         trained: TrainedNetwork | None = None,
+        described: Iterator[tuple[Tensor, str]] | None = None,
     ) -> None:
         self._known = known
         self._training = training
@@ -80,7 +85,7 @@ class BlackBoxAttack:
         self._grouped = grouped
         self._generator = generator or Pixels(known.size)
         self._target_loss = training.loss(self._generator)
-        self._questions = Questions(known, self._target_loss, training.megabytes, training.limit)
+        self._questions = Questions(known, self._target_loss, training.megabytes, training.limit, described)
         self._learner: Learner | None = None
         self._failure: Exception | None = None
         self._stop = Stop()
@@ -260,29 +265,42 @@ class TrainedRecipe(BlackBoxRecipe):
         training: the hyper-parameters.
         generator: what the network feeds, from what is known and the steps of a sampler.
         samples: whether a sampler makes its pictures.
+        told: term that is minimised besides where the prior is told texts, of the noise that the network makes.
     """
 
     training: InversionTraining
     generator: Callable[[BlackBox, int], Generator]
     samples: bool = False
+    told: TextPrior | None = None
+
+    @property
+    def describes(self) -> bool:
+        """See `Recipe`."""
+        return self.samples
 
     def steps(self, queries: int | None = None) -> int:
         """Steps of the training, or ``TRAINING_STEPS`` where it has no end of its own."""
         return self.training.limited(queries).steps or TRAINING_STEPS
 
     def make(self, known: BlackBox, run: RunSettings) -> BlackBoxAttack:
-        """The network and its training."""
-        training = self.training.limited(run.queries)
+        """The network and its training; through a diffusion model that is told texts on queries that have one each, and
+        always anew."""
+        training, described = self.training.limited(run.queries), None
+        generator = self.generator(known, run.sampling_steps or training.sampling_steps)
+        if isinstance(generator, Diffusion) and generator.prior.denoiser.encode is not None:
+            loss, described = ToldLoss(training.loss, generator, self.told), known.described()
+            training = replace(training, loss=lambda _: loss)
         return BlackBoxAttack(
             known,
             training,
-            self.generator(known, run.sampling_steps or training.sampling_steps),
+            generator,
             run.seed,
             run.training,
             stepped=run.watch.stepped,
             noted=run.watch.noted,
             threads=run.threads,
-            trained=run.trained(self),
+            trained=None if described else run.trained(self),
+            described=described,
         )
 
 

@@ -140,7 +140,7 @@ class ClipTrainedRecipe(TrainedRecipe):
     @classmethod
     def of(cls, recipe: TrainedRecipe, networks: ClipNetworks = mixed) -> ClipTrainedRecipe:
         """A recipe of single frames, for clips."""
-        return cls(recipe.training, recipe.generator, recipe.samples, networks)
+        return cls(recipe.training, recipe.generator, recipe.samples, networks=networks)
 
     def make(self, known: BlackBox, run: RunSettings) -> BlackBoxAttack:
         """The network and its training."""

@@ -51,11 +51,11 @@ def negentropy(variable: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class TextPrior:
-    """λ_txt·L_txt(v_n) of Eq. 9.
+    """λ_txt·L_txt(v_n) of Eq. 9 and 12.
 
     Attributes:
         measure: L_txt.
-        weight: λ_txt; the paper takes 10 in the white box (§6.5).
+        weight: λ_txt; the paper takes 10 in the white box (§6.5) and 3 in the black box (§7.4).
     """
 
     measure: Gaussianity
@@ -63,5 +63,9 @@ class TextPrior:
     passes: ClassVar[int] = 0
 
     def __call__(self, variable: Tensor, progress: float, random: torch.Generator) -> Tensor:  # noqa: ARG002
-        """One number per picture."""
+        """See `Regulariser`; it is the same at every step."""
+        return self.losses(variable)
+
+    def losses(self, variable: Tensor) -> Tensor:
+        """One number per picture, from v, N×…."""
         return self.weight * self.measure(normalised(variable))

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
 from keyhole.attacks.base import OracleAwayError
+from keyhole.attacks.features.told_training import ToldLoss
 from keyhole.attacks.features.training import InversionTraining
 from keyhole.attacks.features.training_losses import TrainingLoss
 from keyhole.nn.device import CPU
@@ -34,7 +35,7 @@ class Replay:
     def __init__(self, megabytes: float = 256.0, levels: bool = True) -> None:
         self._room = megabytes * 2**20
         self._levels = levels
-        self._pairs: deque[tuple[Tensor, tuple[Tensor, ...]]] = deque()
+        self._pairs: deque[tuple[Tensor, tuple[Tensor, ...], str]] = deque()
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -49,8 +50,8 @@ class Replay:
         """
         return tuple(tuple(tensor.shape) for tensor in self._pairs[-1][1])
 
-    def add(self, targets: Tensor, features: Sequence[Tensor]) -> None:
-        """Remember targets and the oracle's answer, N×… each.
+    def add(self, targets: Tensor, features: Sequence[Tensor], texts: Sequence[str] = ()) -> None:
+        """Remember targets and the oracle's answer, N×… each, and a text on each where there are any.
 
         Raises:
             OracleAwayError: the answer has other shapes than those before: another head answers.
@@ -61,7 +62,8 @@ class Replay:
         packed = (targets * 255).round().to(torch.uint8) if self._levels else targets.half()
         halves = [tensor.half() for tensor in features]
         for index in range(len(targets)):
-            pair = packed[index].clone(), tuple(tensor[index].clone() for tensor in halves)
+            text = texts[index] if texts else ""
+            pair = packed[index].clone(), tuple(tensor[index].clone() for tensor in halves), text
             self._pairs.append(pair)
             self._bytes += _bytes(pair)
         while self._bytes > self._room and len(self._pairs) > 1:
@@ -74,13 +76,17 @@ class Replay:
     def take(self, indices: Sequence[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The pairs at these places, oldest first: targets, features."""
         chosen = [self._pairs[index] for index in indices]
-        targets = torch.stack([target for target, _ in chosen]).float()
-        columns = zip(*(features for _, features in chosen), strict=True)
+        targets = torch.stack([target for target, _, _ in chosen]).float()
+        columns = zip(*(features for _, features, _ in chosen), strict=True)
         return targets / 255 if self._levels else targets, tuple(torch.stack(column).float() for column in columns)
 
+    def texts(self, indices: Sequence[int]) -> list[str]:
+        """The texts on the pairs at these places; empty where there are none."""
+        return [self._pairs[index][2] for index in indices]
 
-def _bytes(pair: tuple[Tensor, tuple[Tensor, ...]]) -> int:
-    target, features = pair
+
+def _bytes(pair: tuple[Tensor, tuple[Tensor, ...], str]) -> int:
+    target, features, _ = pair
     return target.nbytes + sum(tensor.nbytes for tensor in features)
 
 
@@ -175,9 +181,13 @@ class Learner:
     def step(self) -> float:
         """One step on the next batch; returns its loss, the mean over its pictures."""
         training = self._training
-        targets, features = self._batch(self._order)
+        indices = self._order(len(self._replay))
+        targets, features = self._batch(indices)
+        told = self._target_loss
+        if isinstance(told, ToldLoss):
+            told = told.of(self._replay.texts(indices))
         self._adam.param_groups[0]["lr"] = training.learning_rate * self._rate()
-        loss = training.step_loss(self._network, self._target_loss, features, targets, self._random).mean()
+        loss = training.step_loss(self._network, told, features, targets, self._random).mean()
         self._adam.zero_grad()
         torch.autograd.backward(loss)
         self._adam.step()
@@ -218,8 +228,8 @@ class Learner:
         self._adam.load_state_dict(state["adam"])
         self._random.set_state(state["random"].cpu())
 
-    def _batch(self, order: Order) -> tuple[Tensor, tuple[Tensor, ...]]:
-        targets, features = self._replay.take(order(len(self._replay)))
+    def _batch(self, indices: Sequence[int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        targets, features = self._replay.take(indices)
         return targets.to(self._device), tuple(tensor.to(self._device) for tensor in features)
 
     def snapshot(self) -> TrainedNetwork:
@@ -236,7 +246,7 @@ class Learner:
         """Batches of features; loaders of torch put inputs in a list."""
         order = at_random(_COUNTED // _BATCHES, torch.Generator().manual_seed(self.steps))
         for _ in range(_BATCHES):
-            yield [self._batch(order)[1]]
+            yield [self._batch(order(len(self._replay)))[1]]
 
     @torch.no_grad()
     def _remember(self, loss: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ class Questions:
         loss: what is kept of a picture.
         megabytes: memory for answers.
         limit: pictures asked about in all; None: as many as the oracle answers.
+        described: pictures to ask about, with a text on each; None: the public ones, on which none is said.
 
     Attributes:
         replay: pictures and answers.
@@ -31,18 +33,27 @@ class Questions:
         spent: the oracle answers no more.
     """
 
-    def __init__(self, known: BlackBox, loss: TrainingLoss, megabytes: float, limit: int | None) -> None:
+    def __init__(
+        self,
+        known: BlackBox,
+        loss: TrainingLoss,
+        megabytes: float,
+        limit: int | None,
+        described: Iterator[tuple[Tensor, str]] | None = None,
+    ) -> None:
         self.replay = Replay(megabytes, loss.levels)
         self.asked = 0
         self.spent = False
         self._known, self._loss, self._limit = known, loss, limit
-        self._drawn: deque[tuple[Tensor, Tensor]] = deque()
+        self._pictures = ((picture, "") for picture in known.public) if described is None else described
+        self._drawn: deque[tuple[Tensor, Tensor, tuple[str, ...]]] = deque()
         self._absence = AbsenceLog(_log, "the oracle is away", "the oracle is back")
 
     def draw(self, count: int) -> None:
         """Have the pictures of one more query ready, with what the network is to make of their features."""
-        pictures = torch.stack([next(self._known.public) for _ in range(count)])
-        self._drawn.append((pictures, self._loss.target(pictures.to(self._known.device)).cpu()))
+        taken, texts = zip(*(next(self._pictures) for _ in range(count)), strict=True)
+        pictures = torch.stack(taken)
+        self._drawn.append((pictures, self._loss.target(pictures.to(self._known.device)).cpu(), texts))
 
     def ask(self, count: int) -> bool:
         """Put one more query's answers into the replay, if the oracle gives any; whether it is there.
@@ -54,9 +65,9 @@ class Questions:
             return True
         if not self._drawn:
             self.draw(count)
-        pictures, targets = self._drawn[0]
+        pictures, targets, texts = self._drawn[0]
         try:
-            self.replay.add(targets, self._known.oracle.query(pictures))
+            self.replay.add(targets, self._known.oracle.query(pictures), texts)
             self._drawn.popleft()
             self.asked += len(pictures)
             self._absence.note(away=False)

@@ -160,6 +160,11 @@ class RefinedRecipe(WhiteBoxRecipe):
         return TRAINING_STEPS
 
     @property
+    def describes(self) -> bool:
+        """Whether the network does."""
+        return self.first.describes
+
+    @property
     def iterations(self) -> int:
         """Steps of the optimiser."""
         return self.settings.iterations
@@ -172,7 +177,12 @@ class RefinedRecipe(WhiteBoxRecipe):
     def make(self, known: WhiteBox, run: RunSettings) -> Refined:
         """The network, the optimiser and the sampler."""
         black = BlackBox(
-            OwnOracle(known, randomness(run.seed, "adversary")), known.public(), known.size, known.prior, known.device
+            OwnOracle(known, randomness(run.seed, "adversary")),
+            known.public(),
+            known.size,
+            known.prior,
+            known.device,
+            described=known.described,
         )
         return self.refine(known, run, self.first.make(black, _without_losses(run)))
 

@@ -40,7 +40,8 @@ class Shuffled:
         while len(faults) < len(self.collection):
             for place in torch.randperm(len(runs), generator=generator).tolist():
                 for _, record in intact(self.collection, runs[place], faults):
-                    yield Sample(resize_and_crop(record.picture, self.size), self._label(record.facts))
+                    picture = resize_and_crop(record.picture, self.size)
+                    yield Sample(picture, self._label(record.facts), caption=record.caption)
         raise UnreadableError(f"none of {len(faults)} pictures can be read; the last: {list(faults.values())[-1]}")
 
     def _runs(self) -> list[list[int]]:

@@ -104,7 +104,8 @@ class Streetcam:
 
     def _sample(self, shot: Shot) -> Sample:
         picture = torch.from_numpy(shot.picture).permute(2, 0, 1).contiguous()
-        return Sample(eight_bit(picture), str(shot.identity), secret_labels(shot) if self.secrets else None)
+        secrets = secret_labels(shot) if self.secrets else None
+        return Sample(eight_bit(picture), str(shot.identity), secrets, shot.caption)
 
     def _pass(self, place: int, camera_number: int, index: int) -> tuple[Camera, Vehicle, Passage]:
         look = style(self.pool)
