@@ -13,6 +13,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from keyhole import remembered
 from keyhole.service import memory
 from keyhole.service.address import Address
 
@@ -37,6 +38,15 @@ def freed_memory_goes_back() -> Iterator[None]:
     """A training keeps all the memory that it ever had until its process ends: here, after hundreds of tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(memory, "_set", lambda _settings: True)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_is_remembered_of_other_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Commands remember what they list, in a folder of these tests alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("remembered")
+        patch.setattr(remembered, "_folder", lambda: folder)
         yield
 
 

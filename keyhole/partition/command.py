@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from keyhole.partition.cut_points import CutProfile, profile_surveyed
-from keyhole.partition.model_survey import survey
 from keyhole.partition.settings import CutsSettings
-from keyhole.sizes import size_text
-from keyhole.targets import Target
-from keyhole.targets.load import assemble
+from keyhole.remembered import ask, remembered
+from keyhole.sizes import size_of, size_text
 from keyhole.terminal import terminal
+
+_MAKE = "keyhole.partition.profile_table:profile_table"
+_FIXED = ("timm", "torchvision", "conv-stem", "narrow", "yolov2", "detection")
+"""Prefixes of names whose models depend on installed packages alone."""
 
 
 def cuts(settings: CutsSettings) -> int:
@@ -24,38 +26,44 @@ def cuts(settings: CutsSettings) -> int:
         TargetError: no such target or weights.
         CutError: the model cannot be traced.
     """
-    target = assemble(settings.model, settings.weights, size=settings.size, strict=False)
-    surveyed = survey(target)
-    profiles = profile_surveyed(surveyed, every=settings.all)
+    terms = {"model": settings.model, "weights": settings.weights, "size": settings.size, "every": settings.all}
+    document = (remembered if _is_fixed(settings) else ask)(_MAKE, terms)
     console = terminal()
-    console.print(_table(target, profiles))
-    for path, why in surveyed.closed.items():
+    console.print(_table(document))
+    for path, why in document["kept_whole"].items():
         console.print(f"{path} is kept whole: it {why}")
     if settings.json:
-        document = _document(target, profiles) | {"kept_whole": dict(surveyed.closed)}
         settings.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0
 
 
-def _table(target: Target, profiles: list[CutProfile]) -> Table:
-    title = f"{target.name} at {size_text(target.preprocess.size)} px: where it can be cut"
+def _is_fixed(settings: CutsSettings) -> bool:
+    """Whether nothing but installed packages says what a model is: no file of the user's, and no code."""
+    prefix, colon, _ = settings.model.partition(":")
+    return not settings.weights and not Path(settings.model).exists() and (not colon or prefix in _FIXED)
+
+
+def _table(document: dict[str, Any]) -> Table:
+    size = document["size"]
+    size = size if isinstance(size, int) else size_of(*size)
+    title = f"{document['target']} at {size_text(size)} px: where it can be cut"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("cut", overflow="fold")
     table.add_column("alias", no_wrap=True)
     table.add_column("payload", overflow="fold")
     for heading in ("live", "fp32\nKiB", "fp16\nbf16\nKiB", "int8\nKiB", "head\nweights", "head\nMiB", "head\nMMAC"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for row in profiles:
-        tensors = row.point.tensors
+    for row in document["cuts"]:
+        tensors = row["tensors"]
         table.add_row(
-            row.point.cut,
-            row.point.alias,
-            " + ".join("×".join(map(str, tensor.shape[1:])) for tensor in tensors),
+            row["cut"],
+            row["alias"],
+            " + ".join("×".join(map(str, tensor["shape"][1:])) for tensor in tensors),
             str(len(tensors)),
-            *(_short(row.payload[codec] / 1024) for codec in ("fp32", "fp16", "int8")),
-            f"{row.head_parameters / 1e6:.2f}M",
-            _short(row.head_bytes / 2**20),
-            _short(row.head_macs / 1e6),
+            *(_short(row["payload_bytes"][codec] / 1024) for codec in ("fp32", "fp16", "int8")),
+            f"{row['head_parameters'] / 1e6:.2f}M",
+            _short(row["head_bytes"] / 2**20),
+            _short(row["head_macs"] / 1e6),
         )
     return table
 
@@ -63,26 +71,3 @@ def _table(target: Target, profiles: list[CutProfile]) -> Table:
 def _short(value: float) -> str:
     """Three digits or more."""
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def _document(target: Target, profiles: list[CutProfile]) -> dict[str, Any]:
-    """The table as JSON: bytes and counts, nothing rounded."""
-    return {
-        "target": target.name,
-        "size": target.preprocess.size,
-        "cuts": [
-            {
-                "cut": row.point.cut,
-                "alias": row.point.alias,
-                "tensors": [
-                    {"name": tensor.name, "shape": tensor.shape, "dtype": str(tensor.dtype).removeprefix("torch.")}
-                    for tensor in row.point.tensors
-                ],
-                "payload_bytes": dict(row.payload),
-                "head_parameters": row.head_parameters,
-                "head_bytes": row.head_bytes,
-                "head_macs": row.head_macs,
-            }
-            for row in profiles
-        ],
-    }
