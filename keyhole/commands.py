@@ -100,7 +100,7 @@ _TOOLS = {
     "train target": Command(
         "keyhole.train.settings:TrainSettings",
         "keyhole.train.command:train",
-        "Train a target: classes or identities",
+        "Train a target: for classes, identities, boxes or captions",
     ),
     "layers": Command(
         "keyhole.evaluation.layers.settings:LayersSettings",
@@ -110,7 +110,7 @@ _TOOLS = {
     "trial": Command(
         "keyhole.train.settings:TrialSettings",
         "keyhole.train.trial:trial",
-        "How well a target finds again who it was not trained on",
+        "How well a target does its task on what it was not trained on: identities, boxes or texts",
     ),
     "train judge": Command(
         "keyhole.train.judge.settings:JudgeSettings",

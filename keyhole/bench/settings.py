@@ -41,7 +41,8 @@ class PlanSettings:
     eight times slower than this machine, emulated too."""
     attacks: tuple[str, ...] = ()
     """Attacks, as for `keyhole attack`, each with the preset's budget for it. Absent: pixels-white and pixels-black for
-    quick, decoder-white and diffusion-white too for standard, all six for paper."""
+    quick, decoder-white and diffusion-white too for standard, the seven that `keyhole attack` calls `all` for
+    paper."""
     metrics: tuple[str, ...] = ()
     """Metrics to score attacks by, as for `keyhole attack`: each is a column and a plot. SSIM, PSNR and FSIM are always
     scored, for the recommendation and PURI. A cell that was measured before keeps its scores. Absent: psnr ssim."""
@@ -84,12 +85,12 @@ class PlanSettings:
     training_classes: tuple[str, ...] = ()
     """Classes that they picture: numbers (3), ranges (0-19) or names. Absent: the first 10 for quick, 50 for others."""
     per_class: int | None = None
-    """Pictures of each class. Absent: 1 for quick, 5 for others."""
+    """Pictures of each class. Absent: 1 for quick, 2 for others."""
     public_part: str = ""
     """What of --public these attacks learn from, as for `keyhole invert`. Absent: the pool `public`, of streetcam
     `public-shifted`."""
     public_n: int | None = None
-    """Public pictures for them, at most. Absent: 4096."""
+    """Public pictures for them, at most. Absent: 4096; of streetcam, where they are drawn, 1024 for quick."""
     generators: tuple[str, ...] = ()
     """Folders of trained generators (`keyhole train prior --kind …`) for those of them that need one."""
     judge: str = ""

@@ -39,11 +39,13 @@ class Axis:
         values: of the feature-inversion paper.
         applies: whether it changes anything for an attack by its recipe.
         needs: the attacks that it changes something for, in words.
+        attack: whose setting is varied where none is named.
     """
 
     values: tuple[int, ...]
     applies: Callable[[ChosenAttack[Recipe]], bool]
     needs: str
+    attack: str
 
 
 def _learns(choice: ChosenAttack[Recipe]) -> bool:
@@ -56,9 +58,11 @@ def _samples(choice: ChosenAttack[Recipe]) -> bool:
 
 AXES: Mapping[str, Axis] = MappingProxyType(
     {
-        "sampling-steps": Axis((10, 15, 20, 25, 30), _samples, "diffusion-black or diffusion-white/noise"),
-        "queries": Axis((512, 1024, 2048, 4096), _learns, "…-black or recipe refined"),
-        "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack"),
+        "sampling-steps": Axis(
+            (10, 15, 20, 25, 30), _samples, "diffusion-black or diffusion-white/noise", "diffusion-white/noise"
+        ),
+        "queries": Axis((512, 1024, 2048, 4096), _learns, "…-black or recipe refined", "pixels-black"),
+        "iterations": Axis((100, 300, 600, 1500), lambda _: True, "any attack", "pixels-white"),
     }
 )
 """Axes by name. Steps are those of Table 3; queries end at 4096 as in Fig. 20 (b), and the text names 1024 alone."""
@@ -72,6 +76,7 @@ def ablation(settings: AblationSettings) -> int:
         FileNotFoundError: no such pictures.
     """
     check_ablation(settings)
+    settings = replace(settings, attack=settings.attack or AXES[settings.over].attack)
     axis, (choice,) = AXES[settings.over], choose_for((settings.attack,), settings.recipe, settings.clip)
     if not axis.applies(choice):
         raise UsageError(

@@ -140,10 +140,18 @@ class AttackSettings(OfflineSettings):
 
 @dataclass(frozen=True)
 class AblationSettings(OfflineSettings):
-    """Attack pictures offline at several values of one setting: scores for each, as table, JSON and plot."""
+    """Attack pictures offline at several values of one setting: scores for each, as table, JSON and plot.
 
-    attack: str = "pixels-white"
-    """Attack to run, as for `keyhole attack --attacks`."""
+    These are the ablations of the feature-inversion paper, on fewer pictures unless --n says more:
+
+        keyhole ablation --plot steps.png                                      # its Table 3
+        keyhole ablation --over queries --plot queries.png                     # its Fig. 20 b
+        keyhole ablation --over iterations --recipe paper --values 1500 --curves losses.png   # its Fig. 12
+    """
+
+    attack: str = ""
+    """Attack to run, as for `keyhole attack --attacks`. Absent: diffusion-white/noise for sampling steps, pixels-black
+    for queries, pixels-white for iterations."""
     seed: int = 0
     """Seed of the choice of pictures and of the attack."""
     over: Literal["sampling-steps", "queries", "iterations"] = "sampling-steps"

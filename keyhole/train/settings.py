@@ -82,15 +82,15 @@ class TrainSettings:
     """Size of the pictures the target will take, in pixels: a side (128), or height and width (256x128)."""
     stages: tuple[str, ...] = ()
     """Shorter side of the pictures and epochs of each stage of the training, as SIDE:EPOCHS; small pictures first save
-    time, where the architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification;
-    64:10 96:2 128:1 for re-identification, 128:20 with a ViT and for captions, 128:30 for detection; the last one at
-    the target's size."""
+    time, where the architecture takes them (a ViT does not). Absent: the recipe's, 64:8 96:3 128:1 for classification,
+    64:20 where identities are the classes; 64:10 96:2 128:1 for re-identification, 128:20 with a ViT and for captions,
+    128:30 for detection, 64:40 for pretraining; the last one at the target's size."""
     batch: int | None = None
     """Pictures per step. Absent: the recipe's, 128 for classification, pretraining and captions; 64 for
-    re-identification, and where identities are the classes."""
+    re-identification, and where identities are the classes; 32 for detection."""
     learning_rate: float | None = None
-    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification, 0.001 where identities are the
-    classes; 0.0007 for re-identification, 0.0005 with a ViT."""
+    """Peak of the one-cycle schedule. Absent: the recipe's, 0.4 for classification; 0.0007 for
+    re-identification, 0.0005 with a ViT; 0.001 for all else, and where identities are the classes."""
     label_smoothing: float | None = None
     """Share of the target that is spread over all classes; less than 0: taken from the others. Absent: 0.1; 0 where
     identities are the classes, because it helps who inverts the classifier."""

@@ -11,6 +11,7 @@ from PIL import Image
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.attacks.features.learner import Learner
+from keyhole.attacks.registry import ATTACKS, choose
 from keyhole.evaluation import ablation as ablations
 from keyhole.evaluation.ablation import AXES, ablation
 from keyhole.evaluation.scores import EvaluationRow
@@ -28,6 +29,7 @@ def settings(tmp_path):
     for number, picture in enumerate(pictures(2, size=32)):
         transform.to_pil_image(picture).save(place / f"{number}.png")
     return AblationSettings(
+        attack="pixels-white",
         target="tests.system.tiny_target:tiny",
         source=str(place.parent),
         public="leaves",
@@ -99,10 +101,16 @@ def test_other_metrics_are_tabled_drawn_and_compared(settings, capsys):
         ablation(replace(settings, over="iterations", metrics=("hairpsi",)))
 
 
+def test_a_setting_that_is_varied_has_an_attack_that_it_means_something_to():
+    for axis in AXES.values():
+        assert axis.applies(choose(axis.attack, "strong", ATTACKS))
+
+
 def test_queries_of_a_black_box(settings):
-    done = replace(settings, attack="pixels-black", public="leaves", over="queries", values=(2, 4), cuts=("stem",))
+    done = replace(settings, attack="", public="leaves", over="queries", values=(2, 4), cuts=("stem",))
     assert ablation(done) == 0
-    assert [row["queries"] for row in json.loads(settings.json.read_text())["rows"]] == [2, 4]
+    rows = json.loads(settings.json.read_text())["rows"]
+    assert [(row["attack"], row["queries"]) for row in rows] == [("pixels-black", 2), ("pixels-black", 4)]
 
 
 @pytest.mark.parametrize(
