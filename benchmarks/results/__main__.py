@@ -21,7 +21,7 @@ from benchmarks.results.classes import DIFF_MI_PARTS, Classes
 from benchmarks.results.clips import Clips
 from benchmarks.results.defences import Defences
 from benchmarks.results.designs import World
-from benchmarks.results.detection import Detection
+from benchmarks.results.detection import DetectorCuts
 from benchmarks.results.faces import RealFaces
 from benchmarks.results.generators import Generators
 from benchmarks.results.heads import Heads
@@ -31,6 +31,7 @@ from benchmarks.results.page import filled
 from benchmarks.results.recipes import Recipes
 from benchmarks.results.steps import Step, in_order, run_steps
 from benchmarks.results.terms import Terms
+from benchmarks.results.text import Text
 from benchmarks.results.two_worlds import TwoWorlds
 from keyhole.presentation.charts.chart import Chart
 from keyhole.presentation.charts.png import png
@@ -48,6 +49,7 @@ OfFeatures = Literal[
     "faces",
     "detection",
     "clips",
+    "text",
 ]
 OfClasses = Literal["classes", "classes-streetcam", "class-defences", "losses", "diff-mi-ablation", "two-worlds"]
 
@@ -108,7 +110,8 @@ class ResultsSettings:
     (of PATROL) and knowledge (who knows of a defence); learning (how many steps a black box needs); ablations (of the
     feature-inversion paper); generators (pixels, decoder and diffusion model, with the benchmark's preset standard);
     recipes (the papers' own beside ours); faces (LFW; needs --faces and --autoencoder); detection (a detector's
-    backbone at three cuts); clips (four frames of a scene together and apart, also of --videos). Of training sets:
+    backbone at three cuts); clips (four frames of a scene together and apart, also of --videos); text
+    (captions, words and wrong ones at the deepest cuts, with a prior that is trained for them). Of training sets:
     classes (every attack on a classifier of faces), class-defences, losses and diff-mi-ablation on the same, all of
     which need --judge too; classes-streetcam and two-worlds on vehicles."""
     page: Path | None = None
@@ -159,7 +162,8 @@ def studies_of(settings: ResultsSettings) -> dict[str, Study]:
         "knowledge": Knowledge(world),
         "learning": Learning(World(side=128), steps),
         "ablations": Ablations(World(side=128)),
-        "detection": Detection(World(side=128)),
+        "detection": DetectorCuts(World(side=128)),
+        "text": Text(World(side=128)),
         "clips": Clips(world, settings.videos and settings.videos.absolute()),
     }
     on_streetcam = Classes(vehicles(settings.per_class), published=True)

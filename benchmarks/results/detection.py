@@ -16,7 +16,7 @@ TARGET, CUTS = "yolo-streetcam", ("layer1", "layer2", "layer3")
 
 
 @dataclass(frozen=True)
-class Detection:
+class DetectorCuts:
     """A table of scores and one of verdicts (§6.3 and §7.3 of the feature-inversion paper).
 
     Attributes:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from keyhole.data import Sample, open_source, take_samples
+from keyhole.data.captioned import saying
 from keyhole.data.clips import Window, open_clips
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.metrics.interval import Units
@@ -37,12 +38,13 @@ class Attacked:
 
         Raises:
             FileNotFoundError: no such pictures.
-            UsageError: no such clips.
+            UsageError: no such clips, or no picture whose caption says what is asked for.
         """
         size = target.preprocess.size
         if settings.clip == 1:
             source = open_source(settings.source, pool="audit", size=size, seed=seed, secrets=settings.judge)
-            return cls(take_samples(source, settings.n, settings.every))
+            shown = saying(source, settings.showing, settings.source) if settings.showing else source
+            return cls(take_samples(shown, settings.n, settings.every))
         window = Window(settings.clip, settings.stride)
         clips = open_clips(settings.source, window, pool="audit", size=size, seed=seed, secrets=settings.judge)
         taken = list(islice(clips, 0, settings.n * settings.every, settings.every))

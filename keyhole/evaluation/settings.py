@@ -70,6 +70,9 @@ class OfflineSettings(ModelSettings):
     """Pictures, or with `--clip` clips."""
     every: int = 1
     """Take every n-th picture of the source, or clip; neighbours in `photos` are alike."""
+    showing: str = ""
+    """Attack only pictures whose captions hold these words, such as "on a snow field"; streetcam and folders with
+    captions.csv have captions."""
     batch: int = 4
     """Pictures, or clips, that are attacked together."""
     iterations: int | None = None
@@ -215,6 +218,7 @@ def _check_offline(settings: OfflineSettings) -> None:
     check_flags(
         [
             ("--stride", settings.stride, settings.stride == 1 or settings.clip > 1, "1 without --clip"),
+            ("--showing", settings.showing, not settings.showing or settings.clip == 1, "nothing with --clip"),
             ("--smoothing", smoothing, smoothing is None or 0 <= smoothing < math.inf, "0 or more"),
         ]
     )

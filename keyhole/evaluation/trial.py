@@ -119,6 +119,7 @@ def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]
         "aware": not settings.unaware,
         "source": settings.source,
         "every": settings.every,
+        **({"showing": settings.showing} if settings.showing else {}),
         **({"mechanism_hash": mechanism} if mechanism else {}),
         **({"frames": settings.frames} if settings.frames > 1 else {}),
         **({"clip": settings.clip, "stride": settings.stride} if settings.clip > 1 else {}),

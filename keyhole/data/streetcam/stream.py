@@ -81,6 +81,11 @@ class Streetcam:
         which, car, trip = self._pass(place, camera_number, index)
         return caption(car, which, trip.hour, trip.weather)
 
+    def caption_at(self, index: int) -> str:
+        """The caption of `item`, without drawing it."""
+        draw = Draw("item", self.world, self.pool, self.seed, index)
+        return self.caption_of(draw.below(self.identities), draw.below(CAMERAS), index)
+
     def shots_of(self, place: int, count: int = CAMERAS, first: int = 0) -> Iterator[Shot]:
         """Pictures of one vehicle by ``count`` cameras in turn, from camera ``first`` on: probes and gallery."""
         for number in range(first, first + count):
