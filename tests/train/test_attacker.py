@@ -7,10 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from keyhole.attacks.attacker_key import network_recipe, recipe_text
 from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.ladders import LADDERS
+from keyhole.attacks.registry import choose
 from keyhole.service.errors import UsageError
 from keyhole.targets.stored_weights import CARD, WEIGHTS
-from keyhole.train.attacker.command import attacker
+from keyhole.train.attacker.command import NETWORKS, attacker
 from keyhole.train.attacker.settings import AttackerSettings
 
 
@@ -64,6 +67,13 @@ def test_a_stopped_training_goes_on_to_the_same_network(settings, tmp_path, monk
     attacker(stopped)
     assert sum(done) == 30
     assert (stopped.out / WEIGHTS).read_bytes() == (whole.out / WEIGHTS).read_bytes()
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_of_a_ladder_the_first_rung_is_trained(name):
+    for recipe, ladder in LADDERS[name].recipes.items():
+        trained = choose(f"{name}/{recipe}", "strong", NETWORKS).recipe
+        assert recipe_text(trained) == recipe_text(network_recipe(ladder))
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import count, islice
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from accelerate import Accelerator
@@ -13,8 +14,9 @@ from rich.console import Console
 from torch import Tensor
 
 from keyhole.attacks.attacker_key import AttackerKey, network_recipe
-from keyhole.attacks.entry import Recipe, open_prior
+from keyhole.attacks.entry import AttackEntry, Recipe, open_prior
 from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.ladders import LADDERS
 from keyhole.attacks.registry import ATTACKS, DEFAULT_RECIPE, ChosenAttack, choose
 from keyhole.attacks.saved import AttackerCard, SavedAttacker, save_attacker
 from keyhole.data import check_apart
@@ -36,6 +38,20 @@ from keyhole.train.cache import cached_tensors
 from keyhole.train.checkpoint import TrainingCheckpoint
 from keyhole.wire.codec_registry import codec_named
 
+NETWORKS: Mapping[str, AttackEntry[Recipe]] = MappingProxyType(
+    {
+        **ATTACKS,
+        **{
+            name: AttackEntry(
+                {recipe: ladder.refined.first for recipe, ladder in entry.recipes.items()},
+                uses_prior=entry.uses_prior,
+                denoises=entry.denoises,
+            )
+            for name, entry in LADDERS.items()
+        },
+    }
+)
+"""Attacks that can be trained; of a ladder, its first rung."""
 _FILE = 256
 """Pictures that are kept in a file."""
 
@@ -48,7 +64,7 @@ def attacker(settings: AttackerSettings) -> int:
     """
     check_attacker(settings)
     console, offline = terminal(), settings.offline
-    choice = choose(settings.attack, DEFAULT_RECIPE, ATTACKS)
+    choice = choose(settings.attack, DEFAULT_RECIPE, NETWORKS)
     codec_named(settings.codec)
     defence_named(settings.defence)
     check_apart(offline.source, settings.public)

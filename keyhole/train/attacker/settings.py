@@ -33,8 +33,8 @@ class AttackerSettings(ModelSettings):
     out: Path = dataclasses.field(kw_only=True)
     """Folder for the pictures that are asked about, checkpoints, model.safetensors and card.json."""
     attack: str = "pixels-black/prepared"
-    """Black box to train: pixels-black, decoder-black, diffusion-black or ATTACK/RECIPE. decoder-ladder takes what is
-    trained as decoder-black."""
+    """Black box to train: pixels-black, decoder-black, diffusion-black or ATTACK/RECIPE; or decoder-ladder,
+    diffusion-ladder, whose first rung is one. decoder-ladder takes what is trained as decoder-black too."""
     steps: int | None = None
     """Steps of the training. Absent: the recipe's own, 4096 for prepared, 3072 for paper; 1000 for those that have no
     end of their own, which is no converged attacker."""
