@@ -21,6 +21,7 @@ from keyhole.attacks.told import needs_captions
 from keyhole.data.public import public_hash
 from keyhole.defences import defence_hash, spelled
 from keyhole.evaluation.settings import OfflineSettings
+from keyhole.evaluation.spent_training import SpentTraining
 from keyhole.partition import Partition
 from keyhole.priors.prior import prior_hash
 from keyhole.service.errors import UsageError
@@ -31,6 +32,7 @@ from keyhole.targets.target import NO_DEFENCE, defence_name
 
 FOLDER = "attackers"
 """Of a run's folder: networks that it trained."""
+_CPU_SECONDS = "cpu_seconds"
 
 
 def attacker_key(
@@ -128,13 +130,27 @@ class KeptAttackers:
             raise UsageError(f"{self._folder} holds another attacker than its name says: remove it")
         return saved
 
-    def keep(self, attack: BlackBoxAttack, choice: ChosenAttack[Recipe]) -> None:
-        """Keep what an attack has trained."""
+    @property
+    def spent(self) -> SpentTraining | None:
+        """What the training of the kept network took; None where none is kept, or it does not say.
+
+        Raises:
+            UsageError: it is damaged.
+        """
+        saved = self.found()
+        if saved is None or _CPU_SECONDS not in saved.card.figures:
+            return None
+        card = saved.card
+        return SpentTraining(card.steps, card.queries, labelled=False, cpu_seconds=card.figures[_CPU_SECONDS])
+
+    def keep(self, attack: BlackBoxAttack, choice: ChosenAttack[Recipe], spent: SpentTraining) -> None:
+        """Keep what an attack has trained, and what that took."""
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         card = card_of(attack, self._key, choice, self._seed, self._folder.name)
-        save_attacker(replace(card, command=this_command()), attack.trained.network, self._folder, exact=True)
+        told = replace(card, figures={_CPU_SECONDS: spent.cpu_seconds})
+        save_attacker(told, attack.trained.network, self._folder, exact=True)
 
 
 def card_of(

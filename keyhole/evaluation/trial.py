@@ -11,7 +11,7 @@ from functools import partial
 from torch import Tensor
 
 from keyhole.attacks.attacker_key import network_recipe
-from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
+from keyhole.attacks.base import Access, Attack, BlackBox, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
@@ -180,11 +180,16 @@ class OfflineAttack:
         """The estimates of each batch as they get better, the final one last; arguments and errors of `reconstruct`."""
         started = time.process_time()
         with self.trial.choice.recipe.open(self.access, self.terms) as attack:
-            tell_training(attack, started, self.spent)
-            if isinstance(attack, BlackBoxAttack) and (kept := self._kept) and not attack.trained.before:
-                kept.keep(attack, self.trial.choice)
+            tell_training(attack, started, partial(self._spent, attack))
+            if isinstance(attack, BlackBoxAttack) and attack.trained.before and (kept := self._kept) and kept.spent:
+                self.spent(kept.spent)
             for batch in batches:
                 yield attack.reconstruct(self._sent(pictures, batch))
+
+    def _spent(self, attack: Attack, spent: SpentTraining) -> None:
+        self.spent(spent)
+        if isinstance(attack, BlackBoxAttack) and (kept := self._kept):
+            kept.keep(attack, self.trial.choice, spent)
 
     def course(
         self, pictures: Tensor, batches: Sequence[Sequence[int]], steps: Sequence[int]
@@ -244,8 +249,8 @@ class OfflineAttack:
         told = needs_captions(settings.text, (trial.choice,))
         if settings.out is None or trial.saved or told or network_recipe(trial.choice.recipe) is None:
             return None
-        key = attacker_key(settings, trial.choice, self.target, self.partition)
-        return KeptAttackers(settings.out, key, trial.steps, settings.queries, trial.seed)
+        of = attacker_key(settings, trial.choice, self.target, self.partition), trial.steps, settings.queries
+        return KeptAttackers(settings.out, *of, trial.seed)
 
     @property
     def access(self) -> Access:

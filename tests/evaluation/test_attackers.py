@@ -113,6 +113,8 @@ def test_a_network_is_trained_once_for_all_runs_into_a_folder(settings, monkeypa
         untrainable(patched)
         more = row(replace(settings, n=4))
         assert more["pictures"][:3] == first["pictures"]
+        assert more["preparation"] == first["preparation"]
+        assert (more["preparation"]["steps"], more["preparation"]["pictures"]) == (12, 24)
     row(replace(settings, iterations=13))
     row(replace(settings, queries=32))
     row(replace(settings, seeds=(1,)))
