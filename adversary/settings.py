@@ -36,7 +36,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Address of the oracle, which black-box attacks learn from."""
     referee: str | None = "127.0.0.1:50062"
     """Address of the monitor's submit port. None: reconstructions are made and not scored."""
-    attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
+    attacks: tuple[str, ...] = ("pixels-black/prepared", "pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks to run, each on its own thread: pixels-white optimises the picture through the known head, dip-white the
     weights of an untrained network that makes it, decoder-white the latent of a prior, diffusion-white a latent that a
     diffusion model holds among those of pictures; pixels-black, decoder-black and diffusion-black train a network on
@@ -74,7 +74,8 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     """Public pictures that a black box asks the oracle about. Absent: as many as it answers; 4096 for paper."""
     attackers: tuple[Path, ...] = ()
     """Folders of attackers that `keyhole train attacker` wrote, or of several such folders. An attack begins with the
-    one that was trained for the frames that come; where none serves, the log says why and it learns beside them."""
+    one that was trained for the frames that come; where none serves, the log says why and it learns beside them. The
+    package brings one, of pixels-black/prepared for the default demo."""
     budget_seconds: float = 20.0
     """Longest time that an optimiser spends on one frame, or one clip."""
     backlog: int = 4

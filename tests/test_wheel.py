@@ -13,6 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = ("keyhole", "edge", "cloud", "adversary", "monitor")
 READ_AT_RUN_TIME = (
     "keyhole/py.typed",
+    "keyhole/attacks/weights/*/*.safetensors",
     "keyhole/bench/report/templates/report.html.jinja",
     "keyhole/presentation/templates/*",
     "keyhole/judge/weights/*",

@@ -34,9 +34,11 @@ class SystemSettings(ModelSettings, ClassJudgeSettings):
     """Emulate an edge so many times slower than this machine."""
     fps: float = 1.0
     """Frames per second."""
-    attacks: tuple[str, ...] = ("pixels-white", "decoder-white", "diffusion-ladder")
+    attacks: tuple[str, ...] = ("pixels-black/prepared", "pixels-white", "decoder-white", "diffusion-ladder")
     """Attacks that run on the tapped frames, side by side; ATTACK/RECIPE names the recipe too, as in
-    diffusion-white/guided (`keyhole adversary --help` lists both). package.module:Class is one of your own."""
+    diffusion-white/guided (`keyhole adversary --help` lists both). pixels-black/prepared was trained before, where the
+    package or --attackers has a network for these frames, and learns beside them where not, as pixels-black always
+    does. package.module:Class is one of your own."""
     recipe: str = "strong"
     """Recipe of the attacks that name none."""
     prior: str = "streetcam"
@@ -68,7 +70,7 @@ class SystemSettings(ModelSettings, ClassJudgeSettings):
     """Where the adversary listens: `cloud` (it has the cloud's tap) or `wire` (it sits between edge and cloud)."""
     attackers: tuple[Path, ...] = ()
     """Folders of attackers that `keyhole train attacker` wrote, or of several such folders: an attack begins with the
-    one that was trained for these frames."""
+    one that was trained for these frames. The package brings one, of pixels-black/prepared for the default demo."""
     tls: bool = False
     """Encrypt every channel with mutual TLS. It stops the wire tap and not the cloud tap."""
     budget_seconds: float = 20.0

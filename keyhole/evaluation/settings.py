@@ -94,7 +94,7 @@ class OfflineSettings(ModelSettings):
     attackers: tuple[Path, ...] = ()
     """Folders of attackers that `keyhole train attacker` wrote, or of several such folders. A black box takes the one
     that was trained for what it attacks, however long that training was; where none serves, the error says why. What is
-    not here is trained, and with `--out` kept."""
+    not here is trained, and with `--out` kept. The package brings one of pixels-black/prepared for the default demo."""
     metrics: tuple[str, ...] = ("ssim", "psnr")
     """Metrics to score by: psnr, ssim, ms_ssim, l2, eq14, fsim, vsi, haarpsi, sr_sim, dss, mdsi; with weights that are
     not shipped (the error says where to get them) stlpips, lpips, feature_distance; and of all pictures together fid,

@@ -94,6 +94,7 @@ def test_scores_of_all_attacks_reach_prometheus(stack):
     def scored() -> bool:
         rows = prometheus('keyhole_ssim_count{process="monitor"} > 0')
         return {row["metric"]["attack"] for row in rows} == {
+            "pixels-black-prepared",
             "pixels-white",
             "decoder-white",
             "diffusion-ladder",
