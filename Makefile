@@ -8,7 +8,7 @@ protoc = PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m grpc_tools.protoc -Iproto
 	--python_out=$(1) --grpc_python_out=$(1) --mypy_out=quiet:$(1) --mypy_grpc_out=quiet:$(1) proto/keyhole/v1/*.proto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo live test test-slow test-deploy lint proto perf browser clean
+.PHONY: help setup demo live test test-slow test-gpu test-deploy lint proto perf browser clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ test: $(READY) browser ## lint and the fast tests
 
 test-slow: $(READY) browser ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(READY) ## what computes on a GPU, against the CPU; skipped where torch finds no GPU
+	$(BIN)/python -m pytest -m gpu -rs tests/gpu
 
 test-deploy: $(READY) ## build the image, bring the stack up, check it, tear it down
 	$(BIN)/python -m pytest -m deploy tests/deploy
