@@ -54,8 +54,8 @@ lint: $(READY) ## ruff, mypy, import-linter, and whether the stubs are current
 proto: $(READY) ## generate keyhole/v1 from proto/
 	$(call protoc,.)
 
-perf: $(READY) ## measure the code's own speed, as ratios: docs/performance.md
-	$(BIN)/python -m benchmarks.report
+perf: $(READY) ## measure the code's own speed, as ratios: docs/performance.md; AGAINST=CHECKOUT beside another build
+	$(BIN)/python -m benchmarks.report $(if $(AGAINST),--against $(AGAINST))
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

@@ -95,11 +95,20 @@ class Measurement:
             table.add_row(*cells)
         return table
 
+    @property
+    def title_and_how(self) -> str:
+        """The head of the measurement as Markdown."""
+        return f"## {self.title}\n\n{self.how}"
+
+    @property
+    def rows_as_markdown(self) -> str:
+        """The table as Markdown."""
+        lines = [list(self.columns), ["---:"] * len(self.columns), *self.cells]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
     def markdown(self) -> str:
         """The measurement as Markdown for a report."""
-        lines = [list(self.columns), ["---:"] * len(self.columns), *self.cells]
-        body = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        return f"## {self.title}\n\n{self.how}\n\n{body}\n\n`{self.command}`\n"
+        return f"{self.title_and_how}\n\n{self.rows_as_markdown}\n\n`{self.command}`\n"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ CASES = (
     ("timm:vit_tiny_patch16_224", "blocks.3"),
     ("timm:vit_tiny_patch16_224", "blocks.7"),
 )
-MOST = 1.10
+MOST = 1.05
 WARM_UP = 10
 
 

@@ -47,9 +47,9 @@ class WirePayload:
 
 
 PAYLOADS = (
-    WirePayload((128, 14, 14), 300),
-    WirePayload((64, 56, 56), 300, 1.25),
-    WirePayload((768, 32, 32), 150, 1.15),
+    WirePayload((128, 14, 14), 300, 1.2),
+    WirePayload((64, 56, 56), 300, 1.2),
+    WirePayload((768, 32, 32), 150, 1.1),
     WirePayload((96, 256, 256), 40, 1.15),
 )
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks import report
 from benchmarks.measurement import Measurement, Ratio
 from benchmarks.report import render, section, sections
+from keyhole.service.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -67,3 +69,31 @@ def test_the_table_fits_the_screen(measured: Measurement) -> None:
     console = Console(width=60, record=True)
     console.print(measured.table())
     assert "slow" in console.export_text()
+
+
+def test_the_report_puts_another_build_beside_this_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "other"
+    (other / "benchmarks").mkdir(parents=True)
+    (other / "benchmarks" / "wire.py").touch()
+    asked = []
+
+    def measure(name: str, checkout: Path = report.HERE, against: Path | None = None) -> Measurement:
+        asked.append((name, checkout, against))
+        ratio = Row(1.3 if checkout == other else 1.1, 1.2)
+        return Measurement.of([ratio], name.title(), "Timed.", {}, f"python -m benchmarks.{name}")
+
+    monkeypatch.setattr(report, "measure", measure)
+    page = tmp_path / "page.md"
+    report.main(report.PerformanceReportSettings(only=("wire", "split", "start"), page=page, against=other))
+    assert asked == [
+        ("wire", report.HERE, None),
+        ("wire", other, None),
+        ("split", report.HERE, None),
+        ("start", report.HERE, other),
+    ]
+    told = sections(page.read_text())
+    assert "| 1.10 | ≤ 1.2 | yes |" in told["wire"].partition("The other build:")[0]
+    assert "| 1.30 | ≤ 1.2 | no |" in told["wire"].partition("The other build:")[2]
+    assert "The other build:" not in told["split"]
+    with pytest.raises(UsageError, match="expected a checkout of Keyhole"):
+        report.main(report.PerformanceReportSettings(only=("wire",), page=page, against=tmp_path / "none"))
