@@ -60,7 +60,7 @@ class PriorSettings:
     The figures are measured on the pool `audit`."""
     pictures: int = 12000
     """Pictures to learn from; fewer where the data has fewer. One of 128 pixels takes 48 KiB of memory and its latent
-    16 KiB."""
+    24 KiB."""
     size: int = 128
     """Side of the pictures in pixels."""
     autoencoder: Path | None = None
