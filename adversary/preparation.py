@@ -71,7 +71,7 @@ def open_knowledge(
         UsageError: no such defence or device.
     """
     device = device_named(settings.device)
-    prior = cache(partial(load_prior, settings.prior, device=device, text=settings.text))
+    prior = cache(partial(load_prior, settings.prior, device=device, text=next(iter(settings.text), None)))
     defence = defence_named(settings.defence)
 
     pictured = picture_size(settings), settings.seed
@@ -191,7 +191,7 @@ def forecast(settings: AdversarySettings) -> Forecast:
         public_clips(settings.public, window, picture_size(settings), settings.seed)
     words = ", ".join(choice.spelled for choice in chosen)
     entries = [choice.entry for choice in chosen]
-    load = partial(load_prior, settings.prior, device=device, text=settings.text)
+    load = partial(load_prior, settings.prior, device=device, text=next(iter(settings.text), None))
     open_prior(entries, load, settings.sampling_steps)
     recalled = f"; {_recalled(settings)}" if settings.recall else ""
     prior = f"; prior {settings.prior}" if any(entry.uses_prior for entry in entries) else ""

@@ -30,9 +30,10 @@ from adversary.worker_pool import WorkerPool
 from keyhole.attacks.base import Budget, Observation, OracleAwayError, RunSettings, Watch
 from keyhole.attacks.clip_recipes import takes_clips
 from keyhole.attacks.entry import OnlineRecipe
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.learner import TrainedNetwork
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
+from keyhole.attacks.told import texts_for
 from keyhole.nn.device import device_named
 from keyhole.service import lifecycle
 from keyhole.service.address import Address, publish
@@ -173,6 +174,7 @@ def _run_settings(
         queries=settings.queries,
         clip=settings.clip,
         trained=trained,
+        texts=texts_for(settings.text, choice),
     )
 
 

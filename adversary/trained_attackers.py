@@ -19,8 +19,8 @@ from keyhole.attacks.attacker_key import (
 )
 from keyhole.attacks.base import OracleAwayError
 from keyhole.attacks.entry import OnlineRecipe
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.learner import TrainedNetwork
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import SavedAttackers
 from keyhole.data.public import public_hash

@@ -22,6 +22,8 @@ from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.pictures import entry_name, pack_picture
 
 Submit = Callable[[referee_pb2.Reconstruction], object]
+LONGEST_TEXT = 128
+"""Characters of a text that the monitor is told."""
 _REMEMBERED = 256  # frames, more than ever wait
 _log = logging.getLogger(__name__)
 
@@ -142,16 +144,17 @@ class Worker:
         together = [(frame, frames) for frames in taken for frame in frames]
         for estimate in self._rung.attack.reconstruct([frame for frame, _ in together]):
             final = estimate.final or self._stop.is_set()
-            for (frame, frames), picture in zip(together, estimate.pictures, strict=True):
+            texts = estimate.texts or ("",) * len(together)
+            for (frame, frames), picture, text in zip(together, estimate.pictures, texts, strict=True):
                 clip = [each.frame_id for each in frames] if len(frames) > 1 else []
-                self._submit(self._message(frame, clip, picture, estimate, final))
+                self._submit(self._message(frame, clip, picture, text, estimate, final))
                 if final and self._origin.knowledge != "blind":
                     self._conclude(frame, estimate)
             if final:
                 return
 
     def _message(
-        self, frame: Observation, clip: Sequence[str], picture: Tensor, estimate: Estimate, final: bool
+        self, frame: Observation, clip: Sequence[str], picture: Tensor, text: str, estimate: Estimate, final: bool
     ) -> referee_pb2.Reconstruction:
         return referee_pb2.Reconstruction(
             frame_id=frame.frame_id,
@@ -168,6 +171,7 @@ class Worker:
             dropped=self._backlog.dropped,
             seed=self._origin.seed,
             clip=clip,
+            text=text[:LONGEST_TEXT],
             queries=estimate.queries,
             trained_before=estimate.trained_before,
         )

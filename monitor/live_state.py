@@ -261,6 +261,7 @@ def _attempt(scored: ScoredReconstruction, version: int) -> Attempt:
         version=version,
         recovery=scored.recovery,
         clip=tuple(told.clip),
+        text=told.text,
         queries=told.queries,
         trained_before=told.trained_before,
     )

@@ -32,6 +32,7 @@ class Attempt:
         clip: ids of the frames that it was reconstructed together with, in their order, its own among them; or none.
         queries: pictures that an oracle was asked about for the network behind it.
         trained_before: whether that network was trained before the attack began.
+        text: which of several texts on the frame was kept; empty: there were none to choose from.
     """
 
     frame_id: str
@@ -50,6 +51,7 @@ class Attempt:
     clip: tuple[str, ...] = ()
     queries: int = 0
     trained_before: bool = False
+    text: str = ""
 
     @property
     def ssim(self) -> float:

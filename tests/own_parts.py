@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 
 from keyhole.attacks.base import Estimate
-from keyhole.attacks.entry import AttackEntry, Cost, Rung, Spend, WhiteBoxRecipe
+from keyhole.attacks.entry import AttackEntry, Cost, Rung, Spend
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.defences import Defence
 from keyhole.metrics import Metric
 from keyhole.sizes import height_width

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.clip_training import ClipTrainedRecipe
 from keyhole.attacks.features.refined import LadderRecipe
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.extensions import extension_hash
 from keyhole.sizes import size_text
 from keyhole.targets.catalogue import Catalogue

@@ -23,8 +23,8 @@ from keyhole.priors.prior import Prior
 from keyhole.sizes import Size
 
 if TYPE_CHECKING:
-    from keyhole.attacks.features.black_box import TrainedRecipe
     from keyhole.attacks.features.learner import TrainedNetwork
+    from keyhole.attacks.features.trained_recipe import TrainedRecipe
 
 Knowledge = Literal["white box", "black box", "blind"]
 
@@ -196,6 +196,7 @@ class RunSettings:
         smoothing: λ of a filter of finished pictures; None: the recipe's.
         clip: consecutive observations that are frames of one clip; 1: no two of them belong together.
         trained: finds a network that was trained before by a recipe; None: there is none.
+        texts: what the frames may show, of which each is tried where there are several.
     """
 
     budget: Budget
@@ -209,6 +210,7 @@ class RunSettings:
     smoothing: float | None = None
     clip: int = 1
     trained: Callable[[TrainedRecipe], TrainedNetwork | None] = lambda _: None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,6 +226,7 @@ class Estimate:
         passes: U-Net passes spent on each picture so far, those for showing it included.
         queries: pictures that an oracle was asked about for the network behind them.
         trained_before: whether that network was trained before the attack began.
+        texts: for each picture which of several texts was kept; empty where there were none to choose from.
 
     Raises:
         ValueError: the pictures have another form, or a value that is not finite.
@@ -237,6 +240,7 @@ class Estimate:
     passes: int = 0
     queries: int = 0
     trained_before: bool = False
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         shape = tuple(self.pictures.shape)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from keyhole.attacks import Suite
-from keyhole.attacks.base import Access, Attack, BlackBox, Knowledge, RunSettings, WhiteBox
+from keyhole.attacks.base import Access, Attack, BlackBox, Knowledge, RunSettings
 from keyhole.priors.prior import Prior
 
 TOGETHER = 16
@@ -140,33 +140,6 @@ class Recipe(ABC):
     def rungs(self, access: Access, run: Callable[[str], RunSettings], stack: ExitStack) -> tuple[Rung, ...]:
         """The attack alone; see `OnlineRecipe`."""
         return (Rung("", self.knowledge, stack.enter_context(self.open(access, run(""))), self.together),)
-
-
-class WhiteBoxRecipe(Recipe):
-    """A recipe of an attack that is made from a `WhiteBox` and nothing else."""
-
-    knowledge = "white box"
-
-    @property
-    @abstractmethod
-    def iterations(self) -> int:
-        """Steps of the optimiser for one frame, unless the clock ends them."""
-
-    @abstractmethod
-    def make(self, known: WhiteBox, run: RunSettings) -> Attack:
-        """The attack; if it is a context manager, it is ready once entered.
-
-        Raises:
-            UsageError: no prior where one is needed.
-        """
-
-    def steps(self, queries: int | None = None) -> int:  # noqa: ARG002
-        """Steps of the optimiser for one frame."""
-        return self.iterations
-
-    def open(self, access: Access, run: RunSettings) -> AbstractContextManager[Attack]:
-        """See `Recipe`."""
-        return _opened(self.make(access.white(), run))
 
 
 class BlackBoxRecipe(Recipe):

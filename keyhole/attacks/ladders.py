@@ -7,9 +7,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from keyhole.attacks.entry import AttackEntry
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.objective import DENOISED, REFINING
 from keyhole.attacks.features.refined import LadderRecipe, RefinedRecipe
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.features.training import DENOISED_TRAINING, LATENT_TRAINING, ONE_STEP_TRAINING
 from keyhole.attacks.features.variables import decoder, decoder_on_grid, denoised, white_latents, white_noisy_latents
 

@@ -9,7 +9,8 @@ from typing import Any, TypeVar, get_args
 
 from keyhole.attacks import Suite
 from keyhole.attacks.base import Attack, BlackBox, RunSettings, WhiteBox
-from keyhole.attacks.entry import AttackEntry, BlackBoxRecipe, Cost, Recipe, WhiteBoxRecipe
+from keyhole.attacks.entry import AttackEntry, BlackBoxRecipe, Cost, Recipe
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.extensions import ExtensionError, load_extension
 from keyhole.priors.prior import Prior
 from keyhole.service.errors import UsageError

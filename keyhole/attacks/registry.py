@@ -23,7 +23,6 @@ from keyhole.attacks.entry import (
     Recipe,
     Spend,
 )
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.filtered import FilteredRecipe
 from keyhole.attacks.features.gaussianity import TextPrior, negentropy, printed_negentropy
 from keyhole.attacks.features.guided import CLOSING, Guidance, GuidedRecipe
@@ -41,6 +40,7 @@ from keyhole.attacks.features.prepared import PreparedRecipe
 from keyhole.attacks.features.query_free import PUBLISHED_SHADOW, SHADOW, QueryFreeRecipe
 from keyhole.attacks.features.rmle import RMLE, RmleRecipe
 from keyhole.attacks.features.seeded import SeededRecipe
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.features.training import (
     DEFAULT_TRAINING,
     NOISE_TRAINING,

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from keyhole.attacks.attacker_key import AttackerKey, recipe_text
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.learner import TrainedNetwork
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.nn.device import CPU
 from keyhole.nn.payload import Shape
 from keyhole.service.errors import UsageError

@@ -44,9 +44,9 @@ class SystemSettings(ModelSettings, ClassJudgeSettings):
     prior: str = "streetcam"
     """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory,
     owner/name on the Hugging Face hub, or package.module:Class of your own."""
-    text: str | None = None
+    text: tuple[str, ...] = ()
     """What the frames show, in a few words, which the diffusion model of diffusion attacks is told; it takes a prior
-    with a text encoder, and diffusion-black --public pictures with captions."""
+    with a text encoder, and diffusion-black --public pictures with captions. Of several texts each is tried."""
     recall: tuple[str, ...] = ()
     """Training classes that the adversary pictures besides, from the whole classifier and without any frame: numbers
     (3), ranges (0-9) or names. Such a run assumes that the cloud was breached. The target must be a classifier

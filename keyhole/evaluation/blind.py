@@ -76,7 +76,7 @@ class BlindPictures:
 def _prior(settings: OfflineSettings) -> dict[str, object]:
     """Facts of the prior; none of one that is not there, whose recipe is left out."""
     try:
-        text = {} if settings.text is None else {"text": settings.text}
+        text = {"text": settings.text[0]} if settings.text else {}
         return {"prior": settings.prior, "prior_hash": prior_hash(settings.prior, told=bool(text)), **text}
     except UsageError:
         return {}

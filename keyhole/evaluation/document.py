@@ -42,6 +42,7 @@ def document(
                 "pictures": by_picture(row),
                 "by_seed": {seed: [_told(row, one) for one in scores] for seed, scores in row.by_seed.items()},
                 **({"sets_by_seed": {seed: _finite(one) for seed, one in row.sets.items()}} if row.sets else {}),
+                **({"texts_by_seed": {seed: list(texts) for seed, texts in row.texts.items()}} if row.texts else {}),
                 "losses": list(row.losses),
             }
             for row in rows

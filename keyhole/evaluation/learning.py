@@ -9,7 +9,7 @@ from rich.progress import Progress
 from torch import Tensor
 
 from keyhole.attacks.entry import Recipe
-from keyhole.attacks.features.black_box import TrainedRecipe
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.evaluation.attacked import Attacked
 from keyhole.evaluation.picture_ledger import PictureLedger

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from keyhole.defences import spelled
 from keyhole.evaluation.findings import findings
+from keyhole.evaluation.kept_texts import kept_text
 from keyhole.evaluation.run import Evaluation
 from keyhole.evaluation.scores import EvaluationRow
 from keyhole.evaluation.settings import OfflineSettings
@@ -28,6 +29,10 @@ def tell(settings: OfflineSettings, rows: Sequence[EvaluationRow], yardstick: Ya
             )
     if trained := [f"{row.attack} {row.plan.cut} {row.prepared.text}" for row in rows if row.prepared]:
         console.print(f"Trained before the first picture: {'; '.join(trained)}.")
+    for row in rows:
+        if row.texts:
+            kept = [text for texts in row.texts.values() for text in texts]
+            console.print(kept_text(f"{row.attack} {row.plan.cut}", kept), markup=False)
     if settings.public != settings.source:
         console.print(
             f"The blind attacker knows --public {settings.public}, and the pictures are --source {settings.source}: "

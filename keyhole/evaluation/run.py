@@ -16,11 +16,12 @@ from torch import Tensor
 from keyhole.attacks.entry import Recipe, open_prior
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import SavedAttackers
-from keyhole.attacks.told import check_text, needs_captions
+from keyhole.attacks.told import check_text, needs_captions, texts_for
 from keyhole.data import check_apart
 from keyhole.data.public import described_pictures
 from keyhole.defences import defence_named
 from keyhole.evaluation.attacked import Attacked
+from keyhole.evaluation.kept_texts import KeptTexts
 from keyhole.evaluation.picture_ledger import PictureLedger
 from keyhole.evaluation.published import published
 from keyhole.evaluation.scores import UNIT, EvaluationRow, check_scorable, score_set
@@ -92,7 +93,7 @@ def evaluate(
         raise UsageError(f"--smoothing {settings.smoothing:g}: no filter ends {words}; pixels-white/filtered has one")
     check_apart(settings.source, settings.public)
     check_text(settings.text, chosen)
-    load = partial(prior_named, settings.prior, device_named(settings.device), settings.text)
+    load = partial(prior_named, settings.prior, device_named(settings.device), next(iter(settings.text), None))
     open_prior((choice.entry for choice in chosen), load, settings.sampling_steps)
     torch.set_num_threads(settings.threads)
     keep_all_freed()
@@ -135,6 +136,7 @@ class Reconstructions:
         losses: of the attack by step.
         fresh: how many this run made; an earlier one had made the others.
         prepared: what a training before the first picture took; None: there was none, or nothing is known of it.
+        texts: of each picture, where several were tried.
     """
 
     pictures: list[Tensor]
@@ -142,6 +144,7 @@ class Reconstructions:
     losses: list[float]
     fresh: int
     prepared: SpentTraining | None = None
+    texts: Sequence[str] = ()
 
 
 def _row(
@@ -168,6 +171,7 @@ def _row(
         standing=yardstick.standing(by_seed, list(pictures.values())),
         units=yardstick.units,
         prepared=made[0].prepared,
+        texts={trial.seed: one.texts for trial, one in zip(trials, made, strict=True) if one.texts},
     )
 
 
@@ -192,11 +196,13 @@ def reconstruct_all(
     cut, size = partition.plan.cut, trial.together
     ledger = PictureLedger.open(trial.settings.out, trial.description(target))
     every = range(len(truths))
+    texts = KeptTexts(ledger.folder / cut)
     missing = {index for index in every if not ledger.has(cut, index)}
     if missing:
         whole = (every[at : at + size] for at in range(0, len(truths), size))
         batches = [batch for batch in whole if not missing.isdisjoint(batch)]
-        rounds = 1 if trial.choice.recipe.learns else len(batches)
+        tries = max(1, len(texts_for(trial.settings.text, trial.choice)))
+        rounds = 1 if trial.choice.recipe.learns else tries * len(batches)
         name = f"{trial.choice.word} {cut}, seed {trial.seed}"
         total = trial.training_steps + rounds * trial.steps
         task = progress.add_task(name, total=total)
@@ -210,6 +216,8 @@ def reconstruct_all(
             spent=partial(ledger.keep_preparation, cut),
         )
         for indices, last in zip(batches, offline.reconstruct(truths, batches), strict=True):
+            pairs = zip(indices, last.texts, strict=True) if last.texts else ()
+            texts.keep((index, text) for index, text in pairs if index in missing)
             for index, picture in zip(indices, last.pictures, strict=True):
                 if index in missing:
                     ledger.keep(cut, index, picture, last.passes)
@@ -222,4 +230,5 @@ def reconstruct_all(
         ledger.losses(cut),
         len(missing),
         ledger.preparation(cut),
+        texts=texts.of(every),
     )

@@ -59,6 +59,7 @@ class EvaluationRow:
         standing: what the scores mean; None where nothing was measured to compare them with.
         units: of the pictures; those of a unit are not independent.
         prepared: what a training before the first picture took, with the first seed; None: nothing, or not known.
+        texts: which of several was kept for each picture, by seed of the attack; empty where there were not several.
     """
 
     attack: str
@@ -73,6 +74,7 @@ class EvaluationRow:
     standing: Standing | None = None
     units: Units = None
     prepared: SpentTraining | None = None
+    texts: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     @property
     def scores(self) -> list[Scores]:

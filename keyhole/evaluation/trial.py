@@ -14,11 +14,12 @@ from keyhole.attacks.attacker_key import network_recipe
 from keyhole.attacks.base import Access, Attack, BlackBox, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
 from keyhole.attacks.cloud_side import CloudSide
 from keyhole.attacks.entry import Recipe
-from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.learner import TrainedNetwork
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import SavedAttacker
-from keyhole.attacks.told import needs_captions
+from keyhole.attacks.told import needs_captions, texts_for
 from keyhole.data.public import labelled_pictures
 from keyhole.defences import UNPROTECTED, Defence, SeveralLooks, defence_hash, defence_named, randomness, spelled
 from keyhole.evaluation.attackers import KeptAttackers, attacker_key, found_attacker
@@ -129,9 +130,9 @@ def common_facts(settings: OfflineSettings, target: Target) -> dict[str, object]
 def _prior(settings: OfflineSettings) -> dict[str, object]:
     return {
         "prior": settings.prior,
-        "prior_hash": prior_hash(settings.prior, told=settings.text is not None),
+        "prior_hash": prior_hash(settings.prior, told=bool(settings.text)),
         "sampling_steps": settings.sampling_steps,
-        **({} if settings.text is None else {"text": settings.text}),
+        **({"text": settings.text if len(settings.text) > 1 else settings.text[0]} if settings.text else {}),
     }
 
 
@@ -235,6 +236,7 @@ class OfflineAttack:
             settings.smoothing,
             settings.clip,
             self._trained,
+            texts_for(settings.text, trial.choice),
         )
 
     def _trained(self, recipe: TrainedRecipe) -> TrainedNetwork | None:

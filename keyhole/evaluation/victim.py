@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Observation, WhiteBox
-from keyhole.attacks.features.white_box import OwnOracle, head_features
+from keyhole.attacks.features.own_head import head_features
+from keyhole.attacks.features.white_box import OwnOracle
 from keyhole.defences import randomness
 from keyhole.wire.codec_registry import through_codec
 

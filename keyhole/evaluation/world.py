@@ -26,7 +26,7 @@ def blind_access(settings: OfflineSettings, size: Size, seed: int) -> Blind:
         seed: of the public pictures.
     """
     device = device_named(settings.device)
-    prior = partial(prior_named, settings.prior, device, settings.text)
+    prior = partial(prior_named, settings.prior, device, next(iter(settings.text), None))
     return Blind(_public(settings.public, size, seed), size, prior, device)
 
 

@@ -369,6 +369,7 @@ class Reconstruction(google.protobuf.message.Message):
     CLIP_FIELD_NUMBER: builtins.int
     QUERIES_FIELD_NUMBER: builtins.int
     TRAINED_BEFORE_FIELD_NUMBER: builtins.int
+    TEXT_FIELD_NUMBER: builtins.int
     frame_id: builtins.str
     attack: builtins.str
     """"pixels-white" """
@@ -394,6 +395,8 @@ class Reconstruction(google.protobuf.message.Message):
     """pictures that an oracle was asked about for the network behind this picture; 0: there is none"""
     trained_before: builtins.bool
     """that network was trained before the attack began"""
+    text: builtins.str
+    """the one of several texts on the frame that the attacker kept; empty: it had none to choose from"""
     @property
     def picture(self) -> keyhole.v1.tensor_pb2.Picture: ...
     @property
@@ -419,9 +422,10 @@ class Reconstruction(google.protobuf.message.Message):
         clip: collections.abc.Iterable[builtins.str] | None = ...,
         queries: builtins.int = ...,
         trained_before: builtins.bool = ...,
+        text: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["picture", b"picture"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "clip", b"clip", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "queries", b"queries", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap", "trained_before", b"trained_before"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["attack", b"attack", "backlog", b"backlog", "clip", b"clip", "dropped", b"dropped", "final", b"final", "frame_id", b"frame_id", "iteration", b"iteration", "knowledge", b"knowledge", "picture", b"picture", "queries", b"queries", "recipe", b"recipe", "rung", b"rung", "seconds", b"seconds", "seed", b"seed", "tap", b"tap", "text", b"text", "trained_before", b"trained_before"]) -> None: ...
 
 Global___Reconstruction: typing_extensions.TypeAlias = Reconstruction
 

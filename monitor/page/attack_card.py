@@ -77,7 +77,8 @@ class AttackCard:
             self._age.set_text("")
         else:
             self._photo.show(attempt.frame_id, self._name, attempt.version)
-            self._effort.set_text(f"{attempt.iteration:,} steps, {attempt.seconds:.1f} s")
+            kept = f", told “{attempt.text}”" if attempt.text else ""
+            self._effort.set_text(f"{attempt.iteration:,} steps, {attempt.seconds:.1f} s{kept}")
             self._age.set_text(f"made {ago(now - attempt.at)}")
         for metric, shown in self._values.items():
             value = attempt.values.get(metric.name) if attempt else None

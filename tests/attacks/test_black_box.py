@@ -198,7 +198,6 @@ def test_it_cannot_be_given_the_head():
     parameters = inspect.signature(BlackBoxAttack).parameters
     assert set(parameters) == {
         "known", "training", "generator", "seed", "steps", "stepped", "noted", "threads", "clock", "grouped",
-        "trained",
-        "described",
+        "trained", "described", "made",
     }  # fmt: skip
     assert parameters["known"].annotation == "BlackBox"

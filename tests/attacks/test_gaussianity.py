@@ -85,19 +85,23 @@ def test_the_term_is_of_the_normalised_noise_and_weighs_ten() -> None:
 def test_a_text_that_attacks_cannot_use_is_refused(words: tuple[str, ...], message: str) -> None:
     chosen = choose_all(words, "strong", CLIP_ATTACKS)
     with pytest.raises(UsageError, match=message):
-        check_text("a red van", chosen)
-    check_text(None, chosen)
+        check_text(["a red van"], chosen)
+    check_text((), chosen)
 
 
 def test_those_that_train_through_the_diffusion_model_need_captions() -> None:
     chosen = choose_all(("pixels-white", "diffusion-white", "diffusion-black", "diffusion-ladder"), "strong", ONLINE)
-    check_text("a red van", chosen)
+    check_text(["a red van"], chosen)
     with pytest.raises(UsageError, match="--text is empty"):
-        check_text(" ", chosen)
+        check_text([" "], chosen)
     white, black = (
         {f"{name}/{recipe}" for recipe in ATTACKS[name].recipes} for name in ("diffusion-white", "diffusion-black")
     )
     words = {*white, *black, "pixels-black", "decoder-black", "diffusion-ladder"}
-    needing = {word for word in words if needs_captions("a red van", choose_all((word,), "strong", ONLINE))}
+    needing = {word for word in words if needs_captions(["a red van"], choose_all((word,), "strong", ONLINE))}
     assert needing == {"diffusion-white/refined", *black}
-    assert not needs_captions(None, chosen)
+    assert not needs_captions((), chosen)
+    with pytest.raises(UsageError, match="diffusion-ladder takes one text, and 2 are given"):
+        check_text(["a red van", "a bus"], chosen)
+    with pytest.raises(UsageError, match="says the same twice"):
+        check_text(["a red van", "a red van"], chosen)

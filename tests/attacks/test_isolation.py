@@ -69,7 +69,7 @@ def test_its_pictures_carry_no_secrets():
 
 
 def test_black_box_modules_do_not_know_how_to_load_a_head():
-    reached, todo = set(), ["keyhole.attacks.features.black_box"]
+    reached, todo = set(), [f"keyhole.attacks.features.{name}" for name in ("black_box", "trained_recipe")]
     while todo:
         module = todo.pop()
         reached.add(module)

@@ -11,10 +11,10 @@ import torch
 from keyhole.attacks import FLOOR
 from keyhole.attacks.base import Access, BlackBox, Budget, RunSettings, Watch
 from keyhole.attacks.blind_knowledge import Blind
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING
 from keyhole.attacks.features.refined import LadderRecipe
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.registry import ATTACKS, LADDERS, ONLINE
 from keyhole.generators.diffusion import Denoised
 from tests.adversary.servers import Monitor, Oracle, Tapped

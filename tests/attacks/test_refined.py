@@ -10,10 +10,10 @@ import torch
 
 from keyhole.attacks.base import Access, Budget, RunSettings, Watch, WhiteBox
 from keyhole.attacks.blind_knowledge import Blind
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.guided import Guidance, GuidedRecipe
 from keyhole.attacks.features.objective import REFINING
 from keyhole.attacks.features.refined import RefinedRecipe, _Judged
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.features.training import LATENT_TRAINING
 from keyhole.attacks.features.white_box import OwnOracle, Plateau, WhiteBoxAttack
 from keyhole.generators.latents import Decoder

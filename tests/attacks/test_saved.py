@@ -11,8 +11,9 @@ import torch
 
 from keyhole.attacks.attacker_key import AttackerKey, recipe_text
 from keyhole.attacks.base import BlackBox, Budget, RunSettings
-from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.prepared import PreparedRecipe
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTraining, unet
 from keyhole.attacks.features.training_losses import flow_matching, published_picture_loss
 from keyhole.attacks.features.variables import decoder, pixels

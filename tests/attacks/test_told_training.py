@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import BlackBox, Budget, RunSettings
-from keyhole.attacks.features.black_box import TrainedRecipe
 from keyhole.attacks.features.told_training import ToldLoss
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.features.training import NOISE_TRAINING, PAPER_TRAINING
 from keyhole.attacks.features.white_box import OwnOracle
 from keyhole.attacks.registry import ATTACKS
@@ -148,7 +148,7 @@ def test_which_text_goes_with_which_picture(prior: Prior) -> None:
         described=lambda: cycle(zip(shown, TEXTS, strict=True)),
     )
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("keyhole.attacks.features.black_box.ToldLoss", Noted)
+        patched.setattr("keyhole.attacks.features.trained_recipe.ToldLoss", Noted)
         recipe.make(black, RunSettings(Budget(1), queries=3)).train(3)
     assert len(asked) == 3
     for texts, targets in asked:

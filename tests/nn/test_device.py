@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 from keyhole.attacks.base import Observation
 from keyhole.attacks.features.guided import Smoothed, clipped, guided_step, renoised
 from keyhole.attacks.features.objective import STRONG, relative_distance
-from keyhole.attacks.features.white_box import observed_of
+from keyhole.attacks.features.own_head import observed_of
 from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.latents import Decoder
 from keyhole.generators.pixels import Pixels, SpectralPixels

@@ -7,30 +7,25 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from keyhole.attacks.base import BlackBox, Estimate, MismatchError, Observation, RunSettings, stacked
-from keyhole.attacks.entry import BlackBoxRecipe
-from keyhole.attacks.features.gaussianity import TextPrior
+from keyhole.attacks.base import BlackBox, Estimate, Observation
 from keyhole.attacks.features.learner import Learner, TrainedNetwork
 from keyhole.attacks.features.questions import Questions
-from keyhole.attacks.features.told_training import ToldLoss
+from keyhole.attacks.features.several_texts import KeptByOracle
 from keyhole.attacks.features.training import DEFAULT_TRAINING, InversionTraining
 from keyhole.attacks.preparation import Preparation
 from keyhole.generators.base import Generator, with_latents
-from keyhole.generators.diffusion import Diffusion
 from keyhole.generators.pixels import Pixels
 from keyhole.nn.payload import Shape
 from keyhole.service.lifecycle import Stop
 
 AWAY_SECONDS = 0.5
-TRAINING_STEPS = 1000
-"""Steps before the first frame of a training without an end of its own."""
 AHEAD = 128
 """Pictures at most that are drawn before there is an oracle to ask."""
 _QUERY = 16  # pictures of one, before the first step
@@ -57,6 +52,7 @@ class BlackBoxAttack:
         grouped: the frames as the network takes them: each by itself, or those of a clip together.
         trained: a network that was trained before; None: none was.
         described: queries with a text on each; None: the public pictures, on which none is said.
+        made: makes pictures of variables and chooses each one's text; None: the generator makes them.
     """
 
     def __init__(
@@ -73,6 +69,7 @@ class BlackBoxAttack:
         grouped: Callable[[Sequence[Observation]], Sequence[Observation]] = list,
         trained: TrainedNetwork | None = None,
         described: Iterator[tuple[Tensor, str]] | None = None,
+        made: KeptByOracle | None = None,
     ) -> None:
         self._known = known
         self._training = training
@@ -82,7 +79,7 @@ class BlackBoxAttack:
         self._noted = noted
         self._threads = threads
         self._clock = clock
-        self._grouped = grouped
+        self._grouped, self._made = grouped, made
         self._generator = generator or Pixels(known.size)
         self._target_loss = training.loss(self._generator)
         self._questions = Questions(known, self._target_loss, training.megabytes, training.limit, described)
@@ -117,10 +114,11 @@ class BlackBoxAttack:
         if snapshot is None:
             return
         with torch.inference_mode():
-            pictures = self._generator(_variable(snapshot, self._grouped(frames), self._known.device)).clamp(0, 1).cpu()
+            variable = snapshot.variable(self._grouped(frames), self._known.device)
+            pictures, texts = self._made(variable, frames) if self._made else (self._generator(variable), ())
         seconds = self._clock() - started
         yield Estimate(
-            pictures,
+            pictures.clamp(0, 1).cpu(),
             snapshot.step,
             seconds,
             snapshot.loss,
@@ -128,6 +126,7 @@ class BlackBoxAttack:
             passes=self.passes,
             queries=snapshot.queries,
             trained_before=snapshot.before,
+            texts=texts,
         )
 
     @property
@@ -146,7 +145,7 @@ class BlackBoxAttack:
         if snapshot is None:
             return None
         with torch.inference_mode():
-            return generator.latents(_variable(snapshot, frames, self._known.device))
+            return generator.latents(snapshot.variable(frames, self._known.device))
 
     def _newest(self) -> TrainedNetwork | None:
         self._published.wait()
@@ -255,58 +254,3 @@ class BlackBoxAttack:
     def _publish(self, learner: Learner) -> None:
         self._snapshot = replace(learner.snapshot(), queries=self._questions.asked)
         self._published.set()
-
-
-@dataclass(frozen=True)
-class TrainedRecipe(BlackBoxRecipe):
-    """One recipe of a black-box attack.
-
-    Attributes:
-        training: the hyper-parameters.
-        generator: what the network feeds, from what is known and the steps of a sampler.
-        samples: whether a sampler makes its pictures.
-        told: term that is minimised besides where the prior is told texts, of the noise that the network makes.
-    """
-
-    training: InversionTraining
-    generator: Callable[[BlackBox, int], Generator]
-    samples: bool = False
-    told: TextPrior | None = None
-
-    @property
-    def describes(self) -> bool:
-        """See `Recipe`."""
-        return self.samples
-
-    def steps(self, queries: int | None = None) -> int:
-        """Steps of the training, or ``TRAINING_STEPS`` where it has no end of its own."""
-        return self.training.limited(queries).steps or TRAINING_STEPS
-
-    def make(self, known: BlackBox, run: RunSettings) -> BlackBoxAttack:
-        """The network and its training; through a diffusion model that is told texts on queries that have one each, and
-        always anew."""
-        training, described = self.training.limited(run.queries), None
-        generator = self.generator(known, run.sampling_steps or training.sampling_steps)
-        if isinstance(generator, Diffusion) and generator.prior.denoiser.encode is not None:
-            loss, described = ToldLoss(training.loss, generator, self.told), known.described()
-            training = replace(training, loss=lambda _: loss)
-        return BlackBoxAttack(
-            known,
-            training,
-            generator,
-            run.seed,
-            run.training,
-            stepped=run.watch.stepped,
-            noted=run.watch.noted,
-            threads=run.threads,
-            trained=None if described else run.trained(self),
-            described=described,
-        )
-
-
-def _variable(snapshot: TrainedNetwork, frames: Sequence[Observation], device: torch.device) -> Tensor:
-    try:
-        variable: Tensor = snapshot.network(*(tensor.to(device) for tensor in stacked(frames)))
-    except ValueError as error:
-        raise MismatchError(f"the oracle's answers are not like the frames: {error}") from error
-    return variable

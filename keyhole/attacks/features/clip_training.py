@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import BlackBox, MismatchError, Observation, Oracle, RunSettings, stacked
-from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.features.training import InversionTraining
 from keyhole.attacks.features.training_losses import TrainingLoss
 from keyhole.generators.base import Generator

@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from keyhole.attacks.base import Attack, Estimate, Observation, RunSettings, WhiteBox
-from keyhole.attacks.entry import WhiteBoxRecipe
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 
 BLUR = 0.4
 """Standard deviation of the Gaussian in pixels."""

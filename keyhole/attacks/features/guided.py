@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import UNWATCHED, Budget, Estimate, Observation, RunSettings, Watch, WhiteBox
-from keyhole.attacks.entry import WhiteBoxRecipe
 from keyhole.attacks.features.objective import Distance, matching_distance
+from keyhole.attacks.features.own_head import observed_of
 from keyhole.attacks.features.relaxed import RelaxedHead
-from keyhole.attacks.features.white_box import observed_of, same_shapes
+from keyhole.attacks.features.white_box import same_shapes
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.generators.diffusion import Diffusion
 from keyhole.priors.schedule import DdimStep, Prediction
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from keyhole.attacks.base import OracleAwayError
+from keyhole.attacks.base import MismatchError, Observation, OracleAwayError, stacked
 from keyhole.attacks.features.told_training import ToldLoss
 from keyhole.attacks.features.training import InversionTraining
 from keyhole.attacks.features.training_losses import TrainingLoss
@@ -132,6 +132,18 @@ class TrainedNetwork:
     loss: float
     queries: int = 0
     before: bool = False
+
+    def variable(self, frames: Sequence[Observation], device: torch.device) -> Tensor:
+        """What the network makes of frames, on the device that it is on.
+
+        Raises:
+            MismatchError: the frames' shapes are not those of the oracle's answers.
+        """
+        try:
+            variable: Tensor = self.network(*(tensor.to(device) for tensor in stacked(frames)))
+        except ValueError as error:
+            raise MismatchError(f"the oracle's answers are not like the frames: {error}") from error
+        return variable
 
 
 class Learner:

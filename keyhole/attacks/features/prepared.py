@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 
 from keyhole.attacks.base import BlackBox, RunSettings
 from keyhole.attacks.entry import RungOutline
-from keyhole.attacks.features.black_box import BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.features.black_box import BlackBoxAttack
+from keyhole.attacks.features.trained_recipe import TrainedRecipe
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,10 @@ from torch.nn import functional as F
 
 from keyhole.attacks.base import Access, Attack, Estimate, Knowledge, Observation, RunSettings, WhiteBox
 from keyhole.attacks.cloud_side import CloudSide
-from keyhole.attacks.entry import Recipe, RungOutline, WhiteBoxRecipe
+from keyhole.attacks.entry import Recipe, RungOutline
 from keyhole.attacks.features.learner import in_epochs
 from keyhole.attacks.preparation import Preparation
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 

@@ -13,13 +13,16 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import Access, BlackBox, Budget, Estimate, Observation, RunSettings, WhiteBox
-from keyhole.attacks.entry import TOGETHER, Rung, RungOutline, WhiteBoxRecipe
-from keyhole.attacks.features.black_box import TRAINING_STEPS, BlackBoxAttack, TrainedRecipe
+from keyhole.attacks.entry import TOGETHER, Rung, RungOutline
+from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.features.denoising import latent_attack
 from keyhole.attacks.features.guided import Guided, GuidedRecipe
-from keyhole.attacks.features.objective import OptimiserSettings, relative_distance
-from keyhole.attacks.features.white_box import OwnOracle, WhiteBoxAttack, head_features, observed_of
+from keyhole.attacks.features.objective import OptimiserSettings
+from keyhole.attacks.features.own_head import feature_distances
+from keyhole.attacks.features.trained_recipe import TRAINING_STEPS, TrainedRecipe
+from keyhole.attacks.features.white_box import OwnOracle, WhiteBoxAttack
 from keyhole.attacks.preparation import Preparation
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.defences import randomness
 from keyhole.generators.base import LatentCoordinates
 
@@ -113,9 +116,7 @@ class Refined:
         return dataclasses.replace(budget, seconds=max(1e-3, share * (budget.seconds - spent)))
 
     def _judged(self, frames: Sequence[Observation], pictures: Tensor) -> _Judged:
-        observed = observed_of(frames, self.known.device)
-        compared = self.known.defence.comparable(head_features(self.known, pictures), observed)
-        return _Judged(pictures, relative_distance(*compared).cpu())
+        return _Judged(pictures, feature_distances(self.known, pictures, frames))
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from keyhole.attacks.base import RunSettings, WhiteBox
-from keyhole.attacks.entry import WhiteBoxRecipe
 from keyhole.attacks.features.objective import OptimiserSettings, fixed, total_variation
 from keyhole.attacks.features.white_box import WhiteBoxAttack, white_box_attack
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.generators.pixels import NormalisedPixels
 
 

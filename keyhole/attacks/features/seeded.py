@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from keyhole.attacks.base import Budget, Estimate, Observation, RunSettings, WhiteBox
-from keyhole.attacks.entry import WhiteBoxRecipe
 from keyhole.attacks.features.denoising import latent_attack
 from keyhole.attacks.features.objective import OptimiserSettings
 from keyhole.attacks.features.white_box import WhiteBoxAttack, white_box_attack
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.generators.base import Generator, LatentCoordinates
 
 _FIRST = 0.5

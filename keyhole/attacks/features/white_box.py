@@ -20,13 +20,12 @@ from keyhole.attacks.base import (
     RunSettings,
     Watch,
     WhiteBox,
-    stacked,
 )
-from keyhole.attacks.entry import WhiteBoxRecipe
 from keyhole.attacks.features.objective import OptimiserSettings, relative_distance
+from keyhole.attacks.features.own_head import head_features, observed_of
 from keyhole.attacks.features.relaxed import RelaxedHead
+from keyhole.attacks.white_recipe import WhiteBoxRecipe
 from keyhole.generators.base import Generator
-from keyhole.partition import features_of
 from keyhole.sizes import height_width
 
 TOLERANCE = 0.01
@@ -160,15 +159,6 @@ def _ramp(iteration: int, warm_up: int) -> float:
     return min(1.0, iteration / warm_up) if warm_up else 1.0
 
 
-def observed_of(frames: Sequence[Observation], device: torch.device) -> tuple[Tensor, ...]:
-    """The frames' tensors along the batch dimension, on the device, in the layout that a head's features have.
-
-    Raises:
-        MismatchError: the frames' shapes differ.
-    """
-    return tuple(tensor.to(device).contiguous(memory_format=_layout(tensor)) for tensor in stacked(frames))
-
-
 def same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:
     """Check that features can be compared.
 
@@ -180,10 +170,6 @@ def same_shapes(features: Sequence[Tensor], observed: Sequence[Tensor]) -> None:
         raise MismatchError(
             f"expected frames of shape {ours}, which the head makes, got {theirs}: another cut or size?"
         )
-
-
-def _layout(tensor: Tensor) -> torch.memory_format:
-    return torch.channels_last if tensor.dim() == 4 else torch.contiguous_format
 
 
 @dataclass(frozen=True)
@@ -265,9 +251,3 @@ class OwnOracle:
         """Protected features of RGB pictures in [0, 1], N×3×H×W."""
         features = tuple(tensor.cpu() for tensor in head_features(self.known, pictures))
         return self.known.defence.protect(features, self.generator)
-
-
-def head_features(known: WhiteBox, pictures: Tensor) -> tuple[Tensor, ...]:
-    """What the head makes of RGB pictures in [0, 1], N×3×H×W, before the defence; on the device."""
-    with torch.no_grad():
-        return features_of(known.head, known.normalise, pictures.to(known.device))
