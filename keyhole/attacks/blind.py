@@ -21,6 +21,8 @@ from keyhole.attacks.entry import TOGETHER, AttackEntry, Recipe, Rung, RungOutli
 from keyhole.generators.diffusion import Diffusion
 from keyhole.service.errors import UsageError
 
+SAMPLE = "sample"
+"""The recipe that samples the prior, told the run's text where there is one."""
 SAMPLING_STEPS = 50
 """Of the sampler that draws from the prior, unless the run says otherwise."""
 _log = logging.getLogger(__name__)
@@ -95,7 +97,7 @@ RECIPES: Mapping[str, BlindRecipe] = MappingProxyType(
         "mean": BlindRecipe(mean_picture),
         "nearest": BlindRecipe(nearest_picture),
         "flat": BlindRecipe(flat_colour),
-        "sample": BlindRecipe(prior_sample),
+        SAMPLE: BlindRecipe(prior_sample),
     }
 )
 """What the blind attacker gets is the best of these, whichever metric asks."""

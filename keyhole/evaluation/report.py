@@ -10,6 +10,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from keyhole.attacks import FLOOR
+from keyhole.attacks.blind import SAMPLE
 from keyhole.evaluation.against import Against
 from keyhole.evaluation.judged import ReadShare
 from keyhole.evaluation.scores import COMPARED, UNIT, EvaluationRow
@@ -36,11 +37,13 @@ class Figures:
         heading: above it.
         of: what it says of a row.
         blind: what it says of the blind attacker.
+        said: what it says of the one who samples the prior told the run's text; empty where there is none.
     """
 
     heading: str
     of: Callable[[EvaluationRow], str]
     blind: str = ""
+    said: str = ""
 
 
 def table(
@@ -73,19 +76,31 @@ def table(
 
 def measured(rows: Sequence[EvaluationRow], metrics: Sequence[Metric], floor: Floor | None) -> list[Figures]:
     """Columns of all tables, in the order in which they say something: secrets, thumbnail, scores."""
-    columns = []
+    columns, told = [], _told_sample(rows, floor)
     if floor:
         blind = {secret: floor.read[floor.best_read(secret)][secret] for secret in floor.guessing}
         columns = [
-            Figures(secret.replace(" ", "\n"), partial(_read_of, secret), read_text(found))
+            Figures(
+                secret.replace(" ", "\n"),
+                partial(_read_of, secret),
+                read_text(found),
+                read_text(floor.read[told][secret]) if told else "",
+            )
             for secret, found in blind.items()
         ]
-        columns.append(Figures("thumb-\nnail", _thumbnail, _NOTHING))
+        columns.append(Figures("thumb-\nnail", _thumbnail, _NOTHING, _NOTHING if told else ""))
     compared = (COMPARED,) if any(row.published for row in rows) else ()
     for metric in dict.fromkeys((*metrics, *compared)):
         blind_mean = stacked(floor.mean(floor.best(metric), metric).text(metric.digits)) if floor else ""
-        columns.append(Figures(column_title(metric), partial(_mean, metric), blind_mean))
+        said = stacked(floor.mean(told, metric).text(metric.digits)) if floor and told else ""
+        columns.append(Figures(column_title(metric), partial(_mean, metric), blind_mean, said))
     return columns
+
+
+def _told_sample(rows: Sequence[EvaluationRow], floor: Floor | None) -> str | None:
+    """The blind attacker's recipe that a text alone leads, where the rows' attacks are told one."""
+    told = floor and SAMPLE in floor.shown and any("text" in row.facts for row in rows)
+    return SAMPLE if told else None
 
 
 def passes() -> Figures:
@@ -126,6 +141,8 @@ def tabled(
     for labels, row in rows:
         add(labels, len(row.scores), [column.of(row) for column in columns])
     if floor:
+        if any(column.said for column in columns):
+            add(("text alone", "" if narrow else "any"), floor.count, [column.said or "–" for column in columns])
         add((FLOOR, "" if narrow else "any"), floor.count, [column.blind for column in columns])
     return made
 

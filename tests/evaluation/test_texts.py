@@ -62,12 +62,20 @@ def test_the_report_says_which_text_was_kept_for_each_picture(
     assert list(settings.out.rglob("texts.json"))
 
 
-def test_one_text_is_told_and_nothing_chosen(settings: AttackSettings) -> None:
+def test_one_text_is_told_nothing_chosen_and_what_it_gets_alone_is_a_row(
+    settings: AttackSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
     attack(replace(settings, text=TEXTS[:1], attacks=("diffusion-white/noise",)))
     assert settings.json is not None
-    (row,) = json.loads(settings.json.read_text())["rows"]
+    document = json.loads(settings.json.read_text())
+    (row,) = document["rows"]
     assert row["text"] == TEXTS[0]
     assert "texts_by_seed" not in row
+    sample = document["blind"]["recipes"]["sample"]["ssim"]["mean"]
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "text alone" in line)
+    assert f"{sample:.3f}" in line
+    attack(replace(settings, text=(), attacks=("diffusion-white/noise",)))
+    assert "text alone" not in capsys.readouterr().out
 
 
 def test_a_black_box_needs_public_pictures_with_captions(settings: AttackSettings) -> None:
