@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 import torch
@@ -66,6 +66,22 @@ def test_frames_that_wait_are_answered_together_and_say_their_rung(metrics):
     }
     greys = {one.frame_id: one.picture.png for one in sent}
     assert len(set(greys.values())) == 5
+
+
+def test_each_picture_says_which_of_several_texts_was_kept(metrics):
+    class Choosing(Scripted):
+        def reconstruct(self, frames):
+            for estimate in super().reconstruct(frames):
+                yield replace(estimate, texts=tuple(f"a van, {frame.frame_id} {'x' * 200}" for frame in frames))
+
+    attack, sent = Choosing(), []
+    attack.go.set()
+    worker = Worker(BY, Rung("", "white box", attack), sent.append, metrics, Stop())
+    offered(worker, "3")
+    wait_until(lambda: sent)
+    worker.close(5)
+    assert [len(one.text) for one in sent] == [128]
+    assert sent[0].text.startswith("a van, 3 x")
 
 
 def test_a_frame_that_does_not_fit_spoils_no_other(metrics):

@@ -109,6 +109,8 @@ def test_pictures_appear_and_numbers_move(page: Page, live: Live) -> None:
     second = live.referee.submit(guess("edge-0-1", noise=0.5, iteration=20))
     expect(page.get_by_test_id("ssim-pixels-white")).to_have_text(f"{second.ssim:.3f}")
     expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("20 steps")
+    live.referee.submit(guess("edge-0-1", noise=0.5, iteration=25, text="a blue bus"))
+    expect(page.get_by_test_id("attack-pixels-white")).to_contain_text("told “a blue bus”")
     expect(page.get_by_test_id("made-pixels-white")).not_to_have_attribute("src", before)
     _loaded(page, "made-pixels-white")
 
