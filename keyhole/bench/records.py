@@ -19,8 +19,7 @@ EDGE_ONLY, CLOUD_ONLY = "edge-only", "cloud-only"
 BASELINES = (EDGE_ONLY, CLOUD_ONLY)
 PICTURE = "picture"
 """Attack of `CLOUD_ONLY`: whoever gets the picture only decodes it. Its leaks hold the scores of what was decoded:
-SSIM 1 and PSNR at its ceiling where the codec loses nothing. `EDGE_ONLY` has no leak: nothing crosses, and knowing
-nothing is all that is left."""
+SSIM 1 and PSNR at its ceiling where the codec loses nothing. `EDGE_ONLY` has no leak: nothing crosses."""
 REAL = "real"
 """In the place of an attack on classes: held-back private pictures themselves, all that there is to see."""
 LOADED = 0.1
@@ -121,8 +120,7 @@ class AccuracyRecord:
         measure: ``top-1``, ``rank-1``, ``mAP``, or ``zero-shot``, the share of facts that the nearest text tells.
         value: in percent.
         pictures: measured.
-        bootstrapped: 95 % interval over pictures of a mAP or of zero-shot answers, in percent; None: of a share of the
-            pictures, where there are too few of them, and in runs of before such intervals were kept.
+        bootstrapped: 95 % interval, in percent, of mAP or zero-shot answers; None: of shares, few pictures or an old run.
     """
 
     design: Design
@@ -155,7 +153,7 @@ class LeakRecord:
         passes: U-Net passes for each picture, mean.
         seconds: wall time for each picture, mean; training included.
         sheet: contact sheet, relative to the run's folder.
-        prepared: what a training before the first picture took; None: there was none, or an older run does not say.
+        prepared: what a training before the first picture took; None: no training, or an older run.
     """
 
     design: Design
