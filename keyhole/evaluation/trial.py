@@ -275,16 +275,11 @@ class OfflineAttack:
         return WhiteBox(head, preprocess.normalise, preprocess.size, defence=defence, device=device)
 
     def _cloud(self, defence: Defence) -> CloudSide:
-        settings, preprocess = self.trial.settings, self.target.preprocess
-        return CloudSide(
-            partial(untrained_copy, self.partition.head),
-            self.partition.tail,
-            preprocess.normalise,
-            preprocess.size,
-            partial(labelled_pictures, settings.public, preprocess.size, self.trial.seed, self.target.labels),
-            defence,
-            device_named(settings.device),
-        )
+        settings, preprocess, labels = self.trial.settings, self.target.preprocess, self.target.labels
+        shadow = partial(untrained_copy, self.partition.head)
+        labelled = partial(labelled_pictures, settings.public, preprocess.size, self.trial.seed, labels)
+        device, pictured = device_named(settings.device), (preprocess.normalise, preprocess.size)
+        return CloudSide(shadow, self.partition.tail, *pictured, labelled, defence, device)
 
     @property
     def _known(self) -> Defence:
