@@ -6,13 +6,14 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 
 import torch
 from prometheus_client import Counter
 
+from adversary.beginning import begin_attacks
 from adversary.class_recall import PREPARING, RecallPlan
 from adversary.clip_gathering import ClipGatherer
 from adversary.frame_queue import Frames, SharedFrames
@@ -27,7 +28,7 @@ from adversary.trained_attackers import ObservedOrigin, TrainedAttackers
 from adversary.wire_tap import WireTap
 from adversary.worker import Origin, Submit, Worker
 from adversary.worker_pool import WorkerPool
-from keyhole.attacks.base import Budget, Observation, OracleAwayError, RunSettings, Watch
+from keyhole.attacks.base import Budget, Observation, RunSettings, Watch
 from keyhole.attacks.clip_recipes import takes_clips
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.features.learner import TrainedNetwork
@@ -44,7 +45,6 @@ from keyhole.wire.channels import connect
 
 DRAIN_SECONDS = 3.0
 RATE_SECONDS = 5.0
-RETRY_SECONDS = 1.0
 ROLE = "adversary"
 _log = logging.getLogger(__name__)
 
@@ -106,15 +106,11 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             recall = RecallProcess(settings, plan, roster.recalling, send, stop)
             stack.callback(recall.close)
 
-        # beside the frames begin those that were trained before, if a frame shows that it was for this, those that ask
-        # the oracle first, which may wait for one too, and the blind attacker
-        waiting = [choice for choice in chosen if trained.awaited(choice)]
-        later = [choice for choice in chosen if choice not in waiting and not _begun(partial(begin, choice))]
-        for group in (waiting, [*later, blind]):
-            begins = [partial(begin, choice) for choice in group]
-            beginning = threading.Thread(target=_begin_later, args=(begins, settings.threads, stop))
-            beginning.start()
-            pool.close_with(beginning.join)
+        waiting = [partial(begin, choice) for choice in chosen if trained.awaited(choice)]
+        others = [partial(begin, choice) for choice in chosen if not trained.awaited(choice)]
+        beginning, failures = begin_attacks(waiting, others, partial(begin, blind), settings.threads, stop)
+        for thread in beginning:
+            pool.close_with(thread.join)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
 
         # every readable frame goes to all of them, or the clip that it completes
@@ -122,28 +118,8 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
         for frame in tap.frames(stop):
             if (observation := readable.admit(frame)) is not None:
                 pool.offer(observation)
-
-
-def _begun(begin: Callable[[], object]) -> bool:
-    """Begin an attack; whether the oracle, if it asked one, was there."""
-    try:
-        begin()
-    except OracleAwayError as error:
-        _log.info("an attack waits for the oracle", extra={"reason": str(error)})
-        return False
-    return True
-
-
-def _begin_later(begins: Sequence[Callable[[], object]], threads: int, stop: Stop) -> None:
-    """Begin attacks, each as soon as the oracle is there; one that cannot begin does not end the others."""
-    torch.set_num_threads(threads)
-    for begin in begins:
-        try:
-            while not stop.is_set() and not _begun(begin):
-                stop.wait(RETRY_SECONDS)
-        except Exception:
-            if not stop.is_set():
-                _log.exception("an attack does not run")
+        if failures:
+            raise failures[0]
 
 
 def _place(settings: AdversarySettings) -> dict[str, str]:

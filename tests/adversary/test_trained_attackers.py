@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from adversary.process import adversary
 from adversary.settings import AdversarySettings
 from adversary.trained_attackers import ObservedOrigin, TrainedAttackers
 from edge.device import Device
 from edge.settings import OracleSettings
 from keyhole.attacks.base import OracleAwayError
 from keyhole.attacks.registry import ONLINE, choose
+from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
 from keyhole.train.attacker.command import attacker
 from keyhole.train.attacker.settings import AttackerSettings
@@ -25,9 +27,23 @@ from tests.adversary.servers import TOKEN, Monitor, Tapped
 from tests.adversary.test_process import CUT, TARGET, port, running, serving, settings  # noqa: F401
 from tests.attacks.tiny import pictures
 from tests.system.tiny_target import SIZE
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE, wait_until
 
 STEPS, QUERIES = 20, 32
+LOADED = threading.Event()
+
+
+class Slow:
+    """A white box that takes long to load, and then cannot begin."""
+
+    knowledge = "white box"
+
+    def __init__(self, *_):
+        assert LOADED.wait(PATIENCE)
+        raise UsageError("it cannot begin")
+
+    def reconstruct(self, frames):
+        raise NotImplementedError
 
 
 @pytest.fixture(scope="module")
@@ -109,3 +125,28 @@ def test_the_first_frame_is_answered_by_a_network_that_asks_nobody(settings, sto
         wait_until(lambda: any(one.steps == STEPS for roster in monitor.rosters for one in roster.attacks))
     made = monitor.got[0]
     assert (made.frame_id, made.iteration, made.queries, made.trained_before) == ("edge-0", STEPS, QUERIES, True)
+
+
+def test_it_answers_while_others_load_their_models_and_one_that_cannot_begin_ends_it(settings, store):  # noqa: F811
+    cloud, monitor, ended = Tapped(), Monitor(), []
+    slow = "tests.adversary.test_trained_attackers:Slow"
+    given = replace(settings, attacks=(slow, "pixels-black"), attackers=(store,))
+    device = Device.load(OracleSettings(target=TARGET, cut=CUT))
+    first = pack_frame(device.header("edge-0", "edge"), device(pictures(1, size=SIZE)), codec_named("int8"))
+
+    def work() -> None:
+        try:
+            adversary(given, Stop())
+        except UsageError as error:
+            ended.append(str(error))
+
+    with serving(cloud.serve(port(given.cloud)), monitor.serve(port(given.referee))):
+        thread = threading.Thread(target=work, daemon=True)
+        thread.start()
+        wait_until(lambda: cloud.subscribers)
+        cloud.publish(first)
+        wait_until(lambda: monitor.got)
+        assert not ended
+        LOADED.set()
+        wait_until(lambda: ended)
+    assert ended == ["it cannot begin"]
