@@ -120,7 +120,7 @@ class AccuracyRecord:
         measure: ``top-1``, ``rank-1``, ``mAP``, or ``zero-shot``, the share of facts that the nearest text tells.
         value: in percent.
         pictures: measured.
-        bootstrapped: 95 % interval, in percent, of mAP or zero-shot answers; None: of shares, few pictures or an old run.
+        bootstrapped: 95 % interval, in percent, of mAP or zero-shot answers; None: of shares, few pictures, old runs.
     """
 
     design: Design
