@@ -18,7 +18,9 @@ from benchmarks.measurement import Measurement
 from keyhole.bench.provenance import facts
 from keyhole.service.errors import UsageError
 
-Name = Literal["split", "wire", "tap", "edges", "rungs", "passes", "workers", "reports", "start", "commands"]
+Name = Literal[
+    "split", "wire", "tap", "edges", "rungs", "passes", "workers", "reports", "start", "commands", "runtimes"
+]
 NAMES: tuple[Name, ...] = get_args(Name)
 BESIDE: tuple[Name, ...] = ("start", "commands")
 """Measurements that take turns with another checkout themselves."""
