@@ -34,7 +34,10 @@ def remembered(make: str, terms: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         Exception: as the function; nothing is then remembered.
     """
-    file = _folder() / f"{_digest(make, terms)}.json"
+    try:
+        file = _folder() / f"{_digest(make, terms)}.json"
+    except RuntimeError:  # a user without a home, as in a container
+        return ask(make, terms)
     try:
         found = json.loads(file.read_text())
         if isinstance(found, dict):

@@ -15,6 +15,8 @@ from keyhole import remembered
 from keyhole.cli import dispatch
 
 TERMS = {"model": "narrow:resnet18-16", "size": [32, 16]}
+FOLDER = remembered._folder
+"""As commands have it; fixtures of all tests give it another."""
 
 
 @pytest.fixture
@@ -77,6 +79,17 @@ def test_a_file_that_was_spoilt_is_asked_again(asked: list[dict[str, object]], t
 def test_a_place_that_cannot_be_written_does_no_harm(asked: list[dict[str, object]], tmp_path: Path) -> None:
     (tmp_path / "kept").write_text("a file")
     assert remember(**TERMS) == {"number": 1, "pair": [1, 2]}
+    assert remember(**TERMS)["number"] == 2
+
+
+def test_a_user_without_a_home_is_answered_too(asked: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(remembered, "_folder", FOLDER)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", nowhere)
+    assert remember(**TERMS)["number"] == 1
     assert remember(**TERMS)["number"] == 2
 
 
