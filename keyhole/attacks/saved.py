@@ -194,8 +194,8 @@ class SavedAttackers:
         queries: int | None = None,
         seed: int | None = None,
     ) -> Sought:
-        """The attacker of a key, of several the one that was trained longest; and why others that are `meant_for` the
-        attack do not serve.
+        """The attacker of a key, of several the one that was trained longest, and one of the package only where no
+        other serves; and why others that are `meant_for` the attack do not serve.
 
         Args:
             key: what it must be of.
@@ -216,7 +216,8 @@ class SavedAttackers:
                 refused.append(f"{saved.folder}: {'; '.join(apart)}")
             else:
                 found.append(saved)
-        return Sought(max(found, key=lambda saved: saved.card.steps, default=None), tuple(refused))
+        best = max(found, key=lambda saved: (saved.folder.parent != self.shipped, saved.card.steps), default=None)
+        return Sought(best, tuple(refused))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +17,10 @@ from edge.device import Device
 from edge.settings import OracleSettings
 from keyhole.attacks.base import OracleAwayError
 from keyhole.attacks.registry import ONLINE, choose
+from keyhole.attacks.saved import SavedAttacker, SavedAttackers
 from keyhole.service.errors import UsageError
 from keyhole.service.lifecycle import Stop
+from keyhole.targets.stored_weights import CARD
 from keyhole.train.attacker.command import attacker
 from keyhole.train.attacker.settings import AttackerSettings
 from keyhole.v1.inference_pb2 import FrameHeader
@@ -29,6 +32,7 @@ from tests.attacks.tiny import pictures
 from tests.system.tiny_target import SIZE
 from tests.waiting import PATIENCE, wait_until
 
+WORD = "pixels-black/strong"
 STEPS, QUERIES = 20, 32
 LOADED = threading.Event()
 
@@ -78,6 +82,16 @@ def search(store: Path, header: FrameHeader, codec: str = "int8+zstd", **changed
 def test_frames_of_what_it_was_trained_for_find_it(store, header):
     network = search(store, header)
     assert (network.before, network.step, network.queries) == (True, STEPS, QUERIES)
+
+
+def test_one_that_was_named_goes_before_one_of_the_package_that_was_trained_longer(store, tmp_path):
+    shutil.copytree(store / "one", tmp_path / "shipped" / "one")
+    card = tmp_path / "shipped" / "one" / CARD
+    card.write_text(card.read_text().replace(f'"steps": {STEPS}', f'"steps": {STEPS + 1}'))
+    key = SavedAttacker.read(store / "one").card.of
+    both = SavedAttackers((store,), tmp_path / "shipped")
+    assert both.sought(key, WORD).found.folder == store / "one"
+    assert both.sought(key, WORD, steps=STEPS + 1).found.folder == tmp_path / "shipped" / "one"
 
 
 @pytest.mark.parametrize("name", ["target", "model_hash", "cut", "defence"])
