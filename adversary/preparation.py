@@ -47,8 +47,10 @@ def chosen_attacks(
     """The attacks that the flags name, and the blind attacker, which always runs beside them.
 
     Raises:
-        UsageError: no such attack or recipe, two words for the same, or a text that they cannot use.
+        UsageError: no such attack or recipe, two words for the same, a text that they cannot use, or a folder of
+            `--attackers` without one.
     """
+    SavedAttackers(settings.attackers).check()
     words = [word for word in settings.attacks if word != FLOOR]
     chosen = choose_online(words, settings.recipe, settings.clip)
     check_text(settings.text, chosen)
@@ -178,7 +180,6 @@ def forecast(settings: AdversarySettings) -> Forecast:
         UsageError: a value is out of range, or no such attack, recipe, prior, device, target, defence or pictures.
     """
     check(settings)
-    SavedAttackers(settings.attackers).check()
     for address in filter(None, (settings.cloud, settings.listen, settings.oracle, settings.referee, settings.metrics)):
         Address.parse(address)
     chosen, _ = chosen_attacks(settings)

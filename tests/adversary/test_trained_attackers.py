@@ -112,6 +112,12 @@ def test_what_the_adversary_has_otherwise_finds_nothing(store, header, changed):
     assert search(store, header, **changed) is None
 
 
+def test_a_folder_without_an_attacker_ends_the_adversary(tmp_path):
+    given = AdversarySettings(target=TARGET, cut=CUT, public="leaves", attackers=(tmp_path,), tap_token=TOKEN)
+    with pytest.raises(UsageError, match=f"--attackers {tmp_path}: no trained attacker there"):
+        adversary(given, Stop())
+
+
 def test_it_waits_for_a_frame_until_told_to_stop(store):
     given = AdversarySettings(target=TARGET, cut=CUT, public="leaves", attackers=(store,))
     stop, choice = Stop(), choose("pixels-black", "strong", ONLINE)
