@@ -1,7 +1,8 @@
 """Answers that are remembered from one command to the next, so that a list of names loads no torch the second time.
 
-They lie in ``$XDG_CACHE_HOME/keyhole`` (by default ``~/.cache/keyhole``), each in a file named by all it depends on:
-what was asked, the versions of the packages that know the answer, and Keyhole's own files. Nothing is lost when they
+They lie in ``$XDG_CACHE_HOME/keyhole`` (by default ``~/.cache/keyhole``), for each question of an installation one file
+with all that the answer depends on: the versions of the packages that know it, and Keyhole's own files. Where one of
+them has changed, the question is asked again and the new answer replaces the old one. Nothing is lost when the files
 are removed.
 """
 
@@ -35,17 +36,18 @@ def remembered(make: str, terms: Mapping[str, Any]) -> dict[str, Any]:
         Exception: as the function; nothing is then remembered.
     """
     try:
-        file = _folder() / f"{_digest(make, terms)}.json"
+        file = _folder() / f"{_digest(make, terms, str(_OWN), sys.executable)}.json"
     except RuntimeError:  # a user without a home, as in a container
         return ask(make, terms)
+    state = _state()
     try:
         found = json.loads(file.read_text())
-        if isinstance(found, dict):
-            return found
-    except (OSError, ValueError):
+        if found["state"] == state and isinstance(found["answer"], dict):
+            return found["answer"]
+    except (OSError, ValueError, LookupError, TypeError):
         pass
     made = ask(make, terms)
-    _keep(file, json.dumps(made))
+    _keep(file, json.dumps({"state": state, "answer": made}))
     return made
 
 
@@ -68,8 +70,12 @@ def _folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "keyhole"
 
 
-def _digest(make: str, terms: Mapping[str, Any]) -> str:
-    known = [make, terms, sys.version, [(name, _version(name)) for name in _PACKAGES], list(_files())]
+def _state() -> str:
+    """Digest of what answers depend on beside the question."""
+    return _digest(sys.version, [(name, _version(name)) for name in _PACKAGES], list(_files()))
+
+
+def _digest(*known: Any) -> str:
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:32]
 
 

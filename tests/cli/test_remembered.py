@@ -46,8 +46,8 @@ def test_an_answer_is_asked_for_once(asked: list[dict[str, object]]) -> None:
     assert asked == [TERMS]
 
 
-def test_other_terms_files_or_versions_are_another_question(
-    asked: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+def test_other_terms_files_or_versions_are_asked_about_again_and_no_file_is_left_behind(
+    asked: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     remember(**TERMS)
     remember(**TERMS, every=True)
@@ -56,8 +56,10 @@ def test_other_terms_files_or_versions_are_another_question(
     remember(**TERMS)
     assert len(asked) == 3
     monkeypatch.setattr(remembered, "version", lambda name: f"{name} 1.0")
-    remember(**TERMS)
+    for _ in range(2):
+        assert remember(**TERMS)["number"] == 4
     assert len(asked) == 4
+    assert len([*(tmp_path / "kept").iterdir()]) == 2, "one for each question"
 
 
 def test_an_error_is_not_remembered(asked: list[dict[str, object]]) -> None:
@@ -70,10 +72,11 @@ def test_an_error_is_not_remembered(asked: list[dict[str, object]]) -> None:
 def test_a_file_that_was_spoilt_is_asked_again(asked: list[dict[str, object]], tmp_path: Path) -> None:
     remember(**TERMS)
     (file,) = (tmp_path / "kept").iterdir()
-    file.write_text("{")
-    remember(**TERMS)
-    assert len(asked) == 2
-    assert json.loads(file.read_text())["number"] == 2
+    for number, spoilt in enumerate(("{", "[]", "{}", '"text"'), 2):
+        file.write_text(spoilt)
+        remember(**TERMS)
+        assert len(asked) == number
+    assert json.loads(file.read_text())["answer"]["number"] == 5
 
 
 def test_a_place_that_cannot_be_written_does_no_harm(asked: list[dict[str, object]], tmp_path: Path) -> None:
