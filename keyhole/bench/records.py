@@ -151,7 +151,7 @@ class LeakRecord:
         shown: the metrics that were asked for; others serve the recommendation and PURI.
         secrets: by name (plate glyphs, driver, vehicle), the share read right; empty where nothing is there to read.
         passes: U-Net passes for each picture, mean.
-        seconds: wall time for each picture, mean; training included.
+        seconds: wall time for each picture, mean; with the training, unless its network was kept by an earlier run.
         sheet: contact sheet, relative to the run's folder.
         prepared: what a training before the first picture took; None: no training, or an older run.
     """
