@@ -103,9 +103,16 @@ class TrainedAttackers:
         self._saved = SavedAttackers(settings.attackers)
 
     def awaited(self, choice: ChosenAttack[OnlineRecipe]) -> bool:
-        """Whether an attack may begin with a trained network, which only a frame can say."""
+        """Whether an attack may begin with a trained network, which only a frame can say.
+
+        Raises:
+            UsageError: such a network cannot be told from others: no such public pictures, prior or defence.
+        """
         recipe = network_recipe(choice.recipe)
-        return recipe is not None and self._saved.meant_for(recipe, choice.spelled)
+        if recipe is None or not self._saved.meant_for(recipe, choice.spelled):
+            return False
+        self._known(choice, recipe)
+        return True
 
     def network(self, choice: ChosenAttack[OnlineRecipe], recipe: TrainedRecipe) -> TrainedNetwork | None:
         """The network that an attack begins with, as soon as a frame shows what it must be of; None where it has to

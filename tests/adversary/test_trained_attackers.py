@@ -118,6 +118,12 @@ def test_a_folder_without_an_attacker_ends_the_adversary(tmp_path):
         adversary(given, Stop())
 
 
+def test_wrong_settings_end_the_adversary_before_it_waits_for_a_frame(settings, store):  # noqa: F811
+    given = replace(settings, attacks=("pixels-black",), attackers=(store,), public="photoes")
+    with pytest.raises(UsageError, match="no picture source 'photoes'"):
+        adversary(given, Stop())
+
+
 def test_it_waits_for_a_frame_until_told_to_stop(store):
     given = AdversarySettings(target=TARGET, cut=CUT, public="leaves", attackers=(store,))
     stop, choice = Stop(), choose("pixels-black", "strong", ONLINE)
