@@ -63,7 +63,7 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     pictures with captions: it trains on queries that are each told their own. Recipe noise also holds the noise near a
     Gaussian; paper does as Eq. 8 is printed, which drives it away from one. Of several texts ("a red van" "a blue bus")
     each is tried, and for each picture that one kept which explains its features best: by the head, or by the oracle's
-    answers about what was made."""
+    answers about what was made, questions that --queries neither counts nor limits."""
     sampling_steps: int | None = None
     """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
     guided."""
