@@ -140,7 +140,6 @@ OTHER = {
     "limit": 99,
     "epochs": 9,
     "betas": (0.1, 0.2),
-    "cooling": True,
     "standardise": False,
 }
 
@@ -186,7 +185,7 @@ def test_a_folder_without_an_attacker_is_named(tmp_path):
 
 def test_a_training_that_goes_on_makes_what_one_in_one_go_makes():
     known = lambda: BlackBox(Oracle(), public(), SIZE)  # noqa: E731
-    for recipe in (RECIPE, TrainedRecipe(replace(QUICK, epochs=8, limit=16, cooling=True), pixels)):
+    for recipe in (RECIPE, TrainedRecipe(replace(QUICK, epochs=8, limit=16), pixels)):
         whole = recipe.make(known(), RUN)
         whole.train(20)
         stopped, again = recipe.make(known(), RUN), recipe.make(known(), RUN)

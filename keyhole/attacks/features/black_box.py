@@ -244,7 +244,7 @@ class BlackBoxAttack:
                 if not questions.ask(min(_QUERY, training.first - questions.asked)):
                     self._stop.wait(AWAY_SECONDS)
             if len(questions.replay):
-                own = self.variable, self._target_loss, training, self._seed, self._known.device, self._steps
+                own = self.variable, self._target_loss, training, self._seed, self._known.device
                 self._learner = Learner(questions.replay, *own)
                 self._publish(self._learner)
             elif questions.spent:

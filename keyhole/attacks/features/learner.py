@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -156,7 +155,6 @@ class Learner:
         training: the hyper-parameters.
         seed: of weights and order.
         device: where it computes.
-        last: steps of the whole training, by which the rate falls where it cools; None: the training's own.
     """
 
     def __init__(
@@ -167,13 +165,11 @@ class Learner:
         training: InversionTraining,
         seed: int,
         device: torch.device = CPU,
-        last: int | None = None,
     ) -> None:
         self._replay = replay
         self._target_loss = loss
         self._training = training
         self._device = device
-        self._last = last or training.steps
         order = at_random if training.epochs is None else in_epochs
         self._order = order(training.batch, torch.Generator().manual_seed(seed))
         self._random = torch.Generator().manual_seed(seed)
@@ -210,11 +206,8 @@ class Learner:
 
     def _rate(self) -> float:
         """Share of the learning rate at the next step."""
-        training = self._training
-        ramp = min(1.0, (self.steps + 1) / training.warm_up) if training.warm_up else 1.0
-        if not (training.cooling and self._last):
-            return ramp
-        return ramp * (1 + math.cos(math.pi * min(1.0, self.steps / self._last))) / 2
+        warm_up = self._training.warm_up
+        return min(1.0, (self.steps + 1) / warm_up) if warm_up else 1.0
 
     def skip(self) -> None:
         """Pass over a step that `load_state_dict` will bring."""

@@ -56,7 +56,6 @@ class InversionTraining:
         betas: decay rates of its moments.
         decay: of the weights, as in AdamW; 0 is Adam.
         warm_up: steps over which the rate rises; 0: none.
-        cooling: whether the rate falls to nothing over the training, by half a cosine; needs an end.
         averaging: decay of the averaged weights that are published; 0: the latest are.
         standardise: whether the payload's channels are, by their statistics over the first pictures.
         publish: steps between publications.
@@ -77,7 +76,6 @@ class InversionTraining:
     betas: tuple[float, float] = (0.9, 0.99)
     decay: float = 0.01
     warm_up: int = 20
-    cooling: bool = False
     averaging: float = 0.99
     standardise: bool = True
     publish: int = 30
@@ -100,10 +98,9 @@ class InversionTraining:
 DEFAULT_TRAINING = InversionTraining()
 """Training of the mirror network."""
 
-PREPARED_TRAINING = replace(
-    DEFAULT_TRAINING, first=4096, limit=4096, epochs=8, cooling=True, publish=64, megabytes=math.inf
-)
-"""The same to its end, on as many queries as the paper's. The rate falls to nothing, for nobody waits on the way."""
+PREPARED_TRAINING = replace(DEFAULT_TRAINING, first=4096, limit=4096, epochs=8, publish=64, megabytes=math.inf)
+"""The same to an end, on as many queries as the paper's. The rate stays: falling to nothing by half a cosine, it
+teaches the network no more than half the steps do."""
 
 LATENT_TRAINING = InversionTraining(network=unet, loss=latent_loss, batch=16, sampling_steps=4)
 """Training of the U-Net towards latents. It spares the decoder, dearer by far than network and encoder together."""
