@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import nn
 
 from keyhole.attacks.attacker_key import AttackerKey, recipe_text
@@ -17,6 +16,7 @@ from keyhole.attacks.features.learner import TrainedNetwork
 from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.nn.device import CPU
 from keyhole.nn.payload import Shape
+from keyhole.nn.tensor_file import write_tensors
 from keyhole.service.errors import UsageError
 from keyhole.service.files import checksum
 from keyhole.targets.stored_weights import CARD, WEIGHTS, load_card, load_weights, save_quantised, write_card
@@ -138,7 +138,7 @@ def save_attacker(card: AttackerCard, network: nn.Module, folder: Path, *, exact
     state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
     (folder / CARD).unlink(missing_ok=True)
     if exact:
-        save_file(state, str(folder / WEIGHTS))
+        write_tensors(state, folder / WEIGHTS)
     else:
         save_quantised(state, folder / WEIGHTS)
     write_card(card, folder)

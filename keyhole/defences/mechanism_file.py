@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from keyhole.defences.base import Defence
+from keyhole.nn.tensor_file import write_tensors
 from keyhole.service.errors import UsageError
 from keyhole.service.files import checksum
 
@@ -33,8 +33,7 @@ class StoredMechanism:
 
 def write_mechanism(stored: StoredMechanism, defence: str, path: Path) -> None:
     """Write a mechanism of the defence of that name."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in stored.tensors.items()}
-    save_file(tensors, str(path), metadata={**stored.facts, "defence": defence})
+    write_tensors(stored.tensors, path, {**stored.facts, "defence": defence})
 
 
 def read_mechanism(path: str, defence: str) -> StoredMechanism:

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from keyhole.nn.tensor_file import write_tensors
 from keyhole.service.files import OFFLINE, claim
 
 _FOLDER = "measures"
@@ -39,9 +40,7 @@ class Shelf:
     def keep_tensors(self, name: str, facts: Mapping[str, object], tensors: Mapping[str, Tensor]) -> None:
         """Keep tensors by name, in the place of those of the same facts."""
         if path := self._path(name, facts, ".safetensors"):
-            unfinished = _unfinished(path)
-            save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, unfinished)
-            unfinished.replace(path)
+            write_tensors(tensors, path)
 
     def text(self, name: str, facts: Mapping[str, object]) -> str | None:
         """The text that was kept under a name and facts on its origin."""

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from keyhole.nn.byte_pairs import END, frequent_pairs
+from keyhole.nn.tensor_file import write_tensors
 from keyhole.service.errors import MissingError, UsageError
 
 MODEL, TOKENIZER = "text_encoder", "tokenizer"
@@ -102,8 +102,8 @@ class TextTower(nn.Module):
             for parameter in self.parameters():
                 parameter.copy_(parameter.half().float())
         (folder / MODEL).mkdir(parents=True, exist_ok=True)
-        stored = {name: tensor.half().cpu().contiguous() for name, tensor in self.model.state_dict().items()}
-        save_file(stored, str(folder / MODEL / _WEIGHTS), metadata={"format": "pt"})
+        stored = {name: tensor.half() for name, tensor in self.model.state_dict().items()}
+        write_tensors(stored, folder / MODEL / _WEIGHTS, {"format": "pt"})
         config: Any = self.model.config
         config.architectures = [type(self.model).__name__]
         config.save_pretrained(folder / MODEL)

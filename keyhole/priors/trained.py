@@ -11,9 +11,10 @@ from typing import Any, Self, TypeVar
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from keyhole.nn.tensor_file import write_tensors
 from keyhole.service.errors import UsageError
 from keyhole.sizes import Size, size_text
 from keyhole.targets.stored_weights import load_card
@@ -125,10 +126,9 @@ def save_half(network: nn.Module, folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     network.cpu()
     stored = {
-        key: (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
-        for key, tensor in network.state_dict().items()
+        key: tensor.half() if tensor.is_floating_point() else tensor for key, tensor in network.state_dict().items()
     }
-    save_file(stored, folder / f"{name}{_SUFFIX}")
+    write_tensors(stored, folder / f"{name}{_SUFFIX}")
     network.load_state_dict(
         {key: tensor.float() if tensor.is_floating_point() else tensor for key, tensor in stored.items()}
     )

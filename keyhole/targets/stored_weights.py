@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
+from keyhole.nn.tensor_file import write_tensors
 from keyhole.service.errors import UsageError
 from keyhole.service.files import checksum
 from keyhole.sizes import Size
@@ -188,7 +189,7 @@ def dequantise(stored: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def save_quantised(state: dict[str, Tensor], path: Path) -> None:
     """Write ``state`` to ``path`` as int8 safetensors."""
-    save_file(quantise(state), str(path))
+    write_tensors(quantise(state), path)
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:

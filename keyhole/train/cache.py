@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
+
+from keyhole.nn.tensor_file import write_tensors
 
 
 def cached_tensors(path: Path, facts: Mapping[str, str], make: Callable[[], Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -16,7 +17,7 @@ def cached_tensors(path: Path, facts: Mapping[str, str], make: Callable[[], Mapp
     Args:
         path: a safetensors file; its folder is made where it is missing.
         facts: on their origin; a file with other facts is replaced.
-        make: gives contiguous tensors by name.
+        make: gives tensors by name.
     """
     if path.is_file():
         with safe_open(str(path), "pt") as file:
@@ -24,7 +25,5 @@ def cached_tensors(path: Path, facts: Mapping[str, str], make: Callable[[], Mapp
                 return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     tensors = dict(make())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file(tensors, str(partial), metadata=dict(facts))
-    partial.replace(path)
+    write_tensors(tensors, path, facts)
     return tensors
