@@ -22,6 +22,8 @@ from monitor.summary import Summary, summarise
 from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).resolve().parents[2]
+SIGHT = 30.0
+"""Seconds within which an attack scores a frame, if the adversary has seen one at all."""
 MODEL = (
     *("--target", "tests.system.tiny_target:tiny", "--cut", "block", "--source", "photos", "--public", "photos"),
     *("--attacks", "pixels-white", "pixels-black"),
@@ -76,23 +78,42 @@ def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], 
 def finished(tmp_path_factory) -> tuple[Path, dict, str]:
     """A run with an emulated link, TLS and an int8 codec: its folder, its summary, what it printed.
 
-    The edge is halted after its first frames until every attack has been scored on one, however long that takes.
+    The edge is halted after a frame for as long as attacks may need, and after another one where they have seen none.
     """
     out = tmp_path_factory.mktemp("demo") / "run"
     summary, printed = out.parent / "summary.json", out.parent / "printed"
     flags = ("--frames", "12", "--fps", "1", "--codec", "int8+zstd", "--link", "wifi", "--tls", "--budget-seconds", "2")
     flags += ("--scores", "l2", "--out", str(out), "--json", str(summary))
     with started("demo", *MODEL, *flags, printed=printed) as process:
-        wait_until(lambda: answered(out) >= 2, process, printed)
-        edge = child(process, "edge")
-        assert edge
-        os.kill(edge, signal.SIGSTOP)
-        try:
-            wait_until(lambda: told_of(out) >= {"pixels-white", "pixels-black", "blind"}, process, printed)
-        finally:
-            os.kill(edge, signal.SIGCONT)
+        wait_until(lambda: answered(out) >= 1, process, printed)
+        while not all_told(out):
+            before = answered(out)
+            wait_until(lambda before=before: answered(out) > before, process, printed)
+            with halted(child(process, "edge")):
+                wait_at_most(SIGHT, lambda: all_told(out))
         assert process.wait(PATIENCE) == 0, printed.read_text()
     return out, json.loads(summary.read_text()), printed.read_text()
+
+
+@contextmanager
+def halted(number: int | None) -> Iterator[None]:
+    """A process that stands still."""
+    assert number
+    os.kill(number, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(number, signal.SIGCONT)
+
+
+def wait_at_most(seconds: float, condition: Callable[[], object]) -> None:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def all_told(out: Path) -> bool:
+    return told_of(out) >= {"pixels-white", "pixels-black", "blind"}
 
 
 def so_far(out: Path) -> Summary | None:
