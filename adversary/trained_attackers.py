@@ -51,11 +51,15 @@ class FrameOrigin:
 
 
 class ObservedOrigin:
-    """The origin of the newest frame. Nobody tells the adversary otherwise. Safe for several threads."""
+    """The origin of the newest frame. Nobody tells the adversary otherwise. Safe for several threads.
+
+    The first frame that comes from elsewhere than the one before is warned of: networks stay as they were chosen.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._origin: FrameOrigin | None = None
+        self._warned = False
 
     def note(self, header: FrameHeader, codec: int) -> None:
         """A frame came.
@@ -72,6 +76,12 @@ class ObservedOrigin:
             codec=plain_codec(codec_name(codec)),
         )
         with self._changed:
+            if self._origin not in (None, origin) and not self._warned:
+                self._warned = True
+                _log.warning(
+                    "frames come from elsewhere than before; the attacks keep the networks that they began with",
+                    extra={"before": str(self._origin), "now": str(origin)},
+                )
             self._origin = origin
             self._changed.notify_all()
 

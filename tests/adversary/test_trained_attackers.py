@@ -105,6 +105,21 @@ def test_frames_of_another_head_do_not_and_the_log_says_why(store, header, name,
     assert f"{name.replace('_', ' ')} was" in record.reason
 
 
+def test_frames_from_elsewhere_are_warned_of_once(header, caplog):
+    origin, other = ObservedOrigin(), FrameHeader()
+    other.CopyFrom(header)
+    other.cut = "another"
+    with caplog.at_level(logging.WARNING):
+        for each in (header, header):
+            origin.note(each, codec_named("int8"))
+        assert not caplog.records
+        for each in (other, header, other):
+            origin.note(each, codec_named("int8"))
+    (record,) = caplog.records
+    assert "another" in record.now
+    assert CUT in record.before
+
+
 @pytest.mark.parametrize(
     "changed", [{"codec": "fp32"}, {"public": "photos"}, {"size": 16}, {"queries": QUERIES - 1}], ids=str
 )
