@@ -16,10 +16,12 @@ Found = tuple[Detection, ...]
 
 def add_found(session: Session, frame: FrameRow, outcome: Outcome) -> None:
     """Keep the boxes of an answer with its frame's row, instead of those of an earlier one."""
+    session.flush()
     if outcome.detections:
-        session.flush()
         message = Outcome(detections=outcome.detections).SerializeToString()
         session.merge(DetectionsRow(frame=frame.id, message=message))
+    elif earlier := session.get(DetectionsRow, frame.id):
+        session.delete(earlier)
 
 
 def read_found(session: Session) -> Mapping[int, Found]:

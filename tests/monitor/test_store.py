@@ -180,6 +180,17 @@ def test_boxes_of_an_answer_are_shown_again_by_a_later_life_of_the_monitor(tmp_p
     assert list(read_history(tmp_path).found.values()) == [(found,)]
 
 
+def test_a_later_answer_without_boxes_takes_those_of_the_earlier_one(tmp_path: Path) -> None:
+    store = RunStore(tmp_path, keep=5)
+    store.witnessed(truth("edge-0-1"))
+    for boxes in ([Detection(label="plate", score=0.75)], []):
+        answered = outcome("edge-0-1", total=0.1)
+        answered.detections.extend(boxes)
+        store.concluded(answered)
+    assert store.known_found(5) == {}
+    store.close()
+
+
 def test_a_reconstruction_without_a_score_says_why(tmp_path: Path) -> None:
     store, clock = RunStore(tmp_path, keep=5), Clock()
     referee = Referee([store], Limits(waiting=2), clock=clock)
