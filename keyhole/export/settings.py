@@ -17,7 +17,7 @@ FormatName = Literal["pt2", "onnx"]
 class ExportSettings(ModelSettings):
     """Write the head or the tail of a split model as files that run without Keyhole, as on a real device.
 
-    keyhole export --target resnet18-streetcam-patrol --cut layer2 --parts head tail
+        keyhole export --target resnet18-streetcam-patrol --cut layer2 --parts head tail
 
     Each file takes any number of pictures. It is read again by a process that has no Keyhole, and kept only if that one
     answers alike: a .pt2 to the bit on most machines, ONNX within rounding. What it holds is written into it as JSON
@@ -27,17 +27,20 @@ class ExportSettings(ModelSettings):
 
     With torch alone:
 
-    facts = {"keyhole.json": ""}; head = torch.export.load("exported/NAME-head.pt2", extra_files=facts).module();
-    preprocess = json.loads(facts["keyhole.json"])["preprocess"];
-    mean, std = (torch.tensor(preprocess[name]).view(3, 1, 1) for name in ("mean", "std"));
-    features = head((pictures - mean) / std)
+        import json, torch
+        facts = {"keyhole.json": ""}
+        head = torch.export.load("exported/NAME-head.pt2", extra_files=facts).module()
+        preprocess = json.loads(facts["keyhole.json"])["preprocess"]
+        mean, std = (torch.tensor(preprocess[name]).view(3, 1, 1) for name in ("mean", "std"))
+        features = head((pictures - mean) / std)
 
     With onnxruntime and numpy alone:
 
-    head = onnxruntime.InferenceSession("exported/NAME-head.onnx");
-    preprocess = json.loads(head.get_modelmeta().custom_metadata_map["keyhole.json"])["preprocess"];
-    mean, std = (numpy.float32(preprocess[name]).reshape(3, 1, 1) for name in ("mean", "std"));
-    (features,) = head.run(None, {"pictures": (pictures - mean) / std})
+        import json, numpy, onnxruntime
+        head = onnxruntime.InferenceSession("exported/NAME-head.onnx")
+        preprocess = json.loads(head.get_modelmeta().custom_metadata_map["keyhole.json"])["preprocess"]
+        mean, std = (numpy.float32(preprocess[name]).reshape(3, 1, 1) for name in ("mean", "std"))
+        (features,) = head.run(None, {"pictures": (pictures - mean) / std})
 
     What cannot be exported says why: the tail of a detector, whose boxes are as many as a picture has things, and
     models whose code torch.export cannot follow. Their heads usually can.
