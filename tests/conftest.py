@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import signal
 import socket
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -18,6 +19,9 @@ from keyhole.service import memory
 from keyhole.service.address import Address
 
 os.environ["OMP_NUM_THREADS"] = "1"
+for number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(number) is signal.SIG_IGN:  # under nohup or in the background; processes of tests hear them
+        signal.signal(number, lambda *_: None)
 CLOSING_SECONDS = 60
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
