@@ -18,7 +18,7 @@ from tests.evaluation.tiny_inversion import MINE, write_pictures
 from tests.monitor.making import truth
 from tests.monitor.recalled import liked, made, roster, shows
 from tests.system.processes import Process, process
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, wait_until
 
 
 @contextmanager
@@ -55,6 +55,11 @@ def seen(page: Page, mark: str) -> str:
 def private(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Private pictures of the classes."""
     return write_pictures(tmp_path_factory.mktemp("world"))[0]
+
+
+def read(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
+        return answer.read().decode()
 
 
 def test_the_wall_fills_and_outlives_the_monitor(browser: Browser, tmp_path: Path, private: Path) -> None:
@@ -99,11 +104,8 @@ def test_the_wall_fills_and_outlives_the_monitor(browser: Browser, tmp_path: Pat
         expect(page.get_by_test_id("class-made-0")).not_to_have_attribute("src", early)
         for mark in ("class-made-0", "class-private-0", "class-floor-1"):
             seen(page, mark)
-        with urllib.request.urlopen(f"http://{at['metrics']}/metrics", timeout=PATIENCE) as answer:
-            assert (
-                'keyhole_recalled_classes{attack="latent",judge="evaluator",state="recognised"} 1.0'
-                in answer.read().decode()
-            )
+        known = 'keyhole_recalled_classes{attack="latent",judge="evaluator",state="recognised"} 1.0'
+        wait_until(lambda: known in read(f"http://{at['metrics']}/metrics"))
         running.kill()
 
     with monitor(tmp_path) as (running, at, _, adversary), looking(browser, at["page"]) as page:
