@@ -9,14 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from adversary.settings import AdversarySettings
-from keyhole.attacks.attacker_key import (
-    AttackerKey,
-    network_recipe,
-    plain_codec,
-    preprocess_text,
-    recipe_text,
-    source_hash,
-)
+from keyhole.attacks.attacker_key import AttackerKey, key_before_frames, network_recipe, plain_codec
 from keyhole.attacks.base import OracleAwayError
 from keyhole.attacks.entry import OnlineRecipe
 from keyhole.attacks.features.learner import TrainedNetwork
@@ -24,9 +17,7 @@ from keyhole.attacks.features.trained_recipe import TrainedRecipe
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import SavedAttackers
 from keyhole.data.public import public_hash
-from keyhole.defences import defence_hash
 from keyhole.nn.device import device_named
-from keyhole.priors.prior import prior_hash
 from keyhole.service.lifecycle import Stop
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.load import assemble
@@ -156,21 +147,14 @@ class TrainedAttackers:
     def _known(self, choice: ChosenAttack[OnlineRecipe], recipe: TrainedRecipe) -> AttackerKey:
         """What is known before the first frame."""
         settings, preprocess = self._settings, known_preprocess(self._settings)
-        return AttackerKey(
-            target="",
-            model_hash="",
-            source_hash=source_hash(settings.target),
-            preprocess=preprocess_text(preprocess),
-            cut="",
-            defence="",
-            mechanism_hash=defence_hash(settings.defence),
-            codec="",
-            looks=1,
-            public=settings.public,
+        return key_before_frames(
+            recipe,
+            settings,
             public_hash=public_hash(settings.public, preprocess.size),
-            prior_hash=prior_hash(settings.prior) if choice.entry.uses_prior else "",
-            sampling_steps=settings.sampling_steps or recipe.training.sampling_steps if recipe.samples else 0,
-            recipe=recipe_text(recipe),
+            target=settings.target,
+            preprocess=preprocess,
+            defence=settings.defence,
+            uses_prior=choice.entry.uses_prior,
         )
 
 

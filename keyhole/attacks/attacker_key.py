@@ -8,12 +8,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from keyhole.attacks.features.clip_training import ClipTrainedRecipe
 from keyhole.attacks.features.refined import LadderRecipe
 from keyhole.attacks.features.trained_recipe import TrainedRecipe
+from keyhole.defences import defence_hash
 from keyhole.extensions import extension_hash
+from keyhole.priors.prior import prior_hash
 from keyhole.sizes import size_text
 from keyhole.targets.catalogue import Catalogue
 from keyhole.targets.target import Preprocess
@@ -80,6 +82,66 @@ class AttackerKey:
 
 
 _FIELDS = dataclasses.fields(AttackerKey)
+
+
+class AttackerTerms(Protocol):
+    """Flags that a network depends on, of whatever command."""
+
+    @property
+    def public(self) -> str:
+        """Pictures that are asked about."""
+
+    @property
+    def prior(self) -> str:
+        """What is known of pictures."""
+
+    @property
+    def sampling_steps(self) -> int | None:
+        """Of a diffusion; None: the recipe's."""
+
+
+def key_before_frames(
+    recipe: TrainedRecipe,
+    terms: AttackerTerms,
+    *,
+    public_hash: str,
+    target: str,
+    preprocess: Preprocess,
+    defence: str,
+    uses_prior: bool,
+    looks: int = 1,
+) -> AttackerKey:
+    """What a network depends on, as far as an attacker knows it before a frame: what its header says is empty.
+
+    Args:
+        recipe: of the network.
+        terms: the flags.
+        public_hash: of the pictures that are asked about.
+        target: as its flag names it.
+        preprocess: of the target.
+        defence: that the attacker knows of.
+        uses_prior: whether the attack does.
+        looks: at each picture, combined.
+
+    Raises:
+        UsageError: no such defence or prior.
+    """
+    return AttackerKey(
+        target="",
+        model_hash="",
+        source_hash=source_hash(target),
+        preprocess=preprocess_text(preprocess),
+        cut="",
+        defence="",
+        mechanism_hash=defence_hash(defence),
+        codec="",
+        looks=looks,
+        public=terms.public,
+        public_hash=public_hash,
+        prior_hash=prior_hash(terms.prior) if uses_prior else "",
+        sampling_steps=terms.sampling_steps or recipe.training.sampling_steps if recipe.samples else 0,
+        recipe=recipe_text(recipe),
+    )
 
 
 def recipe_text(recipe: TrainedRecipe) -> str:

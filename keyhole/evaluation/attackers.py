@@ -5,25 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from keyhole.attacks.attacker_key import (
-    AttackerKey,
-    network_recipe,
-    plain_codec,
-    preprocess_text,
-    recipe_text,
-    source_hash,
-)
+from keyhole.attacks.attacker_key import AttackerKey, key_before_frames, network_recipe, plain_codec
 from keyhole.attacks.entry import Recipe
 from keyhole.attacks.features.black_box import BlackBoxAttack
 from keyhole.attacks.registry import ChosenAttack
 from keyhole.attacks.saved import AttackerCard, SavedAttacker, SavedAttackers, save_attacker
 from keyhole.attacks.told import needs_captions
 from keyhole.data.public import public_hash
-from keyhole.defences import defence_hash, spelled
+from keyhole.defences import spelled
 from keyhole.evaluation.settings import OfflineSettings
 from keyhole.evaluation.spent_training import SpentTraining
 from keyhole.partition import Partition
-from keyhole.priors.prior import prior_hash
 from keyhole.service.errors import UsageError
 from keyhole.service.files import OFFLINE, claim
 from keyhole.targets import Target
@@ -47,21 +39,23 @@ def attacker_key(
     if recipe is None:
         raise UsageError(f"{choice.spelled} trains no network that is saved: name a black box, such as pixels-black")
     known = NO_DEFENCE if settings.unaware else settings.defence
-    return AttackerKey(
+    key = key_before_frames(
+        recipe,
+        settings,
+        public_hash=public_hash(settings.public, target.preprocess.size),
+        target=target.name,
+        preprocess=target.preprocess,
+        defence=known,
+        uses_prior=choice.entry.uses_prior,
+        looks=settings.frames,
+    )
+    return replace(
+        key,
         target=target.name,
         model_hash=target.hash,
-        source_hash=source_hash(target.name),
-        preprocess=preprocess_text(target.preprocess),
         cut=partition.plan.cut,
         defence=defence_name(target.defence, spelled(known)),
-        mechanism_hash=defence_hash(known),
         codec=plain_codec(settings.codec),
-        looks=settings.frames,
-        public=settings.public,
-        public_hash=public_hash(settings.public, target.preprocess.size),
-        prior_hash=prior_hash(settings.prior) if choice.entry.uses_prior else "",
-        sampling_steps=settings.sampling_steps or recipe.training.sampling_steps if recipe.samples else 0,
-        recipe=recipe_text(recipe),
     )
 
 
