@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.attacks.prior_settings import AttackPriorSettings
 from keyhole.service.errors import UsageError, check_flags, seed_rule
 from keyhole.service.secret import SecretFile
 from keyhole.service.settings import ServiceSettings
@@ -16,7 +17,7 @@ MOST_FRAMES = 16
 
 
 @dataclass(frozen=True)
-class AdversarySettings(ServiceSettings, ModelSettings):
+class AdversarySettings(AttackPriorSettings, ServiceSettings, ModelSettings):
     """Copy frames on their way or at the cloud, and reconstruct the pictures behind them while the system runs.
 
     It sees frames, the answers of its own oracle and public pictures; the white box knows the head as well. The monitor
@@ -54,19 +55,6 @@ class AdversarySettings(ServiceSettings, ModelSettings):
     optimised, or what the network makes); guided (diffusion-white: a sampler is led); refined (decoder-white and
     diffusion-white) and refined-guided (diffusion-white: led from there); one-step (decoder-black and the ladders: a
     second network refines the first one's latent)."""
-    prior: str = "streetcam"
-    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
-    unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""
-    text: tuple[str, ...] = ()
-    """What the frames show, in a few words ("a red van on a snow field"), which the diffusion model of diffusion-white
-    and diffusion-black is told at every step. It takes a prior with a text encoder, and diffusion-black --public
-    pictures with captions: it trains on queries that are each told their own. Recipe noise also holds the noise near a
-    Gaussian; paper does as Eq. 8 is printed, which drives it away from one. Of several texts ("a red van" "a blue bus")
-    each is tried, and for each picture that one kept which explains its features best: by the head, or by the oracle's
-    answers about what was made, questions that --queries neither counts nor limits."""
-    sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
-    guided."""
     defence: str = "none"
     """Defence of the edge, as far as the adversary knows it: none, or as for the edge, such as gaussian:scale=0.5."""
     public: str = "streetcam"

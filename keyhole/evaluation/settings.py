@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from keyhole.attacks.prior_settings import AttackPriorSettings
 from keyhole.service.errors import check_flags, seed_rule
 from keyhole.service.files import DRAWING, OFFLINE, SHEET, check_file, check_folder
 from keyhole.targets.settings import ModelSettings
 
 
 @dataclass(frozen=True)
-class OfflineSettings(ModelSettings):
+class OfflineSettings(AttackPriorSettings, ModelSettings):
     """What attacks on pictures, without processes, have in common.
 
     The pictures are run through the head and the attack gets the features. Black-box attacks are trained first, on
@@ -34,19 +35,6 @@ class OfflineSettings(ModelSettings):
     diffusion-white guided (a sampler is led by the features); for decoder-white and diffusion-white refined (from the
     latent that a network trained on the head's answers finds), for diffusion-white refined-guided (a sampler is led
     from there); for decoder-black one-step (a second network refines the first one's latent)."""
-    prior: str = "streetcam"
-    """What decoder and diffusion attacks know of pictures: the shipped prior streetcam, a diffusers directory (vae/,
-    unet/, scheduler/), owner/name on the Hugging Face hub, or package.module:Class of your own."""
-    text: tuple[str, ...] = ()
-    """What the frames show, in a few words ("a red van on a snow field"), which the diffusion model of diffusion-white
-    and diffusion-black is told at every step. It takes a prior with a text encoder, and diffusion-black --public
-    pictures with captions: it trains on queries that are each told their own. Recipe noise also holds the noise near a
-    Gaussian; paper does as Eq. 8 is printed, which drives it away from one. Of several texts ("a red van" "a blue bus")
-    each is tried, and for each picture that one kept which explains its features best: by the head, or by the oracle's
-    answers about what was made, questions that --queries neither counts nor limits."""
-    sampling_steps: int | None = None
-    """Steps of a diffusion's sampler. Absent: the recipe's; 1 for diffusion-black, 4 for noise, 20 for paper, 50 for
-    guided."""
     defence: str = "none"
     """What the features go through before the attack sees them, as on the edge: none, gaussian:scale=0.5, dropout:…"""
     codec: str = "fp32"
