@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections import OrderedDict
 from pathlib import Path
 
+from keyhole.service.files import replacing
 from monitor.validation import TRUTH
 
 
@@ -49,7 +49,8 @@ class PictureStore:
             return None
 
     def _write(self, frame_id: str, name: str, png: bytes) -> None:
-        _replace(self.root / frame_id / f"{name}.png", png)
+        with replacing(self.root / frame_id / f"{name}.png") as unfinished:
+            unfinished.write_bytes(png)
 
     def _drop_oldest(self) -> None:
         while len(self._frames) > self._keep:
@@ -72,14 +73,9 @@ class BlindPngs:
         """Store a picture, unless it is there."""
         if self._kept.get(rung) != png:
             self._root.mkdir(parents=True, exist_ok=True)
-            _replace(self._root / f"{rung}.png", png)
+            with replacing(self._root / f"{rung}.png") as unfinished:
+                unfinished.write_bytes(png)
             self._kept[rung] = png
-
-
-def _replace(path: Path, png: bytes) -> None:
-    partial = path.with_suffix(".part")
-    partial.write_bytes(png)
-    os.replace(partial, path)
 
 
 def _age(folder: Path) -> tuple[int, str]:

@@ -7,7 +7,6 @@ import io
 import json
 import os
 import platform
-import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from keyhole.judge.recovery import GLYPH_CHANCE, SecretRecovery
 from keyhole.metrics.base import Metric
 from keyhole.metrics.thumbnails import HEADLINE
 from keyhole.presentation import attacks, stages
+from keyhole.service.files import replacing
 from keyhole.service.memory import uncollected
 from keyhole.v1.tensor_pb2 import Picture
 from keyhole.wire.pictures import measure_picture
@@ -196,9 +196,8 @@ def _titles(summary: Summary) -> dict[str, str]:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.{threading.get_ident()}.part")
-    partial.write_bytes(content)
-    os.replace(partial, path)
+    with replacing(path) as unfinished:
+        unfinished.write_bytes(content)
 
 
 def _secret_rows(found: SecretRecovery) -> Iterator[tuple[str, float, float, int]]:

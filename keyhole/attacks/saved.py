@@ -135,7 +135,7 @@ def save_attacker(card: AttackerCard, network: nn.Module, folder: Path, *, exact
         folder: is there.
         exact: keep single precision; otherwise int8 with a scale per channel.
     """
-    state = {name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()}
+    state = network.state_dict()
     (folder / CARD).unlink(missing_ok=True)
     if exact:
         write_tensors(state, folder / WEIGHTS)

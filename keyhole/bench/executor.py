@@ -46,6 +46,7 @@ from keyhole.bench.measure.scale import scale
 from keyhole.bench.measure.training_set import training_set
 from keyhole.bench.records import CellRecord, Measured
 from keyhole.bench.sweep import Sweep
+from keyhole.service.files import replacing
 
 LOGS = "logs"
 MEASURES: Mapping[type[Cell], Callable[[Any, Sweep], Measured]] = MappingProxyType(
@@ -117,9 +118,8 @@ def write_files(run: Path, files: Mapping[str, bytes]) -> None:
     for name, content in files.items():
         path = run / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".part")
-        partial.write_bytes(content)
-        partial.replace(path)
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(content)
 
 
 @dataclass(frozen=True)

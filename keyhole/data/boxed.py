@@ -22,6 +22,7 @@ from keyhole.data.streetcam.pools import VehiclePool
 from keyhole.data.streetcam.raster import project
 from keyhole.data.streetcam.shot import Shot
 from keyhole.data.streetcam.stream import Passes, Streetcam, drawn_at
+from keyhole.service.files import replacing
 from keyhole.sizes import Size, height_width
 from keyhole.terminal import progress_bar
 
@@ -92,10 +93,9 @@ class BoxedPasses:
         path = folder / f"boxed-{drawing_key(passes, size)}.npz"
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)
-            partial = path.with_suffix(".partial")
-            with partial.open("wb") as file:
-                np.savez(file, **_drawn(_Drawing(passes, size), workers, console))
-            partial.replace(path)
+            drawn = _drawn(_Drawing(passes, size), workers, console)
+            with replacing(path) as unfinished, unfinished.open("wb") as file:
+                np.savez(file, **drawn)
         with np.load(path) as kept:
             pictures, counts = torch.from_numpy(kept["pictures"]), kept["counts"].tolist()
             labels, boxes = (torch.split(torch.from_numpy(kept[name]), counts) for name in ("labels", "boxes"))

@@ -17,6 +17,7 @@ from keyhole.data import streetcam
 from keyhole.data.decoding import UnreadableError, resize_and_crop
 from keyhole.data.sets.collection import Collection
 from keyhole.data.streetcam.stream import Passes
+from keyhole.service.files import replacing
 from keyhole.sizes import Size, height_width
 from keyhole.terminal import progress_bar
 
@@ -102,11 +103,8 @@ def cached_pictures(collection: Collection, size: Size, folder: Path, make: Call
         return kept
     pictures = make()
     folder.mkdir(parents=True, exist_ok=True)
-    path = _drawn(collection, size, folder)
-    partial = path.with_suffix(".partial")
-    with partial.open("wb") as file:
+    with replacing(_drawn(collection, size, folder)) as unfinished, unfinished.open("wb") as file:
         np.save(file, pictures.numpy())
-    partial.replace(path)
     return pictures
 
 

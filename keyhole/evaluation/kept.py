@@ -6,13 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from uuid import uuid4
 
 from safetensors.torch import load_file
 from torch import Tensor
 
 from keyhole.nn.tensor_file import write_tensors
-from keyhole.service.files import OFFLINE, claim
+from keyhole.service.files import OFFLINE, claim, replacing
 
 _FOLDER = "measures"
 
@@ -50,9 +49,8 @@ class Shelf:
     def keep_text(self, name: str, facts: Mapping[str, object], text: str) -> None:
         """Keep a text, in the place of that of the same facts."""
         if path := self._path(name, facts, ".json"):
-            unfinished = _unfinished(path)
-            unfinished.write_text(text)
-            unfinished.replace(path)
+            with replacing(path) as unfinished:
+                unfinished.write_text(text)
 
     def _path(self, name: str, facts: Mapping[str, object], suffix: str) -> Path | None:
         if self._folder is None:
@@ -60,8 +58,3 @@ class Shelf:
         self._folder.mkdir(exist_ok=True)
         text = json.dumps(facts, sort_keys=True, default=str)
         return self._folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}{suffix}"
-
-
-def _unfinished(path: Path) -> Path:
-    """A name of this writing alone: runs into one folder at the same time keep the same things."""
-    return path.with_name(f"{path.name}.{uuid4().hex}.part")

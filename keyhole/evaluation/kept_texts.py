@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from keyhole.service.files import replacing
+
 _FILE = "texts.json"
 
 
@@ -26,9 +28,8 @@ class KeptTexts:
         more = {str(index): text for index, text in texts}
         if more:
             self.folder.mkdir(parents=True, exist_ok=True)
-            unfinished = self.folder / f"{_FILE}.part"
-            unfinished.write_text(json.dumps({**self._read(), **more}, ensure_ascii=False))
-            unfinished.rename(self.folder / _FILE)
+            with replacing(self.folder / _FILE) as unfinished:
+                unfinished.write_text(json.dumps({**self._read(), **more}, ensure_ascii=False))
 
     def of(self, indices: Iterable[int]) -> list[str]:
         """The texts of pictures by their numbers; empty where an attack had none to choose from."""

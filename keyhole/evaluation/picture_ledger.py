@@ -18,7 +18,7 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional as transform
 
 from keyhole.evaluation.spent_training import SpentTraining
-from keyhole.service.files import OFFLINE, claim
+from keyhole.service.files import OFFLINE, claim, replacing
 
 _PASSES = "U-Net passes"  # of a picture, in its PNG
 _PREPARATION = "preparation.json"
@@ -64,12 +64,11 @@ class PictureLedger:
         """Store a picture 3×H×W in [0, 1] with the U-Net passes that it took."""
         path = self._path(cut, index)
         path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".part")
         levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
         facts = PngInfo()
         facts.add_text(_PASSES, str(passes))
-        transform.to_pil_image(levels).save(unfinished, format="PNG", pnginfo=facts)
-        unfinished.rename(path)
+        with replacing(path) as unfinished:
+            transform.to_pil_image(levels).save(unfinished, format="PNG", pnginfo=facts)
 
     def read(self, cut: str, index: int) -> Tensor:
         """The stored picture, 3×H×W in [0, 1]."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from uuid import uuid4
 
 from safetensors.torch import save_file
 from torch import Tensor
+
+from keyhole.service.files import replacing
 
 
 def write_tensors(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str, str] | None = None) -> None:
@@ -25,13 +26,9 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path, facts: Mapping[str,
     Raises:
         OSError: the file cannot be written.
     """
-    unfinished = path.with_name(f"{path.name}.{uuid4().hex}.part")
-    try:
+    with replacing(path) as unfinished:
         unfinished.touch()
         mode = stat.S_IMODE(unfinished.stat().st_mode)
         stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         save_file(stored, unfinished, metadata=None if facts is None else dict(facts))
         unfinished.chmod(mode)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

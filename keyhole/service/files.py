@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -121,6 +122,21 @@ def clear(folder: Path, kind: FolderKind) -> None:
         if any(len(parts) == len(pattern) and all(map(fnmatchcase, parts, pattern)) for pattern in patterns):
             path.unlink()
             _remove_emptied(path.parent, folder)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """The name of a file to write in the block, which takes the place of ``path`` when the block ends well and goes
+    when it does not: a reader sees the old file or the new one, whole.
+
+    The name is of this writing alone: several that write the same file at the same time do not meet.
+    """
+    unfinished = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def check_file(flag: str, path: Path | None, suffixes: tuple[str, ...] = ()) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from keyhole.service import files as module
 from keyhole.service.errors import UsageError
-from keyhole.service.files import BENCHMARK, LOCK, MARK, RUN, TRAINING, FolderKind, alone, claim, clear
+from keyhole.service.files import BENCHMARK, LOCK, MARK, RUN, TRAINING, FolderKind, alone, claim, clear, replacing
 
 ROOT = Path(__file__).parents[2]
 OURS = (
@@ -160,3 +160,22 @@ def test_who_comes_second_to_a_new_folder_leaves_it_as_it_is(tmp_path: Path, mon
         pass
     assert {path.name for path in out.iterdir()} == {MARK, LOCK}
     first.release()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+        assert not path.exists()
+    assert path.read_text() == "one"
+
+    def break_off() -> None:
+        with replacing(path) as unfinished:
+            unfinished.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        break_off()
+    assert path.read_text() == "one"
+    assert list(tmp_path.iterdir()) == [path]

@@ -16,6 +16,7 @@ from torchvision.transforms.v2 import functional as transform
 from keyhole.attacks.classes.recipe_facts import PREFIX
 from keyhole.extensions import label as plain
 from keyhole.service.errors import UsageError
+from keyhole.service.files import replacing
 
 FACTS, SPENT = "inversion.json", "spent.json"
 
@@ -96,10 +97,9 @@ class ClassLedger:
         """Store a picture 3×H×W in [0, 1]."""
         path = self.path(label, number)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part")
         levels = (picture.clamp(0, 1) * 255).round().to(torch.uint8)
-        transform.to_pil_image(levels).save(unfinished, format="PNG")
-        unfinished.replace(path)
+        with replacing(path) as unfinished:
+            transform.to_pil_image(levels).save(unfinished, format="PNG")
 
     def read(self, label: int, number: int) -> Tensor:
         """The stored picture, 3×H×W in [0, 1].
@@ -131,10 +131,8 @@ class ClassLedger:
 
     def spend(self, more: Spent) -> None:
         """Add to what was spent."""
-        path = self.folder / SPENT
-        unfinished = path.with_suffix(".part")
-        unfinished.write_text(json.dumps(asdict(self.spent() + more)) + "\n", encoding="utf-8")
-        unfinished.replace(path)
+        with replacing(self.folder / SPENT) as unfinished:
+            unfinished.write_text(json.dumps(asdict(self.spent() + more)) + "\n", encoding="utf-8")
 
     def path(self, label: int, number: int) -> Path:
         """Where the picture is: the class by its number and its name."""
