@@ -106,9 +106,14 @@ def adversary(settings: AdversarySettings, stop: Stop) -> None:
             recall = RecallProcess(settings, plan, roster.recalling, send, stop)
             stack.callback(recall.close)
 
-        waiting = [partial(begin, choice) for choice in chosen if trained.awaited(choice)]
-        others = [partial(begin, choice) for choice in chosen if not trained.awaited(choice)]
-        beginning, failures = begin_attacks(waiting, others, partial(begin, blind), settings.threads, stop)
+        awaited = [choice for choice in chosen if trained.awaited(choice)]
+        beginning, failures = begin_attacks(
+            [partial(begin, choice) for choice in awaited],
+            [partial(begin, choice) for choice in chosen if choice not in awaited],
+            partial(begin, blind),
+            settings.threads,
+            stop,
+        )
         for thread in beginning:
             pool.close_with(thread.join)
         _log.info("attacking", extra={"attacks": ",".join(settings.attacks), **_place(settings)})
